@@ -1,0 +1,106 @@
+//! One call, as the whole host sees it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::entity::Entity;
+
+/// One call on its way: who asks whom for what, and until when.
+///
+/// Made by the dispatcher from what the host knows (never from what a guest says), then read by the
+/// gate, the router and the target.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Who asks.
+    pub origin: Entity,
+    /// Who is asked.
+    pub target: Entity,
+    /// The operation's name on the wire.
+    pub operation: Arc<str>,
+    /// The request message, encoded.
+    pub payload: Bytes,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// How many calls stand above this one; 0 for a call that enters the host.
+    pub depth: u32,
+    /// What ties the calls of one request together.
+    pub trace: Trace,
+}
+
+/// The ids of W3C Trace Context: which request a call belongs to.
+///
+/// Source: <https://www.w3.org/TR/trace-context/>, `traceparent` version 00.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Trace {
+    /// 16 bytes shared by every call of one request; 0 means "no trace".
+    pub trace_id: u128,
+    /// 8 bytes naming the caller's span.
+    pub span_id: u64,
+}
+
+impl Trace {
+    /// Reads a `traceparent` header; anything malformed is no trace, as the standard asks.
+    #[must_use]
+    pub fn from_traceparent(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let (version, trace, span, flags) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let lower_hex =
+            |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let shape = version.len() == 2 && trace.len() == 32 && span.len() == 16 && flags.len() == 2;
+        let extra = version == "00" && parts.next().is_some();
+        if !shape
+            || extra
+            || version == "ff"
+            || ![version, trace, span, flags].into_iter().all(lower_hex)
+        {
+            return None;
+        }
+        let trace_id = u128::from_str_radix(trace, 16).ok().filter(|id| *id != 0)?;
+        let span_id = u64::from_str_radix(span, 16).ok().filter(|id| *id != 0)?;
+        Some(Self { trace_id, span_id })
+    }
+
+    /// Writes the `traceparent` header for a call below this one.
+    #[must_use]
+    pub fn to_traceparent(self) -> String {
+        format!("00-{:032x}-{:016x}-01", self.trace_id, self.span_id)
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Trace({:032x}/{:016x})", self.trace_id, self.span_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traceparent_round_trips() {
+        let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let trace = Trace::from_traceparent(text).expect("the standard's own example");
+        assert_eq!(trace.to_traceparent(), text);
+    }
+
+    #[test]
+    fn malformed_traceparents_are_no_trace() {
+        for text in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+            "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ] {
+            assert_eq!(Trace::from_traceparent(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What an actor may use: contracts, their operations, and the link from an operation to its types.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The id of a contract, such as `wascc:keyvalue`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ContractId(Cow<'static, str>);
+
+impl ContractId {
+    /// An id known at compile time.
+    #[must_use]
+    pub const fn from_static(id: &'static str) -> Self {
+        Self(Cow::Borrowed(id))
+    }
+
+    /// An id read from claims, a manifest or a guest.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(Cow::Owned(id.into()))
+    }
+
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContractId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which way an operation goes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Direction {
+    /// The actor asks, the provider answers (`Get`).
+    ToProvider,
+    /// The provider asks, the actor answers (`HandleRequest`).
+    ToActor,
+}
+
+/// One named request of a contract.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Operation {
+    /// The name on the wire, such as `ListItemDelete`. Unique within the contract.
+    pub name: Cow<'static, str>,
+    /// Who asks whom.
+    pub direction: Direction,
+    /// One sentence for people, from the WIT documentation.
+    pub doc: Cow<'static, str>,
+}
+
+/// A contract as data: what `contract!` makes from a WIT file, and what a provider declares to serve.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Contract {
+    /// The id claims, manifests and guests use.
+    pub id: ContractId,
+    /// Other ids that mean the same contract (`wasmcloud:httpserver` for `wascc:http_server`).
+    pub aliases: Cow<'static, [ContractId]>,
+    /// Every operation, in the order of the WIT file.
+    pub operations: Cow<'static, [Operation]>,
+}
+
+impl Contract {
+    /// True when `id` is this contract's id or one of its aliases.
+    #[must_use]
+    pub fn answers_to(&self, id: &str) -> bool {
+        self.id.as_str() == id || self.aliases.iter().any(|alias| alias.as_str() == id)
+    }
+
+    /// The operation of that name.
+    #[must_use]
+    pub fn operation(&self, name: &str) -> Option<&Operation> {
+        self.operations.iter().find(|operation| operation.name == name)
+    }
+}
+
+/// An operation as a type: `contract!` makes one marker per operation, so that a handler or a test
+/// can name an operation and get its messages checked by the compiler.
+pub trait OperationSpec {
+    /// The name on the wire.
+    const NAME: &'static str;
+    /// The contract it belongs to.
+    const CONTRACT: &'static Contract;
+    /// The request message.
+    type Input: Serialize + DeserializeOwned;
+    /// The reply message.
+    type Output: Serialize + DeserializeOwned;
+}

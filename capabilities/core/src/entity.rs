@@ -1,0 +1,104 @@
+//! Who takes part in a call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::contract::ContractId;
+
+/// The public nkey (`M…`, 56 characters) that names an actor: the `sub` of its claims.
+///
+/// Cheap to clone. Whether the text is a valid nkey is decided by `trellis-claims`; here it is an
+/// opaque name, so that a test can call its actor `MECHO`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ActorKey(Arc<str>);
+
+impl ActorKey {
+    /// Wraps a key that was already checked (or that a test made up).
+    pub fn new(key: impl Into<Arc<str>>) -> Self {
+        Self(key.into())
+    }
+
+    /// The key's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ActorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ActorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActorKey({})", self.0)
+    }
+}
+
+/// The name of one binding between an actor and a contract; `default` unless the manifest says so.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct BindingName(Arc<str>);
+
+impl BindingName {
+    /// The name a binding has when nobody gave it one. An empty name on the wire means this
+    /// (the AssemblyScript SDK and wasmCloud actor calls send an empty string).
+    pub const DEFAULT: &'static str = "default";
+
+    /// The name as given; the empty name becomes [`BindingName::DEFAULT`].
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(Arc::from(Self::normalise(name)))
+    }
+
+    /// `name`, or [`BindingName::DEFAULT`] when it is empty.
+    #[must_use]
+    pub fn normalise(name: &str) -> &str {
+        if name.is_empty() { Self::DEFAULT } else { name }
+    }
+
+    /// The name's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for BindingName {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT)
+    }
+}
+
+impl fmt::Display for BindingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One end of a call. Stamped by the host, never taken from a guest or a payload.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Entity {
+    /// A signed WebAssembly module, by its key.
+    Actor(ActorKey),
+    /// An implementation of a contract, as one actor's binding sees it.
+    Provider {
+        /// The contract it serves.
+        contract: ContractId,
+        /// The binding through which it is reached.
+        binding: BindingName,
+    },
+    /// The host itself: health requests, the command line, tests.
+    System,
+}
+
+impl fmt::Display for Entity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Actor(key) => key.fmt(f),
+            Self::Provider { contract, binding } => write!(f, "{contract}/{binding}"),
+            Self::System => f.write_str("system"),
+        }
+    }
+}

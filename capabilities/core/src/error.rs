@@ -1,0 +1,312 @@
+//! What can go wrong with a call, by kind and by stable code.
+//!
+//! A [`Code`] is a promise to users: it never changes its meaning, `trellis explain CODE` tells its
+//! cause and cure, and `docs/errors.md` lists them all from [`Code::ALL`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The few ways a call can fail, for whoever decides what to do next.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum ErrorKind {
+    /// Claims, binding or policy say no.
+    Denied,
+    /// Nobody by that name is here.
+    NotFound,
+    /// A queue or a pool is full, or the host is stopping.
+    Busy,
+    /// The deadline passed.
+    Deadline,
+    /// The actor failed: it trapped, broke a limit or answered with an error.
+    Guest,
+    /// The provider, or the server behind it, failed.
+    Provider,
+    /// Another host could not be reached.
+    Lattice,
+    /// The request itself is wrong: a malformed message, module, manifest or name.
+    Invalid,
+}
+
+impl ErrorKind {
+    /// The kind's name in logs, metrics and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::NotFound => "not_found",
+            Self::Busy => "busy",
+            Self::Deadline => "deadline",
+            Self::Guest => "guest",
+            Self::Provider => "provider",
+            Self::Lattice => "lattice",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal, $kind:ident, retry: $retry:literal,
+        cause: $cause:literal, cure: $cure:literal;)+) => {
+        /// A stable error code, as users meet it.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)+];
+
+            /// The code's text, such as `E_DENIED`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// The kind the code belongs to.
+            #[must_use]
+            pub const fn kind(self) -> ErrorKind {
+                match self { $(Self::$variant => ErrorKind::$kind,)+ }
+            }
+
+            /// True when the same call may be sent again without doing anything twice: it was
+            /// refused before it reached its target.
+            #[must_use]
+            pub const fn retry_is_safe(self) -> bool {
+                match self { $(Self::$variant => $retry,)+ }
+            }
+
+            /// Why a user meets this code.
+            #[must_use]
+            pub const fn cause(self) -> &'static str {
+                match self { $(Self::$variant => $cause,)+ }
+            }
+
+            /// What a user can do about it.
+            #[must_use]
+            pub const fn cure(self) -> &'static str {
+                match self { $(Self::$variant => $cure,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The module is not well-formed WebAssembly.
+    ModuleInvalid = "E_MODULE_INVALID", Invalid, retry: false,
+        cause: "The file is not a well-formed WebAssembly module; the message gives the byte offset.",
+        cure: "Build the module again; check that the file is a core module (.wasm) and was copied whole.";
+    /// The module is over a static limit, or would not compile within its limits.
+    ModuleLimit = "E_MODULE_LIMIT", Invalid, retry: false,
+        cause: "The module is larger, or compiles slower, than the host allows; the message names the limit.",
+        cure: "Make the module smaller, or raise the named limit in the manifest if you trust it.";
+    /// The module imports or exports something the host cannot honour.
+    ModuleAbi = "E_MODULE_ABI", Invalid, retry: false,
+        cause: "An import is unknown to the host, or a needed export is missing or has another type.",
+        cure: "Build the actor with a waPC guest SDK; `trellis inspect FILE` lists its imports and exports.";
+    /// The module carries no claims.
+    Unsigned = "E_UNSIGNED", Denied, retry: false,
+        cause: "The module has no claims section, so nobody vouches for it.",
+        cure: "Sign it: `trellis sign FILE --name NAME --caps ...`.";
+    /// The token's signature does not verify.
+    Signature = "E_SIGNATURE", Denied, retry: false,
+        cause: "The token was changed after signing, or signed by another key than its issuer.",
+        cure: "Sign the module again; if you did not change it, do not run it.";
+    /// The module is not the one that was signed.
+    Hash = "E_HASH", Denied, retry: false,
+        cause: "The module's bytes differ from the hash in its claims.",
+        cure: "Sign the module again after its last change; if you did not change it, do not run it.";
+    /// The token is malformed.
+    Token = "E_TOKEN", Denied, retry: false,
+        cause: "The token breaks the format: segments, header, algorithm, required claims or duplicate keys.",
+        cure: "Sign the module again with `trellis sign`.";
+    /// The claims section is not where or how it must be.
+    Section = "E_SECTION", Denied, retry: false,
+        cause: "A module must carry exactly one claims section, at top level, as its last section.",
+        cure: "Sign the module after every other tool has run over it; signing replaces old sections.";
+    /// The claims have expired.
+    Expired = "E_EXPIRED", Denied, retry: false,
+        cause: "The claims' `exp` time has passed.",
+        cure: "Sign the module again with a later expiry; check the host's clock.";
+    /// The claims are not valid yet.
+    NotYet = "E_NOT_YET", Denied, retry: false,
+        cause: "The claims' `nbf` time lies in the future.",
+        cure: "Wait, or sign the module again; check the host's clock.";
+    /// The issuer is not trusted here.
+    Issuer = "E_ISSUER", Denied, retry: false,
+        cause: "The key that signed the module is not in the host's trust list.",
+        cure: "Add the issuer under `trust: {issuers: [...]}` if you trust it; `trellis inspect` shows it.";
+    /// The issuer or the module was revoked.
+    Revoked = "E_REVOKED", Denied, retry: false,
+        cause: "The trust list revokes this issuer or this module.",
+        cure: "Use a module signed by a key that is still trusted.";
+    /// A key is not a well-formed nkey.
+    Key = "E_KEY", Invalid, retry: false,
+        cause: "The text is not an nkey of the expected kind: length, alphabet, prefix or checksum is wrong.",
+        cure: "Copy the whole key; `trellis keys list` shows yours.";
+    /// An older revision of a running actor.
+    Revision = "E_REVISION", Denied, retry: false,
+        cause: "The module's revision is older than the one that runs.",
+        cure: "Sign it with a higher `--rev`.";
+    /// Claims, binding or policy refuse the call.
+    Denied = "E_DENIED", Denied, retry: false,
+        cause: "The caller lacks the claim, the binding or the policy's consent for this call.",
+        cure: "The message names what is missing: sign with the capability, or add the binding to the manifest.";
+    /// Nobody by that name.
+    NotFound = "E_NOT_FOUND", NotFound, retry: true,
+        cause: "No actor, provider or route by that name is running.",
+        cure: "Check the name; start the actor or provider in the manifest.";
+    /// No instance came free in time, or a queue is full.
+    Busy = "E_BUSY", Busy, retry: true,
+        cause: "Every instance is in use and the queue is full, or no instance came free before the deadline.",
+        cure: "Retry later; raise `instances.max` if the host has room.";
+    /// The host is shutting down or the actor is being removed.
+    Stopping = "E_STOPPING", Busy, retry: true,
+        cause: "The host, or the actor, is being stopped and takes no new calls.",
+        cure: "Retry against another host, or once the new version runs.";
+    /// The deadline passed.
+    Timeout = "E_TIMEOUT", Deadline, retry: false,
+        cause: "The call did not finish before its deadline.",
+        cure: "Look for a loop or a slow provider; raise `call_time` if the work is really that long.";
+    /// The actor answered with an error.
+    Guest = "E_GUEST", Guest, retry: false,
+        cause: "The actor handled the call and answered with an error of its own.",
+        cure: "The message is the actor's; read its log.";
+    /// The actor trapped.
+    Trap = "E_TRAP", Guest, retry: false,
+        cause: "The actor trapped: unreachable code, a division by zero, an access out of bounds.",
+        cure: "A bug in the actor; `trellis call FILE OPERATION --trace` replays one call.";
+    /// The actor ran out of stack.
+    Stack = "E_STACK", Guest, retry: false,
+        cause: "The actor recursed deeper than its stack allows.",
+        cure: "Bound the recursion in the actor.";
+    /// The actor needs more memory than it may have.
+    Memory = "E_MEMORY", Guest, retry: false,
+        cause: "The actor asked for more memory or table space than its limit.",
+        cure: "Raise `limits.memory` in the manifest, or use less.";
+    /// The actor handed the host a bad pointer.
+    GuestPointer = "E_GUEST_POINTER", Guest, retry: false,
+        cause: "A pointer and length the actor gave the host lie outside its memory.",
+        cure: "A bug in the actor or its guest SDK.";
+    /// A name is too long or not clean text.
+    BadName = "E_BAD_NAME", Invalid, retry: false,
+        cause: "A binding, namespace or operation name is too long, not UTF-8, or has control characters.",
+        cure: "Use printable names of at most 256 bytes.";
+    /// A payload is too large.
+    TooLarge = "E_TOO_LARGE", Invalid, retry: false,
+        cause: "A message is larger than `payload_bytes_max`.",
+        cure: "Send less at once, or raise the limit.";
+    /// A call budget is used up.
+    Quota = "E_QUOTA", Guest, retry: false,
+        cause: "The actor made more host calls than one call, or the host, allows.",
+        cure: "Batch the calls; raise the named limit if the work is legitimate.";
+    /// Calls stand too deep.
+    Depth = "E_DEPTH", Guest, retry: false,
+        cause: "Actors called actors deeper than `call_depth_max`; usually a cycle.",
+        cure: "Break the cycle.";
+    /// A message cannot be decoded.
+    Message = "E_MESSAGE", Invalid, retry: false,
+        cause: "A request or reply does not have the form its contract gives it.",
+        cure: "Compare the message with the contract; build the actor against this contract's version.";
+    /// The provider failed.
+    Provider = "E_PROVIDER", Provider, retry: false,
+        cause: "The provider, or the server behind it, could not do its work; the message says what.",
+        cure: "Check that server and the binding's values; the host goes on trying to reconnect.";
+    /// Storage failed.
+    Storage = "E_STORAGE", Provider, retry: false,
+        cause: "A file could not be read or written: disk full, read-only, damaged.",
+        cure: "Free space or repair the named path; nothing half-written is visible.";
+    /// A value in a binding or a provider's configuration is wrong.
+    Config = "E_CONFIG", Invalid, retry: false,
+        cause: "A configuration value is unknown, missing or malformed; the message names it.",
+        cure: "Correct the value in the manifest; docs/manifest.md lists each provider's values.";
+    /// An address cannot be bound.
+    Address = "E_ADDRESS", Provider, retry: false,
+        cause: "A port or address is in use or not allowed.",
+        cure: "Stop what holds the port, or choose another `PORT`.";
+    /// The manifest is wrong.
+    Manifest = "E_MANIFEST", Invalid, retry: false,
+        cause: "The manifest has errors; each is shown with file, line and column.",
+        cure: "Correct them; `host --manifest FILE --check` shows all at once without starting.";
+    /// The host itself failed.
+    Internal = "E_INTERNAL", Provider, retry: false,
+        cause: "The host met a state it did not expect.",
+        cure: "Please report it, with the log lines around it.";
+}
+
+impl Code {
+    /// The code of that text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a call failed: a stable code and a sentence that names what is wrong.
+///
+/// The message reaches callers and guests, so it holds names and limits but never payloads,
+/// secrets or paths of the host's internals.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallError {
+    code: Code,
+    message: Cow<'static, str>,
+}
+
+impl CallError {
+    /// An error with its sentence.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The kind, from the code.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.code.kind()
+    }
+
+    /// The sentence, without the code.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for CallError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_parse_back() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.as_str()), "{code} twice");
+            assert_eq!(Code::parse(code.as_str()), Some(*code));
+            assert!(!code.cause().is_empty() && !code.cure().is_empty());
+        }
+        assert_eq!(Code::parse("E_NOTHING"), None);
+    }
+}

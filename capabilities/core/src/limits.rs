@@ -1,0 +1,261 @@
+//! Every bound on an actor: its name, unit, default, and what happens when it is hit.
+//!
+//! The manifest writes these, the engine enforces them, and the documentation lists [`TABLE`].
+
+use std::time::Duration;
+
+use crate::error::Code;
+
+/// The bounds of one actor. Host-wide caps are a second value of the same type: see
+/// [`ActorLimits::capped_by`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ActorLimits {
+    /// Largest module file, in bytes.
+    pub module_bytes_max: u64,
+    /// Most functions a module may define.
+    pub module_functions_max: u32,
+    /// Most locals one function may declare.
+    pub module_locals_max: u32,
+    /// Longest compilation.
+    pub compile_time_max: Duration,
+    /// Most memory a compilation may take, in bytes.
+    pub compile_memory_bytes_max: u64,
+    /// Largest linear memory of one instance, in bytes.
+    pub memory_bytes_max: u64,
+    /// Most elements in an instance's table.
+    pub table_elements_max: u32,
+    /// Longest call, host calls and sleeps included.
+    pub call_time_max: Duration,
+    /// Longest start of an instance (start functions together).
+    pub init_time_max: Duration,
+    /// Most calls standing above one another.
+    pub call_depth_max: u32,
+    /// Largest message in either direction, in bytes.
+    pub payload_bytes_max: u32,
+    /// Longest binding, namespace or operation name, in bytes.
+    pub name_bytes_max: u32,
+    /// Most instances at once.
+    pub instances_max: u32,
+    /// Instances kept ready when idle.
+    pub instances_min: u32,
+    /// Most callers waiting for an instance.
+    pub queue_max: u32,
+    /// Most host calls one call may make.
+    pub host_calls_per_call_max: u32,
+    /// Log lines a second, after the burst.
+    pub log_lines_per_s: u32,
+    /// Log lines at once.
+    pub log_burst_lines: u32,
+    /// Longest log line, in bytes; the rest is cut.
+    pub log_line_bytes_max: u32,
+}
+
+impl Default for ActorLimits {
+    fn default() -> Self {
+        Self {
+            module_bytes_max: 32 << 20,
+            module_functions_max: 50_000,
+            module_locals_max: 50_000,
+            compile_time_max: Duration::from_secs(10),
+            compile_memory_bytes_max: 512 << 20,
+            memory_bytes_max: 64 << 20,
+            table_elements_max: 20_000,
+            call_time_max: Duration::from_secs(5),
+            init_time_max: Duration::from_secs(5),
+            call_depth_max: 16,
+            payload_bytes_max: 16 << 20,
+            name_bytes_max: 256,
+            instances_max: 64,
+            instances_min: 0,
+            queue_max: 128,
+            host_calls_per_call_max: 100_000,
+            log_lines_per_s: 100,
+            log_burst_lines: 1_000,
+            log_line_bytes_max: 8 << 10,
+        }
+    }
+}
+
+impl ActorLimits {
+    /// These limits, none above `caps`: what the host owner allows wins over what a manifest asks.
+    #[must_use]
+    pub fn capped_by(&self, caps: &Self) -> Self {
+        Self {
+            module_bytes_max: self.module_bytes_max.min(caps.module_bytes_max),
+            module_functions_max: self.module_functions_max.min(caps.module_functions_max),
+            module_locals_max: self.module_locals_max.min(caps.module_locals_max),
+            compile_time_max: self.compile_time_max.min(caps.compile_time_max),
+            compile_memory_bytes_max: self
+                .compile_memory_bytes_max
+                .min(caps.compile_memory_bytes_max),
+            memory_bytes_max: self.memory_bytes_max.min(caps.memory_bytes_max),
+            table_elements_max: self.table_elements_max.min(caps.table_elements_max),
+            call_time_max: self.call_time_max.min(caps.call_time_max),
+            init_time_max: self.init_time_max.min(caps.init_time_max),
+            call_depth_max: self.call_depth_max.min(caps.call_depth_max),
+            payload_bytes_max: self.payload_bytes_max.min(caps.payload_bytes_max),
+            name_bytes_max: self.name_bytes_max.min(caps.name_bytes_max),
+            instances_max: self.instances_max.min(caps.instances_max),
+            instances_min: self.instances_min.min(caps.instances_max).min(self.instances_max),
+            queue_max: self.queue_max.min(caps.queue_max),
+            host_calls_per_call_max: self.host_calls_per_call_max.min(caps.host_calls_per_call_max),
+            log_lines_per_s: self.log_lines_per_s.min(caps.log_lines_per_s),
+            log_burst_lines: self.log_burst_lines.min(caps.log_burst_lines),
+            log_line_bytes_max: self.log_line_bytes_max.min(caps.log_line_bytes_max),
+        }
+    }
+}
+
+/// One row of the table of limits, for the manifest, the documentation and the errors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// The stable name, as errors and metrics print it.
+    pub name: &'static str,
+    /// The key under `limits:` in a manifest, or where else it is set.
+    pub key: &'static str,
+    /// Unit of the value.
+    pub unit: &'static str,
+    /// Default, in that unit.
+    pub default: u64,
+    /// The code of the error when it is hit; `None` where hitting it is counted and survived.
+    pub code: Option<Code>,
+    /// What happens when it is hit.
+    pub hit: &'static str,
+}
+
+/// Every limit of one actor.
+pub const TABLE: &[Limit] = &[
+    row(
+        "module_bytes_max",
+        "module_bytes",
+        "bytes",
+        32 << 20,
+        Some(Code::ModuleLimit),
+        "refused before compiling",
+    ),
+    row(
+        "module_functions_max",
+        "module_functions",
+        "functions",
+        50_000,
+        Some(Code::ModuleLimit),
+        "refused before compiling",
+    ),
+    row(
+        "module_locals_max",
+        "module_locals",
+        "locals per function",
+        50_000,
+        Some(Code::ModuleLimit),
+        "refused before compiling",
+    ),
+    row(
+        "compile_time_ms_max",
+        "compile_time",
+        "ms",
+        10_000,
+        Some(Code::ModuleLimit),
+        "the compilation is killed",
+    ),
+    row(
+        "compile_memory_bytes_max",
+        "compile_memory",
+        "bytes",
+        512 << 20,
+        Some(Code::ModuleLimit),
+        "the compilation is killed",
+    ),
+    row(
+        "actor_memory_bytes_max",
+        "memory",
+        "bytes",
+        64 << 20,
+        Some(Code::Memory),
+        "memory.grow answers -1; a module that starts larger is refused",
+    ),
+    row(
+        "table_elements_max",
+        "table_elements",
+        "elements",
+        20_000,
+        Some(Code::Memory),
+        "table.grow answers -1; a module that starts larger is refused",
+    ),
+    row(
+        "call_time_ms_max",
+        "call_time",
+        "ms",
+        5_000,
+        Some(Code::Timeout),
+        "the call is cut and its instance dropped",
+    ),
+    row(
+        "init_time_ms_max",
+        "init_time",
+        "ms",
+        5_000,
+        Some(Code::Timeout),
+        "the start is cut and its instance dropped",
+    ),
+    row("call_depth_max", "call_depth", "calls", 16, Some(Code::Depth), "the call is refused"),
+    row(
+        "payload_bytes_max",
+        "payload_bytes",
+        "bytes",
+        16 << 20,
+        Some(Code::TooLarge),
+        "refused before copying",
+    ),
+    row(
+        "name_bytes_max",
+        "name_bytes",
+        "bytes",
+        256,
+        Some(Code::BadName),
+        "refused before copying",
+    ),
+    row(
+        "instances_max",
+        "instances.max",
+        "instances",
+        64,
+        Some(Code::Busy),
+        "callers wait in the queue until their deadline",
+    ),
+    row("queue_max", "queue", "calls", 128, Some(Code::Busy), "the call is refused at once"),
+    row(
+        "host_calls_per_call_max",
+        "host_calls_per_call",
+        "calls",
+        100_000,
+        Some(Code::Quota),
+        "the host call is refused",
+    ),
+    row(
+        "log_lines_per_s",
+        "log_lines_per_s",
+        "lines/s",
+        100,
+        None,
+        "lines are dropped and counted (burst 1,000)",
+    ),
+    row(
+        "log_line_bytes_max",
+        "log_line_bytes",
+        "bytes",
+        8 << 10,
+        None,
+        "the line is cut and counted",
+    ),
+];
+
+const fn row(
+    name: &'static str,
+    key: &'static str,
+    unit: &'static str,
+    default: u64,
+    code: Option<Code>,
+    hit: &'static str,
+) -> Limit {
+    Limit { name, key, unit, default, code, hit }
+}

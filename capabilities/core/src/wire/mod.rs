@@ -1,0 +1,47 @@
+//! The wire codec: MessagePack maps with camelCase keys, bytes as `bin` (the originals' G3/G4 form).
+//!
+//! Encoding is exact; decoding accepts what signed modules of 2019 to 2024 were seen to send:
+//! structs as maps or as arrays in field order, bytes as `bin`, `str` or an array of integers,
+//! keys in camelCase or snake_case (an alias `contract!` writes), and bytes after the value
+//! (AssemblyScript adds a NUL).
+
+mod blob;
+mod pairs;
+
+pub use blob::Blob;
+pub use pairs::Pairs;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::{CallError, Code};
+
+/// Deepest nesting a message may have; deeper ones are refused, not recursed into.
+pub const NESTING_MAX: usize = 32;
+
+/// Encodes a message as its contract says.
+///
+/// # Errors
+/// [`Code::Message`] when the value cannot be written, which no generated message does.
+pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, CallError> {
+    let mut out = Vec::with_capacity(128);
+    let mut serializer = rmp_serde::Serializer::new(&mut out).with_struct_map();
+    message.serialize(&mut serializer).map_err(|error| {
+        CallError::new(Code::Message, format!("the message cannot be encoded: {error}"))
+    })?;
+    Ok(out)
+}
+
+/// Decodes a message, with the tolerance the module page lists.
+///
+/// # Errors
+/// [`Code::Message`] when the bytes are not a message of this type; the text names the field.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CallError> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+    deserializer.set_max_depth(NESTING_MAX);
+    T::deserialize(&mut deserializer).map_err(|error| {
+        CallError::new(Code::Message, format!("the message cannot be decoded: {error}"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+struct Sample {
+    #[serde(rename = "statusCode", alias = "status_code")]
+    status_code: u32,
+    body: Blob,
+}
+
+fn sample() -> Sample {
+    Sample { status_code: 200, body: Blob::from("ok") }
+}
+
+#[test]
+fn encodes_maps_with_camel_case_keys_and_bin() {
+    let expected = b"\x82\xaastatusCode\xcc\xc8\xa4body\xc4\x02ok";
+    assert_eq!(encode(&sample()).expect("encodes"), expected);
+}
+
+#[test]
+fn decodes_what_the_originals_sent() {
+    let forms: [&[u8]; 6] = [
+        b"\x82\xaastatusCode\xcc\xc8\xa4body\xc4\x02ok", // exact
+        b"\x82\xabstatus_code\xcc\xc8\xa4body\xc4\x02ok", // snake_case
+        b"\x92\xcc\xc8\xc4\x02ok",                       // array in field order
+        b"\x92\xcc\xc8\x92\x6f\x6b",                     // bytes as integers
+        b"\x82\xaastatusCode\xcc\xc8\xa4body\xa2ok",     // bytes as str
+        b"\x82\xaastatusCode\xcc\xc8\xa4body\xc4\x02ok\x00", // trailing NUL
+    ];
+    for form in forms {
+        assert_eq!(decode::<Sample>(form).expect("tolerated"), sample(), "{form:02x?}");
+    }
+}
+
+#[test]
+fn pairs_keep_order_and_repetition() {
+    let pairs: Pairs<String> = [("b", "1"), ("a", "2"), ("b", "3")].into_iter().collect();
+    let bytes = encode(&pairs).expect("encodes");
+    assert_eq!(bytes, b"\x83\xa1b\xa11\xa1a\xa12\xa1b\xa13");
+    assert_eq!(decode::<Pairs<String>>(&bytes).expect("decodes"), pairs);
+}
+
+#[test]
+fn pairs_accept_lists_of_values() {
+    let pairs: Pairs<String> = decode(b"\x81\xa1b\x92\xa11\xa13").expect("G5 headers");
+    assert_eq!(pairs, [("b", "1"), ("b", "3")].into_iter().collect());
+}
+
+#[test]
+fn deep_nesting_and_lying_lengths_are_errors() {
+    let deep = vec![0x91_u8; 100_000];
+    assert_eq!(decode::<Blob>(&deep).expect_err("too deep").code(), Code::Message);
+    let lying = [0xdd, 0xff, 0xff, 0xff, 0xff, 0x01];
+    assert_eq!(decode::<Blob>(&lying).expect_err("4 G elements").code(), Code::Message);
+    assert_eq!(decode::<Pairs<Blob>>(&lying).expect_err("4 G entries").code(), Code::Message);
+}

@@ -1,0 +1,1 @@
+//! The wascc:extras contract.

@@ -1,0 +1,1 @@
+//! The wascc:http_server contract.

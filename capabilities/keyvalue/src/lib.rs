@@ -1,0 +1,1 @@
+//! The wascc:keyvalue contract.

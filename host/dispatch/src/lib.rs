@@ -1,0 +1,1 @@
+//! The one road of a call: admit, resolve, call, record.

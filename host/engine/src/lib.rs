@@ -1,0 +1,1 @@
+//! The sandbox: compiles, caches, pools and calls WebAssembly actors on wasmtime.

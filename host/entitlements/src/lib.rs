@@ -1,0 +1,1 @@
+//! The gate: claims, binding and policy become a Permit or a typed denial.

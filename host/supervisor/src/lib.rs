@@ -1,0 +1,1 @@
+//! Lifecycle of actors, providers and bindings: one owner task, published snapshots, drains.

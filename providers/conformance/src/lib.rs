@@ -1,0 +1,1 @@
+//! One behaviour suite per contract, run against every provider of it.

@@ -1,0 +1,1 @@
+//! wascc:extras: GUIDs, sequences and random numbers.

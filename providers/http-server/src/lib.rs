@@ -1,0 +1,1 @@
+//! wascc:http_server on hyper: many actors on one port, bounded, drained.

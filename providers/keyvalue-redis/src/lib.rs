@@ -1,0 +1,1 @@
+//! wascc:keyvalue on a real Redis.

@@ -1,0 +1,1 @@
+//! wascc:logging to the host's own structured log.

@@ -1,0 +1,26 @@
+//! One actor's use of one provider.
+
+use trellis_core::{ActorKey, BindingName, ContractId};
+
+use crate::values::Values;
+
+/// The host's handle for a binding; unique while the host runs, never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct BindingId(pub u64);
+
+/// What a provider learns when an actor is bound to it.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Names the binding in every later call.
+    pub id: BindingId,
+    /// The bound actor.
+    pub actor: ActorKey,
+    /// The actor's human name, for logs.
+    pub actor_name: String,
+    /// The contract the binding is for.
+    pub contract: ContractId,
+    /// The binding's name.
+    pub name: BindingName,
+    /// The manifest's values for this binding.
+    pub values: Values,
+}

@@ -1,0 +1,53 @@
+//! The way from a provider to an actor.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use trellis_core::{CallError, Trace};
+
+use crate::{BindingId, BoxFuture};
+
+/// One call from a provider to the actor behind a binding.
+#[derive(Clone, Debug)]
+pub struct Invoke {
+    /// Which binding, and so which actor.
+    pub binding: BindingId,
+    /// The operation's name, one the contract sends to actors.
+    pub operation: &'static str,
+    /// The encoded request.
+    pub payload: Bytes,
+    /// When the provider stops waiting; `None` leaves it to the actor's `call_time_max`, which
+    /// bounds the call in any case.
+    pub deadline: Option<Instant>,
+    /// The caller's trace, when the provider has one; else a new one starts.
+    pub trace: Option<Trace>,
+}
+
+/// What the host puts behind a [`Context`].
+pub trait Invoker: Send + Sync {
+    /// Admits and carries out one call.
+    fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>>;
+}
+
+/// What a provider is given to reach actors with. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    invoker: Arc<dyn Invoker>,
+}
+
+impl Context {
+    /// Wraps the host's side.
+    #[must_use]
+    pub fn new(invoker: Arc<dyn Invoker>) -> Self {
+        Self { invoker }
+    }
+
+    /// Calls the actor behind a binding.
+    ///
+    /// # Errors
+    /// Any [`CallError`]: denied, not found, busy, deadline, or the actor's own failure.
+    pub async fn invoke(&self, invoke: Invoke) -> Result<Bytes, CallError> {
+        self.invoker.invoke(invoke).await
+    }
+}

@@ -1,0 +1,85 @@
+//! The trait every provider implements.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use trellis_core::{CallError, Trace};
+
+use crate::{Binding, BindingId, BoxFuture, Context, Descriptor, Values};
+
+/// What a provider answers.
+pub type Reply = Result<Bytes, CallError>;
+
+/// One admitted call from an actor.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The binding the actor used; its configuration was given to [`Provider::bind`].
+    pub binding: BindingId,
+    /// The operation's name.
+    pub operation: Arc<str>,
+    /// The encoded request.
+    pub payload: Bytes,
+    /// When the caller stops waiting. The host cuts the call then; a provider should give up too.
+    pub deadline: Instant,
+    /// The request this call belongs to.
+    pub trace: Trace,
+}
+
+/// How a provider is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Health {
+    /// It works.
+    Healthy,
+    /// It runs, but what it depends on does not; the sentence says what.
+    Degraded(String),
+}
+
+/// An implementation of one or more contracts.
+///
+/// All methods may be called at once and from any thread. None may block a thread.
+pub trait Provider: Send + Sync + 'static {
+    /// What it is and serves. Called at any time; must not change.
+    fn descriptor(&self) -> Descriptor;
+
+    /// An actor is bound. Called before its first call, again with the same id when its values
+    /// change; binding the same twice is no error.
+    ///
+    /// # Errors
+    /// [`trellis_core::Code::Config`] for a value it cannot use, [`trellis_core::Code::Address`] for
+    /// a port it cannot have. A server that is down is *not* an error here: it may come up later.
+    fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>>;
+
+    /// The actor is no longer bound; no call of it is under way. Unknown ids are ignored.
+    fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()>;
+
+    /// Carries out one call.
+    fn call(&self, call: Call) -> BoxFuture<'_, Reply>;
+
+    /// How it is, asked every few seconds by the supervisor.
+    fn health(&self) -> BoxFuture<'_, Health> {
+        Box::pin(async { Health::Healthy })
+    }
+
+    /// Stop taking work from outside, finish what is under way, let go of everything by `deadline`.
+    fn shutdown(&self, deadline: Instant) -> BoxFuture<'_, ()> {
+        let _ = deadline;
+        Box::pin(async {})
+    }
+}
+
+/// How a built-in provider is described and made; the composition root lists these.
+#[derive(Clone, Copy)]
+pub struct Builtin {
+    /// Its self-description, known without making one.
+    pub descriptor: fn() -> Descriptor,
+    /// Makes one, with the manifest's values for the provider.
+    pub create: fn(Context, Values) -> BoxFuture<'static, Result<Arc<dyn Provider>, CallError>>,
+}
+
+impl fmt::Debug for Builtin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builtin").field("name", &(self.descriptor)().name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,1 @@
+//! The trellis command: keys, sign, inspect, verify, call, up.

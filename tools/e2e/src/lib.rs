@@ -1,0 +1,1 @@
+//! End-to-end scenarios as data over the testkit.

@@ -1,0 +1,1 @@
+//! Real servers on free ports, hosts in process and as processes, signed test actors.
