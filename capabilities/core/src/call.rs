@@ -8,16 +8,23 @@ use bytes::Bytes;
 
 use crate::entity::Entity;
 
-/// One call on its way: who asks whom for what, and until when.
-///
-/// Made by the dispatcher from what the host knows (never from what a guest says), then read by the
-/// gate, the router and the target.
-#[derive(Clone, Debug)]
-pub struct Invocation {
+/// The two ends of a call, shared by every call over the same link.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parties {
     /// Who asks.
     pub origin: Entity,
     /// Who is asked.
     pub target: Entity,
+}
+
+/// One call on its way: who asks whom for what, and until when.
+///
+/// Made by the dispatcher from what the host knows (never from what a guest says), then read by the
+/// target it reaches.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Who asks whom, as the gate established it.
+    pub parties: Arc<Parties>,
     /// The operation's name on the wire.
     pub operation: Arc<str>,
     /// The request message, encoded.

@@ -16,7 +16,7 @@ pub mod limits;
 pub mod units;
 pub mod wire;
 
-pub use call::{Invocation, Trace};
+pub use call::{Invocation, Parties, Trace};
 pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec};
 pub use entity::{ActorKey, BindingName, Entity};
 pub use error::{CallError, Code, ErrorKind};
