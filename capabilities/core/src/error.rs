@@ -212,6 +212,14 @@ codes! {
     Message = "E_MESSAGE", Invalid, retry: false,
         cause: "A request or reply does not have the form its contract gives it.",
         cure: "Compare the message with the contract; build the actor against this contract's version.";
+    /// The stored value is of another kind than the operation needs.
+    WrongType = "E_WRONG_TYPE", Invalid, retry: false,
+        cause: "A key holds another kind of value (string, counter, list, set) than the operation works on.",
+        cure: "Use another key, or remove this one first; the message names the key.";
+    /// A number left the range its contract gives it.
+    Range = "E_RANGE", Invalid, retry: false,
+        cause: "A counter or a count would leave the range of its type; nothing was changed.",
+        cure: "Start the counter anew, or keep several.";
     /// The provider failed.
     Provider = "E_PROVIDER", Provider, retry: false,
         cause: "The provider, or the server behind it, could not do its work; the message says what.",
