@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Installs what the tests need and this machine lacks. Does nothing when all is there.
+#
+#   tools/setup.sh            what `make test` needs
+#   tools/setup.sh bench      what `make bench` needs besides
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# The toolchain and its wasm targets are named in rust-toolchain.toml; asking for it installs it.
+command -v cargo >/dev/null || {
+    echo "error: Rust is missing: install rustup from https://rustup.rs" >&2
+    exit 1
+}
+if command -v rustup >/dev/null; then
+    rustup show active-toolchain >/dev/null 2>&1 || rustup toolchain install >/dev/null
+    targets=$(sed -n 's/^targets = \[\(.*\)\]$/\1/p' rust-toolchain.toml | tr -d '",')
+    installed=$(rustup target list --installed)
+    for target in $targets; do
+        grep -qx "$target" <<<"$installed" || rustup target add "$target"
+    done
+fi
+
+# Programs, each with the Debian package that brings it.
+needed=(redis-server:redis-server curl:curl)
+if [[ ${1:-} == bench ]]; then
+    needed+=(wrk:wrk)
+fi
+
+packages=()
+for pair in "${needed[@]}"; do
+    command -v "${pair%%:*}" >/dev/null || packages+=("${pair##*:}")
+done
+((${#packages[@]} == 0)) && exit 0
+
+as_root=()
+if ((EUID != 0)); then
+    as_root=(sudo)
+fi
+if ! command -v apt-get >/dev/null || { ((EUID != 0)) && ! command -v sudo >/dev/null; }; then
+    echo "error: missing programs: ${packages[*]}; install them with your package manager" >&2
+    exit 1
+fi
+echo "installing ${packages[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2

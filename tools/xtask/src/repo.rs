@@ -1,0 +1,102 @@
+//! The repository on disk: where it is, its files, its workspaces.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use cargo_metadata::{Metadata, MetadataCommand};
+
+/// Folders that hold products, never sources.
+const PRODUCTS: [&str; 5] = [".git", "target", "dist", "data", "node_modules"];
+
+/// The root of the repository.
+pub(crate) struct Repo {
+    root: PathBuf,
+}
+
+impl Repo {
+    /// The repository this tool was built from.
+    pub(crate) fn find() -> Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = manifest.ancestors().nth(2).context("tools/xtask lies two folders deep")?;
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// A repository at a path, for tests over fixtures.
+    #[cfg(test)]
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The root folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Every source file, relative to the root, sorted.
+    pub(crate) fn files(&self) -> Result<Vec<String>> {
+        let mut files = Vec::new();
+        self.walk(&self.root, &mut files)?;
+        files.sort();
+        Ok(files)
+    }
+
+    fn walk(&self, folder: &Path, files: &mut Vec<String>) -> Result<()> {
+        for entry in fs::read_dir(folder).with_context(|| format!("listing {folder:?}"))? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let path = entry.path();
+            if entry.file_type()?.is_dir() {
+                if !PRODUCTS.iter().any(|product| name == *product) {
+                    self.walk(&path, files)?;
+                }
+            } else {
+                let relative = path.strip_prefix(&self.root)?;
+                let text = relative.to_str().with_context(|| format!("{path:?} is not UTF-8"))?;
+                files.push(text.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// The text of a file, or `None` when it is not text.
+    pub(crate) fn text(&self, path: &str) -> Result<Option<String>> {
+        let bytes = fs::read(self.root.join(path)).with_context(|| format!("reading {path}"))?;
+        Ok(String::from_utf8(bytes).ok())
+    }
+
+    /// What cargo says of the workspace in a folder (`.` is the root), without its dependencies.
+    pub(crate) fn metadata(&self, folder: &str) -> Result<Metadata> {
+        MetadataCommand::new()
+            .manifest_path(self.root.join(folder).join("Cargo.toml"))
+            .no_deps()
+            .exec()
+            .with_context(|| format!("cargo metadata of {folder}"))
+    }
+
+    /// Where the main workspace's binaries are built.
+    pub(crate) fn target_folder(&self) -> Result<PathBuf> {
+        Ok(self.metadata(".")?.target_directory.into_std_path_buf())
+    }
+
+    /// Runs a command in a folder of the repository, its output passed through.
+    pub(crate) fn run(&self, folder: &str, program: &str, arguments: &[&str]) -> Result<()> {
+        let status = Command::new(program)
+            .args(arguments)
+            .current_dir(self.root.join(folder))
+            .status()
+            .with_context(|| format!("starting {program}"))?;
+        ensure!(status.success(), "`{program} {}` failed: {status}", arguments.join(" "));
+        Ok(())
+    }
+
+    /// Fails with a hint when a path of the repository is missing.
+    pub(crate) fn require(&self, path: &str, hint: &str) -> Result<PathBuf> {
+        let full = self.root.join(path);
+        if full.exists() {
+            return Ok(full);
+        }
+        bail!("{path} is missing: {hint}")
+    }
+}
