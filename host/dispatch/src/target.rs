@@ -1,0 +1,23 @@
+//! What can be called.
+
+use bytes::Bytes;
+use trellis_core::{CallError, Invocation};
+use trellis_entitlements::LinkId;
+
+use crate::BoxFuture;
+
+/// One admitted call, handed over.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The call.
+    pub invocation: Invocation,
+    /// The binding it goes over; `None` from actor to actor and from the host itself.
+    pub link: Option<LinkId>,
+}
+
+/// An actor, a provider, or (later) another host. May be called from any thread, many at once.
+pub trait Target: Send + Sync {
+    /// Carries out one call. The target keeps to the invocation's deadline as well as it can; the
+    /// dispatcher drops the future soon after it.
+    fn call(&self, delivery: Delivery) -> BoxFuture<'_, Result<Bytes, CallError>>;
+}

@@ -1,0 +1,285 @@
+//! The one check every call passes.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use trellis_core::{BindingName, CallError, ContractId, Direction, Entity, Parties};
+
+use crate::audit::AuditSink;
+use crate::denial::{Denial, Reason};
+use crate::link::{Link, Way};
+use crate::metrics::Metrics;
+use crate::permit::{Granted, Permit};
+use crate::policy::{Decision, Policy, Question};
+use crate::roster::{ActorId, LinkId, TargetId};
+use crate::table::{Seat, Table};
+
+/// Who asks for what, in the words the asker used. The asker itself is known by its handle, which
+/// the host gave it: no payload can change it.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask<'a> {
+    /// A guest called out.
+    FromActor {
+        /// The guest.
+        actor: ActorId,
+        /// The binding it named; empty means `default`.
+        binding: &'a str,
+        /// A contract id, or the key, name or alias of an actor.
+        namespace: &'a str,
+        /// The operation.
+        operation: &'a str,
+    },
+    /// A provider calls the actor behind a binding of its own.
+    FromProvider {
+        /// The provider.
+        provider: TargetId,
+        /// The binding.
+        link: LinkId,
+        /// The operation.
+        operation: &'a str,
+    },
+    /// The host itself calls an actor: health, tests, the command line.
+    FromSystem {
+        /// Key, name or alias of the actor.
+        actor: &'a str,
+        /// The operation.
+        operation: &'a str,
+    },
+}
+
+/// Claims, binding and policy, checked on every call.
+pub struct Gate {
+    table: ArcSwap<Table>,
+    policy: Box<dyn Policy>,
+    audit: Box<dyn AuditSink>,
+    metrics: Metrics,
+}
+
+impl Gate {
+    /// A gate that knows nobody yet and so refuses everything.
+    #[must_use]
+    pub fn new(policy: Box<dyn Policy>, audit: Box<dyn AuditSink>, metrics: Metrics) -> Self {
+        Self { table: ArcSwap::default(), policy, audit, metrics }
+    }
+
+    /// Replaces the table; calls admitted before keep their permits.
+    pub fn publish(&self, table: Table) {
+        self.table.store(Arc::new(table));
+    }
+
+    /// Checks one call.
+    ///
+    /// # Errors
+    /// [`trellis_core::Code::Denied`] naming what is missing, [`trellis_core::Code::NotFound`] when the host
+    /// asks for an actor that is not here. Every refusal is audited and counted.
+    pub fn admit(&self, ask: &Ask<'_>) -> Result<Permit, CallError> {
+        self.check(ask).map_err(|denial| {
+            self.metrics.count(&denial);
+            self.audit.denied(&denial);
+            CallError::from(*denial)
+        })
+    }
+
+    fn check(&self, ask: &Ask<'_>) -> Result<Permit, Box<Denial>> {
+        let table = self.table.load();
+        let (granted, contract) = match *ask {
+            Ask::FromActor { actor, binding, namespace, operation } => {
+                let seat = table.seat(actor).ok_or_else(|| gone(namespace, operation))?;
+                let binding = BindingName::normalise(binding);
+                match seat.link(namespace, binding) {
+                    Some(link) => (outward(seat, link, operation)?, Some(&link.contract)),
+                    None => (to_actor(&table, seat, binding, namespace, operation)?, None),
+                }
+            }
+            Ask::FromProvider { provider, link, operation } => {
+                let own = |link: &&Arc<Link>| link.outward.target == provider;
+                let link = table.link(link).filter(own).ok_or_else(|| unbound(operation))?;
+                (inward(link, operation)?, Some(&link.contract))
+            }
+            Ask::FromSystem { actor, operation } => (from_system(&table, actor, operation)?, None),
+        };
+        self.consult(granted, contract)
+    }
+
+    fn consult(
+        &self,
+        granted: Granted,
+        contract: Option<&ContractId>,
+    ) -> Result<Permit, Box<Denial>> {
+        let question =
+            Question { parties: &granted.parties, contract, operation: &granted.operation };
+        match self.policy.decide(&question) {
+            Decision::Allow => Ok(Permit::new(granted)),
+            Decision::Deny(why) => {
+                let Parties { origin, target } = &*granted.parties;
+                Err(Box::new(Denial {
+                    reason: Reason::Policy,
+                    origin: Some(origin.clone()),
+                    namespace: contract.map_or_else(|| target.to_string(), ToString::to_string),
+                    binding: String::new(),
+                    operation: granted.operation.to_string(),
+                    message: format!(
+                        "policy refuses {origin} the operation {} on {target}: {why}",
+                        granted.operation
+                    ),
+                }))
+            }
+        }
+    }
+}
+
+fn outward(seat: &Seat, link: &Link, operation: &str) -> Result<Granted, Box<Denial>> {
+    let verb = link.verb(operation, Direction::ToProvider);
+    verb.map(|name| granted(link, &link.outward, name)).map_err(|reason| {
+        let Entity::Provider { binding, .. } = &link.outward.parties.target else {
+            return gone(link.contract.as_str(), operation);
+        };
+        refuse(reason, &Words::of(seat, binding.as_str(), link.contract.as_str(), operation))
+    })
+}
+
+fn inward(link: &Link, operation: &str) -> Result<Granted, Box<Denial>> {
+    let verb = link.verb(operation, Direction::ToActor);
+    verb.map(|name| granted(link, &link.inward, name)).map_err(|reason| {
+        let Parties { origin, target } = &*link.inward.parties;
+        let words = Words {
+            origin: origin.clone(),
+            actor: &target.to_string(),
+            binding: BindingName::DEFAULT,
+            namespace: link.contract.as_str(),
+            operation,
+        };
+        refuse(reason, &words)
+    })
+}
+
+fn granted(link: &Link, way: &Way, operation: &Arc<str>) -> Granted {
+    Granted {
+        target: way.target,
+        link: Some(link.id),
+        parties: Arc::clone(&way.parties),
+        operation: Arc::clone(operation),
+    }
+}
+
+/// No link by that name: an actor's name, a contract without a binding, or nothing at all.
+fn to_actor(
+    table: &Table,
+    seat: &Seat,
+    binding: &str,
+    namespace: &str,
+    operation: &str,
+) -> Result<Granted, Box<Denial>> {
+    let words = Words::of(seat, binding, namespace, operation);
+    let Some(callee) = table.seat_named(namespace) else {
+        let claimed = seat.member.claims.caps.iter().any(|cap| cap == namespace)
+            || seat.has_contract(namespace);
+        let reason = if claimed { Reason::NotBound } else { Reason::NotClaimed };
+        return Err(refuse(reason, &words));
+    };
+    if !table.rules().open_calls && !seat.may_call(callee) {
+        return Err(refuse(Reason::NotCallable, &words));
+    }
+    Ok(direct(seat.entity.clone(), callee, operation))
+}
+
+fn from_system(table: &Table, actor: &str, operation: &str) -> Result<Granted, Box<Denial>> {
+    let Some(callee) = table.seat_named(actor) else {
+        return Err(Box::new(Denial {
+            reason: Reason::UnknownActor,
+            origin: Some(Entity::System),
+            namespace: actor.to_owned(),
+            binding: String::new(),
+            operation: operation.to_owned(),
+            message: format!("no actor `{actor}` runs on this host"),
+        }));
+    };
+    Ok(direct(Entity::System, callee, operation))
+}
+
+fn direct(origin: Entity, callee: &Seat, operation: &str) -> Granted {
+    Granted {
+        target: callee.member.target,
+        link: None,
+        parties: Arc::new(Parties { origin, target: callee.entity.clone() }),
+        operation: Arc::from(operation),
+    }
+}
+
+/// What was asked for, for the sentence of a denial.
+struct Words<'a> {
+    origin: Entity,
+    actor: &'a str,
+    binding: &'a str,
+    namespace: &'a str,
+    operation: &'a str,
+}
+
+impl<'a> Words<'a> {
+    fn of(seat: &'a Seat, binding: &'a str, namespace: &'a str, operation: &'a str) -> Self {
+        Self {
+            origin: seat.entity.clone(),
+            actor: &seat.member.name,
+            binding,
+            namespace,
+            operation,
+        }
+    }
+}
+
+fn refuse(reason: Reason, words: &Words<'_>) -> Box<Denial> {
+    let Words { actor, binding, namespace, operation, .. } = *words;
+    let message = match reason {
+        Reason::NotClaimed => format!(
+            "actor `{actor}` is not authorized to use capability {namespace}: its claims do not \
+             list it; sign it with that capability, or call an actor that runs here"
+        ),
+        Reason::NotGranted => format!(
+            "actor `{actor}` is not authorized to use capability {namespace} for {operation}: its \
+             claims grant other operations only; sign it with that grant"
+        ),
+        Reason::NotBound => format!(
+            "actor `{actor}` has no binding `{binding}` for {namespace}; add one to the manifest"
+        ),
+        Reason::UnknownOperation => {
+            format!("contract {namespace} has no operation `{operation}`")
+        }
+        Reason::WrongDirection => {
+            format!("operation {operation} of {namespace} goes the other way")
+        }
+        _ => format!(
+            "actor `{actor}` may not call actor `{namespace}`: its claims do not list it under \
+             `calls`; sign it with `--calls {namespace}`"
+        ),
+    };
+    Box::new(Denial {
+        reason,
+        origin: Some(words.origin.clone()),
+        namespace: namespace.to_owned(),
+        binding: binding.to_owned(),
+        operation: operation.to_owned(),
+        message,
+    })
+}
+
+fn gone(namespace: &str, operation: &str) -> Box<Denial> {
+    Box::new(Denial {
+        reason: Reason::UnknownCaller,
+        origin: None,
+        namespace: namespace.to_owned(),
+        binding: String::new(),
+        operation: operation.to_owned(),
+        message: "the calling actor is being stopped".to_owned(),
+    })
+}
+
+fn unbound(operation: &str) -> Box<Denial> {
+    Box::new(Denial {
+        reason: Reason::NotBound,
+        origin: None,
+        namespace: String::new(),
+        binding: String::new(),
+        operation: operation.to_owned(),
+        message: "the binding was removed".to_owned(),
+    })
+}

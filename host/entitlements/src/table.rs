@@ -1,0 +1,126 @@
+//! The roster, interned for the road of a call.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
+use trellis_core::Entity;
+
+use crate::link::{Link, LinkName, LinkNameRef};
+use crate::roster::{ActorId, LinkId, Member, Roster, Rules};
+
+/// An immutable snapshot of every entitlement. Built whole by the control plane, read by the gate.
+#[derive(Default, Debug)]
+pub struct Table {
+    seats: HashMap<ActorId, Arc<Seat>, RandomState>,
+    by_name: HashMap<Box<str>, Arc<Seat>, RandomState>,
+    links: HashMap<LinkId, Arc<Link>, RandomState>,
+    rules: Rules,
+}
+
+/// One actor's place in the table.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) member: Member,
+    pub(crate) entity: Entity,
+    links: HashMap<LinkName, Arc<Link>, RandomState>,
+    callees: HashSet<Box<str>, RandomState>,
+}
+
+impl Table {
+    /// Interns a roster. A link whose actor is not in the roster is left out.
+    #[must_use]
+    pub fn build(roster: &Roster) -> Self {
+        let mut seats: HashMap<ActorId, Seat, RandomState> =
+            roster.actors.iter().map(|member| (member.id, Seat::new(member))).collect();
+        let mut links = HashMap::default();
+        for spec in &roster.links {
+            let Some(seat) = seats.get_mut(&spec.actor) else { continue };
+            let link = Arc::new(Link::new(spec, &seat.member));
+            for id in std::iter::once(&spec.contract.id).chain(spec.contract.aliases.iter()) {
+                let name = LinkName {
+                    namespace: id.as_str().into(),
+                    binding: spec.binding.as_str().into(),
+                };
+                seat.links.insert(name, Arc::clone(&link));
+            }
+            links.insert(spec.id, link);
+        }
+        let seats: HashMap<_, _, RandomState> =
+            seats.into_iter().map(|(id, seat)| (id, Arc::new(seat))).collect();
+        Self { by_name: names(roster, &seats), seats, links, rules: roster.rules }
+    }
+
+    pub(crate) fn seat(&self, id: ActorId) -> Option<&Arc<Seat>> {
+        self.seats.get(&id)
+    }
+
+    /// The actor of that key, manifest name or call alias.
+    pub(crate) fn seat_named(&self, name: &str) -> Option<&Arc<Seat>> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn link(&self, id: LinkId) -> Option<&Arc<Link>> {
+        self.links.get(&id)
+    }
+
+    pub(crate) const fn rules(&self) -> Rules {
+        self.rules
+    }
+}
+
+impl Seat {
+    fn new(member: &Member) -> Self {
+        let claims = &member.claims;
+        let callees = claims.calls.iter().chain(&claims.caps).map(|name| name.as_str().into());
+        Self {
+            entity: Entity::Actor(claims.key()),
+            member: member.clone(),
+            links: HashMap::default(),
+            callees: callees.collect(),
+        }
+    }
+
+    pub(crate) fn link(&self, namespace: &str, binding: &str) -> Option<&Arc<Link>> {
+        self.links.get(&LinkNameRef { namespace, binding })
+    }
+
+    /// True when any binding of this actor is for that contract.
+    pub(crate) fn has_contract(&self, namespace: &str) -> bool {
+        self.links.keys().any(|name| &*name.namespace == namespace)
+    }
+
+    /// True when this actor's claims let it call `callee`: by key, by call alias, by the callee's
+    /// issuer, or because it is itself. `caps` may list keys, as in waSCC.
+    pub(crate) fn may_call(&self, callee: &Self) -> bool {
+        let claims = &callee.member.claims;
+        let listed = |name: &str| self.callees.contains(name);
+        self.member.id == callee.member.id
+            || listed(claims.subject.as_str())
+            || claims.call_alias.as_deref().is_some_and(listed)
+            || listed(claims.issuer.as_str())
+    }
+}
+
+/// Keys first, then manifest names, then call aliases; within each, the first registered wins, so
+/// that a later actor can never take a name away.
+fn names(
+    roster: &Roster,
+    seats: &HashMap<ActorId, Arc<Seat>, RandomState>,
+) -> HashMap<Box<str>, Arc<Seat>, RandomState> {
+    let mut by_name: HashMap<Box<str>, Arc<Seat>, RandomState> = HashMap::default();
+    let passes: [fn(&Member) -> Option<&str>; 3] = [
+        |member| Some(member.claims.subject.as_str()),
+        |member| Some(&member.name),
+        |member| member.claims.call_alias.as_deref(),
+    ];
+    for name_of in passes {
+        for member in &roster.actors {
+            let (Some(name), Some(seat)) = (name_of(member), seats.get(&member.id)) else {
+                continue;
+            };
+            by_name.entry_ref(name).or_insert_with(|| Arc::clone(seat));
+        }
+    }
+    by_name
+}

@@ -1,0 +1,146 @@
+//! What the matrix cannot show: the audit trail, what a permit carries, and a million guesses.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use support::{ACTORS, HTTP, KEYVALUE, NoAdd, World};
+use trellis_core::{Code, Entity};
+use trellis_entitlements::{AllowAll, Ask, Reason, Rules};
+
+fn from_actor<'a>(world: &World, actor: &str, namespace: &'a str, operation: &'a str) -> Ask<'a> {
+    Ask::FromActor { actor: world.ids[actor], binding: "", namespace, operation }
+}
+
+#[test]
+fn a_permit_carries_the_caller_the_host_knows() {
+    let world = World::new();
+    let (gate, _) = world.gate(AllowAll);
+    let granted =
+        gate.admit(&from_actor(&world, "whole", KEYVALUE, "Get")).expect("entitled").redeem();
+    let Entity::Actor(key) = &granted.parties.origin else { panic!("an actor asked") };
+    assert_eq!(key.as_str(), world.keys["whole"].as_str());
+    assert_eq!(granted.parties.target.to_string(), "wascc:keyvalue/default");
+    assert_eq!(&*granted.operation, "Get");
+    assert!(granted.link.is_some());
+}
+
+#[test]
+fn every_denial_is_audited_with_its_reason() {
+    let world = World::new();
+    let (gate, audited) = world.gate(NoAdd);
+    let asks = [
+        (from_actor(&world, "unclaimed", KEYVALUE, "Get"), Reason::NotClaimed),
+        (from_actor(&world, "granted", KEYVALUE, "Add"), Reason::NotGranted),
+        (from_actor(&world, "unbound", KEYVALUE, "Get"), Reason::NotBound),
+        (from_actor(&world, "whole", KEYVALUE, "Grab"), Reason::UnknownOperation),
+        (from_actor(&world, "whole", HTTP, "HandleRequest"), Reason::WrongDirection),
+        (from_actor(&world, "whole", KEYVALUE, "Add"), Reason::Policy),
+        (from_actor(&world, "unbound", "friend", "Greet"), Reason::NotCallable),
+        (Ask::FromSystem { actor: "nobody", operation: "Greet" }, Reason::UnknownActor),
+    ];
+    for (ask, _) in &asks {
+        gate.admit(ask).expect_err("refused");
+    }
+    let audited = audited.0.lock().expect("no panics");
+    let reasons: Vec<_> = audited.iter().map(|denial| denial.reason).collect();
+    assert_eq!(reasons, asks.map(|(_, reason)| reason));
+    assert!(audited.iter().all(|denial| denial.origin.is_some()));
+}
+
+#[test]
+fn open_calls_let_every_actor_call_every_actor_and_nothing_else() {
+    let mut world = World::new();
+    world.roster.rules = Rules { open_calls: true };
+    let (gate, _) = world.gate(AllowAll);
+    let _ = gate.admit(&from_actor(&world, "unclaimed", "friend", "Greet")).expect("open");
+    let error = gate.admit(&from_actor(&world, "unclaimed", KEYVALUE, "Get")).expect_err("closed");
+    assert_eq!(error.code(), Code::Denied);
+}
+
+#[test]
+fn a_stopped_actor_can_ask_for_nothing() {
+    let mut world = World::new();
+    let ask = from_actor(&world, "whole", KEYVALUE, "Get");
+    let (gate, _) = world.gate(AllowAll);
+    let _ = gate.admit(&ask).expect("it runs");
+    world.roster.actors.retain(|member| member.id != world.ids["whole"]);
+    gate.publish(trellis_entitlements::Table::build(&world.roster));
+    assert_eq!(gate.admit(&ask).expect_err("gone").code(), Code::Stopping);
+}
+
+#[test]
+fn names_cannot_be_taken_over_by_a_later_actor() {
+    let mut world = World::new();
+    let mut squatter = world.roster.actors[1].clone();
+    let mut claims = (*squatter.claims).clone();
+    claims.call_alias = Some("friend".to_owned());
+    squatter.claims = std::sync::Arc::new(claims);
+    squatter.name = "whole-in-manifest".into();
+    world.roster.actors[1] = squatter;
+    let (gate, _) = world.gate(AllowAll);
+    for name in ["friend", "whole-in-manifest"] {
+        let ask = Ask::FromSystem { actor: name, operation: "Greet" };
+        assert_eq!(gate.admit(&ask).expect("first wins").redeem().target.0, 100);
+    }
+}
+
+/// D1: whatever an actor names, the gate admits exactly what a plain reading of the rules admits.
+#[test]
+fn d1_a_million_guesses_match_the_reference_model() {
+    let world = World::new();
+    let (gate, _) = world.gate(AllowAll);
+    let spellings = [
+        KEYVALUE,
+        HTTP,
+        "wasmcloud:keyvalue",
+        "wasmcloud:httpserver",
+        "Wascc:keyvalue",
+        "wascc:keyvalue ",
+        "wascc:keyvalue\0",
+        "wascc:key",
+        "wascc:keyvalue2",
+        "../wascc:keyvalue",
+        "wаscc:keyvalue",
+        "",
+        "friend",
+        "frien",
+        "*",
+        ">",
+        "wascc:*",
+    ];
+    let bindings = ["", "default", "Default", "other", "default ", "../default"];
+    let operations = ["Get", "Add", "HandleRequest", "get", "GET", "Get ", "", "*"];
+    let entitled: BTreeSet<_> = reference().into_iter().collect();
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut pick = |count: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % count as u64).expect("small")
+    };
+    for _ in 0..1_000_000 {
+        let actor = ACTORS[pick(ACTORS.len())];
+        let namespace = spellings[pick(spellings.len())];
+        let binding = bindings[pick(bindings.len())];
+        let operation = operations[pick(operations.len())];
+        let ask = Ask::FromActor { actor: world.ids[actor], binding, namespace, operation };
+        let bound = binding.is_empty() || binding == "default";
+        let to_friend = namespace == "friend"
+            && ["whole", "by_key", "by_alias", "by_issuer", "by_caps"].contains(&actor);
+        let expected = to_friend || bound && entitled.contains(&(actor, namespace, operation));
+        let admitted = gate.admit(&ask).map(|permit| permit.redeem()).is_ok();
+        assert_eq!(admitted, expected, "{actor} {namespace:?} {binding:?} {operation:?}");
+    }
+}
+
+fn reference() -> Vec<(&'static str, &'static str, &'static str)> {
+    let mut entitled = Vec::new();
+    for namespace in [KEYVALUE, "wasmcloud:keyvalue"] {
+        entitled.push(("granted", namespace, "Get"));
+        for actor in ["whole", "aliased"] {
+            entitled.extend([(actor, namespace, "Get"), (actor, namespace, "Add")]);
+        }
+    }
+    entitled
+}

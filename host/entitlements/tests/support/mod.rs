@@ -1,0 +1,178 @@
+//! A small world of actors and bindings for the gate's tests.
+#![allow(dead_code, reason = "each test binary uses its part of the world")]
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use trellis_claims::{ActorClaims, KeyKind, KeyPair, PublicKey};
+use trellis_core::{BindingName, Contract, ContractId, Direction, Operation};
+use trellis_entitlements::{
+    ActorId, AuditSink, Decision, Denial, Gate, LinkId, LinkSpec, Member, Metrics, Policy,
+    Question, Roster, Rules, Table, TargetId,
+};
+
+pub const KEYVALUE: &str = "wascc:keyvalue";
+pub const HTTP: &str = "wascc:http_server";
+
+/// Who is in the world, in the order of the golden file.
+pub const ACTORS: [&str; 9] = [
+    "whole",
+    "granted",
+    "unbound",
+    "unclaimed",
+    "aliased",
+    "by_key",
+    "by_alias",
+    "by_issuer",
+    "by_caps",
+];
+
+pub struct World {
+    pub keys: BTreeMap<&'static str, PublicKey>,
+    pub ids: BTreeMap<&'static str, ActorId>,
+    pub roster: Roster,
+}
+
+fn contract(
+    id: &'static str,
+    alias: &'static str,
+    operations: &[(&'static str, Direction)],
+) -> Arc<Contract> {
+    let operation = |(name, direction): &(&'static str, Direction)| Operation {
+        name: Cow::Borrowed(*name),
+        direction: *direction,
+        doc: Cow::Borrowed(""),
+    };
+    Arc::new(Contract {
+        id: ContractId::from_static(id),
+        aliases: Cow::Owned(vec![ContractId::from_static(alias)]),
+        operations: operations.iter().map(operation).collect(),
+    })
+}
+
+impl World {
+    /// `whole` may use everything, has the alias `friend` and an issuer of its own; every other actor
+    /// lacks or has just what its name says.
+    pub fn new() -> Self {
+        let issuer = KeyPair::generate(KeyKind::Account).public().clone();
+        let friend_issuer = KeyPair::generate(KeyKind::Account).public().clone();
+        let keys: BTreeMap<_, _> = ACTORS
+            .iter()
+            .map(|name| (*name, KeyPair::generate(KeyKind::Module).public().clone()))
+            .collect();
+        let mut roster = Roster { rules: Rules::default(), ..Roster::default() };
+        let mut ids = BTreeMap::new();
+        for (index, name) in ACTORS.iter().enumerate() {
+            let id = ActorId(index as u64);
+            let mut claims =
+                claims(name, &keys, if *name == "whole" { &friend_issuer } else { &issuer });
+            match *name {
+                "by_key" => claims.calls = vec![keys["whole"].to_string()],
+                "by_alias" => claims.calls = vec!["friend".to_owned()],
+                "by_issuer" => claims.calls = vec![friend_issuer.to_string()],
+                "by_caps" => claims.caps.push(keys["whole"].to_string()),
+                _ => {}
+            }
+            ids.insert(*name, id);
+            roster.actors.push(Member {
+                id,
+                target: TargetId(100 + index as u64),
+                name: Arc::from(format!("{name}-in-manifest")),
+                claims: Arc::new(claims),
+            });
+        }
+        let world = Self { keys, ids, roster };
+        world.bound()
+    }
+
+    fn bound(mut self) -> Self {
+        use Direction::{ToActor, ToProvider};
+        let keyvalue =
+            contract(KEYVALUE, "wasmcloud:keyvalue", &[("Get", ToProvider), ("Add", ToProvider)]);
+        let http = contract(HTTP, "wasmcloud:httpserver", &[("HandleRequest", ToActor)]);
+        let mut bind = |actor: &str, contract: &Arc<Contract>, target| {
+            self.roster.links.push(LinkSpec {
+                id: LinkId(self.roster.links.len() as u64),
+                actor: self.ids[actor],
+                contract: Arc::clone(contract),
+                binding: BindingName::default(),
+                target: TargetId(target),
+            });
+        };
+        for actor in ["whole", "granted", "unclaimed", "aliased"] {
+            bind(actor, &keyvalue, 1);
+            bind(actor, &http, 2);
+        }
+        self
+    }
+
+    pub fn gate(&self, policy: impl Policy + 'static) -> (Gate, Arc<Audited>) {
+        let audited = Arc::new(Audited::default());
+        let gate =
+            Gate::new(Box::new(policy), Box::new(Shared(Arc::clone(&audited))), Metrics::default());
+        gate.publish(Table::build(&self.roster));
+        (gate, audited)
+    }
+}
+
+fn claims(
+    name: &'static str,
+    keys: &BTreeMap<&'static str, PublicKey>,
+    issuer: &PublicKey,
+) -> ActorClaims {
+    let caps: &[&str] = match name {
+        "whole" | "granted" => &[KEYVALUE, HTTP],
+        "unbound" => &[KEYVALUE],
+        "aliased" => &["wasmcloud:keyvalue", "wasmcloud:httpserver"],
+        _ => &[],
+    };
+    let grants = match name {
+        "granted" => BTreeMap::from([(KEYVALUE.to_owned(), vec!["Get".to_owned()])]),
+        _ => BTreeMap::new(),
+    };
+    ActorClaims {
+        issuer: issuer.clone(),
+        subject: keys[name].clone(),
+        id: String::new(),
+        issued_at: 0,
+        expires: None,
+        not_before: None,
+        name: Some(name.to_owned()),
+        hash: String::new(),
+        caps: caps.iter().map(ToString::to_string).collect(),
+        tags: Vec::new(),
+        revision: None,
+        version: None,
+        call_alias: (name == "whole").then(|| "friend".to_owned()),
+        provider: false,
+        grants,
+        calls: Vec::new(),
+        wascap_revision: Some(3),
+    }
+}
+
+/// Refuses `Add`, whoever asks.
+pub struct NoAdd;
+
+impl Policy for NoAdd {
+    fn decide(&self, question: &Question<'_>) -> Decision {
+        match question.operation {
+            "Add" => Decision::Deny("nothing is added today".to_owned()),
+            _ => Decision::Allow,
+        }
+    }
+}
+
+/// Keeps what was audited.
+#[derive(Default)]
+pub struct Audited(pub Mutex<Vec<Denial>>);
+
+/// The same trail, held by the gate.
+struct Shared(Arc<Audited>);
+
+impl AuditSink for Shared {
+    fn denied(&self, denial: &Denial) {
+        self.0.0.lock().expect("no test panics while it holds this").push(denial.clone());
+    }
+}
