@@ -24,7 +24,8 @@ impl TokenBucket {
     pub fn take(&mut self, now: Instant) -> Option<u64> {
         let elapsed_s = now.saturating_duration_since(self.filled).as_secs_f64();
         self.filled = self.filled.max(now);
-        self.tokens = elapsed_s.mul_add(f64::from(self.per_s), self.tokens).min(f64::from(self.burst));
+        self.tokens =
+            elapsed_s.mul_add(f64::from(self.per_s), self.tokens).min(f64::from(self.burst));
         if self.tokens < 1.0 {
             self.held_back += 1;
             return None;

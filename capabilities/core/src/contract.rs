@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::error::CallError;
+use crate::wire;
+
 /// The id of a contract, such as `wascc:keyvalue`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ContractId(Cow<'static, str>);
@@ -90,4 +93,36 @@ pub trait OperationSpec {
     type Input: Serialize + DeserializeOwned;
     /// The reply message.
     type Output: Serialize + DeserializeOwned;
+
+    /// Encodes a request; an operation without parameters has an empty payload.
+    ///
+    /// # Errors
+    /// [`crate::Code::Message`], which no generated message meets.
+    fn encode_input(input: &Self::Input) -> Result<Vec<u8>, CallError> {
+        wire::encode(input)
+    }
+
+    /// Decodes a request; whatever is sent to an operation without parameters is ignored.
+    ///
+    /// # Errors
+    /// [`crate::Code::Message`] when the payload is not the request.
+    fn decode_input(payload: &[u8]) -> Result<Self::Input, CallError> {
+        wire::decode(payload)
+    }
+
+    /// Encodes a reply; an operation without result has an empty one.
+    ///
+    /// # Errors
+    /// [`crate::Code::Message`], which no generated message meets.
+    fn encode_output(output: &Self::Output) -> Result<Vec<u8>, CallError> {
+        wire::encode(output)
+    }
+
+    /// Decodes a reply; whatever an operation without result answers is ignored.
+    ///
+    /// # Errors
+    /// [`crate::Code::Message`] when the payload is not the reply.
+    fn decode_output(payload: &[u8]) -> Result<Self::Output, CallError> {
+        wire::decode(payload)
+    }
 }

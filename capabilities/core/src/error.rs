@@ -148,6 +148,11 @@ codes! {
     Key = "E_KEY", Invalid, retry: false,
         cause: "The text is not an nkey of the expected kind: length, alphabet, prefix or checksum is wrong.",
         cure: "Copy the whole key; `trellis keys list` shows yours.";
+    /// A key file or its folder cannot be used as it is.
+    Keystore = "E_KEYSTORE", Denied, retry: false,
+        cause: "A key is not used: its file or folder is open to others, a name means several keys, or \
+                another key would be overwritten.",
+        cure: "The message names the file and the command; seeds belong in files only you can read (0600).";
     /// An older revision of a running actor.
     Revision = "E_REVISION", Denied, retry: false,
         cause: "The module's revision is older than the one that runs.",
@@ -156,10 +161,10 @@ codes! {
     Denied = "E_DENIED", Denied, retry: false,
         cause: "The caller lacks the claim, the binding or the policy's consent for this call.",
         cure: "The message names what is missing: sign with the capability, or add the binding to the manifest.";
-    /// Nobody by that name.
+    /// Nobody, or nothing, by that name.
     NotFound = "E_NOT_FOUND", NotFound, retry: true,
-        cause: "No actor, provider or route by that name is running.",
-        cure: "Check the name; start the actor or provider in the manifest.";
+        cause: "No actor, provider or route by that name is running, or no file or key has that name.",
+        cure: "Check the name; start the actor or provider in the manifest, or build the file.";
     /// No instance came free in time, or a queue is full.
     Busy = "E_BUSY", Busy, retry: true,
         cause: "Every instance is in use and the queue is full, or no instance came free before the deadline.",
@@ -276,6 +281,16 @@ impl CallError {
         Self { code, message: message.into() }
     }
 
+    /// Reads the text of an error back, `E_CODE: sentence`, as it crosses to a guest and back.
+    /// A text without a code gets `fallback`.
+    #[must_use]
+    pub fn from_text(text: String, fallback: Code) -> Self {
+        match text.split_once(": ").and_then(|(code, rest)| Some((Code::parse(code)?, rest))) {
+            Some((code, rest)) => Self::new(code, rest.to_owned()),
+            None => Self::new(fallback, text),
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> Code {
@@ -306,6 +321,14 @@ impl std::error::Error for CallError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_cross_as_text() {
+        let error = CallError::new(Code::Denied, "no claim: wascc:keyvalue");
+        assert_eq!(CallError::from_text(error.to_string(), Code::Guest), error);
+        let plain = CallError::from_text("out of: luck".to_owned(), Code::Guest);
+        assert_eq!(plain, CallError::new(Code::Guest, "out of: luck"));
+    }
 
     #[test]
     fn codes_are_unique_and_parse_back() {

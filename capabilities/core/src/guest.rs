@@ -15,3 +15,15 @@ pub trait Transport {
         payload: &[u8],
     ) -> Result<Vec<u8>, String>;
 }
+
+impl<T: Transport + ?Sized> Transport for &T {
+    fn call(
+        &self,
+        binding: &str,
+        namespace: &str,
+        operation: &str,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, String> {
+        (**self).call(binding, namespace, operation, payload)
+    }
+}

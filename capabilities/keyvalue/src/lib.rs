@@ -53,3 +53,13 @@
 //!
 //! **Deliberately absent:** transactions over several keys, scans over keys, watches and binary
 //! values: the contract of the originals has none.
+
+mod set_count;
+
+pub use set_count::SetCount;
+
+trellis_macros::contract! {
+    "keyvalue.wit",
+    aliases: ["wasmcloud:keyvalue"],
+    with: { "set-count": SetCount },
+}

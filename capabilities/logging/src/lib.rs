@@ -1,1 +1,27 @@
-//! The wascc:logging contract.
+//! The `wascc:logging` contract: an actor writes lines to the host's log.
+//!
+//! `logging.wit` beside this crate is the source of the types. The rules:
+//!
+//! - A level is 1 error, 2 warn, 3 info, 4 debug or 5 trace. 0 is read as error and any larger
+//!   number as trace, for a line is worth more than its level. Where guests of 2021
+//!   (`wasmcloud:logging`: `level` by name, the text under `text`) call, both forms are read: names
+//!   in any case, `warning` and `critical` too, and an unknown name as info.
+//! - A body may hold several lines; the provider writes it as one record and escapes control
+//!   characters, so that an actor cannot forge a line of another.
+//! - Lines over `log_line_bytes_max` are cut; lines over `log_lines_per_s` are dropped and counted.
+//!   Neither is an error to the actor.
+//! - The actor's name and key in the log are the host's knowledge, never the actor's word.
+//! - The reply is empty.
+//!
+//! **Deliberately absent:** structured fields, levels set by the actor, reading a log.
+
+mod level;
+
+pub use level::Level;
+
+trellis_macros::contract! {
+    "logging.wit",
+    aliases: ["wasmcloud:logging"],
+    with: { "level": Level },
+    reads_also: { "line.body": "text" },
+}

@@ -77,6 +77,16 @@ impl<'de> Deserialize<'de> for Blob {
     }
 }
 
+/// Borrowed bytes, written as [`Blob`] is; for messages that are only sent.
+#[derive(Clone, Copy, Debug)]
+pub struct BlobRef<'a>(pub &'a [u8]);
+
+impl Serialize for BlobRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
 struct BlobVisitor;
 
 impl<'de> Visitor<'de> for BlobVisitor {

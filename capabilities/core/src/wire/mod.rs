@@ -8,7 +8,7 @@
 mod blob;
 mod pairs;
 
-pub use blob::Blob;
+pub use blob::{Blob, BlobRef};
 pub use pairs::Pairs;
 
 use serde::{Serialize, de::DeserializeOwned};

@@ -1,0 +1,124 @@
+//! Golden vectors: the exact bytes of a contract's messages, and the forms that are tolerated.
+//!
+//! A contract crate keeps them in `vectors/*.json`, so that the clients in other languages are
+//! checked against the same bytes, and names its operations in a test:
+//! `Suite::read(..).check::<Get>().check::<Set>().finish()`.
+
+use std::fmt::Debug;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::contract::OperationSpec;
+
+/// The vectors of one contract.
+#[derive(Deserialize, Debug)]
+pub struct Suite {
+    /// The contract's id.
+    pub contract: String,
+    vectors: Vec<Vector>,
+}
+
+/// One message.
+#[derive(Deserialize, Debug)]
+struct Vector {
+    operation: String,
+    side: Side,
+    /// The message as JSON; `list<u8>` as a string, `list<tuple<string, T>>` as a list of pairs.
+    message: serde_json::Value,
+    /// Its exact encoding.
+    hex: String,
+    /// Other encodings that decode to the same message.
+    #[serde(default)]
+    tolerated: Vec<Tolerated>,
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Side {
+    Request,
+    Reply,
+}
+
+#[derive(Deserialize, Debug)]
+struct Tolerated {
+    form: String,
+    hex: String,
+}
+
+impl Suite {
+    /// Reads a file of vectors.
+    ///
+    /// # Panics
+    /// When it is malformed: this runs in tests.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        serde_json::from_str(text).expect("a file of vectors is JSON of the documented form")
+    }
+
+    /// Checks every vector of one operation, both ways.
+    ///
+    /// # Panics
+    /// When a message does not encode to its bytes or does not decode from one of its forms, or
+    /// when the operation has no vector for one of its sides.
+    #[must_use]
+    pub fn check<O>(mut self) -> Self
+    where
+        O: OperationSpec<Input: Debug + PartialEq, Output: Debug + PartialEq>,
+    {
+        assert!(O::CONTRACT.answers_to(&self.contract), "{} is of another contract", O::NAME);
+        let mine = |vector: &Vector| vector.operation == O::NAME;
+        let vectors: Vec<_> = self.vectors.extract_if(.., |vector| mine(vector)).collect();
+        for side in [Side::Request, Side::Reply] {
+            assert!(vectors.iter().any(|vector| vector.side == side), "{}: no {side:?}", O::NAME);
+        }
+        for vector in vectors {
+            match vector.side {
+                Side::Request => vector.check(O::encode_input, O::decode_input),
+                Side::Reply => vector.check(O::encode_output, O::decode_output),
+            }
+        }
+        self
+    }
+
+    /// The end: no vector is left.
+    ///
+    /// # Panics
+    /// When a vector names an operation that was not checked.
+    pub fn finish(self) {
+        let left: Vec<_> = self.vectors.iter().map(|vector| &vector.operation).collect();
+        assert!(left.is_empty(), "vectors of unknown operations: {left:?}");
+    }
+}
+
+impl Vector {
+    fn check<M: DeserializeOwned + Debug + PartialEq>(
+        &self,
+        encode: fn(&M) -> Result<Vec<u8>, crate::CallError>,
+        decode: fn(&[u8]) -> Result<M, crate::CallError>,
+    ) {
+        let name = format!("{} {:?}", self.operation, self.side);
+        let message = M::deserialize(&self.message).expect("the vector's JSON is the message");
+        assert_eq!(to_hex(&encode(&message).expect("encodes")), self.hex, "{name}");
+        let exact = [("exact", &self.hex)];
+        let tolerated = self.tolerated.iter().map(|other| (other.form.as_str(), &other.hex));
+        for (form, hex) in exact.into_iter().chain(tolerated) {
+            let decoded = decode(&from_hex(hex)).unwrap_or_else(|e| panic!("{name}, {form}: {e}"));
+            assert_eq!(decoded, message, "{name}, {form}");
+        }
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    let digits = text.as_bytes().chunks(2);
+    digits
+        .map(|pair| {
+            let pair = std::str::from_utf8(pair).expect("hex is ASCII");
+            u8::from_str_radix(pair, 16).expect("two hex digits a byte")
+        })
+        .collect()
+}

@@ -1,0 +1,129 @@
+//! The table of operations and their markers.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Ident;
+
+use crate::generate::{owned, types};
+use crate::model::{Input, Model, Operation, Type};
+use crate::names;
+
+/// The contract as data.
+pub(super) fn contract(model: &Model) -> TokenStream {
+    let (id, aliases) = (&model.id, &model.aliases);
+    let doc = format!("The contract `{id}`: its id, aliases and operations.");
+    let operations = model.operations.iter().map(|operation| {
+        let (name, doc) = (names::pascal(&operation.name), first_sentence(&operation.doc));
+        let direction = if operation.to_provider { quote!(ToProvider) } else { quote!(ToActor) };
+        quote! {
+            ::trellis_core::Operation {
+                name: ::std::borrow::Cow::Borrowed(#name),
+                direction: ::trellis_core::Direction::#direction,
+                doc: ::std::borrow::Cow::Borrowed(#doc),
+            }
+        }
+    });
+    quote! {
+        #[doc = #doc]
+        pub const CONTRACT: ::trellis_core::Contract = {
+            const ALIASES: &[::trellis_core::ContractId] =
+                &[#(::trellis_core::ContractId::from_static(#aliases),)*];
+            const OPERATIONS: &[::trellis_core::Operation] = &[#(#operations,)*];
+            ::trellis_core::Contract {
+                id: ::trellis_core::ContractId::from_static(#id),
+                aliases: ::std::borrow::Cow::Borrowed(ALIASES),
+                operations: ::std::borrow::Cow::Borrowed(OPERATIONS),
+            }
+        };
+
+        /// The contract at one address, for the markers.
+        static TABLE: ::trellis_core::Contract = CONTRACT;
+    }
+}
+
+/// The marker of an operation, and the struct of its parameters when it has one.
+pub(super) fn operation(operation: &Operation) -> TokenStream {
+    let name = names::pascal(&operation.name);
+    let (marker, doc) = (names::type_name(&operation.name), &operation.doc);
+    let parameters = match &operation.input {
+        Input::Parameters(fields) => {
+            let doc = format!("The parameters of [`{name}`].");
+            Some(types::record(&request_name(operation), &doc, fields))
+        }
+        Input::Empty | Input::Record(..) => None,
+    };
+    let (input, output) = (input_type(operation), output_type(operation));
+    let empty_input = matches!(operation.input, Input::Empty)
+        .then(|| empty(&format_ident("encode_input"), &format_ident("decode_input"), "Input"));
+    let empty_output = operation
+        .output
+        .is_none()
+        .then(|| empty(&format_ident("encode_output"), &format_ident("decode_output"), "Output"));
+    quote! {
+        #parameters
+
+        #[doc = #doc]
+        #[derive(Clone, Copy, Debug)]
+        pub enum #marker {}
+
+        impl ::trellis_core::OperationSpec for #marker {
+            const NAME: &'static str = #name;
+            const CONTRACT: &'static ::trellis_core::Contract = &TABLE;
+            type Input = #input;
+            type Output = #output;
+            #empty_input
+            #empty_output
+        }
+    }
+}
+
+/// The type of the request message.
+pub(super) fn input_type(operation: &Operation) -> TokenStream {
+    match &operation.input {
+        Input::Empty => quote!(()),
+        Input::Record(_, ty) => owned(ty),
+        Input::Parameters(_) => {
+            let name = request_name(operation);
+            quote!(#name)
+        }
+    }
+}
+
+/// The type of the reply message.
+pub(super) fn output_type(operation: &Operation) -> TokenStream {
+    operation.output.as_ref().map_or_else(|| quote!(()), |ty: &Type| owned(ty))
+}
+
+fn request_name(operation: &Operation) -> Ident {
+    names::type_name(&format!("{}-request", operation.name))
+}
+
+fn format_ident(name: &str) -> Ident {
+    Ident::new(name, proc_macro2::Span::call_site())
+}
+
+/// The methods for a side without a message: nothing is written, anything is read.
+fn empty(encode: &Ident, decode: &Ident, side: &str) -> TokenStream {
+    let side = format_ident(side);
+    quote! {
+        fn #encode(
+            _: &Self::#side,
+        ) -> ::core::result::Result<::std::vec::Vec<u8>, ::trellis_core::CallError> {
+            ::core::result::Result::Ok(::std::vec::Vec::new())
+        }
+
+        fn #decode(_: &[u8]) -> ::core::result::Result<Self::#side, ::trellis_core::CallError> {
+            ::core::result::Result::Ok(())
+        }
+    }
+}
+
+/// The documentation up to its first full stop, on one line.
+fn first_sentence(doc: &str) -> String {
+    let paragraph = doc.split("\n\n").next().unwrap_or_default();
+    let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.split_once(". ") {
+        Some((sentence, _)) => format!("{sentence}."),
+        None => line,
+    }
+}
