@@ -1,0 +1,11 @@
+//! The claims crate from outside: what is accepted, and every way to be refused.
+
+mod golden;
+mod inspection;
+mod keys;
+mod layouts;
+mod support;
+mod tamper;
+mod time;
+mod tokens;
+mod trusted;
