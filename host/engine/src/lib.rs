@@ -1,1 +1,53 @@
 //! The sandbox: compiles, caches, pools and calls WebAssembly actors on wasmtime.
+//!
+//! An [`Engine`] is one per process. [`Engine::load`] checks a module, compiles it (or finds it in
+//! the [compile cache](CacheConfig)) and gives an [`Actor`]: a cheap handle whose
+//! [`call`](Actor::call) takes an idle instance from the actor's pool, runs one operation in it and
+//! puts it back. What the guest asks of the world comes out through [`HostCalls`]; what it prints
+//! comes out through [`LogSink`].
+//!
+//! The types follow a guest's life: [`ModuleSpec`] (bytes), `module::Compiled` (linked, cheap to
+//! instantiate), `instance::Instance` (live, one call at a time). A guest that traps loses its
+//! instance; a guest that answers with an error keeps it.
+//!
+//! Time: a call runs on its caller's thread for its first one or two milliseconds. One that is
+//! still busy then moves to the slow lane, a few low-priority threads, so that an executor thread
+//! never stands behind a guest that loops. Every call is cut at its deadline.
+//!
+//! [`Engine::load`] and [`Actor::call`] must run inside a tokio runtime with time enabled.
+//!
+//! **Deliberately absent:** signatures and claims (`trellis-claims` verifies before a module comes
+//! here), entitlements, routing, contracts and their messages, sockets. The engine moves bytes.
+
+pub mod host_calls;
+pub mod log;
+pub mod metrics;
+pub mod shape;
+
+mod abi;
+mod actor;
+mod checks;
+mod compile;
+mod config;
+mod deadline;
+mod engine;
+mod fault;
+mod instance;
+mod lane;
+mod limiter;
+mod module;
+mod pool;
+mod residents;
+mod settings;
+mod threads;
+mod ticker;
+
+pub use actor::{Actor, Request, Stats};
+pub use compile::compile_child_main;
+pub use config::{CacheConfig, Compiler, EngineConfig, EngineError, host_caps};
+pub use engine::Engine;
+pub use host_calls::{BoxFuture, HostCall, HostCalls};
+pub use log::{LogSink, LogSource, NoLog};
+pub use metrics::Metrics;
+pub use module::{Isolation, ModuleSource, ModuleSpec};
+pub use shape::{ModuleShape, inspect};

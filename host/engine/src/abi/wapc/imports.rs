@@ -1,0 +1,282 @@
+//! The host's side of waPC: what a guest can call.
+//!
+//! Only `__host_call` is asynchronous; the others are plain functions, which cost a few
+//! nanoseconds. A bad pointer ends the guest's call with `E_GUEST_POINTER`; everything else that is
+//! wrong with a host call is told to the guest as text, and it goes on.
+
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
+use std::time::Instant;
+
+use bytes::Bytes;
+use trellis_core::{BindingName, CallError, Code, Trace};
+use wasmtime::{AsContextMut, Caller, Linker, Memory};
+
+use super::{MEMORY, NAMESPACES, memory, names};
+use crate::host_calls::HostCall;
+use crate::instance::{ActorShared, Guest, SLICE_TICKS};
+use crate::log::LogSource;
+
+/// Longest error text kept from a guest, and longest `abort` message, in bytes.
+const ERROR_TEXT_MAX: usize = 4 << 10;
+
+type Result<T> = wasmtime::Result<T>;
+type HostCallParams = (u32, u32, u32, u32, u32, u32, u32, u32);
+
+/// Adds every waPC function under both namespaces, and AssemblyScript's `env.abort`.
+pub(crate) fn link(linker: &mut Linker<Guest>) -> Result<()> {
+    for module in NAMESPACES {
+        linker.func_wrap(module, names::GUEST_REQUEST_FN, guest_request)?;
+        linker.func_wrap(module, names::GUEST_RESPONSE_FN, guest_response)?;
+        linker.func_wrap(module, names::GUEST_ERROR_FN, guest_error)?;
+        linker.func_wrap(module, names::HOST_RESPONSE_LEN_FN, host_response_len)?;
+        linker.func_wrap(module, names::HOST_RESPONSE_FN, host_response)?;
+        linker.func_wrap(module, names::HOST_ERROR_LEN_FN, host_error_len)?;
+        linker.func_wrap(module, names::HOST_ERROR_FN, host_error)?;
+        linker.func_wrap(module, names::HOST_CONSOLE_LOG, console_log)?;
+        linker.func_wrap_async(module, names::HOST_CALL, |caller, params: HostCallParams| {
+            Box::new(host_call(caller, params))
+        })?;
+    }
+    linker.func_wrap("env", "abort", abort)?;
+    Ok(())
+}
+
+/// The guest's memory: found once per instance, and by name while the instance still starts.
+fn memory_of(caller: &mut Caller<'_, Guest>) -> Result<Memory> {
+    if let Some(memory) = caller.data().memory {
+        return Ok(memory);
+    }
+    caller
+        .get_export(MEMORY)
+        .and_then(wasmtime::Extern::into_memory)
+        .ok_or_else(|| CallError::new(Code::ModuleAbi, "the guest has no memory").into())
+}
+
+fn guest_request(mut caller: Caller<'_, Guest>, operation: u32, payload: u32) -> Result<()> {
+    let memory = memory_of(&mut caller)?;
+    let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+    memory::write(bytes, operation, guest.call.operation.as_bytes())?;
+    memory::write(bytes, payload, &guest.call.payload)?;
+    Ok(())
+}
+
+fn guest_response(mut caller: Caller<'_, Guest>, pointer: u32, length: u32) -> Result<()> {
+    let memory = memory_of(&mut caller)?;
+    let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+    let reply = memory::slice(bytes, pointer, length)?;
+    guest.actor.check_payload("reply", reply.len())?;
+    guest.call.response = Some(Bytes::copy_from_slice(reply));
+    Ok(())
+}
+
+fn guest_error(mut caller: Caller<'_, Guest>, pointer: u32, length: u32) -> Result<()> {
+    let memory = memory_of(&mut caller)?;
+    let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+    let text = memory::slice(bytes, pointer, length)?;
+    let text = &text[..text.len().min(ERROR_TEXT_MAX)];
+    guest.call.guest_error = Some(String::from_utf8_lossy(text).into_owned());
+    Ok(())
+}
+
+fn host_response_len(caller: Caller<'_, Guest>) -> u32 {
+    length(&caller.data().call.host_response)
+}
+
+fn host_response(mut caller: Caller<'_, Guest>, pointer: u32) -> Result<()> {
+    let memory = memory_of(&mut caller)?;
+    let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+    memory::write(bytes, pointer, &guest.call.host_response)?;
+    Ok(())
+}
+
+fn host_error_len(caller: Caller<'_, Guest>) -> u32 {
+    length(caller.data().call.host_error.as_bytes())
+}
+
+fn host_error(mut caller: Caller<'_, Guest>, pointer: u32) -> Result<()> {
+    let memory = memory_of(&mut caller)?;
+    let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+    memory::write(bytes, pointer, guest.call.host_error.as_bytes())?;
+    Ok(())
+}
+
+fn console_log(mut caller: Caller<'_, Guest>, pointer: u32, length: u32) -> Result<()> {
+    let memory = memory_of(&mut caller)?;
+    let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+    guest.actor.log.write(LogSource::Console, memory::slice(bytes, pointer, length)?);
+    Ok(())
+}
+
+/// AssemblyScript's `abort`. A string there is UTF-16 with its length in bytes before it.
+fn abort(
+    mut caller: Caller<'_, Guest>,
+    message: u32,
+    file: u32,
+    line: u32,
+    column: u32,
+) -> Result<()> {
+    let memory = memory_of(&mut caller)?;
+    let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+    let text = |pointer: u32| -> String {
+        let header = pointer.checked_sub(4).and_then(|at| memory::slice(bytes, at, 4).ok());
+        let length = header.and_then(|h| h.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let length = length.min(ERROR_TEXT_MAX as u32);
+        let utf16 = memory::slice(bytes, pointer, length).unwrap_or_default();
+        let units = utf16.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    };
+    let entry = format!("abort: {} in {}({line}:{column})", text(message), text(file));
+    guest.actor.log.write(LogSource::Console, entry.as_bytes());
+    Err(CallError::new(
+        Code::Trap,
+        format!("the guest aborted at {line}:{column}; its log has the message"),
+    )
+    .into())
+}
+
+/// Lengths stay below `payload_bytes_max`, so they fit; a longer one could not be stored.
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Result<u32> {
+    let call = &mut caller.data_mut().call;
+    call.host_response = Bytes::new();
+    call.host_error.clear();
+    call.host_calls = call.host_calls.saturating_add(1);
+    let memory = memory_of(&mut caller)?;
+    let (outcome, waited) = {
+        // Borrowed from the guest's memory: it stands still while the host answers.
+        let bytes = memory.data(&caller);
+        let guest = caller.data();
+        let (actor, call) = (&*guest.actor, &guest.call);
+        let budget = call.host_calls;
+        let asked = read_call(bytes, params, actor, (call.deadline, call.depth, call.trace))?;
+        match asked.and_then(|asked| actor.check_host_calls(budget).map(|()| asked)) {
+            Ok(asked) => forward(actor, asked).await,
+            Err(error) => (Err(error), false),
+        }
+    };
+    if waited {
+        // The guest did not compute while it waited: it gets a whole slice.
+        caller.as_context_mut().set_epoch_deadline(SLICE_TICKS);
+    }
+    let guest = caller.data_mut();
+    let outcome = outcome.and_then(|reply| {
+        guest.actor.check_payload("reply of the host", reply.len()).map(|()| reply)
+    });
+    Ok(match outcome {
+        Ok(reply) => {
+            guest.call.host_response = reply;
+            1
+        }
+        Err(error) => {
+            use std::fmt::Write;
+            // Writing to a String cannot fail.
+            let _ = write!(guest.call.host_error, "{error}");
+            0
+        }
+    })
+}
+
+/// The call as the guest wrote it. The outer error is a bad pointer, the inner one is for the
+/// guest to read.
+fn read_call<'a>(
+    bytes: &'a [u8],
+    params: HostCallParams,
+    actor: &ActorShared,
+    (deadline, depth, trace): (Instant, u32, Trace),
+) -> Result<std::result::Result<HostCall<'a>, CallError>> {
+    let (bd, bd_len, ns, ns_len, op, op_len, payload, payload_len) = params;
+    let binding = memory::slice(bytes, bd, bd_len)?;
+    let namespace = memory::slice(bytes, ns, ns_len)?;
+    let operation = memory::slice(bytes, op, op_len)?;
+    let payload = memory::slice(bytes, payload, payload_len)?;
+    let max = actor.limits.name_bytes_max;
+    Ok((|| {
+        actor.check_payload("payload of a host call", payload.len())?;
+        Ok(HostCall {
+            binding: BindingName::normalise(memory::name("binding name", binding, max)?),
+            namespace: memory::name("namespace", namespace, max)?,
+            operation: memory::name("operation", operation, max)?,
+            payload: Bytes::copy_from_slice(payload),
+            deadline,
+            depth,
+            trace,
+        })
+    })())
+}
+
+/// Passes the call on; also says whether it had to wait.
+async fn forward(
+    actor: &ActorShared,
+    call: HostCall<'_>,
+) -> (std::result::Result<Bytes, CallError>, bool) {
+    if let Err(error) = actor.in_flight.check() {
+        actor.metrics.limit_hit("host_calls_in_flight_max");
+        return (Err(error), false);
+    }
+    let mut answer = pin!(guarded(actor.host.host_call(call)));
+    let mut waiting = None;
+    let answer = poll_fn(|cx| {
+        let polled = answer.as_mut().poll(cx);
+        if polled.is_pending() && waiting.is_none() {
+            waiting = Some(actor.in_flight.enter());
+        }
+        polled
+    })
+    .await;
+    (answer, waiting.is_some())
+}
+
+/// Turns a panic of the host into an error for the guest: one broken provider must not take the
+/// caller's thread, or its executor, down.
+async fn guarded<T>(
+    mut future: crate::BoxFuture<'_, std::result::Result<T, CallError>>,
+) -> std::result::Result<T, CallError> {
+    poll_fn(|cx| {
+        std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))).unwrap_or_else(|_| {
+            let message = "the host failed while answering the call";
+            Poll::Ready(Err(CallError::new(Code::Internal, message)))
+        })
+    })
+    .await
+}
+
+/// Host calls that wait, all guests together. One that is answered at once never counts.
+pub(crate) struct InFlight {
+    count: AtomicU32,
+    max: u32,
+}
+
+impl InFlight {
+    pub(crate) fn new(max: u32) -> Self {
+        Self { count: AtomicU32::new(0), max }
+    }
+
+    fn check(&self) -> std::result::Result<(), CallError> {
+        if self.count.load(Ordering::Relaxed) < self.max {
+            return Ok(());
+        }
+        let message = format!("{} host calls wait (host_calls_in_flight_max)", self.max);
+        Err(CallError::new(Code::Quota, message))
+    }
+
+    fn enter(&self) -> Waiting<'_> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Waiting(self)
+    }
+}
+
+/// One waiting host call.
+struct Waiting<'a>(&'a InFlight);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}

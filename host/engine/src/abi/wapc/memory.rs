@@ -1,0 +1,91 @@
+//! Pointers and names from a guest: nothing is believed.
+
+use trellis_core::{CallError, Code};
+
+/// `memory[pointer..pointer + length]`.
+///
+/// # Errors
+/// `E_GUEST_POINTER` when any of it lies outside.
+pub(crate) fn slice(memory: &[u8], pointer: u32, length: u32) -> Result<&[u8], CallError> {
+    pointer
+        .checked_add(length)
+        .and_then(|end| memory.get(pointer as usize..end as usize))
+        .ok_or_else(|| outside(pointer, length as usize, memory.len()))
+}
+
+/// Copies `bytes` to `pointer`.
+///
+/// # Errors
+/// `E_GUEST_POINTER` when any of it would lie outside; then nothing is written.
+pub(crate) fn write(memory: &mut [u8], pointer: u32, bytes: &[u8]) -> Result<(), CallError> {
+    let size = memory.len();
+    let target = (pointer as usize)
+        .checked_add(bytes.len())
+        .and_then(|end| memory.get_mut(pointer as usize..end))
+        .ok_or_else(|| outside(pointer, bytes.len(), size))?;
+    target.copy_from_slice(bytes);
+    Ok(())
+}
+
+#[cold]
+fn outside(pointer: u32, length: usize, size: usize) -> CallError {
+    CallError::new(
+        Code::GuestPointer,
+        format!("{length} bytes at {pointer} lie outside the guest's memory of {size} bytes"),
+    )
+}
+
+/// Reads a name: bounded, UTF-8, without control characters.
+///
+/// # Errors
+/// `E_BAD_NAME`; the message says which name and why, never the name itself.
+pub(crate) fn name<'a>(what: &str, bytes: &'a [u8], max: u32) -> Result<&'a str, CallError> {
+    if bytes.len() > max as usize {
+        return Err(bad_name(what, &format!("has {} bytes, name_bytes_max is {max}", bytes.len())));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| bad_name(what, "is not UTF-8"))?;
+    // ASCII control characters by byte; the C1 ones (U+0080..) are C2 80 to C2 9F in UTF-8.
+    let ascii = bytes.iter().any(|b| *b < 0x20 || *b == 0x7f);
+    if ascii || (!text.is_ascii() && text.chars().any(char::is_control)) {
+        return Err(bad_name(what, "has control characters"));
+    }
+    Ok(text)
+}
+
+#[cold]
+fn bad_name(what: &str, why: &str) -> CallError {
+    CallError::new(Code::BadName, format!("the {what} {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c7_no_pointer_escapes() {
+        let memory = [7_u8; 16];
+        assert_eq!(slice(&memory, 4, 2).expect("inside"), [7, 7]);
+        assert_eq!(slice(&memory, 16, 0).expect("empty at the end"), [0_u8; 0]);
+        for (pointer, length) in [(16, 1), (17, 0), (u32::MAX, 1), (u32::MAX, u32::MAX), (8, 9)] {
+            let error = slice(&memory, pointer, length).expect_err("outside");
+            assert_eq!(error.code(), Code::GuestPointer);
+        }
+        let mut memory = memory;
+        assert!(write(&mut memory, 15, &[1, 2]).is_err());
+        assert_eq!(memory, [7; 16], "nothing half-written");
+        write(&mut memory, 14, &[1, 2]).expect("inside");
+        assert_eq!(memory[14..], [1, 2]);
+    }
+
+    #[test]
+    fn c8_names_are_clean() {
+        assert_eq!(name("operation", "Größe!".as_bytes(), 256).expect("clean"), "Größe!");
+        assert_eq!(name("operation", b"", 256).expect("empty is allowed"), "");
+        let bad: [&[u8]; 7] =
+            [b"a\0", b"a\n", b"\x1b[2J", b"\x7f", b"\xff", "\u{85}".as_bytes(), &[b'a'; 257]];
+        for bytes in bad {
+            let error = name("operation", bytes, 256).expect_err("not clean");
+            assert_eq!(error.code(), Code::BadName, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Compiled code as bytes, and the only `unsafe` of the engine: loading it.
+//!
+//! wasmtime believes what it loads. So an [`Artifact`] can only be made in two ways: by compiling
+//! here or in our own child, or by [`Artifact::authenticated`] with bytes whose MAC was checked.
+
+#![allow(unsafe_code)]
+
+use std::hash::{Hash, Hasher};
+
+use trellis_core::{CallError, Code};
+use wasmtime::Module;
+
+use crate::settings;
+use crate::shape::invalid;
+
+/// Compiled code this process may run.
+pub(super) struct Artifact(Vec<u8>);
+
+impl Artifact {
+    /// Compiles in this process.
+    ///
+    /// # Errors
+    /// `E_MODULE_INVALID` when the compiler refuses the module.
+    pub(super) fn compile(wasm: &[u8]) -> Result<Self, CallError> {
+        let engine = settings::compile_engine()
+            .map_err(|error| CallError::new(Code::Internal, error.to_string()))?;
+        let compiled = engine.precompile_module(wasm);
+        compiled.map(Self).map_err(|error| invalid(format!("{error:#}"), 0))
+    }
+
+    /// Wraps what the compile child of this very program wrote.
+    pub(super) fn from_child(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// Wraps the part of `bytes` behind `header`, whose MAC the caller has just checked over these
+    /// very bytes in memory.
+    pub(super) fn authenticated(mut bytes: Vec<u8>, header: usize) -> Self {
+        bytes.drain(..header);
+        Self(bytes)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Loads the code.
+    ///
+    /// # Errors
+    /// Code of another wasmtime, of other settings or for another processor.
+    pub(super) fn load(&self, engine: &wasmtime::Engine) -> wasmtime::Result<Module> {
+        // SAFETY: `deserialize` needs bytes that this version of wasmtime wrote and nobody changed
+        // since. By construction (see the type) they come from `precompile_module` with the
+        // settings of this engine: directly, through the pipe of a child process that is this
+        // program, or from a cache file whose keyed MAC covers all of them. wasmtime itself checks
+        // version, settings and processor, and answers with an error when they differ.
+        unsafe { Module::deserialize(engine, &self.0) }
+    }
+}
+
+/// What compiled code must match to load here, as a hash.
+pub(super) fn fingerprint(engine: &wasmtime::Engine) -> blake3::Hash {
+    struct Feed(blake3::Hasher);
+    impl Hasher for Feed {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut feed = Feed(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut feed);
+    env!("CARGO_PKG_VERSION").hash(&mut feed);
+    feed.0.finalize()
+}

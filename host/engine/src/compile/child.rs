@@ -1,0 +1,254 @@
+//! Compiling in a process of its own, so that a module made to be slow or huge to compile is
+//! killed and nobody else notices.
+//!
+//! The parent writes a header and the module to the child's standard input, and reads a
+//! fingerprint and the code from its standard output. The child bounds itself before it reads the
+//! module; the parent watches its memory and the clock.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use trellis_core::limits::ActorLimits;
+use trellis_core::{CallError, Code};
+
+use super::artifact::{self, Artifact};
+use super::WATCH_EVERY;
+use crate::settings;
+
+/// The names of the two limits of a compilation.
+const TIME: &str = "compile_time_ms_max";
+const MEMORY: &str = "compile_memory_bytes_max";
+/// The child says "the module is wrong", with the reason on its standard error.
+const EXIT_REFUSED: u8 = 3;
+/// Header of the child's input: memory bytes and processor seconds, little-endian.
+const HEADER_BYTES: usize = 16;
+/// Longest reason taken from the child.
+const REASON_BYTES_MAX: u64 = 4 << 10;
+/// Compiled code larger than this is not read. Code is a few times as large as its module.
+const CODE_BYTES_MAX: u64 = 1 << 30;
+
+/// The name of the limit an error of this module is about.
+pub(super) fn limit_named_in(message: &str) -> &'static str {
+    if message.contains(MEMORY) { MEMORY } else { TIME }
+}
+
+/// Compiles in a child process, within the compile limits.
+///
+/// # Errors
+/// `E_MODULE_LIMIT` naming the limit; `E_MODULE_INVALID` when the compiler refuses the module;
+/// `E_INTERNAL` when the child cannot be started or is another program.
+pub(super) async fn compile(
+    program: &Path,
+    args: &[OsString],
+    wasm: Bytes,
+    limits: &ActorLimits,
+) -> Result<Artifact, CallError> {
+    let mut child = Command::new(program)
+        .args(args)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| broken("cannot be started", &error))?;
+    let working = converse(&mut child, &wasm, limits);
+    let outcome = tokio::time::timeout(limits.compile_time_max, working).await;
+    let (status, code, reason) = match outcome {
+        Ok(Ok(Some(ended))) => ended,
+        Ok(Ok(None)) => return Err(over(MEMORY, limits)),
+        Ok(Err(error)) => return Err(broken("was lost", &error)),
+        Err(_) => return Err(over(TIME, limits)),
+    };
+    if status.success() {
+        return accept(code);
+    }
+    Err(explain(status, &reason, limits))
+}
+
+/// Feeds the child and reads its answer; `None` when it grew over its memory.
+async fn converse(
+    child: &mut Child,
+    wasm: &[u8],
+    limits: &ActorLimits,
+) -> io::Result<Option<(ExitStatus, Vec<u8>, Vec<u8>)>> {
+    let missing = || io::Error::other("the child has no pipe");
+    let mut stdin = child.stdin.take().ok_or_else(missing)?;
+    let stdout = child.stdout.take().ok_or_else(missing)?;
+    let stderr = child.stderr.take().ok_or_else(missing)?;
+    let memory_max = limits.compile_memory_bytes_max;
+    let pid = child.id();
+    let feed = async {
+        let seconds = limits.compile_time_max.as_secs().max(1);
+        let header = [memory_max.to_le_bytes(), seconds.to_le_bytes()].concat();
+        // A child that ends early closes the pipe; why it ended is told by its status.
+        let _ = stdin.write_all(&header).await;
+        let _ = stdin.write_all(wasm).await;
+        drop(stdin);
+    };
+    let talk = async {
+        let read = |pipe, max| async move { read_bounded(pipe, max).await };
+        let ((), code, reason) = tokio::join!(
+            feed,
+            read(Box::new(stdout) as Box<dyn AsyncRead + Send + Unpin>, CODE_BYTES_MAX),
+            read(Box::new(stderr), REASON_BYTES_MAX)
+        );
+        Ok::<_, io::Error>((child.wait().await?, code?, reason?))
+    };
+    tokio::select! {
+        ended = talk => ended.map(Some),
+        () = grown_over(pid, memory_max) => Ok(None),
+    }
+}
+
+async fn read_bounded(pipe: impl AsyncRead + Unpin, max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut pipe = pipe.take(max);
+    pipe.read_to_end(&mut bytes).await?;
+    Ok(bytes)
+}
+
+/// Ends when the process uses more memory than `max`; never when that cannot be seen.
+async fn grown_over(pid: Option<u32>, max: u64) {
+    let path = pid.map(|pid| format!("/proc/{pid}/statm"));
+    loop {
+        tokio::time::sleep(WATCH_EVERY).await;
+        let resident = path
+            .as_ref()
+            .and_then(|path| std::fs::read_to_string(path).ok())
+            .and_then(|statm| statm.split(' ').nth(1)?.parse::<u64>().ok())
+            .map_or(0, |pages| pages.saturating_mul(rustix::param::page_size() as u64));
+        if resident > max {
+            return;
+        }
+    }
+}
+
+/// Checks that the code comes from a program with this one's settings.
+fn accept(mut code: Vec<u8>) -> Result<Artifact, CallError> {
+    let expected = expected_fingerprint()?;
+    if !code.starts_with(expected.as_bytes()) {
+        let message = "the compile helper is not this program, or another version of it";
+        return Err(CallError::new(Code::Internal, message));
+    }
+    code.drain(..expected.as_bytes().len());
+    Ok(Artifact::from_child(code))
+}
+
+fn explain(status: ExitStatus, reason: &[u8], limits: &ActorLimits) -> CallError {
+    use std::os::unix::process::ExitStatusExt;
+    let reason = String::from_utf8_lossy(reason);
+    match (status.code(), status.signal().and_then(rustix::process::Signal::from_named_raw)) {
+        (Some(code), _) if code == i32::from(EXIT_REFUSED) => {
+            CallError::new(Code::ModuleInvalid, reason.trim().to_owned())
+        }
+        (_, Some(signal)) if signal == rustix::process::Signal::XCPU => over(TIME, limits),
+        // Running out of memory aborts a Rust program; the kernel's own killer sends KILL.
+        (_, Some(signal))
+            if [rustix::process::Signal::ABORT, rustix::process::Signal::KILL].contains(&signal) =>
+        {
+            over(MEMORY, limits)
+        }
+        _ => {
+            tracing::error!(%status, %reason, "the compile helper failed");
+            CallError::new(Code::Internal, "the compile helper failed; see the log")
+        }
+    }
+}
+
+fn over(limit: &'static str, limits: &ActorLimits) -> CallError {
+    let max = if limit == TIME {
+        format!("{} ms", limits.compile_time_max.as_millis())
+    } else {
+        format!("{} bytes", limits.compile_memory_bytes_max)
+    };
+    let message = format!("compiling the module needs more than {max} ({limit})");
+    CallError::new(Code::ModuleLimit, message)
+}
+
+fn broken(what: &str, error: &io::Error) -> CallError {
+    tracing::error!(%error, "the compile helper {what}");
+    CallError::new(Code::Internal, format!("the compile helper {what}; see the log"))
+}
+
+fn expected_fingerprint() -> Result<blake3::Hash, CallError> {
+    settings::compile_engine()
+        .map(|engine| artifact::fingerprint(&engine))
+        .map_err(|error| CallError::new(Code::Internal, error.to_string()))
+}
+
+/// The whole program of the compile child: a hidden subcommand of the host calls it. Reads limits
+/// and a module from standard input, bounds itself, compiles, writes the code to standard output.
+///
+/// Never called in a process that does anything else: its limits stay.
+#[must_use]
+pub fn compile_child_main() -> ExitCode {
+    match compile_stdin() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Refusal::Module(error)) => {
+            // Standard error is the parent's channel for the reason; it may be gone.
+            let _ = writeln!(io::stderr(), "{}", error.message());
+            ExitCode::from(EXIT_REFUSED)
+        }
+        Err(Refusal::Io(error)) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the child ends without code.
+enum Refusal {
+    Module(CallError),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn compile_stdin() -> Result<(), Refusal> {
+    let mut header = [0_u8; HEADER_BYTES];
+    io::stdin().read_exact(&mut header)?;
+    let number = |at: usize| {
+        let bytes = header[at..at + 8].try_into();
+        u64::from_le_bytes(bytes.expect("a slice of eight bytes is eight bytes"))
+    };
+    bound_this_process(number(0), Duration::from_secs(number(8)))?;
+    let mut wasm = Vec::new();
+    io::stdin().read_to_end(&mut wasm)?;
+    let artifact = Artifact::compile(&wasm).map_err(Refusal::Module)?;
+    let fingerprint = expected_fingerprint().map_err(Refusal::Module)?;
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(fingerprint.as_bytes())?;
+    stdout.write_all(artifact.bytes())?;
+    stdout.flush()?;
+    Ok(())
+}
+
+/// Hard limits that need nobody to watch. Data is bounded above what the program itself already
+/// mapped: allocators reserve in advance.
+fn bound_this_process(memory_bytes: u64, time: Duration) -> io::Result<()> {
+    let lower = |resource: Resource, value: u64| {
+        let maximum = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
+        setrlimit(resource, Rlimit { current: Some(maximum), maximum: Some(maximum) })
+    };
+    let mapped = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|statm| statm.split(' ').nth(5)?.parse::<u64>().ok())
+        .map_or(0, |pages| pages.saturating_mul(rustix::param::page_size() as u64));
+    lower(Resource::Data, mapped.saturating_add(memory_bytes))?;
+    lower(Resource::Cpu, time.as_secs().max(1) + 1)?;
+    lower(Resource::Core, 0)?;
+    lower(Resource::Fsize, 0)?;
+    Ok(())
+}

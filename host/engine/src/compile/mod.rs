@@ -1,0 +1,134 @@
+//! From bytes to compiled code: cache, compiler, and the one place that trusts compiled bytes.
+
+mod artifact;
+mod cache;
+mod child;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use trellis_core::limits::ActorLimits;
+use trellis_core::{CallError, Code};
+use wasmtime::Module;
+
+use artifact::Artifact;
+use cache::Cache;
+pub use child::compile_child_main;
+
+use crate::checks;
+use crate::config::{Compiler, EngineConfig, EngineError};
+use crate::metrics::Metrics;
+use crate::module::Wasm;
+
+/// Gives compiled modules.
+pub(crate) struct Compilers {
+    compiler: Compiler,
+    cache: Option<Arc<Cache>>,
+    /// Identifies what compiled code must match: wasmtime, its settings, the processor.
+    fingerprint: blake3::Hash,
+    /// One compilation at a time, so that serving goes on beside it.
+    turn: Semaphore,
+    metrics: Arc<Metrics>,
+}
+
+impl Compilers {
+    pub(crate) fn new(
+        config: &EngineConfig,
+        runtime: &wasmtime::Engine,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, EngineError> {
+        let cache = config.cache.as_ref().and_then(|cache| {
+            Cache::open(&cache.dir, Arc::clone(&metrics))
+                .inspect_err(|error| tracing::warn!(%error, "no compile cache"))
+                .ok()
+                .map(Arc::new)
+        });
+        Ok(Self {
+            compiler: config.compiler.clone(),
+            cache,
+            fingerprint: artifact::fingerprint(runtime),
+            turn: Semaphore::new(1),
+            metrics,
+        })
+    }
+
+    /// The compiled module, from the cache if it has it. Blocks on the disk for about as long as a
+    /// thread switch takes, so it is called on the slow lane.
+    pub(crate) async fn obtain(
+        &self,
+        runtime: &wasmtime::Engine,
+        lane: &Handle,
+        (wasm, digest): (&Wasm, &[u8; 32]),
+        limits: &ActorLimits,
+    ) -> Result<Module, CallError> {
+        let name = cache::entry_name(digest, &self.fingerprint);
+        if let Some(module) = self.cached(runtime, &name) {
+            return Ok(module);
+        }
+        let _turn = self.turn.acquire().await.map_err(|_| stopped())?;
+        let bytes = wasm.read()?;
+        let artifact = self.compile(lane, bytes, limits).await?;
+        self.metrics.module_compiled();
+        let module = artifact.load(runtime).map_err(|error| {
+            tracing::error!(error = %format!("{error:#}"), "compiled code does not load");
+            CallError::new(Code::Internal, "the compiled module does not load; see the log")
+        })?;
+        if let Some(cache) = &self.cache {
+            cache.write(&name, &artifact);
+        }
+        Ok(module)
+    }
+
+    fn cached(&self, runtime: &wasmtime::Engine, name: &str) -> Option<Module> {
+        let cache = self.cache.as_ref()?;
+        let artifact = cache.read(name)?;
+        match artifact.load(runtime) {
+            Ok(module) => {
+                self.metrics.cache("hit");
+                Some(module)
+            }
+            Err(error) => {
+                cache.reject(name, &format!("{error:#}"));
+                None
+            }
+        }
+    }
+
+    async fn compile(
+        &self,
+        lane: &Handle,
+        bytes: Bytes,
+        limits: &ActorLimits,
+    ) -> Result<Artifact, CallError> {
+        match &self.compiler {
+            Compiler::InProcess => {
+                let work = move || {
+                    checks::validate(&bytes)?;
+                    Artifact::compile(&bytes)
+                };
+                lane.spawn_blocking(work).await.map_err(|_| stopped())?
+            }
+            Compiler::Child { program, args } => {
+                let checked = bytes.clone();
+                let check = move || checks::validate(&checked);
+                lane.spawn_blocking(check).await.map_err(|_| stopped())??;
+                let compiled = child::compile(program, args, bytes, limits).await;
+                compiled.inspect_err(|error| {
+                    if error.code() == Code::ModuleLimit {
+                        self.metrics.limit_hit(child::limit_named_in(error.message()));
+                    }
+                })
+            }
+        }
+    }
+}
+
+fn stopped() -> CallError {
+    CallError::new(Code::Stopping, "the engine is stopping")
+}
+
+/// How often a running compilation's memory is looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(10);

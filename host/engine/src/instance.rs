@@ -1,0 +1,240 @@
+//! One live guest: a store, its memory and its one entry point. It serves one call at a time.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use trellis_core::limits::ActorLimits;
+use trellis_core::{CallError, Code, Trace};
+use wasmtime::{Memory, Store, StoreContextMut, TypedFunc, UpdateDeadline};
+use wasmtime_wasi::p1::WasiP1Ctx;
+
+use crate::abi::wapc::imports::InFlight;
+use crate::abi::wapc::start;
+use crate::abi::wasi;
+use crate::deadline;
+use crate::fault;
+use crate::host_calls::HostCalls;
+use crate::limiter::Limiter;
+use crate::log::ActorLog;
+use crate::metrics::Metrics;
+use crate::module::Compiled;
+use crate::pool::Seat;
+
+/// How many ticks a guest computes before it lets others run: one to two milliseconds.
+pub(crate) const SLICE_TICKS: u64 = 2;
+/// The same for a guest that has used up a slice: its deadline is looked at every millisecond.
+const NEXT_SLICE_TICKS: u64 = 1;
+/// waPC's words for a guest that answers "failed" and gives no reason.
+const NO_MESSAGE: &str = "No error message set for call failure";
+
+/// What all instances of one actor share.
+pub(crate) struct ActorShared {
+    pub(crate) name: Arc<str>,
+    pub(crate) limits: ActorLimits,
+    pub(crate) host: Arc<dyn HostCalls>,
+    pub(crate) log: ActorLog,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl ActorShared {
+    /// `E_TOO_LARGE` when a message is over `payload_bytes_max`.
+    #[inline]
+    pub(crate) fn check_payload(&self, what: &str, bytes: usize) -> Result<(), CallError> {
+        if bytes <= self.limits.payload_bytes_max as usize {
+            return Ok(());
+        }
+        self.metrics.limit_hit("payload_bytes_max");
+        let max = self.limits.payload_bytes_max;
+        let message = format!("the {what} has {bytes} bytes, payload_bytes_max is {max}");
+        Err(CallError::new(Code::TooLarge, message))
+    }
+
+    /// `E_QUOTA` when one call made more than `host_calls_per_call_max` host calls.
+    #[inline]
+    pub(crate) fn check_host_calls(&self, made: u32) -> Result<(), CallError> {
+        let max = self.limits.host_calls_per_call_max;
+        if made <= max {
+            return Ok(());
+        }
+        self.metrics.limit_hit("host_calls_per_call_max");
+        let message = format!("one call may make {max} host calls (host_calls_per_call_max)");
+        Err(CallError::new(Code::Quota, message))
+    }
+}
+
+/// What the store of an instance holds.
+pub(crate) struct Guest {
+    pub(crate) call: Call,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) limiter: Limiter,
+    pub(crate) wasi: Option<Box<WasiP1Ctx>>,
+    pub(crate) actor: Arc<ActorShared>,
+}
+
+/// One call of a guest. Everything in it is set anew by the next call.
+pub(crate) struct Call {
+    pub(crate) operation: Arc<str>,
+    pub(crate) payload: Bytes,
+    pub(crate) deadline: Instant,
+    pub(crate) depth: u32,
+    pub(crate) trace: Trace,
+    pub(crate) response: Option<Bytes>,
+    pub(crate) guest_error: Option<String>,
+    pub(crate) host_response: Bytes,
+    pub(crate) host_error: String,
+    pub(crate) host_calls: u32,
+}
+
+impl Call {
+    pub(crate) fn new(operation: Arc<str>, payload: Bytes, deadline: Instant) -> Self {
+        Self {
+            operation,
+            payload,
+            deadline,
+            depth: 0,
+            trace: Trace::default(),
+            response: None,
+            guest_error: None,
+            host_response: Bytes::new(),
+            host_error: String::new(),
+            host_calls: 0,
+        }
+    }
+
+    /// Lets go of everything big, or that the next call could read.
+    fn clear(&mut self) {
+        self.payload = Bytes::new();
+        self.response = None;
+        self.guest_error = None;
+        self.host_response = Bytes::new();
+        self.host_error = String::new();
+    }
+}
+
+/// A live guest.
+pub(crate) struct Instance {
+    store: Store<Guest>,
+    guest_call: TypedFunc<(u32, u32), i32>,
+    /// Dropped after the store, so that a freed place is really free.
+    seat: Seat,
+}
+
+/// Why a call failed, and whether its instance is still good.
+pub(crate) enum Failure {
+    /// The guest said no; it goes on living.
+    Answered(CallError),
+    /// It trapped or was cut: its state is unknown.
+    Broken(CallError),
+}
+
+impl Instance {
+    /// Makes an instance and runs its start functions, within `init_time_max` and `deadline`.
+    pub(crate) async fn create(
+        compiled: &Compiled,
+        mut seat: Seat,
+        deadline: Instant,
+    ) -> Result<Self, CallError> {
+        let actor = Arc::clone(&seat.actor().shared);
+        let deadline = deadline.min(Instant::now() + actor.limits.init_time_max);
+        let guest = Guest {
+            call: Call::new(Arc::default(), Bytes::new(), deadline),
+            memory: None,
+            limiter: Limiter::new(&actor.limits),
+            wasi: compiled.wasi.then(|| wasi::context(&actor)),
+            actor,
+        };
+        let mut store = Store::new(compiled.engine(), guest);
+        store.limiter(|guest| &mut guest.limiter);
+        store.epoch_deadline_callback(on_epoch);
+        store.set_epoch_deadline(SLICE_TICKS);
+        seat.born();
+        match deadline::until(start(compiled, &mut store), deadline).await {
+            Some(Ok(guest_call)) => Ok(Self { store, guest_call, seat }),
+            Some(Err(error)) => {
+                seat.ends("start_failed");
+                Err(fault::of_guest(error, store.data()))
+            }
+            None => {
+                seat.ends("start_failed");
+                Err(fault::timeout("init_time_ms_max"))
+            }
+        }
+    }
+
+    /// Runs one call.
+    pub(crate) async fn call(&mut self, call: Call) -> Result<Bytes, Failure> {
+        let sizes = (size(call.operation.as_bytes()), size(&call.payload));
+        let deadline = call.deadline;
+        let guest = self.store.data_mut();
+        guest.call = call;
+        guest.limiter.reset();
+        self.store.set_epoch_deadline(SLICE_TICKS);
+        let running = self.guest_call.call_async(&mut self.store, sizes);
+        let Some(ended) = deadline::until(running, deadline).await else {
+            return Err(Failure::Broken(fault::timeout("call_time_ms_max")));
+        };
+        let code = match ended {
+            Ok(code) => code,
+            Err(error) => {
+                return Err(Failure::Broken(fault::of_guest(error, self.store.data())));
+            }
+        };
+        let call = &mut self.store.data_mut().call;
+        let answer = if code == 0 {
+            let text = call.guest_error.take().unwrap_or_else(|| NO_MESSAGE.to_owned());
+            Err(Failure::Answered(CallError::new(Code::Guest, text)))
+        } else {
+            Ok(call.response.take().unwrap_or_default())
+        };
+        call.clear();
+        answer
+    }
+
+    /// Ends the instance, saying why.
+    pub(crate) fn retire(mut self, reason: &'static str) {
+        self.seat.ends(reason);
+    }
+}
+
+/// A size is below `payload_bytes_max`, a u32.
+fn size(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+/// Instantiates and starts; the deadline is the caller's business.
+async fn start(
+    compiled: &Compiled,
+    store: &mut Store<Guest>,
+) -> wasmtime::Result<TypedFunc<(u32, u32), i32>> {
+    let instance = compiled.pre.instantiate_async(&mut *store).await?;
+    let memory = instance.get_module_export(&mut *store, &compiled.memory);
+    store.data_mut().memory = memory.and_then(wasmtime::Extern::into_memory);
+    for export in &compiled.starts {
+        let function = instance.get_module_export(&mut *store, export);
+        if let Some(function) = function.and_then(wasmtime::Extern::into_func) {
+            let ended = function.typed::<(), ()>(&*store)?.call_async(&mut *store, ()).await;
+            if let Err(error) = ended
+                && !start::is_success(&error)
+            {
+                return Err(error);
+            }
+        }
+    }
+    let guest_call = instance
+        .get_module_export(&mut *store, &compiled.guest_call)
+        .and_then(wasmtime::Extern::into_func)
+        .ok_or_else(|| CallError::new(Code::ModuleAbi, "`__guest_call` is not a function"))?;
+    store.data_mut().call.clear();
+    guest_call.typed(&*store)
+}
+
+/// wasmtime asks when a guest's slice is over.
+fn on_epoch(store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
+    if Instant::now() >= store.data().call.deadline {
+        return Ok(UpdateDeadline::Interrupt);
+    }
+    deadline::note_slice_over();
+    Ok(UpdateDeadline::Yield(NEXT_SLICE_TICKS))
+}

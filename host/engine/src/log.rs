@@ -1,0 +1,235 @@
+//! What guests print: bounded, made harmless, and handed to a sink.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use trellis_core::limits::ActorLimits;
+
+use crate::metrics::Metrics;
+
+/// Where guests' lines go.
+pub trait LogSink: Send + Sync {
+    /// One line of `actor`: bounded in length and rate, without line breaks or control characters.
+    /// Called on the thread that runs the guest, so it must be quick.
+    fn line(&self, actor: &str, source: LogSource, line: &str);
+}
+
+/// By which road a line came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogSource {
+    /// waPC's `__console_log`, and the message of an AssemblyScript `abort`.
+    Console,
+    /// WASI standard output.
+    Stdout,
+    /// WASI standard error.
+    Stderr,
+    /// The host itself, about this actor's output.
+    Host,
+}
+
+/// Throws every line away.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLog;
+
+impl LogSink for NoLog {
+    fn line(&self, _actor: &str, _source: LogSource, _line: &str) {}
+}
+
+/// How often a running flood is reported.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// The output of one actor, all its instances together.
+pub(crate) struct ActorLog {
+    actor: Arc<str>,
+    sink: Arc<dyn LogSink>,
+    metrics: Arc<Metrics>,
+    line_bytes_max: usize,
+    bucket: Mutex<Bucket>,
+    /// Lines dropped and not yet reported; read at the end of every call, so outside the lock.
+    dropped: AtomicU32,
+}
+
+/// A token bucket: a burst, then a rate.
+struct Bucket {
+    tokens: f64,
+    burst: f64,
+    per_second: f64,
+    filled: Instant,
+    reported: Instant,
+}
+
+impl Bucket {
+    fn take(&mut self, now: Instant) -> bool {
+        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + gained).min(self.burst);
+        self.filled = now;
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}
+
+impl ActorLog {
+    pub(crate) fn new(
+        actor: Arc<str>,
+        sink: Arc<dyn LogSink>,
+        metrics: Arc<Metrics>,
+        limits: &ActorLimits,
+    ) -> Self {
+        let now = Instant::now();
+        let burst = f64::from(limits.log_burst_lines);
+        Self {
+            actor,
+            sink,
+            metrics,
+            line_bytes_max: limits.log_line_bytes_max as usize,
+            bucket: Mutex::new(Bucket {
+                tokens: burst,
+                burst,
+                per_second: f64::from(limits.log_lines_per_s),
+                filled: now,
+                reported: now,
+            }),
+            dropped: AtomicU32::new(0),
+        }
+    }
+
+    /// The longest line, in bytes.
+    pub(crate) fn line_bytes_max(&self) -> usize {
+        self.line_bytes_max
+    }
+
+    /// Writes one line, or counts it as dropped.
+    pub(crate) fn write(&self, source: LogSource, bytes: &[u8]) {
+        if !self.bucket.lock().take(Instant::now()) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.metrics.log_line_dropped();
+            return;
+        }
+        self.report();
+        let cut = bytes.len() > self.line_bytes_max;
+        if cut {
+            self.metrics.limit_hit("log_line_bytes_max");
+        }
+        let kept = &bytes[..bytes.len().min(self.line_bytes_max)];
+        self.sink.line(&self.actor, source, &harmless(kept, cut));
+    }
+
+    /// Reports a flood that goes on or has ended; called at the end of every call.
+    #[inline]
+    pub(crate) fn call_ended(&self) {
+        if self.dropped.load(Ordering::Relaxed) != 0 {
+            self.report_if_due();
+        }
+    }
+
+    #[cold]
+    fn report_if_due(&self) {
+        let due = {
+            let mut bucket = self.bucket.lock();
+            let due = bucket.reported.elapsed() >= REPORT_EVERY;
+            if due {
+                bucket.reported = Instant::now();
+            }
+            due
+        };
+        if due {
+            self.report();
+        }
+    }
+
+    fn report(&self) {
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let text = format!("{dropped} log lines dropped (log_lines_per_s)");
+            self.sink.line(&self.actor, LogSource::Host, &text);
+        }
+    }
+}
+
+impl Drop for ActorLog {
+    fn drop(&mut self) {
+        self.report();
+    }
+}
+
+/// `bytes` as one printable line: control characters and line separators escaped, what is not
+/// UTF-8 replaced.
+fn harmless(bytes: &[u8], cut: bool) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut line = String::with_capacity(text.len() + 3);
+    for c in text.trim_end_matches(['\n', '\r']).chars() {
+        if is_harmful(c) {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    if cut {
+        line.push('…');
+    }
+    line
+}
+
+/// Characters that could end a log line, drive a terminal or turn the text around.
+fn is_harmful(c: char) -> bool {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    (c.is_control() && c != '\t') || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<String>>);
+
+    impl LogSink for Lines {
+        fn line(&self, actor: &str, _source: LogSource, line: &str) {
+            self.0.lock().push(format!("{actor}: {line}"));
+        }
+    }
+
+    fn log(burst: u32, line_bytes_max: u32) -> (Arc<Lines>, ActorLog) {
+        let lines = Arc::new(Lines::default());
+        let limits = ActorLimits {
+            log_burst_lines: burst,
+            log_lines_per_s: 0,
+            log_line_bytes_max: line_bytes_max,
+            ..ActorLimits::default()
+        };
+        let log = ActorLog::new("a".into(), lines.clone(), Arc::new(Metrics::new()), &limits);
+        (lines, log)
+    }
+
+    #[test]
+    fn a_line_cannot_forge_another() {
+        let (lines, log) = log(10, 100);
+        log.write(LogSource::Console, b"ok\n{\"level\":\"error\"}\x1b[2J\xff\n");
+        assert_eq!(*lines.0.lock(), ["a: ok\\n{\"level\":\"error\"}\\u{1b}[2J\u{fffd}"]);
+    }
+
+    #[test]
+    fn floods_are_dropped_counted_and_reported() {
+        let (lines, log) = log(3, 100);
+        for _ in 0..1_000 {
+            log.write(LogSource::Console, b"x");
+        }
+        drop(log);
+        assert_eq!(
+            *lines.0.lock(),
+            ["a: x", "a: x", "a: x", "a: 997 log lines dropped (log_lines_per_s)"]
+        );
+    }
+
+    #[test]
+    fn long_lines_are_cut() {
+        let (lines, log) = log(3, 4);
+        log.write(LogSource::Stdout, "äöü".as_bytes());
+        assert_eq!(*lines.0.lock(), ["a: äö…"]);
+    }
+}

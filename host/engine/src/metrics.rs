@@ -1,0 +1,265 @@
+//! Counters of the engine.
+//!
+//! What every call touches is kept per thread and summed when somebody asks; what only happens
+//! when something is wrong uses ordinary labelled counters.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use trellis_core::Code;
+
+use crate::threads::{Padded, shard_count, thread_number};
+
+/// Upper bounds of the histograms' buckets, in microseconds.
+const BOUNDS_US: [u64; 14] =
+    [2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 25_000, 100_000, 1_000_000, 5_000_000];
+
+type Label = [(&'static str, &'static str); 1];
+
+/// The engine's counters, shared by all its actors.
+#[derive(Debug)]
+pub struct Metrics {
+    calls: Times,
+    queue_wait: Times,
+    instances: Gauge,
+    modules: Gauge,
+    created: Counter,
+    dropped: Family<Label, Counter>,
+    guest_fault: Family<Label, Counter>,
+    module_rejected: Family<Label, Counter>,
+    limit_hit: Family<Label, Counter>,
+    cache: Family<Label, Counter>,
+    compiled: Counter,
+    slow_lane: Counter,
+    log_lines_dropped: Counter,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        Self {
+            calls: Times::new("actor_call_duration_seconds", "Duration of calls into actors"),
+            queue_wait: Times::new("actor_queue_wait_seconds", "Time calls waited for an instance"),
+            instances: Gauge::default(),
+            modules: Gauge::default(),
+            created: Counter::default(),
+            dropped: Family::default(),
+            guest_fault: Family::default(),
+            module_rejected: Family::default(),
+            limit_hit: Family::default(),
+            cache: Family::default(),
+            compiled: Counter::default(),
+            slow_lane: Counter::default(),
+            log_lines_dropped: Counter::default(),
+        }
+    }
+
+    /// Adds every counter to `registry`; the caller chooses a prefix.
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
+        registry.register_collector(Box::new(Durations(Arc::clone(self))));
+        let mut add = |name: &str, help: &str, metric: &Family<Label, Counter>| {
+            registry.register(name, help, metric.clone());
+        };
+        add("instances_dropped", "Instances dropped, by reason", &self.dropped);
+        add("guest_fault", "Calls that failed in the guest, by kind", &self.guest_fault);
+        add("module_rejected", "Modules refused, by reason", &self.module_rejected);
+        add("limit_hit", "Limits hit, by name", &self.limit_hit);
+        add("compile_cache", "Compile cache, by result", &self.cache);
+        registry.register("instances", "Live instances", self.instances.clone());
+        registry.register("modules_resident", "Modules in memory", self.modules.clone());
+        registry.register("instances_created", "Instances created", self.created.clone());
+        registry.register("modules_compiled", "Modules compiled", self.compiled.clone());
+        let help = "Calls moved off their caller's thread";
+        registry.register("slow_lane_calls", help, self.slow_lane.clone());
+        let help = "Log lines of actors dropped";
+        registry.register("log_lines_dropped", help, self.log_lines_dropped.clone());
+    }
+
+    #[inline]
+    pub(crate) fn call_ended(&self, took: Duration) {
+        self.calls.observe(took);
+    }
+
+    pub(crate) fn queue_waited(&self, took: Duration) {
+        self.queue_wait.observe(took);
+    }
+
+    pub(crate) fn instance_created(&self) {
+        self.created.inc();
+        self.instances.inc();
+    }
+
+    pub(crate) fn instance_gone(&self, reason: &'static str) {
+        self.instances.dec();
+        self.dropped.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    pub(crate) fn modules_resident(&self, count: usize) {
+        self.modules.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn guest_fault(&self, code: Code) {
+        self.guest_fault.get_or_create(&[("kind", code.as_str())]).inc();
+    }
+
+    pub(crate) fn module_rejected(&self, code: Code) {
+        self.module_rejected.get_or_create(&[("reason", code.as_str())]).inc();
+    }
+
+    pub(crate) fn limit_hit(&self, limit: &'static str) {
+        self.limit_hit.get_or_create(&[("limit", limit)]).inc();
+    }
+
+    pub(crate) fn cache(&self, result: &'static str) {
+        self.cache.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn module_compiled(&self) {
+        self.compiled.inc();
+    }
+
+    pub(crate) fn slow_lane(&self) {
+        self.slow_lane.inc();
+    }
+
+    pub(crate) fn log_line_dropped(&self) {
+        self.log_lines_dropped.inc();
+    }
+
+    /// Calls that ended since the start.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.totals().0
+    }
+
+    /// Instances created since the start.
+    #[must_use]
+    pub fn instances_created(&self) -> u64 {
+        self.created.get()
+    }
+
+    /// Instances alive now.
+    #[must_use]
+    pub fn instances_live(&self) -> u64 {
+        u64::try_from(self.instances.get()).unwrap_or(0)
+    }
+
+    /// Modules compiled since the start; the rest came from the cache.
+    #[must_use]
+    pub fn modules_compiled(&self) -> u64 {
+        self.compiled.get()
+    }
+
+    /// Compile cache events of one result: `hit`, `miss`, `reject` or `write_failed`.
+    #[must_use]
+    pub fn cache_events(&self, result: &'static str) -> u64 {
+        self.cache.get_or_create(&[("result", result)]).get()
+    }
+
+    /// How often a limit was hit, by its name in `trellis_core::limits::TABLE`.
+    #[must_use]
+    pub fn limit_hits(&self, limit: &'static str) -> u64 {
+        self.limit_hit.get_or_create(&[("limit", limit)]).get()
+    }
+}
+
+/// A histogram of times that many threads fill at once.
+struct Times {
+    name: &'static str,
+    help: &'static str,
+    shards: Box<[Padded<TimesShard>]>,
+}
+
+#[derive(Default)]
+struct TimesShard {
+    sum_ns: AtomicU64,
+    /// One more than the bounds: the last is everything above.
+    buckets: [AtomicU64; BOUNDS_US.len() + 1],
+}
+
+impl Times {
+    fn new(name: &'static str, help: &'static str) -> Self {
+        let shards = (0..shard_count()).map(|_| Padded::default()).collect();
+        Self { name, help, shards }
+    }
+
+    #[inline]
+    fn observe(&self, took: Duration) {
+        let shard = &self.shards[thread_number() % self.shards.len()].0;
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS_US.iter().position(|bound| micros < *bound).unwrap_or(BOUNDS_US.len());
+        shard.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        shard.sum_ns.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// Count, sum in seconds, buckets.
+    fn totals(&self) -> (u64, f64, Vec<(f64, u64)>) {
+        let mut sum_ns = 0_u64;
+        let mut counts = [0_u64; BOUNDS_US.len() + 1];
+        for Padded(shard) in &self.shards {
+            sum_ns = sum_ns.wrapping_add(shard.sum_ns.load(Ordering::Relaxed));
+            for (total, bucket) in counts.iter_mut().zip(&shard.buckets) {
+                *total += bucket.load(Ordering::Relaxed);
+            }
+        }
+        let bounds = BOUNDS_US.iter().map(|us| Duration::from_micros(*us).as_secs_f64());
+        let buckets = bounds.chain([f64::MAX]).zip(counts).collect();
+        (counts.iter().sum(), Duration::from_nanos(sum_ns).as_secs_f64(), buckets)
+    }
+}
+
+impl fmt::Debug for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Times").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Encodes the histograms when Prometheus asks.
+#[derive(Debug)]
+struct Durations(Arc<Metrics>);
+
+impl Collector for Durations {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for times in [&self.0.calls, &self.0.queue_wait] {
+            let (count, sum, buckets) = times.totals();
+            encoder
+                .encode_descriptor(times.name, times.help, None, MetricType::Histogram)?
+                .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_is_what_is_printed() {
+        let metrics = Arc::new(Metrics::new());
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        metrics.call_ended(Duration::from_micros(3));
+        metrics.call_ended(Duration::from_secs(9));
+        metrics.guest_fault(Code::Trap);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("strings grow");
+        for line in [
+            "actor_call_duration_seconds_bucket{le=\"5e-6\"} 1",
+            "actor_call_duration_seconds_bucket{le=\"+Inf\"} 2",
+            "actor_call_duration_seconds_count 2",
+            "guest_fault_total{kind=\"E_TRAP\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} missing in\n{text}");
+        }
+    }
+}

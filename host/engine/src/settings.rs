@@ -1,0 +1,112 @@
+//! wasmtime's settings: one set for compiling, the same plus pools for running.
+
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
+
+use crate::config::{EngineConfig, EngineError};
+
+/// Most stack a guest may use (threats.md row C2).
+const GUEST_STACK_BYTES: usize = 512 << 10;
+/// The whole stack of a call: the guest's part and room for the host calls polled on it.
+const STACK_BYTES: usize = 2 << 20;
+/// Address space of one memory: all a 32-bit pointer can reach, so that no access needs a check.
+const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
+/// Largest table of wasmtime's own bookkeeping for one instance.
+const INSTANCE_BYTES: usize = 1 << 20;
+/// Freed slots handed back to the kernel in one go.
+const DECOMMIT_BATCH: usize = 16;
+
+/// Settings that shape the compiled code. The compile child uses exactly these: what it makes must
+/// load here.
+pub(crate) fn compile_config() -> Config {
+    let mut config = Config::new();
+    config
+        .strategy(Strategy::Cranelift)
+        .epoch_interruption(true)
+        .memory_reservation(MEMORY_RESERVATION_BYTES)
+        .memory_may_move(false)
+        .memory_init_cow(true)
+        .concurrency_support(false)
+        .generate_address_map(false)
+        .wasm_backtrace_max_frames(None)
+        .native_unwind_info(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_component_model(false)
+        .wasm_relaxed_simd(false)
+        .max_wasm_stack(GUEST_STACK_BYTES)
+        .async_stack_size(STACK_BYTES);
+    config
+}
+
+/// An engine that compiles and reserves no address space.
+pub(crate) fn compile_engine() -> Result<wasmtime::Engine, EngineError> {
+    wasmtime::Engine::new(&compile_config()).map_err(|e| EngineError::Runtime(e.into()))
+}
+
+/// The engine that runs guests, with every pool reserved up front.
+pub(crate) fn runtime_engine(config: &EngineConfig) -> Result<wasmtime::Engine, EngineError> {
+    let instances = config.instances_total_max;
+    if instances == 0 {
+        return Err(EngineError::Config("`instances_total_max` must be at least 1".to_owned()));
+    }
+    let memory_bytes = usize::try_from(config.caps.memory_bytes_max)
+        .ok()
+        .filter(|bytes| *bytes as u64 <= MEMORY_RESERVATION_BYTES)
+        .ok_or_else(|| EngineError::Config("`actor_memory_bytes_max` is above 4 GiB".to_owned()))?;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(instances)
+        .total_memories(instances)
+        .total_tables(instances)
+        .total_stacks(instances)
+        .max_memories_per_module(1)
+        .max_tables_per_module(1)
+        .max_memory_size(memory_bytes)
+        .table_elements(config.caps.table_elements_max as usize)
+        .max_core_instance_size(INSTANCE_BYTES)
+        .linear_memory_keep_resident(config.memory_keep_resident_bytes)
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(64 << 10)
+        .decommit_batch_size(DECOMMIT_BATCH)
+        .pagemap_scan(Enabled::Auto);
+    let mut settings = compile_config();
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    wasmtime::Engine::new(&settings).map_err(|error| {
+        let text = format!("{error:#}");
+        if ["mmap", "memory", "address"].iter().any(|word| text.contains(word)) {
+            EngineError::AddressSpace { instances, source: error.into() }
+        } else {
+            EngineError::Runtime(error.into())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    fn fingerprint(engine: &wasmtime::Engine) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn what_the_child_compiles_loads_in_the_host() {
+        let config = EngineConfig { instances_total_max: 2, ..EngineConfig::default() };
+        let compiles = compile_engine().expect("compile engine");
+        let runs = runtime_engine(&config).expect("two instances fit anywhere");
+        assert_eq!(fingerprint(&compiles), fingerprint(&runs));
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_named() {
+        let none = EngineConfig { instances_total_max: 0, ..EngineConfig::default() };
+        let error = runtime_engine(&none).err().expect("no instances");
+        assert!(error.to_string().contains("instances_total_max"));
+        let mut huge = EngineConfig::default();
+        huge.caps.memory_bytes_max = 5 << 30;
+        let error = runtime_engine(&huge).err().expect("too much memory");
+        assert!(error.to_string().contains("actor_memory_bytes_max"));
+    }
+}

@@ -1,0 +1,30 @@
+//! Per-thread places for what every call touches, so that threads do not share cache lines.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A value alone on its cache lines (two, because the prefetcher takes pairs).
+#[repr(align(128))]
+#[derive(Default, Debug)]
+pub(crate) struct Padded<T>(pub(crate) T);
+
+/// How many places there are: one per core, at most eight.
+pub(crate) fn shard_count() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8)
+}
+
+/// This thread's number; the first threads that ask get the first numbers.
+#[inline]
+pub(crate) fn thread_number() -> usize {
+    const UNSET: usize = usize::MAX;
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static NUMBER: Cell<usize> = const { Cell::new(UNSET) };
+    }
+    NUMBER.with(|number| {
+        if number.get() == UNSET {
+            number.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        number.get()
+    })
+}
