@@ -6,7 +6,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use quote::{ToTokens, quote};
-use wit_parser::{Docs, Function, InterfaceId, Span, TypeDefKind, TypeId, TypeOwner, WorldItem};
+use wit_parser::{
+    Docs, Function, InterfaceId, Span, Type as WitType, TypeDefKind, TypeId, TypeOwner, WorldItem,
+};
 
 use crate::input::Arguments;
 use crate::model::{Case, Field, Input, Model, Operation, Traits, Type, TypeDecl, TypeKind};
@@ -89,20 +91,20 @@ impl Lowering<'_> {
             TypeDefKind::Record(record) => TypeKind::Record(
                 record.fields.iter().map(|field| self.field(&name, field)).collect(),
             ),
-            TypeDefKind::Enum(cases) => TypeKind::Variant(
-                cases
-                    .cases
-                    .iter()
-                    .map(|case| self.case(&what, &case.name, &case.docs, case.span, None))
-                    .collect(),
-            ),
-            TypeDefKind::Variant(variant) => TypeKind::Variant(
-                variant
-                    .cases
-                    .iter()
-                    .map(|case| self.case(&what, &case.name, &case.docs, case.span, case.ty))
-                    .collect(),
-            ),
+            TypeDefKind::Enum(kinds) => {
+                let cases = kinds.cases.iter();
+                let case = |case: &wit_parser::EnumCase| {
+                    self.case(&what, (&case.name, &case.docs, case.span), None)
+                };
+                TypeKind::Variant(cases.map(case).collect())
+            }
+            TypeDefKind::Variant(variant) => {
+                let cases = variant.cases.iter();
+                let case = |case: &wit_parser::Case| {
+                    self.case(&what, (&case.name, &case.docs, case.span), case.ty)
+                };
+                TypeKind::Variant(cases.map(case).collect())
+            }
             kind => {
                 let aliased = match kind {
                     TypeDefKind::Type(ty) => self.ty(ty, def.span, &what),
@@ -129,14 +131,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn case(
-        &self,
-        of: &str,
-        name: &str,
-        docs: &Docs,
-        at: Span,
-        ty: Option<wit_parser::Type>,
-    ) -> Case {
+    fn case(&self, of: &str, (name, docs, at): (&str, &Docs, Span), ty: Option<WitType>) -> Case {
         let what = format!("case `{name}` of {of}");
         Case {
             name: name.to_owned(),
@@ -172,11 +167,8 @@ impl Lowering<'_> {
     }
 
     /// The two sides of a function's `result<T, E>`.
-    fn result_of(
-        &self,
-        function: &Function,
-    ) -> Option<(Option<wit_parser::Type>, Option<wit_parser::Type>)> {
-        let wit_parser::Type::Id(id) = function.result? else { return None };
+    fn result_of(&self, function: &Function) -> Option<(Option<WitType>, Option<WitType>)> {
+        let WitType::Id(id) = function.result? else { return None };
         match &self.wit.resolve.types[id].kind {
             TypeDefKind::Result(result) => Some((result.ok, result.err)),
             _ => None,
@@ -185,14 +177,14 @@ impl Lowering<'_> {
 
     fn error_type(&self, function: &Function) -> Option<TypeId> {
         match self.result_of(function)?.1? {
-            wit_parser::Type::Id(id) => {
+            WitType::Id(id) => {
                 let id = self.used_from_elsewhere(id).unwrap_or(id);
                 if self.wit.resolve.types[id].name.is_none() {
                     self.problem(function.span, ERROR_FORM);
                 }
                 Some(id)
             }
-            wit_parser::Type::String => None,
+            WitType::String => None,
             _ => {
                 self.problem(function.span, ERROR_FORM);
                 None
@@ -212,8 +204,8 @@ impl Lowering<'_> {
         }
     }
 
-    fn ty(&self, ty: &wit_parser::Type, at: Span, what: &str) -> Type {
-        use wit_parser::Type as W;
+    fn ty(&self, ty: &WitType, at: Span, what: &str) -> Type {
+        use WitType as W;
         let plain = match ty {
             W::Bool => "bool",
             W::U8 => "u8",
@@ -250,8 +242,8 @@ impl Lowering<'_> {
 
     /// Whether the generated type of `id` implements `Default`.
     fn defaults(&self, id: TypeId) -> bool {
-        let has = |ty: &wit_parser::Type| match ty {
-            wit_parser::Type::Id(id) => self.defaults(*id),
+        let has = |ty: &WitType| match ty {
+            WitType::Id(id) => self.defaults(*id),
             _ => true,
         };
         let def = &self.wit.resolve.types[id];
@@ -269,7 +261,7 @@ impl Lowering<'_> {
     fn kind(&self, kind: &TypeDefKind, at: Span, what: &str) -> Type {
         match kind {
             TypeDefKind::Option(inner) => Type::Option(Box::new(self.ty(inner, at, what))),
-            TypeDefKind::List(wit_parser::Type::U8) => Type::Bytes,
+            TypeDefKind::List(WitType::U8) => Type::Bytes,
             TypeDefKind::List(inner) => match self.string_pair(inner) {
                 Some(value) => Type::Pairs(Box::new(self.ty(&value, at, what))),
                 None => Type::List(Box::new(self.ty(inner, at, what))),
@@ -288,11 +280,11 @@ impl Lowering<'_> {
     }
 
     /// `T`, when the type is `tuple<string, T>`.
-    fn string_pair(&self, ty: &wit_parser::Type) -> Option<wit_parser::Type> {
-        let wit_parser::Type::Id(id) = ty else { return None };
+    fn string_pair(&self, ty: &WitType) -> Option<WitType> {
+        let WitType::Id(id) = ty else { return None };
         match &self.wit.resolve.types[*id].kind {
             TypeDefKind::Tuple(tuple) => match tuple.types.as_slice() {
-                [wit_parser::Type::String, value] => Some(*value),
+                [WitType::String, value] => Some(*value),
                 _ => None,
             },
             _ => None,
@@ -302,7 +294,7 @@ impl Lowering<'_> {
     /// The type that a `use` brought in under this id.
     fn used_from_elsewhere(&self, id: TypeId) -> Option<TypeId> {
         let types = &self.wit.resolve.types;
-        let TypeDefKind::Type(wit_parser::Type::Id(target)) = &types[id].kind else { return None };
+        let TypeDefKind::Type(WitType::Id(target)) = &types[id].kind else { return None };
         let elsewhere =
             types[id].owner != types[*target].owner && types[*target].owner != TypeOwner::None;
         elsewhere.then(|| self.used_from_elsewhere(*target).unwrap_or(*target))

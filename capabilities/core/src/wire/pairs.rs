@@ -3,9 +3,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::value::{
+    BorrowedBytesDeserializer, BorrowedStrDeserializer, BytesDeserializer, MapAccessDeserializer,
+};
+use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Most entries room is made for on the word of a length that has not been read yet.
+const TRUSTED_CAPACITY: usize = 32;
 
 /// `list<tuple<string, T>>` of a contract: a MessagePack map whose order is kept and whose keys may
 /// repeat, as HTTP headers need. A guest that reads it into a hash map gets the last of each name.
@@ -90,14 +96,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
-        let mut pairs = Pairs::new();
-        while let Some((name, value)) = map.next_entry::<String, OneOrMany<T>>()? {
-            match value {
-                OneOrMany::One(value) => pairs.0.push((name, value)),
-                OneOrMany::Many(values) => {
-                    pairs.0.extend(values.into_iter().map(|value| (name.clone(), value)));
-                }
-            }
+        let hint = map.size_hint().unwrap_or(0).min(TRUSTED_CAPACITY);
+        let mut pairs = Pairs(Vec::with_capacity(hint));
+        while let Some(name) = map.next_key::<String>()? {
+            map.next_value_seed(Values { name, pairs: &mut pairs })?;
         }
         Ok(pairs)
     }
@@ -111,10 +113,85 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
     }
 }
 
-/// A value, or the list of values OTP-era guests (G5) send per header.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
+/// Reads what stands under one name: a value, or the list of values OTP-era guests (G5) send per
+/// header. A list always means several values. Nothing is buffered: each value is read in place.
+struct Values<'a, T> {
+    name: String,
+    pairs: &'a mut Pairs<T>,
+}
+
+impl<T> Values<'_, T> {
+    fn one<'de, D: IntoDeserializer<'de, E>, E: Error>(self, value: D) -> Result<(), E>
+    where
+        T: Deserialize<'de>,
+    {
+        let value = T::deserialize(value.into_deserializer())?;
+        self.pairs.0.push((self.name, value));
+        Ok(())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Values<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Values<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or a list of values")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.one(text)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<(), E> {
+        self.one(BorrowedStrDeserializer::new(text))
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<(), E> {
+        self.one(BytesDeserializer::new(bytes))
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<(), E> {
+        self.one(BorrowedBytesDeserializer::new(bytes))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.one(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.one(value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.one(value)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.one(value)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.one(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let value = T::deserialize(MapAccessDeserializer::new(map))?;
+        self.pairs.0.push((self.name, value));
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(value) = seq.next_element()? {
+            self.pairs.0.push((self.name.clone(), value));
+        }
+        Ok(())
+    }
 }

@@ -49,6 +49,19 @@ fn pairs_accept_lists_of_values() {
 }
 
 #[test]
+fn pairs_hold_any_kind_of_value() {
+    let numbers: Pairs<u32> = decode(b"\x82\xa1a\x01\xa1b\x92\xcd\x01\x00\x02").expect("numbers");
+    assert_eq!(numbers, [("a", 1_u32), ("b", 256), ("b", 2)].into_iter().collect());
+    let records: Pairs<Sample> =
+        decode(b"\x81\xa1a\x82\xaastatusCode\xcc\xc8\xa4body\xc4\x02ok").expect("a record");
+    assert_eq!(records.get("a"), Some(&sample()));
+    let bytes: Pairs<Blob> = decode(b"\x82\xa1a\xc4\x01x\xa1b\xc0").expect("bytes and nil");
+    assert_eq!(bytes, [("a", "x"), ("b", "")].into_iter().collect());
+    let none: Pairs<String> = decode(b"\x81\xa1a\x90").expect("an empty list");
+    assert!(none.is_empty());
+}
+
+#[test]
 fn deep_nesting_and_lying_lengths_are_errors() {
     let deep = vec![0x91_u8; 100_000];
     assert_eq!(decode::<Blob>(&deep).expect_err("too deep").code(), Code::Message);
