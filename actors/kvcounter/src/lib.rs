@@ -1,0 +1,39 @@
+//! Each request counts its path in the key-value store: `/a/b` is the key `:a:b`, the reply is
+//! `{"counter": 1}`, `{"counter": 2}`, and so on.
+
+use trellis_actor::prelude::*;
+
+#[handler(http_server::HandleRequest)]
+fn count(request: http_server::Request) -> Result<http_server::Response> {
+    let key = request.path.replace('/', ":");
+    let counter = keyvalue::default().add(&key, 1)?;
+    Ok(http_server::Response::json(format!("{{\"counter\": {}}}", counter.value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_actor::testing;
+
+    use super::*;
+
+    #[test]
+    fn the_path_is_counted() {
+        let request = http_server::Request { path: "/a/b".into(), ..Default::default() };
+        let (response, calls) = testing::with_host(
+            |_| testing::reply::<keyvalue::Add>(&keyvalue::Counter { value: 7 }),
+            || count(request),
+        );
+        assert_eq!(response.expect("answers").body.as_slice(), b"{\"counter\": 7}");
+        assert_eq!(calls[0].payload, b"\x82\xa3key\xa4:a:b\xa5value\x01");
+    }
+
+    #[test]
+    fn a_refusal_reaches_the_caller_with_its_code() {
+        let refusal = "E_DENIED: no binding to wascc:keyvalue";
+        let (response, _) = testing::with_host(
+            |_| Err(refusal.to_owned()),
+            || count(http_server::Request::default()),
+        );
+        assert_eq!(response.expect_err("refused").text(), refusal);
+    }
+}
