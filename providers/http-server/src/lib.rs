@@ -1,1 +1,50 @@
-//! wascc:http_server on hyper: many actors on one port, bounded, drained.
+//! `wascc:http_server` on hyper: many actors on one port, bounded, drained.
+//!
+//! A binding gives an actor a port, alone or shared: requests find their actor by host and path
+//! prefix. `service` is the road of one request; `watch` keeps slow clients from holding on;
+//! `framing` refuses requests that contradict themselves; `ports` is the control plane, which
+//! publishes immutable route tables that the workers' requests read.
+//!
+//! # Rules of behavior
+//! - **Routing.** The most specific host with a matching path wins, then the longest path prefix.
+//!   The path is compared and handed over as sent: nothing is decoded, nothing is cut off.
+//! - **Requests.** Header names arrive in lower case. Repeated fields are joined by `, ` (cookies by
+//!   `; `). Bytes that are not UTF-8 become U+FFFD. Fields about the connection itself
+//!   (`connection`, `keep-alive`, `te`, `trailer`, `transfer-encoding`, `upgrade`) are left out;
+//!   trailers are dropped.
+//! - **Answers.** Repeated fields stay lines of their own. The status text is hyper's, whatever the
+//!   actor's `status` says. Fields about the connection are dropped and `content-length` is
+//!   computed.
+//! - **Failures** are JSON, `{"error":{"code":"E_...","message":"..."}}`, without anything of the
+//!   actor's or the host's inside: 400 malformed (and closed), 403 denied, 404 no route or actor,
+//!   405 with `Allow`, 408 too slow, 413 body, 431 header, 502 the actor failed or answered
+//!   nonsense, 503 with `Retry-After` busy or stopping, 504 out of time, 500 anything else. What
+//!   hyper's parser refuses (400, 414, 431) has no body.
+//! - **Tracing.** A `traceparent` goes with the call and comes back with the answer.
+//!
+//! **Deliberately absent:** TLS and HTTP/2 (a proxy's work here), WebSockets and other upgrades,
+//! compression, static files, and streaming: the contract hands over whole bodies.
+
+#![allow(
+    clippy::disallowed_types,
+    reason = "`Rc` is right here: a connection never leaves the thread that accepted it"
+)]
+
+mod config;
+mod connection;
+mod framing;
+mod listener;
+mod message;
+mod metrics;
+mod ports;
+mod provider;
+mod refusal;
+mod routes;
+mod service;
+
+mod sockets;
+mod stream;
+mod watch;
+mod workers;
+
+pub use provider::BUILTIN;

@@ -17,7 +17,7 @@ pub mod values;
 pub use binding::{Binding, BindingId};
 pub use context::{Context, Invoke, Invoker};
 pub use descriptor::{Descriptor, Scope, Setting, SettingKind};
-pub use provider::{Builtin, Call, Health, Provider, Reply};
+pub use provider::{Builtin, Call, Created, Health, Listening, Provider, Reply};
 pub use values::Values;
 
 /// The future type of the object-safe traits here.

@@ -1,10 +1,12 @@
 //! The trait every provider implements.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use prometheus_client::registry::Registry;
 use trellis_core::{CallError, Trace};
 
 use crate::{Binding, BindingId, BoxFuture, Context, Descriptor, Values};
@@ -36,6 +38,17 @@ pub enum Health {
     Degraded(String),
 }
 
+/// An address at which a provider takes work for an actor from outside the host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listening {
+    /// The binding served there.
+    pub binding: BindingId,
+    /// The bound address, with the port the system chose when the manifest asked for port 0.
+    pub address: SocketAddr,
+    /// What to open to reach the actor, such as `http://127.0.0.1:8081/api`.
+    pub url: String,
+}
+
 /// An implementation of one or more contracts.
 ///
 /// All methods may be called at once and from any thread. None may block a thread.
@@ -62,6 +75,16 @@ pub trait Provider: Send + Sync + 'static {
         Box::pin(async { Health::Healthy })
     }
 
+    /// Where it takes work from outside; what the host prints once everything is bound.
+    fn addresses(&self) -> Vec<Listening> {
+        Vec::new()
+    }
+
+    /// Adds its metrics; called once, after it was made. The names need no prefix of the host.
+    fn register_metrics(&self, registry: &mut Registry) {
+        let _ = registry;
+    }
+
     /// Stop taking work from outside, finish what is under way, let go of everything by `deadline`.
     fn shutdown(&self, deadline: Instant) -> BoxFuture<'_, ()> {
         let _ = deadline;
@@ -69,13 +92,16 @@ pub trait Provider: Send + Sync + 'static {
     }
 }
 
+/// A provider being made; the error is an [`trellis_core::Code::Config`] for values it cannot use.
+pub type Created = BoxFuture<'static, Result<Arc<dyn Provider>, CallError>>;
+
 /// How a built-in provider is described and made; the composition root lists these.
 #[derive(Clone, Copy)]
 pub struct Builtin {
     /// Its self-description, known without making one.
     pub descriptor: fn() -> Descriptor,
     /// Makes one, with the manifest's values for the provider.
-    pub create: fn(Context, Values) -> BoxFuture<'static, Result<Arc<dyn Provider>, CallError>>,
+    pub create: fn(Context, Values) -> Created,
 }
 
 impl fmt::Debug for Builtin {

@@ -1,0 +1,222 @@
+//! The contract's messages, straight from and to hyper's.
+//!
+//! The generated `Request` and `Response` would cost an allocation per header field. A request is
+//! written from hyper's parts instead, byte for byte as the generated type would be, and an answer
+//! in the exact form is read in place; any other form the wire rules tolerate takes the generated
+//! type's road. The tests hold both roads together.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
+use rmp::encode::{write_bin, write_bin_len, write_map_len, write_str};
+use trellis_capabilities_http_server::Response;
+use trellis_core::wire;
+
+/// Why writing a message cannot fail.
+const VECTOR: &str = "writing to a vector cannot fail";
+
+/// MessagePack's nil.
+const NIL: u8 = 0xc0;
+
+/// Why an actor's answer cannot be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Malformed(pub(crate) String);
+
+/// An actor's answer, besides its header.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+/// A request message whose body is still to come.
+#[derive(Debug)]
+pub(crate) struct Draft(Vec<u8>);
+
+impl Draft {
+    /// Everything of the contract's `Request` up to its body.
+    ///
+    /// Field names are lower case; the values of a repeated field are joined as RFC 9110 section
+    /// 5.3 says (`, `, cookies by `; ` as RFC 6265 section 5.4 says). Bytes that are
+    /// not UTF-8 are replaced by U+FFFD. Fields about the connection itself are left out.
+    pub(crate) fn new(head: &request::Parts) -> Self {
+        let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+        let fields = head.headers.len();
+        let mut draft = Self(Vec::with_capacity(128 + path.len() + query.len() + fields * 64));
+        draft.map(5);
+        draft.text("method");
+        draft.text(head.method.as_str());
+        draft.text("path");
+        draft.text(path);
+        draft.text("queryString");
+        draft.text(query);
+        draft.text("header");
+        draft.header(&head.headers);
+        draft.text("body");
+        draft
+    }
+
+    /// The message with a body that is at hand.
+    pub(crate) fn with_body(mut self, body: &[u8]) -> Vec<u8> {
+        write_bin(&mut self.0, body).expect(VECTOR);
+        self.0
+    }
+
+    /// The message up to the bytes of a body of this length.
+    pub(crate) fn with_body_of(mut self, length: u32) -> Vec<u8> {
+        write_bin_len(&mut self.0, length).expect(VECTOR);
+        self.0
+    }
+
+    fn header(&mut self, header: &HeaderMap) {
+        let count = header.keys().filter(|name| !about_connection(name.as_str())).count();
+        self.map(u32::try_from(count).unwrap_or(u32::MAX));
+        // The map yields the values of one name one after the other.
+        let mut fields =
+            header.iter().filter(|(name, _)| !about_connection(name.as_str())).peekable();
+        while let Some((name, value)) = fields.next() {
+            self.text(name.as_str());
+            let Some(second) = fields.next_if(|(next, _)| *next == name) else {
+                self.text(&text_of(value));
+                continue;
+            };
+            let separator = if name == COOKIE { "; " } else { ", " };
+            let mut joined = text_of(value).into_owned();
+            let mut next = Some(second);
+            while let Some((_, value)) = next {
+                joined.push_str(separator);
+                joined.push_str(&text_of(value));
+                next = fields.next_if(|(next, _)| *next == name);
+            }
+            self.text(&joined);
+        }
+    }
+
+    fn map(&mut self, entries: u32) {
+        write_map_len(&mut self.0, entries).expect(VECTOR);
+    }
+
+    fn text(&mut self, text: &str) {
+        write_str(&mut self.0, text).expect(VECTOR);
+    }
+}
+
+/// Reads an actor's answer, adding its header to `header`.
+///
+/// Repeated fields stay repeated. Fields about the connection are dropped, `content-length` too:
+/// hyper computes it.
+///
+/// # Errors
+/// [`Malformed`] for bytes that are no answer, a status outside 200 to 599, a field that is not
+/// legal HTTP. `header` may then hold part of the answer.
+pub(crate) fn read_answer(reply: &Bytes, header: &mut HeaderMap) -> Result<Answer, Malformed> {
+    if let Some(answer) = read_exact(reply, header) {
+        return answer;
+    }
+    header.clear();
+    read_tolerant(reply, header)
+}
+
+/// Reads the exact form in place; `None` for any other.
+fn read_exact(reply: &Bytes, header: &mut HeaderMap) -> Option<Result<Answer, Malformed>> {
+    let mut rest = &reply[..];
+    let (mut status, mut body) = (None, None);
+    let (mut seen_text, mut seen_header) = (false, false);
+    for _ in 0..rmp::decode::read_map_len(&mut rest).ok()? {
+        match take_str(&mut rest)? {
+            "statusCode" if status.is_none() => {
+                status = Some(rmp::decode::read_int::<u32, _>(&mut rest).ok()?);
+            }
+            "status" if !seen_text => {
+                match rest.split_first() {
+                    Some((&NIL, after)) => rest = after,
+                    _ => drop(take_str(&mut rest)?),
+                }
+                seen_text = true;
+            }
+            "header" if !seen_header => {
+                seen_header = true;
+                for _ in 0..rmp::decode::read_map_len(&mut rest).ok()? {
+                    let name = take_str(&mut rest)?;
+                    let value = take_str(&mut rest)?;
+                    let value = reply.slice_ref(value.as_bytes());
+                    if let Err(malformed) = append(header, name, value) {
+                        return Some(Err(malformed));
+                    }
+                }
+            }
+            "body" if body.is_none() => {
+                let length = rmp::decode::read_bin_len(&mut rest).ok()?;
+                let (bytes, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+                body = Some(reply.slice_ref(bytes));
+                rest = after;
+            }
+            _ => return None,
+        }
+    }
+    let (status, body) = (status?, body?);
+    seen_header.then(|| Ok(Answer { status: status_of(status)?, body }))
+}
+
+fn append(header: &mut HeaderMap, name: &str, value: Bytes) -> Result<(), Malformed> {
+    let malformed = |what: &str| {
+        let name: String = name.chars().take(64).flat_map(char::escape_default).collect();
+        Malformed(format!("{what} of header field `{name}` is not legal HTTP"))
+    };
+    let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| malformed("the name"))?;
+    let value = HeaderValue::from_maybe_shared(value).map_err(|_| malformed("the value"))?;
+    if key == CONTENT_LENGTH || about_connection(key.as_str()) {
+        return Ok(());
+    }
+    match header.try_append(key, value) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Malformed("it has too many header fields".to_owned())),
+    }
+}
+
+fn take_str<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    let (text, after) = rmp::decode::read_str_from_slice(*rest).ok()?;
+    *rest = after;
+    Some(text)
+}
+
+fn read_tolerant(reply: &Bytes, header: &mut HeaderMap) -> Result<Answer, Malformed> {
+    let response: Response =
+        wire::decode(reply).map_err(|error| Malformed(error.message().to_owned()))?;
+    for (name, value) in response.header.0 {
+        append(header, &name, value.into())?;
+    }
+    let status = status_of(response.status_code)?;
+    Ok(Answer { status, body: Bytes::from(response.body.into_vec()) })
+}
+
+fn status_of(code: u32) -> Result<StatusCode, Malformed> {
+    // 1xx is not an answer: hyper sends 100 itself and switches no protocols.
+    let status = u16::try_from(code).ok().filter(|code| (200..=599).contains(code));
+    status
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .ok_or_else(|| Malformed(format!("its status {code} is not from 200 to 599")))
+}
+
+/// Fields that belong to one connection, not to the message (RFC 9110 section 7.6.1).
+fn about_connection(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+fn text_of(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! How long a connection may do what it is doing.
+//!
+//! A timer per request would cost more than the request's parsing. Instead each connection notes
+//! what it is doing and since when, and the listener that accepted it looks at all its connections a
+//! few times a second ([`Watch::check`]).
+
+use std::cell::{Cell, RefCell};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::config::PortLimits;
+use crate::framing::Framing;
+
+/// One connection, as its listener sees it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    phase: Cell<Phase>,
+    since: Cell<Instant>,
+    /// Body bytes received since then.
+    received: Cell<u64>,
+    sending: Cell<Option<Sending>>,
+    framing: RefCell<Framing>,
+    requests: Cell<u64>,
+    draining: Cell<bool>,
+    expired: Cell<Option<Expiry>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// What the connection waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// The first byte of a request.
+    Request,
+    /// The rest of a header.
+    Head,
+    /// More of a body.
+    Body,
+    /// The actor, until then.
+    Actor(Instant),
+    /// Nothing: the service is at work without waiting.
+    Nothing,
+}
+
+/// An answer the client is slow to take.
+#[derive(Clone, Copy, Debug)]
+struct Sending {
+    since: Instant,
+    sent: u64,
+}
+
+/// Why a connection's time is up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Expiry {
+    /// No request came.
+    Idle,
+    /// The header came too slowly.
+    Head,
+    /// The body came too slowly.
+    Body,
+    /// The actor took too long.
+    Actor,
+    /// The client took the answer too slowly.
+    Sending,
+}
+
+/// How long a fresh connection may wait with its first request while its port is being closed.
+const FIRST_REQUEST_WHILE_DRAINING: Duration = Duration::from_millis(500);
+
+impl Watch {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            phase: Cell::new(Phase::Request),
+            since: Cell::new(now),
+            received: Cell::new(0),
+            sending: Cell::new(None),
+            framing: RefCell::new(Framing::new()),
+            requests: Cell::new(0),
+            draining: Cell::new(false),
+            expired: Cell::new(None),
+            waker: RefCell::new(None),
+        }
+    }
+
+    // --- what the stream reports ---------------------------------------------------------------
+
+    /// Bytes arrived.
+    pub(crate) fn received(&self, bytes: &[u8]) {
+        let mut framing = self.framing.borrow_mut();
+        framing.feed(bytes);
+        match self.phase.get() {
+            Phase::Request if framing.inside_head() => self.enter(Phase::Head, Instant::now()),
+            Phase::Body => self.received.set(self.received.get() + bytes.len() as u64),
+            _ => {}
+        }
+    }
+
+    /// The client's window is full.
+    pub(crate) fn send_blocked(&self) {
+        if self.sending.get().is_none() {
+            self.sending.set(Some(Sending { since: Instant::now(), sent: 0 }));
+        }
+    }
+
+    /// Bytes of an answer left.
+    pub(crate) fn sent(&self, bytes: usize) {
+        if let Some(sending) = self.sending.get() {
+            let sent = sending.sent + bytes as u64;
+            self.sending.set(Some(Sending { sent, ..sending }));
+        }
+    }
+
+    /// Everything that was to be sent has left.
+    pub(crate) fn all_sent(&self) {
+        self.sending.set(None);
+    }
+
+    // --- what the service reports --------------------------------------------------------------
+
+    /// A request's header is complete. False when its framing, or that of one before it,
+    /// contradicts itself.
+    pub(crate) fn request_begins(&self) -> bool {
+        let number = self.requests.get() + 1;
+        self.requests.set(number);
+        self.enter(Phase::Nothing, self.since.get());
+        !self.framing.borrow().suspects(number)
+    }
+
+    /// The service waits for the body.
+    pub(crate) fn body_begins(&self) {
+        self.received.set(0);
+        self.enter(Phase::Body, Instant::now());
+    }
+
+    /// The service waits for the actor.
+    pub(crate) fn actor_begins(&self, deadline: Instant) {
+        self.enter(Phase::Actor(deadline), self.since.get());
+    }
+
+    /// The answer was handed to hyper.
+    pub(crate) fn request_ends(&self, now: Instant) {
+        let next = if self.framing.borrow().inside_head() { Phase::Head } else { Phase::Request };
+        self.enter(next, now);
+    }
+
+    /// True when what the service waits for is overdue, so that it should answer so.
+    pub(crate) fn overdue_for_service(&self) -> bool {
+        matches!(self.expired.get(), Some(Expiry::Body | Expiry::Actor))
+    }
+
+    // --- what the connection asks --------------------------------------------------------------
+
+    /// Why the connection must be cut now.
+    pub(crate) fn cut(&self) -> Option<Expiry> {
+        let cuts = |expiry: &Expiry| !matches!(expiry, Expiry::Body | Expiry::Actor);
+        self.expired.get().filter(cuts)
+    }
+
+    /// Starts over after an idle connection was found to have a request waiting.
+    pub(crate) fn forgive(&self) {
+        self.enter(Phase::Request, Instant::now());
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Remembers whom to wake.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        if known.as_ref().is_none_or(|known| !known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    // --- what the listener does ----------------------------------------------------------------
+
+    /// The port is being closed: finish what is under way, take nothing more.
+    pub(crate) fn drain(&self) {
+        self.draining.set(true);
+        self.wake();
+    }
+
+    /// Wakes the connection when its time is up.
+    pub(crate) fn check(&self, now: Instant, limits: &PortLimits) {
+        if self.expired.get().is_some() {
+            return;
+        }
+        if let Some(expiry) = self.overdue(now, limits) {
+            self.expired.set(Some(expiry));
+            self.wake();
+        }
+    }
+
+    fn overdue(&self, now: Instant, limits: &PortLimits) -> Option<Expiry> {
+        let waited = now.saturating_duration_since(self.since.get());
+        if let Some(Sending { since, sent }) = self.sending.get()
+            && now.saturating_duration_since(since) > allowed(sent, limits)
+        {
+            return Some(Expiry::Sending);
+        }
+        match self.phase.get() {
+            Phase::Request => {
+                let most = match (self.draining.get(), self.requests.get()) {
+                    (false, _) => limits.idle_time_max,
+                    (true, 0) => FIRST_REQUEST_WHILE_DRAINING,
+                    (true, _) => Duration::ZERO,
+                };
+                // What is still being sent is not idle.
+                (waited > most && self.sending.get().is_none()).then_some(Expiry::Idle)
+            }
+            Phase::Head => (waited > limits.header_time_max).then_some(Expiry::Head),
+            Phase::Body => (waited > allowed(self.received.get(), limits)).then_some(Expiry::Body),
+            Phase::Actor(deadline) => (now > deadline).then_some(Expiry::Actor),
+            Phase::Nothing => None,
+        }
+    }
+
+    fn enter(&self, phase: Phase, now: Instant) {
+        self.phase.set(phase);
+        self.since.set(now);
+        // What was overdue has come, if in the last moment.
+        if self.expired.get() != Some(Expiry::Sending) {
+            self.expired.set(None);
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// How long `bytes` may take in either direction.
+fn allowed(bytes: u64, limits: &PortLimits) -> Duration {
+    let earned = bytes.checked_div(limits.transfer_rate_min);
+    let earned = earned.map_or(Duration::MAX, Duration::from_secs);
+    limits.transfer_grace.saturating_add(earned)
+}
+
+/// How often to look, so that no limit is overstepped by more than a quarter or 250 ms.
+pub(crate) fn period(limits: &PortLimits) -> Duration {
+    let shortest = limits.header_time_max.min(limits.transfer_grace).min(limits.idle_time_max) / 4;
+    shortest.clamp(Duration::from_millis(5), Duration::from_millis(250))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn limits() -> PortLimits {
+        Config::read(&trellis_providers_sdk::Values::default()).expect("defaults").port
+    }
+
+    /// What `watch` would be cut for, this many seconds from now.
+    fn after(watch: &Watch, seconds: u64) -> Option<Expiry> {
+        watch.overdue(Instant::now() + Duration::from_secs(seconds), &limits())
+    }
+
+    #[test]
+    fn each_phase_has_its_time() {
+        let watch = Watch::new(Instant::now());
+        assert_eq!((after(&watch, 59), after(&watch, 61)), (None, Some(Expiry::Idle)));
+        watch.received(b"POST / HTTP/1.1\r\n");
+        assert_eq!((after(&watch, 4), after(&watch, 6)), (None, Some(Expiry::Head)));
+        watch.received(b"Content-Length: 9000\r\n\r\n");
+        assert!(watch.request_begins());
+        assert_eq!(after(&watch, 9_999), None);
+        watch.body_begins();
+        assert_eq!((after(&watch, 4), after(&watch, 6)), (None, Some(Expiry::Body)));
+        watch.received(&[b'x'; 4 << 10]);
+        assert_eq!((after(&watch, 8), after(&watch, 10)), (None, Some(Expiry::Body)));
+        watch.actor_begins(Instant::now() + Duration::from_secs(30));
+        assert_eq!((after(&watch, 29), after(&watch, 31)), (None, Some(Expiry::Actor)));
+        watch.request_ends(Instant::now());
+        assert_eq!((after(&watch, 59), after(&watch, 61)), (None, Some(Expiry::Idle)));
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_cut() {
+        let watch = Watch::new(Instant::now());
+        watch.send_blocked();
+        watch.sent(10 << 10);
+        assert_eq!((after(&watch, 14), after(&watch, 16)), (None, Some(Expiry::Sending)));
+        watch.all_sent();
+        assert_eq!(after(&watch, 16), None);
+    }
+
+    #[test]
+    fn draining_spares_only_a_first_request() {
+        let fresh = Watch::new(Instant::now());
+        fresh.drain();
+        assert_eq!((after(&fresh, 0), after(&fresh, 1)), (None, Some(Expiry::Idle)));
+        let used = Watch::new(Instant::now());
+        used.request_begins();
+        used.request_ends(Instant::now());
+        used.drain();
+        assert_eq!(after(&used, 1), Some(Expiry::Idle));
+    }
+}

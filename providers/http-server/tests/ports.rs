@@ -1,0 +1,258 @@
+//! Bindings that come, share, move and go while requests are under way.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use common::{Client, bind, binding, mirror, provider, serve, soon};
+use tokio::sync::{Semaphore, mpsc};
+use trellis_capabilities_http_server::Response;
+use trellis_core::{BindingName, Code};
+use trellis_providers_sdk::{BindingId, Provider};
+
+/// Actors that answer with the number of their binding.
+async fn numbered() -> Arc<dyn Provider> {
+    provider(|invoke, _| async move { Ok(Response::text(invoke.binding.0.to_string())) }).await
+}
+
+/// Actors that tell when they are called and answer when they are let.
+async fn held() -> (Arc<dyn Provider>, mpsc::Receiver<()>, Arc<Semaphore>) {
+    let (called, calls) = mpsc::channel(16);
+    let gate = Arc::new(Semaphore::new(0));
+    let inner = Arc::clone(&gate);
+    let provider = provider(move |_, _| {
+        let (called, gate) = (called.clone(), Arc::clone(&inner));
+        async move {
+            called.send(()).await.expect("the test waits");
+            gate.acquire().await.expect("open").forget();
+            Ok(Response::text("done"))
+        }
+    })
+    .await;
+    (provider, calls, gate)
+}
+
+async fn who(address: SocketAddr, host: &str, path: &str) -> String {
+    let mut client = Client::new(address).await;
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+    let got = client.answer().await;
+    if got.status == 200 { got.body } else { got.status.to_string() }
+}
+
+#[tokio::test]
+async fn actors_share_a_port_by_host_and_path() {
+    let provider = numbered().await;
+    let address = bind(&provider, 1, &[("HOSTS", "a.test"), ("PATH", "/")]).await;
+    let port = address.port().to_string();
+    for (id, hosts, path) in
+        [(2, "a.test", "/api"), (3, "*.test", "/"), (4, "", "/any"), (5, "b.test,c.test", "/")]
+    {
+        let values = [("PORT", port.as_str()), ("HOSTS", hosts), ("PATH", path)];
+        assert_eq!(bind(&provider, id, &values).await, address);
+    }
+    for (host, path, expected) in [
+        ("a.test", "/", "1"),
+        ("A.test:80", "/apis", "1"),
+        ("a.test", "/api/x?y", "2"),
+        ("x.test", "/", "3"),
+        ("c.test", "/any", "5"),
+        ("other", "/any", "4"),
+        ("other", "/", "404"),
+    ] {
+        assert_eq!(who(address, host, path).await, expected, "{host}{path}");
+    }
+    // The target in absolute form wins over the header.
+    assert_eq!(who(address, "other", "http://b.test/").await, "5");
+    let urls: Vec<_> = provider.addresses().into_iter().map(|at| at.url).collect();
+    assert_eq!(urls[0], format!("http://a.test:{port}/"));
+    assert_eq!(urls[3], format!("http://127.0.0.1:{port}/any"));
+}
+
+#[tokio::test]
+async fn each_actor_may_have_its_own_port() {
+    let provider = numbered().await;
+    let (one, two) = (bind(&provider, 1, &[]).await, bind(&provider, 2, &[]).await);
+    assert_ne!(one, two);
+    assert_eq!((who(one, "a", "/").await, who(two, "a", "/").await), ("1".into(), "2".into()));
+}
+
+#[tokio::test]
+async fn conflicts_name_both_actors() {
+    let provider = numbered().await;
+    let address = bind(&provider, 1, &[]).await;
+    let port = address.port().to_string();
+    let port = port.as_str();
+    for (values, named) in [
+        (vec![("PORT", port)], "PATH"),
+        (vec![("PORT", port), ("PATH", "/x"), ("IDLE_TIME_MAX", "1s")], "IDLE_TIME_MAX"),
+    ] {
+        let error = provider.bind(binding(2, &values)).await.expect_err("must be refused");
+        assert_eq!(error.code(), Code::Config);
+        for part in ["`actor-1`", "`actor-2`", port, named] {
+            assert!(error.message().contains(part), "{part} not in {error}");
+        }
+    }
+    assert_eq!(provider.addresses().len(), 1);
+    assert_eq!(who(address, "a", "/").await, "1");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_said_so() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("bound").port().to_string();
+    let first = numbered().await;
+    let shared = bind(&first, 1, &[]).await.port().to_string();
+    // Another host of the same user must not share the port either.
+    for (provider, port) in [(&first, &taken), (&numbered().await, &shared)] {
+        let values = [("PORT", port.as_str()), ("PATH", "/x"), ("IDLE_TIME_MAX", "60s")];
+        let error = provider.bind(binding(7, &values)).await.expect_err("must be refused");
+        assert_eq!(error.code(), Code::Address);
+        for part in ["`actor-7`", "127.0.0.1", port, "in use", "PORT"] {
+            assert!(error.message().contains(part), "{part} not in {error}");
+        }
+    }
+    drop(holder);
+    let values = [("PORT", taken.as_str())];
+    assert_eq!(bind(&first, 7, &values).await.port().to_string(), taken);
+}
+
+#[tokio::test]
+async fn wrong_values_are_refused_at_bind() {
+    let provider = numbered().await;
+    for values in [[("PATH", "api")], [("ADDRESS", "nowhere")], [("HOSTS", "a b")]] {
+        let error = provider.bind(binding(1, &values)).await.expect_err("must be refused");
+        assert_eq!(error.code(), Code::Config);
+    }
+    let error = provider.bind(binding(1, &[("ADDRESS", "203.0.113.1")])).await;
+    assert_eq!(error.expect_err("not ours").code(), Code::Address);
+}
+
+#[tokio::test]
+async fn unbinding_waits_for_the_call_and_frees_the_port() {
+    let (provider, mut calls, gate) = held().await;
+    let address = bind(&provider, 1, &[]).await;
+    let mut idle = Client::new(address).await;
+    let mut client = Client::new(address).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    calls.recv().await.expect("called");
+    let unbinding = tokio::spawn({
+        let provider = Arc::clone(&provider);
+        async move { provider.unbind(BindingId(1)).await }
+    });
+    common::until(|| provider.addresses().is_empty()).await;
+    assert!(!unbinding.is_finished());
+    gate.add_permits(1);
+    let got = client.answer().await;
+    assert_eq!((got.body.as_str(), got.field("connection")), ("done", Some("close")));
+    client.finish().await;
+    unbinding.await.expect("ends");
+    assert!(idle.closed().await);
+    let again = std::net::TcpListener::bind(address);
+    drop(again.expect("the port is free"));
+    provider.unbind(BindingId(1)).await;
+}
+
+#[tokio::test]
+async fn new_values_keep_the_port_and_show_at_once() {
+    let provider = numbered().await;
+    let address = bind(&provider, 1, &[("PATH", "/a")]).await;
+    let mut kept = Client::new(address).await;
+    assert_eq!(kept.get("/a").await.status, 200);
+    assert_eq!(bind(&provider, 1, &[("PATH", "/b")]).await, address);
+    assert_eq!((kept.get("/a").await.status, kept.get("/b").await.status), (404, 200));
+    // The same actor's binding under a new id takes over before the old one goes.
+    let port = address.port().to_string();
+    let mut successor = binding(2, &[("PORT", port.as_str()), ("PATH", "/b")]);
+    successor.actor = binding(1, &[]).actor;
+    successor.name = BindingName::default();
+    provider.bind(successor).await.expect("takes over");
+    assert_eq!(kept.get("/b").await.body, "2");
+    provider.unbind(BindingId(1)).await;
+    assert_eq!(kept.get("/b").await.body, "2");
+    // And moves away.
+    assert_ne!(bind(&provider, 2, &[]).await, address);
+    assert!(Client::new_if_open(address).await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bindings_change_under_load_without_losing_a_request() {
+    let provider = numbered().await;
+    let address = bind(&provider, 1, &[]).await;
+    let port = address.port().to_string();
+    let stop = Arc::new(AtomicBool::new(false));
+    let load = |path: &'static str, expected: &'static [&'static str]| {
+        let stop = Arc::clone(&stop);
+        tokio::spawn(async move {
+            let mut client = Client::new(address).await;
+            let mut sent = 0_u32;
+            while !stop.load(Ordering::Relaxed) {
+                let got = client.get(path).await;
+                let answered = if got.status == 200 { got.body } else { got.status.to_string() };
+                assert!(expected.contains(&answered.as_str()), "{path}: {answered}");
+                sent += 1;
+            }
+            sent
+        })
+    };
+    let loads =
+        [load("/", &["1"]), load("/x/y", &["1", "2"]), load("/x", &["1", "2"]), load("/z", &["1"])];
+    for round in 0..200 {
+        let path = if round % 2 == 0 { "/x" } else { "/unused" };
+        provider.bind(binding(2, &[("PORT", port.as_str()), ("PATH", path)])).await.expect("binds");
+        if round % 3 == 0 {
+            provider.unbind(BindingId(2)).await;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for load in loads {
+        assert!(load.await.expect("no request was lost") > 0);
+    }
+}
+
+#[tokio::test]
+async fn shutdown_finishes_what_is_under_way() {
+    let (provider, mut calls, gate) = held().await;
+    let address = bind(&provider, 1, &[]).await;
+    let mut busy = Client::new(address).await;
+    busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    calls.recv().await.expect("called");
+    let stopping = tokio::spawn({
+        let provider = Arc::clone(&provider);
+        async move { provider.shutdown(soon()).await }
+    });
+    common::until_async(|| async { Client::new_if_open(address).await.is_none() }).await;
+    gate.add_permits(1);
+    let got = busy.answer().await;
+    assert_eq!((got.body.as_str(), got.field("connection")), ("done", Some("close")));
+    assert!(busy.closed().await);
+    drop(busy);
+    stopping.await.expect("ends");
+    let refused = provider.bind(binding(2, &[])).await.expect_err("stopping");
+    assert_eq!(refused.code(), Code::Stopping);
+    provider.shutdown(Instant::now()).await;
+}
+
+#[tokio::test]
+async fn shutdown_cuts_at_the_deadline() {
+    let (provider, mut calls, _gate) = held().await;
+    let address = bind(&provider, 1, &[]).await;
+    let mut busy = Client::new(address).await;
+    busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    calls.recv().await.expect("called");
+    let started = Instant::now();
+    provider.shutdown(started + Duration::from_millis(50)).await;
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(busy.closed().await);
+}
+
+#[tokio::test]
+async fn a_dropped_provider_lets_go() {
+    let (provider, address) = serve(&[], mirror).await;
+    let mut client = Client::new(address).await;
+    assert_eq!(client.get("/").await.status, 200);
+    drop(provider);
+    assert!(client.closed().await);
+}
