@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ pub(crate) struct Port {
     /// What it serves now.
     pub(crate) table: ArcSwap<Table>,
     stage: Sender<Stage>,
+    draining: AtomicBool,
     connections: AtomicUsize,
 }
 
@@ -66,6 +67,7 @@ impl Port {
         Self {
             table: ArcSwap::from_pointee(table),
             stage: Sender::new(Stage::Serving),
+            draining: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
         }
     }
@@ -77,6 +79,7 @@ impl Port {
 
     /// Stops accepting, lets requests under way finish until `deadline`. Cheap to repeat.
     pub(crate) fn drain(&self, deadline: Instant) {
+        self.draining.store(true, Ordering::Release);
         self.stage.send_replace(Stage::Draining(deadline));
     }
 
@@ -105,6 +108,11 @@ impl Shard {
             *current = Rc::new(Seen(Arc::clone(&latest)));
         }
         Rc::clone(&current)
+    }
+
+    /// True once the port is being closed, so that an answer should say so.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.port.draining.load(Ordering::Acquire)
     }
 
     /// Counts a connection; `None` when the port has its most.

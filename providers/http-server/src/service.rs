@@ -60,7 +60,7 @@ pub(crate) async fn serve(
     if let Some(value) = trace.and_then(|trace| trace.to_traceparent().try_into().ok()) {
         response.headers_mut().entry(TRACEPARENT).or_insert(value);
     }
-    if watch.is_draining() {
+    if shard.is_draining() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let ended = Instant::now();
