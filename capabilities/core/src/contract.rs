@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::CallError;
-use crate::wire;
+use crate::wire::{self, Decode, Encode};
 
 /// The id of a contract, such as `wascc:keyvalue`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -89,40 +89,36 @@ pub trait OperationSpec {
     const NAME: &'static str;
     /// The contract it belongs to.
     const CONTRACT: &'static Contract;
-    /// The request message.
-    type Input: Serialize + DeserializeOwned;
-    /// The reply message.
-    type Output: Serialize + DeserializeOwned;
+    /// The request message; `()` is an empty payload.
+    type Input: Encode + Decode + Serialize + DeserializeOwned;
+    /// The reply message; `()` is an empty payload.
+    type Output: Encode + Decode + Serialize + DeserializeOwned;
 
-    /// Encodes a request; an operation without parameters has an empty payload.
-    ///
-    /// # Errors
-    /// [`crate::Code::Message`], which no generated message meets.
-    fn encode_input(input: &Self::Input) -> Result<Vec<u8>, CallError> {
-        wire::encode(input)
+    /// Encodes a request.
+    #[must_use]
+    fn encode_input(input: &Self::Input) -> Vec<u8> {
+        wire::to_bytes(input)
     }
 
-    /// Decodes a request; whatever is sent to an operation without parameters is ignored.
+    /// Decodes a request.
     ///
     /// # Errors
     /// [`crate::Code::Message`] when the payload is not the request.
     fn decode_input(payload: &[u8]) -> Result<Self::Input, CallError> {
-        wire::decode(payload)
+        wire::from_bytes(payload)
     }
 
-    /// Encodes a reply; an operation without result has an empty one.
-    ///
-    /// # Errors
-    /// [`crate::Code::Message`], which no generated message meets.
-    fn encode_output(output: &Self::Output) -> Result<Vec<u8>, CallError> {
-        wire::encode(output)
+    /// Encodes a reply.
+    #[must_use]
+    fn encode_output(output: &Self::Output) -> Vec<u8> {
+        wire::to_bytes(output)
     }
 
-    /// Decodes a reply; whatever an operation without result answers is ignored.
+    /// Decodes a reply.
     ///
     /// # Errors
     /// [`crate::Code::Message`] when the payload is not the reply.
     fn decode_output(payload: &[u8]) -> Result<Self::Output, CallError> {
-        wire::decode(payload)
+        wire::from_bytes(payload)
     }
 }

@@ -1,5 +1,7 @@
 //! The one thing a generated guest client needs from its surroundings.
 
+use crate::error::{CallError, Code};
+
 /// How an actor reaches the host. The Rust guest SDK implements it with the waPC imports; a test
 /// implements it with a closure.
 pub trait Transport {
@@ -14,6 +16,20 @@ pub trait Transport {
         operation: &str,
         payload: &[u8],
     ) -> Result<Vec<u8>, String>;
+}
+
+/// Asks the host, and reads its error text back; what generated clients do for each operation.
+/// The target is a binding, a namespace and an operation.
+///
+/// # Errors
+/// What the operation failed with, or why the host refused the call.
+pub fn call(
+    transport: &impl Transport,
+    (binding, namespace, operation): (&str, &str, &str),
+    payload: &[u8],
+) -> Result<Vec<u8>, CallError> {
+    let reply = transport.call(binding, namespace, operation, payload);
+    reply.map_err(|text| CallError::from_text(text, Code::Provider))
 }
 
 impl<T: Transport + ?Sized> Transport for &T {

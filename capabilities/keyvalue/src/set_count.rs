@@ -1,6 +1,8 @@
 //! The one reply whose key was renamed in 2021.
 
 use trellis_core::generated::serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use trellis_core::wire::reader::{Malformed, Reader};
+use trellis_core::wire::{Decode, Encode, message, writer};
 
 /// The size of a set after a change.
 ///
@@ -10,6 +12,33 @@ use trellis_core::generated::serde::{Deserialize, Deserializer, Serialize, Seria
 pub struct SetCount {
     /// How many members the set has now; 0 when it no longer exists.
     pub new_count: i32,
+}
+
+impl Encode for SetCount {
+    fn write(&self, out: &mut Vec<u8>) {
+        writer::map(out, 2);
+        for key in ["newCount", "new_count"] {
+            writer::text(out, key);
+            self.new_count.write(out);
+        }
+    }
+}
+
+impl Decode for SetCount {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let mut new_count = None;
+        let mut fields = input.record()?;
+        while let Some(position) = fields.next(input, |key| match key {
+            b"newCount" | b"new_count" => 0,
+            _ => usize::MAX,
+        })? {
+            match position {
+                0 => new_count = Some(message::field(input, "newCount")?),
+                _ => input.skip()?,
+            }
+        }
+        Ok(Self { new_count: message::required(new_count, "newCount")? })
+    }
 }
 
 impl Serialize for SetCount {

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use trellis_core::generated::serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use trellis_core::wire::reader::{Malformed, Reader};
+use trellis_core::wire::{Decode, Encode, writer};
 
 /// How grave a line is. Written as a number, read from a number or a name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -17,6 +19,49 @@ pub enum Level {
     Debug = 4,
     /// Every step.
     Trace = 5,
+}
+
+impl Level {
+    /// The nearest level.
+    fn of_number(number: u64) -> Self {
+        match number {
+            0 | 1 => Self::Error,
+            2 => Self::Warn,
+            3 => Self::Info,
+            4 => Self::Debug,
+            _ => Self::Trace,
+        }
+    }
+
+    fn of_name(name: &[u8]) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        if is("error") || is("critical") {
+            Self::Error
+        } else if is("warn") || is("warning") {
+            Self::Warn
+        } else if is("debug") {
+            Self::Debug
+        } else if is("trace") {
+            Self::Trace
+        } else {
+            Self::Info
+        }
+    }
+}
+
+impl Encode for Level {
+    fn write(&self, out: &mut Vec<u8>) {
+        writer::unsigned(out, *self as u64);
+    }
+}
+
+impl Decode for Level {
+    fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
+        match input.try_bytes()? {
+            Some(name) => Ok(Self::of_name(name)),
+            None => input.unsigned().map(Self::of_number),
+        }
+    }
 }
 
 impl Serialize for Level {
@@ -41,31 +86,14 @@ impl de::Visitor<'_> for LevelVisitor {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Level, E> {
-        Ok(match number {
-            0 | 1 => Level::Error,
-            2 => Level::Warn,
-            3 => Level::Info,
-            4 => Level::Debug,
-            _ => Level::Trace,
-        })
+        Ok(Level::of_number(number))
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Level, E> {
-        self.visit_u64(number.try_into().unwrap_or(0))
+    fn visit_i64<E>(self, number: i64) -> Result<Level, E> {
+        Ok(Level::of_number(number.try_into().unwrap_or(0)))
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Level, E> {
-        let is = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
-        Ok(if is(&["error", "critical"]) {
-            Level::Error
-        } else if is(&["warn", "warning"]) {
-            Level::Warn
-        } else if is(&["debug"]) {
-            Level::Debug
-        } else if is(&["trace"]) {
-            Level::Trace
-        } else {
-            Level::Info
-        })
+        Ok(Level::of_name(name.as_bytes()))
     }
 }

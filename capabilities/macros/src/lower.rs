@@ -23,6 +23,7 @@ pub(crate) fn lower(wit: &Wit, arguments: &Arguments) -> syn::Result<Model> {
     let lowering = Lowering { wit, arguments, problems: RefCell::default() };
     let model = lowering.model()?;
     lowering.check_names(&model);
+    lowering.check_methods(&model);
     lowering.check_options(&model);
     lowering
         .problems
@@ -326,6 +327,19 @@ impl Lowering<'_> {
         for (name, what) in types.chain(operations) {
             if let Some(other) = taken.insert(name.clone(), what) {
                 let message = format!("{what} and {other} would both be called `{name}`");
+                self.problems.borrow_mut().push(self.wit.problem(None, &message));
+            }
+        }
+    }
+
+    /// The client has methods of its own.
+    fn check_methods(&self, model: &Model) {
+        for operation in model.operations.iter().filter(|operation| operation.to_provider) {
+            if matches!(operation.name.as_str(), "new" | "binding" | "clone") {
+                let message = format!(
+                    "function `{}`: the generated client has a method of this name; choose another",
+                    operation.name
+                );
                 self.problems.borrow_mut().push(self.wit.problem(None, &message));
             }
         }

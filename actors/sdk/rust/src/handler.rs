@@ -36,7 +36,7 @@ pub fn handle<O: OperationSpec>(
     handler: impl FnOnce(O::Input) -> Result<O::Output>,
 ) -> Result<Vec<u8>> {
     let reply = handler(O::decode_input(payload)?)?;
-    Ok(O::encode_output(&reply)?)
+    Ok(O::encode_output(&reply))
 }
 
 /// Runs the handler of an operation. Every actor answers `HealthRequest`, with an empty reply

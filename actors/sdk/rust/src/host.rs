@@ -40,7 +40,7 @@ impl Actor<'_> {
     /// # Errors
     /// Why the host refused the call, or what the other actor failed with.
     pub fn call<O: OperationSpec>(self, request: &O::Input) -> Result<O::Output, CallError> {
-        let reply = self.call_raw(O::NAME, &O::encode_input(request)?)?;
+        let reply = self.call_raw(O::NAME, &O::encode_input(request))?;
         O::decode_output(&reply)
     }
 

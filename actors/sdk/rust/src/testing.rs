@@ -85,9 +85,9 @@ pub fn call(operation: &str, payload: &[u8]) -> Result<Vec<u8>> {
 /// An [`Answer`] of one operation.
 ///
 /// # Errors
-/// `E_MESSAGE` as text, which no generated message meets.
+/// Never; an [`Answer`] may be one.
 pub fn reply<O: OperationSpec>(reply: &O::Output) -> Answer {
-    O::encode_output(reply).map_err(|error| error.to_string())
+    Ok(O::encode_output(reply))
 }
 
 /// The console lines the actor has written so far, inside [`with_host`].

@@ -4,11 +4,19 @@
 //! structs as maps or as arrays in field order, bytes as `bin`, `str` or an array of integers,
 //! keys in camelCase or snake_case (an alias `contract!` writes), and bytes after the value
 //! (AssemblyScript adds a NUL).
+//!
+//! Two ways lead to the same bytes. [`to_bytes`] and [`from_bytes`] are the way of every call: the
+//! messages that `contract!` generates write and read themselves. [`encode`] and [`decode`] take
+//! anything serde knows, for tools and tests that meet messages of no fixed type.
 
 mod blob;
+pub mod message;
 mod pairs;
+pub mod reader;
+pub mod writer;
 
 pub use blob::{Blob, BlobRef};
+pub use message::{Decode, Encode, from_bytes, to_bytes};
 pub use pairs::Pairs;
 
 use serde::{Serialize, de::DeserializeOwned};

@@ -4,13 +4,13 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::generate::operations::output_type;
-use crate::generate::{key_attributes, owned};
+use crate::generate::{codec, owned};
 use crate::model::{Field, Input, Operation, Type};
 use crate::names;
 
 /// `struct Client`.
 pub(super) fn client(id: &str, operations: &[&Operation]) -> TokenStream {
-    let methods = operations.iter().map(|operation| method(operation));
+    let methods = operations.iter().map(|operation| method(id, operation));
     quote! {
         /// Calls the provider of this contract through one binding.
         #[derive(Clone, Debug)]
@@ -38,21 +38,11 @@ pub(super) fn client(id: &str, operations: &[&Operation]) -> TokenStream {
             }
 
             #(#methods)*
-
-            fn call(
-                &self,
-                operation: &str,
-                payload: &[u8],
-            ) -> ::core::result::Result<::std::vec::Vec<u8>, ::trellis_core::CallError> {
-                self.transport.call(&self.binding, #id, operation, payload).map_err(|text| {
-                    ::trellis_core::CallError::from_text(text, ::trellis_core::Code::Provider)
-                })
-            }
         }
     }
 }
 
-fn method(operation: &Operation) -> TokenStream {
+fn method(id: &str, operation: &Operation) -> TokenStream {
     let name = names::field(&operation.name);
     let (wire_name, marker) = (names::pascal(&operation.name), names::type_name(&operation.name));
     let doc = format!(
@@ -66,7 +56,11 @@ fn method(operation: &Operation) -> TokenStream {
         pub fn #name(&self, #arguments)
             -> ::core::result::Result<#output, ::trellis_core::CallError>
         {
-            let reply = self.call(#wire_name, &#payload)?;
+            let reply = ::trellis_core::guest::call(
+                &self.transport,
+                (&self.binding, #id, #wire_name),
+                &#payload,
+            )?;
             <#marker as ::trellis_core::OperationSpec>::decode_output(&reply)
         }
     }
@@ -78,7 +72,7 @@ fn request(operation: &Operation) -> (TokenStream, TokenStream) {
         Input::Empty => (TokenStream::new(), quote!([])),
         Input::Record(name, ty) => {
             let (name, ty) = (names::field(name), owned(ty));
-            (quote!(#name: &#ty), quote!(::trellis_core::wire::encode(#name)?))
+            (quote!(#name: &#ty), quote!(::trellis_core::wire::to_bytes(#name)))
         }
         Input::Parameters(fields) => {
             let arguments = fields.iter().map(|field| {
@@ -91,30 +85,24 @@ fn request(operation: &Operation) -> (TokenStream, TokenStream) {
     }
 }
 
-/// Encodes the arguments without first owning them.
+/// Encodes the arguments where they lie.
 fn borrowed_request(fields: &[Field]) -> TokenStream {
-    let keys = fields.iter().map(|field| {
-        let attributes = key_attributes(field);
-        let (name, ty) = (names::field(&field.name), sent(&field.ty));
-        quote!(#attributes #name: #ty)
-    });
-    let values = fields.iter().map(|field| {
+    let value = |field: &Field| {
         let name = names::field(&field.name);
         match &field.ty {
-            Type::Bytes => quote!(#name: ::trellis_core::wire::BlobRef(#name)),
+            Type::Bytes => quote!(::trellis_core::wire::BlobRef(#name)),
             Type::Option(inner) if matches!(**inner, Type::Bytes) => {
-                quote!(#name: #name.map(::trellis_core::wire::BlobRef))
+                quote!(#name.map(::trellis_core::wire::BlobRef))
             }
             _ => quote!(#name),
         }
-    });
-    let lifetime = fields.iter().any(|field| !matches!(field.ty, Type::Plain(_)));
-    let lifetime = lifetime.then(|| quote!(<'a>));
+    };
+    let entries = codec::entries(fields, value);
     quote! {{
-        #[derive(::trellis_core::generated::serde::Serialize)]
-        #[serde(crate = "::trellis_core::generated::serde")]
-        struct Request #lifetime { #(#keys,)* }
-        ::trellis_core::wire::encode(&Request { #(#values,)* })?
+        let mut payload_0 = ::std::vec::Vec::with_capacity(128);
+        let out_0 = &mut payload_0;
+        #entries
+        payload_0
     }}
 }
 
@@ -138,30 +126,6 @@ fn argument(ty: &Type) -> TokenStream {
         Type::Pairs(_) | Type::Named(..) => {
             let ty = owned(ty);
             quote!(&#ty)
-        }
-    }
-}
-
-/// The type of the same argument inside the encoded struct.
-fn sent(ty: &Type) -> TokenStream {
-    match ty {
-        Type::Plain(_) => owned(ty),
-        Type::String => quote!(&'a str),
-        Type::Bytes => quote!(::trellis_core::wire::BlobRef<'a>),
-        Type::List(inner) => match **inner {
-            Type::String => quote!(&'a [&'a str]),
-            _ => {
-                let inner = owned(inner);
-                quote!(&'a [#inner])
-            }
-        },
-        Type::Option(inner) => {
-            let inner = sent(inner);
-            quote!(::core::option::Option<#inner>)
-        }
-        Type::Pairs(_) | Type::Named(..) => {
-            let ty = owned(ty);
-            quote!(&'a #ty)
         }
     }
 }

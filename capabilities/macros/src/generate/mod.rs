@@ -1,6 +1,7 @@
 //! From the model to Rust.
 
 mod client;
+mod codec;
 mod operations;
 mod provider;
 mod types;

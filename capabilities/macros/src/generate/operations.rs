@@ -53,12 +53,6 @@ pub(super) fn operation(operation: &Operation) -> TokenStream {
         Input::Empty | Input::Record(..) => None,
     };
     let (input, output) = (input_type(operation), output_type(operation));
-    let empty_input = matches!(operation.input, Input::Empty)
-        .then(|| empty(&format_ident("encode_input"), &format_ident("decode_input"), "Input"));
-    let empty_output = operation
-        .output
-        .is_none()
-        .then(|| empty(&format_ident("encode_output"), &format_ident("decode_output"), "Output"));
     quote! {
         #parameters
 
@@ -71,8 +65,6 @@ pub(super) fn operation(operation: &Operation) -> TokenStream {
             const CONTRACT: &'static ::trellis_core::Contract = &TABLE;
             type Input = #input;
             type Output = #output;
-            #empty_input
-            #empty_output
         }
     }
 }
@@ -96,26 +88,6 @@ pub(super) fn output_type(operation: &Operation) -> TokenStream {
 
 fn request_name(operation: &Operation) -> Ident {
     names::type_name(&format!("{}-request", operation.name))
-}
-
-fn format_ident(name: &str) -> Ident {
-    Ident::new(name, proc_macro2::Span::call_site())
-}
-
-/// The methods for a side without a message: nothing is written, anything is read.
-fn empty(encode: &Ident, decode: &Ident, side: &str) -> TokenStream {
-    let side = format_ident(side);
-    quote! {
-        fn #encode(
-            _: &Self::#side,
-        ) -> ::core::result::Result<::std::vec::Vec<u8>, ::trellis_core::CallError> {
-            ::core::result::Result::Ok(::std::vec::Vec::new())
-        }
-
-        fn #decode(_: &[u8]) -> ::core::result::Result<Self::#side, ::trellis_core::CallError> {
-            ::core::result::Result::Ok(())
-        }
-    }
 }
 
 /// The documentation up to its first full stop, on one line.

@@ -79,7 +79,7 @@ fn arm(operation: &Operation) -> TokenStream {
     quote! {
         #name => {
             let reply = provider.#method(caller, #request).await?;
-            #spec::encode_output(&reply)?
+            #spec::encode_output(&reply)
         }
     }
 }

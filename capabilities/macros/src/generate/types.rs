@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::generate::{key_attributes, owned};
+use crate::generate::{codec, key_attributes, owned};
 use crate::model::{Case, Field, TypeDecl, TypeKind};
 use crate::names;
 
@@ -26,6 +26,7 @@ pub(super) fn declaration(decl: &TypeDecl) -> TokenStream {
 
 /// A struct that is a map on the wire.
 pub(super) fn record(name: &syn::Ident, doc: &str, fields: &[Field]) -> TokenStream {
+    let codec = codec::record(name, fields);
     let default = fields.iter().all(|field| field.ty.has_default()).then(|| quote!(Default,));
     let fields = fields.iter().map(|field| {
         let (doc, attributes) = (&field.doc, key_attributes(field));
@@ -41,10 +42,13 @@ pub(super) fn record(name: &syn::Ident, doc: &str, fields: &[Field]) -> TokenStr
         )]
         #[serde(crate = "::trellis_core::generated::serde")]
         pub struct #name { #(#fields)* }
+
+        #codec
     }
 }
 
 fn variant(name: &syn::Ident, doc: &str, cases: &[Case]) -> TokenStream {
+    let codec = codec::variant(name, cases);
     let copy = cases.iter().all(|case| case.ty.is_none()).then(|| quote!(Copy, Eq, Hash,));
     let cases = cases.iter().map(|case| {
         let (doc, camel, snake) = (&case.doc, names::camel(&case.name), names::snake(&case.name));
@@ -65,6 +69,8 @@ fn variant(name: &syn::Ident, doc: &str, cases: &[Case]) -> TokenStream {
         )]
         #[serde(crate = "::trellis_core::generated::serde")]
         pub enum #name { #(#cases)* }
+
+        #codec
     }
 }
 
