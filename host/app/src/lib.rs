@@ -1,1 +1,29 @@
-//! Composition root: the host binary and the library that builds a whole host.
+//! The composition root: the one place that names every part and puts them together.
+//!
+//! [`Host::build`] makes a host from its parts, [`run()`] gives it the life a user sees: read the
+//! manifest, start, watch, drain. Everything at the rim is here: files, the environment, signals,
+//! the log, the admin address, the user's keystore.
+//!
+//! **Deliberately absent:** decisions. What a manifest means, who may call whom, and what to start
+//! or stop is decided by the crates below; this one only wires them.
+
+mod admin;
+pub mod args;
+mod cache;
+pub mod exit;
+mod failure;
+mod guest_log;
+mod host;
+pub mod keystore;
+pub mod logging;
+mod manifest;
+pub mod providers;
+mod run;
+mod signals;
+mod watch;
+
+pub use args::HostArgs;
+pub use exit::Exit;
+pub use failure::Failure;
+pub use host::{Host, HostConfig};
+pub use run::{COMPILE_COMMAND, complain, run, run_blocking};

@@ -63,6 +63,13 @@ impl Digests {
     }
 }
 
+/// SHA-256 of a whole file, as [`crate::Verified::digest`] gives it: to make sure that bytes read
+/// again are the bytes that were verified.
+#[must_use]
+pub fn digest(file: &[u8]) -> [u8; 32] {
+    Sha256::digest(file).into()
+}
+
 /// Upper-case hex, as claims write hashes.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

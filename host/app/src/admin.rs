@@ -1,0 +1,136 @@
+//! The admin address: `/livez`, `/readyz`, `/healthz` and `/metrics`.
+//!
+//! Not for the world: it has no authentication, so bind it to loopback or a private network.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use trellis_supervisor::Supervisor;
+
+/// Most admin connections at once.
+const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// Longest wait for a request's head, and so longest idle connection.
+const ADMIN_HEADER_READ_MAX: Duration = Duration::from_secs(5);
+/// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
+const ADMIN_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What OpenMetrics asks for.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the admin endpoint tells.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    ready: Arc<AtomicBool>,
+    registry: Arc<Registry>,
+    supervisor: Supervisor,
+}
+
+impl Admin {
+    /// An endpoint over the host's metrics and its providers', not ready yet.
+    pub(crate) fn new(registry: Arc<Registry>, supervisor: Supervisor) -> Self {
+        Self { ready: Arc::default(), registry, supervisor }
+    }
+
+    /// Says whether the host should get traffic.
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Serves on `address` for as long as the process lives; gives the address really bound.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub(crate) async fn serve(self, address: SocketAddr) -> std::io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        tokio::spawn(self.accept(listener));
+        Ok(bound)
+    }
+
+    async fn accept(self, listener: TcpListener) {
+        let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
+        loop {
+            let place = Arc::clone(&places).acquire_owned().await;
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "the admin address cannot accept");
+                    tokio::time::sleep(ADMIN_ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let admin = self.clone();
+            tokio::spawn(async move {
+                let _place = place;
+                let service = service_fn(move |request| {
+                    let answer = admin.answer(&request);
+                    async move { Ok::<_, Infallible>(answer) }
+                });
+                // A broken connection concerns only its client.
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(ADMIN_HEADER_READ_MAX)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            return plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n");
+        }
+        match request.uri().path() {
+            "/livez" | "/healthz" => plain(StatusCode::OK, "ok\n"),
+            "/readyz" if self.ready.load(Ordering::Acquire) => plain(StatusCode::OK, "ready\n"),
+            "/readyz" => plain(StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n"),
+            "/metrics" => self.metrics(),
+            _ => plain(StatusCode::NOT_FOUND, "try /livez, /readyz or /metrics\n"),
+        }
+    }
+
+    fn metrics(&self) -> Response<Full<Bytes>> {
+        match self.encode() {
+            Ok(text) => typed(StatusCode::OK, OPENMETRICS, text),
+            Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
+        }
+    }
+
+    fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode_registry(&mut text, &self.registry)?;
+        for registry in &self.supervisor.status().registries {
+            encode_registry(&mut text, registry)?;
+        }
+        encode_eof(&mut text)?;
+        Ok(text)
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    typed(status, "text/plain; charset=utf-8", text)
+}
+
+fn typed(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let value = hyper::header::HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, value);
+    response
+}

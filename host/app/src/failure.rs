@@ -1,0 +1,77 @@
+//! How the host can fail its user.
+
+use std::fmt;
+
+use trellis_core::{CallError, Code};
+use trellis_manifest::{Report, Style};
+
+use crate::exit::Exit;
+
+/// Why the host did not start, or had to stop.
+#[derive(Debug)]
+pub enum Failure {
+    /// The manifest, or what it names, is wrong: every problem with its place.
+    Manifest(Box<Report>),
+    /// Something failed, with its code.
+    Call {
+        /// What was being done, such as `actor counter`.
+        what: String,
+        /// Why it failed.
+        error: CallError,
+    },
+}
+
+impl Failure {
+    /// A failure of one thing.
+    pub fn call(what: impl Into<String>, error: CallError) -> Self {
+        Self::Call { what: what.into(), error }
+    }
+
+    /// The exit code that fits.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            // A manifest that is fine but names a refused module is a refusal.
+            Self::Manifest(report) => {
+                let exits: Vec<_> =
+                    report.problems().iter().map(|problem| Exit::of(problem.code)).collect();
+                let refused = exits.iter().all(|exit| *exit == Exit::Denied);
+                if refused { Exit::Denied } else { Exit::Invalid }
+            }
+            Self::Call { error, .. } => Exit::of(error.code()),
+        }
+    }
+
+    /// The text for a terminal (or, in plain style, for a file).
+    #[must_use]
+    pub fn render(&self, style: Style) -> String {
+        match self {
+            Self::Manifest(report) => report.render(style),
+            Self::Call { what, error } => {
+                format!("error[{}]: {what}: {}\n  help: {}\n", error.code(), error.message(), error.code().cure())
+            }
+        }
+    }
+
+    /// The stable code of the (first) problem.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Manifest(report) => {
+                report.problems().first().map_or(Code::Manifest, |problem| problem.code)
+            }
+            Self::Call { error, .. } => error.code(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifest(report) => report.fmt(f),
+            Self::Call { what, error } => write!(f, "{what}: {}", error.message()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,108 @@
+//! A whole host, put together.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use trellis_claims::Clock;
+use trellis_core::CallError;
+use trellis_dispatch::{Bounds, Dispatcher, Message};
+use trellis_engine::{Engine, EngineConfig};
+use trellis_entitlements::{AllowAll, Ask, Gate, LogAudit, Policy};
+use trellis_supervisor::Supervisor;
+
+/// What a host is made of.
+pub struct HostConfig {
+    /// The sandbox; its `caps` bound every actor, whatever a manifest says.
+    pub engine: EngineConfig,
+    /// The owner's last word over every call.
+    pub policy: Box<dyn Policy>,
+    /// What time it is, for claims.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl HostConfig {
+    /// A host with this sandbox, no policy and the system's clock.
+    #[must_use]
+    pub fn new(engine: EngineConfig) -> Self {
+        Self { engine, policy: Box::new(AllowAll), clock: Arc::new(trellis_claims::SystemClock) }
+    }
+}
+
+/// A running host: nothing runs on it until its supervisor is given a manifest.
+pub struct Host {
+    dispatcher: Arc<Dispatcher>,
+    supervisor: Supervisor,
+    registry: Arc<Registry>,
+}
+
+impl Host {
+    /// Puts the parts together. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the sandbox cannot be set up: the error names the limit of the machine that is in the way.
+    pub fn build(config: HostConfig) -> Result<Self, CallError> {
+        let mut registry = Registry::with_prefix("trellis");
+        register_build_info(&mut registry);
+        let bounds = Bounds {
+            call_time_max: config.engine.caps.call_time_max,
+            reply_bytes_max: config.engine.caps.payload_bytes_max as usize,
+        };
+        let engine = Engine::new(config.engine)
+            .map_err(|error| CallError::new(error.code(), error.to_string()))?;
+        engine.metrics().register(&mut registry);
+        let gate_metrics = trellis_entitlements::Metrics::default();
+        gate_metrics.register(&mut registry);
+        let gate = Gate::new(config.policy, Box::new(LogAudit::default()), gate_metrics);
+        let call_metrics = trellis_dispatch::Metrics::default();
+        call_metrics.register(&mut registry);
+        let dispatcher = Arc::new(Dispatcher::new(Arc::new(gate), call_metrics, bounds));
+        let supervisor = Supervisor::start(engine, Arc::clone(&dispatcher), config.clock);
+        Ok(Self { dispatcher, supervisor, registry: Arc::new(registry) })
+    }
+
+    /// The owner of what runs.
+    #[must_use]
+    pub const fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    /// The road of every call.
+    #[must_use]
+    pub const fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.dispatcher
+    }
+
+    pub(crate) const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Calls an actor by key, name or alias, as the host itself.
+    ///
+    /// # Errors
+    /// [`trellis_core::Code::NotFound`] when no such actor runs; else what the call answered.
+    pub async fn call(
+        &self,
+        actor: &str,
+        operation: &str,
+        payload: impl Into<Bytes> + Send,
+    ) -> Result<Bytes, CallError> {
+        let message =
+            Message { payload: payload.into(), deadline: None, depth: 0, trace: None };
+        self.dispatcher.dispatch(Ask::FromSystem { actor, operation }, message).await
+    }
+
+    /// Stops intake, lets what is under way finish until `deadline`, lets go of everything.
+    pub async fn stop(self, deadline: Instant) {
+        self.supervisor.stop(deadline).await;
+    }
+}
+
+fn register_build_info(registry: &mut Registry) {
+    let info: Family<[(&'static str, &'static str); 1], Gauge> = Family::default();
+    info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+    registry.register("build_info", "The version that runs", info);
+}

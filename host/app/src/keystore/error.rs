@@ -1,0 +1,165 @@
+//! Why a key cannot be used, and what to do about it.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use trellis_claims::{ClaimsError, KeyKind};
+use trellis_core::{CallError, Code};
+
+/// Why the keystore refuses. No variant ever holds a seed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeystoreError {
+    /// The environment names no folder.
+    #[error("no folder for keys: none of TRELLIS_KEYS, XDG_CONFIG_HOME and HOME is set")]
+    NoHome,
+    /// Others may read a key file.
+    #[error("{} can be read by others (mode {mode:03o}), so its key is not used", path.display())]
+    Exposed {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Others may exchange key files.
+    #[error("{} can be changed by others (mode {mode:03o}), so its keys are not used", path.display())]
+    OpenFolder {
+        /// The keystore's folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// No key is meant by the text.
+    #[error("no {}key matches `{text}`", kind_word(*kind))]
+    NotFound {
+        /// What was asked for.
+        text: String,
+        /// The kind it had to have.
+        kind: Option<KeyKind>,
+        /// The names there are.
+        names: Vec<String>,
+    },
+    /// Several keys are meant by the text.
+    #[error("`{text}` means more than one key: {}", candidates.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        text: String,
+        /// Name and kind of each key it could be.
+        candidates: Vec<String>,
+    },
+    /// The file is there and stays.
+    #[error("{} exists already and holds another key or cannot be replaced", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not a name of a key.
+    #[error("`{name}` cannot name a key: {reason}")]
+    BadName {
+        /// The text.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// There is no seed where one is expected.
+    #[error("{origin} holds no nkey seed")]
+    NotASeed {
+        /// A file, or where else the text came from.
+        origin: String,
+        /// What is wrong with it.
+        source: ClaimsError,
+    },
+    /// The file's name says another kind than its seed.
+    #[error("{} holds a key of the kind {found}, which its name contradicts", path.display())]
+    KindOfFile {
+        /// The key file.
+        path: PathBuf,
+        /// What its seed is.
+        found: KeyKind,
+    },
+    /// A seed stands where it can be seen.
+    #[error("that is a seed; seeds are never taken from the command line or the environment")]
+    SeedGiven,
+    /// The operating system refuses.
+    #[error("cannot {verb} {}", path.display())]
+    Io {
+        /// What was tried.
+        verb: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl KeystoreError {
+    pub(super) fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { verb, path: path.to_owned(), source }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NotFound { .. } => Code::NotFound,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Code::NotFound,
+            Self::BadName { .. } | Self::NotASeed { .. } | Self::KindOfFile { .. } => Code::Key,
+            Self::Io { .. } => Code::Storage,
+            Self::NoHome
+            | Self::Exposed { .. }
+            | Self::OpenFolder { .. }
+            | Self::Ambiguous { .. }
+            | Self::Exists { .. }
+            | Self::SeedGiven => Code::Keystore,
+        }
+    }
+
+    /// What the user can do about it, with the command where there is one.
+    #[must_use]
+    pub fn cure(&self) -> String {
+        match self {
+            Self::NoHome => "Set TRELLIS_KEYS to a folder of your own.".to_owned(),
+            Self::Exposed { path, .. } => format!(
+                "Run `chmod 600 {}`. If others could have read it, make a new key.",
+                path.display()
+            ),
+            Self::OpenFolder { path, .. } => format!("Run `chmod 700 {}`.", path.display()),
+            Self::NotFound { names, kind, .. } if names.is_empty() => {
+                let kind = kind.map_or("account", KeyKind::as_str);
+                format!("There is none yet: `trellis keys gen {kind} NAME` makes one.")
+            }
+            Self::NotFound { names, .. } => {
+                format!("There are: {}. `trellis keys list` shows them.", names.join(", "))
+            }
+            Self::Ambiguous { .. } => {
+                "Write more of the name, the whole public key, or say the kind.".to_owned()
+            }
+            Self::Exists { .. } => "Choose another name, or `--force` to replace it.".to_owned(),
+            Self::BadName { .. } => "Use a short plain name, such as `default`.".to_owned(),
+            Self::NotASeed { .. } => {
+                "Give a file with one seed: 58 characters that start with S.".to_owned()
+            }
+            Self::KindOfFile { path, found } => {
+                format!("Rename {} so that it ends in `_{found}.nk`.", path.display())
+            }
+            Self::SeedGiven => {
+                "Treat it as exposed: it may be in your shell's history. Bring keys in with \
+                 `trellis keys import NAME --from FILE`."
+                    .to_owned()
+            }
+            Self::Io { .. } => "Check the path and its permissions.".to_owned(),
+        }
+    }
+}
+
+impl From<KeystoreError> for CallError {
+    /// One sentence with the cause and the cure, which knows the file.
+    fn from(error: KeystoreError) -> Self {
+        let cause = error.source().map_or_else(String::new, |source| format!(" ({source})"));
+        Self::new(error.code(), format!("{error}{cause}. {}", error.cure()))
+    }
+}
+
+fn kind_word(kind: Option<KeyKind>) -> String {
+    kind.map_or_else(String::new, |kind| format!("{kind} "))
+}

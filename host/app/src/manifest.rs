@@ -1,0 +1,125 @@
+//! The manifest as a file among files: read, resolved against its folder, prepared.
+
+use std::path::{Path, PathBuf};
+
+use trellis_claims::{ClaimsError, KeyKind, PublicKey, SystemClock, TrustList, Unsigned};
+use trellis_core::{CallError, Code};
+use trellis_manifest::{Format, Manifest, Problem, Report, SourceText, Spanned};
+use trellis_supervisor::{Ground, Prepared, prepare};
+
+use crate::failure::Failure;
+use crate::keystore::{DEFAULT_NAME, KeyName, Keystore};
+use crate::providers::BUILTINS;
+
+/// A manifest that can run here, with what the rim needs to know of it.
+pub(crate) struct Loaded {
+    pub(crate) manifest: Manifest,
+    /// The manifest's folder, where its relative paths start.
+    pub(crate) folder: PathBuf,
+    pub(crate) trust: TrustList,
+    pub(crate) prepared: Prepared,
+}
+
+/// Reads and checks a manifest and everything it names.
+///
+/// # Errors
+/// Every problem at once, or that the file cannot be read.
+pub(crate) fn load(path: &Path, allow_unsigned: bool) -> Result<Loaded, Failure> {
+    let (source, manifest) = read(path)?;
+    let trust = trust(&source, &manifest, allow_unsigned)?;
+    let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    let ground =
+        Ground { folder: &folder, builtins: BUILTINS, trust: &trust, clock: &SystemClock };
+    let prepared = prepare(&manifest, &source, &ground).map_err(wrong)?;
+    Ok(Loaded { manifest, folder, trust, prepared })
+}
+
+/// Reads a manifest and who it trusts, without looking at any module.
+///
+/// # Errors
+/// Every problem of the text at once, or that the file cannot be read.
+pub(crate) fn load_trust(path: &Path, allow_unsigned: bool) -> Result<TrustList, Failure> {
+    let (source, manifest) = read(path)?;
+    trust(&source, &manifest, allow_unsigned)
+}
+
+fn read(path: &Path) -> Result<(SourceText, Manifest), Failure> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::NotFound => Code::NotFound,
+            _ => Code::Storage,
+        };
+        Failure::call(&name, CallError::new(code, format!("the manifest cannot be read: {error}")))
+    })?;
+    let source = SourceText::from_bytes(name, bytes, Format::of_path(path)).map_err(wrong)?;
+    let manifest = trellis_manifest::read(&source, &|name| std::env::var(name).ok()).map_err(wrong)?;
+    Ok((source, manifest))
+}
+
+/// Whom the manifest trusts; without a word of it, the user's own account key.
+fn trust(
+    source: &SourceText,
+    manifest: &Manifest,
+    allow_unsigned: bool,
+) -> Result<TrustList, Failure> {
+    let spec = &manifest.trust;
+    let mut problems = Vec::new();
+    let mut list = TrustList::new(0);
+    for key in &spec.issuers {
+        list = add_key(list, key, TrustList::trust, &mut problems);
+    }
+    for key in &spec.revoked {
+        list = add_key(list, key, TrustList::revoke, &mut problems);
+    }
+    if !problems.is_empty() {
+        return Err(wrong(Report::of(source, problems)));
+    }
+    if spec.issuers.is_empty() {
+        list = trust_own_account(list)?;
+    }
+    if allow_unsigned || spec.unsigned {
+        tracing::warn!("unsigned modules are admitted; for development only");
+        list = list.unsigned_modules(Unsigned::Allow { caps: builtin_capabilities() });
+    }
+    Ok(list)
+}
+
+type Add = fn(TrustList, &PublicKey) -> Result<TrustList, ClaimsError>;
+
+fn add_key(
+    list: TrustList,
+    written: &Spanned<String>,
+    add: Add,
+    problems: &mut Vec<Problem>,
+) -> TrustList {
+    let added = PublicKey::parse(&written.value).and_then(|key| add(list.clone(), &key));
+    added.unwrap_or_else(|error| {
+        let code = error.code();
+        problems.push(Problem::new(written.span, error.to_string()).code(code).help(code.cure()));
+        list
+    })
+}
+
+/// A user without any key yet has signed nothing, so nothing more is trusted.
+fn trust_own_account(list: TrustList) -> Result<TrustList, Failure> {
+    let account = Keystore::open_default()
+        .and_then(|store| store.get(&DEFAULT_NAME.parse::<KeyName>()?, KeyKind::Account))
+        .map_err(|error| Failure::call("your keystore", CallError::from(error)))?;
+    match account {
+        Some(stored) => list
+            .trust(stored.pair.public())
+            .map_err(|error| Failure::call("your account key", CallError::from(error))),
+        None => Ok(list),
+    }
+}
+
+/// What an unsigned module may use in development: whatever this host has.
+fn builtin_capabilities() -> Vec<String> {
+    let contracts = BUILTINS.iter().flat_map(|builtin| (builtin.descriptor)().contracts);
+    contracts.map(|contract| contract.id.to_string()).collect()
+}
+
+fn wrong(report: Report) -> Failure {
+    Failure::Manifest(Box::new(report))
+}

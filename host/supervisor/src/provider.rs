@@ -1,0 +1,55 @@
+//! A provider as a target of the road, and the road as a provider's way to actors.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use trellis_core::{CallError, Code};
+use trellis_dispatch::{BoxFuture, Delivery, Dispatcher, Message, Target};
+use trellis_entitlements::{Ask, LinkId, TargetId};
+use trellis_providers_sdk::{BindingId, Call, Invoke, Invoker, Provider};
+
+/// Calls a provider.
+pub(crate) struct ProviderTarget(pub(crate) Arc<dyn Provider>);
+
+impl Target for ProviderTarget {
+    fn call(&self, delivery: Delivery) -> BoxFuture<'_, Result<Bytes, CallError>> {
+        let Delivery { invocation, link } = delivery;
+        let Some(link) = link else {
+            // The gate gives a provider's target to links alone.
+            let error = CallError::new(Code::Internal, "a provider is called over a binding");
+            return Box::pin(async { Err(error) });
+        };
+        self.0.call(Call {
+            binding: BindingId(link.0),
+            operation: invocation.operation,
+            payload: invocation.payload,
+            deadline: invocation.deadline,
+            trace: invocation.trace,
+        })
+    }
+}
+
+/// Takes a provider's calls to the dispatcher, stamped with which provider it is.
+pub(crate) struct ProviderCalls {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) provider: TargetId,
+}
+
+impl Invoker for ProviderCalls {
+    fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>> {
+        Box::pin(async move {
+            let ask = Ask::FromProvider {
+                provider: self.provider,
+                link: LinkId(invoke.binding.0),
+                operation: invoke.operation,
+            };
+            let message = Message {
+                payload: invoke.payload,
+                deadline: invoke.deadline,
+                depth: 0,
+                trace: invoke.trace,
+            };
+            self.dispatcher.dispatch(ask, message).await
+        })
+    }
+}
