@@ -1,0 +1,246 @@
+//! What was written, made into a manifest that holds together.
+
+use std::collections::HashSet;
+
+use trellis_core::BindingName;
+use trellis_core::limits::ActorLimits;
+
+use crate::form::{List, Name, Text};
+use crate::originals;
+use crate::report::{Problem, Problems, quoted};
+use crate::shape::{
+    Actor, ActorKeys, Binding, Calls, Host, Instances, Provider, Root, Trust, Unsigned,
+};
+use crate::source::{Span, Spanned};
+use crate::spec::{
+    ActorSpec, BindingSpec, CacheSpec, HostSpec, Manifest, ProviderKind, ProviderSpec, TrustSpec,
+};
+
+/// The manifest that `written` means. It is to be used only when no problem was reported.
+pub(crate) fn resolve(written: Root, problems: &mut Problems) -> Manifest {
+    let actors = actors(written.actors.items, problems);
+    let providers_whole = written.providers.whole;
+    let written_providers = written.providers.items.len();
+    let providers = providers(written.providers.items, problems);
+    let known = (providers_whole && providers.len() == written_providers).then_some(&*providers);
+    let bindings = bindings(written.bindings.items, known, problems);
+    Manifest {
+        name: written.name.map(|name| name.0),
+        labels: written.labels.0,
+        trust: written.trust.map(trust).unwrap_or_default(),
+        actors,
+        providers,
+        bindings,
+        host: written.host.map(host).unwrap_or_default(),
+    }
+}
+
+fn trust(written: Trust) -> TrustSpec {
+    let keys = |list: List<Text>| list.items.into_iter().map(|key| key.value).collect();
+    TrustSpec {
+        issuers: keys(written.issuers),
+        revoked: keys(written.revoked),
+        unsigned: matches!(written.unsigned, Some(Unsigned::Allow)),
+    }
+}
+
+fn host(written: Host) -> HostSpec {
+    let default = HostSpec::default();
+    HostSpec {
+        admin: written.admin,
+        drain: written.drain.unwrap_or(default.drain),
+        cache: match written.cache {
+            None => default.cache,
+            Some(word) if *word == "off" => CacheSpec::Off,
+            Some(folder) => CacheSpec::Dir(folder),
+        },
+        open_calls: matches!(written.calls, Some(Calls::Open)),
+    }
+}
+
+fn actors(written: Vec<Spanned<Actor>>, problems: &mut Problems) -> Vec<Spanned<ActorSpec>> {
+    let (mut ids, mut images) = (HashSet::new(), HashSet::new());
+    let mut specs = Vec::with_capacity(written.len());
+    for Spanned { value: Actor(actor), span } in written {
+        let spec = actor_spec(actor, problems);
+        if !images.insert(spec.image.clone()) {
+            let message = format!("the image {} is listed twice", quoted(&spec.image));
+            problems.push(
+                Problem::new(spec.image.span, message)
+                    .help("a host runs a module once; let it have more `instances`"),
+            );
+        } else if !ids.insert(spec.id().to_owned()) {
+            let place = spec.name.as_ref().unwrap_or(&spec.image).span;
+            let message = format!("the actor {} is listed twice", quoted(spec.id()));
+            problems.push(Problem::new(place, message).help("give each its own `name`"));
+        }
+        specs.push(Spanned::new(spec, span));
+    }
+    specs
+}
+
+fn actor_spec(written: ActorKeys, problems: &mut Problems) -> ActorSpec {
+    let mut limits = ActorLimits::default();
+    if let Some(instances) = &written.instances {
+        instances_into(&mut limits, instances, problems);
+    }
+    written.limits.apply(&mut limits);
+    if let Some(Name(name)) = &written.name
+        && is_key(name, 'M')
+    {
+        problems.push(
+            Problem::new(name.span, "an actor's name cannot look like an actor key")
+                .help("a name of 56 letters from `M` could be taken for another actor's key"),
+        );
+    }
+    ActorSpec {
+        image: written.image,
+        name: written.name.map(|name| name.0),
+        isolation: written.isolation.unwrap_or_default(),
+        limits,
+    }
+}
+
+fn instances_into(limits: &mut ActorLimits, written: &Instances, problems: &mut Problems) {
+    if let Some(max) = &written.max {
+        limits.instances_max = *max.0;
+        limits.queue_max = max.0.saturating_mul(2);
+    }
+    let Some(min) = &written.min else { return };
+    limits.instances_min = *min.0;
+    if limits.instances_min > limits.instances_max {
+        let message = format!("`min` is {} but `max` is {}", *min.0, limits.instances_max);
+        problems.push(Problem::new(min.0.span, message).help("raise `max` or lower `min`"));
+    }
+}
+
+fn providers(
+    written: Vec<Spanned<Provider>>,
+    problems: &mut Problems,
+) -> Vec<Spanned<ProviderSpec>> {
+    let mut seen = HashSet::new();
+    let mut specs = Vec::with_capacity(written.len());
+    for Spanned { value: provider, span } in written {
+        let Some(spec) = provider_spec(provider, span, problems) else { continue };
+        if !seen.insert(spec.name.clone()) {
+            let message = format!("the provider {} is listed twice", quoted(&spec.name));
+            problems.push(
+                Problem::new(spec.name.span, message)
+                    .help("give each its own `name`, and bindings the `provider` they mean"),
+            );
+        }
+        specs.push(Spanned::new(spec, span));
+    }
+    specs
+}
+
+fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Option<ProviderSpec> {
+    let original = written.path.is_some();
+    let builtin = match (written.builtin, written.path) {
+        (Some(Name(builtin)), None) => builtin,
+        (None, Some(path)) => original_builtin(&path, problems)?,
+        (None, None) => {
+            problems.push(
+                Problem::new(span, "a provider needs `builtin`")
+                    .help("write `builtin: NAME`, such as `builtin: http-server`"),
+            );
+            return None;
+        }
+        (Some(_), Some(path)) => {
+            problems.push(
+                Problem::new(path.span, "a provider is either `builtin` or `path`, not both")
+                    .help("keep `builtin`"),
+            );
+            return None;
+        }
+    };
+    let binding_name = written.binding_name.map(|Name(name)| name);
+    if let Some(name) = binding_name.as_ref().filter(|_| !original) {
+        problems.push(
+            Problem::new(name.span, "`binding_name` goes with `path` or `image_ref` only")
+                .help("give the provider a `name`, and the binding that `provider`"),
+        );
+    }
+    let name = match (written.name, &binding_name) {
+        (Some(Name(name)), _) => name,
+        // Originals load one library several times, once for each binding name.
+        (None, Some(binding)) if *binding.value != *BindingName::DEFAULT => {
+            Spanned::new(format!("{}/{}", *builtin, **binding), binding.span)
+        }
+        _ => builtin.clone(),
+    };
+    Some(ProviderSpec {
+        name,
+        kind: ProviderKind::Builtin(builtin),
+        binding_name: original.then(|| binding_name.unwrap_or_else(|| default_name(span))),
+        values: written.values.0,
+    })
+}
+
+fn original_builtin(path: &Text, problems: &mut Problems) -> Option<Text> {
+    let builtin = originals::builtin_for(path);
+    if builtin.is_none() {
+        let mut builtins: Vec<_> =
+            originals::PROVIDERS.iter().map(|(_, builtin)| *builtin).collect();
+        builtins.dedup();
+        problems.push(
+            Problem::new(path.span, format!("no built-in provider stands for {}", quoted(path)))
+                .help(format!(
+                    "native libraries and provider archives are not loaded; write `builtin: NAME`, \
+                 with one of: {}",
+                    builtins.join(", ")
+                )),
+        );
+    }
+    builtin.map(|builtin| Spanned::new(builtin.to_owned(), path.span))
+}
+
+fn bindings(
+    written: Vec<Spanned<Binding>>,
+    providers: Option<&[Spanned<ProviderSpec>]>,
+    problems: &mut Problems,
+) -> Vec<Spanned<BindingSpec>> {
+    let mut seen = HashSet::new();
+    let mut specs = Vec::with_capacity(written.len());
+    for Spanned { value: binding, span } in written {
+        let provider = binding.provider.map(|Name(provider)| provider);
+        // The originals name a provider by its key; here the contract finds it.
+        let provider = provider.filter(|provider| !is_key(provider, 'V'));
+        if let (Some(provider), Some(providers)) = (&provider, providers)
+            && !providers.iter().any(|known| known.name == *provider)
+        {
+            let known = providers.iter().map(|known| known.name.as_str());
+            problems.push(Problem::unknown(provider.span, "provider", provider, known));
+        }
+        let spec = BindingSpec {
+            actor: binding.actor.0,
+            capability: binding.capability.0,
+            name: binding.name.map_or_else(|| default_name(span), |name| name.0),
+            provider,
+            values: binding.values.0,
+        };
+        if !seen.insert((spec.actor.clone(), spec.capability.clone(), spec.name.clone())) {
+            let (actor, capability) = (quoted(&spec.actor), quoted(&spec.capability));
+            let message = format!(
+                "{actor} is bound to {capability} twice under the name {}",
+                quoted(&spec.name)
+            );
+            problems.push(
+                Problem::new(spec.actor.span, message)
+                    .help("keep one, or give them different `name`s"),
+            );
+        }
+        specs.push(Spanned::new(spec, span));
+    }
+    specs
+}
+
+fn default_name(span: Span) -> Text {
+    Spanned::new(BindingName::DEFAULT.to_owned(), span)
+}
+
+/// True for text of the form of a public nkey that begins with `prefix`.
+fn is_key(text: &str, prefix: char) -> bool {
+    let base32 = |c: char| matches!(c, 'A'..='Z' | '2'..='7');
+    text.len() == 56 && text.starts_with(prefix) && text.chars().all(base32)
+}

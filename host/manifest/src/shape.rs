@@ -1,0 +1,166 @@
+//! What may be written in a manifest. The JSON schema is made from these declarations.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use crate::form::{Count, Form, List, Name, Pairs, Text, choice};
+use crate::limits::Limits;
+use crate::object::object;
+use crate::report::Problems;
+use crate::source::Spanned;
+use crate::spec::Isolation;
+use crate::tree::{Node, Value};
+
+object! {
+    /// A Trellis manifest: which actors run, what provides their capabilities, what binds the two.
+    Root("a manifest") {
+        /// The application's name, in logs and lists.
+        name: Option<Name>,
+        /// Free labels of the host that runs it.
+        labels: Pairs,
+        /// Whose signatures are accepted.
+        trust: Option<Trust>,
+        /// The actors to run.
+        actors: List<Actor>,
+        /// The providers to run.
+        providers | "capabilities": List<Provider>,
+        /// Which actor may use which capability, and with what configuration.
+        bindings | "links": List<Binding>,
+        /// How the host itself behaves.
+        host: Option<Host>,
+    }
+}
+
+object! {
+    /// Whose signatures are accepted. Left out: the account key of the user who runs the host.
+    Trust("`trust`") {
+        /// Account keys (`A...`) whose actors may run.
+        issuers: List<Text>,
+        /// Account keys (`A...`) and actor keys (`M...`) that may not run, whoever signed.
+        revoked: List<Text>,
+        /// `allow` runs unsigned modules too; for development only.
+        unsigned: Option<Unsigned>,
+    }
+}
+
+/// Whether unsigned modules run.
+pub(crate) enum Unsigned {
+    Allow,
+    Refuse,
+}
+
+/// Whom an actor may call.
+pub(crate) enum Calls {
+    /// The actors its claims list.
+    Listed,
+    /// Every actor.
+    Open,
+}
+
+choice!(Unsigned { Allow = "allow", Refuse = "refuse" });
+choice!(Calls { Listed = "listed", Open = "open" });
+choice!(Isolation { Reuse = "reuse", Fresh = "fresh" });
+
+object! {
+    /// An actor: a signed WebAssembly module.
+    ActorKeys("an actor") {
+        /// A path (from the manifest's folder), a registry reference or an actor key.
+        image: Text,
+        /// What bindings and other actors call it; left out, the name in its claims.
+        name: Option<Name>,
+        /// How many instances serve it.
+        instances: Option<Instances>,
+        /// `reuse`: an instance serves many calls. `fresh`: every call gets a new one.
+        isolation: Option<Isolation>,
+        /// What it may use.
+        limits: Limits,
+    }
+}
+
+object! {
+    /// How many instances of an actor there may be.
+    Instances("`instances`") {
+        /// Instances kept ready when idle; default 0.
+        min: Option<Count<0>>,
+        /// Most instances at once; default 64. Further calls wait.
+        max: Option<Count<1>>,
+    }
+}
+
+/// An actor, or only its image.
+pub(crate) struct Actor(pub(crate) ActorKeys);
+
+impl Form for Actor {
+    fn schema() -> Json {
+        json!({ "anyOf": [Text::schema(), ActorKeys::schema()] })
+    }
+
+    fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
+        if let Value::Mapping(_) = node.value {
+            return ActorKeys::read(node, what, problems).map(Self);
+        }
+        let image = match &node.value {
+            Value::Scalar { .. } | Value::Unknown => Text::read(node, what, problems),
+            _ => {
+                crate::form::misfit(node, what, "an image or a mapping with `image`", problems);
+                None
+            }
+        };
+        Some(Self(ActorKeys {
+            image: image?,
+            name: None,
+            instances: None,
+            isolation: None,
+            limits: Limits::default(),
+        }))
+    }
+}
+
+object! {
+    /// A provider: what implements one or more capabilities.
+    Provider("a provider") {
+        /// A provider that is part of the host, such as `http-server`.
+        builtin: Option<Name>,
+        /// What the originals load: a library or a registry reference. The well-known ones are
+        /// taken to mean the built-in provider of the same capability.
+        path | "image_ref": Option<Text>,
+        /// What bindings call it; left out, the name of the built-in provider.
+        name: Option<Name>,
+        /// With `path` or `image_ref`: the name of the bindings it serves; default `default`.
+        binding_name | "link_name": Option<Name>,
+        /// Its configuration.
+        values: Pairs,
+    }
+}
+
+object! {
+    /// A binding: one actor's use of one capability.
+    Binding("a binding") {
+        /// The actor: its name, call alias or key (`M...`).
+        actor: Name,
+        /// The contract id, such as `wascc:keyvalue`.
+        capability | "contract_id": Name,
+        /// The name the actor calls the binding by; default `default`.
+        name | "binding" | "link_name": Option<Name>,
+        /// The provider's name; needed when several serve the capability.
+        provider | "provider_id": Option<Name>,
+        /// The binding's configuration; wins over the provider's.
+        values: Pairs,
+    }
+}
+
+object! {
+    /// How the host itself behaves.
+    Host("`host`") {
+        /// Address of `/livez`, `/readyz` and `/metrics`; left out, there is none.
+        admin: Option<Spanned<SocketAddr>>,
+        /// Longest wait for running calls when the host stops; default 30s.
+        drain: Option<Duration>,
+        /// Folder of compiled modules, or `off`; left out, the user's cache folder.
+        cache: Option<Text>,
+        /// `open`: every actor may call every actor, as in wasmCloud 0.18; default `listed`.
+        calls: Option<Calls>,
+    }
+}

@@ -1,0 +1,150 @@
+//! A manifest that holds together.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use trellis_core::limits::ActorLimits;
+
+use crate::source::Spanned;
+
+/// Keys with their texts, in the order written, each key once.
+pub type TextPairs = Vec<(Spanned<String>, Spanned<String>)>;
+
+/// What shall run, as one manifest says it.
+///
+/// Within it actors have unique images and ids, providers unique names, and no binding comes twice.
+/// Whether an actor or a built-in provider of a given name exists is for the caller to find out.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Manifest {
+    /// The application's name.
+    pub name: Option<Spanned<String>>,
+    /// The host's labels.
+    pub labels: TextPairs,
+    /// Whose signatures are accepted.
+    pub trust: TrustSpec,
+    /// The actors.
+    pub actors: Vec<Spanned<ActorSpec>>,
+    /// The providers.
+    pub providers: Vec<Spanned<ProviderSpec>>,
+    /// The bindings.
+    pub bindings: Vec<Spanned<BindingSpec>>,
+    /// The host's own settings.
+    pub host: HostSpec,
+}
+
+/// Whose signatures are accepted.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct TrustSpec {
+    /// Account keys; none means the account key of the user who runs the host.
+    pub issuers: Vec<Spanned<String>>,
+    /// Account and actor keys that may not run.
+    pub revoked: Vec<Spanned<String>>,
+    /// True when unsigned modules run too.
+    pub unsigned: bool,
+}
+
+/// One actor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ActorSpec {
+    /// A path (from the manifest's folder), a registry reference or an M-key.
+    pub image: Spanned<String>,
+    /// The name the manifest gives it.
+    pub name: Option<Spanned<String>>,
+    /// How long its instances live.
+    pub isolation: Isolation,
+    /// Its limits, the numbers of instances among them.
+    pub limits: ActorLimits,
+}
+
+impl ActorSpec {
+    /// What tells it from the other actors of a manifest: its name, or else its image.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.name.as_ref().map_or(&self.image, |name| name)
+    }
+}
+
+/// How long an instance lives.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Isolation {
+    /// It serves many calls; a trap ends it.
+    #[default]
+    Reuse,
+    /// It serves one call.
+    Fresh,
+}
+
+/// One provider.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProviderSpec {
+    /// Its unique name; the built-in provider's own unless the manifest gives one.
+    pub name: Spanned<String>,
+    /// What implements it.
+    pub kind: ProviderKind,
+    /// In the original forms: the only binding name it serves. `None` in ours.
+    pub binding_name: Option<Spanned<String>>,
+    /// Its configuration.
+    pub values: TextPairs,
+}
+
+/// What implements a provider.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ProviderKind {
+    /// A part of the host, by its name.
+    Builtin(Spanned<String>),
+}
+
+/// One actor's use of one capability.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BindingSpec {
+    /// The actor: a name, a call alias or an M-key.
+    pub actor: Spanned<String>,
+    /// The contract id as written, aliases included.
+    pub capability: Spanned<String>,
+    /// The name the actor calls it by.
+    pub name: Spanned<String>,
+    /// The provider's name, if the manifest gives one; it is one of the manifest's providers.
+    pub provider: Option<Spanned<String>>,
+    /// Its configuration.
+    pub values: TextPairs,
+}
+
+impl BindingSpec {
+    /// What tells it from the other bindings of a manifest: actor, capability, name.
+    #[must_use]
+    pub fn id(&self) -> (&str, &str, &str) {
+        (&self.actor, &self.capability, &self.name)
+    }
+}
+
+/// The host's own settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostSpec {
+    /// Address of `/livez`, `/readyz` and `/metrics`; none means that they are not served.
+    pub admin: Option<Spanned<SocketAddr>>,
+    /// Longest wait for running calls when the host stops.
+    pub drain: Duration,
+    /// Where compiled modules are kept.
+    pub cache: CacheSpec,
+    /// True when every actor may call every actor, whatever their claims say.
+    pub open_calls: bool,
+}
+
+impl Default for HostSpec {
+    fn default() -> Self {
+        let drain = Duration::from_secs(30);
+        Self { admin: None, drain, cache: CacheSpec::default(), open_calls: false }
+    }
+}
+
+/// Where compiled modules are kept.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum CacheSpec {
+    /// The user's cache folder.
+    #[default]
+    User,
+    /// Nowhere: every start compiles.
+    Off,
+    /// This folder, from the manifest's.
+    Dir(Spanned<String>),
+}

@@ -1,0 +1,170 @@
+//! YAML events to the tree.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks, Tag};
+
+use crate::report::Problem;
+use crate::source::Span;
+use crate::tree::{Builder, Node, empty};
+
+/// A list or mapping that is not closed yet.
+struct Open {
+    start: Span,
+    anchor: usize,
+    mapping: bool,
+    /// Items; in a mapping key, value, key, value.
+    items: Vec<Arc<Node>>,
+}
+
+/// The tree of a YAML text, or the problem that ends the reading.
+pub(crate) fn parse(builder: &mut Builder<'_>) -> Result<Arc<Node>, Problem> {
+    let text = &builder.masked.text;
+    let places = Places::of(text);
+    let mut reader = Reader { builder, open: Vec::new(), anchors: HashMap::new(), root: None };
+    for event in Parser::new_from_str(text) {
+        let (event, marks) = event.map_err(|error| {
+            let at = places.byte(error.marker().index());
+            let span = reader.builder.masked.span(at, at);
+            Problem::new(span, format!("this is not YAML: {}", error.info()))
+                .help("often the line above is the cause: its indentation, a colon, a quote")
+        })?;
+        let span = places.span(&reader, marks);
+        reader.event(event, span)?;
+    }
+    reader.root.ok_or_else(empty)
+}
+
+struct Reader<'a, 'b> {
+    builder: &'a mut Builder<'b>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Arc<Node>>,
+    root: Option<Arc<Node>>,
+}
+
+impl Reader<'_, '_> {
+    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
+        match event {
+            Event::DocumentStart(_) if self.root.is_some() => {
+                return Err(Problem::new(span, "a second document begins here")
+                    .help("a manifest is one document; remove the `---`"));
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                known_tag(tag.as_deref(), span)?;
+                let null = style == ScalarStyle::Plain
+                    && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let node = self.builder.scalar(span, &text, null)?;
+                self.add(node, anchor);
+            }
+            Event::SequenceStart(anchor, tag) => self.begin(span, anchor, false, tag.as_deref())?,
+            Event::MappingStart(anchor, tag) => self.begin(span, anchor, true, tag.as_deref())?,
+            Event::SequenceEnd | Event::MappingEnd => self.end()?,
+            Event::Alias(anchor) => self.alias(anchor, span)?,
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => {}
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        start: Span,
+        anchor: usize,
+        mapping: bool,
+        tag: Option<&Tag>,
+    ) -> Result<(), Problem> {
+        known_tag(tag, start)?;
+        self.builder.check_depth(start, self.depth() + 1)?;
+        self.open.push(Open { start, anchor, mapping, items: Vec::new() });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Problem> {
+        let Some(Open { start, anchor, mapping, items }) = self.open.pop() else { return Ok(()) };
+        let node = if mapping {
+            let mut items = items.into_iter();
+            let pairs = std::iter::from_fn(|| Some((items.next()?, items.next()?))).collect();
+            self.builder.mapping(start, pairs)?
+        } else {
+            self.builder.sequence(start, items)?
+        };
+        self.add(node, anchor);
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Problem> {
+        // An anchor is known once its value is complete, so an alias inside it finds nothing.
+        let Some(target) = self.anchors.get(&anchor).map(Arc::clone) else {
+            return Err(Problem::new(span, "an alias stands inside the value it repeats"));
+        };
+        self.builder.alias(span, &target)?;
+        self.builder.check_depth(span, self.depth() + target.depth())?;
+        self.put(target);
+        Ok(())
+    }
+
+    fn add(&mut self, node: Node, anchor: usize) {
+        let node = Arc::new(node);
+        if anchor > 0 {
+            self.anchors.insert(anchor, Arc::clone(&node));
+        }
+        self.put(node);
+    }
+
+    fn put(&mut self, node: Arc<Node>) {
+        match self.open.last_mut() {
+            Some(open) => open.items.push(node),
+            None => self.root = Some(node),
+        }
+    }
+
+    fn depth(&self) -> u32 {
+        u32::try_from(self.open.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// A tag would change how a value is read; here the key alone decides that.
+fn known_tag(tag: Option<&Tag>, span: Span) -> Result<(), Problem> {
+    match tag {
+        Some(tag) if !tag.is_yaml_core_schema() => {
+            Err(Problem::new(span, format!("the tag `{tag}` means nothing here"))
+                .help("remove it; quote the value if it should begin with `!`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The parser counts characters, everything else counts bytes.
+struct Places {
+    /// The offset of each character; empty when all of them are one byte.
+    offsets: Vec<usize>,
+    len: usize,
+}
+
+impl Places {
+    fn of(text: &str) -> Self {
+        let offsets = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().map(|(offset, _)| offset).collect()
+        };
+        Self { offsets, len: text.len() }
+    }
+
+    fn byte(&self, character: usize) -> usize {
+        let offset = if self.offsets.is_empty() {
+            Some(character)
+        } else {
+            self.offsets.get(character).copied()
+        };
+        offset.map_or(self.len, |offset| offset.min(self.len))
+    }
+
+    fn span(&self, reader: &Reader<'_, '_>, marks: Marks) -> Span {
+        reader.builder.masked.span(self.byte(marks.start.index()), self.byte(marks.end.index()))
+    }
+}

@@ -1,0 +1,145 @@
+//! Manifests that load: the originals' forms, ours, and the examples.
+
+use std::path::Path;
+use std::time::Duration;
+
+use trellis_core::limits::ActorLimits;
+use trellis_manifest::{CacheSpec, Format, Isolation, Manifest, SourceText, read};
+
+fn nothing_set(_: &str) -> Option<String> {
+    None
+}
+
+fn parse(text: &str, format: Format) -> Manifest {
+    let source = SourceText::new("app", text, format);
+    read(&source, &nothing_set).unwrap_or_else(|report| panic!("{report}"))
+}
+
+#[test]
+fn the_originals_load_as_they_are() {
+    let wascc = parse(include_str!("originals/wascc-0.14.yaml"), Format::Yaml);
+    insta::assert_debug_snapshot!("wascc_0_14", wascc);
+    let json = parse(include_str!("originals/wascc-0.14.json"), Format::Json);
+    insta::assert_debug_snapshot!("wascc_0_14_json", json);
+    let wasmcloud = parse(include_str!("originals/wasmcloud-0.18.yaml"), Format::Yaml);
+    insta::assert_debug_snapshot!("wasmcloud_0_18", wasmcloud);
+}
+
+#[test]
+fn our_form_says_everything() {
+    let manifest = parse(
+        "
+name: kvcounter
+labels: {zone: a, count: 3}
+trust: {issuers: [AONE, ATWO], revoked: [AOLD], unsigned: allow}
+actors:
+  - image: target/kvcounter.wasm
+    name: counter
+    instances: {min: 1, max: 8}
+    isolation: fresh
+    limits: {memory: 16MiB, call_time: 250ms, payload_bytes: 64KiB, host_calls_per_call: 10}
+  - other.wasm
+providers:
+  - builtin: http-server
+  - {builtin: keyvalue-embedded, name: store, values: {PATH: data/counter.redb}}
+bindings:
+  - {actor: counter, capability: wascc:http_server, values: {PORT: 8081}}
+  - {actor: counter, capability: wascc:keyvalue, name: hits, provider: store}
+host: {admin: '127.0.0.1:9464', drain: 10s, cache: off, calls: open}
+",
+        Format::Yaml,
+    );
+    let counter = &manifest.actors[0];
+    assert_eq!((counter.id(), counter.isolation), ("counter", Isolation::Fresh));
+    let limits = ActorLimits {
+        memory_bytes_max: 16 << 20,
+        call_time_max: Duration::from_millis(250),
+        payload_bytes_max: 64 << 10,
+        host_calls_per_call_max: 10,
+        instances_min: 1,
+        instances_max: 8,
+        queue_max: 16,
+        ..ActorLimits::default()
+    };
+    assert_eq!(counter.limits, limits);
+    assert_eq!(manifest.actors[1].id(), "other.wasm");
+    assert_eq!(manifest.actors[1].limits, ActorLimits::default());
+    assert_eq!(manifest.bindings[0].values[0].1.as_str(), "8081");
+    assert_eq!(manifest.bindings[1].id(), ("counter", "wascc:keyvalue", "hits"));
+    assert_eq!(manifest.bindings[1].provider.as_ref().map(|it| it.as_str()), Some("store"));
+    assert!(manifest.trust.unsigned);
+    assert_eq!(manifest.trust.issuers.len() + manifest.trust.revoked.len(), 3);
+    assert_eq!(manifest.host.drain, Duration::from_secs(10));
+    assert_eq!(manifest.host.admin.map(|it| it.port()), Some(9464));
+    assert_eq!(manifest.host.cache, CacheSpec::Off);
+    assert!(manifest.host.open_calls);
+}
+
+#[test]
+fn the_environment_fills_in_values_and_never_structure() {
+    let env = |name: &str| match name {
+        "MAX" => Some("4".to_owned()),
+        "EVIL" => Some("x}, {image: evil.wasm".to_owned()),
+        _ => None,
+    };
+    let text = "actors: [{image: ${EVIL}, instances: {max: ${MAX}}, name: ${NAME:a b}}]\n";
+    for (text, format) in [
+        (text.to_owned(), Format::Yaml),
+        (
+            r#"{"actors": [{"image": "${EVIL}", "instances": {"max": "${MAX}"}, "name": "${NAME:a b}"}]}"#
+                .to_owned(),
+            Format::Json,
+        ),
+    ] {
+        let manifest = read(&SourceText::new("app", text, format), &env).expect("it is right");
+        assert_eq!(manifest.actors.len(), 1);
+        assert_eq!(manifest.actors[0].image.as_str(), "x}, {image: evil.wasm");
+        assert_eq!(manifest.actors[0].limits.instances_max, 4);
+        assert_eq!(manifest.actors[0].id(), "a b");
+    }
+}
+
+#[test]
+fn aliases_repeat_values() {
+    let manifest = parse(
+        "
+actors:
+  - {image: a.wasm, limits: &small {memory: 1MiB}}
+  - {image: b.wasm, limits: *small}
+",
+        Format::Yaml,
+    );
+    assert_eq!(manifest.actors[0].limits, manifest.actors[1].limits);
+    assert_eq!(manifest.actors[1].limits.memory_bytes_max, 1 << 20);
+}
+
+#[test]
+fn spans_point_at_the_text_whatever_stands_before_them() {
+    let text = "\u{feff}# é€😀\r\nname: ${X:é}\r\nactors: [\"é.wasm\"]\r\n";
+    let manifest = parse(text, Format::Yaml);
+    let span = manifest.actors[0].image.span;
+    assert_eq!(&text[span.start..span.start + span.len], "\"é.wasm\"");
+    let json = "{\"name\": \"${X:é}\",\n\t\"actors\": [ \"é.wasm\" ]}";
+    let manifest = parse(json, Format::Json);
+    let span = manifest.actors[0].image.span;
+    assert_eq!(&json[span.start..span.start + span.len], "\"é.wasm\"");
+}
+
+#[test]
+fn the_examples_load() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir(&folder).expect("the folder of examples is there") {
+        let path = entry.expect("it can be listed").path();
+        let name = path.file_name().expect("it is a file").to_string_lossy().into_owned();
+        if !name.ends_with(".yaml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("it can be read");
+        let manifest = parse(&text, Format::of_path(&path));
+        assert_eq!(manifest.name.map(|it| it.value + ".yaml"), Some(name.clone()));
+        seen.push(name);
+    }
+    seen.sort();
+    assert_eq!(seen, ["hello.yaml", "kvcounter-redis.yaml", "kvcounter.yaml", "ping-pong.yaml"]);
+}
