@@ -1,0 +1,135 @@
+//! The behavior of `wascc:keyvalue`, as the contract's crate page and WIT file state it.
+
+mod client;
+mod collections;
+mod concurrency;
+mod expiry;
+mod strings;
+mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use trellis_core::{ActorKey, BindingName, Code};
+use trellis_providers_sdk::{Binding, BindingId, BoxFuture, Provider, Values};
+
+pub use client::Store;
+
+/// The provider under test, and how to use it.
+#[derive(Clone)]
+pub struct Subject {
+    /// The provider.
+    pub provider: Arc<dyn Provider>,
+    /// The values of a binding whose keys no other space sees.
+    pub values: Arc<dyn Fn(&str) -> Values + Send + Sync>,
+    /// The time by which the provider's keys expire.
+    pub time: Arc<dyn Time>,
+}
+
+/// Time as the provider under test sees it.
+pub trait Time: Send + Sync {
+    /// Milliseconds since some moment.
+    fn now_ms(&self) -> u64;
+
+    /// Lets a little time go by, at most 20 ms of it.
+    fn tick(&self) -> BoxFuture<'_, ()>;
+}
+
+/// The real time, for providers whose clock cannot be set.
+#[derive(Debug)]
+pub struct RealTime(std::time::Instant);
+
+/// One rule, and the code that checks it.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// The rule in a few words; unique within the suite.
+    pub name: &'static str,
+    check: fn(Bench) -> BoxFuture<'static, ()>,
+}
+
+/// What a case works with: stores of its own.
+#[derive(Clone)]
+pub struct Bench {
+    subject: Subject,
+    case: &'static str,
+}
+
+impl Default for RealTime {
+    fn default() -> Self {
+        Self(std::time::Instant::now())
+    }
+}
+
+impl Time for RealTime {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn tick(&self) -> BoxFuture<'_, ()> {
+        // Polling is the one way to await another process's clock.
+        Box::pin(tokio::time::sleep(std::time::Duration::from_millis(10)))
+    }
+}
+
+impl Case {
+    /// Runs the case; panics when the provider breaks the rule.
+    pub async fn run(&self, subject: &Subject) {
+        let bench = Bench { subject: subject.clone(), case: self.name };
+        (self.check)(bench).await;
+    }
+}
+
+impl Bench {
+    /// A binding to a store only this case uses.
+    pub async fn store(&self) -> Store {
+        self.store_in("").await
+    }
+
+    /// A binding to the case's store of that name; the same name is the same store.
+    pub async fn store_in(&self, name: &str) -> Store {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = BindingId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let values = (self.subject.values)(&format!("{}/{name}/", self.case));
+        let binding = Binding {
+            id,
+            actor: ActorKey::new("MCONFORMANCE"),
+            actor_name: "conformance".to_owned(),
+            contract: trellis_capabilities_keyvalue::CONTRACT.id.clone(),
+            name: BindingName::default(),
+            values,
+        };
+        self.subject.provider.bind(binding).await.expect("the suite's values are right");
+        Store::new(Arc::clone(&self.subject.provider), id)
+    }
+
+    fn time(&self) -> &dyn Time {
+        &*self.subject.time
+    }
+}
+
+/// Every rule of the contract.
+#[must_use]
+pub fn suite() -> Vec<Case> {
+    [strings::CASES, collections::CASES, expiry::CASES, concurrency::CASES, wire::CASES].concat()
+}
+
+/// Runs the whole suite, case after case, so that a failure is read beside its name.
+pub async fn run(subject: &Subject) {
+    for case in suite() {
+        let task = tokio::spawn({
+            let subject = subject.clone();
+            async move { case.run(&subject).await }
+        });
+        if let Err(failure) = task.await {
+            panic!("the provider breaks the rule \"{}\": {failure}", case.name);
+        }
+    }
+}
+
+/// Asserts that an operation was refused with `code`.
+fn assert_refused<T: std::fmt::Debug>(answer: Result<T, trellis_core::CallError>, code: Code) {
+    match answer {
+        Ok(reply) => panic!("expected {code}, got the reply {reply:?}"),
+        Err(error) => assert_eq!(error.code(), code, "{error}"),
+    }
+}
