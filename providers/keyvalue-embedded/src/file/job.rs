@@ -1,0 +1,110 @@
+//! Work for the writer, answered once it is safely in the file.
+
+use tokio::sync::oneshot;
+use trellis_core::CallError;
+
+use super::failure::Failure;
+use super::tables::Tables;
+
+/// One change, carried out together with others and answered after their common commit.
+pub(super) trait Job: Send {
+    /// Carries the change out within a transaction. A refusal is kept for the answer; only a broken
+    /// file is an error here.
+    fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>>;
+
+    /// Answers: with the outcome when the transaction was committed, with its error when not.
+    fn answer(self: Box<Self>, committed: Result<(), CallError>);
+
+    /// True when the commit must reach the disk whatever the store's durability.
+    fn flushes(&self) -> bool {
+        false
+    }
+
+    /// True when nothing comes after this job.
+    fn closes(&self) -> bool {
+        false
+    }
+}
+
+/// A change with an outcome for its caller.
+pub(super) struct Change<T, F> {
+    operation: Option<F>,
+    outcome: Option<Result<T, CallError>>,
+    reply: oneshot::Sender<Result<T, CallError>>,
+}
+
+impl<T, F> Change<T, F>
+where
+    F: FnOnce(&mut Tables<'_>) -> Result<T, Failure> + Send,
+    T: Send,
+{
+    pub(super) fn new(operation: F, reply: oneshot::Sender<Result<T, CallError>>) -> Self {
+        Self { operation: Some(operation), outcome: None, reply }
+    }
+}
+
+impl<T, F> Job for Change<T, F>
+where
+    F: FnOnce(&mut Tables<'_>) -> Result<T, Failure> + Send,
+    T: Send,
+{
+    fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
+        let Some(operation) = self.operation.take() else { return Ok(()) };
+        match operation(tables) {
+            Ok(outcome) => self.outcome = Some(Ok(outcome)),
+            Err(Failure::Refused(refused)) => self.outcome = Some(Err(refused)),
+            Err(Failure::Broken(broken)) => return Err(broken),
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), CallError>) {
+        let Self { outcome, reply, .. } = *self;
+        let answer = match (committed, outcome) {
+            (Err(failed), _) => Err(failed),
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => return,
+        };
+        // A caller that gave up at its deadline is not there to be told.
+        let _ = reply.send(answer);
+    }
+}
+
+/// Removes expired keys, at most so many, and takes what was written so far to the disk.
+pub(super) struct Sweep(pub(super) usize);
+
+impl Job for Sweep {
+    fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
+        match tables.sweep(self.0) {
+            Err(Failure::Broken(broken)) => Err(broken),
+            Ok(()) | Err(Failure::Refused(_)) => Ok(()),
+        }
+    }
+
+    fn answer(self: Box<Self>, _: Result<(), CallError>) {}
+
+    fn flushes(&self) -> bool {
+        true
+    }
+}
+
+/// Takes everything to the disk, closes the file and ends the writer.
+pub(super) struct Close(pub(super) oneshot::Sender<()>);
+
+impl Job for Close {
+    fn run(&mut self, _: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, _: Result<(), CallError>) {
+        let _ = self.0.send(());
+    }
+
+    fn flushes(&self) -> bool {
+        true
+    }
+
+    fn closes(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,108 @@
+//! The open file, for the writer and every reader, and the sentences for what it did.
+
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use redb::{Builder, Database};
+use trellis_core::{CallError, Code};
+
+use super::tables::Tables;
+
+/// The file, open unless it failed.
+pub(super) struct Shelf {
+    path: PathBuf,
+    cache_bytes: usize,
+    open: Mutex<Option<Arc<Database>>>,
+}
+
+impl Shelf {
+    pub(super) const fn new(path: PathBuf, cache_bytes: usize) -> Self {
+        Self { path, cache_bytes, open: Mutex::new(None) }
+    }
+
+    /// Opens the file, making it and its folder when they are missing. Blocks.
+    ///
+    /// # Errors
+    /// [`Code::Storage`] naming what is wrong with the file.
+    pub(super) fn open(&self) -> Result<(), CallError> {
+        let attempt = AssertUnwindSafe(|| self.try_open());
+        match catch_unwind(attempt) {
+            Ok(Ok(database)) => {
+                *self.open.lock() = Some(Arc::new(database));
+                Ok(())
+            }
+            Ok(Err(broken)) => Err(self.explain(&broken)),
+            Err(_panic) => Err(self.damaged()),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.lock().is_none()
+    }
+
+    /// Lets go of the file; it closes when the last reader is done.
+    pub(super) fn take(&self) {
+        self.open.lock().take();
+    }
+
+    pub(super) fn get(&self) -> Result<Arc<Database>, Box<redb::Error>> {
+        self.open.lock().clone().ok_or_else(|| Box::new(redb::Error::DatabaseClosed))
+    }
+
+    /// The sentence for what the file did.
+    pub(super) fn explain(&self, broken: &redb::Error) -> CallError {
+        use redb::Error as E;
+        match broken {
+            E::Io(error) => self.explain_io(error),
+            E::DatabaseAlreadyOpen => self.says("is in use by another process or provider"),
+            E::UpgradeRequired(_) => self.says("was written by an older, incompatible version"),
+            E::Corrupted(_) | E::RepairAborted | E::TableTypeMismatch { .. } => self.damaged(),
+            E::DatabaseClosed | E::PreviousIo => {
+                self.says("could not be written lately and is being opened again; try later")
+            }
+            _ => self.says("cannot be used"),
+        }
+    }
+
+    /// The sentence for a file that is not, or no longer, a store.
+    pub(super) fn damaged(&self) -> CallError {
+        self.says("is damaged or not a key-value file; restore it from a copy, or move it away")
+    }
+
+    fn explain_io(&self, error: &std::io::Error) -> CallError {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                self.says("cannot grow: the disk is full; free space there")
+            }
+            ErrorKind::ReadOnlyFilesystem => self.says("is on a disk that is mounted read-only"),
+            ErrorKind::PermissionDenied => {
+                self.says("may not be read and written by the host's user; change its permissions")
+            }
+            ErrorKind::NotFound => self.says("is gone"),
+            // Making the folder finds that a file stands where it should be.
+            ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                self.says("is not a file in a folder; correct PATH")
+            }
+            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => self.damaged(),
+            kind => self.says(&format!("cannot be read or written ({kind})")),
+        }
+    }
+
+    fn says(&self, what: &str) -> CallError {
+        CallError::new(Code::Storage, format!("the key-value file {what}"))
+    }
+
+    fn try_open(&self) -> Result<Database, redb::Error> {
+        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)?;
+        }
+        let database = Builder::new().set_cache_size(self.cache_bytes).create(&self.path)?;
+        let txn = database.begin_write()?;
+        drop(Tables::open(&txn, 0)?);
+        txn.commit()?;
+        Ok(database)
+    }
+}

@@ -1,0 +1,118 @@
+//! The one thread that writes: it takes all the work that waits, commits it at once, and only then
+//! answers. Many callers share one `fsync`, and none of them blocks a thread of the runtime.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redb::Durability;
+use tokio::sync::mpsc;
+use trellis_core::CallError;
+
+use super::job::Job;
+use super::shelf::Shelf;
+use super::tables::Tables;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+
+/// Most changes in one transaction: enough to share a commit, few enough to keep answers prompt.
+const BATCH_MAX: usize = 512;
+
+/// How long a file that could not be opened is left alone.
+const REOPEN_AFTER: Duration = Duration::from_millis(500);
+
+/// What the writer's thread owns.
+pub(super) struct Writer {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) jobs: mpsc::Receiver<Box<dyn Job>>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Whether every commit waits for the disk, or only those of the sweep once a second.
+    pub(super) immediate: bool,
+    /// Committed, but not known to be on the disk.
+    pub(super) unflushed: bool,
+    pub(super) opened_last: Instant,
+    pub(super) metrics: Metrics,
+}
+
+impl Writer {
+    /// Works until the last sender is gone or a job closes the store.
+    pub(super) fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while let Some(first) = self.jobs.blocking_recv() {
+            batch.push(first);
+            while batch.len() < BATCH_MAX
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                batch.push(job);
+            }
+            let committed = self.commit(&mut batch);
+            let closes = batch.iter().any(|job| job.closes());
+            if closes {
+                self.jobs.close();
+                self.shelf.take();
+            }
+            for job in batch.drain(..) {
+                job.answer(committed.clone());
+            }
+            if closes {
+                return;
+            }
+        }
+        if self.unflushed {
+            let _ = self.commit(&mut [Box::new(super::job::Sweep(0))]);
+        }
+        self.shelf.take();
+    }
+
+    /// Carries out the batch in one transaction. When the file fails, nothing of the batch stays,
+    /// and the file is opened afresh: redb refuses further work on a file after a failed write.
+    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), CallError> {
+        if self.shelf.is_empty() && self.opened_last.elapsed() >= REOPEN_AFTER {
+            self.reopen();
+        }
+        let attempt = AssertUnwindSafe(|| self.transact(batch));
+        let failed = match catch_unwind(attempt) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(broken)) => self.shelf.explain(&broken),
+            Err(_panic) => self.shelf.damaged(),
+        };
+        self.metrics.failures.inc();
+        tracing::error!(error = %failed, "writing the key-value file failed");
+        self.shelf.take();
+        self.unflushed = false;
+        self.reopen();
+        Err(failed)
+    }
+
+    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Box<redb::Error>> {
+        let database = self.shelf.get()?;
+        let flushes = self.immediate || batch.iter().any(|job| job.flushes());
+        let boxed = |error: redb::Error| Box::new(error);
+        let mut txn = database.begin_write().map_err(|error| boxed(error.into()))?;
+        let changed = {
+            let mut tables = Tables::open(&txn, self.clock.now_ms()).map_err(boxed)?;
+            for job in batch.iter_mut() {
+                job.run(&mut tables)?;
+            }
+            tables.changed()
+        };
+        let must_commit = changed || (flushes && self.unflushed);
+        if !must_commit {
+            return txn.abort().map_err(|error| boxed(error.into()));
+        }
+        let durability = if flushes { Durability::Immediate } else { Durability::None };
+        txn.set_durability(durability).map_err(|error| boxed(error.into()))?;
+        txn.commit().map_err(|error| boxed(error.into()))?;
+        self.unflushed = !flushes;
+        self.metrics.commits.inc();
+        self.metrics.changes.inc_by(batch.len() as u64);
+        Ok(())
+    }
+
+    fn reopen(&mut self) {
+        self.opened_last = Instant::now();
+        if let Err(error) = self.shelf.open() {
+            tracing::error!(%error, "the key-value file cannot be opened again");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The store in memory: sharded maps, no await, no allocation to read a key.
+
+mod operations;
+mod slot;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hashbrown::HashTable;
+use parking_lot::{Mutex, MutexGuard};
+use trellis_core::CallError;
+
+use crate::clock::Clock;
+use crate::space::SpaceId;
+use slot::Slot;
+
+/// Power of two, so that a hash picks its shard with a mask; far more shards than cores.
+const SHARDS: usize = 64;
+
+/// Most expired keys one sweep takes out of a shard while it holds the shard's lock.
+const SWEPT_PER_SHARD_MAX: usize = 256;
+
+/// All keys of all namespaces.
+pub(crate) struct Memory {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: foldhash::fast::RandomState,
+    clock: Arc<dyn Clock>,
+    budget: Budget,
+}
+
+/// How many bytes the store holds, and how many it may.
+pub(crate) struct Budget {
+    used: AtomicU64,
+    max: u64,
+}
+
+#[derive(Default)]
+struct Shard {
+    entries: HashTable<Entry>,
+    /// When which key expires: exactly the entries with an expiry, so that the sweep finds the
+    /// expired ones first and a key set again and again leaves nothing behind.
+    expiries: BTreeSet<(u64, SpaceId, Arc<str>)>,
+}
+
+struct Entry {
+    space: SpaceId,
+    key: Arc<str>,
+    value: Value,
+    /// In milliseconds since 1970; 0 = never.
+    expires_ms: u64,
+}
+
+/// What a key holds.
+enum Value {
+    /// A text that is a number in its usual form, kept ready to count.
+    Number(i32),
+    Text(Box<str>),
+    List(VecDeque<Box<str>>),
+    Set(BTreeSet<Box<str>>),
+}
+
+impl Memory {
+    /// An empty store that refuses to grow over `bytes_max` bytes.
+    pub(crate) fn new(clock: Arc<dyn Clock>, bytes_max: u64) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: foldhash::fast::RandomState::default(),
+            clock,
+            budget: Budget { used: AtomicU64::new(0), max: bytes_max },
+        }
+    }
+
+    /// Bytes the keys and values take, with a flat charge for each of them.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.budget.used.load(Ordering::Relaxed)
+    }
+
+    /// Removes keys whose time is over; bounded, so that no caller waits long for a shard.
+    pub(crate) fn sweep(&self) {
+        let now = self.clock.now_ms();
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            for _ in 0..SWEPT_PER_SHARD_MAX {
+                let due = shard.expiries.first().filter(|(at, ..)| *at <= now);
+                let Some((_, space, key)) = due.cloned() else { break };
+                let hash = self.hash(space, &key);
+                Slot::open(&mut shard, self.place(space, &key, hash)).remove();
+            }
+        }
+    }
+
+    /// Runs `operation` on one key while nobody else can see its shard. An expired key is gone
+    /// before `operation` looks.
+    fn edit<T>(
+        &self,
+        space: SpaceId,
+        key: &str,
+        operation: impl FnOnce(Slot<'_>) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let hash = self.hash(space, key);
+        let mut shard = self.shards[shard_of(hash)].lock();
+        let mut slot = Slot::open(&mut shard, self.place(space, key, hash));
+        if slot.expires_ms().is_some_and(|at| at <= self.clock.now_ms()) {
+            slot = slot.remove();
+        }
+        operation(slot)
+    }
+
+    /// Locks the shards of several keys at once, always in the same order, and shows `look` what
+    /// each of them holds.
+    fn look_at_all<T>(
+        &self,
+        space: SpaceId,
+        keys: &[String],
+        look: impl FnOnce(&[Option<&Value>]) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let hashes: Vec<u64> = keys.iter().map(|key| self.hash(space, key)).collect();
+        let wanted: BTreeSet<usize> = hashes.iter().map(|hash| shard_of(*hash)).collect();
+        let locked: Vec<(usize, MutexGuard<'_, Shard>)> =
+            wanted.into_iter().map(|index| (index, self.shards[index].lock())).collect();
+        let now = self.clock.now_ms();
+        let find = |(key, hash): (&String, &u64)| {
+            let at = locked.binary_search_by_key(&shard_of(*hash), |(index, _)| *index).ok()?;
+            let entry = locked[at].1.entries.find(*hash, |entry| entry.is(space, key))?;
+            (entry.expires_ms == 0 || entry.expires_ms > now).then_some(&entry.value)
+        };
+        let values: Vec<Option<&Value>> = keys.iter().zip(&hashes).map(find).collect();
+        look(&values)
+    }
+
+    fn place<'a>(&'a self, space: SpaceId, key: &'a str, hash: u64) -> slot::Place<'a> {
+        slot::Place { space, key, hash, hasher: &self.hasher, budget: &self.budget }
+    }
+
+    fn hash(&self, space: SpaceId, key: &str) -> u64 {
+        self.hasher.hash_one((space, key))
+    }
+}
+
+impl Entry {
+    fn is(&self, space: SpaceId, key: &str) -> bool {
+        self.space == space && *self.key == *key
+    }
+}
+
+/// The map takes its bucket from a hash's low bits and its tag from the top seven; the bits between
+/// pick the shard.
+const fn shard_of(hash: u64) -> usize {
+    (hash >> 40) as usize & (SHARDS - 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! One key's place in its shard, and the bytes it is charged for.
+
+use std::collections::BTreeSet;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hashbrown::hash_table::{self, HashTable};
+use trellis_core::CallError;
+
+use super::{Budget, Entry, Shard, Value};
+use crate::refusal;
+use crate::space::SpaceId;
+
+/// What a key costs beside its text and value: its entry, its allocation, its part of the table.
+const KEY_BYTES: u64 = 96;
+/// What an item of a list or a set costs beside its text.
+const ITEM_BYTES: u64 = 32;
+
+/// Which key, and what it takes to find it.
+pub(super) struct Place<'a> {
+    pub(super) space: SpaceId,
+    pub(super) key: &'a str,
+    pub(super) hash: u64,
+    pub(super) hasher: &'a foldhash::fast::RandomState,
+    pub(super) budget: &'a Budget,
+}
+
+/// One key of a locked shard, present or not.
+pub(super) struct Slot<'a> {
+    place: Place<'a>,
+    found: hash_table::Entry<'a, Entry>,
+    expiries: &'a mut BTreeSet<(u64, SpaceId, Arc<str>)>,
+}
+
+impl<'a> Slot<'a> {
+    pub(super) fn open(shard: &'a mut Shard, place: Place<'a>) -> Self {
+        let Shard { entries, expiries } = shard;
+        Self { found: find(entries, &place), place, expiries }
+    }
+
+    /// When the key expires, if it is there and ever does.
+    pub(super) fn expires_ms(&self) -> Option<u64> {
+        match &self.found {
+            hash_table::Entry::Occupied(entry) => Some(entry.get().expires_ms).filter(|at| *at > 0),
+            hash_table::Entry::Vacant(_) => None,
+        }
+    }
+
+    /// What the key holds.
+    pub(super) fn value(&self) -> Option<&Value> {
+        match &self.found {
+            hash_table::Entry::Occupied(entry) => Some(&entry.get().value),
+            hash_table::Entry::Vacant(_) => None,
+        }
+    }
+
+    /// What the key holds, to be changed; a change of size is the caller's to charge.
+    pub(super) fn value_mut(&mut self) -> Option<&mut Value> {
+        match &mut self.found {
+            hash_table::Entry::Occupied(entry) => Some(&mut entry.get_mut().value),
+            hash_table::Entry::Vacant(_) => None,
+        }
+    }
+
+    /// Puts `value` in place of whatever the key held.
+    pub(super) fn put(self, value: Value, expires_ms: u64) {
+        let Self { place, found, expiries } = self;
+        place.budget.grew(value.bytes());
+        let key = match found {
+            hash_table::Entry::Occupied(mut entry) => {
+                let entry = entry.get_mut();
+                if entry.expires_ms > 0 {
+                    expiries.remove(&(entry.expires_ms, place.space, Arc::clone(&entry.key)));
+                }
+                place.budget.shrank(entry.value.bytes());
+                (entry.value, entry.expires_ms) = (value, expires_ms);
+                Arc::clone(&entry.key)
+            }
+            hash_table::Entry::Vacant(vacant) => {
+                let key: Arc<str> = Arc::from(place.key);
+                place.budget.grew(key_bytes(&key));
+                let space = place.space;
+                vacant.insert(Entry { space, key: Arc::clone(&key), value, expires_ms });
+                key
+            }
+        };
+        if expires_ms > 0 {
+            expiries.insert((expires_ms, place.space, key));
+        }
+    }
+
+    /// Takes the key out, if it is there.
+    pub(super) fn remove(self) -> Self {
+        let Self { place, found, expiries } = self;
+        let found = match found {
+            hash_table::Entry::Occupied(entry) => {
+                let (entry, vacant) = entry.remove();
+                if entry.expires_ms > 0 {
+                    expiries.remove(&(entry.expires_ms, place.space, Arc::clone(&entry.key)));
+                }
+                place.budget.shrank(key_bytes(place.key) + entry.value.bytes());
+                hash_table::Entry::Vacant(vacant)
+            }
+            vacant @ hash_table::Entry::Vacant(_) => vacant,
+        };
+        Self { place, found, expiries }
+    }
+}
+
+impl Value {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Number(_) => 0,
+            Self::Text(text) => text.len() as u64,
+            Self::List(items) => items.iter().map(|item| item_bytes(item)).sum(),
+            Self::Set(members) => members.iter().map(|member| item_bytes(member)).sum(),
+        }
+    }
+}
+
+impl Budget {
+    /// Refuses growth over the limit. Asked before the change, so that several at once may together
+    /// pass the limit by a value each; the limit guards the host's memory, not an account.
+    pub(super) fn room_for(&self, bytes: u64) -> Result<(), CallError> {
+        let after = self.used.load(Ordering::Relaxed).saturating_add(bytes);
+        if after <= self.max { Ok(()) } else { Err(refusal::store_full(self.max)) }
+    }
+
+    pub(super) fn grew(&self, bytes: u64) {
+        if bytes > 0 {
+            self.used.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn shrank(&self, bytes: u64) {
+        if bytes > 0 {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+fn find<'a>(entries: &'a mut HashTable<Entry>, place: &Place<'_>) -> hash_table::Entry<'a, Entry> {
+    entries.entry(
+        place.hash,
+        |entry| entry.is(place.space, place.key),
+        |entry| place.hasher.hash_one((entry.space, &*entry.key)),
+    )
+}
+
+pub(super) const fn key_bytes(key: &str) -> u64 {
+    KEY_BYTES + key.len() as u64
+}
+
+pub(super) const fn item_bytes(item: &str) -> u64 {
+    ITEM_BYTES + item.len() as u64
+}

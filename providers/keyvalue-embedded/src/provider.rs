@@ -1,0 +1,199 @@
+//! The provider: bindings, and the store behind them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use prometheus_client::registry::Registry;
+use tokio::time::MissedTickBehavior;
+use trellis_capabilities_keyvalue as contract;
+use trellis_core::{CallError, Code};
+use trellis_providers_sdk::{
+    Binding, BindingId, BoxFuture, Builtin, Call, Descriptor, Health, Provider, Reply, Values,
+};
+
+use crate::clock::{Clock, SystemClock};
+use crate::file::{FileConfig, FileStore};
+use crate::memory::Memory;
+use crate::metrics::Metrics;
+use crate::settings::{SETTINGS, Settings};
+use crate::space::{Space, Spaces};
+
+/// How the composition root knows this provider.
+pub const BUILTIN: Builtin = Builtin {
+    descriptor,
+    create: |_context, values| {
+        Box::pin(async move {
+            let provider = Embedded::open(&values, Arc::new(SystemClock)).await?;
+            Ok(Arc::new(provider) as Arc<dyn Provider>)
+        })
+    },
+};
+
+/// How often expired keys are removed, and an `eventual` file is taken to the disk.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// `keyvalue-embedded`: one store and the bindings to it.
+pub struct Embedded {
+    store: Store,
+    spaces: Spaces,
+    /// Read by every call, changed by the few that bind.
+    bindings: ArcSwap<HashMap<BindingId, Arc<Space>, foldhash::fast::RandomState>>,
+    metrics: Metrics,
+}
+
+#[derive(Clone)]
+enum Store {
+    Memory(Arc<Memory>),
+    File(Arc<FileStore>),
+}
+
+impl Embedded {
+    /// Opens the store the values describe. Must run within the runtime: a task of it removes
+    /// expired keys for as long as the provider lives.
+    ///
+    /// # Errors
+    /// [`Code::Config`] naming a wrong value; [`Code::Storage`] naming what is wrong with `PATH`.
+    pub async fn open(values: &Values, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
+        let settings = Settings::read(values)?;
+        let metrics = Metrics::default();
+        let store = match settings.path {
+            None => Store::Memory(Arc::new(Memory::new(clock, settings.memory_bytes_max))),
+            Some(path) => {
+                let config = FileConfig {
+                    path,
+                    cache_bytes: settings.cache_bytes,
+                    immediate: settings.immediate,
+                };
+                Store::File(Arc::new(FileStore::open(config, clock, metrics.clone()).await?))
+            }
+        };
+        store.keep_swept(metrics.clone());
+        Ok(Self { store, spaces: Spaces::default(), bindings: ArcSwap::default(), metrics })
+    }
+
+    fn space(&self, binding: BindingId) -> Result<Arc<Space>, CallError> {
+        let space = self.bindings.load().get(&binding).map(Arc::clone);
+        space.ok_or_else(|| {
+            CallError::new(Code::NotFound, "the key-value store has no such binding")
+        })
+    }
+}
+
+impl Provider for Embedded {
+    fn descriptor(&self) -> Descriptor {
+        descriptor()
+    }
+
+    fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
+        let name = binding.values.get("NAMESPACE").unwrap_or(binding.actor.as_str());
+        let space = Arc::new(self.spaces.named(name));
+        self.bindings.rcu(|bindings| {
+            let mut bindings = HashMap::clone(bindings);
+            bindings.insert(binding.id, Arc::clone(&space));
+            bindings
+        });
+        Box::pin(async { Ok(()) })
+    }
+
+    fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
+        self.bindings.rcu(|bindings| {
+            let mut bindings = HashMap::clone(bindings);
+            bindings.remove(&id);
+            bindings
+        });
+        Box::pin(async {})
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
+        let space = match self.space(call.binding) {
+            Ok(space) => space,
+            Err(error) => return Box::pin(async { Err(error) }),
+        };
+        // Two futures, so that a call in memory does not carry the room a call to a file needs.
+        match &self.store {
+            Store::Memory(memory) => Box::pin(async move {
+                contract::serve(&**memory, &space, &call.operation, &call.payload).await
+            }),
+            Store::File(file) => Box::pin(async move {
+                contract::serve(&**file, &space, &call.operation, &call.payload).await
+            }),
+        }
+    }
+
+    fn health(&self) -> BoxFuture<'_, Health> {
+        let health = match &self.store {
+            Store::File(file) if !file.is_open() => {
+                Health::Degraded("the key-value file cannot be opened; see the log".to_owned())
+            }
+            _ => Health::Healthy,
+        };
+        Box::pin(async { health })
+    }
+
+    fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
+    }
+
+    fn shutdown(&self, deadline: Instant) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Store::File(file) = &self.store {
+                // Past the deadline the writer still finishes by itself; nobody waits for it.
+                let _ = tokio::time::timeout_at(deadline.into(), file.close()).await;
+            }
+        })
+    }
+}
+
+impl Store {
+    /// Sweeps for as long as the store lives.
+    fn keep_swept(&self, metrics: Metrics) {
+        let weak = match self {
+            Self::Memory(memory) => WeakStore::Memory(Arc::downgrade(memory)),
+            Self::File(file) => WeakStore::File(Arc::downgrade(file)),
+        };
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(SWEEP_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                match &weak {
+                    WeakStore::Memory(memory) => {
+                        let Some(memory) = memory.upgrade() else { return };
+                        memory.sweep();
+                        metrics.memory_bytes.set(i64::try_from(memory.bytes()).unwrap_or(i64::MAX));
+                    }
+                    WeakStore::File(file) => {
+                        let Some(file) = file.upgrade() else { return };
+                        file.sweep();
+                    }
+                }
+            }
+        });
+    }
+}
+
+enum WeakStore {
+    Memory(Weak<Memory>),
+    File(Weak<FileStore>),
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded")
+            .field("bindings", &self.bindings.load().len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn descriptor() -> Descriptor {
+    Descriptor {
+        name: "keyvalue-embedded",
+        version: env!("CARGO_PKG_VERSION"),
+        doc: "Keys and values in the host itself: in memory, or in a crash-safe file.",
+        contracts: vec![contract::CONTRACT],
+        settings: SETTINGS,
+    }
+}

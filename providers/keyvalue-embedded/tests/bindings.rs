@@ -1,0 +1,84 @@
+//! Who sees whose keys, what values are understood, and the bound on memory.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use trellis_core::{Code, Trace};
+use trellis_providers_keyvalue_embedded::{Embedded, SystemClock};
+use trellis_providers_sdk::{BindingId, Call, Provider, Values};
+
+#[tokio::test]
+async fn an_actor_sees_its_own_keys_unless_a_namespace_is_shared() {
+    let provider = common::open(&Values::default()).await;
+    let one = common::bind(&provider, "M1", Values::default()).await;
+    let other = common::bind(&provider, "M2", Values::default()).await;
+    let again = common::bind(&provider, "M1", Values::default()).await;
+    let shared = common::values(&[("NAMESPACE", "shared")]);
+    let one_shared = common::bind(&provider, "M1", shared.clone()).await;
+    let other_shared = common::bind(&provider, "M2", shared).await;
+    assert_eq!(one.add("n", 1).await, Ok(1));
+    assert_eq!(other.add("n", 1).await, Ok(1), "another actor does not see it");
+    assert_eq!(again.add("n", 1).await, Ok(2), "another binding of the actor does");
+    assert_eq!(one_shared.add("n", 1).await, Ok(1));
+    assert_eq!(other_shared.add("n", 1).await, Ok(2), "the namespace is shared");
+}
+
+#[tokio::test]
+async fn an_unknown_binding_is_not_found() {
+    let provider = common::open(&Values::default()).await;
+    let call = Call {
+        binding: BindingId(7),
+        operation: Arc::from("Get"),
+        payload: bytes::Bytes::from_static(b"\x81\xa3key\xa1k"),
+        deadline: Instant::now(),
+        trace: Trace::default(),
+    };
+    let error = provider.call(call).await.expect_err("never bound");
+    assert_eq!(error.code(), Code::NotFound, "{error}");
+}
+
+#[tokio::test]
+async fn wrong_values_are_named() {
+    for (key, value) in [
+        ("PATH", ""),
+        ("DURABILITY", "maybe"),
+        ("CACHE", "much"),
+        ("MEMORY_MAX", "-1"),
+        ("NAMESPACE", "belongs to a binding"),
+        ("FOLDER", "x"),
+    ] {
+        let given = common::values(&[(key, value)]);
+        let error = Embedded::open(&given, Arc::new(SystemClock)).await.expect_err(key);
+        assert_eq!(error.code(), Code::Config, "{error}");
+        assert!(error.message().contains(key), "{key} in: {error}");
+    }
+}
+
+#[tokio::test]
+async fn memory_is_bounded_and_freed() {
+    let provider = common::open(&common::values(&[("MEMORY_MAX", "1MiB")])).await;
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    let value = "v".repeat(10_000);
+    let fill = || async {
+        let mut filled = 0;
+        loop {
+            assert!(filled < 1_000, "the limit was never reached");
+            match store.set(&format!("key {filled}"), &value).await {
+                Ok(()) => filled += 1,
+                Err(error) => return (filled, error),
+            }
+        }
+    };
+    let (filled, error) = fill().await;
+    assert_eq!(error.code(), Code::Storage, "{error}");
+    assert!(error.message().contains("MEMORY_MAX"), "{error}");
+    assert!(filled > 90, "{filled} values of 10 kB in 1 MiB");
+    assert_eq!(store.push("list", &value).await.expect_err("full").code(), Code::Storage);
+    assert_eq!(store.add("key 0", 1).await.expect_err("full of v").code(), Code::WrongType);
+    for number in 0..filled {
+        store.del(&format!("key {number}")).await.expect("Del");
+    }
+    assert_eq!(fill().await.0, filled, "what was removed makes room, exactly");
+}

@@ -1,0 +1,255 @@
+//! What a file keeps: over a restart, over `kill -9`, and on a full disk.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use trellis_core::{CallError, Code};
+use trellis_providers_conformance::keyvalue::Store;
+use trellis_providers_keyvalue_embedded::{Clock, Embedded};
+use trellis_providers_sdk::{Health, Provider, Values};
+
+/// Names the file to the process a test starts and ends.
+const CHILD_PATH: &str = "TRELLIS_TEST_STORE";
+
+#[tokio::test]
+async fn a_restart_keeps_every_kind_and_every_expiry() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("store.redb");
+    let clock = Arc::new(common::ManualClock::default());
+    let open = || async {
+        let clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let opened = Embedded::open(&common::in_file(&path), clock).await;
+        let provider = Arc::new(opened.expect("the file opens again"));
+        let store = common::bind(&provider, "M1", Values::default()).await;
+        (provider, store)
+    };
+    let (provider, store) = open().await;
+    store.add("n", 41).await.expect("Add");
+    store.set_expiring("short", "s", 10).await.expect("Set");
+    store.set_expiring("long", "l", 1_000).await.expect("Set");
+    for item in ["b", "a"] {
+        store.push("list", item).await.expect("Push");
+        store.set_add("set", item).await.expect("SetAdd");
+    }
+    close(&provider).await;
+    clock.pass_ms(10_000);
+    let (provider, store) = open().await;
+    assert_eq!(store.add("n", 1).await, Ok(42));
+    assert_eq!(store.get("short").await, Ok(None), "it expired while the store was closed");
+    assert_eq!(store.get("long").await, Ok(Some("l".to_owned())));
+    assert_eq!(store.range("list", 0, -1).await, Ok(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(store.set_query("set").await, Ok(vec!["a".to_owned(), "b".to_owned()]));
+    close(&provider).await;
+    let error = store.get("n").await.expect_err("the store is closed");
+    assert_eq!(error.code(), Code::Storage, "{error}");
+    let error = store.add("n", 1).await.expect_err("the store is closed");
+    assert_eq!(error.code(), Code::Stopping, "{error}");
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_kill_9() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("store.redb");
+    let mut answered: BTreeMap<String, i32> = BTreeMap::new();
+    for round in 1..=3 {
+        let mut child = child("child_that_counts_until_it_is_killed", &path);
+        let mut child = child.stderr(Stdio::piped()).spawn().expect("the test starts itself");
+        let lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+        let (mut seen, mut killed) = (0, false);
+        for line in lines {
+            let line = line.expect("a line of the child");
+            let Some((key, sum)) = line.split_once('=') else { continue };
+            answered.insert(key.to_owned(), sum.parse().expect("a sum"));
+            seen += 1;
+            if seen >= 100 * round && !killed {
+                child.kill().expect("the child is our own process");
+                killed = true;
+            }
+        }
+        child.wait().expect("the child is our own process");
+        assert!(killed, "the child counted until it was killed; it wrote {seen} lines");
+        let provider = common::open(&common::in_file(&path)).await;
+        let store = common::bind(&provider, "M1", Values::default()).await;
+        assert_eq!(answered.len(), 4, "every counter was answered at least once");
+        for (key, sum) in &answered {
+            let kept = store.add(key, 0).await.expect("a counter");
+            assert!(kept >= *sum, "{key} is {kept}, but {sum} was answered in round {round}");
+        }
+        close(&provider).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "runs in a process of its own, which its parent kills"]
+async fn child_that_counts_until_it_is_killed() {
+    let Some(path) = std::env::var_os(CHILD_PATH) else { return };
+    let provider = common::open(&common::in_file(Path::new(&path))).await;
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    for key in ["a", "b", "c"] {
+        tokio::spawn(count_without_end(store.clone(), key));
+    }
+    count_without_end(store, "d").await;
+}
+
+async fn count_without_end(store: Store, key: &'static str) {
+    loop {
+        let sum = store.add(key, 1).await.expect("Add");
+        // One write for each line, so that no line of another task falls into it.
+        let line = format!("{key}={sum}\n");
+        std::io::stderr().write_all(line.as_bytes()).expect("the parent reads");
+    }
+}
+
+#[test]
+fn a_full_disk_costs_the_change_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let child = child("child_on_a_full_disk", &folder.path().join("store.redb"));
+    // The shell bounds the size of files softly, so that the child can make room again, and has the
+    // signal ignored that would otherwise end it.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -S -f 8192; exec \"$0\" \"$@\""]);
+    shell.arg(child.get_program()).args(child.get_args());
+    for (key, value) in child.get_envs() {
+        shell.env(key, value.expect("a test only sets variables"));
+    }
+    let output = shell.output().expect("a shell");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "runs in a process of its own, with a limit on the size of its files"]
+async fn child_on_a_full_disk() {
+    let Some(path) = std::env::var_os(CHILD_PATH) else { return };
+    let path = PathBuf::from(path);
+    let provider = common::open(&common::in_file(&path)).await;
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    let value = "v".repeat(64 << 10);
+    let mut kept = Vec::new();
+    let error = loop {
+        assert!(kept.len() < 1_000, "the limit on the file was never reached");
+        let key = format!("key {}", kept.len());
+        match store.set(&key, &value).await {
+            Ok(()) => kept.push(key),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.code(), Code::Storage, "{error}");
+    assert!(error.message().contains("disk is full"), "{error}");
+    assert!(kept.len() > 10, "some values fit: {}", kept.len());
+    let got = until_answered(|| store.get(&kept[0])).await;
+    assert!(got.as_deref() == Some(value.as_str()), "what was kept can be read");
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    setrlimit(Resource::Fsize, Rlimit { current: maximum, maximum }).expect("a soft limit");
+    until_answered(|| store.set("after", "room again")).await;
+    assert_eq!(provider.health().await, Health::Healthy);
+    close(&provider).await;
+    let provider = common::open(&common::in_file(&path)).await;
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    for key in &kept {
+        let got = store.get(key).await.expect("Get");
+        assert!(got.as_deref() == Some(value.as_str()), "{key} was answered, so it is kept");
+    }
+    assert_eq!(store.get("after").await, Ok(Some("room again".to_owned())));
+    let failed = format!("key {}", kept.len());
+    assert_eq!(store.get(&failed).await, Ok(None), "nothing half-written is visible");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_used_says_why() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let garbage = folder.path().join("garbage.redb");
+    std::fs::write(&garbage, b"this is no store".repeat(1_000)).expect("the folder is ours");
+    refused(&garbage, "damaged").await;
+    refused(folder.path(), "not a file").await;
+    refused(&garbage.join("below a file"), "not a file").await;
+    refused(Path::new("/proc/no/such/folder/store.redb"), "file").await;
+    let path = folder.path().join("store.redb");
+    let provider = common::open(&common::in_file(&path)).await;
+    refused(&path, "in use").await;
+    close(&provider).await;
+    let whole = std::fs::read(&path).expect("the store is closed");
+    std::fs::write(&path, &whole[..whole.len() / 2]).expect("the folder is ours");
+    refused(&path, "damaged").await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_never_ends_the_host() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("store.redb");
+    let provider = common::open(&common::in_file(&path)).await;
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    for number in 0..50 {
+        store.push("l", &number.to_string()).await.expect("Push");
+    }
+    close(&provider).await;
+    let whole = std::fs::read(&path).expect("the store is closed");
+    let (mut refused, mut opened) = (0, 0);
+    for at in (0..whole.len().min(64 << 10)).step_by(997) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xff;
+        std::fs::write(&path, &damaged).expect("the folder is ours");
+        match Embedded::open(&common::in_file(&path), Arc::new(common::ManualClock::default()))
+            .await
+        {
+            Err(error) => {
+                assert_eq!(error.code(), Code::Storage, "byte {at}: {error}");
+                refused += 1;
+            }
+            Ok(provider) => {
+                let provider = Arc::new(provider);
+                let store = common::bind(&provider, "M1", Values::default()).await;
+                for answer in
+                    [store.range("l", 0, -1).await.err(), store.push("l", "x").await.err()]
+                {
+                    let code = answer.map_or(Code::Storage, |error| error.code());
+                    assert_eq!(code, Code::Storage, "byte {at}");
+                }
+                close(&provider).await;
+                opened += 1;
+            }
+        }
+    }
+    assert!(refused > 0 && opened > 0, "{refused} refused, {opened} opened");
+}
+
+async fn refused(path: &Path, why: &str) {
+    let clock = Arc::new(common::ManualClock::default());
+    let error = Embedded::open(&common::in_file(path), clock).await.expect_err("it is unusable");
+    assert_eq!(error.code(), Code::Storage, "{error}");
+    assert!(error.message().contains(why), "{why} in: {error}");
+}
+
+async fn close(provider: &Arc<Embedded>) {
+    provider.shutdown(Instant::now() + Duration::from_secs(20)).await;
+}
+
+/// Asks until the store answers; opening its file again takes it a moment.
+async fn until_answered<T, A: Future<Output = Result<T, CallError>>>(ask: impl Fn() -> A) -> T {
+    let asked = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => {
+                assert!(asked.elapsed() < Duration::from_secs(10), "it never came back: {error}");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+/// This test binary again, to run one of its ignored tests on `path`.
+fn child(test: &str, path: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("a test is a program"));
+    command.args(["--exact", test, "--ignored", "--nocapture"]).env(CHILD_PATH, path);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
