@@ -1,0 +1,156 @@
+//! One Redis server, shared by every binding with the same URL.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::TcpSettings;
+use redis::{Client, ConnectionAddr, IntoConnectionInfo, RedisError, RedisResult};
+use trellis_core::{CallError, Code};
+
+use crate::metrics::Metrics;
+use crate::scripts;
+
+/// Pauses between attempts to reach a server that is down: few and short, since callers wait for
+/// them; the next call attempts again.
+const RETRIES: usize = 1;
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+/// Commands on their way at once over the one connection; more wait their turn.
+const IN_FLIGHT_MAX: usize = 1_024;
+
+/// A connection that is made when it is first needed and made again when it broke.
+pub(crate) struct Server {
+    manager: ConnectionManager,
+    /// Host and port alone: a URL may hold a password.
+    address: String,
+    patience: Duration,
+    /// Why the last command failed, while the server is out of reach.
+    trouble: Mutex<Option<String>>,
+    metrics: Metrics,
+}
+
+impl Server {
+    /// Reads the URL; connects later. Must run within the runtime.
+    ///
+    /// # Errors
+    /// [`Code::Config`] when the URL is not one of a Redis server; the text does not repeat it.
+    pub(crate) fn new(url: &str, patience: Duration, metrics: Metrics) -> Result<Self, CallError> {
+        let info = url.into_connection_info().map_err(|_| wrong_url())?;
+        let address = match info.addr() {
+            ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
+            ConnectionAddr::Unix(path) => path.display().to_string(),
+            _ => return Err(no_tls()),
+        };
+        let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(patience);
+        let client = Client::open(info.set_tcp_settings(tcp)).map_err(|_| wrong_url())?;
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(RETRIES)
+            .set_min_delay(RETRY_AFTER)
+            .set_connection_timeout(Some(patience))
+            .set_response_timeout(Some(patience))
+            .set_pipeline_buffer_size(IN_FLIGHT_MAX);
+        let manager =
+            ConnectionManager::new_lazy_with_config(client, config).map_err(|_| wrong_url())?;
+        Ok(Self { manager, address, patience, trouble: Mutex::new(None), metrics })
+    }
+
+    /// Sends a command, or runs a script, and waits no longer than the server's patience.
+    ///
+    /// # Errors
+    /// [`Code::Provider`] when the server is out of reach or refuses; the contract's own refusals
+    /// for a value of the wrong kind.
+    pub(crate) async fn ask<T, F, A>(&self, command: F) -> Result<T, CallError>
+    where
+        F: FnOnce(ConnectionManager) -> A,
+        A: Future<Output = RedisResult<T>>,
+    {
+        self.metrics.commands.inc();
+        let answer = tokio::time::timeout(self.patience, command(self.manager.clone())).await;
+        match answer {
+            Ok(Ok(value)) => {
+                self.recovered();
+                Ok(value)
+            }
+            Ok(Err(error)) => Err(self.explain(&error)),
+            Err(_elapsed) => Err(self.unreachable("it does not answer")),
+        }
+    }
+
+    /// What is wrong with the server, asked now.
+    pub(crate) async fn trouble(&self) -> Option<String> {
+        let ping = |mut manager: ConnectionManager| async move {
+            redis::cmd("PING").query_async::<()>(&mut manager).await
+        };
+        self.ask(ping).await.err().map(|error| error.message().to_owned())
+    }
+
+    fn explain(&self, error: &RedisError) -> CallError {
+        match error.code() {
+            Some("WRONGTYPE") => CallError::new(
+                Code::WrongType,
+                "a key holds another kind of value than the operation works on",
+            ),
+            Some(scripts::NOT_A_COUNTER) => {
+                CallError::new(Code::WrongType, "the key holds a string that is not a counter")
+            }
+            Some(scripts::OVERFLOW) => CallError::new(
+                Code::Range,
+                "the counter, or the number of elements, would leave the range of 32 bits",
+            ),
+            Some("NOAUTH" | "WRONGPASS" | "NOPERM") => self
+                .unreachable("it refuses these credentials; correct the URL's user and password"),
+            Some("LOADING") => self.unreachable("it is still loading its data"),
+            Some("OOM") => self.refuses("its memory is full"),
+            Some("MISCONF") => self.refuses("it cannot save to its disk"),
+            Some("READONLY") => self.refuses("it is a read-only replica"),
+            Some(code) => self.refuses(code),
+            None if error.is_connection_refusal() => self.unreachable("connection refused"),
+            None if error.is_timeout() => self.unreachable("it does not answer"),
+            None if error.is_io_error() => self.unreachable("the connection broke"),
+            None => self.refuses("its answer is not what the contract can carry (UTF-8 text)"),
+        }
+    }
+
+    fn refuses(&self, why: &str) -> CallError {
+        CallError::new(Code::Provider, format!("Redis at {} refuses: {why}", self.address))
+    }
+
+    fn unreachable(&self, why: &str) -> CallError {
+        self.metrics.failures.inc();
+        let sentence = format!("Redis at {} cannot be used: {why}", self.address);
+        let before = self.trouble.lock().replace(sentence.clone());
+        if before.as_ref() != Some(&sentence) {
+            tracing::warn!(server = %self.address, why, "Redis cannot be used; going on trying");
+        }
+        CallError::new(Code::Provider, sentence)
+    }
+
+    fn recovered(&self) {
+        if self.trouble.lock().take().is_some() {
+            tracing::info!(server = %self.address, "Redis answers again");
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+fn wrong_url() -> CallError {
+    CallError::new(
+        Code::Config,
+        "URL is not the address of a Redis server; write redis://[user:password@]host:port[/db]",
+    )
+}
+
+fn no_tls() -> CallError {
+    CallError::new(
+        Code::Config,
+        "URL asks for TLS (rediss://), which this provider does not speak; use redis:// or unix://",
+    )
+}
