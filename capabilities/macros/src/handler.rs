@@ -16,7 +16,8 @@ pub(crate) enum Operation {
 impl Parse for Operation {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.is_empty() {
-            return Err(input.error(
+            return Err(syn::Error::new(
+                input.span(),
                 "name the operation: `#[handler(http_server::HandleRequest)]` or \
                  `#[handler(\"Echo\")]`",
             ));

@@ -8,7 +8,7 @@ use syn::{Ident, LitStr, Path, Token, braced, bracketed};
 
 /// What stands between the braces of `contract!`.
 pub(crate) struct Arguments {
-    /// The WIT file, relative to the crate's `Cargo.toml`. Errors point here.
+    /// The WIT file, beside the crate's `Cargo.toml` or beside the source file. Errors point here.
     pub(crate) file: LitStr,
     /// Other ids of the contract.
     pub(crate) aliases: Vec<LitStr>,

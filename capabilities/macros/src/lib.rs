@@ -18,7 +18,8 @@ mod model;
 mod names;
 mod source;
 
-/// Generates a contract crate's items from a WIT file beside its `Cargo.toml`.
+/// Generates a contract's items from a WIT file, which lies beside `Cargo.toml` or beside the
+/// source file that names it.
 ///
 /// ```ignore
 /// trellis_macros::contract! {

@@ -25,18 +25,28 @@ pub(crate) struct Wit {
 pub(crate) fn read(arguments: &Arguments) -> syn::Result<Wit> {
     let literal = arguments.file.clone();
     let wrong = |message: String| syn::Error::new(literal.span(), message);
-    let folder = std::env::var_os("CARGO_MANIFEST_DIR")
-        .ok_or_else(|| wrong("CARGO_MANIFEST_DIR is not set: build with cargo".to_owned()))?;
     let name = literal.value();
-    let path = PathBuf::from(folder).join(&name);
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        wrong(format!("cannot read {name} (looked for beside Cargo.toml): {error}"))
+    let path = find(&literal, &name).ok_or_else(|| {
+        wrong(format!("there is no {name}, neither beside Cargo.toml nor beside this source file"))
     })?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| wrong(format!("cannot read {name}: {error}")))?;
     let mut resolve = Resolve::default();
     let package =
         resolve.push_source(&name, &text).map_err(|error| wrong(resolve.render_error(&error)))?;
     let path = path.to_string_lossy().into_owned();
     Ok(Wit { resolve, package, path, literal })
+}
+
+/// Where the file lies: beside `Cargo.toml`, or beside the source file that names it.
+fn find(literal: &LitStr, name: &str) -> Option<PathBuf> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let source = literal.span().unwrap().local_file().and_then(|file| {
+        let file = std::path::absolute(file).ok()?;
+        file.parent().map(PathBuf::from)
+    });
+    let folders = [package, source].into_iter().flatten();
+    folders.map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 impl Wit {

@@ -19,6 +19,8 @@ pub(super) fn client(id: &str, operations: &[&Operation]) -> TokenStream {
             binding: ::std::borrow::Cow<'static, str>,
         }
 
+        // The number of parameters is the contract's.
+        #[allow(clippy::too_many_arguments)]
         impl<T: ::trellis_core::guest::Transport> Client<T> {
             /// A client of the binding named `default`.
             pub const fn new(transport: T) -> Self {

@@ -1,0 +1,3 @@
+trellis_macros::contract! { "nowhere.wit" }
+
+fn main() {}

@@ -1,0 +1,3 @@
+trellis_macros::contract! { "no-world.wit" }
+
+fn main() {}

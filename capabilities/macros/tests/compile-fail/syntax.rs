@@ -1,0 +1,3 @@
+trellis_macros::contract! { "syntax.wit" }
+
+fn main() {}

@@ -1,0 +1,3 @@
+trellis_macros::contract! { "types.wit" }
+
+fn main() {}

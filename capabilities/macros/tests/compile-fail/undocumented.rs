@@ -1,0 +1,3 @@
+trellis_macros::contract! { "undocumented.wit" }
+
+fn main() {}
