@@ -67,7 +67,12 @@ impl Embedded {
                     cache_bytes: settings.cache_bytes,
                     immediate: settings.immediate,
                 };
-                Store::File(Arc::new(FileStore::open(config, clock, metrics.clone()).await?))
+                let shown = config.path.display().to_string();
+                let opened = FileStore::open(config, clock, metrics.clone()).await;
+                // This one error is for whoever wrote the manifest, so it may name the path.
+                let named =
+                    |e: CallError| CallError::new(e.code(), format!("{shown}: {}", e.message()));
+                Store::File(Arc::new(opened.map_err(named)?))
             }
         };
         store.keep_swept(metrics.clone());

@@ -123,7 +123,7 @@ async fn write(logging: &Logging, level: Level, body: &str) -> Reply {
     let call = Call {
         binding: BindingId(1),
         operation: Arc::from(WriteLog::NAME),
-        payload: WriteLog::encode_input(&line).expect("a line can be encoded").into(),
+        payload: WriteLog::encode_input(&line).into(),
         deadline: Instant::now(),
         trace: Trace::default(),
     };

@@ -1,8 +1,9 @@
 //! The open file, for the writer and every reader, and the sentences for what it did.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -37,6 +38,11 @@ impl Shelf {
             Ok(Err(broken)) => Err(self.explain(&broken)),
             Err(_panic) => Err(self.damaged()),
         }
+    }
+
+    /// The file's path, for the log alone: errors reach guests.
+    pub(super) fn path(&self) -> std::path::Display<'_> {
+        self.path.display()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -96,10 +102,15 @@ impl Shelf {
     }
 
     fn try_open(&self) -> Result<Database, redb::Error> {
-        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)?;
-        }
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let is_new = !self.path.exists();
         let database = Builder::new().set_cache_size(self.cache_bytes).create(&self.path)?;
+        if is_new {
+            // A new file outlives a power cut only once its folder's entry is on the disk too.
+            File::open(folder)?.sync_all()?;
+        }
         let txn = database.begin_write()?;
         drop(Tables::open(&txn, 0)?);
         txn.commit()?;

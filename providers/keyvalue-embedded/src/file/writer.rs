@@ -77,7 +77,7 @@ impl Writer {
             Err(_panic) => self.shelf.damaged(),
         };
         self.metrics.failures.inc();
-        tracing::error!(error = %failed, "writing the key-value file failed");
+        tracing::error!(path = %self.shelf.path(), error = %failed, "writing the key-value file failed");
         self.shelf.take();
         self.unflushed = false;
         self.reopen();
@@ -112,7 +112,7 @@ impl Writer {
     fn reopen(&mut self) {
         self.opened_last = Instant::now();
         if let Err(error) = self.shelf.open() {
-            tracing::error!(%error, "the key-value file cannot be opened again");
+            tracing::error!(path = %self.shelf.path(), %error, "opening the key-value file again failed");
         }
     }
 }
