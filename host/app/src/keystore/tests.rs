@@ -79,9 +79,8 @@ fn a_key_is_found_by_name_prefix_and_public_key() {
     let counter = make("counter", KeyKind::Module);
     let counter_two = make("counter-two", KeyKind::Module);
     let account = make("default", KeyKind::Account);
-    let found = |text: &str, kind| {
-        keystore.find(text, kind).map(|stored| stored.pair.public().clone())
-    };
+    let found =
+        |text: &str, kind| keystore.find(text, kind).map(|stored| stored.pair.public().clone());
 
     assert_eq!(found("counter", None).expect("an exact name wins"), counter);
     assert_eq!(found("counter-", None).expect("a unique prefix"), counter_two);

@@ -1,0 +1,204 @@
+//! What may be typed.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use trellis_app::{Exit, HostArgs};
+
+use crate::commands::{call, completions, explain, inspect, keys, sign, verify};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Keys, signatures and trials for Trellis actors.
+///
+/// Every setting is taken from the first of: flag, environment variable, built-in default.
+#[derive(Parser, Debug)]
+#[command(name = "trellis", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 denied (signature, trust, credentials),
+5 timeout, 6 invalid module or manifest. `trellis explain CODE` tells what an error code means.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Global {
+    /// The form of what is printed on stdout, errors included.
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub(crate) output: Form,
+
+    /// Says nothing on stderr but errors.
+    #[arg(long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// When to use color; `auto` is on a terminal unless NO_COLOR is set.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+/// The form of results.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
+pub(crate) enum Form {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// When to use color.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Makes, lists, shows, imports and exports keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Puts signed claims into a module.
+    Sign(Box<sign::SignArgs>),
+    /// Shows a module's claims, checks, imports, exports and size.
+    Inspect(inspect::InspectArgs),
+    /// Checks a module as a host does before running it.
+    Verify(verify::VerifyArgs),
+    /// Runs one operation, or a script of them, in one module alone.
+    Call(Box<call::CallArgs>),
+    /// Runs the actors of a manifest: the same as `host`.
+    Up(Box<HostArgs>),
+    /// Tells the cause and the cure of an error code.
+    Explain(explain::ExplainArgs),
+    /// Prints a shell's completion script.
+    Completions(completions::CompletionsArgs),
+    /// Compiles a module from stdin to stdout, within limits. The engine starts this.
+    #[command(hide = true, name = trellis_app::COMPILE_COMMAND)]
+    Compile,
+}
+
+/// Why parsing did not lead to a command.
+pub(crate) enum Stopped {
+    /// clap has text to print: help, the version, or an error for people.
+    Clap(clap::Error),
+    /// The error is for a program.
+    Json(Box<Failure>, Global),
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// Help and version are "errors" here too; see [`Stopped::finish`].
+pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Cli, Stopped> {
+    let args: Vec<OsString> = args.collect();
+    let global = glance(&args);
+    let parsed = Cli::command()
+        .color(global.color.into())
+        .try_get_matches_from(args)
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    parsed.map_err(|error| {
+        if global.output == Form::Json && error.use_stderr() {
+            Stopped::Json(Box::new(Failure::usage(plain(&error))), global)
+        } else {
+            Stopped::Clap(error)
+        }
+    })
+}
+
+impl Stopped {
+    /// Prints what there is to say and gives the exit code.
+    pub(crate) fn finish(self) -> ExitCode {
+        match self {
+            Self::Json(failure, global) => Output::new(&global).finish(Err(*failure)),
+            Self::Clap(error) => {
+                // Nobody listens when this fails.
+                let _ = error.print();
+                let wrong = error.use_stderr()
+                    || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+                (if wrong { Exit::Usage } else { Exit::Ok }).into()
+            }
+        }
+    }
+}
+
+impl From<Color> for clap::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+/// The output options of a command line that may be wrong otherwise: its error should come out in
+/// the form asked for.
+fn glance(args: &[OsString]) -> Global {
+    let texts: Vec<&str> = args.iter().skip(1).map_while(|arg| arg.to_str()).collect();
+    let texts = texts.split(|text| *text == "--").next().unwrap_or_default();
+    let value = |names: &[&str]| {
+        texts.iter().enumerate().rev().find_map(|(index, text)| {
+            names.iter().find_map(|name| {
+                let rest = text.strip_prefix(name)?;
+                if rest.is_empty() {
+                    return texts.get(index + 1).copied();
+                }
+                // `-ojson`, `-o=json` and `--output=json`, but not `--outputs`.
+                rest.strip_prefix('=').or_else(|| (!name.starts_with("--")).then_some(rest))
+            })
+        })
+    };
+    let output = value(&["--output", "-o"]).and_then(|text| Form::from_str(text, false).ok());
+    let color = value(&["--color"]).and_then(|text| Color::from_str(text, false).ok());
+    Global {
+        output: output.unwrap_or_default(),
+        quiet: texts.contains(&"--quiet"),
+        color: color.unwrap_or_default(),
+    }
+}
+
+/// clap's message without its label, its colors and the usage lines.
+fn plain(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let text = text.trim_start_matches("error: ");
+    text.split("\n\nUsage:").next().unwrap_or(text).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glance_at(line: &str) -> Global {
+        glance(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_form_is_known_even_when_the_rest_is_wrong() {
+        for line in ["t x -o json", "t -ojson x", "t -o=json", "t --output json", "t --output=json"]
+        {
+            assert_eq!(glance_at(line).output, Form::Json, "{line}");
+        }
+        for line in ["t x", "t -o text", "t -- -o json", "t --outputs=json", "t -o json -o text"] {
+            assert_eq!(glance_at(line).output, Form::Text, "{line}");
+        }
+        assert_eq!(glance_at("t --color never").color, Color::Never);
+        assert!(glance_at("t --quiet").quiet);
+    }
+}

@@ -1,0 +1,129 @@
+//! The world a guest meets: it answers host calls from a list, and writes everything down.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use parking_lot::Mutex;
+use serde::Serialize;
+use trellis_core::{CallError, Code};
+use trellis_engine::{BoxFuture, HostCall, HostCalls, LogSink, LogSource};
+
+use super::payload::brief;
+use super::replies::Reply;
+use crate::output::Output;
+
+/// Most bytes of host calls written down for one operation; a guest that makes more is stopped
+/// rather than let it fill the memory.
+const RECORDED_BYTES_MAX: usize = 64 << 20;
+
+/// One host call, as results show it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RecordedCall {
+    pub(super) binding: String,
+    pub(super) namespace: String,
+    pub(super) operation: String,
+    pub(super) payload_hex: String,
+}
+
+/// What one operation did besides answering.
+#[derive(Default, Debug)]
+pub(super) struct Record {
+    /// Its host calls, in order.
+    pub(super) host_calls: Vec<RecordedCall>,
+    /// What it printed, line by line.
+    pub(super) log: Vec<String>,
+    bytes: usize,
+}
+
+/// The guest's only partner.
+pub(super) struct Desk {
+    state: Mutex<State>,
+    trace: Option<Output>,
+}
+
+#[derive(Default)]
+struct State {
+    replies: VecDeque<Reply>,
+    record: Record,
+}
+
+impl Desk {
+    /// A desk without replies; with `trace` it says what happens as it happens.
+    pub(super) fn new(trace: Option<Output>) -> Self {
+        Self { state: Mutex::default(), trace }
+    }
+
+    /// Puts out the replies for the next operation.
+    pub(super) fn lay_out(&self, replies: Vec<Reply>) {
+        *self.state.lock() = State { replies: replies.into(), record: Record::default() };
+    }
+
+    /// Takes away what was written down.
+    pub(super) fn clear(&self) -> Record {
+        std::mem::take(&mut *self.state.lock()).record
+    }
+
+    /// Says something about the run, when it is traced.
+    pub(super) fn say(&self, text: impl FnOnce() -> String) {
+        if let Some(output) = self.trace {
+            output.say(&text());
+        }
+    }
+
+    fn answer(&self, call: &HostCall<'_>) -> Result<Bytes, CallError> {
+        let HostCall { binding, namespace, operation, payload, .. } = call;
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        state.record.bytes += payload.len() + binding.len() + namespace.len() + operation.len();
+        if state.record.bytes > RECORDED_BYTES_MAX {
+            let message = format!("more than {RECORDED_BYTES_MAX} bytes of host calls in one call");
+            return Err(CallError::new(Code::Quota, message));
+        }
+        state.record.host_calls.push(RecordedCall {
+            binding: (*binding).to_owned(),
+            namespace: (*namespace).to_owned(),
+            operation: (*operation).to_owned(),
+            payload_hex: HEXLOWER.encode(payload),
+        });
+        match state.replies.pop_front() {
+            Some(Reply::Bytes(bytes)) => Ok(bytes),
+            Some(Reply::Error(text)) => Err(CallError::new(Code::Provider, text)),
+            None => {
+                let message = format!("no reply is left for {namespace} {operation}");
+                Err(CallError::new(Code::NotFound, message))
+            }
+        }
+    }
+}
+
+impl HostCalls for Desk {
+    fn host_call<'a>(&'a self, call: HostCall<'a>) -> BoxFuture<'a, Result<Bytes, CallError>> {
+        let answer = self.answer(&call);
+        self.say(|| {
+            let HostCall { binding, namespace, operation, payload, .. } = &call;
+            format!("-> {namespace} {operation} (binding {binding}) {}", brief(payload))
+        });
+        self.say(|| match &answer {
+            Ok(reply) => format!("<- {}", brief(reply)),
+            Err(error) => format!("<- error {}", error.to_string().escape_debug()),
+        });
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+impl LogSink for Desk {
+    fn line(&self, _actor: &str, source: LogSource, line: &str) {
+        self.say(|| {
+            let source = match source {
+                LogSource::Console => "log",
+                LogSource::Stdout => "stdout",
+                LogSource::Stderr => "stderr",
+                LogSource::Host => "host",
+            };
+            format!("{source}: {line}")
+        });
+        self.state.lock().record.log.push(line.to_owned());
+    }
+}

@@ -1,0 +1,253 @@
+//! Messages of which only the encoding is known: between JSON and MessagePack.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use trellis_core::wire;
+
+use super::payload::from_hex;
+use crate::failure::Failure;
+
+/// In JSON, an object of this one key stands for bytes, given as text.
+const TEXT_KEY: &str = "$text";
+/// In JSON, an object of this one key stands for bytes, given in hex.
+const HEX_KEY: &str = "$hex";
+
+/// Any message. The order of its keys is kept, which some old guests rely on.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Message {
+    Nil,
+    Bool(bool),
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
+    Text(String),
+    Bytes(Vec<u8>),
+    List(Vec<Message>),
+    Map(Vec<(Message, Message)>),
+}
+
+impl Message {
+    /// Reads what a user wrote.
+    ///
+    /// # Errors
+    /// When it is not JSON, or `$hex` is not hex.
+    pub(super) fn from_json(text: &[u8]) -> Result<Self, Failure> {
+        let written: Self = serde_json::from_slice(text)
+            .map_err(|error| Failure::usage("the payload is not JSON").cause(&error))?;
+        written.with_bytes()
+    }
+
+    /// The message as a guest gets it.
+    ///
+    /// # Errors
+    /// As [`wire::encode`].
+    pub(super) fn to_wire(&self) -> Result<Vec<u8>, Failure> {
+        Ok(wire::encode(self)?)
+    }
+
+    /// Reads what a guest sent. Nothing at all is nil.
+    ///
+    /// # Errors
+    /// `E_MESSAGE` when it is not MessagePack.
+    pub(super) fn from_wire(bytes: &[u8]) -> Result<Self, Failure> {
+        if bytes.is_empty() { Ok(Self::Nil) } else { Ok(wire::decode(bytes)?) }
+    }
+
+    /// The message as JSON. Bytes are text where they can be, else [`HEX_KEY`].
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value;
+        match self {
+            Self::Nil => Value::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Signed(value) => (*value).into(),
+            Self::Unsigned(value) => (*value).into(),
+            Self::Float(value) => (*value).into(),
+            Self::Text(text) => text.as_str().into(),
+            Self::Bytes(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => text.into(),
+                Err(_) => serde_json::json!({ HEX_KEY: HEXLOWER_PERMISSIVE.encode(bytes) }),
+            },
+            Self::List(list) => list.iter().map(Self::to_json).collect(),
+            Self::Map(map) => Value::Object(
+                map.iter().map(|(key, value)| (key.to_key(), value.to_json())).collect(),
+            ),
+        }
+    }
+
+    /// A key of a JSON object.
+    fn to_key(&self) -> String {
+        match self.to_json() {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        }
+    }
+
+    /// The same message with real bytes in place of the objects that stand for them.
+    fn with_bytes(self) -> Result<Self, Failure> {
+        match self {
+            Self::List(list) => {
+                Ok(Self::List(list.into_iter().map(Self::with_bytes).collect::<Result<_, _>>()?))
+            }
+            Self::Map(map) => {
+                if let [(Self::Text(key), Self::Text(text))] = map.as_slice() {
+                    match key.as_str() {
+                        TEXT_KEY => return Ok(Self::Bytes(text.clone().into_bytes())),
+                        HEX_KEY => return Ok(Self::Bytes(from_hex(text)?)),
+                        _ => {}
+                    }
+                }
+                let entries = map.into_iter().map(|(key, value)| Ok((key, value.with_bytes()?)));
+                Ok(Self::Map(entries.collect::<Result<_, Failure>>()?))
+            }
+            plain => Ok(plain),
+        }
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Nil => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Signed(value) => serializer.serialize_i64(*value),
+            Self::Unsigned(value) => serializer.serialize_u64(*value),
+            Self::Float(value) => serializer.serialize_f64(*value),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
+            Self::List(list) => {
+                let mut seq = serializer.serialize_seq(Some(list.len()))?;
+                list.iter().try_for_each(|item| seq.serialize_element(item))?;
+                seq.end()
+            }
+            Self::Map(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                entries.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+                map.end()
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MessageVisitor)
+    }
+}
+
+struct MessageVisitor;
+
+impl<'de> Visitor<'de> for MessageVisitor {
+    type Value = Message;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value that JSON and MessagePack both have")
+    }
+
+    fn visit_unit<E>(self) -> Result<Message, E> {
+        Ok(Message::Nil)
+    }
+
+    fn visit_none<E>(self) -> Result<Message, E> {
+        Ok(Message::Nil)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Message, D::Error> {
+        Message::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Message, E> {
+        Ok(Message::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Message, E> {
+        Ok(Message::Signed(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Message, E> {
+        Ok(Message::Unsigned(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Message, E> {
+        Ok(Message::Float(value))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Message, E> {
+        Ok(Message::Text(text.to_owned()))
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Message, E> {
+        Ok(Message::Bytes(bytes.to_vec()))
+    }
+
+    // Lengths a guest claims are not believed before their items are there: no capacity up front.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Message, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            list.push(item);
+        }
+        Ok(Message::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Message::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire_of(json: &str) -> Vec<u8> {
+        let message = Message::from_json(json.as_bytes()).expect("well-formed");
+        message.to_wire().expect("encodable")
+    }
+
+    #[test]
+    fn json_becomes_messagepack_with_real_bytes() {
+        for (json, wire) in [
+            ("null", &b"\xc0"[..]),
+            ("-1", b"\xff"),
+            ("200", b"\xcc\xc8"),
+            (r#""hi""#, b"\xa2hi"),
+            (r#"{"b":1,"a":[true]}"#, b"\x82\xa1b\x01\xa1a\x91\xc3"),
+            (r#"{"$text":"hi"}"#, b"\xc4\x02hi"),
+            (r#"{"body":{"$hex":"00fF"}}"#, b"\x81\xa4body\xc4\x02\x00\xff"),
+            (r#"{"$text":"hi","more":1}"#, b"\x82\xa5$text\xa2hi\xa4more\x01"),
+        ] {
+            assert_eq!(wire_of(json), wire, "{json}");
+        }
+        assert!(Message::from_json(b"{").is_err());
+        assert!(Message::from_json(br#"{"$hex":"0"}"#).is_err());
+    }
+
+    #[test]
+    fn messagepack_becomes_json_people_can_read() {
+        for (wire, json) in [
+            (&b""[..], "null"),
+            (b"\x81\xa4body\xc4\x02hi", r#"{"body":"hi"}"#),
+            (b"\x81\xa4body\xc4\x01\xff", r#"{"body":{"$hex":"ff"}}"#),
+            (b"\x81\x01\xc0", r#"{"1":null}"#),
+            (b"\x93\x01\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\xc2", "[1,1.5,false]"),
+            (b"\xc0\x00", "null"),
+        ] {
+            let message = Message::from_wire(wire).expect("well-formed");
+            assert_eq!(message.to_json().to_string(), json);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_message_is_an_error() {
+        let deep = [0x91_u8; 10_000];
+        for bytes in [&b"\x92\x01"[..], b"\xdd\xff\xff\xff\xff", b"\xc1", &deep] {
+            assert!(Message::from_wire(bytes).is_err(), "{:?}", &bytes[..2.min(bytes.len())]);
+        }
+    }
+}

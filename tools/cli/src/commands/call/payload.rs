@@ -1,0 +1,126 @@
+//! Payloads as they are typed, and replies as they are shown.
+
+use std::path::Path;
+
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+
+use super::message::Message;
+use crate::failure::Failure;
+use crate::files;
+use crate::output::Output;
+
+/// How payloads and replies are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Notation {
+    /// As they are.
+    Raw,
+    /// JSON for people, MessagePack for the guest.
+    Json,
+    /// Hex digits.
+    Hex,
+}
+
+/// The bytes of a payload argument: text, `@FILE`, or `-` for stdin; nothing when there is none.
+///
+/// # Errors
+/// When a file cannot be read, or the text is not what the notation says.
+pub(super) fn read(argument: Option<&str>, notation: Notation) -> Result<Vec<u8>, Failure> {
+    let Some(argument) = argument else { return Ok(Vec::new()) };
+    let text = match argument.strip_prefix('@') {
+        Some(path) => files::read_input(Path::new(path))?,
+        None if argument == "-" => files::read_input(Path::new("-"))?,
+        None => argument.as_bytes().to_vec(),
+    };
+    match notation {
+        Notation::Raw => Ok(text),
+        Notation::Json => Message::from_json(&text)?.to_wire(),
+        Notation::Hex => from_hex(&String::from_utf8_lossy(&text)),
+    }
+}
+
+/// Prints a reply.
+///
+/// # Errors
+/// `E_MESSAGE` when it is not the MessagePack that [`Notation::Json`] needs; when stdout cannot be
+/// written.
+pub(super) fn print(reply: &[u8], notation: Notation, output: Output) -> Result<(), Failure> {
+    match notation {
+        Notation::Json => output.line(&format!("{:#}", reply_json(reply)?)),
+        Notation::Hex => output.line(&HEXLOWER.encode(reply)),
+        Notation::Raw if !output.is_terminal() => output.raw(reply),
+        Notation::Raw => match readable(reply) {
+            Some(text) => output.text(text),
+            None => {
+                output.note("the reply is not text: shown as hex (--json decodes MessagePack)");
+                output.line(&HEXLOWER.encode(reply))
+            }
+        },
+    }
+}
+
+/// A reply as JSON.
+///
+/// # Errors
+/// `E_MESSAGE` when it is not MessagePack.
+pub(super) fn reply_json(reply: &[u8]) -> Result<serde_json::Value, Failure> {
+    let message = Message::from_wire(reply).map_err(|failure| {
+        failure.about("the reply").cure("Leave out --json, or use --hex to see its bytes.")
+    })?;
+    Ok(message.to_json())
+}
+
+/// The bytes of hex digits of either case; white space between them is nothing.
+///
+/// # Errors
+/// When it is not hex.
+pub(super) fn from_hex(text: &str) -> Result<Vec<u8>, Failure> {
+    let digits: String = text.split_whitespace().collect();
+    HEXLOWER_PERMISSIVE
+        .decode(digits.as_bytes())
+        .map_err(|error| Failure::usage("not an even number of hex digits").cause(&error))
+}
+
+/// A short form of a message for a trace: JSON, text or hex.
+pub(super) fn brief(bytes: &[u8]) -> String {
+    const SHOWN_CHARS: usize = 200;
+    let message = Message::from_wire(bytes).ok();
+    // Text that begins like a number is a number in MessagePack; maps and lists are not mistaken.
+    let structured = message.filter(|m| matches!(m, Message::Map(_) | Message::List(_)));
+    let text = match (structured, readable(bytes)) {
+        (Some(message), _) => message.to_json().to_string(),
+        (None, Some(text)) => text.escape_debug().to_string(),
+        (None, None) => HEXLOWER.encode(bytes),
+    };
+    let mut short: String = text.chars().take(SHOWN_CHARS).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// The bytes as text that a terminal only shows and never obeys.
+fn readable(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_is_read_in_either_case_with_spaces() {
+        assert_eq!(from_hex("00 fF\n1a").expect("well-formed"), [0, 0xff, 0x1a]);
+        assert!(from_hex("").expect("nothing is nothing").is_empty());
+        assert!(from_hex("0").is_err() && from_hex("zz").is_err());
+    }
+
+    #[test]
+    fn a_trace_shows_what_is_there() {
+        assert_eq!(brief(b"hello"), "hello");
+        assert_eq!(brief(b"\x81\xa1k\x01"), r#"{"k":1}"#);
+        assert_eq!(brief(b"\xff\xfe"), "fffe");
+        assert_eq!(brief(b"\x1b[31mred"), "1b5b33316d726564", "nothing steers the terminal");
+        assert_eq!(brief(&[b'a'; 500]).chars().count(), 201);
+    }
+}

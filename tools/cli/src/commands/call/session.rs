@@ -1,0 +1,203 @@
+//! One module in the engine, called one operation at a time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+use trellis_app::COMPILE_COMMAND;
+use trellis_claims::{SystemClock, TrustList, Unsigned, Verified, verify};
+use trellis_core::limits::ActorLimits;
+use trellis_core::{CallError, Code, ErrorKind, Trace};
+use trellis_engine::{
+    Actor, CacheConfig, Compiler, Engine, EngineConfig, HostCalls, LogSink, ModuleSpec, Request,
+    host_caps,
+};
+
+use super::CallArgs;
+use super::desk::{Desk, RecordedCall};
+use super::payload::brief;
+use super::replies::Reply;
+use crate::failure::Failure;
+use crate::files;
+use crate::output::Output;
+
+/// How one operation ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Status {
+    /// It answered.
+    Ok,
+    /// It answered with an error of its own.
+    GuestError,
+    /// It trapped, or broke a limit; its instance is gone.
+    Trap,
+    /// It was cut at its deadline; its instance is gone.
+    Timeout,
+    /// The engine did not run it.
+    Refused,
+}
+
+/// One operation and what came of it. The texts are empty where there is nothing to say.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Outcome {
+    pub(super) operation: String,
+    pub(super) status: Status,
+    pub(super) response_hex: String,
+    pub(super) error: String,
+    pub(super) host_calls: Vec<RecordedCall>,
+    pub(super) log: Vec<String>,
+    pub(super) micros: u64,
+}
+
+/// A module that is ready to be called.
+pub(super) struct Session {
+    actor: Actor,
+    desk: Arc<Desk>,
+    timeout: Duration,
+}
+
+impl Status {
+    /// The status that an error of the engine means.
+    pub(super) fn of(error: &CallError) -> Self {
+        match (error.code(), error.kind()) {
+            (Code::Guest, _) => Self::GuestError,
+            (_, ErrorKind::Guest) => Self::Trap,
+            (_, ErrorKind::Deadline) => Self::Timeout,
+            _ => Self::Refused,
+        }
+    }
+}
+
+impl Outcome {
+    /// An operation that was never run.
+    pub(super) fn refused(operation: &str, error: String) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            status: Status::Refused,
+            response_hex: String::new(),
+            error,
+            host_calls: Vec::new(),
+            log: Vec::new(),
+            micros: 0,
+        }
+    }
+}
+
+impl Session {
+    /// Reads, verifies and loads the module.
+    ///
+    /// # Errors
+    /// Why it is refused, or cannot run.
+    pub(super) async fn open(args: &CallArgs, output: Output) -> Result<Self, Failure> {
+        let about_file = |failure: Failure| failure.about(args.file.display());
+        let module = files::read_module(&args.file)?;
+        let verified = admit(args, &module, output).map_err(about_file)?;
+        let desk = Arc::new(Desk::new(args.trace.then_some(output)));
+        let log = Arc::clone(&desk) as Arc<dyn LogSink>;
+        let engine = Engine::new(config(args, log))?;
+        let spec = ModuleSpec {
+            // One instance: what it keeps in memory is there for the next operation.
+            limits: ActorLimits {
+                call_time_max: args.timeout,
+                instances_max: 1,
+                ..ActorLimits::default()
+            },
+            ..ModuleSpec::new(verified.claims().display_name(), module, *verified.digest())
+        };
+        let calls = Arc::clone(&desk) as Arc<dyn HostCalls>;
+        let actor = engine.load(spec, calls).await.map_err(Failure::from).map_err(about_file)?;
+        Ok(Self { actor, desk, timeout: args.timeout })
+    }
+
+    /// Runs one operation.
+    pub(super) async fn call(
+        &self,
+        operation: &str,
+        payload: Bytes,
+        replies: Vec<Reply>,
+    ) -> (Outcome, Result<Bytes, CallError>) {
+        self.desk.lay_out(replies);
+        self.desk.say(|| format!("=> {} {}", operation.escape_debug(), brief(&payload)));
+        let started = Instant::now();
+        let request = Request {
+            operation: operation.into(),
+            payload,
+            deadline: started + self.timeout,
+            depth: 0,
+            trace: Trace::default(),
+        };
+        let result = self.actor.call(request).await;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let record = self.desk.clear();
+        let (status, response_hex, error) = match &result {
+            Ok(reply) => (Status::Ok, HEXLOWER.encode(reply), String::new()),
+            // The guest's own words; other errors begin with their code.
+            Err(error) if error.code() == Code::Guest => {
+                (Status::GuestError, String::new(), error.message().to_owned())
+            }
+            Err(error) => (Status::of(error), String::new(), error.to_string()),
+        };
+        let outcome = Outcome {
+            operation: operation.to_owned(),
+            status,
+            response_hex,
+            error,
+            host_calls: record.host_calls,
+            log: record.log,
+            micros,
+        };
+        (outcome, result)
+    }
+}
+
+/// How modules are compiled: in a child of this very program, which can be killed.
+fn compiler() -> Compiler {
+    match std::env::current_exe() {
+        Ok(program) => Compiler::Child { program, args: vec![COMPILE_COMMAND.into()] },
+        // The program was deleted under us: slower to stop, but it runs.
+        Err(_) => Compiler::InProcess,
+    }
+}
+
+/// Checks the claims. Whoever signed them is trusted unless the user names whom to trust: nothing
+/// is given to the module here that would need trust.
+fn admit(args: &CallArgs, module: &[u8], output: Output) -> Result<Verified, Failure> {
+    let mut trust = if args.trust.is_silent() {
+        match trellis_claims::inspect(module).claims {
+            Some(claims) => TrustList::new(0).trust(&claims.issuer)?,
+            None => TrustList::new(0),
+        }
+    } else {
+        args.trust.list(output)?
+    };
+    if args.allow_unsigned {
+        trust = trust.unsigned_modules(Unsigned::Allow { caps: Vec::new() });
+    }
+    verify(module, &trust, &SystemClock).map_err(|error| {
+        let unsigned = error.code() == Code::Unsigned;
+        let failure = Failure::from(error);
+        if unsigned {
+            failure.cure("Sign it: `trellis sign FILE`; or run it as it is with --allow-unsigned.")
+        } else {
+            failure
+        }
+    })
+}
+
+fn config(args: &CallArgs, log: Arc<dyn LogSink>) -> EngineConfig {
+    let mut caps = host_caps();
+    caps.call_time_max = caps.call_time_max.max(args.timeout);
+    EngineConfig {
+        cache: args.cache_dir.clone().map(|dir| CacheConfig { dir }),
+        compiler: compiler(),
+        caps,
+        // One module, one instance; a second while the first is taken down.
+        instances_total_max: 4,
+        modules_resident_max: 1,
+        log,
+        ..EngineConfig::default()
+    }
+}

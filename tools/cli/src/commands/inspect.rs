@@ -1,0 +1,33 @@
+//! `trellis inspect`: everything a module says about itself, and which of it holds.
+
+mod report;
+mod time;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use trellis_claims::SystemClock;
+
+use crate::failure::Failure;
+use crate::files;
+use crate::output::Output;
+
+pub(crate) use report::hex;
+pub(crate) use time::window;
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Inspect shows and does not judge: it ends with 0 for a tampered or expired module too. `trellis verify`
+judges. Claims whose signature or hash does not hold may be forged.")]
+pub(crate) struct InspectArgs {
+    /// The module.
+    file: PathBuf,
+}
+
+pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
+    let module = files::read_module(&args.file)?;
+    let shape = trellis_engine::inspect(&module)
+        .map_err(|error| Failure::from(error).about(args.file.display()))?;
+    let seen = trellis_claims::inspect(&module);
+    output.show(&report::Report::new(&args.file, shape, seen, &SystemClock))
+}

@@ -1,0 +1,35 @@
+//! One file per command.
+
+pub(crate) mod call;
+pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod inspect;
+pub(crate) mod keys;
+pub(crate) mod sign;
+pub(crate) mod verify;
+
+mod compile;
+mod runtime;
+mod up;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Does what was asked.
+///
+/// # Errors
+/// Whatever kept the command from it.
+pub(crate) fn run(command: Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::Keys(keys) => keys.run(output),
+        Command::Sign(args) => sign::run(&args, output),
+        Command::Inspect(args) => inspect::run(&args, output),
+        Command::Verify(args) => verify::run(&args, output),
+        Command::Call(args) => call::run(*args, output),
+        Command::Up(args) => up::run(*args, output),
+        Command::Explain(args) => explain::run(&args, output),
+        Command::Completions(args) => completions::run(&args, output),
+        Command::Compile => compile::run(),
+    }
+}

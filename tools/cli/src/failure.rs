@@ -1,0 +1,229 @@
+//! How a command fails: what, why, what to do, and with which exit code. Decided here only.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use trellis_app::Exit;
+use trellis_app::keystore::KeystoreError;
+use trellis_claims::ClaimsError;
+use trellis_core::{CallError, Code};
+use trellis_engine::EngineError;
+use trellis_manifest::Style;
+
+/// The code of a command line that cannot be carried out; the host has no use for it.
+pub(crate) const USAGE: &str = "E_USAGE";
+/// What [`USAGE`] means.
+pub(crate) const USAGE_CAUSE: &str = "The command line is wrong, or what it names does not fit.";
+/// What to do about [`USAGE`].
+pub(crate) const USAGE_CURE: &str = "`trellis COMMAND --help` shows what a command takes.";
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: &'static str,
+    exit: Exit,
+    message: String,
+    /// What the errors beneath say, outermost first.
+    causes: Vec<String>,
+    /// Why a user meets the code at all.
+    meaning: &'static str,
+    cure: String,
+    /// Further facts for programs, such as the result of a call that failed.
+    details: Option<Value>,
+    /// Already drawn for people, with places in a file.
+    drawn: Option<String>,
+    closed_pipe: bool,
+}
+
+impl Failure {
+    /// A failure with a code of the host.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code: code.as_str(),
+            exit: Exit::of(code),
+            message: message.into(),
+            causes: Vec::new(),
+            meaning: code.cause(),
+            cure: code.cure().to_owned(),
+            details: None,
+            drawn: None,
+            closed_pipe: false,
+        }
+    }
+
+    /// A wrong command line.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            code: USAGE,
+            exit: Exit::Usage,
+            meaning: USAGE_CAUSE,
+            cure: USAGE_CURE.to_owned(),
+            ..Self::new(Code::Internal, message)
+        }
+    }
+
+    /// A file that cannot be read or written.
+    pub(crate) fn file(what: impl Into<String>, error: &io::Error) -> Self {
+        let code = match error.kind() {
+            io::ErrorKind::NotFound => Code::NotFound,
+            _ => Code::Storage,
+        };
+        Self::new(code, what).cause(error).cure("Check the path and its permissions.")
+    }
+
+    /// Stdout that cannot be written.
+    pub(crate) fn stdout(error: &io::Error) -> Self {
+        let closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        Self { closed_pipe, ..Self::file("cannot write to stdout", error) }
+    }
+
+    /// A failure of the host, whose own words are drawn with places in a file.
+    pub(crate) fn host(failure: &trellis_app::Failure, style: Style) -> Self {
+        let details = match failure {
+            trellis_app::Failure::Manifest(report) => Some(report.to_json()),
+            trellis_app::Failure::Call { .. } => None,
+        };
+        Self {
+            exit: failure.exit(),
+            details,
+            drawn: Some(failure.render(style)),
+            ..Self::new(failure.code(), failure.to_string())
+        }
+    }
+
+    /// The same failure with the chain of errors beneath it.
+    pub(crate) fn cause(mut self, error: &dyn Error) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            self.causes.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    /// The same failure with what to do about it.
+    pub(crate) fn cure(mut self, cure: impl Into<String>) -> Self {
+        self.cure = cure.into();
+        self
+    }
+
+    /// The same failure with another exit code than its error code's.
+    pub(crate) fn exiting(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// The same failure about a named thing, such as a file.
+    pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// The same failure with further facts for programs.
+    pub(crate) fn details<T: Serialize>(mut self, details: &T) -> Self {
+        self.details = serde_json::to_value(details).ok();
+        self
+    }
+
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The sentence.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// True when nobody reads stdout any more, which is no failure (`trellis keys list | head -1`).
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        self.closed_pipe
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(drawn) = &self.drawn {
+            return f.write_str(drawn);
+        }
+        writeln!(f, "\x1b[1;31merror[{}]\x1b[0m: {}", self.code, self.message)?;
+        for cause in &self.causes {
+            writeln!(f, "  because: {cause}")?;
+        }
+        writeln!(f, "  help: {}", self.cure)
+    }
+}
+
+impl Serialize for Failure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let cause =
+            if self.causes.is_empty() { self.meaning.to_owned() } else { self.causes.join(": ") };
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(
+            "error",
+            &serde_json::json!({
+                "code": self.code,
+                "message": self.message,
+                "cause": cause,
+                "cure": self.cure,
+                "exit": self.exit.code(),
+            }),
+        )?;
+        if let Some(details) = &self.details {
+            map.serialize_entry("details", details)?;
+        }
+        map.end()
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::new(error.code(), error.message())
+    }
+}
+
+impl From<ClaimsError> for Failure {
+    fn from(error: ClaimsError) -> Self {
+        let failure = Self::new(error.code(), error.message());
+        match error.source() {
+            Some(source) => failure.cause(source),
+            None => failure,
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let failure = Self::new(error.code(), error.to_string());
+        match error.source() {
+            Some(source) => failure.cause(source),
+            None => failure,
+        }
+    }
+}
+
+impl From<KeystoreError> for Failure {
+    fn from(error: KeystoreError) -> Self {
+        let exit = match &error {
+            KeystoreError::Ambiguous { .. }
+            | KeystoreError::BadName { .. }
+            | KeystoreError::SeedGiven => Exit::Usage,
+            KeystoreError::Exists { .. } | KeystoreError::NoHome => Exit::Failed,
+            _ => Exit::of(error.code()),
+        };
+        let failure = Self::new(error.code(), error.to_string()).cure(error.cure()).exiting(exit);
+        match error.source() {
+            Some(source) => failure.cause(source),
+            None => failure,
+        }
+    }
+}

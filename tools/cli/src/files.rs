@@ -1,0 +1,85 @@
+//! Files as the commands read and write them: bounded, and whole or not at all.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use trellis_core::Code;
+
+use crate::failure::Failure;
+
+/// Largest module file the command reads, in bytes: what a host may be told to run at most.
+const MODULE_BYTES_MAX: u64 = 256 << 20;
+/// Largest payload, script or list of replies the command reads, in bytes.
+const INPUT_BYTES_MAX: u64 = 256 << 20;
+
+/// Reads a module.
+///
+/// # Errors
+/// `E_NOT_FOUND` that suggests to build it, `E_STORAGE`, or `E_MODULE_LIMIT`.
+pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, Failure> {
+    let file = File::open(path).map_err(|error| {
+        let missing = error.kind() == io::ErrorKind::NotFound;
+        let failure = Failure::file(format!("cannot read the module {}", path.display()), &error);
+        if missing {
+            failure.cure(
+                "Check the path. If the actor is not built yet: \
+                 `cargo build --release --target wasm32-unknown-unknown`.",
+            )
+        } else {
+            failure
+        }
+    })?;
+    read_bounded(file, MODULE_BYTES_MAX)
+        .map_err(|error| {
+            Failure::file(format!("cannot read the module {}", path.display()), &error)
+        })?
+        .ok_or_else(|| {
+            let message = format!(
+                "{} is larger than {MODULE_BYTES_MAX} bytes, which no host runs",
+                path.display()
+            );
+            Failure::new(Code::ModuleLimit, message)
+        })
+}
+
+/// Reads a file, or stdin for `-`.
+///
+/// # Errors
+/// When it cannot be read or is too large to be meant.
+pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
+    let (name, read) = if path == Path::new("-") {
+        ("stdin".to_owned(), read_bounded(io::stdin().lock(), INPUT_BYTES_MAX))
+    } else {
+        let read = File::open(path).and_then(|file| read_bounded(file, INPUT_BYTES_MAX));
+        (path.display().to_string(), read)
+    };
+    read.map_err(|error| Failure::file(format!("cannot read {name}"), &error))?
+        .ok_or_else(|| Failure::usage(format!("{name} is larger than {INPUT_BYTES_MAX} bytes")))
+}
+
+/// Writes a file so that a reader sees the old content or the new, never a part.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let written = tempfile::Builder::new()
+        .prefix(".trellis-")
+        // As any program creates files: the umask takes its bits away.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .and_then(|mut file| {
+            file.write_all(content)?;
+            file.persist(path).map(drop).map_err(|error| error.error)
+        });
+    written.map_err(|error| Failure::file(format!("cannot write {}", path.display()), &error))
+}
+
+/// Everything a reader has, or `None` when that is more than `bytes_max`.
+fn read_bounded(reader: impl Read, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Vec::new();
+    reader.take(bytes_max + 1).read_to_end(&mut content)?;
+    Ok((content.len() as u64 <= bytes_max).then_some(content))
+}

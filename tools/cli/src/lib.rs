@@ -1,1 +1,0 @@
-//! The trellis command: keys, sign, inspect, verify, call, up.

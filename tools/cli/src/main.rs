@@ -1,0 +1,36 @@
+//! The `trellis` command: keys, sign, inspect, verify, call, up.
+//!
+//! One file per command under `commands/`. Data goes to stdout and nothing else does; notes,
+//! warnings and errors go to stderr. Under `-o json` stdout holds JSON only, and an error is JSON
+//! too.
+//!
+//! In reading order: [`cli`] (what may be typed), [`commands`] (what it does), [`output`] and
+//! [`failure`] (what the user sees, and the exit code), [`key_choice`] and [`files`] (what the
+//! commands share).
+//!
+//! **Deliberately absent:** everything the host does. Claims, engine and manifest are the host's own
+//! crates, so what the command says about a module is what a host will do with it.
+
+mod cli;
+mod commands;
+mod failure;
+mod files;
+mod key_choice;
+mod output;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let (output, outcome) = match cli::parse(std::env::args_os()) {
+        Ok(cli) => {
+            let output = output::Output::new(&cli.global);
+            let outcome = commands::run(cli.command, output);
+            (output, outcome)
+        }
+        Err(stopped) => return stopped.finish(),
+    };
+    output.finish(outcome)
+}

@@ -1,0 +1,149 @@
+//! The one way to the user: data on stdout, everything else on stderr.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use serde::Serialize;
+use trellis_app::Exit;
+use trellis_manifest::Style;
+
+use crate::cli::{Color, Form, Global};
+use crate::failure::Failure;
+
+/// Version of the JSON documents: it grows when a field changes its meaning or goes away.
+const SCHEMA_VERSION: u32 = 1;
+
+/// How this run talks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    form: Form,
+    quiet: bool,
+    color: ColorChoice,
+}
+
+/// A result as a JSON document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a, T> {
+    schema_version: u32,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        let color = match global.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self { form: global.output, quiet: global.quiet, color }
+    }
+
+    /// True when stdout is for programs.
+    pub(crate) fn is_json(self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// True when somebody reads stdout on a terminal.
+    pub(crate) fn is_terminal(self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Prints a command's result in the form asked for.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn show<T: Serialize + Display>(self, result: &T) -> Result<(), Failure> {
+        if self.is_json() { self.show_json(result) } else { self.text(&result.to_string()) }
+    }
+
+    /// Prints a result that has no other form than JSON.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn show_json<T: Serialize>(self, result: &T) -> Result<(), Failure> {
+        self.line(&json(result))
+    }
+
+    /// Prints text on stdout, with a line end.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn text(self, text: &str) -> Result<(), Failure> {
+        let mut stdout = AutoStream::new(io::stdout(), self.color).lock();
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        write!(stdout, "{text}{end}")
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::stdout(&error))
+    }
+
+    /// Prints one line on stdout, whatever the form.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn line(self, line: &str) -> Result<(), Failure> {
+        self.raw(format!("{line}\n").as_bytes())
+    }
+
+    /// Writes bytes to stdout as they are.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn raw(self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .map_err(|error| Failure::stdout(&error))
+    }
+
+    /// Says something on stderr that a user may like to know.
+    pub(crate) fn note(self, text: impl Display) {
+        if !self.quiet {
+            self.say(&text.to_string());
+        }
+    }
+
+    /// Says something on stderr that was asked for, even under `--quiet`.
+    pub(crate) fn say(self, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr(), self.color).lock();
+        // Without stderr there is nobody to tell.
+        let _ = writeln!(stderr, "{text}");
+    }
+
+    /// How a report with places in a file is drawn on stderr.
+    pub(crate) fn style(self) -> Style {
+        let stderr = io::stderr();
+        let no_color = std::env::var("NO_COLOR").ok();
+        let style = Style::for_stream(&stderr, no_color.as_deref());
+        match self.color {
+            ColorChoice::Never => Style { color: false, ..style },
+            ColorChoice::Always | ColorChoice::AlwaysAnsi => Style { color: true, ..style },
+            ColorChoice::Auto => style,
+        }
+    }
+
+    /// Ends the command: prints its error, if any, and gives the exit code.
+    pub(crate) fn finish(self, outcome: Result<(), Failure>) -> ExitCode {
+        let Err(failure) = outcome else { return Exit::Ok.into() };
+        if failure.is_closed_pipe() {
+            return Exit::Ok.into();
+        }
+        if self.is_json() {
+            // The exit code still tells when stdout is gone.
+            let _ = self.line(&json(&failure));
+        } else {
+            self.say(failure.to_string().trim_end());
+        }
+        failure.exit().into()
+    }
+}
+
+/// A document: pretty, since people look at them too, and with its version first.
+fn json<T: Serialize>(content: &T) -> String {
+    let document = Document { schema_version: SCHEMA_VERSION, content };
+    serde_json::to_string_pretty(&document).expect("our documents are maps with string keys")
+}

@@ -1,0 +1,135 @@
+//! `trellis call`, one operation.
+
+use crate::guest;
+use crate::sandbox::{Ran, Sandbox, arg};
+
+/// A sandbox with the signed guest, and a way to call it.
+struct Trial {
+    sandbox: Sandbox,
+    file: String,
+}
+
+impl Trial {
+    fn new() -> Self {
+        let sandbox = Sandbox::new();
+        let file = arg(&sandbox.signed("guest", &guest::module(), &["-k"])).to_owned();
+        Self { sandbox, file }
+    }
+
+    fn call(&self, args: &[&str]) -> Ran {
+        self.call_with(args, b"")
+    }
+
+    fn call_with(&self, args: &[&str], stdin: &[u8]) -> Ran {
+        self.sandbox.run_with(&[&["call", &self.file], args].concat(), stdin)
+    }
+}
+
+#[test]
+fn a_payload_comes_from_text_file_or_pipe() {
+    let trial = Trial::new();
+    assert_eq!(trial.call(&["Echo", "hello"]).ok(), "hello", "as it is, without a line end");
+    assert_eq!(trial.call(&["Echo"]).ok(), "");
+    let file = trial.sandbox.write("payload", b"\x00\xff");
+    let raw = trial.call(&["Echo", &format!("@{}", arg(&file))]);
+    assert_eq!((raw.code, raw.stdout.as_slice()), (0, &b"\x00\xff"[..]), "{raw:?}");
+    assert_eq!(trial.call_with(&["Echo", "-"], b"piped").ok(), "piped");
+    assert_eq!(trial.call(&["Echo", "00 FF", "--hex"]).ok(), "00ff\n");
+    let json = trial.call(&["Echo", r#"{"a":[1,{"$hex":"ff"}],"b":{"$text":"x"}}"#, "--json"]).ok();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json, serde_json::json!({"a": [1, {"$hex": "ff"}], "b": "x"}));
+    assert_eq!(trial.call(&["Echo", "--json"]).ok(), "null\n");
+}
+
+#[test]
+fn the_exit_code_says_how_it_ended() {
+    let trial = Trial::new();
+    let said = trial.call(&["Fail", "my reason"]).fails(1, "E_GUEST");
+    assert!(said.contains("my reason"), "{said}");
+    trial.call(&["Trap"]).fails(1, "E_TRAP");
+    trial.call(&["Loop", "--timeout", "100ms"]).fails(5, "E_TIMEOUT");
+    let long = "E".repeat(300);
+    trial.call(&[&long]).fails(6, "E_BAD_NAME");
+    let failed = trial.call(&["Fail", "why", "-o", "json"]).fails_json(1, "E_GUEST");
+    assert_eq!(
+        (&failed["details"]["status"], &failed["details"]["error"]),
+        (&"guest_error".into(), &"why".into())
+    );
+    for wrong in [
+        &["Echo", "zz", "--hex"][..],
+        &["Echo", "{", "--json"],
+        &["Echo", "--timeout", "soon"],
+        &["Echo", "--json", "--hex"],
+        &[],
+    ] {
+        let ran = trial.call(wrong);
+        assert_eq!(ran.code, 2, "{wrong:?}: {ran:?}");
+    }
+    trial.call(&["Echo", "@missing"]).fails(3, "E_NOT_FOUND");
+    trial.call(&["Echo", "text", "--json", "-o", "json"]).fails_json(2, "E_USAGE");
+    trial.call(&["Echo", "c1", "--hex"]).ok();
+}
+
+#[test]
+fn only_sound_modules_run() {
+    let sandbox = Sandbox::new();
+    let unsigned = sandbox.write("unsigned.wasm", guest::module());
+    let said = sandbox.run(&["call", arg(&unsigned), "Echo", "hi"]).fails(4, "E_UNSIGNED");
+    assert!(said.contains("--allow-unsigned"), "{said}");
+    let allowed = ["call", arg(&unsigned), "Echo", "hi", "--allow-unsigned"];
+    assert_eq!(sandbox.run(&allowed).ok(), "hi");
+    let garbage = sandbox.write("garbage.wasm", "garbage");
+    sandbox.run(&["call", arg(&garbage), "Echo", "--allow-unsigned"]).fails(6, "E_MODULE_INVALID");
+    sandbox.run(&["call", "missing.wasm", "Echo"]).fails(3, "E_NOT_FOUND");
+    let bare = wat::parse_str("(module)").expect("well-formed");
+    let bare = sandbox.write("bare.wasm", bare);
+    sandbox.run(&["call", arg(&bare), "Echo", "--allow-unsigned"]).fails(6, "E_MODULE_ABI");
+
+    // Whose signature it is matters only when the user says so.
+    let signed = Sandbox::new().signed("lost", &guest::module(), &[]);
+    assert!(!signed.exists(), "its sandbox is gone");
+    let (theirs, mine) = (Sandbox::new(), Sandbox::new());
+    let file = theirs.signed("theirs", &guest::module(), &[]);
+    assert_eq!(mine.run(&["call", arg(&file), "Echo", "hi"]).ok(), "hi");
+    mine.run(&["keys", "gen", "account"]).ok();
+    mine.run(&["call", arg(&file), "Echo", "--issuer", "default"]).fails(4, "E_ISSUER");
+}
+
+#[test]
+fn host_calls_are_answered_from_the_list() {
+    let trial = Trial::new();
+    let replies = r#"[{"replyJson":{"value":7}}]"#;
+    let file = trial.sandbox.write("replies.json", replies);
+    let with = ["Host", r#"{"key":"k","value":1}"#, "--json", "--replies", arg(&file)];
+    assert_eq!(trial.call(&with).ok(), "{\n  \"value\": 7\n}\n");
+    assert_eq!(trial.call_with(&["Host", "x", "--json", "--replies", "-"], b"").code, 2);
+
+    let traced = trial.call(&[&with[..], &["--trace"]].concat());
+    for line in [
+        r#"=> Host {"key":"k","value":1}"#,
+        r#"-> wascc:keyvalue Add (binding default) {"key":"k","value":1}"#,
+        r#"<- {"value":7}"#,
+    ] {
+        assert!(traced.stderr.contains(line), "{line}: {traced:?}");
+    }
+    let result = trial.call(&[&with[..], &["-o", "json"]].concat()).json();
+    assert_eq!(result["response"], serde_json::json!({"value": 7}));
+    assert_eq!(result["hostCalls"][0]["operation"], "Add");
+    let none_left = trial.call(&["Host", "x"]).fails(1, "E_GUEST");
+    assert!(none_left.contains("no reply is left for wascc:keyvalue Add"), "{none_left}");
+    let wrong = trial.sandbox.write("wrong.json", r#"[{"reply":1}]"#);
+    let said = trial.call(&["Host", "--replies", arg(&wrong)]).fails(2, "E_USAGE");
+    assert!(said.contains("wrong.json") && said.contains("unknown field"), "{said}");
+}
+
+#[test]
+fn log_lines_are_shown_on_request_and_cannot_steer_the_terminal() {
+    let trial = Trial::new();
+    let silent = trial.call(&["Print", "a line"]);
+    assert_eq!((silent.code, silent.stderr.as_str()), (0, ""));
+    let traced = trial.call(&["Print", "a line", "--trace"]);
+    assert!(traced.stderr.contains("log: a line\n"), "{traced:?}");
+    let hostile = trial.call(&["Print", "\x1b[31mred\nforged", "--trace"]);
+    assert!(!hostile.stderr.contains('\x1b'), "{hostile:?}");
+    assert!(!hostile.stderr.contains("\nforged"), "{hostile:?}");
+}

@@ -1,0 +1,163 @@
+//! `trellis sign` and `trellis inspect`.
+
+use crate::guest;
+use crate::sandbox::{Sandbox, arg};
+
+#[test]
+fn signing_makes_keys_says_which_and_where() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("echo.wasm", guest::module());
+    let ran = sandbox.run(&["sign", arg(&file), "-o", "json"]);
+    for made in ["made the account key `default`", "made the module key `echo`"] {
+        assert!(ran.stderr.contains(made), "{ran:?}");
+    }
+    let signed = ran.json();
+    let destination = sandbox.path("echo_s.wasm");
+    assert_eq!(signed["destination"], arg(&destination));
+    assert_eq!(signed["result"], "signed");
+    assert_eq!(
+        (signed["name"].as_str(), signed["issuerKey"].as_str()),
+        (Some("echo"), Some("default"))
+    );
+    let size = std::fs::metadata(&destination).expect("it was written").len();
+    assert_eq!(signed["sizeBytes"], size);
+
+    let seen = sandbox.run(&["inspect", arg(&destination), "-o", "json"]).json();
+    assert_eq!(seen["state"], "valid");
+    assert_eq!(seen["claims"]["issuer"], signed["issuer"]);
+    assert_eq!(seen["claims"]["subject"], signed["module"]);
+    assert_eq!(seen["claims"]["hash"], signed["hash"]);
+    assert_eq!(seen["claims"]["expiresHuman"], "never");
+
+    let before = std::fs::read(&destination).expect("it was written");
+    let again = sandbox.run(&["sign", arg(&file), "-o", "json"]).json();
+    assert_eq!(again["result"], "unchanged");
+    assert_eq!(std::fs::read(&destination).expect("it is there"), before);
+    let changed = sandbox.run(&["sign", arg(&file), "-k", "-o", "json"]).json();
+    assert_eq!(changed["result"], "signed");
+    let text = sandbox.run(&["sign", arg(&file), "--quiet"]);
+    assert_eq!(text.stderr, "", "--quiet means quiet");
+    assert!(text.ok().contains("default"), "it says which key signed");
+}
+
+#[test]
+fn every_option_reaches_the_claims() {
+    let sandbox = Sandbox::new();
+    let other = sandbox.run(&["keys", "gen", "module", "pong", "-o", "json"]).json();
+    let other = other["publicKey"].as_str().expect("a key");
+    let options = [
+        "-n",
+        "Counter",
+        "-k",
+        "-q",
+        "-h",
+        "-c",
+        "acme:x,acme:y",
+        "-t",
+        "a",
+        "-t",
+        "b",
+        "-r",
+        "7",
+        "-v",
+        "1.2.3",
+        "-a",
+        "The-Counter",
+        "-x",
+        "30",
+        "-b",
+        "0",
+        "--grant",
+        "wascc:logging=WriteLog",
+        "--grant",
+        "wascc:keyvalue=Get,Add",
+        "--calls",
+        other,
+        "--calls",
+        "Other-Alias",
+    ];
+    let file = sandbox.signed("counter", &guest::module(), &options);
+    let seen = sandbox.run(&["inspect", arg(&file), "-o", "json"]).json();
+    let claims = &seen["claims"];
+    let caps = serde_json::json!([
+        "wascc:keyvalue",
+        "wascc:http_server",
+        "wascc:http_client",
+        "acme:x",
+        "acme:y",
+        "wascc:logging"
+    ]);
+    assert_eq!(claims["caps"], caps);
+    assert_eq!(claims["name"], "Counter");
+    assert_eq!(claims["tags"], serde_json::json!(["a", "b"]));
+    assert_eq!((claims["revision"].as_i64(), claims["version"].as_str()), (Some(7), Some("1.2.3")));
+    assert_eq!(claims["callAlias"], "the_counter");
+    assert_eq!(claims["grants"]["wascc:keyvalue"], serde_json::json!(["Get", "Add"]));
+    assert_eq!(claims["calls"], serde_json::json!([other, "other_alias"]));
+    assert!(claims["expiresHuman"].as_str().is_some_and(|text| text.contains("days")), "{claims}");
+    let text = sandbox.run(&["inspect", arg(&file)]).ok();
+    for shown in
+        ["Counter", "wascc:keyvalue", "wapc.__host_call", "__guest_call", "wapc, host call"]
+    {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+}
+
+#[test]
+fn keys_can_be_chosen_and_not_made() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("echo.wasm", guest::module());
+    let said = sandbox.run(&["sign", arg(&file), "--disable-keygen"]).fails(3, "E_NOT_FOUND");
+    assert!(said.contains("keys gen account"), "{said}");
+    assert!(!sandbox.keys().exists(), "nothing was made");
+
+    sandbox.run(&["keys", "gen", "account", "work"]).ok();
+    let subject = sandbox.run(&["keys", "gen", "module", "known", "-o", "json"]).json();
+    let subject = subject["publicKey"].as_str().expect("a key").to_owned();
+    let out = sandbox.path("out.wasm");
+    let signed = sandbox
+        .run(&[
+            "sign",
+            arg(&file),
+            "-i",
+            "wor",
+            "-s",
+            &subject,
+            "-d",
+            arg(&out),
+            "--disable-keygen",
+            "-o",
+            "json",
+        ])
+        .json();
+    assert_eq!((&signed["issuerKey"], &signed["module"]), (&"work".into(), &subject.into()));
+    let seed_file = sandbox.keys().join("work_account.nk");
+    let by_file = ["sign", arg(&file), "-i", arg(&seed_file), "-d", arg(&out), "-o", "json"];
+    assert_eq!(sandbox.run(&by_file).json()["issuer"], signed["issuer"]);
+    let seed = sandbox.seeds().into_iter().find(|seed| seed.starts_with("SA")).expect("an account");
+    let by_pipe = ["sign", arg(&file), "-i", "-", "-d", arg(&out), "-o", "json"];
+    assert_eq!(sandbox.run_with(&by_pipe, seed.as_bytes()).json()["issuer"], signed["issuer"]);
+    let said = sandbox.run(&["sign", arg(&file), "-i", &seed]).fails(2, "E_KEYSTORE");
+    assert!(said.contains("never taken from the command line"), "{said}");
+    let module_key = sandbox.keys().join("known_module.nk");
+    sandbox.run(&["sign", arg(&file), "-i", arg(&module_key)]).fails(2, "E_USAGE");
+}
+
+#[test]
+fn what_cannot_be_signed_is_left_alone() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.write("notes.txt", "not a module");
+    sandbox.run(&["sign", arg(&text)]).fails(6, "E_MODULE_INVALID");
+    assert!(!sandbox.keys().exists(), "no key for it either");
+    let said = sandbox.run(&["sign", "missing.wasm"]).fails(3, "E_NOT_FOUND");
+    assert!(said.contains("missing.wasm") && said.contains("cargo build"), "{said}");
+    let file = sandbox.write("echo.wasm", guest::module());
+    sandbox.run(&["sign", arg(&file), "-d", arg(&text)]).fails(2, "E_USAGE");
+    assert_eq!(std::fs::read(&text).expect("still there"), b"not a module");
+    sandbox.run(&["sign", arg(&file), "-d", "no/such/folder/x.wasm"]).fails(3, "E_NOT_FOUND");
+    sandbox.run(&["sign", arg(&file), "--calls", "…"]).fails(6, "E_CONFIG");
+    sandbox.run(&["inspect", arg(&text)]).fails(6, "E_MODULE_INVALID");
+    sandbox.run(&["inspect", arg(&text), "-o", "json"]).fails_json(6, "E_MODULE_INVALID");
+    let unsigned = sandbox.run(&["inspect", arg(&file), "-o", "json"]).json();
+    assert_eq!((&unsigned["state"], &unsigned["signed"]), (&"unsigned".into(), &false.into()));
+}

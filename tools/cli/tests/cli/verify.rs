@@ -1,0 +1,78 @@
+//! `trellis verify`: what a host would refuse, and by which code.
+
+use trellis_claims::{ClaimsDraft, FixedClock, KeyKind, KeyPair};
+
+use crate::guest;
+use crate::sandbox::{Sandbox, arg};
+
+#[test]
+fn ones_own_signature_is_trusted_and_others_are_not() {
+    let (mine, theirs) = (Sandbox::new(), Sandbox::new());
+    let file = mine.signed("echo", &guest::module(), &[]);
+    let accepted = mine.run(&["verify", arg(&file), "-o", "json"]).json();
+    assert_eq!(accepted["accepted"], true);
+    let issuer = accepted["issuer"].as_str().expect("a key").to_owned();
+
+    theirs.run(&["verify", arg(&file)]).fails(4, "E_ISSUER");
+    theirs.run(&["keys", "gen", "account"]).ok();
+    theirs.run(&["verify", arg(&file)]).fails(4, "E_ISSUER");
+    theirs.run(&["verify", arg(&file), "-o", "json"]).fails_json(4, "E_ISSUER");
+    theirs.run(&["verify", arg(&file), "--issuer", &issuer]).ok();
+    mine.run(&["verify", arg(&file), "--issuer", "default"]).ok();
+    theirs.run(&["verify", arg(&file), "--issuer", "AWRONG"]).fails(3, "E_NOT_FOUND");
+
+    let trust = |text: String| {
+        let path = theirs.write("trust.yaml", format!("name: t\ntrust: {{{text}}}\n"));
+        theirs.run(&["verify", arg(&file), "--trust", arg(&path)])
+    };
+    trust(format!("issuers: [{issuer}]")).ok();
+    trust(format!("issuers: [{issuer}], revoked: [{issuer}]")).fails(4, "E_REVOKED");
+    let subject = accepted["module"].as_str().expect("a key");
+    trust(format!("issuers: [{issuer}], revoked: [{subject}]")).fails(4, "E_REVOKED");
+    assert_eq!(trust("issuers: [".to_owned()).code, 6);
+    theirs.run(&["verify", arg(&file), "--trust", "missing.yaml"]).fails(3, "E_NOT_FOUND");
+}
+
+#[test]
+fn a_changed_byte_is_found() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.signed("echo", &guest::module(), &[]);
+    let mut bytes = std::fs::read(&file).expect("signed");
+    let place = bytes.windows(9).position(|w| w == b"wascc:key").expect("the data segment");
+    bytes[place] ^= 1;
+    let tampered = sandbox.write("tampered.wasm", &bytes);
+    sandbox.run(&["verify", arg(&tampered)]).fails(4, "E_HASH");
+    sandbox.run(&["call", arg(&tampered), "Echo"]).fails(4, "E_HASH");
+    sandbox.run(&["call", arg(&tampered), "Echo", "--allow-unsigned"]).fails(4, "E_HASH");
+    let seen = sandbox.run(&["inspect", arg(&tampered), "-o", "json"]).json();
+    assert_eq!(seen["state"], "E_HASH");
+    assert_eq!(
+        (&seen["checks"]["signature"], &seen["checks"]["hash"]),
+        (&"passed".into(), &"failed".into())
+    );
+    let cut = sandbox.write("cut.wasm", &bytes[..bytes.len() / 2]);
+    sandbox.run(&["verify", arg(&cut)]).fails(6, "E_MODULE_INVALID");
+}
+
+#[test]
+fn unsigned_expired_and_early_modules_are_refused() {
+    let sandbox = Sandbox::new();
+    let unsigned = sandbox.write("unsigned.wasm", guest::module());
+    sandbox.run(&["verify", arg(&unsigned)]).fails(4, "E_UNSIGNED");
+    let early = sandbox.signed("early", &guest::module(), &["-b", "2"]);
+    sandbox.run(&["verify", arg(&early)]).fails(4, "E_NOT_YET");
+
+    let (issuer, subject) =
+        (KeyPair::generate(KeyKind::Account), KeyPair::generate(KeyKind::Module));
+    let draft =
+        ClaimsDraft { expires: Some(1_000_000), ..ClaimsDraft::new(subject.public().clone()) };
+    let long_ago = FixedClock::at(999_000);
+    let module = trellis_claims::sign(&guest::module(), &draft, &issuer, &long_ago);
+    let expired = sandbox.write("expired.wasm", module.expect("it was fine then"));
+    let args = ["verify", arg(&expired), "--issuer", issuer.public().as_str()];
+    sandbox.run(&args).fails(4, "E_EXPIRED");
+    sandbox.run(&["call", arg(&expired), "Echo"]).fails(4, "E_EXPIRED");
+    let seen = sandbox.run(&["inspect", arg(&expired), "-o", "json"]).json();
+    assert_eq!((&seen["state"], &seen["checks"]["time"]), (&"E_EXPIRED".into(), &"failed".into()));
+    assert!(seen["claims"]["expiresHuman"].as_str().is_some_and(|text| text.ends_with("days ago")));
+}
