@@ -1,6 +1,6 @@
 //! An actor as its callers see it, and the road of one call through it.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
@@ -14,9 +14,11 @@ use trellis_core::{CallError, Code, ErrorKind, Trace};
 use crate::abi::wapc::memory;
 use crate::deadline;
 use crate::engine::Shared;
-use crate::instance::{ActorShared, Call, Failure, Instance};
+use crate::instance::{ActorShared, Ended, Instance};
+use crate::metrics::Metrics;
 use crate::module::{Compiled, Isolation, Outline, Wasm};
 use crate::pool::{Grant, Pool, Seat};
+use crate::ticker::Running;
 
 /// One call of an actor.
 #[derive(Clone, Debug)]
@@ -66,15 +68,13 @@ impl Actor {
     /// when the guest broke (its instance is gone, the next call gets another).
     pub async fn call(&self, request: Request) -> Result<Bytes, CallError> {
         let inner = &self.handle.0;
-        let _running = inner.engine.ticker.running();
-        let started = Instant::now();
-        let result = inner.serve(request, started).await;
-        inner.engine.metrics.call_ended(started.elapsed());
+        let running = inner.engine.ticker.running();
+        let began = Began::new(&running);
+        let result = inner.serve(request, began.coarse).await;
+        began.ended(&running, &inner.engine.metrics);
         inner.shared.log.call_ended();
-        if let Err(error) = &result
-            && matches!(error.kind(), ErrorKind::Guest | ErrorKind::Deadline)
-        {
-            inner.engine.metrics.guest_fault(error.code());
+        if let Err(error) = &result {
+            inner.count_fault(error);
         }
         result
     }
@@ -118,6 +118,36 @@ impl Actor {
             idle: counts.idle,
             waiting: counts.waiting,
             resident: self.handle.0.compiled.lock().is_some(),
+        }
+    }
+}
+
+/// One call in this many is timed exactly and counts for all of them.
+const TIMED_EVERY: u64 = 16;
+/// What the coarse clock can tell apart for sure; a longer call counts by itself.
+const LONG: Duration = Duration::from_millis(5);
+
+/// When a call began. Reading a precise clock twice costs a tenth of a short call, so most short
+/// calls are not timed.
+struct Began {
+    coarse: Instant,
+    precise: Option<Instant>,
+}
+
+impl Began {
+    #[inline]
+    fn new(running: &Running<'_>) -> Self {
+        let timed = running.number() % TIMED_EVERY == 0;
+        Self { coarse: running.coarse_now(), precise: timed.then(Instant::now) }
+    }
+
+    #[inline]
+    fn ended(&self, running: &Running<'_>, metrics: &Metrics) {
+        let coarse = running.coarse_now().saturating_duration_since(self.coarse);
+        if coarse >= LONG {
+            metrics.call_took(coarse, 1);
+        } else if let Some(precise) = self.precise {
+            metrics.call_took(precise.elapsed(), TIMED_EVERY);
         }
     }
 }
@@ -185,21 +215,33 @@ impl Inner {
         }
     }
 
-    async fn serve(self: &Arc<Self>, request: Request, started: Instant) -> Result<Bytes, CallError> {
-        self.admit(&request, started)?;
-        let deadline = request.deadline.min(started + self.shared.limits.call_time_max);
-        let grant = match self.pool.take_idle() {
+    async fn serve(self: &Arc<Self>, request: Request, now: Instant) -> Result<Bytes, CallError> {
+        self.admit(&request, now)?;
+        let deadline = request.deadline.min(now + self.shared.limits.call_time_max);
+        let idle = match self.pool.take_idle() {
             Some(instance) => Grant::Idle(instance),
             None => self.grant(deadline).await?,
         };
-        let mut call = Call::new(request.operation, request.payload, deadline);
-        call.depth = request.depth;
-        call.trace = request.trace;
-        let (instance, result) = self.drive(Box::pin(run(grant, call)), deadline).await?;
+        let (instance, answer) = match idle {
+            Grant::Idle(mut instance) => {
+                instance.begin(request, deadline);
+                self.drive(Box::pin(instance.run()), deadline).await?
+            }
+            Grant::Seat(seat) => {
+                self.drive(Box::pin(create_and_run(seat, request, deadline)), deadline).await?
+            }
+        };
         if let Some(instance) = instance {
             self.give_back(instance);
         }
-        result
+        answer
+    }
+
+    #[cold]
+    fn count_fault(&self, error: &CallError) {
+        if matches!(error.kind(), ErrorKind::Guest | ErrorKind::Deadline) {
+            self.engine.metrics.guest_fault(error.code());
+        }
     }
 
     /// Refuses what must not reach the guest.
@@ -246,7 +288,11 @@ impl Inner {
     }
 
     /// Runs a call here for a slice, and the rest of it on the slow lane.
-    async fn drive<F>(&self, mut run: Pin<Box<F>>, deadline: Instant) -> Result<F::Output, CallError>
+    async fn drive<F>(
+        &self,
+        mut run: Pin<Box<F>>,
+        deadline: Instant,
+    ) -> Result<F::Output, CallError>
     where
         F: Future<Output: Send> + Send + 'static,
     {
@@ -347,30 +393,21 @@ impl Inner {
     }
 }
 
-/// One call from grant to answer. It owns all it needs, so it can move to the slow lane; the
-/// instance comes out again unless it broke.
-async fn run(grant: Grant, call: Call) -> (Option<Instance>, Result<Bytes, CallError>) {
-    let mut instance = match grant {
-        Grant::Idle(instance) => instance,
-        // Boxed: it is large and rare, and every call's future would carry it.
-        Grant::Seat(seat) => match Box::pin(create(seat, call.deadline)).await {
-            Ok(instance) => instance,
-            Err(error) => return (None, Err(error)),
-        },
-    };
-    match instance.call(call).await {
-        Ok(reply) => (Some(instance), Ok(reply)),
-        Err(Failure::Answered(error)) => (Some(instance), Err(error)),
-        Err(Failure::Broken(error)) => {
-            instance.retire(error.code().as_str());
-            (None, Err(error))
+/// A call that needs an instance of its own. It owns all it needs, as [`Instance::run`] does, so
+/// that it can move to the slow lane.
+async fn create_and_run(seat: Seat, request: Request, deadline: Instant) -> Ended {
+    match create(seat, deadline).await {
+        Ok(mut instance) => {
+            instance.begin(request, deadline);
+            instance.run().await
         }
+        Err(error) => (None, Err(error)),
     }
 }
 
 async fn create(mut seat: Seat, deadline: Instant) -> Result<Instance, CallError> {
     let actor = Arc::clone(seat.actor());
-    let compiled = match deadline::until(actor.compiled(), deadline).await {
+    let compiled = match deadline::until(pin!(actor.compiled()), deadline).await {
         Some(compiled) => compiled?,
         None => {
             let message = "the module was not in memory before the deadline";

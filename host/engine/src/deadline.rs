@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -25,8 +25,12 @@ pub(crate) fn take_slice_over() -> bool {
 ///
 /// The first poll arms no timer. A future that is only at the end of its slice arms none either:
 /// the epoch callback watches that guest's deadline.
-pub(crate) async fn until<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
-    let mut future = pin!(future);
+///
+/// Takes the future pinned, because moving a guest's costs as much as a short call.
+pub(crate) async fn until<F: Future>(
+    mut future: Pin<&mut F>,
+    deadline: Instant,
+) -> Option<F::Output> {
     let mut timer = None;
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
@@ -35,7 +39,8 @@ pub(crate) async fn until<F: Future>(future: F, deadline: Instant) -> Option<F::
         if YIELDED.get() {
             return Poll::Pending;
         }
-        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        let timer =
+            timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
         timer.as_mut().poll(cx).map(|()| None)
     })
     .await

@@ -120,6 +120,12 @@ impl Engine {
         Ok(actor)
     }
 
+    /// Calls that ended since the start, of all actors.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.shared.ticker.calls_ended()
+    }
+
     /// The engine's counters.
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {

@@ -30,7 +30,7 @@ pub(crate) fn of_guest(error: wasmtime::Error, guest: &Guest) -> CallError {
         return over(limit, guest);
     }
     tracing::warn!(actor = %guest.actor.name, error = %format!("{error:#}"), "guest failed");
-    CallError::new(Code::Trap, "the guest failed in a way the host does not know; see the log")
+    CallError::new(Code::Trap, "the guest broke the rules of a host function; see the log")
 }
 
 fn of_trap(trap: Trap, guest: &Guest) -> CallError {

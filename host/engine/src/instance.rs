@@ -1,5 +1,6 @@
 //! One live guest: a store, its memory and its one entry point. It serves one call at a time.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use crate::abi::wapc::imports::InFlight;
 use crate::abi::wapc::start;
 use crate::abi::wasi;
+use crate::actor::Request;
 use crate::deadline;
 use crate::fault;
 use crate::host_calls::HostCalls;
@@ -88,10 +90,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(operation: Arc<str>, payload: Bytes, deadline: Instant) -> Self {
+    /// The start of an instance, as a call without operation.
+    fn start(deadline: Instant) -> Self {
         Self {
-            operation,
-            payload,
+            operation: Arc::default(),
+            payload: Bytes::new(),
             deadline,
             depth: 0,
             trace: Trace::default(),
@@ -103,31 +106,40 @@ impl Call {
         }
     }
 
-    /// Lets go of everything big, or that the next call could read.
+    /// Begins a call; what the one before left is gone (see `clear`).
+    #[inline]
+    fn begin(&mut self, request: Request, deadline: Instant) {
+        self.operation = request.operation;
+        self.payload = request.payload;
+        self.deadline = deadline;
+        self.depth = request.depth;
+        self.trace = request.trace;
+        self.host_calls = 0;
+    }
+
+    /// Lets go of everything big, and of everything the next call could read.
+    #[inline]
     fn clear(&mut self) {
         self.payload = Bytes::new();
         self.response = None;
         self.guest_error = None;
         self.host_response = Bytes::new();
-        self.host_error = String::new();
+        self.host_error.clear();
     }
 }
 
-/// A live guest.
-pub(crate) struct Instance {
+/// A live guest. Boxed, because it moves with every call: out of the pool, into the call, back.
+pub(crate) struct Instance(Box<Live>);
+
+struct Live {
     store: Store<Guest>,
     guest_call: TypedFunc<(u32, u32), i32>,
     /// Dropped after the store, so that a freed place is really free.
     seat: Seat,
 }
 
-/// Why a call failed, and whether its instance is still good.
-pub(crate) enum Failure {
-    /// The guest said no; it goes on living.
-    Answered(CallError),
-    /// It trapped or was cut: its state is unknown.
-    Broken(CallError),
-}
+/// How a call ended: the instance, unless it broke, and the answer.
+pub(crate) type Ended = (Option<Instance>, Result<Bytes, CallError>);
 
 impl Instance {
     /// Makes an instance and runs its start functions, within `init_time_max` and `deadline`.
@@ -139,7 +151,7 @@ impl Instance {
         let actor = Arc::clone(&seat.actor().shared);
         let deadline = deadline.min(Instant::now() + actor.limits.init_time_max);
         let guest = Guest {
-            call: Call::new(Arc::default(), Bytes::new(), deadline),
+            call: Call::start(deadline),
             memory: None,
             limiter: Limiter::new(&actor.limits),
             wasi: compiled.wasi.then(|| wasi::context(&actor)),
@@ -150,8 +162,9 @@ impl Instance {
         store.epoch_deadline_callback(on_epoch);
         store.set_epoch_deadline(SLICE_TICKS);
         seat.born();
-        match deadline::until(start(compiled, &mut store), deadline).await {
-            Some(Ok(guest_call)) => Ok(Self { store, guest_call, seat }),
+        let started = deadline::until(pin!(start(compiled, &mut store)), deadline).await;
+        match started {
+            Some(Ok(guest_call)) => Ok(Self(Box::new(Live { store, guest_call, seat }))),
             Some(Err(error)) => {
                 seat.ends("start_failed");
                 Err(fault::of_guest(error, store.data()))
@@ -163,38 +176,57 @@ impl Instance {
         }
     }
 
-    /// Runs one call.
-    pub(crate) async fn call(&mut self, call: Call) -> Result<Bytes, Failure> {
-        let sizes = (size(call.operation.as_bytes()), size(&call.payload));
-        let deadline = call.deadline;
-        let guest = self.store.data_mut();
-        guest.call = call;
+    /// Prepares the next call; [`run`](Self::run) runs it.
+    #[inline]
+    pub(crate) fn begin(&mut self, request: Request, deadline: Instant) {
+        let store = &mut self.0.store;
+        let guest = store.data_mut();
+        guest.call.begin(request, deadline);
         guest.limiter.reset();
-        self.store.set_epoch_deadline(SLICE_TICKS);
-        let running = self.guest_call.call_async(&mut self.store, sizes);
-        let Some(ended) = deadline::until(running, deadline).await else {
-            return Err(Failure::Broken(fault::timeout("call_time_ms_max")));
+        store.set_epoch_deadline(SLICE_TICKS);
+    }
+
+    /// Runs the prepared call. A guest that answers with an error keeps its instance; one that
+    /// trapped or was cut is in an unknown state, and its instance ends here.
+    pub(crate) async fn run(mut self) -> Ended {
+        let live = &mut *self.0;
+        let call = &live.store.data().call;
+        let deadline = call.deadline;
+        let sizes = (size(call.operation.as_bytes()), size(&call.payload));
+        let code = {
+            let running = pin!(live.guest_call.call_async(&mut live.store, sizes));
+            deadline::until(running, deadline).await
         };
-        let code = match ended {
-            Ok(code) => code,
-            Err(error) => {
-                return Err(Failure::Broken(fault::of_guest(error, self.store.data())));
+        let error = match code {
+            Some(Ok(code)) => {
+                let answer = live.answer(code);
+                return (Some(self), answer);
             }
+            Some(Err(error)) => fault::of_guest(error, live.store.data()),
+            None => fault::timeout("call_time_ms_max"),
         };
+        self.retire(error.code().as_str());
+        (None, Err(error))
+    }
+
+    /// Ends the instance, saying why.
+    pub(crate) fn retire(mut self, reason: &'static str) {
+        self.0.seat.ends(reason);
+    }
+}
+
+impl Live {
+    /// What the guest left as its answer.
+    fn answer(&mut self, code: i32) -> Result<Bytes, CallError> {
         let call = &mut self.store.data_mut().call;
         let answer = if code == 0 {
             let text = call.guest_error.take().unwrap_or_else(|| NO_MESSAGE.to_owned());
-            Err(Failure::Answered(CallError::new(Code::Guest, text)))
+            Err(CallError::new(Code::Guest, text))
         } else {
             Ok(call.response.take().unwrap_or_default())
         };
         call.clear();
         answer
-    }
-
-    /// Ends the instance, saying why.
-    pub(crate) fn retire(mut self, reason: &'static str) {
-        self.seat.ends(reason);
     }
 }
 

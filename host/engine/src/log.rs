@@ -177,7 +177,8 @@ fn harmless(bytes: &[u8], cut: bool) -> String {
 
 /// Characters that could end a log line, drive a terminal or turn the text around.
 fn is_harmful(c: char) -> bool {
-    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     (c.is_control() && c != '\t') || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 

@@ -46,7 +46,10 @@ pub struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         Self {
-            calls: Times::new("actor_call_duration_seconds", "Duration of calls into actors"),
+            calls: Times::new(
+                "actor_call_duration_seconds",
+                "Duration of calls into actors; short ones are sampled",
+            ),
             queue_wait: Times::new("actor_queue_wait_seconds", "Time calls waited for an instance"),
             instances: Gauge::default(),
             modules: Gauge::default(),
@@ -83,13 +86,14 @@ impl Metrics {
         registry.register("log_lines_dropped", help, self.log_lines_dropped.clone());
     }
 
+    /// `count` calls took about so long.
     #[inline]
-    pub(crate) fn call_ended(&self, took: Duration) {
-        self.calls.observe(took);
+    pub(crate) fn call_took(&self, took: Duration, count: u64) {
+        self.calls.observe(took, count);
     }
 
     pub(crate) fn queue_waited(&self, took: Duration) {
-        self.queue_wait.observe(took);
+        self.queue_wait.observe(took, 1);
     }
 
     pub(crate) fn instance_created(&self) {
@@ -132,12 +136,6 @@ impl Metrics {
 
     pub(crate) fn log_line_dropped(&self) {
         self.log_lines_dropped.inc();
-    }
-
-    /// Calls that ended since the start.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.calls.totals().0
     }
 
     /// Instances created since the start.
@@ -192,13 +190,13 @@ impl Times {
     }
 
     #[inline]
-    fn observe(&self, took: Duration) {
+    fn observe(&self, took: Duration, count: u64) {
         let shard = &self.shards[thread_number() % self.shards.len()].0;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS_US.iter().position(|bound| micros < *bound).unwrap_or(BOUNDS_US.len());
-        shard.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        shard.buckets[bucket].fetch_add(count, Ordering::Relaxed);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        shard.sum_ns.fetch_add(nanos, Ordering::Relaxed);
+        shard.sum_ns.fetch_add(nanos.saturating_mul(count), Ordering::Relaxed);
     }
 
     /// Count, sum in seconds, buckets.
@@ -212,7 +210,7 @@ impl Times {
             }
         }
         let bounds = BOUNDS_US.iter().map(|us| Duration::from_micros(*us).as_secs_f64());
-        let buckets = bounds.chain([f64::MAX]).zip(counts).collect();
+        let buckets = bounds.chain([f64::INFINITY]).zip(counts).collect();
         (counts.iter().sum(), Duration::from_nanos(sum_ns).as_secs_f64(), buckets)
     }
 }
@@ -248,13 +246,13 @@ mod tests {
         let metrics = Arc::new(Metrics::new());
         let mut registry = Registry::default();
         metrics.register(&mut registry);
-        metrics.call_ended(Duration::from_micros(3));
-        metrics.call_ended(Duration::from_secs(9));
+        metrics.call_took(Duration::from_micros(3), 1);
+        metrics.call_took(Duration::from_secs(9), 1);
         metrics.guest_fault(Code::Trap);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("strings grow");
         for line in [
-            "actor_call_duration_seconds_bucket{le=\"5e-6\"} 1",
+            "actor_call_duration_seconds_bucket{le=\"0.000005\"} 1",
             "actor_call_duration_seconds_bucket{le=\"+Inf\"} 2",
             "actor_call_duration_seconds_count 2",
             "guest_fault_total{kind=\"E_TRAP\"} 1",

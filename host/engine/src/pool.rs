@@ -153,7 +153,9 @@ impl Pool {
             _ => {
                 actor.shared.metrics.limit_hit("instances_max");
                 let max = self.live_max;
-                Err(busy(format!("all {max} instances were busy until the deadline (instances_max)")))
+                Err(busy(format!(
+                    "all {max} instances were busy until the deadline (instances_max)"
+                )))
             }
         }
     }
@@ -229,7 +231,6 @@ impl Shard {
         self.unneeded = self.unneeded.min(self.idle.len());
         instance
     }
-
 }
 
 impl Grant {

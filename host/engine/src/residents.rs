@@ -67,7 +67,10 @@ impl Residents {
     ///
     /// # Errors
     /// `E_BUSY` when none becomes free before `deadline`.
-    pub(crate) async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, CallError> {
+    pub(crate) async fn permit(
+        &self,
+        deadline: Instant,
+    ) -> Result<OwnedSemaphorePermit, CallError> {
         loop {
             if let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned() {
                 return Ok(permit);

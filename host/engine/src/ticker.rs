@@ -4,9 +4,9 @@
 //! a flag, so waking it costs nothing while it is awake.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::threads::{Padded, shard_count, thread_number};
 
@@ -22,19 +22,30 @@ pub(crate) struct Ticker {
 }
 
 struct Shared {
-    /// Calls begun minus calls ended, per thread number; only the sum means something.
-    running: Box<[Padded<AtomicI64>]>,
+    /// Calls begun and ended, by thread number.
+    places: Box<[Padded<Place>]>,
     awake: AtomicBool,
     stop: AtomicBool,
+    origin: Instant,
+    /// Microseconds since `origin`, at the last tick.
+    now_us: AtomicU64,
+}
+
+#[derive(Default)]
+struct Place {
+    begun: AtomicU64,
+    ended: AtomicU64,
 }
 
 impl Ticker {
     /// Starts the clock of `engine`.
     pub(crate) fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            running: (0..shard_count()).map(|_| Padded::default()).collect(),
+            places: (0..shard_count()).map(|_| Padded::default()).collect(),
             awake: AtomicBool::new(true),
             stop: AtomicBool::new(false),
+            origin: Instant::now(),
+            now_us: AtomicU64::new(0),
         });
         let clock = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -47,18 +58,25 @@ impl Ticker {
     #[inline]
     pub(crate) fn running(&self) -> Running<'_> {
         let shared = &*self.shared;
-        let place = thread_number() % shared.running.len();
+        let place = &shared.places[thread_number() % shared.places.len()].0;
         // SeqCst, with the load after it: either this sees the clock asleep, or the clock sees
         // this call (see `run`).
-        shared.running[place].0.fetch_add(1, Ordering::SeqCst);
+        let number = place.begun.fetch_add(1, Ordering::SeqCst);
         if !shared.awake.load(Ordering::SeqCst) {
             self.wake();
         }
-        Running { shared, place }
+        Running { shared, place, number }
+    }
+
+    /// Calls that ended since the start.
+    pub(crate) fn calls_ended(&self) -> u64 {
+        self.shared.places.iter().map(|place| place.0.ended.load(Ordering::Relaxed)).sum()
     }
 
     #[cold]
     fn wake(&self) {
+        // Before anybody sees the clock awake, it shows the right time.
+        self.shared.look();
         self.shared.awake.store(true, Ordering::SeqCst);
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
@@ -80,22 +98,39 @@ impl Drop for Ticker {
 /// A call is running.
 pub(crate) struct Running<'a> {
     shared: &'a Shared,
-    place: usize,
+    place: &'a Place,
+    number: u64,
+}
+
+impl Running<'_> {
+    /// The time of the last tick: a millisecond or two old, and nearly free.
+    #[inline]
+    pub(crate) fn coarse_now(&self) -> Instant {
+        self.shared.origin + Duration::from_micros(self.shared.now_us.load(Ordering::Relaxed))
+    }
+
+    /// How many calls began on this thread before this one.
+    #[inline]
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.shared.running[self.place].0.fetch_sub(1, Ordering::Relaxed);
+        self.place.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl Shared {
+    #[expect(clippy::disallowed_methods, reason = "this is the one ticker")]
     fn run(&self, engine: &wasmtime::Engine) {
         let mut idle = 0;
         while !self.stop.load(Ordering::SeqCst) {
-            std::thread::sleep(TICK);
+            std::thread::park_timeout(TICK);
             engine.increment_epoch();
+            self.look();
             idle = if self.is_idle() { idle + 1 } else { 0 };
             if idle >= IDLE_TICKS {
                 self.awake.store(false, Ordering::SeqCst);
@@ -105,13 +140,24 @@ impl Shared {
                 {
                     std::thread::park();
                 }
+                self.look();
                 self.awake.store(true, Ordering::SeqCst);
                 idle = 0;
             }
         }
     }
 
+    /// Publishes the time. It never goes back: two threads may look at once.
+    fn look(&self) {
+        let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.now_us.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// Nothing runs. `ended` is read first, so that a call between the two reads counts as running.
     fn is_idle(&self) -> bool {
-        self.running.iter().map(|place| place.0.load(Ordering::SeqCst)).sum::<i64>() == 0
+        self.places.iter().all(|place| {
+            let ended = place.0.ended.load(Ordering::SeqCst);
+            place.0.begun.load(Ordering::SeqCst) == ended
+        })
     }
 }

@@ -18,8 +18,8 @@ use tokio::process::{Child, Command};
 use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
 
-use super::artifact::{self, Artifact};
 use super::WATCH_EVERY;
+use super::artifact::{self, Artifact};
 use crate::settings;
 
 /// The names of the two limits of a compilation.
@@ -120,12 +120,13 @@ async fn grown_over(pid: Option<u32>, max: u64) {
     let path = pid.map(|pid| format!("/proc/{pid}/statm"));
     loop {
         tokio::time::sleep(WATCH_EVERY).await;
-        let resident = path
-            .as_ref()
-            .and_then(|path| std::fs::read_to_string(path).ok())
-            .and_then(|statm| statm.split(' ').nth(1)?.parse::<u64>().ok())
-            .map_or(0, |pages| pages.saturating_mul(rustix::param::page_size() as u64));
-        if resident > max {
+        let statm = path.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
+        let private = statm.map_or(0, |statm| {
+            let pages = |field| statm.split(' ').nth(field)?.parse::<u64>().ok();
+            // Resident without shared: what the compilation itself allocated.
+            pages(1).unwrap_or(0).saturating_sub(pages(2).unwrap_or(0))
+        });
+        if private.saturating_mul(rustix::param::page_size() as u64) > max {
             return;
         }
     }
@@ -152,7 +153,8 @@ fn explain(status: ExitStatus, reason: &[u8], limits: &ActorLimits) -> CallError
         (_, Some(signal)) if signal == rustix::process::Signal::XCPU => over(TIME, limits),
         // Running out of memory aborts a Rust program; the kernel's own killer sends KILL.
         (_, Some(signal))
-            if [rustix::process::Signal::ABORT, rustix::process::Signal::KILL].contains(&signal) =>
+            if [rustix::process::Signal::ABORT, rustix::process::Signal::KILL]
+                .contains(&signal) =>
         {
             over(MEMORY, limits)
         }

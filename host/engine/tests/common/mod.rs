@@ -13,7 +13,7 @@ use trellis_engine::{
 };
 
 /// The imports every hand-written guest may use.
-pub const IMPORTS: &str = r#"
+pub(crate) const IMPORTS: &str = r#"
   (import "wapc" "__guest_request" (func $request (param i32 i32)))
   (import "wapc" "__guest_response" (func $response (param i32 i32)))
   (import "wapc" "__guest_error" (func $error (param i32 i32)))
@@ -27,31 +27,31 @@ pub const IMPORTS: &str = r#"
 "#;
 
 /// A guest with `body` as its `__guest_call` (locals `$op` and `$len` are the sizes).
-pub fn guest(body: &str) -> Vec<u8> {
+pub(crate) fn guest(body: &str) -> Vec<u8> {
     guest_with("(memory (export \"memory\") 1)", body)
 }
 
 /// The same with `items` (a memory at least) beside it.
-pub fn guest_with(items: &str, body: &str) -> Vec<u8> {
+pub(crate) fn guest_with(items: &str, body: &str) -> Vec<u8> {
     wasm(&format!(
         "(module {IMPORTS} {items}
            (func (export \"__guest_call\") (param $op i32) (param $len i32) (result i32) {body}))"
     ))
 }
 
-pub fn wasm(text: &str) -> Vec<u8> {
+pub(crate) fn wasm(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("the test's own text is right")
 }
 
 /// Answers with the payload it was called with.
-pub const ECHO: &str = "(call $request (i32.const 0) (i32.const 1024))
+pub(crate) const ECHO: &str = "(call $request (i32.const 0) (i32.const 1024))
     (call $response (i32.const 1024) (local.get $len)) (i32.const 1)";
 
 /// Forwards its payload to `binding`/`ns`/its operation, and answers with the reply; with the
 /// host's error text as its own error otherwise.
-pub const FORWARD_DATA: &str =
+pub(crate) const FORWARD_DATA: &str =
     r#"(memory (export "memory") 4) (data (i32.const 512) "bd") (data (i32.const 520) "ns")"#;
-pub const FORWARD: &str = "(call $request (i32.const 0) (i32.const 1024))
+pub(crate) const FORWARD: &str = "(call $request (i32.const 0) (i32.const 1024))
     (if (i32.eqz (call $host_call (i32.const 512) (i32.const 2) (i32.const 520) (i32.const 2)
           (i32.const 0) (local.get $op) (i32.const 1024) (local.get $len)))
       (then (call $host_error (i32.const 1024))
@@ -60,42 +60,42 @@ pub const FORWARD: &str = "(call $request (i32.const 0) (i32.const 1024))
     (call $host_response (i32.const 1024))
     (call $response (i32.const 1024) (call $host_response_len)) (i32.const 1)";
 
-pub fn echo() -> Vec<u8> {
+pub(crate) fn echo() -> Vec<u8> {
     guest(ECHO)
 }
 
-pub fn forward() -> Vec<u8> {
+pub(crate) fn forward() -> Vec<u8> {
     guest_with(FORWARD_DATA, FORWARD)
 }
 
 /// An engine small enough to be made for every test.
-pub fn config() -> EngineConfig {
+pub(crate) fn config() -> EngineConfig {
     EngineConfig { instances_total_max: 100, ..EngineConfig::default() }
 }
 
-pub fn engine() -> Engine {
+pub(crate) fn engine() -> Engine {
     Engine::new(config()).expect("a hundred instances fit everywhere")
 }
 
-pub fn spec(bytes: Vec<u8>) -> ModuleSpec {
+pub(crate) fn spec(bytes: Vec<u8>) -> ModuleSpec {
     let digest = *blake3::hash(&bytes).as_bytes();
     ModuleSpec::new("guest", bytes, digest)
 }
 
-pub async fn load(engine: &Engine, bytes: Vec<u8>) -> Actor {
+pub(crate) async fn load(engine: &Engine, bytes: Vec<u8>) -> Actor {
     engine.load(spec(bytes), Arc::new(EchoHost)).await.expect("the guest loads")
 }
 
-pub async fn load_fresh(engine: &Engine, bytes: Vec<u8>) -> Actor {
+pub(crate) async fn load_fresh(engine: &Engine, bytes: Vec<u8>) -> Actor {
     let spec = ModuleSpec { isolation: Isolation::Fresh, ..spec(bytes) };
     engine.load(spec, Arc::new(EchoHost)).await.expect("the guest loads")
 }
 
-pub fn request(payload: impl Into<Bytes>) -> Request {
+pub(crate) fn request(payload: impl Into<Bytes>) -> Request {
     request_within(payload, Duration::from_secs(20))
 }
 
-pub fn request_within(payload: impl Into<Bytes>, time: Duration) -> Request {
+pub(crate) fn request_within(payload: impl Into<Bytes>, time: Duration) -> Request {
     Request {
         operation: "op".into(),
         payload: payload.into(),
@@ -106,16 +106,16 @@ pub fn request_within(payload: impl Into<Bytes>, time: Duration) -> Request {
 }
 
 /// Calls and gives the code of the failure.
-pub async fn fails(actor: &Actor, payload: &'static [u8]) -> CallError {
+pub(crate) async fn fails(actor: &Actor, payload: &'static [u8]) -> CallError {
     actor.call(request(payload)).await.expect_err("the call must fail")
 }
 
-pub async fn refused(engine: &Engine, bytes: Vec<u8>) -> CallError {
+pub(crate) async fn refused(engine: &Engine, bytes: Vec<u8>) -> CallError {
     engine.load(spec(bytes), Arc::new(EchoHost)).await.err().expect("the module must be refused")
 }
 
 /// Answers every host call with its payload.
-pub struct EchoHost;
+pub(crate) struct EchoHost;
 
 impl HostCalls for EchoHost {
     fn host_call<'a>(&'a self, call: HostCall<'a>) -> BoxFuture<'a, Result<Bytes, CallError>> {
@@ -124,7 +124,7 @@ impl HostCalls for EchoHost {
 }
 
 /// Refuses every host call.
-pub struct NoHost;
+pub(crate) struct NoHost;
 
 impl HostCalls for NoHost {
     fn host_call<'a>(&'a self, call: HostCall<'a>) -> BoxFuture<'a, Result<Bytes, CallError>> {
@@ -134,7 +134,7 @@ impl HostCalls for NoHost {
 }
 
 /// Never answers.
-pub struct SilentHost;
+pub(crate) struct SilentHost;
 
 impl HostCalls for SilentHost {
     fn host_call<'a>(&'a self, _call: HostCall<'a>) -> BoxFuture<'a, Result<Bytes, CallError>> {
@@ -144,7 +144,7 @@ impl HostCalls for SilentHost {
 
 /// Keeps every line.
 #[derive(Default)]
-pub struct Lines(pub Mutex<Vec<(LogSource, String)>>);
+pub(crate) struct Lines(pub(crate) Mutex<Vec<(LogSource, String)>>);
 
 impl LogSink for Lines {
     fn line(&self, _actor: &str, source: LogSource, line: &str) {
@@ -153,7 +153,7 @@ impl LogSink for Lines {
 }
 
 impl Lines {
-    pub fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         self.0.lock().iter().map(|(_, text)| text.clone()).collect()
     }
 }

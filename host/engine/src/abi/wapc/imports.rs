@@ -4,21 +4,21 @@
 //! nanoseconds. A bad pointer ends the guest's call with `E_GUEST_POINTER`; everything else that is
 //! wrong with a host call is told to the guest as text, and it goes on.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::Poll;
-use std::time::Instant;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use trellis_core::{BindingName, CallError, Code, Trace};
+use trellis_core::{BindingName, CallError, Code};
 use wasmtime::{AsContextMut, Caller, Linker, Memory};
 
 use super::{MEMORY, NAMESPACES, memory, names};
 use crate::host_calls::HostCall;
-use crate::instance::{ActorShared, Guest, SLICE_TICKS};
+use crate::instance::{ActorShared, Call, Guest, SLICE_TICKS};
 use crate::log::LogSource;
+use crate::metrics::Metrics;
 
 /// Longest error text kept from a guest, and longest `abort` message, in bytes.
 const ERROR_TEXT_MAX: usize = 4 << 10;
@@ -144,20 +144,18 @@ fn length(bytes: &[u8]) -> u32 {
 }
 
 async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Result<u32> {
+    let memory = memory_of(&mut caller)?;
     let call = &mut caller.data_mut().call;
     call.host_response = Bytes::new();
     call.host_error.clear();
     call.host_calls = call.host_calls.saturating_add(1);
-    let memory = memory_of(&mut caller)?;
     let (outcome, waited) = {
-        // Borrowed from the guest's memory: it stands still while the host answers.
-        let bytes = memory.data(&caller);
         let guest = caller.data();
-        let (actor, call) = (&*guest.actor, &guest.call);
-        let budget = call.host_calls;
-        let asked = read_call(bytes, params, actor, (call.deadline, call.depth, call.trace))?;
-        match asked.and_then(|asked| actor.check_host_calls(budget).map(|()| asked)) {
-            Ok(asked) => forward(actor, asked).await,
+        let actor = &*guest.actor;
+        // Borrowed from the guest's memory: it stands still while the host answers.
+        let spans = Spans::read(memory.data(&caller), params)?;
+        match spans.check(actor, &guest.call) {
+            Ok(call) => Answer { future: actor.host.host_call(call), actor, waiting: None }.await,
             Err(error) => (Err(error), false),
         }
     };
@@ -183,68 +181,80 @@ async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Res
     })
 }
 
-/// The call as the guest wrote it. The outer error is a bad pointer, the inner one is for the
-/// guest to read.
-fn read_call<'a>(
-    bytes: &'a [u8],
-    params: HostCallParams,
-    actor: &ActorShared,
-    (deadline, depth, trace): (Instant, u32, Trace),
-) -> Result<std::result::Result<HostCall<'a>, CallError>> {
-    let (bd, bd_len, ns, ns_len, op, op_len, payload, payload_len) = params;
-    let binding = memory::slice(bytes, bd, bd_len)?;
-    let namespace = memory::slice(bytes, ns, ns_len)?;
-    let operation = memory::slice(bytes, op, op_len)?;
-    let payload = memory::slice(bytes, payload, payload_len)?;
-    let max = actor.limits.name_bytes_max;
-    Ok((|| {
-        actor.check_payload("payload of a host call", payload.len())?;
-        Ok(HostCall {
-            binding: BindingName::normalise(memory::name("binding name", binding, max)?),
-            namespace: memory::name("namespace", namespace, max)?,
-            operation: memory::name("operation", operation, max)?,
-            payload: Bytes::copy_from_slice(payload),
-            deadline,
-            depth,
-            trace,
-        })
-    })())
+/// The four parts of a host call, as they lie in the guest's memory.
+struct Spans<'a> {
+    binding: &'a [u8],
+    namespace: &'a [u8],
+    operation: &'a [u8],
+    payload: &'a [u8],
 }
 
-/// Passes the call on; also says whether it had to wait.
-async fn forward(
-    actor: &ActorShared,
-    call: HostCall<'_>,
-) -> (std::result::Result<Bytes, CallError>, bool) {
-    if let Err(error) = actor.in_flight.check() {
-        actor.metrics.limit_hit("host_calls_in_flight_max");
-        return (Err(error), false);
+impl<'a> Spans<'a> {
+    /// Finds them; a bad pointer ends the guest.
+    #[inline]
+    fn read(bytes: &'a [u8], params: HostCallParams) -> Result<Self> {
+        let (bd, bd_len, ns, ns_len, op, op_len, payload, payload_len) = params;
+        Ok(Self {
+            binding: memory::slice(bytes, bd, bd_len)?,
+            namespace: memory::slice(bytes, ns, ns_len)?,
+            operation: memory::slice(bytes, op, op_len)?,
+            payload: memory::slice(bytes, payload, payload_len)?,
+        })
     }
-    let mut answer = pin!(guarded(actor.host.host_call(call)));
-    let mut waiting = None;
-    let answer = poll_fn(|cx| {
-        let polled = answer.as_mut().poll(cx);
-        if polled.is_pending() && waiting.is_none() {
-            waiting = Some(actor.in_flight.enter());
-        }
-        polled
-    })
-    .await;
-    (answer, waiting.is_some())
+
+    /// The call they make; what is wrong with it is for the guest to read.
+    #[inline]
+    fn check(
+        &self,
+        actor: &ActorShared,
+        call: &Call,
+    ) -> std::result::Result<HostCall<'a>, CallError> {
+        actor.check_host_calls(call.host_calls)?;
+        actor.check_payload("payload of a host call", self.payload.len())?;
+        actor.in_flight.check(&actor.metrics)?;
+        let max = actor.limits.name_bytes_max;
+        Ok(HostCall {
+            binding: BindingName::normalise(memory::name("binding name", self.binding, max)?),
+            namespace: memory::name("namespace", self.namespace, max)?,
+            operation: memory::name("operation", self.operation, max)?,
+            payload: Bytes::copy_from_slice(self.payload),
+            deadline: call.deadline,
+            depth: call.depth,
+            trace: call.trace,
+        })
+    }
 }
 
-/// Turns a panic of the host into an error for the guest: one broken provider must not take the
+/// The host's answer, and whether it was waited for.
+///
+/// A panic of the host becomes an error for the guest: one broken provider must not take the
 /// caller's thread, or its executor, down.
-async fn guarded<T>(
-    mut future: crate::BoxFuture<'_, std::result::Result<T, CallError>>,
-) -> std::result::Result<T, CallError> {
-    poll_fn(|cx| {
-        std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))).unwrap_or_else(|_| {
-            let message = "the host failed while answering the call";
-            Poll::Ready(Err(CallError::new(Code::Internal, message)))
-        })
-    })
-    .await
+struct Answer<'a> {
+    future: crate::BoxFuture<'a, std::result::Result<Bytes, CallError>>,
+    actor: &'a ActorShared,
+    waiting: Option<Waiting<'a>>,
+}
+
+impl Future for Answer<'_> {
+    type Output = (std::result::Result<Bytes, CallError>, bool);
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.future.as_mut();
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Ready(answer)) => Poll::Ready((answer, self.waiting.is_some())),
+            Ok(Poll::Pending) => {
+                if self.waiting.is_none() {
+                    self.waiting = Some(self.actor.in_flight.enter());
+                }
+                Poll::Pending
+            }
+            Err(_) => {
+                let message = "the host failed while answering the call";
+                Poll::Ready((Err(CallError::new(Code::Internal, message)), false))
+            }
+        }
+    }
 }
 
 /// Host calls that wait, all guests together. One that is answered at once never counts.
@@ -258,10 +268,12 @@ impl InFlight {
         Self { count: AtomicU32::new(0), max }
     }
 
-    fn check(&self) -> std::result::Result<(), CallError> {
+    #[inline]
+    fn check(&self, metrics: &Metrics) -> std::result::Result<(), CallError> {
         if self.count.load(Ordering::Relaxed) < self.max {
             return Ok(());
         }
+        metrics.limit_hit("host_calls_in_flight_max");
         let message = format!("{} host calls wait (host_calls_in_flight_max)", self.max);
         Err(CallError::new(Code::Quota, message))
     }
