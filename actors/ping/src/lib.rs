@@ -18,8 +18,7 @@ mod tests {
     #[test]
     fn pong_is_asked() {
         let request = http_server::Request { path: "/x".into(), ..Default::default() };
-        let (response, calls) =
-            testing::with_host(|_| Ok(b"pong /x".to_vec()), || ask(request));
+        let (response, calls) = testing::with_host(|_| Ok(b"pong /x".to_vec()), || ask(request));
         assert_eq!(response.expect("answers").body.as_slice(), b"pong /x");
         assert_eq!((&*calls[0].namespace, &*calls[0].operation), ("pong", "Ping"));
     }

@@ -1,9 +1,9 @@
 //! `contract!`: one WIT file becomes messages, an operation table, a guest client and a provider
 //! trait; and `#[handler]`, which an actor writes above a function.
 //!
-//! The way of a contract: [`input`] reads the macro's arguments, [`source`] parses the WIT file,
-//! [`lower`] turns it into the small [`model`] of what the wire can carry and collects everything
-//! it cannot, [`generate`] writes the Rust.
+//! The way of a contract: `input` reads the macro's arguments, `source` parses the WIT file,
+//! `lower` turns it into the small `model` of what the wire can carry and collects everything
+//! it cannot, `generate` writes the Rust.
 //!
 //! **Deliberately absent:** the encoding itself (`trellis_core::wire` has it, the generated code
 //! only names keys), any knowledge of a particular contract, and files other than the one WIT file.

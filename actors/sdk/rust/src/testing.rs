@@ -96,12 +96,7 @@ pub fn console_lines() -> Vec<String> {
     HOST.with_borrow(|host| host.as_ref().map(|host| host.lines.clone()).unwrap_or_default())
 }
 
-pub(crate) fn host_call(
-    binding: &str,
-    namespace: &str,
-    operation: &str,
-    payload: &[u8],
-) -> Answer {
+pub(crate) fn host_call(binding: &str, namespace: &str, operation: &str, payload: &[u8]) -> Answer {
     let call = HostCall {
         binding: binding.to_owned(),
         namespace: namespace.to_owned(),
