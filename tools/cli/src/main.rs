@@ -24,13 +24,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let (output, outcome) = match cli::parse(std::env::args_os()) {
-        Ok(cli) => {
-            let output = output::Output::new(&cli.global);
-            let outcome = commands::run(cli.command, output);
-            (output, outcome)
-        }
-        Err(stopped) => return stopped.finish(),
-    };
-    output.finish(outcome)
+    match cli::parse(std::env::args_os()) {
+        Ok(cli) => commands::run(cli.command, output::Output::new(&cli.global)),
+        Err(stopped) => stopped.finish(),
+    }
 }

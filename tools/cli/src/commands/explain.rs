@@ -80,11 +80,13 @@ impl Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let retry = if self.retry_is_safe { "safe" } else { "only if the operation may run twice" };
         writeln!(f, "\x1b[1m{}\x1b[0m ({}, exit code {})", self.code, self.kind, self.exit)?;
         writeln!(f, "  cause  {}", self.cause)?;
         writeln!(f, "  cure   {}", self.cure)?;
-        writeln!(f, "  retry  {retry}")
+        if self.retry_is_safe {
+            writeln!(f, "  retry  safe: the call was refused before it reached its target")?;
+        }
+        Ok(())
     }
 }
 

@@ -8,20 +8,17 @@ pub(crate) mod keys;
 pub(crate) mod sign;
 pub(crate) mod verify;
 
-mod compile;
 mod runtime;
 mod up;
 
+use std::process::ExitCode;
+
 use crate::cli::Command;
-use crate::failure::Failure;
 use crate::output::Output;
 
-/// Does what was asked.
-///
-/// # Errors
-/// Whatever kept the command from it.
-pub(crate) fn run(command: Command, output: Output) -> Result<(), Failure> {
-    match command {
+/// Does what was asked, and gives the exit code.
+pub(crate) fn run(command: Command, output: Output) -> ExitCode {
+    output.finish(match command {
         Command::Keys(keys) => keys.run(output),
         Command::Sign(args) => sign::run(&args, output),
         Command::Inspect(args) => inspect::run(&args, output),
@@ -30,6 +27,7 @@ pub(crate) fn run(command: Command, output: Output) -> Result<(), Failure> {
         Command::Up(args) => up::run(*args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
-        Command::Compile => compile::run(),
-    }
+        // The engine on the other side reads this exit code and stderr, so nothing is added to them.
+        Command::Compile => return trellis_engine::compile_child_main(),
+    })
 }

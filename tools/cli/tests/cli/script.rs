@@ -28,7 +28,7 @@ fn one_instance_serves_every_step_until_it_breaks() {
         {"operation": "Host", "payloadText": "p", "replies": [{"replyHex": "c0"}, {"replyText": "unused"}]},
         {"operation": "Host", "replies": [{"error": "full"}]},
         {"operation": "Host"},
-        {"operation": "", "payloadHex": ""},
+        {"operation": "Other", "payloadHex": ""},
         {"operation": "E".repeat(257)},
     ]);
     let script = sandbox.write("steps.json", steps.to_string());

@@ -27,7 +27,8 @@ use crate::output::Output;
 The module's signature, hash and time window are checked; whom it is signed by matters only with
 --issuer or --trust, since nothing is given to it here. Host calls are answered from --replies, in
 order: a JSON array of {\"replyHex\": ...}, {\"replyText\": ...}, {\"replyJson\": ...} (sent as
-MessagePack) or {\"error\": ...}. One too many is an error to the guest.
+MessagePack) or {\"error\": ...}, which the guest sees as a host shows it a provider's error
+(`E_PROVIDER: ...`). One host call too many is an error to the guest.
 
 With --json the payload is JSON and is sent as MessagePack; {\"$text\": \"...\"} and {\"$hex\": \"...\"}
 stand for bytes. A reply is printed as JSON, with --json; as hex, with --hex; else as it is, or readably on
