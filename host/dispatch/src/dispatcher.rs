@@ -95,7 +95,9 @@ impl Dispatcher {
             depth: message.depth,
             trace: message.trace.unwrap_or_else(fresh_trace),
         };
-        let work = route.target.call(Delivery { invocation, link: granted.link });
+        // In a block of its own, so that a panic before the first poll is caught as well.
+        let delivery = Delivery { invocation, link: granted.link };
+        let work = async { route.target.call(delivery).await };
         match deadline::until(deadline, AssertUnwindSafe(work).catch_unwind()).await {
             Some(Ok(Ok(reply))) if reply.len() > self.bounds.reply_bytes_max => {
                 Err(oversized(&parties.target, reply.len(), self.bounds.reply_bytes_max))
