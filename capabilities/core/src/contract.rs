@@ -57,7 +57,8 @@ pub struct Operation {
     pub doc: Cow<'static, str>,
 }
 
-/// A contract as data: what `contract!` makes from a WIT file, and what a provider declares to serve.
+/// A contract as data: what `contract!` makes from a WIT file, and what a provider declares to
+/// serve.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contract {
     /// The id claims, manifests and guests use.

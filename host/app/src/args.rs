@@ -7,7 +7,8 @@ use clap::{Parser, ValueEnum};
 
 /// Runs the signed actors of a manifest.
 ///
-/// Every setting is taken from the first of: flag, environment variable, manifest, built-in default.
+/// Every setting is taken from the first of: flag, environment variable, manifest, built-in
+/// default.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "host", version, about, max_term_width = 100)]
 pub struct HostArgs {

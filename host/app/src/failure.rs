@@ -48,7 +48,12 @@ impl Failure {
         match self {
             Self::Manifest(report) => report.render(style),
             Self::Call { what, error } => {
-                format!("error[{}]: {what}: {}\n  help: {}\n", error.code(), error.message(), error.code().cure())
+                format!(
+                    "error[{}]: {what}: {}\n  help: {}\n",
+                    error.code(),
+                    error.message(),
+                    error.code().cure()
+                )
             }
         }
     }

@@ -8,7 +8,9 @@ pub(crate) struct GuestLog;
 impl LogSink for GuestLog {
     fn line(&self, actor: &str, source: LogSource, line: &str) {
         match source {
-            LogSource::Console | LogSource::Stdout => tracing::info!(target: "actor", actor, "{line}"),
+            LogSource::Console | LogSource::Stdout => {
+                tracing::info!(target: "actor", actor, "{line}")
+            }
             LogSource::Stderr | LogSource::Host => tracing::warn!(target: "actor", actor, "{line}"),
         }
     }

@@ -43,7 +43,8 @@ impl Host {
     /// Puts the parts together. Needs a Tokio runtime.
     ///
     /// # Errors
-    /// When the sandbox cannot be set up: the error names the limit of the machine that is in the way.
+    /// When the sandbox cannot be set up: the error names the limit of the machine that is in the
+    /// way.
     pub fn build(config: HostConfig) -> Result<Self, CallError> {
         let mut registry = Registry::with_prefix("trellis");
         register_build_info(&mut registry);
@@ -90,8 +91,7 @@ impl Host {
         operation: &str,
         payload: impl Into<Bytes> + Send,
     ) -> Result<Bytes, CallError> {
-        let message =
-            Message { payload: payload.into(), deadline: None, depth: 0, trace: None };
+        let message = Message { payload: payload.into(), deadline: None, depth: 0, trace: None };
         self.dispatcher.dispatch(Ask::FromSystem { actor, operation }, message).await
     }
 

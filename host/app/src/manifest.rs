@@ -28,8 +28,7 @@ pub(crate) fn load(path: &Path, allow_unsigned: bool) -> Result<Loaded, Failure>
     let (source, manifest) = read(path)?;
     let trust = trust(&source, &manifest, allow_unsigned)?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    let ground =
-        Ground { folder: &folder, builtins: BUILTINS, trust: &trust, clock: &SystemClock };
+    let ground = Ground { folder: &folder, builtins: BUILTINS, trust: &trust, clock: &SystemClock };
     let prepared = prepare(&manifest, &source, &ground).map_err(wrong)?;
     Ok(Loaded { manifest, folder, trust, prepared })
 }
@@ -53,7 +52,8 @@ fn read(path: &Path) -> Result<(SourceText, Manifest), Failure> {
         Failure::call(&name, CallError::new(code, format!("the manifest cannot be read: {error}")))
     })?;
     let source = SourceText::from_bytes(name, bytes, Format::of_path(path)).map_err(wrong)?;
-    let manifest = trellis_manifest::read(&source, &|name| std::env::var(name).ok()).map_err(wrong)?;
+    let manifest =
+        trellis_manifest::read(&source, &|name| std::env::var(name).ok()).map_err(wrong)?;
     Ok((source, manifest))
 }
 

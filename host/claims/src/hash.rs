@@ -9,7 +9,8 @@
 //! 2. Re-encoded: the same, with the size of every section written as the shortest LEB128, as
 //!    wascap 0.9 and later compute it when they verify. It differs from form 1 only when a tool
 //!    padded sizes after signing. It counts only for core modules whose token says
-//!    `wascap_revision` 2 or less, or nothing, and it lets no byte of any section's contents change.
+//!    `wascap_revision` 2 or less, or nothing, and it lets no byte of any section's contents
+//!    change.
 //!
 //! wascap 0.8 and earlier compared the module as `parity-wasm` would write it again. Form 1 covers
 //! what those versions signed; a module that a later tool rewrote otherwise is refused.

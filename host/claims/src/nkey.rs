@@ -1,7 +1,8 @@
 //! nkeys: Ed25519 keys written so that people can tell them apart.
 //!
 //! A public key is 56 characters: base32 without padding of a prefix byte, 32 key bytes and a
-//! CRC-16 (the [NATS form](https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth)).
+//! CRC-16 (the [NATS
+//! form](https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/nkey_auth)).
 //! The first letter names the kind. A seed is 58 characters and starts with `S` and that letter.
 
 use std::borrow::Cow;

@@ -70,8 +70,8 @@ impl Gate {
     /// Checks one call.
     ///
     /// # Errors
-    /// [`trellis_core::Code::Denied`] naming what is missing, [`trellis_core::Code::NotFound`] when the host
-    /// asks for an actor that is not here. Every refusal is audited and counted.
+    /// [`trellis_core::Code::Denied`] naming what is missing, [`trellis_core::Code::NotFound`] when
+    /// the host asks for an actor that is not here. Every refusal is audited and counted.
     pub fn admit(&self, ask: &Ask<'_>) -> Result<Permit, CallError> {
         self.check(ask).map_err(|denial| {
             self.metrics.count(&denial);

@@ -107,8 +107,7 @@ impl Owner {
 
     async fn start_provider(&mut self, prepared: PreparedProvider) -> Result<(), CallError> {
         let target = self.world.next_target();
-        let calls =
-            ProviderCalls { dispatcher: Arc::clone(&self.dispatcher), provider: target };
+        let calls = ProviderCalls { dispatcher: Arc::clone(&self.dispatcher), provider: target };
         let context = Context::new(Arc::new(calls));
         let provider = (prepared.builtin.create)(context, prepared.values.clone()).await?;
         let route = Arc::new(ProviderTarget(Arc::clone(&provider)));
@@ -140,7 +139,9 @@ impl Owner {
 
     async fn start_actor(&mut self, prepared: &PreparedActor) -> Result<(), CallError> {
         let running = self.world.actors.get(&prepared.name);
-        if let Some(running) = running.filter(|running| running.subject() == prepared.verified.claims().key()) {
+        if let Some(running) =
+            running.filter(|running| running.subject() == prepared.verified.claims().key())
+        {
             prepared.verified.claims().check_succeeds(running.prepared.verified.claims())?;
         }
         let (id, target) = match running {

@@ -120,7 +120,9 @@ impl Owner {
         check: impl Fn(&Verified) -> Result<(), ClaimsError>,
     ) -> Vec<Arc<str>> {
         let refused: Vec<_> = (self.world.actors.iter())
-            .filter_map(|(name, actor)| Some((Arc::clone(name), check(&actor.prepared.verified).err()?)))
+            .filter_map(|(name, actor)| {
+                Some((Arc::clone(name), check(&actor.prepared.verified).err()?))
+            })
             .collect();
         for (name, error) in &refused {
             tracing::warn!(actor = %name, code = error.code().as_str(), "stopped: {error}");
@@ -134,7 +136,8 @@ impl Owner {
     }
 
     async fn stop(&mut self, deadline: Instant) {
-        let providers: Vec<_> = self.world.providers.values().map(|p| Arc::clone(&p.provider)).collect();
+        let providers: Vec<_> =
+            self.world.providers.values().map(|p| Arc::clone(&p.provider)).collect();
         // Providers first: what comes from outside stops coming, and what it asked for finishes.
         futures_util::future::join_all(providers.iter().map(|p| p.shutdown(deadline))).await;
         let actors: Vec<_> = self.world.actors.values().map(|actor| actor.engine.clone()).collect();

@@ -94,7 +94,8 @@ impl PreparedActor {
     }
 }
 
-/// The engine asks for the bytes again when an idle actor is called and its code is no longer cached.
+/// The engine asks for the bytes again when an idle actor is called and its code is no longer
+/// cached.
 impl ModuleSource for PreparedActor {
     fn read(&self) -> std::io::Result<Bytes> {
         Self::read(self).map_err(std::io::Error::other)

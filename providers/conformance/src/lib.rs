@@ -1,8 +1,8 @@
 //! One behaviour suite per contract, run against every provider of it.
 //!
 //! A suite is a list of named cases over the object-safe `Provider` trait: what it sends are the
-//! bytes an actor would send, so it checks the wire form along with the behavior. A provider's tests
-//! make a provider, hand it over and run the suite; a case that fails panics with its name.
+//! bytes an actor would send, so it checks the wire form along with the behavior. A provider's
+//! tests make a provider, hand it over and run the suite; a case that fails panics with its name.
 //!
 //! [`redis`] starts a real Redis for the providers that need one.
 //!

@@ -4,8 +4,8 @@
 //! to one binding: it begins with 1 when the actor is bound, goes on when the binding's values
 //! change, and is forgotten when the actor is unbound.
 //!
-//! **Deliberately absent:** sequences that outlive the host (count in `wascc:keyvalue` instead), and
-//! anything to configure.
+//! **Deliberately absent:** sequences that outlive the host (count in `wascc:keyvalue` instead),
+//! and anything to configure.
 
 mod generator;
 mod provider;

@@ -8,8 +8,8 @@
 //! # Rules of behavior
 //! - **Routing.** The most specific host with a matching path wins, then the longest path prefix.
 //!   The path is compared and handed over as sent: nothing is decoded, nothing is cut off.
-//! - **Requests.** Header names arrive in lower case. Repeated fields are joined by `, ` (cookies by
-//!   `; `). Bytes that are not UTF-8 become U+FFFD. Fields about the connection itself
+//! - **Requests.** Header names arrive in lower case. Repeated fields are joined by `, ` (cookies
+//!   by `; `). Bytes that are not UTF-8 become U+FFFD. Fields about the connection itself
 //!   (`connection`, `keep-alive`, `te`, `trailer`, `transfer-encoding`, `upgrade`) are left out;
 //!   trailers are dropped.
 //! - **Answers.** Repeated fields stay lines of their own. The status text is hyper's, whatever the

@@ -1,8 +1,8 @@
 //! How long a connection may do what it is doing.
 //!
 //! A timer per request would cost more than the request's parsing. Instead each connection notes
-//! what it is doing and since when, and the listener that accepted it looks at all its connections a
-//! few times a second ([`Watch::check`]).
+//! what it is doing and since when, and the listener that accepted it looks at all its connections
+//! a few times a second ([`Watch::check`]).
 
 use std::cell::{Cell, RefCell};
 use std::task::Waker;

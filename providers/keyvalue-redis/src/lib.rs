@@ -1,9 +1,10 @@
 //! `wascc:keyvalue` on a real Redis.
 //!
 //! Bindings with the same `URL` and `TIMEOUT` share one multiplexed connection. It is made when it
-//! is first needed and made again when it broke: a Redis that is down, at the start or later, costs the
-//! calls of that time (`E_PROVIDER`, at once or after `TIMEOUT`) and nothing else. A call that was
-//! under way when the connection broke is never sent again by itself: it may have been carried out.
+//! is first needed and made again when it broke: a Redis that is down, at the start or later, costs
+//! the calls of that time (`E_PROVIDER`, at once or after `TIMEOUT`) and nothing else. A call that
+//! was under way when the connection broke is never sent again by itself: it may have been carried
+//! out.
 //!
 //! What the contract asks beyond a single command (counters of 32 bits, `newCount` after a change)
 //! runs as a script, so every operation is atomic for all clients of that Redis. Redis 7 or later:

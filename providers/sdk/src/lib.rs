@@ -2,8 +2,8 @@
 //!
 //! A provider implements one or more contracts. It receives calls from actors through
 //! [`Provider::call`] and calls actors through its [`Context`]. Most providers implement the typed
-//! trait their contract crate generates (`keyvalue::Provider`) and forward [`Provider::call`] to the
-//! generated `serve` function.
+//! trait their contract crate generates (`keyvalue::Provider`) and forward [`Provider::call`] to
+//! the generated `serve` function.
 //!
 //! **Deliberately absent:** claims, bindings' permissions, routing. A call that reaches a provider
 //! was already admitted; a provider never sees another actor's binding.

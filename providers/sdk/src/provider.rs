@@ -60,8 +60,9 @@ pub trait Provider: Send + Sync + 'static {
     /// change; binding the same twice is no error.
     ///
     /// # Errors
-    /// [`trellis_core::Code::Config`] for a value it cannot use, [`trellis_core::Code::Address`] for
-    /// a port it cannot have. A server that is down is *not* an error here: it may come up later.
+    /// [`trellis_core::Code::Config`] for a value it cannot use, [`trellis_core::Code::Address`]
+    /// for a port it cannot have. A server that is down is *not* an error here: it may come up
+    /// later.
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>>;
 
     /// The actor is no longer bound; no call of it is under way. Unknown ids are ignored.

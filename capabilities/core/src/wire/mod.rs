@@ -1,4 +1,5 @@
-//! The wire codec: MessagePack maps with camelCase keys, bytes as `bin` (the originals' G3/G4 form).
+//! The wire codec: MessagePack maps with camelCase keys, bytes as `bin` (the originals' G3/G4
+//! form).
 //!
 //! Encoding is exact; decoding accepts what signed modules of 2019 to 2024 were seen to send:
 //! structs as maps or as arrays in field order, bytes as `bin`, `str` or an array of integers,

@@ -4,8 +4,8 @@
 //! `~/.config/trellis/keys`. A file holds the seed and nothing else (the habit of `wash`, whose
 //! files can be copied here). `host` takes its default trust from it, `trellis` signs with it.
 //!
-//! **Deliberately absent:** what keys are used for, and every way for a seed to leave its file other
-//! than as a [`KeyPair`].
+//! **Deliberately absent:** what keys are used for, and every way for a seed to leave its file
+//! other than as a [`KeyPair`].
 
 mod error;
 mod file;

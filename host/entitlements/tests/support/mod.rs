@@ -52,8 +52,8 @@ fn contract(
 }
 
 impl World {
-    /// `whole` may use everything, has the alias `friend` and an issuer of its own; every other actor
-    /// lacks or has just what its name says.
+    /// `whole` may use everything, has the alias `friend` and an issuer of its own; every other
+    /// actor lacks or has just what its name says.
     pub fn new() -> Self {
         let issuer = KeyPair::generate(KeyKind::Account).public().clone();
         let friend_issuer = KeyPair::generate(KeyKind::Account).public().clone();

@@ -41,7 +41,8 @@ pub(super) fn prepare(
                 "`{}` is already bound to {} under the name `{}`",
                 link.actor, link.contract.id, link.binding
             );
-            problems.push(Problem::new(binding.span, sentence).help("give one of them another `name`"));
+            problems
+                .push(Problem::new(binding.span, sentence).help("give one of them another `name`"));
             continue;
         }
         let settings = providers[&link.provider].descriptor.settings;
@@ -92,10 +93,7 @@ fn one(
 }
 
 /// By its name in the manifest, its key, or its call alias.
-fn find_actor<'a>(
-    name: &str,
-    actors: &'a [Option<PreparedActor>],
-) -> Option<&'a PreparedActor> {
+fn find_actor<'a>(name: &str, actors: &'a [Option<PreparedActor>]) -> Option<&'a PreparedActor> {
     let claims = |actor: &'a PreparedActor| actor.verified.claims();
     let actors = || actors.iter().flatten();
     actors()
@@ -116,7 +114,8 @@ fn find_provider(
             return Err(Box::new(Problem::unknown(wanted.span, "provider", &wanted.value, known)));
         }
         let found = serving.iter().find(|(provider, _)| *provider.name == *wanted.value);
-        let sentence = format!("provider `{}` does not serve {}", wanted.value, spec.capability.value);
+        let sentence =
+            format!("provider `{}` does not serve {}", wanted.value, spec.capability.value);
         return found
             .map(|(provider, contract)| (Arc::clone(&provider.name), (*contract).clone()))
             .ok_or_else(|| Box::new(Problem::new(wanted.span, sentence)));

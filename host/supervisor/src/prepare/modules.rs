@@ -39,7 +39,8 @@ fn one(spec: &ActorSpec, ground: &Ground<'_>) -> Result<PreparedActor, Problem> 
     let bytes = read_file(&path, spec.limits.module_bytes_max).map_err(|e| at(image, &e))?;
     let verified = verify(&bytes, ground.trust, ground.clock)
         .map_err(|error| at(image, &CallError::from(error)))?;
-    let name = spec.name.as_ref().map_or_else(|| default_name(&verified, &path), |n| n.value.clone());
+    let name =
+        spec.name.as_ref().map_or_else(|| default_name(&verified, &path), |n| n.value.clone());
     Ok(PreparedActor {
         name: Arc::from(name),
         path,
@@ -95,10 +96,8 @@ pub(crate) fn read_file(path: &Path, bytes_max: u64) -> Result<Bytes, CallError>
     let mut bytes = Vec::new();
     file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > bytes_max {
-        let message = format!(
-            "{} is larger than module_bytes_max ({bytes_max} bytes)",
-            path.display()
-        );
+        let message =
+            format!("{} is larger than module_bytes_max ({bytes_max} bytes)", path.display());
         return Err(CallError::new(Code::ModuleLimit, message));
     }
     Ok(bytes.into())

@@ -100,8 +100,8 @@ async fn far(bench: Bench) {
     assert_eq!(store.get("k").await, Ok(Some("v".to_owned())));
 }
 
-/// Waits until the key is gone; panics when that happens before `due_ms` or long after it. True when
-/// the key was seen at least once.
+/// Waits until the key is gone; panics when that happens before `due_ms` or long after it. True
+/// when the key was seen at least once.
 async fn await_gone(bench: &Bench, store: &Store, key: &str, due_ms: u64) -> bool {
     let mut seen = false;
     while store.key_exists(key).await.expect("KeyExists") {
