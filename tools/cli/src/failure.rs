@@ -21,9 +21,13 @@ pub(crate) const USAGE_CAUSE: &str = "The command line is wrong, or what it name
 /// What to do about [`USAGE`].
 pub(crate) const USAGE_CURE: &str = "`trellis COMMAND --help` shows what a command takes.";
 
-/// Why a command failed.
+/// Why a command failed. Boxed, since it travels in every result.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Story>);
+
+/// Everything there is to say about a failure.
+#[derive(Debug)]
+struct Story {
     code: &'static str,
     exit: Exit,
     message: String,
@@ -42,7 +46,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with a code of the host.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Story {
             code: code.as_str(),
             exit: Exit::of(code),
             message: message.into(),
@@ -52,18 +56,15 @@ impl Failure {
             details: None,
             drawn: None,
             closed_pipe: false,
-        }
+        }))
     }
 
     /// A wrong command line.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self {
-            code: USAGE,
-            exit: Exit::Usage,
-            meaning: USAGE_CAUSE,
-            cure: USAGE_CURE.to_owned(),
-            ..Self::new(Code::Internal, message)
-        }
+        let mut failure = Self::new(Code::Internal, message).cure(USAGE_CURE).exiting(Exit::Usage);
+        failure.0.code = USAGE;
+        failure.0.meaning = USAGE_CAUSE;
+        failure
     }
 
     /// A file that cannot be read or written.
@@ -77,29 +78,27 @@ impl Failure {
 
     /// Stdout that cannot be written.
     pub(crate) fn stdout(error: &io::Error) -> Self {
-        let closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
-        Self { closed_pipe, ..Self::file("cannot write to stdout", error) }
+        let mut failure = Self::file("cannot write to stdout", error);
+        failure.0.closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        failure
     }
 
     /// A failure of the host, whose own words are drawn with places in a file.
-    pub(crate) fn host(failure: &trellis_app::Failure, style: Style) -> Self {
-        let details = match failure {
+    pub(crate) fn host(error: &trellis_app::Failure, style: Style) -> Self {
+        let mut failure = Self::new(error.code(), error.to_string()).exiting(error.exit());
+        failure.0.drawn = Some(error.render(style));
+        failure.0.details = match error {
             trellis_app::Failure::Manifest(report) => Some(report.to_json()),
             trellis_app::Failure::Call { .. } => None,
         };
-        Self {
-            exit: failure.exit(),
-            details,
-            drawn: Some(failure.render(style)),
-            ..Self::new(failure.code(), failure.to_string())
-        }
+        failure
     }
 
     /// The same failure with the chain of errors beneath it.
     pub(crate) fn cause(mut self, error: &dyn Error) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
-            self.causes.push(error.to_string());
+            self.0.causes.push(error.to_string());
             next = error.source();
         }
         self
@@ -107,78 +106,81 @@ impl Failure {
 
     /// The same failure with what to do about it.
     pub(crate) fn cure(mut self, cure: impl Into<String>) -> Self {
-        self.cure = cure.into();
+        self.0.cure = cure.into();
         self
     }
 
     /// The same failure with another exit code than its error code's.
     pub(crate) fn exiting(mut self, exit: Exit) -> Self {
-        self.exit = exit;
+        self.0.exit = exit;
         self
     }
 
     /// The same failure about a named thing, such as a file.
     pub(crate) fn about(mut self, what: impl fmt::Display) -> Self {
-        self.message = format!("{what}: {}", self.message);
+        self.0.message = format!("{what}: {}", self.0.message);
         self
     }
 
     /// The same failure with further facts for programs.
     pub(crate) fn details<T: Serialize>(mut self, details: &T) -> Self {
-        self.details = serde_json::to_value(details).ok();
+        self.0.details = serde_json::to_value(details).ok();
         self
     }
 
     /// The stable code.
     pub(crate) fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// The sentence.
     pub(crate) fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
-        self.exit
+        self.0.exit
     }
 
     /// True when nobody reads stdout any more, which is no failure (`trellis keys list | head -1`).
     pub(crate) fn is_closed_pipe(&self) -> bool {
-        self.closed_pipe
+        self.0.closed_pipe
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(drawn) = &self.drawn {
+        if let Some(drawn) = &self.0.drawn {
             return f.write_str(drawn);
         }
-        writeln!(f, "\x1b[1;31merror[{}]\x1b[0m: {}", self.code, self.message)?;
-        for cause in &self.causes {
+        writeln!(f, "\x1b[1;31merror[{}]\x1b[0m: {}", self.0.code, self.0.message)?;
+        for cause in &self.0.causes {
             writeln!(f, "  because: {cause}")?;
         }
-        writeln!(f, "  help: {}", self.cure)
+        writeln!(f, "  help: {}", self.0.cure)
     }
 }
 
 impl Serialize for Failure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let cause =
-            if self.causes.is_empty() { self.meaning.to_owned() } else { self.causes.join(": ") };
+        let cause = if self.0.causes.is_empty() {
+            self.0.meaning.to_owned()
+        } else {
+            self.0.causes.join(": ")
+        };
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(
             "error",
             &serde_json::json!({
-                "code": self.code,
-                "message": self.message,
+                "code": self.0.code,
+                "message": self.0.message,
                 "cause": cause,
-                "cure": self.cure,
-                "exit": self.exit.code(),
+                "cure": self.0.cure,
+                "exit": self.0.exit.code(),
             }),
         )?;
-        if let Some(details) = &self.details {
+        if let Some(details) = &self.0.details {
             map.serialize_entry("details", details)?;
         }
         map.end()

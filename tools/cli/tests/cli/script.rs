@@ -10,11 +10,9 @@ fn lines(ran: &Ran) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON on every line")).collect()
 }
 
-#[test]
-fn one_instance_serves_every_step_until_it_breaks() {
-    let sandbox = Sandbox::new();
-    let file = sandbox.write("guest.wasm", guest::module());
-    let steps = json!([
+/// Every way a step can go, in one script.
+fn steps() -> Value {
+    json!([
         {"operation": "Count"},
         {"operation": "Count"},
         {"operation": "Fail", "payloadText": "no"},
@@ -30,8 +28,14 @@ fn one_instance_serves_every_step_until_it_breaks() {
         {"operation": "Host"},
         {"operation": "Other", "payloadHex": ""},
         {"operation": "E".repeat(257)},
-    ]);
-    let script = sandbox.write("steps.json", steps.to_string());
+    ])
+}
+
+#[test]
+fn one_instance_serves_every_step_until_it_breaks() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("guest.wasm", guest::module());
+    let script = sandbox.write("steps.json", steps().to_string());
     let ran = sandbox.run(&[
         "call",
         arg(&file),

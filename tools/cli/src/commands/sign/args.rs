@@ -145,7 +145,8 @@ impl StandardCapabilities {
             (self.extras, "wascc:extras"),
         ]
         .into_iter()
-        .filter_map(|(wanted, contract)| wanted.then(|| contract.to_owned()))
+        .filter(|(wanted, _)| *wanted)
+        .map(|(_, contract)| contract.to_owned())
         .collect()
     }
 }

@@ -9,9 +9,9 @@ use trellis_app::keystore::{DEFAULT_NAME, KeyName};
 use trellis_claims::{ActorClaims, ClaimsDraft, Clock, KeyKind, KeyPair, PublicKey, SystemClock};
 
 use crate::failure::Failure;
-use crate::key_choice::{self, Signer};
+use crate::files;
+use crate::key_choice::{self, Signer, signer};
 use crate::output::Output;
-use crate::{files, key_choice::signer};
 
 pub(crate) use args::SignArgs;
 use signed::Signed;
