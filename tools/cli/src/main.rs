@@ -8,8 +8,8 @@
 //! [`failure`] (what the user sees, and the exit code), [`key_choice`] and [`files`] (what the
 //! commands share).
 //!
-//! **Deliberately absent:** everything the host does. Claims, engine and manifest are the host's own
-//! crates, so what the command says about a module is what a host will do with it.
+//! **Deliberately absent:** everything the host does. Claims, engine and manifest are the host's
+//! own crates, so what the command says about a module is what a host will do with it.
 
 mod cli;
 mod commands;

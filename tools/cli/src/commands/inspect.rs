@@ -17,8 +17,8 @@ pub(crate) use time::window;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Inspect shows and does not judge: it ends with 0 for a tampered or expired module too. `trellis verify`
-judges. Claims whose signature or hash does not hold may be forged.")]
+Inspect shows and does not judge: it ends with 0 for a tampered or expired module too; `trellis
+verify` judges. Claims whose signature or hash does not hold may be forged.")]
 pub(crate) struct InspectArgs {
     /// The module.
     file: PathBuf,

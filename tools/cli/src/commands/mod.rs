@@ -27,7 +27,7 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Up(args) => up::run(*args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
-        // The engine on the other side reads this exit code and stderr, so nothing is added to them.
+        // The engine that started it reads its exit code and stderr: nothing is added to them.
         Command::Compile => return trellis_engine::compile_child_main(),
     })
 }

@@ -17,9 +17,9 @@ use crate::{files, key_choice};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Exit codes: 0 a host with this trust runs it, 3 no such file, 4 refused (unsigned, tampered, expired,
-untrusted, revoked), 6 not a sound module. The trusted issuers are those of --issuer and --trust; with
-neither, the account keys of your own keystore.")]
+Exit codes: 0 a host with this trust runs it, 3 no such file, 4 refused (unsigned, tampered,
+expired, untrusted, revoked), 6 not a sound module. The trusted issuers are those of --issuer and
+--trust; with neither, the account keys of your own keystore.")]
 pub(crate) struct VerifyArgs {
     /// The module.
     file: PathBuf,

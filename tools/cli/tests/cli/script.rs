@@ -86,7 +86,9 @@ fn one_instance_serves_every_step_until_it_breaks() {
         let keys: Vec<_> = result.as_object().expect("an object").keys().collect();
         assert_eq!(keys, fields);
     }
-    assert!(results[6]["micros"].as_u64().is_some_and(|micros| micros >= 200_000));
+    // The clock that cuts ticks once a millisecond.
+    let micros = results[6]["micros"].as_u64().expect("a number");
+    assert!((190_000..5_000_000).contains(&micros), "{micros}");
 }
 
 #[test]

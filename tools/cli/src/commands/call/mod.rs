@@ -25,23 +25,26 @@ use crate::output::Output;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The module's signature, hash and time window are checked; whom it is signed by matters only with
---issuer or --trust, since nothing is given to it here. Host calls are answered from --replies, in
-order: a JSON array of {\"replyHex\": ...}, {\"replyText\": ...}, {\"replyJson\": ...} (sent as
-MessagePack) or {\"error\": ...}, which the guest sees as a host shows it a provider's error
-(`E_PROVIDER: ...`). One host call too many is an error to the guest.
+--issuer or --trust, since nothing is given to it here.
 
-With --json the payload is JSON and is sent as MessagePack; {\"$text\": \"...\"} and {\"$hex\": \"...\"}
-stand for bytes. A reply is printed as JSON, with --json; as hex, with --hex; else as it is, or readably on
-a terminal.
+Host calls are answered from --replies, in order. It is a JSON array of {\"replyHex\": s},
+{\"replyText\": s}, {\"replyJson\": any} (sent as MessagePack) or {\"error\": s}, which the guest
+sees as a host shows it a provider's error (`E_PROVIDER: s`). One host call too many is an error too.
+
+With --json the payload is JSON and is sent as MessagePack; {\"$text\": s} and {\"$hex\": s} stand
+for bytes. A reply is printed as JSON, with --json; as hex, with --hex; else as it is, or readably
+on a terminal.
 
 A script is a JSON array of steps, or one step a line:
   {\"operation\": s, \"payloadHex\" or \"payloadText\": s, \"replies\": [...]}
-One instance serves them all; one that trapped or ran out of time is replaced. Each step prints one line:
-  {\"operation\", \"status\": ok|guest_error|trap|timeout|refused, \"responseHex\", \"error\",
-   \"hostCalls\": [{\"binding\", \"namespace\", \"operation\", \"payloadHex\"}], \"log\": [...], \"micros\"}
+One instance serves them all; one that trapped or ran out of time is replaced. Each step prints
+one line of JSON:
+  {\"operation\": s, \"status\": \"ok\", \"guest_error\", \"trap\", \"timeout\" or \"refused\",
+   \"responseHex\": s, \"error\": s, \"log\": [s], \"micros\": n, \"hostCalls\":
+   [{\"binding\": s, \"namespace\": s, \"operation\": s, \"payloadHex\": s}]}
 
-Exit codes: 0 answered (or: the whole script ran), 1 the actor failed, 3 no such file, 4 the module is
-refused, 5 out of time, 6 not a module this engine can run.")]
+Exit codes: 0 answered (or: the whole script ran), 1 the actor failed, 3 no such file,
+4 the module is refused, 5 out of time, 6 not a module this engine can run.")]
 pub(crate) struct CallArgs {
     /// The module.
     file: PathBuf,

@@ -19,8 +19,8 @@ use crate::output::Output;
 #[derive(Subcommand, Debug)]
 #[command(after_help = "\
 Keys live one to a file, readable by you only, in $TRELLIS_KEYS, else $XDG_CONFIG_HOME/trellis/keys,
-else ~/.config/trellis/keys. Wherever a key is asked for, its name, its public key or a prefix of either
-that no other key has will do. Seeds are never printed unless `export --seed` asks for one.")]
+else ~/.config/trellis/keys. Wherever a key is asked for, its name will do, or its public key, or a
+prefix of either that no other key has. Seeds are never shown unless `export --seed` asks for one.")]
 pub(crate) enum KeysCommand {
     /// Makes a key and keeps it; one that exists already stays as it is.
     Gen(generate::GenArgs),

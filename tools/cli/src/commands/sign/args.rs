@@ -9,9 +9,10 @@ use clap::{ArgAction, Args};
 // `-h` is the HTTP client, as in the original tools.
 #[command(disable_help_flag = true)]
 #[command(after_help = "\
-The account key `default` signs unless --issuer says otherwise; the actor's own key is kept under its
-name. Both are made on first need. The module's old claims are replaced. Without --destination, echo.wasm
-is signed into echo_s.wasm. A destination that holds the same module and claims already is left alone.")]
+The account key `default` signs unless --issuer says otherwise; the actor's own key is kept under
+its name. Both are made on first need. The module's old claims are replaced. Without --destination,
+echo.wasm is signed into echo_s.wasm. A destination that holds the same module with the same claims
+is left alone.")]
 pub(crate) struct SignArgs {
     /// The module.
     pub(super) file: PathBuf,
