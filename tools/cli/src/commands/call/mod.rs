@@ -29,7 +29,7 @@ The module's signature, hash and time window are checked; whom it is signed by m
 
 Host calls are answered from --replies, in order. It is a JSON array of {\"replyHex\": s},
 {\"replyText\": s}, {\"replyJson\": any} (sent as MessagePack) or {\"error\": s}, which the guest
-sees as a host shows it a provider's error (`E_PROVIDER: s`). One host call too many is an error too.
+sees as a host shows it a provider's error (`E_PROVIDER: s`). One host call too many is an error.
 
 With --json the payload is JSON and is sent as MessagePack; {\"$text\": s} and {\"$hex\": s} stand
 for bytes. A reply is printed as JSON, with --json; as hex, with --hex; else as it is, or readably
