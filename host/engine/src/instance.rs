@@ -138,8 +138,14 @@ struct Live {
     seat: Seat,
 }
 
-/// How a call ended: the instance, unless it broke, and the answer.
-pub(crate) type Ended = (Option<Instance>, Result<Bytes, CallError>);
+/// How a call ended. Small on purpose: the answer stays in the instance until its caller takes it
+/// out, because every move of it costs a few nanoseconds.
+pub(crate) enum Ended {
+    /// The guest returned this code; [`Instance::answer`] has its answer.
+    Returned(Instance, i32),
+    /// The guest trapped or was cut, and its instance is gone. Or it never had one.
+    Failed(Box<CallError>),
+}
 
 impl Instance {
     /// Makes an instance and runs its start functions, within `init_time_max` and `deadline`.
@@ -186,8 +192,8 @@ impl Instance {
         store.set_epoch_deadline(SLICE_TICKS);
     }
 
-    /// Runs the prepared call. A guest that answers with an error keeps its instance; one that
-    /// trapped or was cut is in an unknown state, and its instance ends here.
+    /// Runs the prepared call. A guest that trapped or was cut is in an unknown state, so its
+    /// instance ends here.
     pub(crate) async fn run(mut self) -> Ended {
         let live = &mut *self.0;
         let call = &live.store.data().call;
@@ -198,15 +204,25 @@ impl Instance {
             deadline::until(running, deadline).await
         };
         let error = match code {
-            Some(Ok(code)) => {
-                let answer = live.answer(code);
-                return (Some(self), answer);
-            }
+            Some(Ok(code)) => return Ended::Returned(self, code),
             Some(Err(error)) => fault::of_guest(error, live.store.data()),
             None => fault::timeout("call_time_ms_max"),
         };
         self.retire(error.code().as_str());
-        (None, Err(error))
+        Ended::Failed(Box::new(error))
+    }
+
+    /// Takes out what the guest left as its answer, and makes it forget the call.
+    #[inline]
+    pub(crate) fn answer(&mut self, code: i32) -> Result<Bytes, CallError> {
+        let call = &mut self.0.store.data_mut().call;
+        let response = call.response.take();
+        let guest_error = call.guest_error.take();
+        call.clear();
+        if code == 0 {
+            return Err(of_guest_error(guest_error));
+        }
+        Ok(response.unwrap_or_default())
     }
 
     /// Ends the instance, saying why.
@@ -215,19 +231,9 @@ impl Instance {
     }
 }
 
-impl Live {
-    /// What the guest left as its answer.
-    fn answer(&mut self, code: i32) -> Result<Bytes, CallError> {
-        let call = &mut self.store.data_mut().call;
-        let answer = if code == 0 {
-            let text = call.guest_error.take().unwrap_or_else(|| NO_MESSAGE.to_owned());
-            Err(CallError::new(Code::Guest, text))
-        } else {
-            Ok(call.response.take().unwrap_or_default())
-        };
-        call.clear();
-        answer
-    }
+#[cold]
+fn of_guest_error(text: Option<String>) -> CallError {
+    CallError::new(Code::Guest, text.unwrap_or_else(|| NO_MESSAGE.to_owned()))
 }
 
 /// A size is below `payload_bytes_max`, a u32.

@@ -23,6 +23,9 @@ use crate::threads::{Padded, shard_count, thread_number};
 const BOUNDS_US: [u64; 14] =
     [2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 25_000, 100_000, 1_000_000, 5_000_000];
 
+/// Why instances of fresh actors go.
+pub(crate) const FRESH: &str = "fresh";
+
 type Label = [(&'static str, &'static str); 1];
 
 /// The engine's counters, shared by all its actors.
@@ -34,6 +37,8 @@ pub struct Metrics {
     modules: Gauge,
     created: Counter,
     dropped: Family<Label, Counter>,
+    /// The reason of `dropped` that every call of a fresh actor has.
+    dropped_fresh: Counter,
     guest_fault: Family<Label, Counter>,
     module_rejected: Family<Label, Counter>,
     limit_hit: Family<Label, Counter>,
@@ -45,6 +50,8 @@ pub struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
+        let dropped: Family<Label, Counter> = Family::default();
+        let dropped_fresh = dropped.get_or_create(&[("reason", FRESH)]).clone();
         Self {
             calls: Times::new(
                 "actor_call_duration_seconds",
@@ -54,7 +61,8 @@ impl Metrics {
             instances: Gauge::default(),
             modules: Gauge::default(),
             created: Counter::default(),
-            dropped: Family::default(),
+            dropped,
+            dropped_fresh,
             guest_fault: Family::default(),
             module_rejected: Family::default(),
             limit_hit: Family::default(),
@@ -103,6 +111,10 @@ impl Metrics {
 
     pub(crate) fn instance_gone(&self, reason: &'static str) {
         self.instances.dec();
+        if reason == FRESH {
+            self.dropped_fresh.inc();
+            return;
+        }
         self.dropped.get_or_create(&[("reason", reason)]).inc();
     }
 

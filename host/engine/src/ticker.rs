@@ -103,10 +103,16 @@ pub(crate) struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// The time of the last tick: a millisecond or two old, and nearly free.
+    /// Microseconds at the last tick: a millisecond or two old, and nearly free.
     #[inline]
-    pub(crate) fn coarse_now(&self) -> Instant {
-        self.shared.origin + Duration::from_micros(self.shared.now_us.load(Ordering::Relaxed))
+    pub(crate) fn coarse_us(&self) -> u64 {
+        self.shared.now_us.load(Ordering::Relaxed)
+    }
+
+    /// The same as an instant.
+    #[inline]
+    pub(crate) fn instant(&self, coarse_us: u64) -> Instant {
+        self.shared.origin + Duration::from_micros(coarse_us)
     }
 
     /// How many calls began on this thread before this one.

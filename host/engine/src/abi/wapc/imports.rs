@@ -4,6 +4,7 @@
 //! nanoseconds. A bad pointer ends the guest's call with `E_GUEST_POINTER`; everything else that is
 //! wrong with a host call is told to the guest as text, and it goes on.
 
+use std::fmt::Write;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use wasmtime::{AsContextMut, Caller, Linker, Memory};
 
 use super::{MEMORY, NAMESPACES, memory, names};
 use crate::host_calls::HostCall;
-use crate::instance::{ActorShared, Call, Guest, SLICE_TICKS};
+use crate::instance::{ActorShared, Guest, SLICE_TICKS};
 use crate::log::LogSource;
 use crate::metrics::Metrics;
 
@@ -149,13 +150,24 @@ async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Res
     call.host_response = Bytes::new();
     call.host_error.clear();
     call.host_calls = call.host_calls.saturating_add(1);
-    let (outcome, waited) = {
-        let guest = caller.data();
-        let actor = &*guest.actor;
+    let (answer, waited) = {
+        let Guest { call, actor, .. } = caller.data();
         // Borrowed from the guest's memory: it stands still while the host answers.
         let spans = Spans::read(memory.data(&caller), params)?;
-        match spans.check(actor, &guest.call) {
-            Ok(call) => Answer { future: actor.host.host_call(call), actor, waiting: None }.await,
+        match spans.check(actor, call.host_calls) {
+            Ok([binding, namespace, operation]) => {
+                let future = actor.host.host_call(HostCall {
+                    binding: BindingName::normalise(binding),
+                    namespace,
+                    operation,
+                    payload: Bytes::copy_from_slice(spans.payload),
+                    deadline: call.deadline,
+                    depth: call.depth,
+                    trace: call.trace,
+                });
+                let mut answer = Answer { future, in_flight: &actor.in_flight, waiting: None };
+                ((&mut answer).await, answer.waiting.is_some())
+            }
             Err(error) => (Err(error), false),
         }
     };
@@ -163,22 +175,20 @@ async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Res
         // The guest did not compute while it waited: it gets a whole slice.
         caller.as_context_mut().set_epoch_deadline(SLICE_TICKS);
     }
-    let guest = caller.data_mut();
-    let outcome = outcome.and_then(|reply| {
-        guest.actor.check_payload("reply of the host", reply.len()).map(|()| reply)
-    });
-    Ok(match outcome {
-        Ok(reply) => {
-            guest.call.host_response = reply;
-            1
-        }
-        Err(error) => {
-            use std::fmt::Write;
-            // Writing to a String cannot fail.
-            let _ = write!(guest.call.host_error, "{error}");
-            0
-        }
-    })
+    let Guest { call, actor, .. } = caller.data_mut();
+    let error = match answer {
+        Ok(reply) => match actor.check_payload("reply of the host", reply.len()) {
+            Ok(()) => {
+                call.host_response = reply;
+                return Ok(1);
+            }
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    // Writing to a String cannot fail.
+    let _ = write!(call.host_error, "{error}");
+    Ok(0)
 }
 
 /// The four parts of a host call, as they lie in the guest's memory.
@@ -202,56 +212,52 @@ impl<'a> Spans<'a> {
         })
     }
 
-    /// The call they make; what is wrong with it is for the guest to read.
+    /// The names (binding, namespace, operation), if the call is within all bounds; what is wrong
+    /// with it is for the guest to read.
     #[inline]
     fn check(
         &self,
         actor: &ActorShared,
-        call: &Call,
-    ) -> std::result::Result<HostCall<'a>, CallError> {
-        actor.check_host_calls(call.host_calls)?;
+        made: u32,
+    ) -> std::result::Result<[&'a str; 3], CallError> {
+        actor.check_host_calls(made)?;
         actor.check_payload("payload of a host call", self.payload.len())?;
         actor.in_flight.check(&actor.metrics)?;
         let max = actor.limits.name_bytes_max;
-        Ok(HostCall {
-            binding: BindingName::normalise(memory::name("binding name", self.binding, max)?),
-            namespace: memory::name("namespace", self.namespace, max)?,
-            operation: memory::name("operation", self.operation, max)?,
-            payload: Bytes::copy_from_slice(self.payload),
-            deadline: call.deadline,
-            depth: call.depth,
-            trace: call.trace,
-        })
+        Ok([
+            memory::name("binding name", self.binding, max)?,
+            memory::name("namespace", self.namespace, max)?,
+            memory::name("operation", self.operation, max)?,
+        ])
     }
 }
 
-/// The host's answer, and whether it was waited for.
+/// The host's answer on its way; counted as in flight once it has to be waited for.
 ///
 /// A panic of the host becomes an error for the guest: one broken provider must not take the
 /// caller's thread, or its executor, down.
 struct Answer<'a> {
     future: crate::BoxFuture<'a, std::result::Result<Bytes, CallError>>,
-    actor: &'a ActorShared,
+    in_flight: &'a InFlight,
     waiting: Option<Waiting<'a>>,
 }
 
 impl Future for Answer<'_> {
-    type Output = (std::result::Result<Bytes, CallError>, bool);
+    type Output = std::result::Result<Bytes, CallError>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let future = self.future.as_mut();
         match std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-            Ok(Poll::Ready(answer)) => Poll::Ready((answer, self.waiting.is_some())),
-            Ok(Poll::Pending) => {
-                if self.waiting.is_none() {
-                    self.waiting = Some(self.actor.in_flight.enter());
+            Ok(polled) => {
+                if polled.is_pending() && self.waiting.is_none() {
+                    self.waiting = Some(self.in_flight.enter());
                 }
-                Poll::Pending
+                polled
             }
             Err(_) => {
                 let message = "the host failed while answering the call";
-                Poll::Ready((Err(CallError::new(Code::Internal, message)), false))
+                Poll::Ready(Err(CallError::new(Code::Internal, message)))
             }
         }
     }

@@ -6,6 +6,7 @@ use trellis_core::{CallError, Code};
 ///
 /// # Errors
 /// `E_GUEST_POINTER` when any of it lies outside.
+#[inline]
 pub(crate) fn slice(memory: &[u8], pointer: u32, length: u32) -> Result<&[u8], CallError> {
     pointer
         .checked_add(length)
@@ -17,6 +18,7 @@ pub(crate) fn slice(memory: &[u8], pointer: u32, length: u32) -> Result<&[u8], C
 ///
 /// # Errors
 /// `E_GUEST_POINTER` when any of it would lie outside; then nothing is written.
+#[inline]
 pub(crate) fn write(memory: &mut [u8], pointer: u32, bytes: &[u8]) -> Result<(), CallError> {
     let size = memory.len();
     let target = (pointer as usize)
@@ -39,14 +41,17 @@ fn outside(pointer: u32, length: usize, size: usize) -> CallError {
 ///
 /// # Errors
 /// `E_BAD_NAME`; the message says which name and why, never the name itself.
+#[inline]
 pub(crate) fn name<'a>(what: &str, bytes: &'a [u8], max: u32) -> Result<&'a str, CallError> {
     if bytes.len() > max as usize {
         return Err(bad_name(what, &format!("has {} bytes, name_bytes_max is {max}", bytes.len())));
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| bad_name(what, "is not UTF-8"))?;
-    // ASCII control characters by byte; the C1 ones (U+0080..) are C2 80 to C2 9F in UTF-8.
-    let ascii = bytes.iter().any(|b| *b < 0x20 || *b == 0x7f);
-    if ascii || (!text.is_ascii() && text.chars().any(char::is_control)) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Err(bad_name(what, "is not UTF-8"));
+    };
+    // Nearly every name is printable ASCII, which needs no decoding.
+    let plain = bytes.iter().all(|b| (0x20..0x7f).contains(b));
+    if !plain && text.chars().any(char::is_control) {
         return Err(bad_name(what, "has control characters"));
     }
     Ok(text)

@@ -1,4 +1,4 @@
-//! An actor as its callers see it, and the road of one call through it.
+//! An actor's inside: its pool, its module, and the road of one call.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -8,160 +8,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use trellis_core::limits::ActorLimits;
-use trellis_core::{CallError, Code, ErrorKind, Trace};
+use trellis_core::{CallError, Code, ErrorKind};
 
+use super::Request;
 use crate::abi::wapc::memory;
 use crate::deadline;
 use crate::engine::Shared;
 use crate::instance::{ActorShared, Ended, Instance};
-use crate::metrics::Metrics;
+use crate::metrics;
 use crate::module::{Compiled, Isolation, Outline, Wasm};
 use crate::pool::{Grant, Pool, Seat};
-use crate::ticker::Running;
-
-/// One call of an actor.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The operation's name.
-    pub operation: Arc<str>,
-    /// The request message, encoded.
-    pub payload: Bytes,
-    /// When the caller stops waiting; `call_time_ms_max` may cut earlier.
-    pub deadline: Instant,
-    /// How many calls stand above this one.
-    pub depth: u32,
-    /// Which request it belongs to.
-    pub trace: Trace,
-}
-
-/// A loaded actor. Cheap to clone; the last clone to go ends its idle instances.
-#[derive(Clone)]
-pub struct Actor {
-    handle: Arc<Handle>,
-}
-
-/// An actor's instances at one moment.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Stats {
-    /// Instances alive, idle ones included.
-    pub instances: u32,
-    /// Instances waiting for a call.
-    pub idle: u32,
-    /// Calls waiting for an instance.
-    pub waiting: u32,
-    /// True while its compiled module is in memory.
-    pub resident: bool,
-}
-
-impl Actor {
-    pub(crate) fn new(inner: Arc<Inner>) -> Self {
-        Self { handle: Arc::new(Handle(inner)) }
-    }
-
-    /// Runs one operation. Dropping the future ends the call and its instance.
-    ///
-    /// # Errors
-    /// `E_STOPPING` after [`drain`](Self::drain); `E_DEPTH`, `E_TOO_LARGE`, `E_BAD_NAME` before
-    /// anything runs; `E_BUSY` when no instance becomes free; `E_TIMEOUT` at the deadline;
-    /// `E_GUEST` with the guest's own words; `E_TRAP`, `E_STACK`, `E_MEMORY`, `E_GUEST_POINTER`
-    /// when the guest broke (its instance is gone, the next call gets another).
-    pub async fn call(&self, request: Request) -> Result<Bytes, CallError> {
-        let inner = &self.handle.0;
-        let running = inner.engine.ticker.running();
-        let began = Began::new(&running);
-        let result = inner.serve(request, began.coarse).await;
-        began.ended(&running, &inner.engine.metrics);
-        inner.shared.log.call_ended();
-        if let Err(error) = &result {
-            inner.count_fault(error);
-        }
-        result
-    }
-
-    /// Refuses new calls and waits for those that run or wait; true when none is left before
-    /// `deadline`.
-    pub async fn drain(&self, deadline: Instant) -> bool {
-        let inner = &self.handle.0;
-        inner.stop();
-        loop {
-            let changed = inner.pool.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if inner.pool.is_quiet() {
-                return true;
-            }
-            if tokio::time::timeout_at(deadline.into(), changed).await.is_err() {
-                return inner.pool.is_quiet();
-            }
-        }
-    }
-
-    /// The name it was loaded with.
-    #[must_use]
-    pub fn name(&self) -> &Arc<str> {
-        &self.handle.0.shared.name
-    }
-
-    /// Its limits, after the host's caps.
-    #[must_use]
-    pub fn limits(&self) -> &ActorLimits {
-        &self.handle.0.shared.limits
-    }
-
-    /// Its instances now.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let counts = self.handle.0.pool.counts();
-        Stats {
-            instances: counts.live,
-            idle: counts.idle,
-            waiting: counts.waiting,
-            resident: self.handle.0.compiled.lock().is_some(),
-        }
-    }
-}
-
-/// One call in this many is timed exactly and counts for all of them.
-const TIMED_EVERY: u64 = 16;
-/// What the coarse clock can tell apart for sure; a longer call counts by itself.
-const LONG: Duration = Duration::from_millis(5);
-
-/// When a call began. Reading a precise clock twice costs a tenth of a short call, so most short
-/// calls are not timed.
-struct Began {
-    coarse: Instant,
-    precise: Option<Instant>,
-}
-
-impl Began {
-    #[inline]
-    fn new(running: &Running<'_>) -> Self {
-        let timed = running.number() % TIMED_EVERY == 0;
-        Self { coarse: running.coarse_now(), precise: timed.then(Instant::now) }
-    }
-
-    #[inline]
-    fn ended(&self, running: &Running<'_>, metrics: &Metrics) {
-        let coarse = running.coarse_now().saturating_duration_since(self.coarse);
-        if coarse >= LONG {
-            metrics.call_took(coarse, 1);
-        } else if let Some(precise) = self.precise {
-            metrics.call_took(precise.elapsed(), TIMED_EVERY);
-        }
-    }
-}
-
-/// What all clones of an [`Actor`] share. Idle instances know their actor, so without this the two
-/// would keep each other alive.
-struct Handle(Arc<Inner>);
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.0.stop();
-        self.0.leave_memory();
-    }
-}
 
 /// How often a call that used up its slice makes its actor "slow", and from when on calls of the
 /// actor begin on the slow lane; quick calls lead back one by one.
@@ -215,38 +71,47 @@ impl Inner {
         }
     }
 
-    async fn serve(self: &Arc<Self>, request: Request, now: Instant) -> Result<Bytes, CallError> {
-        self.admit(&request, now)?;
-        let deadline = request.deadline.min(now + self.shared.limits.call_time_max);
-        let idle = match self.pool.take_idle() {
-            Some(instance) => Grant::Idle(instance),
-            None => self.grant(deadline).await?,
-        };
-        let (instance, answer) = match idle {
+    /// The rest of a call that found no idle instance.
+    pub(super) async fn serve_cold(
+        self: &Arc<Self>,
+        request: Request,
+        deadline: Instant,
+    ) -> Result<Bytes, CallError> {
+        let ended = match self.grant(deadline).await? {
             Grant::Idle(mut instance) => {
                 instance.begin(request, deadline);
-                self.drive(Box::pin(instance.run()), deadline).await?
+                self.drive(Box::pin(instance.run()), deadline).await
             }
             Grant::Seat(seat) => {
-                self.drive(Box::pin(create_and_run(seat, request, deadline)), deadline).await?
+                self.drive(Box::pin(create_and_run(seat, request, deadline)), deadline).await
             }
         };
-        if let Some(instance) = instance {
-            self.give_back(instance);
+        self.finish(ended)
+    }
+
+    /// Takes answer and instance.
+    #[inline]
+    pub(super) fn finish(&self, ended: Ended) -> Result<Bytes, CallError> {
+        match ended {
+            Ended::Returned(mut instance, code) => {
+                let answer = instance.answer(code);
+                self.give_back(instance);
+                answer
+            }
+            Ended::Failed(error) => Err(*error),
         }
-        answer
     }
 
     #[cold]
-    fn count_fault(&self, error: &CallError) {
+    pub(super) fn count_fault(&self, error: &CallError) {
         if matches!(error.kind(), ErrorKind::Guest | ErrorKind::Deadline) {
             self.engine.metrics.guest_fault(error.code());
         }
     }
 
-    /// Refuses what must not reach the guest.
+    /// Refuses what must not reach the guest; gives the call's deadline.
     #[inline]
-    fn admit(&self, request: &Request, now: Instant) -> Result<(), CallError> {
+    pub(super) fn admit(&self, request: &Request, now: Instant) -> Result<Instant, CallError> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err(self.is_stopping());
         }
@@ -265,7 +130,7 @@ impl Inner {
         if now >= request.deadline {
             return Err(CallError::new(Code::Timeout, "the deadline passed before the call began"));
         }
-        Ok(())
+        Ok(request.deadline.min(now + limits.call_time_max))
     }
 
     #[cold]
@@ -288,13 +153,9 @@ impl Inner {
     }
 
     /// Runs a call here for a slice, and the rest of it on the slow lane.
-    async fn drive<F>(
-        &self,
-        mut run: Pin<Box<F>>,
-        deadline: Instant,
-    ) -> Result<F::Output, CallError>
+    pub(super) async fn drive<F>(&self, mut run: Pin<Box<F>>, deadline: Instant) -> Ended
     where
-        F: Future<Output: Send> + Send + 'static,
+        F: Future<Output = Ended> + Send + 'static,
     {
         let slow = self.heat.load(Ordering::Relaxed) >= HEAT_STEP;
         if !slow {
@@ -303,8 +164,8 @@ impl Inner {
                 Poll::Pending if deadline::take_slice_over() => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             });
-            if let Some(output) = ended.await {
-                return Ok(output);
+            if let Some(ended) = ended.await {
+                return ended;
             }
         }
         self.engine.metrics.slow_lane();
@@ -317,13 +178,13 @@ impl Inner {
             (heat + HEAT_STEP).min(HEAT_MAX)
         };
         self.heat.store(heat, Ordering::Relaxed);
-        output
+        output.unwrap_or_else(|error| Ended::Failed(Box::new(error)))
     }
 
     #[inline]
     fn give_back(&self, instance: Instance) {
         if self.isolation == Isolation::Fresh {
-            instance.retire("fresh");
+            instance.retire(metrics::FRESH);
         } else if self.engine.residents.is_short() {
             instance.retire("evicted");
         } else if let Some(instance) = self.pool.put_back(instance) {
@@ -364,8 +225,16 @@ impl Inner {
         for _ in 0..self.shared.limits.instances_min {
             let Some(seat) = self.pool.try_seat(self) else { break };
             let deadline = Instant::now() + self.shared.limits.init_time_max;
-            let instance = self.drive(Box::pin(create(seat, deadline)), deadline).await??;
-            self.give_back(instance);
+            let made = Box::pin(async move {
+                match create(seat, deadline).await {
+                    Ok(instance) => Ended::Returned(instance, 1),
+                    Err(error) => Ended::Failed(Box::new(error)),
+                }
+            });
+            match self.drive(made, deadline).await {
+                Ended::Returned(instance, _) => self.give_back(instance),
+                Ended::Failed(error) => return Err(*error),
+            }
         }
         Ok(())
     }
@@ -379,12 +248,17 @@ impl Inner {
         }
     }
 
-    fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.pool.set_closed(true);
         for instance in self.pool.take_all_idle() {
             instance.retire("closed");
         }
+    }
+
+    /// Its compiled module is in memory.
+    pub(super) fn is_resident(&self) -> bool {
+        self.compiled.lock().is_some()
     }
 
     /// Whether it was called since this was last asked.
@@ -401,7 +275,7 @@ async fn create_and_run(seat: Seat, request: Request, deadline: Instant) -> Ende
             instance.begin(request, deadline);
             instance.run().await
         }
-        Err(error) => (None, Err(error)),
+        Err(error) => Ended::Failed(Box::new(error)),
     }
 }
 

@@ -1,0 +1,168 @@
+//! An actor as its callers see it.
+
+mod inner;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use trellis_core::limits::ActorLimits;
+use trellis_core::{CallError, Trace};
+
+pub(crate) use inner::{Inner, Parts};
+
+use crate::metrics::Metrics;
+use crate::ticker::Running;
+
+/// One call of an actor.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The operation's name.
+    pub operation: Arc<str>,
+    /// The request message, encoded.
+    pub payload: Bytes,
+    /// When the caller stops waiting; `call_time_ms_max` may cut earlier.
+    pub deadline: Instant,
+    /// How many calls stand above this one.
+    pub depth: u32,
+    /// Which request it belongs to.
+    pub trace: Trace,
+}
+
+/// A loaded actor. Cheap to clone; the last clone to go ends its idle instances.
+#[derive(Clone)]
+pub struct Actor {
+    handle: Arc<Handle>,
+}
+
+/// An actor's instances at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Stats {
+    /// Instances alive, idle ones included.
+    pub instances: u32,
+    /// Instances waiting for a call.
+    pub idle: u32,
+    /// Calls waiting for an instance.
+    pub waiting: u32,
+    /// True while its compiled module is in memory.
+    pub resident: bool,
+}
+
+impl Actor {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self { handle: Arc::new(Handle(inner)) }
+    }
+
+    /// Runs one operation. Dropping the future ends the call and its instance.
+    ///
+    /// # Errors
+    /// `E_STOPPING` after [`drain`](Self::drain); `E_DEPTH`, `E_TOO_LARGE`, `E_BAD_NAME` before
+    /// anything runs; `E_BUSY` when no instance becomes free; `E_TIMEOUT` at the deadline;
+    /// `E_GUEST` with the guest's own words; `E_TRAP`, `E_STACK`, `E_MEMORY`, `E_GUEST_POINTER`
+    /// when the guest broke (its instance is gone, the next call gets another).
+    pub async fn call(&self, request: Request) -> Result<Bytes, CallError> {
+        let inner = &self.handle.0;
+        let running = inner.engine.ticker.running();
+        let began = Began::new(&running);
+        let result = match inner.admit(&request, running.instant(began.coarse_us)) {
+            Ok(deadline) => match inner.pool.take_idle() {
+                Some(mut instance) => {
+                    instance.begin(request, deadline);
+                    inner.finish(inner.drive(Box::pin(instance.run()), deadline).await)
+                }
+                // Boxed: rare in a warm actor, and large.
+                None => Box::pin(inner.serve_cold(request, deadline)).await,
+            },
+            Err(error) => Err(error),
+        };
+        began.ended(&running, &inner.engine.metrics);
+        inner.shared.log.call_ended();
+        if let Err(error) = &result {
+            inner.count_fault(error);
+        }
+        result
+    }
+
+    /// Refuses new calls and waits for those that run or wait; true when none is left before
+    /// `deadline`.
+    pub async fn drain(&self, deadline: Instant) -> bool {
+        let inner = &self.handle.0;
+        inner.stop();
+        loop {
+            let changed = inner.pool.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if inner.pool.is_quiet() {
+                return true;
+            }
+            if tokio::time::timeout_at(deadline.into(), changed).await.is_err() {
+                return inner.pool.is_quiet();
+            }
+        }
+    }
+
+    /// The name it was loaded with.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.handle.0.shared.name
+    }
+
+    /// Its limits, after the host's caps.
+    #[must_use]
+    pub fn limits(&self) -> &ActorLimits {
+        &self.handle.0.shared.limits
+    }
+
+    /// Its instances now.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let counts = self.handle.0.pool.counts();
+        Stats {
+            instances: counts.live,
+            idle: counts.idle,
+            waiting: counts.waiting,
+            resident: self.handle.0.is_resident(),
+        }
+    }
+}
+
+/// One call in this many is timed exactly and counts for all of them.
+const TIMED_EVERY: u64 = 16;
+/// What the coarse clock can tell apart for sure; a longer call counts by itself.
+const LONG_US: u64 = 5_000;
+
+/// When a call began. Reading a precise clock twice costs a tenth of a short call, so most short
+/// calls are not timed.
+struct Began {
+    coarse_us: u64,
+    precise: Option<Instant>,
+}
+
+impl Began {
+    #[inline]
+    fn new(running: &Running<'_>) -> Self {
+        let timed = running.number().is_multiple_of(TIMED_EVERY);
+        Self { coarse_us: running.coarse_us(), precise: timed.then(Instant::now) }
+    }
+
+    #[inline]
+    fn ended(&self, running: &Running<'_>, metrics: &Metrics) {
+        let coarse_us = running.coarse_us().saturating_sub(self.coarse_us);
+        if coarse_us >= LONG_US {
+            metrics.call_took(Duration::from_micros(coarse_us), 1);
+        } else if let Some(precise) = self.precise {
+            metrics.call_took(precise.elapsed(), TIMED_EVERY);
+        }
+    }
+}
+
+/// What all clones of an [`Actor`] share. Idle instances know their actor, so without this the two
+/// would keep each other alive.
+struct Handle(Arc<Inner>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.stop();
+        self.0.leave_memory();
+    }
+}
