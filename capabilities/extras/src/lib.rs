@@ -14,7 +14,7 @@ use trellis_core::guest::Transport;
 
 trellis_macros::contract! {
     "extras.wit",
-    aliases: ["wasmcloud:extras"],
+    aliases: ["wasmcloud:extras", "wascap:extras"],
 }
 
 impl<T: Transport> Client<T> {

@@ -30,7 +30,7 @@ use std::borrow::Cow;
 
 trellis_macros::contract! {
     "http-server.wit",
-    aliases: ["wasmcloud:httpserver"],
+    aliases: ["wasmcloud:httpserver", "wascap:http_server"],
 }
 
 impl Request {

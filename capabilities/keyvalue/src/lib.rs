@@ -60,6 +60,6 @@ pub use set_count::SetCount;
 
 trellis_macros::contract! {
     "keyvalue.wit",
-    aliases: ["wasmcloud:keyvalue"],
+    aliases: ["wasmcloud:keyvalue", "wascap:keyvalue"],
     with: { "set-count": SetCount },
 }

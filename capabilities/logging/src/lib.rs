@@ -21,7 +21,7 @@ pub use level::Level;
 
 trellis_macros::contract! {
     "logging.wit",
-    aliases: ["wasmcloud:logging"],
+    aliases: ["wasmcloud:logging", "wascap:logging"],
     with: { "level": Level },
     reads_also: { "line.body": "text" },
 }

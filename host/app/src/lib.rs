@@ -9,7 +9,7 @@
 
 mod admin;
 pub mod args;
-mod cache;
+pub mod cache;
 pub mod exit;
 mod failure;
 mod guest_log;

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use trellis_claims::{ClaimsError, KeyKind, PublicKey, SystemClock, TrustList, Unsigned};
+use trellis_claims::{ClaimsError, PublicKey, SystemClock, TrustList, Unsigned};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{Format, Manifest, Problem, Report, SourceText, Spanned};
 use trellis_supervisor::{Ground, Prepared, prepare};
 
 use crate::failure::Failure;
-use crate::keystore::{DEFAULT_NAME, KeyName, Keystore};
+use crate::keystore::Keystore;
 use crate::providers::BUILTINS;
 
 /// A manifest that can run here, with what the rim needs to know of it.
@@ -57,7 +57,7 @@ fn read(path: &Path) -> Result<(SourceText, Manifest), Failure> {
     Ok((source, manifest))
 }
 
-/// Whom the manifest trusts; without a word of it, the user's own account key.
+/// Whom the manifest trusts; without a word of it, the user's own accounts.
 fn trust(
     source: &SourceText,
     manifest: &Manifest,
@@ -76,7 +76,7 @@ fn trust(
         return Err(wrong(Report::of(source, problems)));
     }
     if spec.issuers.is_empty() {
-        list = trust_own_account(list)?;
+        list = trust_own_accounts(list)?;
     }
     if allow_unsigned || spec.unsigned {
         tracing::warn!("unsigned modules are admitted; for development only");
@@ -102,16 +102,15 @@ fn add_key(
 }
 
 /// A user without any key yet has signed nothing, so nothing more is trusted.
-fn trust_own_account(list: TrustList) -> Result<TrustList, Failure> {
-    let account = Keystore::open_default()
-        .and_then(|store| store.get(&DEFAULT_NAME.parse::<KeyName>()?, KeyKind::Account))
-        .map_err(|error| Failure::call("your keystore", CallError::from(error)))?;
-    match account {
-        Some(stored) => list
-            .trust(stored.pair.public())
-            .map_err(|error| Failure::call("your account key", CallError::from(error))),
-        None => Ok(list),
-    }
+fn trust_own_accounts(list: TrustList) -> Result<TrustList, Failure> {
+    let refused = |error: CallError| Failure::call("your keystore", error);
+    let issuers = Keystore::open_default()
+        .and_then(|store| store.own_issuers())
+        .map_err(|error| refused(error.into()))?;
+    issuers
+        .iter()
+        .try_fold(list, |list, issuer| list.trust(issuer))
+        .map_err(|error| refused(error.into()))
 }
 
 /// What an unsigned module may use in development: whatever this host has.

@@ -15,8 +15,14 @@ pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;
 /// move between threads. It is dropped when the caller's deadline passes. A panic in it becomes an
 /// `E_INTERNAL` for the guest.
 pub trait HostCalls: Send + Sync + 'static {
-    /// Makes one call; an error reaches the guest as the text `E_CODE: message`.
+    /// Makes one call; an error reaches the guest as [`HostCalls::error_text`].
     fn host_call<'a>(&'a self, call: HostCall<'a>) -> BoxFuture<'a, Result<Bytes, CallError>>;
+
+    /// What the guest reads of an error; a host that plays back another's answers may say it in
+    /// that one's words.
+    fn error_text(&self, error: &CallError) -> String {
+        error.to_string()
+    }
 }
 
 /// One call a guest makes.

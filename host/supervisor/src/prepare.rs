@@ -49,6 +49,8 @@ pub(crate) struct PreparedActor {
 #[derive(Clone)]
 pub(crate) struct PreparedProvider {
     pub(crate) name: Arc<str>,
+    /// In the original manifests: the only binding name it serves.
+    pub(crate) binding_name: Option<String>,
     pub(crate) builtin: Builtin,
     pub(crate) descriptor: Arc<Descriptor>,
     pub(crate) values: Values,
@@ -142,7 +144,10 @@ fn prepare_providers(
         let settings = provider.descriptor.settings;
         check_values(&spec.values, &values, (Scope::Provider, settings), problems);
         let name: Arc<str> = Arc::from(spec.name.value.as_str());
-        providers.insert(Arc::clone(&name), PreparedProvider { name, values, ..provider });
+        let binding_name = spec.binding_name.as_ref().map(|name| name.value.clone());
+        let prepared =
+            PreparedProvider { name: Arc::clone(&name), binding_name, values, ..provider };
+        providers.insert(name, prepared);
     }
     providers
 }
@@ -159,6 +164,7 @@ fn builtin(builtins: &[Builtin], name: &str) -> Option<PreparedProvider> {
         let descriptor = (builtin.descriptor)();
         (descriptor.name == name).then(|| PreparedProvider {
             name: Arc::from(name),
+            binding_name: None,
             builtin: *builtin,
             descriptor: Arc::new(descriptor),
             values: Values::default(),

@@ -25,7 +25,9 @@ if held then
   end
   sum = sum + number
 end
-if sum < -2147483648 or sum > 2147483647 then return redis.error_reply('OVERFLOW the sum leaves 32 bits') end
+if sum < -2147483648 or sum > 2147483647 then
+  return redis.error_reply('OVERFLOW the sum leaves 32 bits')
+end
 return redis.call('INCRBY', KEYS[1], ARGV[1])
 ",
     )

@@ -32,8 +32,9 @@ pub(crate) fn one_line(text: &str, bytes_max: usize) -> (Cow<'_, str>, bool) {
 
 /// Control characters, line and paragraph separators, and the overrides of the direction of text.
 fn must_be_escaped(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let separator = matches!(character, '\u{2028}' | '\u{2029}');
+    let direction = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || separator || direction
 }
 
 #[cfg(test)]

@@ -77,9 +77,8 @@ impl Values {
         parse: fn(&str) -> Option<T>,
     ) -> Result<Option<T>, CallError> {
         let Some(text) = self.get(key) else { return Ok(None) };
-        let value = parse(text).ok_or_else(|| {
-            CallError::new(Code::Config, format!("{key} must be {form}, not `{text}`"))
-        })?;
+        let value = parse(text)
+            .ok_or_else(|| CallError::new(Code::Config, format!("{key} must be {form}")))?;
         Ok(Some(value))
     }
 }
@@ -106,7 +105,8 @@ pub fn problems(values: &Values, scope: Scope, settings: &[Setting]) -> Vec<(Str
             continue;
         };
         if let Some(wrong) = misfit(setting.kind, text) {
-            found.push((key.to_owned(), format!("{key} must be {wrong}, not `{text}`")));
+            // The text is not repeated: it may come from the environment and be a secret.
+            found.push((key.to_owned(), format!("{key} must be {wrong}")));
         }
     }
     found

@@ -134,6 +134,13 @@ fn find_provider(
             ))
         }
         several => {
+            // In the original manifests a provider may say which binding name it serves.
+            let mut named = several.iter().filter(|(provider, _)| {
+                provider.binding_name.as_deref() == Some(spec.name.value.as_str())
+            });
+            if let (Some((provider, contract)), None) = (named.next(), named.next()) {
+                return Ok((Arc::clone(&provider.name), (*contract).clone()));
+            }
             let names: Vec<_> = several.iter().map(|(provider, _)| &*provider.name).collect();
             let sentence = format!("several providers serve {}", spec.capability.value);
             let help = format!("name one: `provider: {}`", names.join("` or `provider: "));

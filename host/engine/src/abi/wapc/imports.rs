@@ -4,7 +4,6 @@
 //! nanoseconds. A bad pointer ends the guest's call with `E_GUEST_POINTER`; everything else that is
 //! wrong with a host call is told to the guest as text, and it goes on.
 
-use std::fmt::Write;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -186,8 +185,7 @@ async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Res
         },
         Err(error) => error,
     };
-    // Writing to a String cannot fail.
-    let _ = write!(call.host_error, "{error}");
+    call.host_error = actor.host.error_text(&error);
     Ok(0)
 }
 

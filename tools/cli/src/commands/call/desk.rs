@@ -111,6 +111,14 @@ impl HostCalls for Desk {
         });
         Box::pin(std::future::ready(answer))
     }
+
+    /// A scripted error is the text of the script, byte for byte.
+    fn error_text(&self, error: &CallError) -> String {
+        match error.code() {
+            Code::Provider => error.message().to_owned(),
+            _ => error.to_string(),
+        }
+    }
 }
 
 impl LogSink for Desk {

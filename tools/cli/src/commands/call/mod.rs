@@ -29,7 +29,7 @@ The module's signature, hash and time window are checked; whom it is signed by m
 
 Host calls are answered from --replies, in order. It is a JSON array of {\"replyHex\": s},
 {\"replyText\": s}, {\"replyJson\": any} (sent as MessagePack) or {\"error\": s}, which the guest
-sees as a host shows it a provider's error (`E_PROVIDER: s`). One host call too many is an error.
+reads as it stands. One host call too many is an error.
 
 With --json the payload is JSON and is sent as MessagePack; {\"$text\": s} and {\"$hex\": s} stand
 for bytes. A reply is printed as JSON, with --json; as hex, with --hex; else as it is, or readably
@@ -85,7 +85,7 @@ pub(crate) struct CallArgs {
     #[arg(long)]
     allow_unsigned: bool,
 
-    /// Keeps the compiled module here, for a module that compiles slowly and is called often.
+    /// Where compiled modules are kept; the default is the host's.
     #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
 

@@ -188,10 +188,11 @@ fn admit(args: &CallArgs, module: &[u8], output: Output) -> Result<Verified, Fai
 }
 
 fn config(args: &CallArgs, log: Arc<dyn LogSink>) -> EngineConfig {
+    let cache = args.cache_dir.clone().or_else(trellis_app::cache::default_dir);
     let mut caps = host_caps();
     caps.call_time_max = caps.call_time_max.max(args.timeout);
     EngineConfig {
-        cache: args.cache_dir.clone().map(|dir| CacheConfig { dir }),
+        cache: cache.map(|dir| CacheConfig { dir }),
         compiler: compiler(),
         caps,
         // One module, one instance; a second while the first is taken down.
