@@ -1,0 +1,126 @@
+//! A signed module as a scenario describes it.
+
+use trellis_testkit::{Account, Site};
+
+/// A module to be signed and put at `app/NAME.wasm`, beside the manifest.
+#[derive(Clone)]
+pub struct ActorFile {
+    name: &'static str,
+    folder: &'static str,
+    module: Vec<u8>,
+    caps: Vec<&'static str>,
+    calls: Vec<&'static str>,
+    call_alias: Option<&'static str>,
+    expires_in_s: Option<i64>,
+    begins_in_s: Option<i64>,
+    flaw: Option<Flaw>,
+}
+
+/// What is wrong with how a module is signed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flaw {
+    /// Nobody signed it.
+    Unsigned,
+    /// Somebody unknown signed it.
+    Stranger,
+    /// A byte changed after signing.
+    Tampered,
+}
+
+/// A module that claims `wascc:http_server`, as most actors here do.
+#[must_use]
+pub fn actor(name: &'static str, module: impl Into<Vec<u8>>) -> ActorFile {
+    ActorFile {
+        name,
+        folder: "app",
+        module: module.into(),
+        caps: vec!["wascc:http_server"],
+        calls: Vec::new(),
+        call_alias: None,
+        expires_in_s: None,
+        begins_in_s: None,
+        flaw: None,
+    }
+}
+
+impl ActorFile {
+    /// Goes to `dist/`, where the manifests of this repository look.
+    #[must_use]
+    pub const fn in_dist(mut self) -> Self {
+        self.folder = "dist";
+        self
+    }
+
+    /// Claims one more capability.
+    #[must_use]
+    pub fn cap(mut self, capability: &'static str) -> Self {
+        self.caps.push(capability);
+        self
+    }
+
+    /// May call this actor.
+    #[must_use]
+    pub fn calls(mut self, callee: &'static str) -> Self {
+        self.calls.push(callee);
+        self
+    }
+
+    /// May be called by this name.
+    #[must_use]
+    pub const fn alias(mut self, alias: &'static str) -> Self {
+        self.call_alias = Some(alias);
+        self
+    }
+
+    /// Its claims end so many seconds from now.
+    #[must_use]
+    pub const fn expires_in_s(mut self, seconds: i64) -> Self {
+        self.expires_in_s = Some(seconds);
+        self
+    }
+
+    /// Its claims begin so many seconds from now.
+    #[must_use]
+    pub const fn begins_in_s(mut self, seconds: i64) -> Self {
+        self.begins_in_s = Some(seconds);
+        self
+    }
+
+    /// Something is wrong with it.
+    #[must_use]
+    pub const fn with(mut self, flaw: Flaw) -> Self {
+        self.flaw = Some(flaw);
+        self
+    }
+
+    /// Signs it and puts it in place.
+    pub(crate) fn put(&self, site: &Site) {
+        site.put(&format!("{}/{}.wasm", self.folder, self.name), self.signed(site.account()));
+    }
+
+    fn signed(&self, account: &Account) -> Vec<u8> {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let mut draft = account.draft(self.name);
+        draft.caps = owned(&self.caps);
+        draft.calls = owned(&self.calls);
+        draft.call_alias = self.call_alias.map(str::to_owned);
+        draft.expires = self.expires_in_s.map(from_now);
+        draft.not_before = self.begins_in_s.map(from_now);
+        match self.flaw {
+            None => account.sign(&self.module, &draft),
+            Some(Flaw::Unsigned) => self.module.clone(),
+            Some(Flaw::Stranger) => Account::default().sign(&self.module, &draft),
+            Some(Flaw::Tampered) => {
+                let mut signed = account.sign(&self.module, &draft);
+                // Far inside the code: the token, the last section, stays as it is.
+                let middle = self.module.len() - 1;
+                signed[middle] ^= 1;
+                signed
+            }
+        }
+    }
+}
+
+fn from_now(seconds: i64) -> u64 {
+    trellis_testkit::now_unix_s().saturating_add_signed(seconds)
+}

@@ -1,0 +1,67 @@
+//! A client that asks again and again, so that a lost request is seen.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, bail, ensure};
+use trellis_testkit::{Client, eventually};
+
+/// A client on a thread of its own with one connection that it keeps.
+pub(crate) struct Load {
+    asking: Arc<Asking>,
+    client: JoinHandle<Result<()>>,
+}
+
+#[derive(Default)]
+struct Asking {
+    answered: AtomicU64,
+    stop: AtomicBool,
+}
+
+/// Requests that must be answered after a change before the load may end.
+const AFTERWARDS: u64 = 20;
+
+impl Load {
+    /// Starts asking; returns when the first answers are there.
+    pub(crate) fn start(address: SocketAddr) -> Result<Self> {
+        let asking = Arc::<Asking>::default();
+        let counters = Arc::clone(&asking);
+        let load = Self { asking, client: std::thread::spawn(move || ask(address, &counters)) };
+        load.wait_for_more()?;
+        Ok(load)
+    }
+
+    /// Waits for some more answers, stops asking, and says what went wrong.
+    pub(crate) fn end(self) -> Result<()> {
+        // What went wrong is told by the client below.
+        let _ = self.wait_for_more();
+        self.asking.stop.store(true, Ordering::Relaxed);
+        match self.client.join() {
+            Ok(outcome) => outcome,
+            Err(_) => bail!("the client panicked"),
+        }
+    }
+
+    fn wait_for_more(&self) -> Result<()> {
+        let enough = self.asking.answered.load(Ordering::Relaxed) + AFTERWARDS;
+        eventually(|| {
+            let answered = self.asking.answered.load(Ordering::Relaxed);
+            ensure!(answered >= enough || self.client.is_finished(), "only {answered} answers");
+            Ok(())
+        })
+    }
+}
+
+fn ask(address: SocketAddr, asking: &Asking) -> Result<()> {
+    let mut client = Client::new(address);
+    while !asking.stop.load(Ordering::Relaxed) {
+        let number = asking.answered.load(Ordering::Relaxed) + 1;
+        let answer = client.send("GET", "/", b"").with_context(|| format!("request {number}"))?;
+        let text = answer.text();
+        ensure!(answer.status == 200, "request {number}: {} {text}", answer.status);
+        asking.answered.store(number, Ordering::Relaxed);
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! Carries a scenario out.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use trellis_testkit::redis::RedisServer;
+use trellis_testkit::{Client, HostProcess, Signal, Site, eventually, run_to_end, signal};
+
+use crate::load::Load;
+use crate::step::{Change, Redis, Request, Step};
+
+/// Where a scenario's manifest is.
+const MANIFEST: &str = "app/manifest.yaml";
+
+/// Carries out the steps one after another.
+///
+/// # Panics
+/// At the first step that does not hold, with its number and the host's log.
+pub fn run(steps: impl IntoIterator<Item = Step>) {
+    let mut stage = Stage::new();
+    for (number, step) in (1..).zip(steps) {
+        if let Err(error) = stage.step(&step) {
+            panic!("step {number}: {error:#}\n{}", stage.log());
+        }
+    }
+}
+
+/// Everything a scenario has made so far.
+struct Stage {
+    site: Site,
+    /// A port that is in use: `${TAKEN_PORT}` in a manifest.
+    taken: TcpListener,
+    redis: Option<RedisServer>,
+    host: Option<HostProcess>,
+    /// One connection for each actor, kept across reloads: that it lives is part of every scenario.
+    clients: BTreeMap<&'static str, Client>,
+    load: Option<Load>,
+    meanwhile: Option<JoinHandle<Result<()>>>,
+    remembered: BTreeMap<&'static str, f64>,
+    /// When the last change was made, and how much log there was.
+    changed: (Instant, usize),
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self {
+            site: Site::new(),
+            taken: TcpListener::bind("127.0.0.1:0").expect("a loopback interface"),
+            redis: None,
+            host: None,
+            clients: BTreeMap::new(),
+            load: None,
+            meanwhile: None,
+            remembered: BTreeMap::new(),
+            changed: (Instant::now(), 0),
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::Do(change) => self.change(change),
+            Step::Start => self.start(),
+            Step::Ends(arguments, code, says) => self.ends(arguments, *code, says),
+            Step::Stops(code, seconds) => self.stops(*code, Duration::from_secs(*seconds)),
+            Step::Asks(request) => self.asks(request),
+            Step::AsksMeanwhile(request) => self.asks_meanwhile(request),
+            Step::Answered => self.answered(),
+            Step::Closed(actor) => self.closed(actor),
+            Step::LoadStarts(actor) => {
+                self.load = Some(Load::start(self.host()?.address_of(actor))?);
+                Ok(())
+            }
+            Step::LoadEnds => self.load.take().context("no load was started")?.end(),
+            Step::Admin(path, status, says) => {
+                let answer = self.host()?.ask(path).context("the admin address is silent")?;
+                judge(path, (answer.status, &answer.text()), (*status, says))
+            }
+            Step::Metric(name, least) => {
+                let value = self.host()?.metric(name);
+                ensure!(value >= *least, "{name} is {value}, not {least} or more");
+                Ok(())
+            }
+            Step::Remember(name) => {
+                self.remembered.insert(name, self.host()?.metric(name));
+                Ok(())
+            }
+            Step::Unchanged(name) => {
+                let (value, before) = (self.host()?.metric(name), self.remembered.get(name));
+                ensure!(before == Some(&value), "{name} is {value}, and was {before:?}");
+                Ok(())
+            }
+            Step::Log(says) => self.logs(says),
+            Step::LogAtMost(most, fragment) => {
+                let count = self.host()?.log().count_of(fragment);
+                ensure!(count <= *most, "{count} lines of the log have {fragment}");
+                Ok(())
+            }
+            Step::Soon(step) => eventually(|| self.step(step)),
+        }
+    }
+
+    fn change(&mut self, change: &Change) -> Result<()> {
+        self.changed = (Instant::now(), self.host.as_ref().map_or(0, |host| host.log().count()));
+        match change {
+            Change::Actor(actor) => actor.put(&self.site),
+            Change::File(path, bytes) => self.site.put(path, bytes),
+            Change::Manifest(text) => self.site.put(MANIFEST, text),
+            Change::Signal(signal) => self.host()?.signal(*signal),
+            Change::Redis(change) => self.change_redis(*change)?,
+        }
+        Ok(())
+    }
+
+    fn change_redis(&mut self, change: Redis) -> Result<()> {
+        if change == Redis::Up && self.redis.is_none() {
+            self.redis = Some(RedisServer::start());
+            return Ok(());
+        }
+        let redis = self.redis.as_mut().context("no Redis was started")?;
+        let send = |which| redis.process_id().map(|id| signal(id, which));
+        match change {
+            Redis::Up => redis.restart(),
+            Redis::Down => redis.kill(),
+            Redis::Frozen => send(Signal::STOP).context("Redis is down")?,
+            Redis::Thawed => send(Signal::CONT).context("Redis is down")?,
+        }
+        Ok(())
+    }
+
+    fn command(&self) -> std::process::Command {
+        let mut command = self.site.host(MANIFEST);
+        let taken = self.taken.local_addr().map(|address| address.port());
+        command.env("TAKEN_PORT", taken.unwrap_or_default().to_string());
+        command.env("PORT", "0").env("DATA_DIR", self.site.path("data"));
+        command.envs(self.redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
+        command
+    }
+
+    fn start(&mut self) -> Result<()> {
+        self.changed = (Instant::now(), 0);
+        self.clients.clear();
+        match HostProcess::start(&mut self.command()) {
+            Ok(host) => self.host = Some(host),
+            Err(ended) => bail!("the host did not start: {ended:#?}"),
+        }
+        Ok(())
+    }
+
+    fn ends(&self, arguments: &[&str], code: i32, says: &[&str]) -> Result<()> {
+        let ended = run_to_end(self.command().args(arguments));
+        let all = format!("{}{}", ended.stdout, ended.stderr);
+        let missing = says.iter().find(|says| !all.contains(**says));
+        ensure!(missing.is_none(), "it does not say {missing:?} but:\n{all}");
+        ensure!(ended.code == Some(code), "its exit code is {:?}:\n{all}", ended.code);
+        Ok(())
+    }
+
+    fn stops(&mut self, code: i32, within: Duration) -> Result<()> {
+        let ended = self.host.take().context("no host runs")?.wait();
+        let took = self.changed.0.elapsed();
+        ensure!(ended.code == Some(code), "its exit code is {:?}:\n{}", ended.code, ended.stderr);
+        ensure!(took < within, "it took {took:?}:\n{}", ended.stderr);
+        Ok(())
+    }
+
+    fn asks(&mut self, request: &Request) -> Result<()> {
+        let address = self.host()?.address_of(request.actor);
+        let client = self.clients.entry(request.actor).or_insert_with(|| Client::new(address));
+        ask(client, request)
+    }
+
+    fn asks_meanwhile(&mut self, request: &Request) -> Result<()> {
+        let mut client = Client::new(self.host()?.address_of(request.actor));
+        let request = request.clone();
+        self.meanwhile = Some(std::thread::spawn(move || ask(&mut client, &request)));
+        Ok(())
+    }
+
+    fn answered(&mut self) -> Result<()> {
+        let asked = self.meanwhile.take().context("nothing was asked meanwhile")?;
+        asked.join().unwrap_or_else(|_| bail!("the client panicked"))
+    }
+
+    fn closed(&self, actor: &'static str) -> Result<()> {
+        let address: SocketAddr = self.host()?.address_of(actor);
+        ensure!(TcpStream::connect(address).is_err(), "{actor} still listens on {address}");
+        Ok(())
+    }
+
+    fn logs(&self, says: &[&str]) -> Result<()> {
+        let found = self.host()?.log().wait_for(self.changed.1, |line| {
+            says.iter().all(|says| line.contains(says)).then_some(())
+        });
+        found.with_context(|| format!("no line of the log has {says:?}"))
+    }
+
+    fn host(&self) -> Result<&HostProcess> {
+        self.host.as_ref().context("no host runs")
+    }
+
+    fn log(&self) -> String {
+        self.host.as_ref().map_or_else(String::new, |host| host.log().text())
+    }
+}
+
+fn ask(client: &mut Client, request: &Request) -> Result<()> {
+    let Request { actor, method, path, .. } = request;
+    let what = format!("{method} {path} of {actor}");
+    let answer = client.send(method, path, request.body.as_bytes()).context(what.clone())?;
+    judge(&what, (answer.status, &answer.text()), (request.status, request.says))
+}
+
+fn judge(what: &str, (status, text): (u16, &str), wanted: (u16, &str)) -> Result<()> {
+    ensure!(
+        status == wanted.0 && text.contains(wanted.1),
+        "{what}: {status} {text}, not {wanted:?}"
+    );
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The manifests in `manifests/`, as they are.
+
+use trellis_e2e::{Redis, Step, actor, get, post};
+use trellis_testkit::Signal;
+use trellis_testkit::guests::built;
+
+use crate::scenarios;
+
+/// A manifest of this repository; it looks for its actors in `../dist`.
+macro_rules! example {
+    ($name:literal) => {
+        Step::manifest(include_str!(concat!("../../../../manifests/", $name, ".yaml")))
+    };
+}
+
+scenarios! {
+    /// One actor behind HTTP.
+    hello = [
+        actor("echo", built("echo")).in_dist(),
+        example!("hello"),
+        Step::Ends(&["--check"], 0, &["ok"]),
+        Step::Start,
+        get("echo", "/").is(200, "hello"),
+        post("echo", "and back").is(200, "and back"),
+    ];
+
+    /// Counts in a file, which outlives the host.
+    kvcounter = [
+        actor("kvcounter", built("kvcounter")).in_dist().cap("wascc:keyvalue"),
+        example!("kvcounter"),
+        Step::Start,
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
+        get("kvcounter", "/a").is(200, "{\"counter\": 2}"),
+        get("kvcounter", "/b").is(200, "{\"counter\": 1}"),
+        Signal::TERM,
+        Step::Stops(0, 20),
+        Step::Start,
+        get("kvcounter", "/a").is(200, "{\"counter\": 3}"),
+    ];
+
+    /// The same actor, counting in Redis.
+    kvcounter_redis = [
+        Redis::Up,
+        actor("kvcounter", built("kvcounter")).in_dist().cap("wascc:keyvalue"),
+        example!("kvcounter-redis"),
+        Step::Start,
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
+        get("kvcounter", "/a").is(200, "{\"counter\": 2}"),
+    ];
+
+    /// An actor that calls another.
+    ping_pong = [
+        actor("ping", built("ping")).in_dist().calls("pong"),
+        actor("pong", built("pong")).in_dist().alias("pong"),
+        example!("ping-pong"),
+        Step::Start,
+        get("ping", "/x").is(200, "pong /x"),
+    ];
+}

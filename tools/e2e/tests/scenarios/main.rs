@@ -1,0 +1,16 @@
+//! Whole hosts as processes, as their users see them.
+
+mod examples;
+mod faults;
+
+/// A test for each scenario, named like the function that gives its steps.
+macro_rules! scenarios {
+    ($($(#[doc = $doc:literal])+ $name:ident = [$($step:expr),+ $(,)?];)+) => {
+        $($(#[doc = $doc])+
+        #[test]
+        fn $name() {
+            trellis_e2e::run([$(trellis_e2e::Step::from($step)),+]);
+        })+
+    };
+}
+pub(crate) use scenarios;

@@ -1,0 +1,38 @@
+//! The real `host` binary.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// The `host` binary, built by cargo once for each test process; quick when it is fresh.
+///
+/// Cargo gives a test only the binaries of its own package, so it is asked for this one with the
+/// very command of `make demo` and `make test`, whose work is shared that way.
+pub fn host_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(build)
+}
+
+fn build() -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--locked", "--package", "trellis-app", "--package", "trellis-cli"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(repository())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs these tests, so it is here");
+    assert!(output.status.success(), "the host does not build; cargo's words are above");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    messages.lines().find_map(executable).expect("cargo names the binary it built")
+}
+
+fn executable(message: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    (message["target"]["name"] == "host")
+        .then(|| message["executable"].as_str().map(PathBuf::from))?
+}
+
+/// The root of the repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}

@@ -1,0 +1,48 @@
+//! Modules: the actors of this repository, and guests written by hand.
+
+use std::path::PathBuf;
+
+use crate::binary::repository;
+
+/// The imports a guest written by hand may use, by short names.
+const IMPORTS: &str = r#"
+  (import "wapc" "__guest_request" (func $request (param i32 i32)))
+  (import "wapc" "__guest_response" (func $response (param i32 i32)))
+  (import "wapc" "__guest_error" (func $error (param i32 i32)))
+  (import "wapc" "__host_call"
+    (func $host_call (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wapc" "__console_log" (func $log (param i32 i32)))
+"#;
+
+/// The module of an actor in `actors/`, as `cargo xtask guests` built it.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn built(actor: &str) -> Vec<u8> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| repository().join("actors/target"));
+    let path = target.join("wasm32-unknown-unknown/release").join(format!("{actor}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}\nthe actors are not built: run cargo xtask guests", path.display())
+    })
+}
+
+/// A waPC guest with `items` (a memory at least) whose `__guest_call` is `body`; the locals `$op`
+/// and `$len` are the sizes of the operation and the payload.
+#[must_use]
+pub fn by_hand(items: &str, body: &str) -> Vec<u8> {
+    wasm(&format!(
+        "(module {IMPORTS} {items}
+           (func (export \"__guest_call\") (param $op i32) (param $len i32) (result i32) {body}))"
+    ))
+}
+
+/// A whole module from its text.
+///
+/// # Panics
+/// When the text is wrong.
+#[must_use]
+pub fn wasm(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\nin the module:\n{text}"))
+}

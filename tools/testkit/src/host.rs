@@ -1,0 +1,160 @@
+//! A host as a process of its own.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Child, Command, Stdio};
+
+use crate::http::{Client, Response};
+use crate::lines::Lines;
+use crate::wait::eventually;
+use crate::{Signal, signal};
+
+/// A running host; killed when dropped.
+pub struct HostProcess {
+    process: Process,
+    admin: SocketAddr,
+}
+
+/// A host that is no more.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it logged, or complained.
+    pub stderr: String,
+}
+
+/// A process whose output is read; killed when dropped.
+struct Process {
+    child: Child,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// When it does not end.
+#[must_use]
+pub fn run_to_end(command: &mut Command) -> Ended {
+    Process::spawn(command).wait()
+}
+
+impl HostProcess {
+    /// Starts a host and waits until it is ready.
+    ///
+    /// # Errors
+    /// How it ended, when it did not become ready.
+    pub fn start(command: &mut Command) -> Result<Self, Ended> {
+        let process = Process::spawn(command);
+        let admin = process.stdout.wait_for(0, |line| address_in(line.strip_prefix("admin ")?));
+        let Some(admin) = admin else { return Err(process.end()) };
+        let mut host = Self { process, admin };
+        // Ready, or gone: an error of the last look is neither.
+        let settled = eventually(|| match host.ask("/readyz") {
+            Some(answer) if answer.status == 200 => Ok(true),
+            _ if host.process.has_ended() => Ok(false),
+            _ => Err(()),
+        });
+        if settled == Ok(true) { Ok(host) } else { Err(host.process.end()) }
+    }
+
+    /// The address at which an actor takes requests, as the host printed it last.
+    ///
+    /// # Panics
+    /// When it prints none.
+    #[must_use]
+    pub fn address_of(&self, actor: &str) -> SocketAddr {
+        let of_actor = |line: &str| {
+            let (url, name) = line.strip_prefix("listening ")?.split_once(" -> ")?;
+            if name == actor { address_in(url) } else { None }
+        };
+        let stdout = &self.process.stdout;
+        let printed = stdout.text().lines().rev().find_map(of_actor);
+        printed.or_else(|| stdout.wait_for(0, of_actor)).unwrap_or_else(|| {
+            panic!("no address of {actor}:\n{}\n{}", stdout.text(), self.log().text())
+        })
+    }
+
+    /// Asks the admin address; `None` when nobody answers.
+    #[must_use]
+    pub fn ask(&self, path: &str) -> Option<Response> {
+        Client::new(self.admin).send("GET", path, b"").ok()
+    }
+
+    /// The value of a metric, named as `/metrics` prints it; 0 when it was not counted yet.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.ask("/metrics").map(|answer| answer.text()).unwrap_or_default();
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        text.lines().find_map(value).unwrap_or_default()
+    }
+
+    /// Its log so far.
+    #[must_use]
+    pub const fn log(&self) -> &Lines {
+        &self.process.stderr
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, which: Signal) {
+        signal(self.process.child.id(), which);
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn wait(self) -> Ended {
+        self.process.wait()
+    }
+}
+
+impl Process {
+    fn spawn(command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let stdout = Lines::read(child.stdout.take().expect("it is piped"));
+        let stderr = Lines::read(child.stderr.take().expect("it is piped"));
+        Self { child, stdout, stderr }
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    fn wait(mut self) -> Ended {
+        let ended = eventually(|| if self.has_ended() { Ok(()) } else { Err(()) });
+        assert!(ended.is_ok(), "it runs on:\n{}", self.stderr.text());
+        self.end()
+    }
+
+    /// Kills it unless it has ended, and reads what it left.
+    fn end(mut self) -> Ended {
+        // Killing what has ended is an error that says so.
+        let _ = self.child.kill();
+        let status = self.child.wait().expect("it is our own child");
+        self.stdout.wait_for_end();
+        self.stderr.wait_for_end();
+        Ended { code: status.code(), stdout: self.stdout.text(), stderr: self.stderr.text() }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended before; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in a URL such as `http://127.0.0.1:8080/path`.
+fn address_in(url: &str) -> Option<SocketAddr> {
+    let authority = url.trim().strip_prefix("http://")?.split('/').next()?;
+    match authority.strip_prefix("localhost:") {
+        Some(port) => Some((Ipv4Addr::LOCALHOST, port.parse().ok()?).into()),
+        None => authority.parse().ok(),
+    }
+}

@@ -1,0 +1,30 @@
+//! A host in the test's own process.
+
+use std::path::Path;
+
+use trellis_app::{Host, HostConfig, providers::BUILTINS};
+use trellis_claims::{SystemClock, TrustList};
+use trellis_manifest::{Format, SourceText};
+use trellis_supervisor::{Ground, prepare};
+
+use crate::account::Account;
+
+/// Builds a host and runs a manifest on it whose module paths start from `folder`.
+///
+/// # Panics
+/// When the manifest is wrong, or something in it does not start.
+pub async fn host_of(config: HostConfig, manifest: &str, folder: &Path, account: &Account) -> Host {
+    let source = SourceText::new("manifest.yaml", manifest, Format::Yaml);
+    let manifest = trellis_manifest::read(&source, &|name| std::env::var(name).ok());
+    let manifest = manifest.unwrap_or_else(|report| panic!("{report}"));
+    let trust = TrustList::new(0).trust(account.issuer().public());
+    let trust = trust.expect("an account key may sign");
+    let ground = Ground { folder, builtins: BUILTINS, trust: &trust, clock: &SystemClock };
+    let prepared = prepare(&manifest, &source, &ground);
+    let prepared = prepared.unwrap_or_else(|report| panic!("{report}"));
+    let host = Host::build(config).expect("a host fits on this machine");
+    let rules = trellis_entitlements::Rules { open_calls: manifest.host.open_calls };
+    let applied = host.supervisor().apply(prepared, rules).await;
+    assert!(applied.faults.is_empty(), "{:?}", applied.faults);
+    host
+}

@@ -1,0 +1,91 @@
+//! A folder in which a host lives.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use trellis_app::keystore::{DEFAULT_NAME, Keystore};
+
+use crate::account::Account;
+use crate::binary::host_binary;
+
+/// A temporary folder with everything one host needs, and nothing of the user's: its keystore holds
+/// a test account, so a manifest that names no issuers trusts what that account signed.
+pub struct Site {
+    folder: TempDir,
+    account: Account,
+}
+
+impl Site {
+    /// A site with an account and no files.
+    ///
+    /// # Panics
+    /// When the machine has no room for a temporary folder.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let account = Account::default();
+        let keystore = Keystore::at(folder.path().join("keys"));
+        let name = DEFAULT_NAME.parse().expect("the default name is a name");
+        keystore.store(&name, account.issuer(), false).expect("the keystore is new");
+        Self { folder, account }
+    }
+
+    /// Whom its hosts trust unless their manifest says otherwise.
+    #[must_use]
+    pub const fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// A path below the site.
+    #[must_use]
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.path().join(relative)
+    }
+
+    /// Writes a file in one step, as a deployment should: no reader ever sees half of it.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn put(&self, relative: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(relative);
+        let folder = path.parent().expect("it is below the site");
+        std::fs::create_dir_all(folder).expect("the site is writable");
+        let new = self.path("new");
+        std::fs::write(&new, bytes).expect("the site is writable");
+        std::fs::rename(&new, &path).expect("both are on one file system");
+    }
+
+    /// The host binary with this manifest of the site, in an environment that is the site's own.
+    #[must_use]
+    pub fn host(&self, manifest: &str) -> Command {
+        let mut command = Command::new(host_binary());
+        command.arg("--manifest").arg(self.path(manifest)).current_dir(self.folder.path());
+        command.env_clear();
+        for name in ["PATH", "LD_LIBRARY_PATH"] {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
+        command.env("HOME", self.folder.path()).env("TRELLIS_KEYS", self.path("keys"));
+        command.env("TRELLIS_CACHE_DIR", self.path("cache")).env("TRELLIS_LOG_FORMAT", "json");
+        command.env("TRELLIS_ADMIN", "127.0.0.1:0").env("ISSUER", self.issuer());
+        command
+    }
+
+    /// The public key of the account.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.account.issuer().public().as_str()
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self::new()
+    }
+}
