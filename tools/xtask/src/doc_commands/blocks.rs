@@ -1,6 +1,9 @@
 //! Reading the fenced blocks of a document.
 
-/// One `console` block.
+/// In the information of a fence: the file its text is written to.
+const FILE: &str = "file=";
+
+/// One `console` block, or one file.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Block {
     pub(super) run: Run,
@@ -29,7 +32,7 @@ pub(super) struct Step {
     pub(super) expected: Vec<String>,
 }
 
-/// Every `console` block, or the line and the reason why one cannot be read.
+/// Every `console` block and every file, or the line and the reason why one cannot be read.
 pub(super) fn read(text: &str) -> Result<Vec<Block>, (usize, String)> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().zip(1..);
@@ -43,6 +46,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Block>, (usize, String)> {
                 run: attributes(rest).map_err(|message| (number, message))?,
                 steps: steps(&body)?,
             }),
+            _ if rest.starts_with(FILE) => {
+                let step = file(&rest[FILE.len()..], number, &body);
+                let step = step.map_err(|message| (number, message))?;
+                blocks.push(Block { run: Run::Expect(0), steps: vec![step] });
+            }
             "sh" | "bash" | "shell" => {
                 let message = "write commands as a `console` block, so that they are run";
                 return Err((number, message.to_owned()));
@@ -71,6 +79,19 @@ impl<'a> Fence<'a> {
         let line = line.trim();
         line.len() >= self.quotes && line.chars().all(|character| character == '`')
     }
+}
+
+/// The step that writes a file, with the folders above it.
+fn file(path: &str, line: usize, body: &[(&str, usize)]) -> Result<Step, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+    if path.is_empty() || !path.chars().all(plain) {
+        return Err(format!("`{path}`: a file's path has letters, digits, `/`, `.`, `_`, `-`"));
+    }
+    let text: String = body.iter().map(|(line, _)| format!("{line}\n")).collect();
+    let command = format!(
+        "mkdir -p \"$(dirname {path})\" && cat > {path} <<'END OF FILE'\n{text}END OF FILE"
+    );
+    Ok(Step { line, command, background: false, expected: Vec::new() })
 }
 
 fn attributes(text: &str) -> Result<Run, String> {
@@ -144,6 +165,17 @@ mod tests {
         assert_eq!(read("```console norun=\"\"\n$ a\n```\n").expect_err("no reason").0, 1);
         let shown = read("```console norun=\"needs two machines\"\n$ a\n```\n").expect("a reason");
         assert_eq!(shown[0].run, Run::Never);
+    }
+
+    #[test]
+    fn a_file_is_written_as_it_stands() {
+        let text = "```rust file=src/lib.rs\nfn a() {}\n\n$ b\n```\n";
+        let blocks = read(text).expect("a sound document");
+        let [Block { run: Run::Expect(0), steps }] = &blocks[..] else { panic!("{blocks:?}") };
+        let expected = "mkdir -p \"$(dirname src/lib.rs)\" && cat > src/lib.rs <<'END OF FILE'\n\
+                        fn a() {}\n\n$ b\nEND OF FILE";
+        assert_eq!((steps[0].line, steps[0].command.as_str()), (1, expected));
+        assert_eq!(read("```rust file=a b\n```\n").expect_err("no path").0, 1);
     }
 
     #[test]

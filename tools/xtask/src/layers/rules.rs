@@ -51,7 +51,7 @@ pub(super) const LAYERS: &[Layer] = &[
         6,
         &["capabilities/*", "host/app", "host/claims", "host/engine", "host/manifest"],
     ),
-    layer("tools/xtask", 6, &["capabilities/core", "host/claims", "host/manifest"]),
+    layer("tools/xtask", 6, &["capabilities/*", "host/claims", "host/manifest"]),
     layer("tools/*", 7, &["capabilities/*", "host/*", "providers/*", "tools/*"]),
 ];
 

@@ -2,6 +2,8 @@
 //!
 //! `--check` writes nothing and fails when a file is out of date; that is what CI runs.
 
+mod contracts;
+
 use std::fmt::Write as _;
 use std::fs;
 
@@ -24,13 +26,14 @@ pub(crate) struct Options {
 /// A generated file and its source.
 struct Generated {
     path: &'static str,
-    text: fn() -> String,
+    text: fn(&Repo) -> Result<String>,
 }
 
 const FILES: &[Generated] = &[
-    Generated { path: "docs/errors.md", text: errors },
-    Generated { path: "docs/limits.md", text: limits },
-    Generated { path: "manifests/schema.json", text: schema },
+    Generated { path: "docs/contracts.md", text: contracts::page },
+    Generated { path: "docs/errors.md", text: |_| Ok(errors()) },
+    Generated { path: "docs/limits.md", text: |_| Ok(limits()) },
+    Generated { path: "manifests/schema.json", text: |_| Ok(schema()) },
 ];
 
 /// Writes or checks every generated file.
@@ -38,7 +41,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     let mut problems = Vec::new();
     for file in FILES {
         let path = repo.root().join(file.path);
-        let text = (file.text)();
+        let text = (file.text)(repo)?;
         if fs::read_to_string(&path).is_ok_and(|present| present == text) {
             continue;
         }
