@@ -10,11 +10,11 @@
 //! size_max = 120_000          # bytes of the release build, before signing
 //! ```
 //!
-//! Signing is done by the `trellis` binary with the user's own account key, as a user would.
+//! Signing is done by the `trellis` binary with the user's own account key, as a user would; it
+//! leaves a file alone that holds the same module and claims already.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use cargo_metadata::{CrateType, Package};
@@ -47,7 +47,6 @@ pub(crate) struct Options {
 /// One actor: its package name, its built module, what it claims.
 struct Guest {
     name: String,
-    manifest: PathBuf,
     module: PathBuf,
     claims: Claims,
 }
@@ -96,7 +95,6 @@ fn guest(package: &Package, built: &Path) -> Guest {
     let name = package.name.to_string();
     Guest {
         module: built.join(format!("{}.wasm", name.replace('-', "_"))),
-        manifest: package.manifest_path.clone().into_std_path_buf(),
         claims: claims(&package.metadata["trellis"]),
         name,
     }
@@ -130,26 +128,18 @@ fn signer(repo: &Repo) -> Result<PathBuf> {
 
 fn sign(repo: &Repo, trellis: &Path, guest: &Guest) -> Result<()> {
     let signed = repo.root().join(DIST).join(format!("{}.wasm", guest.name));
-    if is_newer(&signed, &guest.module) && is_newer(&signed, &guest.manifest) {
-        return Ok(());
-    }
     let (from, to) = (guest.module.to_string_lossy(), signed.to_string_lossy());
-    let mut arguments = vec!["sign", &from, "--output", &to, "--name", &guest.name];
+    let mut arguments = vec!["sign", &from, "--destination", &to, "--name", &guest.name];
     for cap in &guest.claims.caps {
         arguments.extend(["--cap", cap]);
     }
-    for call in &guest.claims.calls {
-        arguments.extend(["--call", call]);
+    for callee in &guest.claims.calls {
+        arguments.extend(["--calls", callee]);
     }
     if let Some(alias) = &guest.claims.call_alias {
         arguments.extend(["--call-alias", alias]);
     }
     repo.run(".", &trellis.to_string_lossy(), &arguments)
-}
-
-fn is_newer(product: &Path, source: &Path) -> bool {
-    let time = |path: &Path| -> Option<SystemTime> { fs::metadata(path).ok()?.modified().ok() };
-    matches!((time(product), time(source)), (Some(product), Some(source)) if product >= source)
 }
 
 #[cfg(test)]
@@ -177,18 +167,8 @@ mod tests {
         let module = folder.path().join("a.wasm");
         fs::write(&module, [0; 11]).expect("a file");
         let claims = Claims { size_max: Some(10), ..Claims::default() };
-        let manifest = folder.path().join("Cargo.toml");
-        let guest = Guest { name: "a".to_owned(), manifest, module, claims };
+        let guest = Guest { name: "a".to_owned(), module, claims };
         let problem = too_large(&guest).expect("a problem");
         assert_eq!(problem.message, "a has 11 bytes; its size_max is 10");
-    }
-
-    #[test]
-    fn what_is_missing_is_never_newer() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = folder.path().join("a");
-        fs::write(&file, "").expect("a file");
-        assert!(is_newer(&file, &file));
-        assert!(!is_newer(&folder.path().join("none"), &file));
     }
 }

@@ -1,0 +1,78 @@
+//! Where the measured programs and guests are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+/// Paths of everything that is measured, and a folder for what is made on the way.
+pub(crate) struct Places {
+    pub(crate) sides: PathBuf,
+    pub(crate) host: PathBuf,
+    pub(crate) actors: PathBuf,
+    pub(crate) wasmtime: PathBuf,
+    pub(crate) hello: PathBuf,
+    pub(crate) scratch: TempDir,
+}
+
+impl Places {
+    /// Signs an actor and writes a manifest that serves it; gives the manifest's path.
+    pub(crate) fn manifest(&self, app: App, port: u16) -> Result<PathBuf> {
+        let actor = app.actor();
+        let signed = self.scratch.path().join(format!("{actor}.wasm"));
+        let issuer = self.sign(&self.actors.join(format!("{actor}.wasm")), &signed)?;
+        let text = format!(
+            "name: bench\ntrust: {{issuers: [{issuer}]}}\n\
+             actors:\n  - {{image: {actor}.wasm, name: {actor}, isolation: {}}}\n\
+             providers:\n  - builtin: http-server\n  - builtin: keyvalue-embedded\n\
+             bindings:\n\
+             \x20 - {{actor: {actor}, capability: \"wascc:http_server\", values: {{PORT: {port}}}}}\n\
+             \x20 - {{actor: {actor}, capability: \"wascc:keyvalue\"}}\n",
+            app.isolation()
+        );
+        let path = self.scratch.path().join(format!("{actor}-{port}.yaml"));
+        fs::write(&path, text).context("writing a manifest")?;
+        Ok(path)
+    }
+
+    fn sign(&self, from: &Path, to: &Path) -> Result<String> {
+        let output = Command::new(self.sides.join("ours"))
+            .arg("sign")
+            .args([from, to])
+            .args(["wascc:http_server", "wascc:keyvalue"])
+            .output()
+            .context("starting `ours sign`")?;
+        let problem = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "signing {}: {problem}", from.display());
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+}
+
+/// What our host serves in an HTTP row.
+#[derive(Clone, Copy)]
+pub(crate) enum App {
+    /// `echo` greets, an instance serves many requests.
+    HelloWarm,
+    /// `echo` greets, a new instance for each request.
+    HelloFresh,
+    /// `kvcounter` counts in memory.
+    Counter,
+}
+
+impl App {
+    const fn actor(self) -> &'static str {
+        match self {
+            Self::HelloWarm | Self::HelloFresh => "echo",
+            Self::Counter => "kvcounter",
+        }
+    }
+
+    const fn isolation(self) -> &'static str {
+        match self {
+            Self::HelloFresh => "fresh",
+            Self::HelloWarm | Self::Counter => "reuse",
+        }
+    }
+}

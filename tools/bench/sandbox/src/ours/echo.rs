@@ -1,0 +1,61 @@
+//! The trivial provider: it answers with what it was sent, as the peer's callback does.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use trellis_core::{CallError, Contract, ContractId, Direction, Operation};
+use trellis_providers_sdk::{
+    Binding, BindingId, BoxFuture, Builtin, Call, Descriptor, Provider, Reply,
+};
+
+/// The contract's id, as the relay guest says it.
+pub(super) const CAPABILITY: &str = "bench:echo";
+
+/// The provider, as the host is given it.
+pub(super) const BUILTIN: Builtin = Builtin {
+    descriptor,
+    create: |_, _| Box::pin(async { Ok(Arc::new(Echo) as Arc<dyn Provider>) }),
+};
+
+struct Echo;
+
+impl Provider for Echo {
+    fn descriptor(&self) -> Descriptor {
+        descriptor()
+    }
+
+    fn bind(&self, _: Binding) -> BoxFuture<'_, Result<(), CallError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn unbind(&self, _: BindingId) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
+        Box::pin(async move { Ok(call.payload) })
+    }
+}
+
+fn descriptor() -> Descriptor {
+    Descriptor {
+        name: "bench-echo",
+        version: "1.0.0",
+        doc: "Answers with what it was sent.",
+        contracts: vec![contract()],
+        settings: &[],
+    }
+}
+
+pub(super) fn contract() -> Contract {
+    let echo = Operation {
+        name: Cow::Borrowed("Echo"),
+        direction: Direction::ToProvider,
+        doc: Cow::Borrowed("Answers with what it was sent."),
+    };
+    Contract {
+        id: ContractId::from_static(CAPABILITY),
+        aliases: Cow::Borrowed(&[]),
+        operations: Cow::Owned(vec![echo]),
+    }
+}

@@ -1,0 +1,131 @@
+//! Signed modules and a manifest in a folder of their own, and a host that runs them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use tempfile::TempDir;
+use trellis_app::{Host, HostConfig};
+use trellis_claims::{ClaimsDraft, KeyKind, KeyPair, SystemClock, TrustList};
+use trellis_engine::{CacheConfig, EngineConfig};
+use trellis_entitlements::Rules;
+use trellis_manifest::{Format, SourceText};
+
+use super::echo;
+
+/// One actor of the manifest.
+pub(super) struct Actor<'a> {
+    pub(super) name: &'a str,
+    pub(super) module: &'a [u8],
+    pub(super) isolation: &'a str,
+}
+
+/// A folder with modules, signed by an account of its own.
+pub(super) struct Ground {
+    folder: TempDir,
+    account: KeyPair,
+    actors: Mutex<String>,
+    bindings: Mutex<String>,
+}
+
+impl Ground {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
+            folder: TempDir::new().context("making a folder")?,
+            account: KeyPair::generate(KeyKind::Account),
+            actors: Mutex::default(),
+            bindings: Mutex::default(),
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Who is trusted: this ground's account.
+    pub(super) fn trust(&self) -> Result<TrustList> {
+        Ok(TrustList::new(0).trust(self.account.public())?)
+    }
+
+    /// Signs an actor and binds it to the echo provider.
+    pub(super) fn add(&self, actor: &Actor<'_>) -> Result<()> {
+        let Actor { name, module, isolation } = actor;
+        let signed = sign(module, name, &[echo::CAPABILITY.to_owned()], &self.account)?;
+        let image = self.folder.path().join(format!("{name}.wasm"));
+        fs::write(&image, signed)?;
+        let poisoned = |_| anyhow!("another thread failed");
+        let mut actors = self.actors.lock().map_err(poisoned)?;
+        writeln!(actors, "  - {{image: {name}.wasm, name: {name}, isolation: {isolation}}}")?;
+        let mut bindings = self.bindings.lock().map_err(poisoned)?;
+        writeln!(bindings, "  - {{actor: {name}, capability: \"{}\"}}", echo::CAPABILITY)?;
+        Ok(())
+    }
+
+    /// A host on which nothing runs yet.
+    pub(super) fn host(&self, cache: Option<&Path>) -> Result<Host> {
+        let cache = cache.map(|dir| CacheConfig { dir: dir.to_owned() });
+        let engine = EngineConfig { cache, ..EngineConfig::default() };
+        Ok(Host::build(HostConfig::new(engine))?)
+    }
+
+    /// Reads the manifest, verifies its modules and runs it, as `host --manifest` does.
+    pub(super) async fn apply(&self, host: &Host) -> Result<()> {
+        let source = SourceText::new("bench.yaml", self.manifest()?, Format::Yaml);
+        let manifest = trellis_manifest::read(&source, &|_| None).map_err(report)?;
+        let trust = self.trust()?;
+        let ground = trellis_supervisor::Ground {
+            folder: self.folder(),
+            builtins: &[echo::BUILTIN],
+            trust: &trust,
+            clock: &SystemClock,
+        };
+        let prepared = trellis_supervisor::prepare(&manifest, &source, &ground).map_err(report)?;
+        let applied = host.supervisor().apply(prepared, Rules::default()).await;
+        ensure!(applied.faults.is_empty(), "{:?}", applied.faults);
+        Ok(())
+    }
+
+    fn manifest(&self) -> Result<String> {
+        let poisoned = |_| anyhow!("another thread failed");
+        let actors = self.actors.lock().map_err(poisoned)?;
+        let bindings = self.bindings.lock().map_err(poisoned)?;
+        Ok(format!(
+            "name: bench\nactors:\n{actors}providers:\n  - builtin: bench-echo\n\
+             bindings:\n{bindings}"
+        ))
+    }
+}
+
+fn report(report: trellis_manifest::Report) -> anyhow::Error {
+    anyhow!("{report}")
+}
+
+/// Signs a module with a subject of its own.
+pub(super) fn sign(
+    module: &[u8],
+    name: &str,
+    caps: &[String],
+    account: &KeyPair,
+) -> Result<Vec<u8>> {
+    let subject = KeyPair::generate(KeyKind::Module);
+    let draft = ClaimsDraft {
+        name: Some(name.to_owned()),
+        caps: caps.to_vec(),
+        ..ClaimsDraft::new(subject.public().clone())
+    };
+    Ok(trellis_claims::sign(module, &draft, account, &SystemClock)?)
+}
+
+/// Signs a module file with a new account; gives that account's public key.
+///
+/// # Errors
+/// When a file cannot be read or written, or the module cannot carry claims.
+pub fn sign_file(from: &Path, to: &Path, caps: &[String]) -> Result<String> {
+    let account = KeyPair::generate(KeyKind::Account);
+    let module = fs::read(from).with_context(|| format!("reading {}", from.display()))?;
+    let name = to.file_stem().context("a file name")?.to_string_lossy();
+    fs::write(to, sign(&module, &name, caps, &account)?)?;
+    Ok(account.public().to_string())
+}

@@ -1,0 +1,34 @@
+//! What actors cost that do nothing: resident memory of this process with all of them registered.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use bench_side::{PAYLOAD, guest};
+
+use super::ground::{Actor, Ground};
+
+/// Distinct signed actors on one host.
+const ACTORS: usize = 10_000;
+
+/// Resident bytes, after one call to the last actor.
+pub(super) async fn measure() -> Result<f64> {
+    let ground = Ground::new()?;
+    let module = guest("idle-echo")?;
+    for number in 0..ACTORS {
+        let name = format!("guest{number}");
+        ground.add(&Actor { name: &name, module: &module, isolation: "reuse" })?;
+    }
+    let host = ground.host(Some(&ground.folder().join("cache")))?;
+    ground.apply(&host).await?;
+    host.call(&format!("guest{}", ACTORS - 1), "Echo", &PAYLOAD[..]).await?;
+    let bytes = resident()?;
+    host.stop(std::time::Instant::now()).await;
+    Ok(bytes)
+}
+
+fn resident() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status").context("reading /proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS")?;
+    Ok(kib * 1024.0)
+}

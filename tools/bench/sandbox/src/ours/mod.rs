@@ -1,0 +1,49 @@
+//! Our road, taken whole: signed modules, a manifest, the supervisor, the dispatcher.
+
+mod cold;
+mod echo;
+mod gate;
+mod ground;
+mod idle;
+
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use bench_side::{PAYLOAD, guest, time};
+
+use self::ground::{Actor, Ground};
+
+pub use ground::sign_file;
+
+/// Measures one row; nanoseconds of one operation, or bytes for `idle-actors`.
+///
+/// # Errors
+/// When the row is unknown or a call fails.
+pub async fn measure(row: &str, longest: Duration) -> Result<f64> {
+    match row {
+        "warm-echo" | "warm-relay" | "fresh-echo" | "fresh-relay" => road(row, longest).await,
+        "entitlement-check" => gate::measure(longest).await,
+        "cold-cached" => cold::measure(longest, true).await,
+        "cold-compiled" => cold::measure(longest, false).await,
+        "idle-actors" => idle::measure().await,
+        _ => bail!("no row {row}"),
+    }
+}
+
+/// A call from the host itself to the actor, and for `relay` from there to a provider and back.
+async fn road(row: &str, longest: Duration) -> Result<f64> {
+    let isolation = if row.starts_with("fresh-") { "fresh" } else { "reuse" };
+    let ground = Ground::new()?;
+    let module = guest(row)?;
+    ground.add(&Actor { name: "guest", module: &module, isolation })?;
+    let host = ground.host(None)?;
+    ground.apply(&host).await?;
+    let taken = time(longest, async || {
+        let reply = host.call("guest", "Echo", &PAYLOAD[..]).await?;
+        ensure!(reply.len() == PAYLOAD.len(), "the reply has {} bytes", reply.len());
+        Ok(())
+    })
+    .await?;
+    host.stop(std::time::Instant::now()).await;
+    Ok(taken)
+}
