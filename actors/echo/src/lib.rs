@@ -1,5 +1,7 @@
 //! `GET` is greeted, any other request gets its own body back; `Echo` answers any payload with
 //! itself. It needs nothing but `wascc:http_server`.
+//!
+//! **Deliberately absent:** where it listens and who sends: bindings of the manifest.
 
 use trellis_actor::prelude::*;
 

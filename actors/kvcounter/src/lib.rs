@@ -1,5 +1,7 @@
 //! Each request counts its path in the key-value store: `/a/b` is the key `:a:b`, the reply is
 //! `{"counter": 1}`, `{"counter": 2}`, and so on.
+//!
+//! **Deliberately absent:** which store counts and which server listens: the manifest says.
 
 use trellis_actor::prelude::*;
 

@@ -1,5 +1,7 @@
 //! The body of a request becomes a line in the host's log; the path names the level: `/warn`,
 //! `/debug` and so on, `/` meaning info. Without `wascc:logging` the line goes to the console.
+//!
+//! **Deliberately absent:** where the lines go, and which of them: the provider decides.
 
 use trellis_actor::prelude::*;
 

@@ -1,5 +1,7 @@
 //! Each HTTP request is passed on to the actor whose call alias is `pong`; the reply is what it
 //! says.
+//!
+//! **Deliberately absent:** where `pong` runs: the host finds it.
 
 use trellis_actor::prelude::*;
 

@@ -1,4 +1,6 @@
 //! Answers `Ping` with `pong` and what it was sent. Sign it with the call alias `pong`.
+//!
+//! **Deliberately absent:** who asks: the claims of the caller say whether it may.
 
 use trellis_actor::prelude::*;
 

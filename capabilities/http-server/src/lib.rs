@@ -104,7 +104,8 @@ const fn reason(status_code: u32) -> Option<&'static str> {
     })
 }
 
-/// `application/x-www-form-urlencoded`, as browsers write queries; what is malformed stays as it is.
+/// `application/x-www-form-urlencoded`, as browsers write queries; what is malformed stays as it
+/// is.
 fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);

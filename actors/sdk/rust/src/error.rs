@@ -7,8 +7,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The error of a handler: one text, which the caller gets.
 ///
-/// `?` makes one from any error; a [`crate::CallError`] keeps its code at the beginning of the text, so
-/// that the caller still sees `E_DENIED` when the actor passes on why its own call was refused.
+/// `?` makes one from any error; a [`crate::CallError`] keeps its code at the beginning of the
+/// text, so that the caller still sees `E_DENIED` when the actor passes on why its own call was
+/// refused.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error {
     text: String,

@@ -115,7 +115,8 @@ fn error(name: &syn::Ident, cases: &[Case]) -> TokenStream {
 
         impl ::core::convert::From<#name> for ::trellis_core::CallError {
             fn from(error: #name) -> Self {
-                Self::new(::trellis_core::Code::Provider, ::std::string::ToString::to_string(&error))
+                let sentence = ::std::string::ToString::to_string(&error);
+                Self::new(::trellis_core::Code::Provider, sentence)
             }
         }
     }

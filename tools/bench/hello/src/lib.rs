@@ -1,4 +1,6 @@
 //! Says hello to every request, with the bindings `wasmtime serve` is documented with.
+//!
+//! **Deliberately absent:** Trellis. It is the peer.
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{

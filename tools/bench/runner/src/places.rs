@@ -28,7 +28,8 @@ impl Places {
              actors:\n  - {{image: {actor}.wasm, name: {actor}, isolation: {}}}\n\
              providers:\n  - builtin: http-server\n  - builtin: keyvalue-embedded\n\
              bindings:\n\
-             \x20 - {{actor: {actor}, capability: \"wascc:http_server\", values: {{PORT: {port}}}}}\n\
+             \x20 - {{actor: {actor}, capability: \"wascc:http_server\",\n\
+             \x20    values: {{PORT: {port}}}}}\n\
              \x20 - {{actor: {actor}, capability: \"wascc:keyvalue\"}}\n",
             app.isolation()
         );
