@@ -70,7 +70,8 @@ pub async fn run(args: HostArgs) -> Result<(), Failure> {
     start(&host, loaded).await?;
     admin.set_ready(true);
 
-    let mut life = Life { args, host, watch };
+    let mut life = Life { args, host, watch, printed: Vec::new() };
+    life.print_addresses();
     life.until_stopped(&mut signals).await;
     admin.set_ready(false);
     tracing::info!("stopping; a second signal stops at once");
@@ -86,6 +87,8 @@ struct Life {
     args: HostArgs,
     host: Host,
     watch: FileWatch,
+    /// The addresses that were printed, with their actors.
+    printed: Vec<(String, Arc<str>)>,
 }
 
 impl Life {
@@ -112,7 +115,7 @@ impl Life {
                 self.host.supervisor().enforce(loaded.trust).await;
                 let rules = rules(&loaded.manifest);
                 report(&self.host.supervisor().apply(loaded.prepared, rules).await);
-                print_addresses(&self.host);
+                self.print_addresses();
             }
             Err(failure) => {
                 tracing::error!("the manifest was not applied; what ran goes on\n{failure}");
@@ -121,6 +124,16 @@ impl Life {
                 }
             }
         }
+    }
+
+    /// Prints every address that was not there before.
+    fn print_addresses(&mut self) {
+        let addresses = self.host.supervisor().status().addresses.clone();
+        for address in addresses.iter().filter(|address| !self.printed.contains(address)) {
+            let (url, actor) = address;
+            say(&format!("listening {url} -> {actor}"));
+        }
+        self.printed = addresses;
     }
 }
 
@@ -154,7 +167,6 @@ async fn start(host: &Host, loaded: Loaded) -> Result<(), Failure> {
     if let Some(fault) = applied.faults.into_iter().next() {
         return Err(Failure::call(fault.what, fault.error));
     }
-    print_addresses(host);
     Ok(())
 }
 
@@ -186,12 +198,6 @@ fn report(applied: &Applied) {
     }
     if applied.changes.is_empty() && applied.faults.is_empty() {
         tracing::info!("unchanged");
-    }
-}
-
-fn print_addresses(host: &Host) {
-    for (url, actor) in &host.supervisor().status().addresses {
-        say(&format!("listening {url} -> {actor}"));
     }
 }
 
