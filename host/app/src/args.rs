@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 /// Every setting is taken from the first of: flag, environment variable, manifest, built-in
 /// default.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "host", version, about, max_term_width = 100)]
+#[command(name = "host", version, max_term_width = 100)]
 pub struct HostArgs {
     /// The manifest to run (YAML, or JSON by its extension).
     #[arg(short, long, value_name = "FILE", env = "TRELLIS_MANIFEST")]

@@ -8,10 +8,14 @@ use trellis_app::{Exit, HostArgs, logging};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Either the host, or (hidden) the child that compiles one module for it.
+/// Runs the signed actors of a manifest.
+///
+/// Every setting is taken from the first of: flag, environment variable, manifest, built-in
+/// default.
 #[derive(Parser)]
-#[command(name = "host", version, about, args_conflicts_with_subcommands = true)]
+#[command(name = "host", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 struct Cli {
+    // Hidden: the child that compiles one module for the host.
     #[command(subcommand)]
     child: Option<Child>,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use trellis_app::keystore::KeystoreError;
 use trellis_claims::ClaimsError;
 use trellis_core::{CallError, Code};
 use trellis_engine::EngineError;
-use trellis_manifest::Style;
+use trellis_manifest::{Report, Style};
 
 /// The code of a command line that cannot be carried out; the host has no use for it.
 pub(crate) const USAGE: &str = "E_USAGE";
@@ -85,12 +85,13 @@ impl Failure {
 
     /// A failure of the host, whose own words are drawn with places in a file.
     pub(crate) fn host(error: &trellis_app::Failure, style: Style) -> Self {
-        let mut failure = Self::new(error.code(), error.to_string()).exiting(error.exit());
-        failure.0.drawn = Some(error.render(style));
-        failure.0.details = match error {
-            trellis_app::Failure::Manifest(report) => Some(report.to_json()),
-            trellis_app::Failure::Call { .. } => None,
+        let (message, details) = match error {
+            trellis_app::Failure::Manifest(report) => (summary(report), Some(report.to_json())),
+            trellis_app::Failure::Call { .. } => (error.to_string(), None),
         };
+        let mut failure = Self::new(error.code(), message).exiting(error.exit());
+        failure.0.drawn = Some(error.render(style));
+        failure.0.details = details;
         failure
     }
 
@@ -98,7 +99,7 @@ impl Failure {
     pub(crate) fn cause(mut self, error: &dyn Error) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
-            self.0.causes.push(error.to_string());
+            self.0.causes.push(one_line(&error.to_string()));
             next = error.source();
         }
         self
@@ -147,6 +148,21 @@ impl Failure {
     pub(crate) fn is_closed_pipe(&self) -> bool {
         self.0.closed_pipe
     }
+}
+
+/// A report in one line; its places are drawn for people, and details for programs.
+fn summary(report: &Report) -> String {
+    let first = report.problems().first().map_or("it is wrong", |problem| problem.message.as_str());
+    let name = &report.source_text().name;
+    match report.problems().len() + report.omitted() {
+        0 | 1 => format!("{name}: {first}"),
+        count => format!("{name}: {first} ({count} problems in all)"),
+    }
+}
+
+/// What a library says, without the line breaks it likes.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for Failure {
@@ -205,7 +221,7 @@ impl From<ClaimsError> for Failure {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        let failure = Self::new(error.code(), error.to_string());
+        let failure = Self::new(error.code(), one_line(&error.to_string()));
         match error.source() {
             Some(source) => failure.cause(source),
             None => failure,

@@ -36,9 +36,12 @@ pub(super) fn prepare(
 fn one(spec: &ActorSpec, ground: &Ground<'_>) -> Result<PreparedActor, Problem> {
     let image = &spec.image;
     let path = ground.folder.join(&image.value);
-    let bytes = read_file(&path, spec.limits.module_bytes_max).map_err(|e| at(image, &e))?;
-    let verified = verify(&bytes, ground.trust, ground.clock)
-        .map_err(|error| at(image, &CallError::from(error)))?;
+    let bytes = read_file(&path, spec.limits.module_bytes_max)
+        .map_err(|error| at(image, &error, error.message().to_owned()))?;
+    let verified = verify(&bytes, ground.trust, ground.clock).map_err(|error| {
+        let error = CallError::from(error);
+        at(image, &error, format!("{}: {}", image.value, error.message()))
+    })?;
     let name =
         spec.name.as_ref().map_or_else(|| default_name(&verified, &path), |n| n.value.clone());
     Ok(PreparedActor {
@@ -76,21 +79,18 @@ fn unique(
     Ok(actor)
 }
 
-fn at(image: &Spanned<String>, error: &CallError) -> Problem {
-    let sentence = format!("{}: {}", image.value, error.message());
+fn at(image: &Spanned<String>, error: &CallError, sentence: String) -> Problem {
     Problem::new(image.span, sentence).code(error.code()).help(error.code().cure())
 }
 
 /// Reads a module, but never more than it may have.
 pub(crate) fn read_file(path: &Path, bytes_max: u64) -> Result<Bytes, CallError> {
     let unreadable = |error: std::io::Error| {
-        let hint = if error.kind() == std::io::ErrorKind::NotFound {
-            "; build and sign the actor first"
-        } else {
-            ""
+        let (code, hint) = match error.kind() {
+            std::io::ErrorKind::NotFound => (Code::NotFound, "; build and sign the actor first"),
+            _ => (Code::Storage, ""),
         };
-        let message = format!("{} cannot be read: {error}{hint}", path.display());
-        CallError::new(Code::Storage, message)
+        CallError::new(code, format!("{} cannot be read: {error}{hint}", path.display()))
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
