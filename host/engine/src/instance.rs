@@ -22,11 +22,10 @@ use crate::log::ActorLog;
 use crate::metrics::Metrics;
 use crate::module::Compiled;
 use crate::pool::Seat;
+use crate::slice::Slice;
 
-/// How many ticks a guest computes before it lets others run: one to two milliseconds.
-pub(crate) const SLICE_TICKS: u64 = 2;
-/// The same for a guest that has used up a slice: its deadline is looked at every millisecond.
-const NEXT_SLICE_TICKS: u64 = 1;
+/// After how many ticks a guest's time is looked at.
+pub(crate) const SLICE_TICKS: u64 = 1;
 /// waPC's words for a guest that answers "failed" and gives no reason.
 const NO_MESSAGE: &str = "No error message set for call failure";
 
@@ -68,6 +67,7 @@ impl ActorShared {
 
 /// What the store of an instance holds.
 pub(crate) struct Guest {
+    pub(crate) slice: Slice,
     pub(crate) call: Call,
     pub(crate) memory: Option<Memory>,
     pub(crate) limiter: Limiter,
@@ -157,6 +157,7 @@ impl Instance {
         let actor = Arc::clone(&seat.actor().shared);
         let deadline = deadline.min(Instant::now() + actor.limits.init_time_max);
         let guest = Guest {
+            slice: Slice::default(),
             call: Call::start(deadline),
             memory: None,
             limiter: Limiter::new(&actor.limits),
@@ -187,6 +188,7 @@ impl Instance {
     pub(crate) fn begin(&mut self, request: Request, deadline: Instant) {
         let store = &mut self.0.store;
         let guest = store.data_mut();
+        guest.slice = Slice::default();
         guest.call.begin(request, deadline);
         guest.limiter.reset();
         store.set_epoch_deadline(SLICE_TICKS);
@@ -268,11 +270,30 @@ async fn start(
     guest_call.typed(&*store)
 }
 
-/// wasmtime asks when a guest's slice is over.
-fn on_epoch(store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
-    if Instant::now() >= store.data().call.deadline {
+/// wasmtime asks at every tick while the guest computes.
+fn on_epoch(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
+    let guest = store.data_mut();
+    if Instant::now() >= guest.call.deadline {
         return Ok(UpdateDeadline::Interrupt);
     }
+    if !guest.slice.is_over() {
+        return Ok(UpdateDeadline::Continue(SLICE_TICKS));
+    }
     deadline::note_slice_over();
-    Ok(UpdateDeadline::Yield(NEXT_SLICE_TICKS))
+    Ok(UpdateDeadline::Yield(SLICE_TICKS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_bytes<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_future_of_a_call_stays_small() {
+        let bytes = future_bytes(Instance::run);
+        assert!(bytes <= 512, "{bytes} bytes are allocated for every call");
+    }
 }

@@ -45,20 +45,21 @@ impl Lane {
         &self.handle
     }
 
-    /// Runs the rest of a call here and waits for it, at most until `deadline`. Dropping the
-    /// returned future ends the call.
+    /// Runs the rest of a call here and waits for it, at most until `deadline`; also says whether
+    /// it used up a slice here. Dropping the returned future ends the call.
     pub(crate) async fn finish<F>(
         &self,
         mut call: Pin<Box<F>>,
         deadline: Instant,
-    ) -> Result<F::Output, CallError>
+    ) -> Result<(F::Output, bool), CallError>
     where
         F: Future<Output: Send> + Send + 'static,
     {
+        let mut busy = false;
         let rest = poll_fn(move |cx| {
             let polled = call.as_mut().poll(cx);
-            deadline::take_slice_over();
-            polled
+            busy |= deadline::take_slice_over();
+            polled.map(|output| (output, busy))
         });
         let mut task = self.handle.spawn(rest);
         let _cancel = CancelOnDrop(task.abort_handle());

@@ -10,8 +10,8 @@
 //! instantiate), `instance::Instance` (live, one call at a time). A guest that traps loses its
 //! instance; a guest that answers with an error keeps it.
 //!
-//! Time: a call runs on its caller's thread for its first one or two milliseconds. One that is
-//! still busy then moves to the slow lane, a few low-priority threads, so that an executor thread
+//! Time: a call runs on its caller's thread for its first one or two milliseconds of computing. One
+//! that is still busy then moves to the slow lane, a few low-priority threads, so that an executor thread
 //! never stands behind a guest that loops. Every call is cut at its deadline.
 //!
 //! [`Engine::load`] and [`Actor::call`] must run inside a tokio runtime with time enabled.
@@ -39,6 +39,7 @@ mod module;
 mod pool;
 mod residents;
 mod settings;
+mod slice;
 mod threads;
 mod ticker;
 

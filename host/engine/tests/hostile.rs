@@ -82,6 +82,7 @@ async fn c1_neighbours_run_beside_100_looping_calls() {
     )
     .await;
     let neighbour = load(&engine, echo()).await;
+    let alone = measure(&neighbour, Duration::from_millis(500)).await;
     let time = Duration::from_millis(1_500);
     let attackers: Vec<_> = (0..100)
         .map(|_| {
@@ -89,22 +90,37 @@ async fn c1_neighbours_run_beside_100_looping_calls() {
             tokio::spawn(async move { hostile.call(request_within("", time)).await })
         })
         .collect();
-    let mut took = Vec::new();
-    let until = Instant::now() + Duration::from_millis(1_000);
-    while Instant::now() < until {
-        let started = Instant::now();
-        neighbour.call(request("x")).await.expect("the neighbour answers");
-        took.push(started.elapsed());
-        tokio::task::yield_now().await;
-    }
+    let beside = measure(&neighbour, Duration::from_millis(1_000)).await;
     for attacker in attackers {
         let code = attacker.await.expect("no panic").expect_err("cut or refused").code();
         assert!(matches!(code, Code::Timeout | Code::Busy), "{code}");
     }
+    eprintln!("alone: {alone:?}\nbeside 100 loops: {beside:?}");
+    // Far wider than the goal of 10 %, because other programs may disturb either measurement; a
+    // host that lets guests block its threads is off by a hundred times.
+    assert!(beside.p99 < alone.p99 * 20 + Duration::from_millis(1));
+    assert!(beside.calls_per_s > alone.calls_per_s / 20);
+}
+
+#[derive(Debug)]
+struct Pace {
+    calls_per_s: u64,
+    p99: Duration,
+}
+
+/// Calls again and again, letting the executor's other tasks run in between.
+async fn measure(actor: &Actor, time: Duration) -> Pace {
+    let mut took = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        let started = Instant::now();
+        actor.call(request("x")).await.expect("the neighbour answers");
+        took.push(started.elapsed());
+        tokio::task::yield_now().await;
+    }
     took.sort_unstable();
-    let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
-    eprintln!("{} calls beside 100 loops: median {median:?}, p99 {p99:?}", took.len());
-    assert!(median < Duration::from_millis(2), "the executor's thread stays free: {median:?}");
+    let calls_per_s = took.len() as u64 * 1_000 / begun.elapsed().as_millis() as u64;
+    Pace { calls_per_s, p99: took[took.len() * 99 / 100] }
 }
 
 #[tokio::test]
@@ -273,17 +289,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn c7_no_pointer_of_a_host_call_escapes(
-        calls in prop::collection::vec([(); 8].map(|()| number()), 20)
-    ) {
+    fn c7_no_pointer_of_a_host_call_escapes(calls in prop::collection::vec([(); 8].map(|()| number()), 20)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let engine = c7_engine();
             let actor = load(engine, pointers()).await;
             for numbers in calls {
                 let payload: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-                let end = |at: usize| u64::from(numbers[at]) + u64::from(numbers[at + 1]);
-                let fits = |at: usize| end(at) <= 65_536;
+                let fits = |at: usize| u64::from(numbers[at]) + u64::from(numbers[at + 1]) <= 65_536;
                 let inside = [0, 2, 4, 6].into_iter().all(fits);
                 match actor.call(request(Bytes::from(payload))).await {
                     Ok(_) => assert!(inside, "{numbers:?}"),

@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -23,9 +23,6 @@ use crate::pool::{Grant, Pool, Seat};
 /// actor begin on the slow lane; quick calls lead back one by one.
 const HEAT_STEP: u32 = 8;
 const HEAT_MAX: u32 = 64;
-/// A call on the slow lane that is quicker than this counts as quick.
-const QUICK: Duration = Duration::from_millis(1);
-
 /// An actor, whether or not it is in memory.
 pub(crate) struct Inner {
     pub(crate) shared: Arc<ActorShared>,
@@ -167,18 +164,28 @@ impl Inner {
             if let Some(ended) = ended.await {
                 return ended;
             }
+            // At once: the calls behind this one are probably like it.
+            self.heat(true);
         }
         self.engine.metrics.slow_lane();
-        let since = Instant::now();
-        let output = self.engine.lane.finish(run, deadline).await;
-        let heat = self.heat.load(Ordering::Relaxed);
-        let heat = if slow && since.elapsed() < QUICK {
-            heat.saturating_sub(1)
-        } else {
-            (heat + HEAT_STEP).min(HEAT_MAX)
+        match self.engine.lane.finish(run, deadline).await {
+            Ok((ended, busy)) => {
+                if slow {
+                    self.heat(busy);
+                }
+                ended
+            }
+            Err(error) => Ended::Failed(Box::new(error)),
+        }
+    }
+
+    /// A call used up its slice, or a call on the slow lane did not.
+    fn heat(&self, busy: bool) {
+        let next = |heat: u32| {
+            Some(if busy { (heat + HEAT_STEP).min(HEAT_MAX) } else { heat.saturating_sub(1) })
         };
-        self.heat.store(heat, Ordering::Relaxed);
-        output.unwrap_or_else(|error| Ended::Failed(Box::new(error)))
+        // The closure always gives a value.
+        let _ = self.heat.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     }
 
     #[inline]
