@@ -1,21 +1,18 @@
-//! Manifests: text in, every error at once or the desired state out; desired minus actual is steps.
+//! Manifests: text in, every error at once or the desired state out.
 //!
 //! [`read`] turns YAML or JSON into a [`Manifest`], or into a [`Report`] of everything wrong with
-//! it, each problem with its place, a caret and what to do. [`diff()`] compares two manifests. The
-//! original waSCC 0.14 and wasmCloud 0.18 manifests load as they are; one thing is stricter than
-//! there: a `${VAR}` that is unset and has no default is an error, where the originals left the
-//! text alone.
+//! it, each problem with its place, a caret and what to do. The original waSCC 0.14 and wasmCloud
+//! 0.18 manifests load as they are; one thing is stricter than there: a `${VAR}` that is unset and
+//! has no default is an error, where the originals left the text alone.
 //!
 //! The modules in reading order: [`source`] (text and places in it), `expand` (`${VAR}`), `yaml`
 //! and `json` (text to `tree`), `form` and `object` (tree to typed values; the JSON schema comes
-//! from the same declarations), `shape` (what may be written), `resolve` (what it means),
-//! [`mod@diff`].
+//! from the same declarations), `shape` (what may be written), `resolve` (what it means).
 //!
 //! **Deliberately absent:** files, the environment, keys and signatures, which providers exist and
 //! what values they understand, contract ids. The caller reads the file, supplies the environment,
 //! and adds what only it can know with [`Report::of`], at the spans every value here carries.
 
-pub mod diff;
 mod expand;
 mod form;
 mod json;
@@ -32,7 +29,6 @@ mod spec;
 mod tree;
 mod yaml;
 
-pub use diff::{Step, diff};
 pub use render::Style;
 pub use report::{Problem, Report, nearest};
 pub use schema::json_schema;
