@@ -5,7 +5,7 @@ use trellis_testkit::{Account, Site};
 /// A module to be signed and put at `app/NAME.wasm`, beside the manifest.
 #[derive(Clone)]
 pub struct ActorFile {
-    name: &'static str,
+    pub(crate) name: &'static str,
     folder: &'static str,
     module: Vec<u8>,
     caps: Vec<&'static str>,

@@ -1,6 +1,6 @@
 //! Carries a scenario out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -34,6 +34,8 @@ struct Stage {
     /// A port that is in use: `${TAKEN_PORT}` in a manifest.
     taken: TcpListener,
     redis: Option<RedisServer>,
+    /// The actors put in place so far: `${KEY_OF_NAME}` in a manifest.
+    actors: BTreeSet<&'static str>,
     host: Option<HostProcess>,
     /// One connection for each actor, kept across reloads: that it lives is part of every scenario.
     clients: BTreeMap<&'static str, Client>,
@@ -50,6 +52,7 @@ impl Stage {
             site: Site::new(),
             taken: TcpListener::bind("127.0.0.1:0").expect("a loopback interface"),
             redis: None,
+            actors: BTreeSet::new(),
             host: None,
             clients: BTreeMap::new(),
             load: None,
@@ -105,7 +108,10 @@ impl Stage {
     fn change(&mut self, change: &Change) -> Result<()> {
         self.changed = (Instant::now(), self.host.as_ref().map_or(0, |host| host.log().count()));
         match change {
-            Change::Actor(actor) => actor.put(&self.site),
+            Change::Actor(actor) => {
+                actor.put(&self.site);
+                self.actors.insert(actor.name);
+            }
             Change::File(path, bytes) => self.site.put(path, bytes),
             Change::Manifest(text) => self.site.put(MANIFEST, text),
             Change::Signal(signal) => self.host()?.signal(*signal),
@@ -135,6 +141,10 @@ impl Stage {
         let taken = self.taken.local_addr().map(|address| address.port());
         command.env("TAKEN_PORT", taken.unwrap_or_default().to_string());
         command.env("PORT", "0").env("DATA_DIR", self.site.path("data"));
+        command.envs(self.actors.iter().map(|name| {
+            let key = self.site.account().subject(name).to_string();
+            (format!("KEY_OF_{}", name.to_uppercase()), key)
+        }));
         command.envs(self.redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
         command
     }

@@ -1,9 +1,14 @@
-//! Actors that fail while their neighbors serve.
+//! Actors that fail: their caller gets a status and a code, a metric counts it, the actor's next
+//! call and its neighbors go on.
 
 use trellis_e2e::hostile::{harmless, hostile};
 use trellis_e2e::{Step, actor, app, get, post};
+use trellis_testkit::guests::built;
 
 use crate::scenarios;
+
+/// Bounds that let a test be short.
+const SHORT: &str = "limits: {call_time: 300ms}";
 
 scenarios! {
     /// A trap is a 502 and costs one instance; the actor serves on.
@@ -18,4 +23,112 @@ scenarios! {
         get("neighbor", "/").is(200, "ok"),
         Step::Metric("trellis_guest_fault_total{kind=\"E_TRAP\"}", 1.0),
     ];
+
+    /// A loop is cut at its deadline, and a neighbor is answered meanwhile.
+    a_guest_that_loops = [
+        actor("loops", hostile("loops")),
+        actor("neighbor", harmless()),
+        app(&[("loops", SHORT), ("neighbor", "")]),
+        Step::Start,
+        get("loops", "/").is(200, "ok"),
+        post("loops", "").meanwhile_is(504, "E_TIMEOUT"),
+        get("neighbor", "/").is(200, "ok"),
+        Step::Answered,
+        get("loops", "/").is(200, "ok"),
+        Step::Metric("trellis_guest_fault_total{kind=\"E_TIMEOUT\"}", 1.0),
+    ];
+
+    /// Lies about pointers and lengths are found out before anything is copied.
+    a_guest_that_lies_about_lengths = [
+        actor("answers-from-nowhere", hostile("answers-from-nowhere")),
+        actor("answers-too-much", hostile("answers-too-much")),
+        actor("calls-with-bad-pointers", hostile("calls-with-bad-pointers")),
+        app(&[
+            ("answers-from-nowhere", ""),
+            ("answers-too-much", ""),
+            ("calls-with-bad-pointers", ""),
+        ]),
+        Step::Start,
+        post("answers-from-nowhere", "").is(502, "E_GUEST_POINTER"),
+        post("answers-too-much", "").is(502, "E_GUEST_POINTER"),
+        post("calls-with-bad-pointers", "").is(502, "E_GUEST_POINTER"),
+        get("answers-from-nowhere", "/").is(200, "ok"),
+        get("answers-too-much", "/").is(200, "ok"),
+        get("calls-with-bad-pointers", "/").is(200, "ok"),
+        Step::Metric("trellis_guest_fault_total{kind=\"E_GUEST_POINTER\"}", 3.0),
+    ];
+
+    /// Recursion and growth end at their limits, each with its own code.
+    a_guest_that_wants_too_much = [
+        actor("recurses", hostile("recurses")),
+        actor("grows", hostile("grows")),
+        app(&[("recurses", ""), ("grows", "limits: {memory: 8MiB}")]),
+        Step::Start,
+        post("recurses", "").is(502, "E_STACK"),
+        post("grows", "").is(502, "E_MEMORY"),
+        get("recurses", "/").is(200, "ok"),
+        get("grows", "/").is(200, "ok"),
+        Step::Metric("trellis_guest_fault_total{kind=\"E_STACK\"}", 1.0),
+        Step::Metric("trellis_guest_fault_total{kind=\"E_MEMORY\"}", 1.0),
+        Step::Metric("trellis_limit_hit_total{limit=\"actor_memory_bytes_max\"}", 1.0),
+    ];
+
+    /// The log takes a burst, then a trickle, and says what it dropped; what a guest writes stays
+    /// inside its own line.
+    a_guest_that_floods_the_log = [
+        actor("floods-the-log", hostile("floods-the-log")),
+        app(&[("floods-the-log", "limits: {call_time: 20s}")]),
+        Step::Start,
+        post("floods-the-log", "").is(200, "ok"),
+        Step::Log(&["\"target\":\"actor\"", "never stops\\\\n", "floods-the-log"]),
+        Step::LogAtMost(2_500, "never stops"),
+        Step::Metric("trellis_log_lines_dropped_total", 1.0),
+        get("floods-the-log", "/").is(200, "ok"),
+    ];
+
+    /// Host calls a guest may not make are refused one by one, counted and audited.
+    a_guest_that_calls_what_it_may_not = [
+        actor("floods-the-host", hostile("floods-the-host")),
+        app(&[("floods-the-host", "")]),
+        Step::Start,
+        post("floods-the-host", "").is(200, "ok"),
+        Step::Log(&["\"target\":\"audit\"", "\"event\":\"denied\"", "wascc:keyvalue"]),
+        Step::Metric(NOT_CLAIMED, 200.0),
+    ];
+
+    /// An actor that answers with an error, with nothing, or with what is no HTTP answer.
+    a_guest_that_answers_badly = [
+        actor("fails", hostile("fails")),
+        actor("says-nothing", hostile("says-nothing")),
+        actor("answers-nonsense", hostile("answers-nonsense")),
+        app(&[("fails", ""), ("says-nothing", ""), ("answers-nonsense", "")]),
+        Step::Start,
+        post("fails", "").is(502, "E_GUEST"),
+        post("says-nothing", "").is(502, "E_MESSAGE"),
+        post("answers-nonsense", "").is(502, "E_MESSAGE"),
+        get("fails", "/").is(200, "ok"),
+        get("says-nothing", "/").is(200, "ok"),
+        get("answers-nonsense", "/").is(200, "ok"),
+    ];
+
+    /// An actor may call another only when its claims say so.
+    an_actor_that_calls_another_it_may_not = [
+        actor("ping", built("ping")),
+        actor("pong", built("pong")).alias("pong"),
+        Step::manifest(PING_PONG),
+        Step::Start,
+        // The actor was told why, and passed the refusal on as an error of its own.
+        get("ping", "/x").is(502, "E_GUEST"),
+        Step::Metric(NOT_CALLABLE, 1.0),
+        Step::Log(&["\"target\":\"audit\"", "\"event\":\"denied\"", "sign it with `--calls pong`"]),
+    ];
 }
+
+const NOT_CLAIMED: &str = "trellis_authz_denied_total{cap=\"other\",reason=\"not_claimed\"}";
+const NOT_CALLABLE: &str = "trellis_authz_denied_total{cap=\"other\",reason=\"not_callable\"}";
+
+const PING_PONG: &str = "
+actors: [{image: ping.wasm, name: ping}, {image: pong.wasm, name: pong}]
+providers: [{builtin: http-server}]
+bindings: [{actor: ping, capability: 'wascc:http_server', values: {PORT: 0}}]
+";

@@ -2,8 +2,12 @@
 
 mod examples;
 mod faults;
+mod redis;
+mod refusals;
+mod reload;
+mod stop;
 
-/// A test for each scenario, named like the function that gives its steps.
+/// A test for each scenario, named like it.
 macro_rules! scenarios {
     ($($(#[doc = $doc:literal])+ $name:ident = [$($step:expr),+ $(,)?];)+) => {
         $($(#[doc = $doc])+

@@ -1,0 +1,52 @@
+//! A real Redis that comes and goes. An actor is told `E_PROVIDER`; kvcounter passes it on as an
+//! error of its own, which is a 502.
+
+use trellis_e2e::{Redis, Step, actor, get};
+use trellis_testkit::guests::built;
+
+use crate::scenarios;
+
+const MANIFEST: &str = "
+actors: [{image: kvcounter.wasm, name: kvcounter}, {image: echo.wasm, name: echo}]
+providers: [{builtin: http-server}, {builtin: keyvalue-redis, values: {URL: '${REDIS_URL}'}}]
+bindings:
+  - {actor: kvcounter, capability: 'wascc:http_server', values: {PORT: 0}}
+  - {actor: kvcounter, capability: 'wascc:keyvalue'}
+  - {actor: echo, capability: 'wascc:http_server', values: {PORT: 0}}
+";
+
+scenarios! {
+    /// A host starts without its Redis, says so, and counts as soon as Redis is there.
+    redis_down_at_start = [
+        Redis::Up,
+        Redis::Down,
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        actor("echo", built("echo")),
+        Step::manifest(MANIFEST),
+        Step::Start,
+        Step::Admin("/readyz", 200, "ready"),
+        get("kvcounter", "/a").is(502, "E_GUEST"),
+        get("echo", "/").is(200, "hello"),
+        Step::Metric("trellis_keyvalue_redis_failures_total{provider=\"keyvalue-redis\"}", 1.0),
+        Step::Log(&["Redis cannot be used"]),
+        Redis::Up,
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}").soon(),
+        Step::Log(&["Redis answers again"]),
+    ];
+
+    /// The same while running: errors while it is down, and no restart needed afterwards.
+    redis_killed_while_running = [
+        Redis::Up,
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        actor("echo", built("echo")),
+        Step::manifest(MANIFEST),
+        Step::Start,
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
+        Redis::Down,
+        get("kvcounter", "/a").is(502, "E_GUEST"),
+        get("echo", "/").is(200, "hello"),
+        Step::Admin("/readyz", 200, "ready"),
+        Redis::Up,
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}").soon(),
+    ];
+}

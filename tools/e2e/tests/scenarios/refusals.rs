@@ -1,0 +1,176 @@
+//! What a host does not start, with which words and which exit code.
+
+use trellis_e2e::hostile::harmless;
+use trellis_e2e::{Change, Flaw, Step, actor, app, get};
+use trellis_testkit::guests::{built, wasm};
+
+use crate::scenarios;
+
+const CHECK: &[&str] = &["--check"];
+
+scenarios! {
+    /// Without its manifest.
+    a_missing_manifest = [
+        Step::Ends(CHECK, 3, &["E_NOT_FOUND", "app/manifest.yaml"]),
+        Step::Ends(&[], 3, &["E_NOT_FOUND", "app/manifest.yaml"]),
+    ];
+
+    /// With a flag it does not know.
+    a_wrong_command_line = [
+        Step::Ends(&["--no-such-flag"], 2, &["--no-such-flag"]),
+        Step::Ends(&["--log", "a=b=c"], 2, &["log filter"]),
+    ];
+
+    /// Every problem of a manifest is told at once, each at its place.
+    a_wrong_manifest = [
+        actor("echo", built("echo")),
+        Step::manifest(WRONG),
+        Step::Ends(CHECK, 6, &[
+            "manifest.yaml:2:", "imagee",
+            "manifest.yaml:4:", "builtinn",
+        ]),
+        Step::manifest(WRONG_LINKS),
+        Step::Ends(CHECK, 6, &[
+            "manifest.yaml:5:", "ecko", "echo",
+            "manifest.yaml:6:", "PORTT",
+            "manifest.yaml:7:", "wascc:keyvalue",
+        ]),
+        Step::Ends(&[], 6, &["PORTT"]),
+        Step::manifest("actors: [\n"),
+        Step::Ends(CHECK, 6, &["E_MANIFEST", "manifest.yaml"]),
+    ];
+
+    /// A module is not where the manifest says.
+    a_missing_module = [
+        app(&[("echo", "")]),
+        Step::Ends(CHECK, 6, &["E_NOT_FOUND", "echo.wasm", "sign"]),
+    ];
+
+    /// A binding whose actor does not claim the capability.
+    an_unclaimed_capability = [
+        actor("kvcounter", built("kvcounter")),
+        Step::manifest(UNCLAIMED),
+        Step::Ends(CHECK, 4, &["E_DENIED", "wascc:keyvalue", "sign it again"]),
+    ];
+
+    /// Nobody vouches for the module.
+    an_unsigned_module = [
+        actor("echo", built("echo")).with(Flaw::Unsigned),
+        app(&[("echo", "")]),
+        Step::Ends(CHECK, 4, &["E_UNSIGNED", "echo.wasm", "sign"]),
+        Step::Ends(&[], 4, &["E_UNSIGNED"]),
+        Step::Ends(&["--check", "--allow-unsigned"], 0, &["ok", "unsigned modules are admitted"]),
+    ];
+
+    /// A byte of the module is not what was signed.
+    a_tampered_module = [
+        actor("echo", built("echo")).with(Flaw::Tampered),
+        app(&[("echo", "")]),
+        Step::Ends(CHECK, 4, &["E_HASH", "echo.wasm"]),
+        Step::Ends(&[], 4, &["E_HASH"]),
+    ];
+
+    /// Signed by somebody this host does not know.
+    an_untrusted_module = [
+        actor("echo", built("echo")).with(Flaw::Stranger),
+        app(&[("echo", "")]),
+        Step::Ends(CHECK, 4, &["E_ISSUER", "echo.wasm", "trust"]),
+        Step::Ends(&[], 4, &["E_ISSUER"]),
+    ];
+
+    /// Claims of another time; half a minute is forgiven, so that clocks may differ.
+    a_module_out_of_its_time = [
+        actor("echo", built("echo")).expires_in_s(-60),
+        app(&[("echo", "")]),
+        Step::Ends(CHECK, 4, &["E_EXPIRED"]),
+        Step::Ends(&[], 4, &["E_EXPIRED"]),
+        actor("echo", built("echo")).begins_in_s(600),
+        Step::Ends(CHECK, 4, &["E_NOT_YET"]),
+        actor("echo", built("echo")).begins_in_s(10),
+        Step::Ends(CHECK, 0, &["ok"]),
+    ];
+
+    /// The manifest revokes the module, or who signed it.
+    a_revoked_module = [
+        actor("echo", built("echo")),
+        Step::manifest(REVOKED_ISSUER),
+        Step::Ends(CHECK, 4, &["E_REVOKED"]),
+        Step::manifest(REVOKED_ACTOR),
+        Step::Ends(CHECK, 4, &["E_REVOKED"]),
+        Step::Ends(&[], 4, &["E_REVOKED"]),
+    ];
+
+    /// Larger than the owner allows: refused before it is even read.
+    an_oversized_module = [
+        actor("echo", built("echo")),
+        app(&[("echo", "limits: {module_bytes: 1KiB}")]),
+        Step::Ends(CHECK, 6, &["E_MODULE_LIMIT", "module_bytes_max"]),
+        Step::Ends(&[], 6, &["E_MODULE_LIMIT"]),
+    ];
+
+    /// No module at all; a signed one that is not valid; one that needs what no host has.
+    a_malformed_module = [
+        Step::Do(Change::File("app/echo.wasm", b"#!/bin/sh\n".to_vec())),
+        app(&[("echo", "")]),
+        Step::Ends(CHECK, 6, &["E_MODULE_INVALID", "echo.wasm"]),
+        actor("echo", wasm(INVALID)),
+        Step::Ends(&[], 6, &["E_MODULE_INVALID", "echo"]),
+        actor("echo", wasm(UNKNOWN_IMPORT)),
+        Step::Ends(&[], 6, &["E_MODULE_ABI", "fork"]),
+    ];
+
+    /// The port belongs to somebody else.
+    a_port_in_use = [
+        actor("echo", harmless()),
+        Step::manifest(PORT_IN_USE),
+        Step::Ends(CHECK, 0, &["ok"]),
+        Step::Ends(&[], 1, &["E_ADDRESS", "echo", "PORT"]),
+        app(&[("echo", "")]),
+        Step::Start,
+        get("echo", "/").is(200, "ok"),
+    ];
+}
+
+/// Its function promises a result and has none.
+const INVALID: &str = "(module (memory (export \"memory\") 1)
+  (func (export \"__guest_call\") (param i32 i32) (result i32)))";
+
+const UNKNOWN_IMPORT: &str = "(module (import \"env\" \"fork\" (func))
+  (memory (export \"memory\") 1)
+  (func (export \"__guest_call\") (param i32 i32) (result i32) (i32.const 1)))";
+
+const WRONG: &str = "actors:
+  - imagee: echo.wasm
+providers:
+  - builtinn: http-server
+";
+
+const WRONG_LINKS: &str = "actors:
+  - {image: echo.wasm, name: echo}
+providers: [{builtin: http-server}]
+bindings:
+  - {actor: ecko, capability: 'wascc:http_server'}
+  - {actor: echo, capability: 'wascc:http_server', values: {PORTT: 0}}
+  - {actor: echo, capability: 'wascc:keyvalue'}
+";
+
+const UNCLAIMED: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
+providers: [{builtin: keyvalue-embedded}]
+bindings: [{actor: kvcounter, capability: 'wascc:keyvalue'}]
+";
+
+const REVOKED_ISSUER: &str = "trust: {issuers: ['${ISSUER}'], revoked: ['${ISSUER}']}
+actors: [{image: echo.wasm, name: echo}]
+";
+
+const REVOKED_ACTOR: &str = "trust: {issuers: ['${ISSUER}'], revoked: ['${KEY_OF_ECHO}']}
+actors: [{image: echo.wasm, name: echo}]
+";
+
+const PORT_IN_USE: &str = "actors: [{image: echo.wasm, name: echo}]
+providers: [{builtin: http-server}]
+bindings:
+  - actor: echo
+    capability: wascc:http_server
+    values: {PORT: '${TAKEN_PORT}', ADDRESS: 127.0.0.1}
+";

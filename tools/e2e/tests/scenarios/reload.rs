@@ -1,0 +1,172 @@
+//! What changes under a running host: only what changed is touched, and nobody waits.
+
+use trellis_e2e::hostile::{harmless, hostile};
+use trellis_e2e::{Change, Step, actor, app, get, post};
+use trellis_testkit::Signal;
+use trellis_testkit::guests::built;
+
+use crate::scenarios;
+
+/// Every instance that was ever made: an actor that was started again would need a new one.
+const INSTANCES: &str = "trellis_instances_created_total";
+
+scenarios! {
+    /// A manifest that is wrong changes nothing.
+    a_wrong_manifest_while_running = [
+        actor("echo", built("echo")),
+        app(&[("echo", "")]),
+        Step::Start,
+        get("echo", "/").is(200, "hello"),
+        Step::Remember(INSTANCES),
+        Step::manifest("actors: [{imagee: echo.wasm}]\n"),
+        Step::Log(&["\"level\":\"ERROR\"", "the manifest was not applied", "imagee"]),
+        get("echo", "/").is(200, "hello"),
+        Step::Unchanged(INSTANCES),
+        Step::Admin("/readyz", 200, "ready"),
+        app(&[("echo", "")]),
+        Step::Log(&["unchanged"]),
+        get("echo", "/").is(200, "hello"),
+        Step::Unchanged(INSTANCES),
+    ];
+
+    /// An actor comes and goes; the other one keeps its instances and its connections.
+    an_actor_added_and_removed = [
+        actor("echo", built("echo")),
+        actor("other", harmless()),
+        app(&[("echo", "")]),
+        Step::Start,
+        get("echo", "/").is(200, "hello"),
+        app(&[("echo", ""), ("other", "")]),
+        Step::Log(&["bound other"]),
+        get("other", "/").is(200, "ok").soon(),
+        Step::Remember(INSTANCES),
+        get("echo", "/").is(200, "hello"),
+        Step::Unchanged(INSTANCES),
+        app(&[("echo", "")]),
+        Step::Log(&["stopped actor other"]),
+        Step::Closed("other").soon(),
+        get("echo", "/").is(200, "hello"),
+        Step::Unchanged(INSTANCES),
+    ];
+
+    /// A new version of a module takes over between two requests of a client that never stops.
+    a_new_module_under_load = [
+        actor("echo", built("echo")),
+        actor("other", harmless()),
+        app(&[("echo", ""), ("other", "")]),
+        Step::Start,
+        get("other", "/").is(200, "ok"),
+        Step::LoadStarts("echo"),
+        actor("echo", harmless()),
+        Step::Log(&["replaced actor echo"]),
+        get("echo", "/").is(200, "ok"),
+        actor("echo", built("echo")),
+        Step::Log(&["replaced actor echo"]),
+        get("echo", "/").is(200, "hello"),
+        get("other", "/").is(200, "ok"),
+        Step::LoadEnds,
+    ];
+
+    /// A module that cannot run does not take over.
+    a_bad_module_while_running = [
+        actor("echo", built("echo")),
+        app(&[("echo", "")]),
+        Step::Start,
+        Step::LoadStarts("echo"),
+        Step::Do(Change::File("app/echo.wasm", b"\0asm half of a module".to_vec())),
+        Step::Log(&["the manifest was not applied", "E_MODULE_INVALID"]),
+        get("echo", "/").is(200, "hello"),
+        actor("echo", harmless()),
+        Step::Log(&["replaced actor echo"]),
+        get("echo", "/").is(200, "ok"),
+        Step::LoadEnds,
+    ];
+
+    /// New limits hold from the next call on.
+    new_limits_while_running = [
+        actor("loops", hostile("loops")),
+        app(&[("loops", "limits: {call_time: 60s}")]),
+        Step::Start,
+        get("loops", "/").is(200, "ok"),
+        app(&[("loops", "limits: {call_time: 100ms}")]),
+        Step::Log(&["replaced actor loops"]),
+        post("loops", "").is(504, "E_TIMEOUT"),
+        get("loops", "/").is(200, "ok"),
+    ];
+
+    /// HUP reads everything again.
+    a_hangup = [
+        actor("echo", built("echo")),
+        app(&[("echo", "")]),
+        Step::Start,
+        get("echo", "/").is(200, "hello"),
+        Signal::HUP,
+        Step::Log(&["unchanged"]),
+        get("echo", "/").is(200, "hello"),
+    ];
+
+    /// A route that cannot be had is told; what runs goes on.
+    a_port_in_use_while_running = [
+        actor("echo", built("echo")),
+        actor("late", harmless()),
+        app(&[("echo", "")]),
+        Step::Start,
+        get("echo", "/").is(200, "hello"),
+        Step::manifest(LATE),
+        Step::Log(&["\"level\":\"ERROR\"", "E_ADDRESS", "late"]),
+        get("echo", "/").is(200, "hello"),
+        Step::Admin("/readyz", 200, "ready"),
+    ];
+
+    /// An actor the manifest no longer trusts stops, even when the manifest is wrong otherwise.
+    a_revocation_while_running = [
+        actor("echo", built("echo")),
+        actor("other", harmless()),
+        Step::manifest(trusting("", "")),
+        Step::Start,
+        get("echo", "/").is(200, "hello"),
+        get("other", "/").is(200, "ok"),
+        Step::manifest(trusting("'${KEY_OF_ECHO}'", "")),
+        Step::Log(&["E_REVOKED", "stopped", "echo"]),
+        Step::Closed("echo").soon(),
+        get("other", "/").is(200, "ok"),
+    ];
+
+    /// Claims that end while their actor runs stop it.
+    claims_that_expire_while_running = [
+        actor("other", harmless()),
+        // Five seconds and the half minute clocks may differ by.
+        actor("echo", built("echo")).expires_in_s(5 - 30),
+        app(&[("echo", ""), ("other", "")]),
+        Step::Start,
+        get("echo", "/").is(200, "hello"),
+        get("other", "/").is(200, "ok"),
+        Step::Log(&["E_EXPIRED", "stopped", "echo"]),
+        Step::Closed("echo").soon(),
+        get("other", "/").is(200, "ok"),
+    ];
+}
+
+const LATE: &str = "actors:
+  - {image: echo.wasm, name: echo}
+  - {image: late.wasm, name: late}
+providers: [{builtin: http-server}]
+bindings:
+  - {actor: echo, capability: 'wascc:http_server', values: {PORT: 0, ADDRESS: 127.0.0.1}}
+  - actor: late
+    capability: wascc:http_server
+    values: {PORT: '${TAKEN_PORT}', ADDRESS: 127.0.0.1}
+";
+
+/// Two actors, of which some are revoked.
+fn trusting(revoked: &str, more: &str) -> String {
+    format!(
+        "trust: {{issuers: ['${{ISSUER}}'], revoked: [{revoked}]}}
+actors: [{{image: echo.wasm, name: echo}}, {{image: other.wasm, name: other}}]
+providers: [{{builtin: http-server}}]
+bindings:
+  - {{actor: echo, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+  - {{actor: other, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+{more}"
+    )
+}
