@@ -33,6 +33,7 @@ pub struct Engine {
 pub(crate) struct Shared {
     pub(crate) ticker: Ticker,
     pub(crate) lane: Lane,
+    pub(crate) loader: Lane,
     pub(crate) linkers: Linkers,
     pub(crate) residents: Residents,
     pub(crate) metrics: Arc<Metrics>,
@@ -56,7 +57,8 @@ impl Engine {
         let instances_max = config.instances_total_max;
         let shared = Arc::new(Shared {
             ticker: Ticker::start(runtime.clone()).map_err(EngineError::Threads)?,
-            lane: Lane::start().map_err(EngineError::Threads)?,
+            lane: Lane::for_guests().map_err(EngineError::Threads)?,
+            loader: Lane::for_modules().map_err(EngineError::Threads)?,
             linkers: Linkers::new(&runtime).map_err(refused)?,
             residents: Residents::new(modules_max, instances_max, Arc::clone(&metrics)),
             catalog: wasi::Catalog::new(&runtime).map_err(refused)?,
@@ -66,7 +68,7 @@ impl Engine {
             runtime,
             config,
         });
-        shared.lane.handle().spawn(sweep(Arc::downgrade(&shared)));
+        shared.loader.handle().spawn(sweep(Arc::downgrade(&shared)));
         Ok(Self { shared })
     }
 
@@ -141,7 +143,7 @@ impl Shared {
         digest: &[u8; 32],
         limits: &ActorLimits,
     ) -> Result<Module, CallError> {
-        self.compilers.obtain(&self.runtime, self.lane.handle(), (wasm, digest), limits).await
+        self.compilers.obtain(&self.runtime, self.loader.handle(), (wasm, digest), limits).await
     }
 }
 

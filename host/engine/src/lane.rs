@@ -1,7 +1,8 @@
-//! The slow lane: low-priority threads for guests that compute longer than a slice.
+//! Threads of lower priority than those that serve.
 //!
-//! A call begins on its caller's thread. When its slice is over and it is still computing, the rest
-//! of it moves here, and the caller's thread is free for others. Compiling happens here too.
+//! The slow lane is for guests that compute longer than a slice: a call begins on its caller's
+//! thread; when its slice is over and it is still computing, the rest of it moves here, and the
+//! caller's thread is free for others. The loader is for modules: reading, checking, compiling.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -14,33 +15,42 @@ use trellis_core::{CallError, Code};
 use crate::deadline;
 use crate::fault;
 
-/// How much the lane's threads give way to others (`nice`).
-const NICENESS: i32 = 10;
+/// How much the slow lane gives way to others (`nice`): about a tenth of a contended core.
+const GUEST_NICENESS: i32 = 10;
+/// The same for the loader: about a quarter.
+const LOADER_NICENESS: i32 = 5;
 
-/// The lane's threads; dropping it lets running work end by itself.
+/// Some threads; dropping it lets running work end by itself.
 pub(crate) struct Lane {
     runtime: Option<Runtime>,
     handle: Handle,
 }
 
 impl Lane {
-    /// Starts as many threads as there are cores.
-    pub(crate) fn start() -> std::io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .thread_name("trellis-slow-lane")
-            .on_thread_start(|| {
-                // Raising one's own niceness is always allowed; without it the lane still works.
-                if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-                    tracing::warn!(%error, "the slow lane runs at normal priority");
-                }
-            })
-            .enable_all()
-            .build()?;
+    /// The slow lane: as many threads as there are cores.
+    pub(crate) fn for_guests() -> std::io::Result<Self> {
+        Self::start(Builder::new_multi_thread().thread_name("trellis-slow-lane"), GUEST_NICENESS)
+    }
+
+    /// The loader: one thread, and others while they compile.
+    pub(crate) fn for_modules() -> std::io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        Self::start(builder.worker_threads(1).thread_name("trellis-loader"), LOADER_NICENESS)
+    }
+
+    fn start(builder: &mut Builder, niceness: i32) -> std::io::Result<Self> {
+        let give_way = move || {
+            // Raising one's own niceness is always allowed; without it the lane still works.
+            if let Err(error) = rustix::process::setpriority_process(None, niceness) {
+                tracing::warn!(%error, "a lane runs at normal priority");
+            }
+        };
+        let runtime = builder.on_thread_start(give_way).enable_all().build()?;
         let handle = runtime.handle().clone();
         Ok(Self { runtime: Some(runtime), handle })
     }
 
-    /// Where blocking work of low priority runs.
+    /// Where to spawn.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }

@@ -205,7 +205,7 @@ impl Inner {
             return Ok(compiled);
         }
         let actor = Arc::clone(self);
-        let task = self.engine.lane.handle().spawn(async move { actor.load().await });
+        let task = self.engine.loader.handle().spawn(async move { actor.load().await });
         task.await.unwrap_or_else(|_| {
             Err(CallError::new(Code::Internal, "loading the module ended with a host failure"))
         })

@@ -29,6 +29,9 @@ const MEMORY: &str = "compile_memory_bytes_max";
 const EXIT_REFUSED: u8 = 3;
 /// Header of the child's input: memory bytes and processor seconds, little-endian.
 const HEADER_BYTES: usize = 16;
+/// The time limit is processor time, so that a busy machine refuses nothing; after so many times
+/// the limit a child is killed whatever it has used.
+const PATIENCE: u32 = 6;
 /// Longest reason taken from the child.
 const REASON_BYTES_MAX: u64 = 4 << 10;
 /// Compiled code larger than this is not read. Code is a few times as large as its module.
@@ -60,10 +63,10 @@ pub(super) async fn compile(
         .spawn()
         .map_err(|error| broken("cannot be started", &error))?;
     let working = converse(&mut child, &wasm, limits);
-    let outcome = tokio::time::timeout(limits.compile_time_max, working).await;
+    let outcome = tokio::time::timeout(limits.compile_time_max * PATIENCE, working).await;
     let (status, code, reason) = match outcome {
-        Ok(Ok(Some(ended))) => ended,
-        Ok(Ok(None)) => return Err(over(MEMORY, limits)),
+        Ok(Ok(Watched::Ended(status, code, reason))) => (status, code, reason),
+        Ok(Ok(Watched::Over(limit))) => return Err(over(limit, limits)),
         Ok(Err(error)) => return Err(broken("was lost", &error)),
         Err(_) => return Err(over(TIME, limits)),
     };
@@ -73,21 +76,25 @@ pub(super) async fn compile(
     Err(explain(status, &reason, limits))
 }
 
-/// Feeds the child and reads its answer; `None` when it grew over its memory.
-async fn converse(
-    child: &mut Child,
-    wasm: &[u8],
-    limits: &ActorLimits,
-) -> io::Result<Option<(ExitStatus, Vec<u8>, Vec<u8>)>> {
+/// What became of a child.
+enum Watched {
+    /// It ended by itself: status, standard output, standard error.
+    Ended(ExitStatus, Vec<u8>, Vec<u8>),
+    /// It is over the limit of this name.
+    Over(&'static str),
+}
+
+/// Feeds the child and reads its answer, while it stays within its limits.
+async fn converse(child: &mut Child, wasm: &[u8], limits: &ActorLimits) -> io::Result<Watched> {
     let missing = || io::Error::other("the child has no pipe");
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let stderr = child.stderr.take().ok_or_else(missing)?;
-    let memory_max = limits.compile_memory_bytes_max;
     let pid = child.id();
     let feed = async {
         let seconds = limits.compile_time_max.as_secs().max(1);
-        let header = [memory_max.to_le_bytes(), seconds.to_le_bytes()].concat();
+        let memory = limits.compile_memory_bytes_max;
+        let header = [memory.to_le_bytes(), seconds.to_le_bytes()].concat();
         // A child that ends early closes the pipe; why it ended is told by its status.
         let _ = stdin.write_all(&header).await;
         let _ = stdin.write_all(wasm).await;
@@ -100,11 +107,11 @@ async fn converse(
             read(Box::new(stdout) as Box<dyn AsyncRead + Send + Unpin>, CODE_BYTES_MAX),
             read(Box::new(stderr), REASON_BYTES_MAX)
         );
-        Ok::<_, io::Error>((child.wait().await?, code?, reason?))
+        Ok(Watched::Ended(child.wait().await?, code?, reason?))
     };
     tokio::select! {
-        ended = talk => ended.map(Some),
-        () = grown_over(pid, memory_max) => Ok(None),
+        ended = talk => ended,
+        limit = grown_over(pid, limits) => Ok(Watched::Over(limit)),
     }
 }
 
@@ -115,21 +122,35 @@ async fn read_bounded(pipe: impl AsyncRead + Unpin, max: u64) -> io::Result<Vec<
     Ok(bytes)
 }
 
-/// Ends when the process uses more memory than `max`; never when that cannot be seen.
-async fn grown_over(pid: Option<u32>, max: u64) {
-    let path = pid.map(|pid| format!("/proc/{pid}/statm"));
+/// Ends when the process is over a limit, with its name; never when that cannot be seen.
+async fn grown_over(pid: Option<u32>, limits: &ActorLimits) -> &'static str {
     loop {
         tokio::time::sleep(WATCH_EVERY).await;
-        let statm = path.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
-        let private = statm.map_or(0, |statm| {
-            let pages = |field| statm.split(' ').nth(field)?.parse::<u64>().ok();
-            // Resident without shared: what the compilation itself allocated.
-            pages(1).unwrap_or(0).saturating_sub(pages(2).unwrap_or(0))
-        });
-        if private.saturating_mul(rustix::param::page_size() as u64) > max {
-            return;
+        let Some((memory_bytes, time)) = pid.and_then(usage) else { continue };
+        if memory_bytes > limits.compile_memory_bytes_max {
+            return MEMORY;
+        }
+        if time > limits.compile_time_max {
+            return TIME;
         }
     }
+}
+
+/// Private memory in bytes and processor time of a process.
+///
+/// Source: proc_pid_statm(5), proc_pid_stat(5); a tick is a hundredth of a second on every Linux
+/// this runs on.
+fn usage(pid: u32) -> Option<(u64, Duration)> {
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages = |field: usize| statm.split(' ').nth(field)?.parse::<u64>().ok();
+    // Resident without shared: what the compilation itself allocated.
+    let private = pages(1)?.saturating_sub(pages(2)?);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses, which may hold anything.
+    let fields = stat.rsplit_once(')')?.1;
+    let ticks = |field: usize| fields.split(' ').nth(field)?.parse::<u64>().ok();
+    let used = Duration::from_millis((ticks(12)? + ticks(13)?).saturating_mul(10));
+    Some((private.saturating_mul(rustix::param::page_size() as u64), used))
 }
 
 /// Checks that the code comes from a program with this one's settings.

@@ -55,12 +55,12 @@ impl Compilers {
         })
     }
 
-    /// The compiled module, from the cache if it has it. Blocks on the disk for about as long as a
-    /// thread switch takes, so it is called on the slow lane.
+    /// The compiled module, from the cache if it has it. Called on the loader: reading the
+    /// cache blocks for about as long as a thread switch takes.
     pub(crate) async fn obtain(
         &self,
         runtime: &wasmtime::Engine,
-        lane: &Handle,
+        loader: &Handle,
         (wasm, digest): (&Wasm, &[u8; 32]),
         limits: &ActorLimits,
     ) -> Result<Module, CallError> {
@@ -70,7 +70,7 @@ impl Compilers {
         }
         let _turn = self.turn.acquire().await.map_err(|_| stopped())?;
         let bytes = wasm.read()?;
-        let artifact = self.compile(lane, bytes, limits).await?;
+        let artifact = self.compile(loader, bytes, limits).await?;
         self.metrics.module_compiled();
         let module = artifact.load(runtime).map_err(|error| {
             tracing::error!(error = %format!("{error:#}"), "compiled code does not load");
@@ -99,7 +99,7 @@ impl Compilers {
 
     async fn compile(
         &self,
-        lane: &Handle,
+        loader: &Handle,
         bytes: Bytes,
         limits: &ActorLimits,
     ) -> Result<Artifact, CallError> {
@@ -109,12 +109,12 @@ impl Compilers {
                     checks::validate(&bytes)?;
                     Artifact::compile(&bytes)
                 };
-                lane.spawn_blocking(work).await.map_err(|_| stopped())?
+                loader.spawn_blocking(work).await.map_err(|_| stopped())?
             }
             Compiler::Child { program, args } => {
                 let checked = bytes.clone();
                 let check = move || checks::validate(&checked);
-                lane.spawn_blocking(check).await.map_err(|_| stopped())??;
+                loader.spawn_blocking(check).await.map_err(|_| stopped())??;
                 let compiled = child::compile(program, args, bytes, limits).await;
                 compiled.inspect_err(|error| {
                     if error.code() == Code::ModuleLimit {
@@ -130,5 +130,5 @@ fn stopped() -> CallError {
     CallError::new(Code::Stopping, "the engine is stopping")
 }
 
-/// How often a running compilation's memory is looked at.
+/// How often a running compilation is looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(10);
