@@ -12,11 +12,11 @@ use trellis_entitlements::{
     Question, Roster, Rules, Table, TargetId,
 };
 
-pub const KEYVALUE: &str = "wascc:keyvalue";
-pub const HTTP: &str = "wascc:http_server";
+pub(crate) const KEYVALUE: &str = "wascc:keyvalue";
+pub(crate) const HTTP: &str = "wascc:http_server";
 
 /// Who is in the world, in the order of the golden file.
-pub const ACTORS: [&str; 9] = [
+pub(crate) const ACTORS: [&str; 9] = [
     "whole",
     "granted",
     "unbound",
@@ -28,10 +28,10 @@ pub const ACTORS: [&str; 9] = [
     "by_caps",
 ];
 
-pub struct World {
-    pub keys: BTreeMap<&'static str, PublicKey>,
-    pub ids: BTreeMap<&'static str, ActorId>,
-    pub roster: Roster,
+pub(crate) struct World {
+    pub(crate) keys: BTreeMap<&'static str, PublicKey>,
+    pub(crate) ids: BTreeMap<&'static str, ActorId>,
+    pub(crate) roster: Roster,
 }
 
 fn contract(
@@ -54,7 +54,7 @@ fn contract(
 impl World {
     /// `whole` may use everything, has the alias `friend` and an issuer of its own; every other
     /// actor lacks or has just what its name says.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let issuer = KeyPair::generate(KeyKind::Account).public().clone();
         let friend_issuer = KeyPair::generate(KeyKind::Account).public().clone();
         let keys: BTreeMap<_, _> = ACTORS
@@ -107,7 +107,7 @@ impl World {
         self
     }
 
-    pub fn gate(&self, policy: impl Policy + 'static) -> (Gate, Arc<Audited>) {
+    pub(crate) fn gate(&self, policy: impl Policy + 'static) -> (Gate, Arc<Audited>) {
         let audited = Arc::new(Audited::default());
         let gate =
             Gate::new(Box::new(policy), Box::new(Shared(Arc::clone(&audited))), Metrics::default());
@@ -153,7 +153,7 @@ fn claims(
 }
 
 /// Refuses `Add`, whoever asks.
-pub struct NoAdd;
+pub(crate) struct NoAdd;
 
 impl Policy for NoAdd {
     fn decide(&self, question: &Question<'_>) -> Decision {
@@ -166,7 +166,7 @@ impl Policy for NoAdd {
 
 /// Keeps what was audited.
 #[derive(Default)]
-pub struct Audited(pub Mutex<Vec<Denial>>);
+pub(crate) struct Audited(pub(crate) Mutex<Vec<Denial>>);
 
 /// The same trail, held by the gate.
 struct Shared(Arc<Audited>);
