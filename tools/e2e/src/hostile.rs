@@ -17,10 +17,18 @@ const PAYLOAD_AT: usize = 2_048;
 /// Offset of the method's first letter in a request: a map's head, `method` and a string's head.
 const METHOD_AT: usize = PAYLOAD_AT + 9;
 
+/// What a guest here takes for a good request: all it looks at is the method.
+pub const GOOD: &[u8] = b"\x81\xa6method\xa3GET";
+/// What makes it do its worst.
+pub const BAD: &[u8] = b"\x81\xa6method\xa4POST";
+
 /// One way to be bad.
 pub struct Hostile {
     /// What an actor of this kind is called.
     pub name: &'static str,
+    /// The code of the call that is answered badly; `None` when the guest only wastes what is its
+    /// own, and answers.
+    pub code: Option<&'static str>,
     /// Declarations beside `__guest_call`.
     items: &'static str,
     /// What it does when it is bad; falling out of it answers `200 ok`.
@@ -60,43 +68,55 @@ pub fn hostile(name: &str) -> Vec<u8> {
 /// A guest that does nothing wrong and nothing else: `200 ok`, whatever is asked.
 #[must_use]
 pub fn harmless() -> Vec<u8> {
-    guest("harmless", "", "").module()
+    guest(("harmless", None), "", "").module()
 }
 
 /// Every hostile guest.
 pub const ALL: &[Hostile] = &[
-    guest("traps", "", "(unreachable)"),
-    guest("divides-by-zero", "", "(drop (i32.div_u (i32.const 1) (i32.const 0)))"),
-    guest("reads-beyond", "", "(drop (i32.load (i32.const -4)))"),
+    guest(("traps", Some("E_TRAP")), "", "(unreachable)"),
     guest(
-        "recurses",
+        ("divides-by-zero", Some("E_TRAP")),
+        "",
+        "(drop (i32.div_u (i32.const 1) (i32.const 0)))",
+    ),
+    guest(("reads-beyond", Some("E_TRAP")), "", "(drop (i32.load (i32.const -4)))"),
+    guest(
+        ("recurses", Some("E_STACK")),
         "(func $deep (param i32) (result i32)
            (i32.add (i32.const 1) (call $deep (local.get 0))))",
         "(drop (call $deep (i32.const 0)))",
     ),
     guest(
-        "grows",
+        ("grows", Some("E_MEMORY")),
         "",
         "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))
          (unreachable)",
     ),
-    guest("loops", "", "(loop $forever (br $forever))"),
-    guest("answers-from-nowhere", "", "(call $response (i32.const -16) (i32.const 64))"),
-    guest("answers-too-much", "", "(call $response (i32.const 0) (i32.const -1))"),
+    guest(("loops", Some("E_TIMEOUT")), "", "(loop $forever (br $forever))"),
     guest(
-        "calls-with-bad-pointers",
+        ("answers-from-nowhere", Some("E_GUEST_POINTER")),
+        "",
+        "(call $response (i32.const -16) (i32.const 64))",
+    ),
+    guest(
+        ("answers-too-much", Some("E_GUEST_POINTER")),
+        "",
+        "(call $response (i32.const 0) (i32.const -1))",
+    ),
+    guest(
+        ("calls-with-bad-pointers", Some("E_GUEST_POINTER")),
         "",
         "(drop (call $host_call (i32.const 0) (i32.const 8) (i32.const 0) (i32.const 8)
            (i32.const 0) (i32.const 8) (i32.const 65000) (i32.const 2147483647)))",
     ),
     guest(
-        "calls-with-long-names",
+        ("calls-with-long-names", None),
         "",
         "(drop (call $host_call (i32.const 0) (i32.const 60000) (i32.const 0) (i32.const 8)
            (i32.const 0) (i32.const 8) (i32.const 0) (i32.const 0)))",
     ),
     guest(
-        "floods-the-host",
+        ("floods-the-host", None),
         r#"(data (i32.const 512) "wascc:keyvalue") (data (i32.const 544) "Get")"#,
         "(local.set $op (i32.const 200))
          (loop $more
@@ -106,7 +126,7 @@ pub const ALL: &[Hostile] = &[
            (br_if $more (local.get $op)))",
     ),
     guest(
-        "floods-the-log",
+        ("floods-the-log", None),
         r#"(data (i32.const 512) "a line of a guest that never stops\n{\"level\":\"ERROR\"}")"#,
         "(local.set $op (i32.const 3000))
          (loop $more
@@ -115,18 +135,22 @@ pub const ALL: &[Hostile] = &[
            (br_if $more (local.get $op)))",
     ),
     guest(
-        "fails",
+        ("fails", Some("E_GUEST")),
         r#"(data (i32.const 512) "no\n\1b[31m")"#,
         "(call $error (i32.const 512) (i32.const 8)) (return (i32.const 0))",
     ),
-    guest("says-nothing", "", "(return (i32.const 1))"),
+    guest(("says-nothing", None), "", "(return (i32.const 1))"),
     guest(
-        "answers-nonsense",
+        ("answers-nonsense", None),
         r#"(data (i32.const 512) "\dd\ff\ff\ff\ff")"#,
         "(call $response (i32.const 512) (i32.const 5)) (return (i32.const 1))",
     ),
 ];
 
-const fn guest(name: &'static str, items: &'static str, body: &'static str) -> Hostile {
-    Hostile { name, items, body }
+const fn guest(
+    (name, code): (&'static str, Option<&'static str>),
+    items: &'static str,
+    body: &'static str,
+) -> Hostile {
+    Hostile { name, code, items, body }
 }
