@@ -18,7 +18,7 @@
 //!   of the document.
 //! - `console exit=4` expects that exit code of the block's last command; else 0 is expected.
 //! - `console norun="why"` is shown only, and the reason stands in the document.
-//! - Any other block with `file=PATH` behind its language (`rust file=src/lib.rs`) is written there.
+//! - A block with `file=PATH` behind its language (`rust file=src/lib.rs`) is written there.
 //! - `sh` and `bash` blocks are refused: a command nobody runs is a command that will stop working.
 //!
 //! Each document runs in order with a home folder of its own, in the repository's root at first;

@@ -10,7 +10,7 @@ use trellis_core::{Contract, Direction};
 use crate::repo::Repo;
 
 /// What comes before the contracts.
-const INTRODUCTION: &str = include_str!("contracts.md");
+const INTRODUCTION: &str = include_str!("contracts-head.txt");
 
 /// More digits than these do not help anybody to understand a message.
 const HEX_DIGITS_MAX: usize = 80;
@@ -65,7 +65,8 @@ fn rules(source: &str) -> String {
 fn messages(contract: &Contract, vectors: &Value) -> String {
     let mut text = format!(
         "\n### The operations of {} on the wire\n\n\
-         | operation | asked by | request, and its bytes | reply, and its bytes |\n|---|---|---|---|\n",
+         | operation | asked by | request, and its bytes | reply, and its bytes |\n\
+         |---|---|---|---|\n",
         contract.id
     );
     for operation in contract.operations.iter() {
