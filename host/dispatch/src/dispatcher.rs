@@ -10,6 +10,7 @@ use trellis_core::{CallError, Code, Entity, Invocation, Trace};
 use trellis_entitlements::{Ask, Gate, Granted, TargetId};
 
 use crate::deadline;
+use crate::failures::FailureLog;
 use crate::metrics::Metrics;
 use crate::router::{Route, Router, Routes};
 use crate::target::{Delivery, Target};
@@ -87,25 +88,27 @@ impl Dispatcher {
     ) -> Result<Bytes, CallError> {
         let deadline = self.deadline(&granted, &message, started);
         let parties = Arc::clone(&granted.parties);
+        let trace = message.trace.unwrap_or_else(fresh_trace);
         let invocation = Invocation {
             parties: granted.parties,
             operation: granted.operation,
             payload: message.payload,
             deadline,
             depth: message.depth,
-            trace: message.trace.unwrap_or_else(fresh_trace),
+            trace,
         };
         // In a block of its own, so that a panic before the first poll is caught as well.
         let delivery = Delivery { invocation, link: granted.link };
         let work = async { route.target.call(delivery).await };
-        match deadline::until(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+        let outcome = match deadline::until(deadline, AssertUnwindSafe(work).catch_unwind()).await {
             Some(Ok(Ok(reply))) if reply.len() > self.bounds.reply_bytes_max => {
                 Err(oversized(&parties.target, reply.len(), self.bounds.reply_bytes_max))
             }
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Err(panicked(&parties.target)),
             None => Err(late(&parties.target, deadline.duration_since(started))),
-        }
+        };
+        outcome.inspect_err(|error| route.failures.write(error, trace))
     }
 
     /// The caller's deadline, within `call_time_max`. A provider gets nine tenths of what an actor
@@ -134,7 +137,8 @@ impl RouteEditor<'_> {
     /// Puts a target at an id, replacing what stood there. `name` labels its metrics.
     pub fn put(&mut self, id: TargetId, name: &str, target: Arc<dyn Target>) {
         let metrics = self.metrics.of_target(name);
-        self.routes.put(id, Route { target, metrics });
+        let failures = FailureLog::of_target(name);
+        self.routes.put(id, Route { target, metrics, failures });
     }
 
     /// Takes every target away.

@@ -9,6 +9,7 @@
 
 mod deadline;
 mod dispatcher;
+mod failures;
 mod metrics;
 mod router;
 mod target;

@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use trellis_core::{CallError, Code};
 use trellis_entitlements::{Granted, Permit, TargetId};
 
+use crate::failures::FailureLog;
 use crate::metrics::TargetMetrics;
 use crate::target::Target;
 
@@ -21,6 +22,7 @@ pub(crate) struct Routes {
 pub(crate) struct Route {
     pub(crate) target: Arc<dyn Target>,
     pub(crate) metrics: TargetMetrics,
+    pub(crate) failures: FailureLog,
 }
 
 impl Routes {
