@@ -1,9 +1,9 @@
 //! Many thousand calls of guests that do everything wrong leave the host as it was: it runs, its
 //! memory is flat, and a neighbor is served as before.
 //!
-//! `TRELLIS_SOAK_CALLS` says how many calls; the default takes a quarter of a minute on two cores. The
-//! numbers are printed (`--nocapture`); how fast a neighbor is to the percent is for the release
-//! benchmark to say.
+//! `TRELLIS_SOAK_CALLS` says how many calls; the default takes a quarter of a minute on two cores.
+//! The numbers are printed (`--nocapture`); how fast a neighbor is to the percent is for the
+//! release benchmark to say.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

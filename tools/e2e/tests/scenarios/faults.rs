@@ -19,6 +19,7 @@ scenarios! {
         Step::Start,
         get("traps", "/").is(200, "ok"),
         post("traps", "").is(502, "E_TRAP"),
+        Step::Log(&["\"callee\":\"traps\"", "E_TRAP", "unreachable code"]),
         get("traps", "/").is(200, "ok"),
         get("neighbor", "/").is(200, "ok"),
         Step::Metric("trellis_guest_fault_total{kind=\"E_TRAP\"}", 1.0),
@@ -34,6 +35,7 @@ scenarios! {
         post("loops", "").meanwhile_is(504, "E_TIMEOUT"),
         get("neighbor", "/").is(200, "ok"),
         Step::Answered,
+        Step::Log(&["\"callee\":\"loops\"", "E_TIMEOUT", "call_time_ms_max"]),
         get("loops", "/").is(200, "ok"),
         Step::Metric("trellis_guest_fault_total{kind=\"E_TIMEOUT\"}", 1.0),
     ];
@@ -104,6 +106,7 @@ scenarios! {
         app(&[("fails", ""), ("says-nothing", ""), ("answers-nonsense", "")]),
         Step::Start,
         post("fails", "").is(502, "E_GUEST"),
+        Step::Log(&["\"callee\":\"fails\"", "E_GUEST", "failed: no"]),
         post("says-nothing", "").is(502, "E_MESSAGE"),
         post("answers-nonsense", "").is(502, "E_MESSAGE"),
         get("fails", "/").is(200, "ok"),

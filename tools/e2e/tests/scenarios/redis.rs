@@ -28,7 +28,7 @@ scenarios! {
         get("kvcounter", "/a").is(502, "E_GUEST"),
         get("echo", "/").is(200, "hello"),
         Step::Metric("trellis_keyvalue_redis_failures_total{provider=\"keyvalue-redis\"}", 1.0),
-        Step::Log(&["Redis cannot be used"]),
+        Step::Log(&["\"callee\":\"keyvalue-redis\"", "E_PROVIDER", "cannot be used"]),
         Redis::Up,
         get("kvcounter", "/a").is(200, "{\"counter\": 1}").soon(),
         Step::Log(&["Redis answers again"]),
