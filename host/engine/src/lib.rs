@@ -11,8 +11,8 @@
 //! instance; a guest that answers with an error keeps it.
 //!
 //! Time: a call runs on its caller's thread for its first one or two milliseconds of computing. One
-//! that is still busy then moves to the slow lane, a few low-priority threads, so that an executor thread
-//! never stands behind a guest that loops. Every call is cut at its deadline.
+//! that is still busy then moves to the slow lane, a few low-priority threads, so that an executor
+//! thread never stands behind a guest that loops. Every call is cut at its deadline.
 //!
 //! [`Engine::load`] and [`Actor::call`] must run inside a tokio runtime with time enabled.
 //!

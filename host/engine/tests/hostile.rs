@@ -289,14 +289,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn c7_no_pointer_of_a_host_call_escapes(calls in prop::collection::vec([(); 8].map(|()| number()), 20)) {
+    fn c7_no_pointer_of_a_host_call_escapes(
+        calls in prop::collection::vec([(); 8].map(|()| number()), 20)
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let engine = c7_engine();
             let actor = load(engine, pointers()).await;
             for numbers in calls {
                 let payload: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-                let fits = |at: usize| u64::from(numbers[at]) + u64::from(numbers[at + 1]) <= 65_536;
+                let end = |at: usize| u64::from(numbers[at]) + u64::from(numbers[at + 1]);
+                let fits = |at: usize| end(at) <= 65_536;
                 let inside = [0, 2, 4, 6].into_iter().all(fits);
                 match actor.call(request(Bytes::from(payload))).await {
                     Ok(_) => assert!(inside, "{numbers:?}"),
