@@ -118,7 +118,7 @@ scenarios! {
         Step::Admin("/readyz", 200, "ready"),
     ];
 
-    /// An actor the manifest no longer trusts stops, even when the manifest is wrong otherwise.
+    /// An actor the manifest no longer trusts stops.
     a_revocation_while_running = [
         actor("echo", built("echo")),
         actor("other", harmless()),
@@ -130,6 +130,22 @@ scenarios! {
         Step::Log(&["E_REVOKED", "stopped", "echo"]),
         Step::Closed("echo").soon(),
         get("other", "/").is(200, "ok"),
+    ];
+
+    /// So it does when the manifest is wrong in another place: nothing else is changed then.
+    a_revocation_in_a_wrong_manifest = [
+        actor("echo", built("echo")),
+        actor("other", harmless()),
+        Step::manifest(trusting("", "")),
+        Step::Start,
+        get("echo", "/").is(200, "hello"),
+        get("other", "/").is(200, "ok"),
+        Step::Remember(INSTANCES),
+        Step::manifest(trusting("'${KEY_OF_ECHO}'", "  - {actor: nobody, capability: 'a:b'}")),
+        Step::Log(&["E_REVOKED", "stopped", "echo"]),
+        Step::Closed("echo").soon(),
+        get("other", "/").is(200, "ok"),
+        Step::Unchanged(INSTANCES),
     ];
 
     /// Claims that end while their actor runs stop it.
