@@ -1,7 +1,7 @@
 //! The one road of a call: admit, resolve, call, record.
 //!
 //! Whoever calls (a guest calling out, a provider with a request from outside, the host itself)
-//! comes through [`Dispatcher::dispatch`]. The gate turns the ask into a permit, the [`Router`]
+//! comes through [`Dispatcher::dispatch`]. The gate turns the ask into a permit, the router
 //! takes the permit and gives the target, the target does the work, and the outcome is recorded.
 //!
 //! **Deliberately absent:** WebAssembly, sockets, NATS, manifests. A target is whatever implements

@@ -1,7 +1,7 @@
 //! End-to-end scenarios as data: what a whole host does, as its user sees it.
 //!
 //! A scenario is a list of [`Step`]s: put actors and a manifest in place, start the host, ask it
-//! over HTTP, break something, look at answers, metrics, log and exit code. [`run`] carries the
+//! over HTTP, break something, look at answers, metrics, log and exit code. [`run()`] carries the
 //! steps out against the real `host` binary. The scenarios themselves are in `tests/scenarios`; the
 //! hostile guests they use are in [`hostile`], and `tests/soak.rs` throws all of them at one host.
 //!
