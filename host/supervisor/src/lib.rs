@@ -1,6 +1,6 @@
 //! Lifecycle: which actors, providers and bindings run, and how one set becomes another.
 //!
-//! [`prepare`] checks a manifest against the modules and providers it names and gives a
+//! [`prepare()`] checks a manifest against the modules and providers it names and gives a
 //! [`Prepared`], the only thing that can be applied. One owner task holds what runs, turns the
 //! difference into steps, and publishes what changed: first the new is started, then the routes
 //! and entitlements are published, then the old is drained.
