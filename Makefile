@@ -49,7 +49,7 @@ guests: ## build the actors and check their sizes
 test: setup lint guests ## what CI runs: lints, every test, every command in the docs
 	$(CARGO) test --workspace --locked
 	cd actors && $(CARGO) test --workspace --locked
-	$(CARGO) build --locked --package trellis-app --package trellis-cli
+	$(CARGO) build --locked --bins
 	$(XTASK) doc-commands
 
 .PHONY: bench

@@ -33,8 +33,9 @@ free_port() {
     exit 1
 }
 
+tools/setup.sh build
 say "Building the host, the trellis command and the actor (the first time takes some minutes)"
-cargo build --locked --package trellis-app --package trellis-cli
+cargo build --locked --bins
 cargo xtask guests --sign --only kvcounter
 
 PORT=$(free_port)

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks. Does nothing when all is there.
+# Installs what is needed and this machine lacks. Does nothing when all is there.
 #
-#   tools/setup.sh            what `make test` needs
+#   tools/setup.sh build      what building needs: the toolchain and its wasm targets
+#   tools/setup.sh            what `make test` needs besides
 #   tools/setup.sh bench      what `make bench` needs besides
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The toolchain and its wasm targets are named in rust-toolchain.toml; asking for it installs it.
+# The toolchain and its wasm targets are named in rust-toolchain.toml. Asking for the toolchain
+# installs it; the targets are only installed along with it, not when it is there already.
 command -v cargo >/dev/null || {
     echo "error: Rust is missing: install rustup from https://rustup.rs" >&2
     exit 1
@@ -19,6 +21,8 @@ if command -v rustup >/dev/null; then
         grep -qx "$target" <<<"$installed" || rustup target add "$target"
     done
 fi
+
+[[ ${1:-} == build ]] && exit 0
 
 # Programs, each with the Debian package that brings it.
 needed=(redis-server:redis-server curl:curl)

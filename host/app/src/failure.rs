@@ -61,12 +61,16 @@ impl Failure {
     /// The stable code of the (first) problem.
     #[must_use]
     pub fn code(&self) -> Code {
-        match self {
-            Self::Manifest(report) => {
-                report.problems().first().map_or(Code::Manifest, |problem| problem.code)
-            }
-            Self::Call { error, .. } => error.code(),
-        }
+        self.codes().next().unwrap_or(Code::Manifest)
+    }
+
+    /// The stable codes of all problems.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = Code> {
+        let (problems, one) = match self {
+            Self::Manifest(report) => (report.problems(), None),
+            Self::Call { error, .. } => (&[][..], Some(error.code())),
+        };
+        problems.iter().map(|problem| problem.code).chain(one)
     }
 }
 

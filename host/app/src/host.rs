@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use trellis_claims::Clock;
 use trellis_core::CallError;
@@ -13,6 +11,8 @@ use trellis_dispatch::{Bounds, Dispatcher, Message};
 use trellis_engine::{Engine, EngineConfig};
 use trellis_entitlements::{AllowAll, Ask, Gate, LogAudit, Policy};
 use trellis_supervisor::Supervisor;
+
+use crate::metrics::Metrics;
 
 /// What a host is made of.
 pub struct HostConfig {
@@ -36,6 +36,7 @@ impl HostConfig {
 pub struct Host {
     dispatcher: Arc<Dispatcher>,
     supervisor: Supervisor,
+    metrics: Metrics,
     registry: Arc<Registry>,
 }
 
@@ -47,7 +48,8 @@ impl Host {
     /// way.
     pub fn build(config: HostConfig) -> Result<Self, CallError> {
         let mut registry = Registry::with_prefix("trellis");
-        register_build_info(&mut registry);
+        let metrics = Metrics::default();
+        metrics.register(&mut registry);
         let bounds = Bounds {
             call_time_max: config.engine.caps.call_time_max,
             reply_bytes_max: config.engine.caps.payload_bytes_max as usize,
@@ -61,8 +63,11 @@ impl Host {
         let call_metrics = trellis_dispatch::Metrics::default();
         call_metrics.register(&mut registry);
         let dispatcher = Arc::new(Dispatcher::new(Arc::new(gate), call_metrics, bounds));
-        let supervisor = Supervisor::start(engine, Arc::clone(&dispatcher), config.clock);
-        Ok(Self { dispatcher, supervisor, registry: Arc::new(registry) })
+        let life_metrics = trellis_supervisor::Metrics::default();
+        life_metrics.register(&mut registry);
+        let supervisor =
+            Supervisor::start(engine, Arc::clone(&dispatcher), config.clock, life_metrics);
+        Ok(Self { dispatcher, supervisor, metrics, registry: Arc::new(registry) })
     }
 
     /// The owner of what runs.
@@ -75,6 +80,10 @@ impl Host {
     #[must_use]
     pub const fn dispatcher(&self) -> &Arc<Dispatcher> {
         &self.dispatcher
+    }
+
+    pub(crate) const fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) const fn registry(&self) -> &Arc<Registry> {
@@ -99,10 +108,4 @@ impl Host {
     pub async fn stop(self, deadline: Instant) {
         self.supervisor.stop(deadline).await;
     }
-}
-
-fn register_build_info(registry: &mut Registry) {
-    let info: Family<[(&'static str, &'static str); 1], Gauge> = Family::default();
-    info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
-    registry.register("build_info", "The version that runs", info);
 }

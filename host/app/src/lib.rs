@@ -17,6 +17,8 @@ mod host;
 pub mod keystore;
 pub mod logging;
 mod manifest;
+mod metrics;
+mod process;
 pub mod providers;
 mod run;
 mod signals;

@@ -3,13 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use trellis_claims::{ClaimsError, PublicKey, SystemClock, TrustList, Unsigned};
-use trellis_core::{CallError, Code};
+use trellis_core::{CallError, Code, ErrorKind};
 use trellis_manifest::{Format, Manifest, Problem, Report, SourceText, Spanned};
 use trellis_supervisor::{Ground, Prepared, prepare};
 
 use crate::failure::Failure;
 use crate::keystore::Keystore;
 use crate::providers::BUILTINS;
+
+/// What a manifest is loaded for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum For {
+    /// To be run; what starting finds out anyway is left to it.
+    Running,
+    /// To be told what is wrong with it.
+    Checking,
+}
 
 /// A manifest that can run here, with what the rim needs to know of it.
 pub(crate) struct Loaded {
@@ -24,13 +33,29 @@ pub(crate) struct Loaded {
 ///
 /// # Errors
 /// Every problem at once, or that the file cannot be read.
-pub(crate) fn load(path: &Path, allow_unsigned: bool) -> Result<Loaded, Failure> {
+pub(crate) fn load(path: &Path, allow_unsigned: bool, purpose: For) -> Result<Loaded, Failure> {
     let (source, manifest) = read(path)?;
-    let trust = trust(&source, &manifest, allow_unsigned)?;
+    let (trust, problems) = trust(&manifest, allow_unsigned)?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    let ground = Ground { folder: &folder, builtins: BUILTINS, trust: &trust, clock: &SystemClock };
-    let prepared = prepare(&manifest, &source, &ground).map_err(wrong)?;
-    Ok(Loaded { manifest, folder, trust, prepared })
+    let ground = Ground {
+        folder: &folder,
+        builtins: BUILTINS,
+        trust: &trust,
+        clock: &SystemClock,
+        thorough: purpose == For::Checking,
+    };
+    let prepared = prepare(&manifest, &source, &ground);
+    if !problems.is_empty() {
+        return Err(wrong(with_problems(&source, problems, prepared.err())));
+    }
+    Ok(Loaded { manifest, folder, trust, prepared: prepared.map_err(wrong)? })
+}
+
+/// Wrong keys, and what else is wrong. Refused modules are left out: a wrong key may be the reason.
+fn with_problems(source: &SourceText, mut problems: Vec<Problem>, more: Option<Report>) -> Report {
+    let more = more.iter().flat_map(Report::problems);
+    problems.extend(more.filter(|more| more.code.kind() != ErrorKind::Denied).cloned());
+    Report::of(source, problems)
 }
 
 /// Reads a manifest and who it trusts, without looking at any module.
@@ -39,7 +64,10 @@ pub(crate) fn load(path: &Path, allow_unsigned: bool) -> Result<Loaded, Failure>
 /// Every problem of the text at once, or that the file cannot be read.
 pub(crate) fn load_trust(path: &Path, allow_unsigned: bool) -> Result<TrustList, Failure> {
     let (source, manifest) = read(path)?;
-    trust(&source, &manifest, allow_unsigned)
+    match trust(&manifest, allow_unsigned)? {
+        (trust, problems) if problems.is_empty() => Ok(trust),
+        (_, problems) => Err(wrong(Report::of(&source, problems))),
+    }
 }
 
 fn read(path: &Path) -> Result<(SourceText, Manifest), Failure> {
@@ -57,12 +85,9 @@ fn read(path: &Path) -> Result<(SourceText, Manifest), Failure> {
     Ok((source, manifest))
 }
 
-/// Whom the manifest trusts; without a word of it, the user's own accounts.
-fn trust(
-    source: &SourceText,
-    manifest: &Manifest,
-    allow_unsigned: bool,
-) -> Result<TrustList, Failure> {
+/// Whom the manifest trusts; without a word of it, the user's own accounts. With it come the keys
+/// that are none.
+fn trust(manifest: &Manifest, allow_unsigned: bool) -> Result<(TrustList, Vec<Problem>), Failure> {
     let spec = &manifest.trust;
     let mut problems = Vec::new();
     let mut list = TrustList::new(0);
@@ -72,9 +97,6 @@ fn trust(
     for key in &spec.revoked {
         list = add_key(list, key, TrustList::revoke, &mut problems);
     }
-    if !problems.is_empty() {
-        return Err(wrong(Report::of(source, problems)));
-    }
     if spec.issuers.is_empty() {
         list = trust_own_accounts(list)?;
     }
@@ -82,7 +104,7 @@ fn trust(
         tracing::warn!("unsigned modules are admitted; for development only");
         list = list.unsigned_modules(Unsigned::Allow { caps: builtin_capabilities() });
     }
-    Ok(list)
+    Ok((list, problems))
 }
 
 type Add = fn(TrustList, &PublicKey) -> Result<TrustList, ClaimsError>;

@@ -19,7 +19,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
-use crate::manifest::{self, Loaded};
+use crate::manifest::{self, For, Loaded};
+use crate::process::raise_open_files;
 use crate::signals::{Request, Signals};
 use crate::watch::FileWatch;
 
@@ -53,11 +54,13 @@ pub fn complain(text: &str, exit: Exit) -> ExitCode {
 /// # Errors
 /// Why it could not start. Once it runs, nothing a manifest or a module holds stops it.
 pub async fn run(args: HostArgs) -> Result<(), Failure> {
-    let loaded = manifest::load(&args.manifest, args.allow_unsigned)?;
+    let purpose = if args.check { For::Checking } else { For::Running };
+    let loaded = manifest::load(&args.manifest, args.allow_unsigned, purpose)?;
     if args.check {
         say(&format!("{}: ok", args.manifest.display()));
         return Ok(());
     }
+    raise_open_files();
     let host = Host::build(HostConfig::new(engine_config(&args, &loaded)))
         .map_err(|error| Failure::call("the sandbox", error))?;
     let admin = Admin::new(Arc::clone(host.registry()), host.supervisor().clone());
@@ -109,15 +112,17 @@ impl Life {
     async fn reload(&mut self) {
         let path = &self.args.manifest;
         let allow_unsigned = self.args.allow_unsigned;
-        match manifest::load(path, allow_unsigned) {
+        match manifest::load(path, allow_unsigned, For::Running) {
             Ok(loaded) => {
                 self.watch.follow(files(path, &loaded));
                 self.host.supervisor().enforce(loaded.trust).await;
                 let rules = rules(&loaded.manifest);
                 report(&self.host.supervisor().apply(loaded.prepared, rules).await);
+                self.host.metrics().applied();
                 self.print_addresses();
             }
             Err(failure) => {
+                self.host.metrics().refused(&failure);
                 tracing::error!("the manifest was not applied; what ran goes on\n{failure}");
                 if let Ok(trust) = manifest::load_trust(path, allow_unsigned) {
                     self.host.supervisor().enforce(trust).await;
@@ -145,7 +150,7 @@ fn engine_config(args: &HostArgs, loaded: &Loaded) -> EngineConfig {
     };
     let dir = args.cache_dir.clone().or(written).filter(|_| !args.no_cache);
     EngineConfig {
-        cache: dir.map(|dir| CacheConfig { dir }),
+        cache: dir.map(CacheConfig::at),
         compiler: compiler(),
         log: Arc::new(GuestLog),
         ..EngineConfig::default()

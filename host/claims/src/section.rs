@@ -188,11 +188,11 @@ impl<'a, I: Iterator<Item = wasmparser::Result<Payload<'a>>>> Walk<'a, I> {
     fn step(
         &mut self,
         id: u8,
-        range: Range<u64>,
+        range: Range<usize>,
         nested: bool,
         claims: Option<(&'static str, &'a [u8])>,
     ) -> Result<Step<'a>, ClaimsError> {
-        let contents = in_bounds(&range, self.module.len())?;
+        let contents = in_bounds(range, self.module.len())?;
         let start = self.next_start;
         if !nested {
             self.next_start = contents.end;
@@ -216,14 +216,12 @@ fn claims_in<'a>(payload: &Payload<'a>) -> Option<(&'static str, &'a [u8])> {
 }
 
 /// The parser reports some ranges before it has seen the bytes.
-fn in_bounds(range: &Range<u64>, length: usize) -> Result<Range<usize>, ClaimsError> {
-    match (usize::try_from(range.start), usize::try_from(range.end)) {
-        (Ok(start), Ok(end)) if start <= end && end <= length => Ok(start..end),
-        _ => {
-            let message = format!("the section at byte {} reaches past the end", range.start);
-            Err(ClaimsError::new(Code::ModuleInvalid, message))
-        }
+fn in_bounds(range: Range<usize>, length: usize) -> Result<Range<usize>, ClaimsError> {
+    if range.start <= range.end && range.end <= length {
+        return Ok(range);
     }
+    let message = format!("the section at byte {} reaches past the end", range.start);
+    Err(ClaimsError::new(Code::ModuleInvalid, message))
 }
 
 fn leb128(length: usize) -> Vec<u8> {

@@ -82,7 +82,7 @@ fn usage() -> String {
 async fn main() {
     let count: u32 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(10_000);
     let dir = std::env::temp_dir().join(format!("trellis-idle-{}", std::process::id()));
-    let cache = Some(CacheConfig { dir: dir.clone() });
+    let cache = Some(CacheConfig::at(dir.clone()));
     let started = Instant::now();
     let engine = Engine::new(EngineConfig { cache, ..EngineConfig::default() }).expect("starts");
     println!("engine: {:?}", started.elapsed());

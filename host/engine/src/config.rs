@@ -84,6 +84,19 @@ pub struct CacheConfig {
     /// The folder; created with mode 0700 when missing. It holds its own key, so a copy of the
     /// files without the key is worth nothing.
     pub dir: PathBuf,
+    /// Most bytes the folder may hold; the files not used for longest make room.
+    pub bytes_max: u64,
+}
+
+/// Bytes of compiled code a cache keeps by default: some thousand modules.
+const CACHE_BYTES_MAX: u64 = 1 << 30;
+
+impl CacheConfig {
+    /// A cache of the default size in this folder.
+    #[must_use]
+    pub const fn at(dir: PathBuf) -> Self {
+        Self { dir, bytes_max: CACHE_BYTES_MAX }
+    }
 }
 
 /// Where modules are compiled.

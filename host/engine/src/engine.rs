@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
-use trellis_core::CallError;
 use trellis_core::limits::ActorLimits;
+use trellis_core::{CallError, Code};
 use wasmtime::Module;
 
 use crate::abi::wapc::imports::InFlight;
@@ -11,7 +11,7 @@ use crate::abi::{Linkers, wapc, wasi};
 use crate::actor::{Actor, Inner, Parts};
 use crate::checks;
 use crate::compile::Compilers;
-use crate::config::{EngineConfig, EngineError};
+use crate::config::{EngineConfig, EngineError, host_caps};
 use crate::host_calls::HostCalls;
 use crate::instance::ActorShared;
 use crate::lane::Lane;
@@ -145,6 +145,20 @@ impl Shared {
     ) -> Result<Module, CallError> {
         self.compilers.obtain(&self.runtime, self.loader.handle(), (wasm, digest), limits).await
     }
+}
+
+/// Checks a module as [`Engine::load`] does, as far as that goes without compiling it.
+///
+/// # Errors
+/// As [`Engine::load`], but for what only a compiler or a start function finds.
+pub fn check(bytes: &[u8], limits: &ActorLimits) -> Result<(), CallError> {
+    let shape = checks::surface(bytes, &limits.capped_by(&host_caps()))?;
+    let internal =
+        |error: &dyn std::fmt::Display| CallError::new(Code::Internal, error.to_string());
+    let runtime = settings::compile_engine().map_err(|error| internal(&error))?;
+    wasi::Catalog::new(&runtime).map_err(|error| internal(&error))?.check(&shape)?;
+    wapc::recognise(&shape)?;
+    checks::validate(bytes)
 }
 
 /// Drops idle instances for as long as the engine lives.

@@ -86,6 +86,8 @@ pub(crate) struct Call {
     pub(crate) guest_error: Option<String>,
     pub(crate) host_response: Bytes,
     pub(crate) host_error: String,
+    /// The code of `host_error`.
+    pub(crate) host_fault: Option<Code>,
     pub(crate) host_calls: u32,
 }
 
@@ -102,6 +104,7 @@ impl Call {
             guest_error: None,
             host_response: Bytes::new(),
             host_error: String::new(),
+            host_fault: None,
             host_calls: 0,
         }
     }
@@ -125,6 +128,28 @@ impl Call {
         self.guest_error = None;
         self.host_response = Bytes::new();
         self.host_error.clear();
+        self.host_fault = None;
+    }
+
+    /// Why the guest says it failed.
+    ///
+    /// A guest that ends its words with the host's (so does every `?`) failed because what it
+    /// called failed: an outage behind a provider stays an outage for whoever called the guest.
+    /// Refusals are not passed on: what this guest may not do is no refusal of its caller.
+    #[cold]
+    fn failure(&mut self) -> CallError {
+        let text = self.guest_error.take().unwrap_or_else(|| NO_MESSAGE.to_owned());
+        let passed_on = self.host_fault.filter(|code| {
+            matches!(code, Code::Provider | Code::Storage | Code::Timeout)
+                && text.ends_with(&self.host_error)
+        });
+        match passed_on {
+            Some(code) => match CallError::from_text(text, code) {
+                error if error.code() == code => error,
+                error => CallError::new(code, error.to_string()),
+            },
+            None => CallError::new(Code::Guest, text),
+        }
     }
 }
 
@@ -218,24 +243,18 @@ impl Instance {
     #[inline]
     pub(crate) fn answer(&mut self, code: i32) -> Result<Bytes, CallError> {
         let call = &mut self.0.store.data_mut().call;
-        let response = call.response.take();
-        let guest_error = call.guest_error.take();
+        let answer = match code {
+            0 => Err(call.failure()),
+            _ => Ok(call.response.take().unwrap_or_default()),
+        };
         call.clear();
-        if code == 0 {
-            return Err(of_guest_error(guest_error));
-        }
-        Ok(response.unwrap_or_default())
+        answer
     }
 
     /// Ends the instance, saying why.
     pub(crate) fn retire(mut self, reason: &'static str) {
         self.0.seat.ends(reason);
     }
-}
-
-#[cold]
-fn of_guest_error(text: Option<String>) -> CallError {
-    CallError::new(Code::Guest, text.unwrap_or_else(|| NO_MESSAGE.to_owned()))
 }
 
 /// A size is below `payload_bytes_max`, a u32.

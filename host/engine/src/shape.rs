@@ -9,7 +9,7 @@ use crate::checks;
 use crate::config::host_caps;
 
 /// A module's surface, as the command line shows it and the ABI check reads it.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ModuleShape {
     /// Size of the file, in bytes.
     pub bytes: u64,
@@ -26,7 +26,7 @@ pub struct ModuleShape {
 }
 
 /// One import.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Import {
     /// Module name.
     pub module: String,
@@ -37,7 +37,7 @@ pub struct Import {
 }
 
 /// One export.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Export {
     /// Name.
     pub name: String,

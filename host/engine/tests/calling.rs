@@ -59,6 +59,42 @@ async fn c9_what_cannot_be_served_is_named() {
     }
 }
 
+/// Fails every host call with one code.
+struct Failing(Code);
+
+impl HostCalls for Failing {
+    fn host_call<'a>(&'a self, _: HostCall<'a>) -> BoxFuture<'a, Result<Bytes, CallError>> {
+        let error = CallError::new(self.0, "why");
+        Box::pin(async move { Err(error) })
+    }
+}
+
+#[tokio::test]
+async fn an_outage_behind_a_provider_stays_one_and_a_refusal_does_not() {
+    let cases = [
+        (Code::Provider, Code::Provider, "why"),
+        (Code::Storage, Code::Storage, "why"),
+        (Code::Timeout, Code::Timeout, "why"),
+        (Code::Denied, Code::Guest, "E_DENIED: why"),
+        (Code::Busy, Code::Guest, "E_BUSY: why"),
+        (Code::Internal, Code::Guest, "E_INTERNAL: why"),
+    ];
+    for (of_host, of_guest, says) in cases {
+        let actor = engine().load(spec(forward()), Arc::new(Failing(of_host))).await;
+        let error = fails(&actor.expect("the guest loads"), b"x").await;
+        assert_eq!((error.code(), error.message()), (of_guest, says));
+    }
+}
+
+#[tokio::test]
+async fn no_guest_can_make_up_an_outage() {
+    let items = r#"(memory (export "memory") 1) (data (i32.const 8) "E_PROVIDER: why")"#;
+    let says = guest_with(items, "(call $error (i32.const 8) (i32.const 15)) (i32.const 0)");
+    let actor = engine().load(spec(says), Arc::new(Failing(Code::Provider))).await;
+    let error = fails(&actor.expect("the guest loads"), b"x").await;
+    assert_eq!((error.code(), error.message()), (Code::Guest, "E_PROVIDER: why"));
+}
+
 /// Answers `ok` to the operation `yes`, refuses the rest.
 struct YesOrNo;
 

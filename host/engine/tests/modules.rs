@@ -151,7 +151,7 @@ async fn a2_a_memory_that_starts_too_large_is_refused() {
 }
 
 fn cached(dir: &std::path::Path) -> Engine {
-    let cache = Some(CacheConfig { dir: dir.to_owned() });
+    let cache = Some(CacheConfig::at(dir.to_owned()));
     Engine::new(EngineConfig { cache, ..config() }).expect("starts")
 }
 
@@ -210,6 +210,28 @@ async fn a5_a_changed_cache_file_is_ignored_and_written_again() {
 }
 
 #[tokio::test]
+async fn a_full_cache_drops_what_was_not_used_for_longest() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(load(&cached(dir.path()), echo()).await);
+    let first = entry(dir.path());
+    let size = fs::metadata(&first).expect("written").len();
+    // Room for two and a half of them, and one that a crash left half-written.
+    fs::write(dir.path().join(".new-1-1"), vec![0; 100]).expect("the test owns the folder");
+    let cache = CacheConfig { bytes_max: size * 5 / 2, ..CacheConfig::at(dir.path().to_owned()) };
+    let engine = Engine::new(EngineConfig { cache: Some(cache), ..config() }).expect("starts");
+    let guests = (1..=3).map(|answer| guest(&format!("(drop (i32.const {answer})) {ECHO}")));
+    for module in guests.chain([echo()]) {
+        answers(&load(&engine, module).await).await;
+    }
+    assert!(engine.metrics().cache_events("pruned") >= 3, "{:?}", engine.metrics());
+    let files = fs::read_dir(dir.path()).expect("the folder").flatten();
+    let left: u64 = files.filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+    assert!(left <= size * 5 / 2, "{left} bytes are left");
+    assert!(first.exists(), "the one used last is kept");
+    assert!(dir.path().join("key").exists());
+}
+
+#[tokio::test]
 async fn a5_without_a_usable_folder_there_is_only_no_cache() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("file");
@@ -242,7 +264,7 @@ impl ModuleSource for Shelf {
 #[tokio::test]
 async fn idle_modules_leave_memory_and_come_back() {
     let dir = tempfile::tempdir().expect("a folder");
-    let cache = Some(CacheConfig { dir: dir.path().to_owned() });
+    let cache = Some(CacheConfig::at(dir.path().to_owned()));
     let config = EngineConfig { cache, modules_resident_max: 3, ..config() };
     let engine = Engine::new(config).expect("starts");
     let mut actors = Vec::new();

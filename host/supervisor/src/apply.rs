@@ -59,6 +59,7 @@ impl Owner {
             self.world.actors.keys().filter(|name| !names.contains(name)).cloned().collect();
         applied.changes.extend(gone.iter().map(|name| format!("stopped actor {name}")));
         self.remove_actors(&gone).await;
+        applied.faults.iter().for_each(|fault| self.metrics.fault(fault.error.code()));
         applied
     }
 

@@ -11,6 +11,7 @@
 mod actor;
 mod apply;
 mod health;
+mod metrics;
 mod owner;
 mod prepare;
 mod provider;
@@ -18,5 +19,6 @@ mod supervisor;
 mod world;
 
 pub use apply::{Applied, Fault};
+pub use metrics::Metrics;
 pub use prepare::{Ground, Prepared, prepare};
 pub use supervisor::{Status, Supervisor};

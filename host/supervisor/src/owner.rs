@@ -13,6 +13,7 @@ use trellis_entitlements::{LinkId, Table};
 use trellis_providers_sdk::Health;
 
 use crate::health;
+use crate::metrics::Metrics;
 use crate::supervisor::{Command, Status};
 use crate::world::World;
 
@@ -28,19 +29,11 @@ pub(crate) struct Owner {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) world: World,
-    status: Arc<ArcSwap<Status>>,
+    pub(crate) metrics: Metrics,
+    pub(crate) status: Arc<ArcSwap<Status>>,
 }
 
 impl Owner {
-    pub(crate) fn new(
-        engine: Engine,
-        dispatcher: Arc<Dispatcher>,
-        clock: Arc<dyn Clock>,
-        status: Arc<ArcSwap<Status>>,
-    ) -> Self {
-        Self { engine, dispatcher, clock, world: World::default(), status }
-    }
-
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
         let mut expiry = tokio::time::interval(EXPIRY_CHECK_EVERY);
         expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -125,6 +118,7 @@ impl Owner {
             })
             .collect();
         for (name, error) in &refused {
+            self.metrics.stopped(error.code());
             tracing::warn!(actor = %name, code = error.code().as_str(), "stopped: {error}");
         }
         let names: Vec<_> = refused.into_iter().map(|(name, _)| name).collect();

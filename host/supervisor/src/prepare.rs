@@ -25,6 +25,9 @@ pub struct Ground<'a> {
     pub trust: &'a TrustList,
     /// What time it is.
     pub clock: &'a dyn Clock,
+    /// Whether to check the modules' code as well: for a check that is not followed by a start,
+    /// which does it anyway.
+    pub thorough: bool,
 }
 
 /// A manifest whose modules verify, whose bindings are claimed and served, and whose values are

@@ -13,8 +13,10 @@ use trellis_entitlements::Rules;
 use trellis_providers_sdk::Health;
 
 use crate::apply::Applied;
+use crate::metrics::Metrics;
 use crate::owner::Owner;
 use crate::prepare::Prepared;
+use crate::world::World;
 
 /// Asks the owner task. Cheap to clone.
 #[derive(Clone)]
@@ -52,10 +54,17 @@ const COMMANDS_WAITING_MAX: usize = 16;
 impl Supervisor {
     /// Starts the owner task of a host where nothing runs yet.
     #[must_use]
-    pub fn start(engine: Engine, dispatcher: Arc<Dispatcher>, clock: Arc<dyn Clock>) -> Self {
+    pub fn start(
+        engine: Engine,
+        dispatcher: Arc<Dispatcher>,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Self {
         let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
         let status = Arc::<ArcSwap<Status>>::default();
-        let owner = Owner::new(engine, dispatcher, clock, Arc::clone(&status));
+        let world = World::default();
+        let owner =
+            Owner { engine, dispatcher, clock, world, metrics, status: Arc::clone(&status) };
         tokio::spawn(owner.run(inbox));
         Self { commands, status }
     }

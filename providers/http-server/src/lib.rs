@@ -18,8 +18,8 @@
 //! - **Failures** are JSON, `{"error":{"code":"E_...","message":"..."}}`, without anything of the
 //!   actor's or the host's inside: 400 malformed (and closed), 403 denied, 404 no route or actor,
 //!   405 with `Allow`, 408 too slow, 413 body, 431 header, 502 the actor failed or answered
-//!   nonsense, 503 with `Retry-After` busy or stopping, 504 out of time, 500 anything else. What
-//!   hyper's parser refuses (400, 414, 431) has no body.
+//!   nonsense, 503 with `Retry-After` busy, stopping, or a provider the actor needs is out, 504 out
+//!   of time, 500 anything else. What hyper's parser refuses (400, 414, 431) has no body.
 //! - **Tracing.** A `traceparent` goes with the call and comes back with the answer.
 //!
 //! **Deliberately absent:** TLS and HTTP/2 (a proxy's work here), WebSockets and other upgrades,

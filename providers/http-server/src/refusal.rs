@@ -100,6 +100,9 @@ impl Refusal {
                 (StatusCode::GATEWAY_TIMEOUT, "The actor did not answer in time.")
             }
             (_, ErrorKind::Guest) => (StatusCode::BAD_GATEWAY, "The actor failed."),
+            (Code::Provider | Code::Storage, _) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "A service the actor needs is unavailable.")
+            }
             (_, ErrorKind::Provider | ErrorKind::Lattice | ErrorKind::Invalid) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "The server failed.")
             }
@@ -140,6 +143,7 @@ mod tests {
             let expected = match code {
                 Code::TooLarge => 413,
                 Code::Message => 502,
+                Code::Provider | Code::Storage => 503,
                 code => match code.kind() {
                     ErrorKind::Denied => 403,
                     ErrorKind::NotFound => 404,

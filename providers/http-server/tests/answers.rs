@@ -156,7 +156,7 @@ async fn failed_calls_become_statuses_without_internals() {
         (Code::Memory, 502),
         (Code::Message, 502),
         (Code::TooLarge, 413),
-        (Code::Provider, 500),
+        (Code::Provider, 503),
         (Code::Internal, 500),
     ] {
         let got = client.get(&format!("/{code}")).await;

@@ -15,4 +15,4 @@ mod step;
 
 pub use actor::{ActorFile, Flaw, actor};
 pub use run::run;
-pub use step::{Change, Redis, Step, app, get, post};
+pub use step::{Change, Disk, Redis, Step, app, get, post};

@@ -7,13 +7,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use trellis_testkit::redis::RedisServer;
-use trellis_testkit::{Client, HostProcess, Signal, Site, eventually, run_to_end, signal};
+use trellis_testkit::{
+    Client, HostProcess, Signal, Site, SmallDisk, eventually, run_to_end, signal,
+};
 
 use crate::load::Load;
-use crate::step::{Change, Redis, Request, Step};
+use crate::step::{Change, Disk, Redis, Request, Step};
 
 /// Where a scenario's manifest is.
 const MANIFEST: &str = "app/manifest.yaml";
+/// Where a small disk is.
+const DISK: &str = "disk";
 
 /// Carries out the steps one after another.
 ///
@@ -34,6 +38,7 @@ struct Stage {
     /// A port that is in use: `${TAKEN_PORT}` in a manifest.
     taken: TcpListener,
     redis: Option<RedisServer>,
+    disk: Option<SmallDisk>,
     /// The actors put in place so far: `${KEY_OF_NAME}` in a manifest.
     actors: BTreeSet<&'static str>,
     host: Option<HostProcess>,
@@ -52,6 +57,7 @@ impl Stage {
             site: Site::new(),
             taken: TcpListener::bind("127.0.0.1:0").expect("a loopback interface"),
             redis: None,
+            disk: None,
             actors: BTreeSet::new(),
             host: None,
             clients: BTreeMap::new(),
@@ -116,6 +122,7 @@ impl Stage {
             Change::Manifest(text) => self.site.put(MANIFEST, text),
             Change::Signal(signal) => self.host()?.signal(*signal),
             Change::Redis(change) => self.change_redis(*change)?,
+            Change::Disk(change) => self.change_disk(*change)?,
         }
         Ok(())
     }
@@ -136,6 +143,20 @@ impl Stage {
         Ok(())
     }
 
+    fn change_disk(&mut self, change: Disk) -> Result<()> {
+        if change == Disk::Small {
+            self.disk = Some(SmallDisk::at(self.site.path(DISK)));
+            return Ok(());
+        }
+        let process_id = self.host()?.process_id();
+        let disk = self.disk.as_ref().context("there is no small disk")?;
+        match change {
+            Disk::Full => disk.fill(process_id),
+            Disk::Small | Disk::Free => disk.free(process_id),
+        }
+        Ok(())
+    }
+
     fn command(&self) -> std::process::Command {
         let mut command = self.site.host(MANIFEST);
         let taken = self.taken.local_addr().map(|address| address.port());
@@ -146,7 +167,11 @@ impl Stage {
             (format!("KEY_OF_{}", name.to_uppercase()), key)
         }));
         command.envs(self.redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
-        command
+        command.env("DISK", self.site.path(DISK));
+        match &self.disk {
+            Some(disk) => disk.under(&command),
+            None => command,
+        }
     }
 
     fn start(&mut self) -> Result<()> {

@@ -57,6 +57,19 @@ pub enum Change {
     Signal(Signal),
     /// Something happens to Redis.
     Redis(Redis),
+    /// Something happens to the disk under `${DISK}`.
+    Disk(Disk),
+}
+
+/// What can happen to a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Disk {
+    /// Hosts that start from now on have an empty one of a few megabytes.
+    Small,
+    /// Nothing more fits on it.
+    Full,
+    /// There is room again.
+    Free,
 }
 
 /// What can happen to Redis.
@@ -132,6 +145,12 @@ impl From<ActorFile> for Step {
 impl From<Signal> for Step {
     fn from(signal: Signal) -> Self {
         Self::Do(Change::Signal(signal))
+    }
+}
+
+impl From<Disk> for Step {
+    fn from(disk: Disk) -> Self {
+        Self::Do(Change::Disk(disk))
     }
 }
 

@@ -15,7 +15,7 @@ pub fn host_binary() -> &'static Path {
 
 fn build() -> PathBuf {
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--package", "trellis-app", "--package", "trellis-cli"])
+        .args(["build", "--locked", "--bins"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(repository())
         .stderr(Stdio::inherit())

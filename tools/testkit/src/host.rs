@@ -99,7 +99,13 @@ impl HostProcess {
 
     /// Sends it a signal.
     pub fn signal(&self, which: Signal) {
-        signal(self.process.child.id(), which);
+        signal(self.process_id(), which);
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.child.id()
     }
 
     /// Waits until it ends by itself.

@@ -19,7 +19,8 @@ pub async fn host_of(config: HostConfig, manifest: &str, folder: &Path, account:
     let manifest = manifest.unwrap_or_else(|report| panic!("{report}"));
     let trust = TrustList::new(0).trust(account.issuer().public());
     let trust = trust.expect("an account key may sign");
-    let ground = Ground { folder, builtins: BUILTINS, trust: &trust, clock: &SystemClock };
+    let clock = &SystemClock;
+    let ground = Ground { folder, builtins: BUILTINS, trust: &trust, clock, thorough: false };
     let prepared = prepare(&manifest, &source, &ground);
     let prepared = prepared.unwrap_or_else(|report| panic!("{report}"));
     let host = Host::build(config).expect("a host fits on this machine");

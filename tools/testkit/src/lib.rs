@@ -13,6 +13,7 @@
 
 mod account;
 mod binary;
+mod disk;
 pub mod guests;
 mod host;
 mod http;
@@ -23,6 +24,7 @@ mod wait;
 
 pub use account::{Account, now_unix_s};
 pub use binary::host_binary;
+pub use disk::SmallDisk;
 pub use host::{Ended, HostProcess, run_to_end};
 pub use http::{Client, Response};
 pub use in_process::host_of;

@@ -122,7 +122,7 @@ fn padded(module: &[u8]) -> Vec<u8> {
             let size = range.end - range.start;
             out.push(id);
             out.extend((0..5).map(|i| (size >> (7 * i)) as u8 & 0x7f | u8::from(i < 4) << 7));
-            out.extend_from_slice(&module[range.start as usize..range.end as usize]);
+            out.extend_from_slice(&module[range]);
         }
     }
     out

@@ -12,19 +12,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+
 use super::artifact::Artifact;
+use super::room::Room;
+use crate::config::CacheConfig;
 use crate::metrics::Metrics;
 
 /// First bytes of a file; the digit is the format's version.
 const MAGIC: &[u8; 8] = b"TRELLIS1";
 const MAC_BYTES: usize = 32;
 const HEADER_BYTES: usize = MAGIC.len() + MAC_BYTES;
-const KEY_FILE: &str = "key";
+/// "Now", as the file system's own clock has it.
+const NOW: Timestamps = Timestamps { last_access: THIS_MOMENT, last_modification: THIS_MOMENT };
+const THIS_MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+
+pub(super) const KEY_FILE: &str = "key";
 
 /// The folder.
 pub(super) struct Cache {
     dir: PathBuf,
     key: [u8; 32],
+    room: Room,
     metrics: Arc<Metrics>,
 }
 
@@ -37,15 +46,17 @@ pub(super) fn entry_name(digest: &[u8; 32], fingerprint: &blake3::Hash) -> Strin
 
 impl Cache {
     /// Opens the folder, making it and its key when they are missing.
-    pub(super) fn open(dir: &Path, metrics: Arc<Metrics>) -> io::Result<Self> {
+    pub(super) fn open(config: &CacheConfig, metrics: Arc<Metrics>) -> io::Result<Self> {
+        let dir = config.dir.as_path();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let key = read_or_make_key(dir)?;
-        Ok(Self { dir: dir.to_owned(), key, metrics })
+        let room = Room::new(config.bytes_max);
+        Ok(Self { dir: dir.to_owned(), key, room, metrics })
     }
 
     /// The code under `name`, authenticated; `None` when there is none to trust.
     pub(super) fn read(&self, name: &str) -> Option<Artifact> {
-        let bytes = match fs::read(self.dir.join(name)) {
+        let bytes = match read_used(&self.dir.join(name)) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.metrics.cache("miss");
@@ -78,9 +89,15 @@ impl Cache {
     pub(super) fn write(&self, name: &str, artifact: &Artifact) {
         let mac = self.mac(name, artifact.bytes());
         let parts = [MAGIC.as_slice(), mac.as_bytes(), artifact.bytes()];
-        if let Err(error) = write_whole(&self.dir, name, &parts) {
-            self.metrics.cache("write_failed");
-            tracing::warn!(%error, "a compiled module was not cached");
+        let size = parts.iter().map(|part| part.len() as u64).sum();
+        let kept =
+            write_whole(&self.dir, name, &parts).and_then(|()| self.room.take(&self.dir, size));
+        match kept {
+            Ok(pruned) => (0..pruned).for_each(|_| self.metrics.cache("pruned")),
+            Err(error) => {
+                self.metrics.cache("write_failed");
+                tracing::warn!(%error, "a compiled module was not cached");
+            }
         }
     }
 
@@ -89,6 +106,16 @@ impl Cache {
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(code);
         hasher.finalize()
     }
+}
+
+/// Reads a file, and marks it as used now: what was not used for longest goes first.
+fn read_used(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    // A file of somebody else cannot be marked; it is only pruned earlier.
+    let _ = futimens(&file, &NOW);
+    Ok(bytes)
 }
 
 fn write_whole(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {

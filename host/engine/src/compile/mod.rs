@@ -3,6 +3,7 @@
 mod artifact;
 mod cache;
 mod child;
+mod room;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +42,7 @@ impl Compilers {
         metrics: Arc<Metrics>,
     ) -> Result<Self, EngineError> {
         let cache = config.cache.as_ref().and_then(|cache| {
-            Cache::open(&cache.dir, Arc::clone(&metrics))
+            Cache::open(cache, Arc::clone(&metrics))
                 .inspect_err(|error| tracing::warn!(%error, "no compile cache"))
                 .ok()
                 .map(Arc::new)

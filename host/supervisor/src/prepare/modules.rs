@@ -38,10 +38,12 @@ fn one(spec: &ActorSpec, ground: &Ground<'_>) -> Result<PreparedActor, Problem> 
     let path = ground.folder.join(&image.value);
     let bytes = read_file(&path, spec.limits.module_bytes_max)
         .map_err(|error| at(image, &error, error.message().to_owned()))?;
-    let verified = verify(&bytes, ground.trust, ground.clock).map_err(|error| {
-        let error = CallError::from(error);
-        at(image, &error, format!("{}: {}", image.value, error.message()))
-    })?;
+    let refused =
+        |error: CallError| at(image, &error, format!("{}: {}", image.value, error.message()));
+    let verified = verify(&bytes, ground.trust, ground.clock).map_err(|e| refused(e.into()))?;
+    if ground.thorough {
+        trellis_engine::check(&bytes, &spec.limits).map_err(refused)?;
+    }
     let name =
         spec.name.as_ref().map_or_else(|| default_name(&verified, &path), |n| n.value.clone());
     Ok(PreparedActor {

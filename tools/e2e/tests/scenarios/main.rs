@@ -6,6 +6,7 @@ mod redis;
 mod refusals;
 mod reload;
 mod stop;
+mod storage;
 
 /// A test for each scenario, named like it.
 macro_rules! scenarios {

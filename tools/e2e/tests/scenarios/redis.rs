@@ -1,5 +1,5 @@
-//! A real Redis that comes and goes. An actor is told `E_PROVIDER`; kvcounter passes it on as an
-//! error of its own, which is a 502.
+//! A real Redis that comes and goes. An actor is told `E_PROVIDER`; kvcounter passes it on, which
+//! is a 503: the client may try again.
 
 use trellis_e2e::{Redis, Step, actor, get};
 use trellis_testkit::guests::built;
@@ -25,7 +25,7 @@ scenarios! {
         Step::manifest(MANIFEST),
         Step::Start,
         Step::Admin("/readyz", 200, "ready"),
-        get("kvcounter", "/a").is(502, "E_GUEST"),
+        get("kvcounter", "/a").is(503, "E_PROVIDER"),
         get("echo", "/").is(200, "hello"),
         Step::Metric("trellis_keyvalue_redis_failures_total{provider=\"keyvalue-redis\"}", 1.0),
         Step::Log(&["\"callee\":\"keyvalue-redis\"", "E_PROVIDER", "cannot be used"]),
@@ -43,7 +43,7 @@ scenarios! {
         Step::Start,
         get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
         Redis::Down,
-        get("kvcounter", "/a").is(502, "E_GUEST"),
+        get("kvcounter", "/a").is(503, "E_PROVIDER"),
         get("echo", "/").is(200, "hello"),
         Step::Admin("/readyz", 200, "ready"),
         Redis::Up,

@@ -36,6 +36,8 @@ scenarios! {
             "manifest.yaml:7:", "wascc:keyvalue",
         ]),
         Step::Ends(&[], 6, &["PORTT"]),
+        Step::manifest(WRONG_KEY),
+        Step::Ends(CHECK, 6, &["manifest.yaml:1:", "E_KEY", "manifest.yaml:3:", "http-servr"]),
         Step::manifest("actors: [\n"),
         Step::Ends(CHECK, 6, &["E_MANIFEST", "manifest.yaml"]),
     ];
@@ -114,8 +116,10 @@ scenarios! {
         app(&[("echo", "")]),
         Step::Ends(CHECK, 6, &["E_MODULE_INVALID", "echo.wasm"]),
         actor("echo", wasm(INVALID)),
+        Step::Ends(CHECK, 6, &["E_MODULE_INVALID", "echo.wasm"]),
         Step::Ends(&[], 6, &["E_MODULE_INVALID", "echo"]),
         actor("echo", wasm(UNKNOWN_IMPORT)),
+        Step::Ends(CHECK, 6, &["E_MODULE_ABI", "fork"]),
         Step::Ends(&[], 6, &["E_MODULE_ABI", "fork"]),
     ];
 
@@ -152,6 +156,11 @@ bindings:
   - {actor: ecko, capability: 'wascc:http_server'}
   - {actor: echo, capability: 'wascc:http_server', values: {PORTT: 0}}
   - {actor: echo, capability: 'wascc:keyvalue'}
+";
+
+const WRONG_KEY: &str = "trust: {issuers: [AANOTAKEY]}
+actors: [{image: echo.wasm, name: echo}]
+providers: [{builtin: http-servr}]
 ";
 
 const UNCLAIMED: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]

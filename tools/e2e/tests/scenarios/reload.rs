@@ -20,6 +20,8 @@ scenarios! {
         Step::Remember(INSTANCES),
         Step::manifest("actors: [{imagee: echo.wasm}]\n"),
         Step::Log(&["\"level\":\"ERROR\"", "the manifest was not applied", "imagee"]),
+        Step::Metric("trellis_reloads_total{result=\"refused\"}", 1.0),
+        Step::Metric("trellis_manifest_problems_total{reason=\"E_MANIFEST\"}", 1.0),
         get("echo", "/").is(200, "hello"),
         Step::Unchanged(INSTANCES),
         Step::Admin("/readyz", 200, "ready"),
@@ -75,6 +77,7 @@ scenarios! {
         Step::LoadStarts("echo"),
         Step::Do(Change::File("app/echo.wasm", b"\0asm half of a module".to_vec())),
         Step::Log(&["the manifest was not applied", "E_MODULE_INVALID"]),
+        Step::Metric("trellis_manifest_problems_total{reason=\"E_MODULE_INVALID\"}", 1.0),
         get("echo", "/").is(200, "hello"),
         actor("echo", harmless()),
         Step::Log(&["replaced actor echo"]),
@@ -114,6 +117,7 @@ scenarios! {
         get("echo", "/").is(200, "hello"),
         Step::manifest(LATE),
         Step::Log(&["\"level\":\"ERROR\"", "E_ADDRESS", "late"]),
+        Step::Metric("trellis_apply_faults_total{reason=\"E_ADDRESS\"}", 1.0),
         get("echo", "/").is(200, "hello"),
         Step::Admin("/readyz", 200, "ready"),
     ];
@@ -128,6 +132,7 @@ scenarios! {
         get("other", "/").is(200, "ok"),
         Step::manifest(trusting("'${KEY_OF_ECHO}'", "")),
         Step::Log(&["E_REVOKED", "stopped", "echo"]),
+        Step::Metric("trellis_actors_stopped_total{reason=\"E_REVOKED\"}", 1.0),
         Step::Closed("echo").soon(),
         get("other", "/").is(200, "ok"),
     ];
@@ -158,6 +163,7 @@ scenarios! {
         get("echo", "/").is(200, "hello"),
         get("other", "/").is(200, "ok"),
         Step::Log(&["E_EXPIRED", "stopped", "echo"]),
+        Step::Metric("trellis_actors_stopped_total{reason=\"E_EXPIRED\"}", 1.0),
         Step::Closed("echo").soon(),
         get("other", "/").is(200, "ok"),
     ];

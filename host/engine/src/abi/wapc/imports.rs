@@ -148,6 +148,7 @@ async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Res
     let call = &mut caller.data_mut().call;
     call.host_response = Bytes::new();
     call.host_error.clear();
+    call.host_fault = None;
     call.host_calls = call.host_calls.saturating_add(1);
     let (answer, waited) = {
         let Guest { call, actor, .. } = caller.data();
@@ -186,6 +187,7 @@ async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Res
         Err(error) => error,
     };
     call.host_error = actor.host.error_text(&error);
+    call.host_fault = Some(error.code());
     Ok(0)
 }
 

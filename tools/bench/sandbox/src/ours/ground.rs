@@ -65,7 +65,7 @@ impl Ground {
 
     /// A host on which nothing runs yet.
     pub(super) fn host(&self, cache: Option<&Path>) -> Result<Host> {
-        let cache = cache.map(|dir| CacheConfig { dir: dir.to_owned() });
+        let cache = cache.map(|dir| CacheConfig::at(dir.to_owned()));
         let engine = EngineConfig { cache, ..EngineConfig::default() };
         Ok(Host::build(HostConfig::new(engine))?)
     }
@@ -80,6 +80,7 @@ impl Ground {
             builtins: &[echo::BUILTIN],
             trust: &trust,
             clock: &SystemClock,
+            thorough: false,
         };
         let prepared = trellis_supervisor::prepare(&manifest, &source, &ground).map_err(report)?;
         let applied = host.supervisor().apply(prepared, Rules::default()).await;

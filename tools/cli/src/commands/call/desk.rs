@@ -16,6 +16,8 @@ use crate::output::Output;
 /// Most bytes of host calls written down for one operation; a guest that makes more is stopped
 /// rather than let it fill the memory.
 const RECORDED_BYTES_MAX: usize = 64 << 20;
+/// The code under which a script's errors go to the guest; nothing else here fails with it.
+const SCRIPTED: Code = Code::Guest;
 
 /// One host call, as results show it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -89,7 +91,7 @@ impl Desk {
         });
         match state.replies.pop_front() {
             Some(Reply::Bytes(bytes)) => Ok(bytes),
-            Some(Reply::Error(text)) => Err(CallError::new(Code::Provider, text)),
+            Some(Reply::Error(text)) => Err(CallError::new(SCRIPTED, text)),
             None => {
                 let message = format!("no reply is left for {namespace} {operation}");
                 Err(CallError::new(Code::NotFound, message))
@@ -115,7 +117,7 @@ impl HostCalls for Desk {
     /// A scripted error is the text of the script, byte for byte.
     fn error_text(&self, error: &CallError) -> String {
         match error.code() {
-            Code::Provider => error.message().to_owned(),
+            SCRIPTED => error.message().to_owned(),
             _ => error.to_string(),
         }
     }

@@ -192,7 +192,7 @@ fn config(args: &CallArgs, log: Arc<dyn LogSink>) -> EngineConfig {
     let mut caps = host_caps();
     caps.call_time_max = caps.call_time_max.max(args.timeout);
     EngineConfig {
-        cache: cache.map(|dir| CacheConfig { dir }),
+        cache: cache.map(CacheConfig::at),
         compiler: compiler(),
         caps,
         // One module, one instance; a second while the first is taken down.

@@ -1,0 +1,85 @@
+//! The size of the cache's folder, kept below a maximum.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+
+use super::cache::KEY_FILE;
+
+/// How much of the maximum is left after pruning, in percent, so that the next file fits as well.
+const LEFT_PERCENT: u64 = 75;
+
+/// What the folder may hold, and what it holds as far as this process knows: other processes may
+/// share it, so the size is counted anew whenever it matters.
+pub(super) struct Room {
+    bytes_max: u64,
+    known: Mutex<Option<u64>>,
+}
+
+/// One file of the folder.
+struct Entry {
+    path: PathBuf,
+    bytes: u64,
+    used: SystemTime,
+}
+
+impl Room {
+    pub(super) const fn new(bytes_max: u64) -> Self {
+        Self { bytes_max, known: Mutex::new(None) }
+    }
+
+    /// Counts a file that was just written; when the folder is too large now, deletes the files not
+    /// used for longest, and those a crash left half-written with them. Gives how many it deleted.
+    pub(super) fn take(&self, dir: &Path, bytes: u64) -> io::Result<usize> {
+        let mut known = self.known.lock();
+        let total = match *known {
+            Some(before) => before + bytes,
+            None => entries(dir)?.iter().map(|entry| entry.bytes).sum(),
+        };
+        *known = Some(total);
+        if total <= self.bytes_max {
+            return Ok(0);
+        }
+        let (left, deleted) = prune(entries(dir)?, self.bytes_max / 100 * LEFT_PERCENT)?;
+        *known = Some(left);
+        Ok(deleted)
+    }
+}
+
+fn prune(mut entries: Vec<Entry>, bytes_max: u64) -> io::Result<(u64, usize)> {
+    entries.sort_by_key(|entry| entry.used);
+    let mut left: u64 = entries.iter().map(|entry| entry.bytes).sum();
+    let mut deleted = 0;
+    for entry in entries {
+        if left <= bytes_max {
+            break;
+        }
+        match fs::remove_file(&entry.path) {
+            // Another process may have pruned it first.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => (left, deleted) = (left.saturating_sub(entry.bytes), deleted + 1),
+        }
+    }
+    Ok((left, deleted))
+}
+
+/// Every file but the key.
+fn entries(dir: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for file in fs::read_dir(dir)? {
+        let file = file?;
+        if file.file_name() == KEY_FILE {
+            continue;
+        }
+        // One that is gone already takes no room.
+        let Ok(metadata) = file.metadata() else { continue };
+        if metadata.is_file() {
+            let used = metadata.modified()?;
+            entries.push(Entry { path: file.path(), bytes: metadata.len(), used });
+        }
+    }
+    Ok(entries)
+}

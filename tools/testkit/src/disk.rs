@@ -1,0 +1,73 @@
+//! A disk so small that it can be filled.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Its size, as `mount` takes it: an empty store fits several times.
+const SIZE: &str = "16m";
+/// The file that fills it.
+const BALLAST: &str = "ballast";
+
+/// A file system of a few megabytes in memory, which only one host sees: it is mounted in a mount
+/// namespace of that host's own, so that no test needs root and none leaves a mount behind.
+pub struct SmallDisk {
+    at: PathBuf,
+}
+
+impl SmallDisk {
+    /// A disk that hosts will see at this path.
+    ///
+    /// # Panics
+    /// When the folder to mount it at cannot be made.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        fs::create_dir_all(&path).expect("the site is writable");
+        Self { at: path }
+    }
+
+    /// The same host, with this disk in its place, empty.
+    #[must_use]
+    pub fn under(&self, host: &Command) -> Command {
+        let mut command = Command::new("unshare");
+        let mount = format!("mount -t tmpfs -o size={SIZE} none \"$0\" && exec \"$@\"");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(&self.at);
+        command.arg(host.get_program()).args(host.get_args()).env_clear();
+        command.envs(host.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        host.get_current_dir().map(|folder| command.current_dir(folder));
+        command
+    }
+
+    /// Writes until nothing more fits. `process_id` is the host's.
+    ///
+    /// # Panics
+    /// When the disk cannot be written for another reason.
+    pub fn fill(&self, process_id: u32) {
+        let mut ballast = File::create(self.ballast(process_id)).expect("the disk is mounted");
+        // Large steps first, then what is left of the last page.
+        for step in [vec![0; 64 << 10], vec![0; 1]] {
+            let full = loop {
+                if let Err(error) = ballast.write_all(&step) {
+                    break error;
+                }
+            };
+            assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");
+        }
+    }
+
+    /// Frees what [`fill`](Self::fill) took.
+    ///
+    /// # Panics
+    /// When it was not filled.
+    pub fn free(&self, process_id: u32) {
+        fs::remove_file(self.ballast(process_id)).expect("the disk was filled");
+    }
+
+    /// The ballast as this process sees it: through the host's own root.
+    fn ballast(&self, process_id: u32) -> PathBuf {
+        let root = Path::new("/proc").join(process_id.to_string()).join("root");
+        let at = self.at.strip_prefix("/").expect("temporary folders have absolute paths");
+        root.join(at).join(BALLAST)
+    }
+}
