@@ -90,8 +90,8 @@ impl Cache {
         let mac = self.mac(name, artifact.bytes());
         let parts = [MAGIC.as_slice(), mac.as_bytes(), artifact.bytes()];
         let size = parts.iter().map(|part| part.len() as u64).sum();
-        let kept =
-            write_whole(&self.dir, name, &parts).and_then(|()| self.room.take(&self.dir, size));
+        let kept = write_whole(&self.dir, name, &parts)
+            .and_then(|()| self.room.take(&self.dir.join(name), size));
         match kept {
             Ok(pruned) => (0..pruned).for_each(|_| self.metrics.cache("pruned")),
             Err(error) => {

@@ -31,39 +31,55 @@ impl Room {
         Self { bytes_max, known: Mutex::new(None) }
     }
 
-    /// Counts a file that was just written; when the folder is too large now, deletes the files not
-    /// used for longest, and those a crash left half-written with them. Gives how many it deleted.
-    pub(super) fn take(&self, dir: &Path, bytes: u64) -> io::Result<usize> {
+    /// Counts a file that was just written; when the folder is too large now, deletes the others
+    /// not used for longest, and those a crash left half-written with them. Gives how many.
+    pub(super) fn take(&self, written: &Path, bytes: u64) -> io::Result<usize> {
+        let dir = written.parent().unwrap_or(written);
         let mut known = self.known.lock();
         let total = match *known {
             Some(before) => before + bytes,
-            None => entries(dir)?.iter().map(|entry| entry.bytes).sum(),
+            None => bytes_of(&entries(dir)?),
         };
         *known = Some(total);
         if total <= self.bytes_max {
             return Ok(0);
         }
-        let (left, deleted) = prune(entries(dir)?, self.bytes_max / 100 * LEFT_PERCENT)?;
+        let entries = entries(dir)?;
+        let mut left = bytes_of(&entries);
+        let deleted = prune(entries, written, (&mut left, self.bytes_max / 100 * LEFT_PERCENT))?;
         *known = Some(left);
         Ok(deleted)
     }
 }
 
-fn prune(mut entries: Vec<Entry>, bytes_max: u64) -> io::Result<(u64, usize)> {
+fn bytes_of(entries: &[Entry]) -> u64 {
+    entries.iter().map(|entry| entry.bytes).sum()
+}
+
+/// Deletes until no more than `bytes_max` are left, but never the file just written: times of use
+/// are only as fine as the file system's clock.
+fn prune(
+    mut entries: Vec<Entry>,
+    written: &Path,
+    (left, bytes_max): (&mut u64, u64),
+) -> io::Result<usize> {
+    entries.retain(|entry| entry.path != written);
     entries.sort_by_key(|entry| entry.used);
-    let mut left: u64 = entries.iter().map(|entry| entry.bytes).sum();
     let mut deleted = 0;
     for entry in entries {
-        if left <= bytes_max {
+        if *left <= bytes_max {
             break;
         }
         match fs::remove_file(&entry.path) {
             // Another process may have pruned it first.
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => (left, deleted) = (left.saturating_sub(entry.bytes), deleted + 1),
+            _ => {
+                *left = left.saturating_sub(entry.bytes);
+                deleted += 1;
+            }
         }
     }
-    Ok((left, deleted))
+    Ok(deleted)
 }
 
 /// Every file but the key.
