@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make demo`: builds host, trellis and the kvcounter actor, signs it with your own key, runs it and
-# counts to three. On a terminal it then goes on serving until Ctrl-C; DEMO_ONCE=1 stops it.
+# calls it three times. On a terminal it then goes on serving until Ctrl-C; DEMO_ONCE=1 stops it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

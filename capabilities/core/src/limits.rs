@@ -106,6 +106,27 @@ impl ActorLimits {
     }
 }
 
+/// The bounds of a whole host, all its actors together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HostLimits {
+    /// Most instances. Each reserves about 4 GiB of address space, not of memory.
+    pub instances_total_max: u32,
+    /// Most modules whose code stays in memory.
+    pub modules_resident_max: u32,
+    /// Most host calls waiting at once.
+    pub host_calls_in_flight_max: u32,
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        Self {
+            instances_total_max: 1_000,
+            modules_resident_max: 1_000,
+            host_calls_in_flight_max: 1_000,
+        }
+    }
+}
+
 /// One row of the table of limits, for the manifest, the documentation and the errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limit {
@@ -216,6 +237,28 @@ pub const TABLE: &[Limit] = &[
         (8 << 10, "bytes"),
         None,
         "the line is cut and counted",
+    ),
+];
+
+/// Every limit of a whole host; their keys stand under `host:`.
+pub const HOST_TABLE: &[Limit] = &[
+    row(
+        ("instances_total_max", "instances_total"),
+        (1_000, "instances"),
+        Some(Code::Busy),
+        "an idle instance of another actor makes room; without one the call is refused",
+    ),
+    row(
+        ("modules_resident_max", "modules_resident"),
+        (1_000, "modules"),
+        None,
+        "the module not used for longest leaves memory; its next call loads it from the cache",
+    ),
+    row(
+        ("host_calls_in_flight_max", "host_calls_in_flight"),
+        (1_000, "calls"),
+        Some(Code::Quota),
+        "the host call is refused",
     ),
 ];
 

@@ -149,7 +149,11 @@ fn engine_config(args: &HostArgs, loaded: &Loaded) -> EngineConfig {
         CacheSpec::Dir(folder) => Some(loaded.folder.join(&folder.value)),
     };
     let dir = args.cache_dir.clone().or(written).filter(|_| !args.no_cache);
+    let limits = loaded.manifest.host.limits;
     EngineConfig {
+        instances_total_max: limits.instances_total_max,
+        modules_resident_max: limits.modules_resident_max,
+        host_calls_in_flight_max: limits.host_calls_in_flight_max,
         cache: dir.map(CacheConfig::at),
         compiler: compiler(),
         log: Arc::new(GuestLog),

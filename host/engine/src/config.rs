@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trellis_core::Code;
-use trellis_core::limits::ActorLimits;
+use trellis_core::limits::{ActorLimits, HostLimits};
 
 use crate::log::{LogSink, NoLog};
 
@@ -38,13 +38,14 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
+        let limits = HostLimits::default();
         Self {
             cache: None,
             compiler: Compiler::InProcess,
             caps: host_caps(),
-            instances_total_max: 1_000,
-            modules_resident_max: 1_000,
-            host_calls_in_flight_max: 1_000,
+            instances_total_max: limits.instances_total_max,
+            modules_resident_max: limits.modules_resident_max,
+            host_calls_in_flight_max: limits.host_calls_in_flight_max,
             memory_keep_resident_bytes: 2 << 20,
             idle_instance_ttl: Duration::from_secs(30),
             log: Arc::new(NoLog),
@@ -123,7 +124,7 @@ pub enum EngineError {
     /// The address space for the instances could not be reserved.
     #[error(
         "cannot reserve address space for {instances} instances (`instances_total_max`, about \
-         4 GiB each): lower it, or raise `ulimit -v`"
+         4 GiB each): lower `instances_total` under `host`, or raise `ulimit -v`"
     )]
     AddressSpace {
         /// How many instances were asked for.

@@ -74,7 +74,11 @@ impl Gate {
     /// the host asks for an actor that is not here. Every refusal is audited and counted.
     pub fn admit(&self, ask: &Ask<'_>) -> Result<Permit, CallError> {
         self.check(ask).map_err(|denial| {
-            self.metrics.count(&denial);
+            // What a policy refuses was resolved before, and what lacks a binding is claimed: both
+            // are words of the host's own.
+            let known = matches!(denial.reason, Reason::Policy | Reason::NotBound)
+                || self.table.load().has_contract(&denial.namespace);
+            self.metrics.count(&denial, known && !denial.namespace.is_empty());
             self.audit.denied(&denial);
             CallError::from(*denial)
         })

@@ -24,13 +24,10 @@ impl Metrics {
         registry.register("authz_denied", "Calls the gate refused", self.denied.clone());
     }
 
-    pub(crate) fn count(&self, denial: &Denial) {
-        // A guest chooses the namespace freely: only contract ids become labels, and all else one
-        // label, so that no guest can grow the metrics without bound.
-        let known = matches!(
-            denial.reason,
-            crate::Reason::NotGranted | crate::Reason::UnknownOperation | crate::Reason::Policy
-        ) || denial.reason == crate::Reason::NotBound && denial.origin.is_some();
+    /// Counts a denial; `known` says that its namespace is one of this host's own words. A guest
+    /// chooses namespaces freely: all others get one label, so that no guest can grow the metrics
+    /// without bound.
+    pub(crate) fn count(&self, denial: &Denial, known: bool) {
         let cap = if known { denial.namespace.clone() } else { "other".to_owned() };
         let labels = DeniedLabels { cap, reason: denial.reason.as_str() };
         self.denied.get_or_create(&labels).inc();

@@ -15,6 +15,8 @@ pub struct Table {
     seats: HashMap<ActorId, Arc<Seat>, RandomState>,
     by_name: HashMap<Box<str>, Arc<Seat>, RandomState>,
     links: HashMap<LinkId, Arc<Link>, RandomState>,
+    /// The ids and aliases of every bound contract.
+    contracts: HashSet<Box<str>, RandomState>,
     rules: Rules,
 }
 
@@ -34,6 +36,7 @@ impl Table {
         let mut seats: HashMap<ActorId, Seat, RandomState> =
             roster.actors.iter().map(|member| (member.id, Seat::new(member))).collect();
         let mut links = HashMap::default();
+        let mut contracts = HashSet::default();
         for spec in &roster.links {
             let Some(seat) = seats.get_mut(&spec.actor) else { continue };
             let link = Arc::new(Link::new(spec, &seat.member));
@@ -43,12 +46,13 @@ impl Table {
                     binding: spec.binding.as_str().into(),
                 };
                 seat.links.insert(name, Arc::clone(&link));
+                contracts.insert(id.as_str().into());
             }
             links.insert(spec.id, link);
         }
         let seats: HashMap<_, _, RandomState> =
             seats.into_iter().map(|(id, seat)| (id, Arc::new(seat))).collect();
-        Self { by_name: names(roster, &seats), seats, links, rules: roster.rules }
+        Self { by_name: names(roster, &seats), seats, links, contracts, rules: roster.rules }
     }
 
     pub(crate) fn seat(&self, id: ActorId) -> Option<&Arc<Seat>> {
@@ -62,6 +66,11 @@ impl Table {
 
     pub(crate) fn link(&self, id: LinkId) -> Option<&Arc<Link>> {
         self.links.get(&id)
+    }
+
+    /// True when some actor here is bound to that contract.
+    pub(crate) fn has_contract(&self, namespace: &str) -> bool {
+        self.contracts.contains(namespace)
     }
 
     pub(crate) const fn rules(&self) -> Rules {

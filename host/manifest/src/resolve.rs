@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use trellis_core::BindingName;
-use trellis_core::limits::ActorLimits;
+use trellis_core::limits::{ActorLimits, HostLimits};
 
-use crate::form::{List, Name, Text};
+use crate::form::{Count, List, Name, Text};
 use crate::originals;
 use crate::report::{Problem, Problems, quoted};
 use crate::shape::{
@@ -46,7 +46,18 @@ fn trust(written: Trust) -> TrustSpec {
 
 fn host(written: Host) -> HostSpec {
     let default = HostSpec::default();
+    let count = |written: Option<Count<1>>, default| written.map_or(default, |count| count.0.value);
+    let limits = default.limits;
+    let limits = HostLimits {
+        instances_total_max: count(written.instances_total, limits.instances_total_max),
+        modules_resident_max: count(written.modules_resident, limits.modules_resident_max),
+        host_calls_in_flight_max: count(
+            written.host_calls_in_flight,
+            limits.host_calls_in_flight_max,
+        ),
+    };
     HostSpec {
+        limits,
         admin: written.admin,
         drain: written.drain.unwrap_or(default.drain),
         cache: match written.cache {

@@ -73,6 +73,7 @@ mod tests {
             "actors: [{image: a, instances: {max: 3}, limits: {memory: 16MiB, queue: 0}}]",
             "actors: [{image: a, instances: {max: '${MAX}'}, limits: {call_time: '${T:5s}'}}]",
             "host: {admin: '[::1]:9464', drain: 5, cache: off}\ntrust: {unsigned: allow}",
+            "host: {instances_total: 20, modules_resident: '${M:5}', host_calls_in_flight: 1}",
             "actors: [{image: a, isolation: '${ISOLATION:fresh}'}]",
             "labels:\nbindings:\n",
         ];
@@ -99,6 +100,7 @@ mod tests {
             "bindings: [{actor: a, capability: c, values: {URLS: [a]}}]",
             "trust: {unsigned: yes}",
             "host: {admin: nowhere}",
+            "host: {instances_total: 0}",
         ] {
             assert!(!schema.is_valid(&as_json(text)), "{text}");
         }

@@ -160,6 +160,12 @@ object! {
         drain: Option<Duration>,
         /// Folder of compiled modules, or `off`; left out, the user's cache folder.
         cache: Option<Text>,
+        /// Most instances of all actors together; default 1000.
+        instances_total: Option<Count<1>>,
+        /// Most modules whose code stays in memory; default 1000.
+        modules_resident: Option<Count<1>>,
+        /// Most host calls waiting at once; default 1000.
+        host_calls_in_flight: Option<Count<1>>,
         /// `open`: every actor may call every actor, as in wasmCloud 0.18; default `listed`.
         calls: Option<Calls>,
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use trellis_core::limits::ActorLimits;
+use trellis_core::limits::{ActorLimits, HostLimits};
 
 use crate::source::Spanned;
 
@@ -126,6 +126,8 @@ pub struct HostSpec {
     pub drain: Duration,
     /// Where compiled modules are kept.
     pub cache: CacheSpec,
+    /// Bounds of all actors together.
+    pub limits: HostLimits,
     /// True when every actor may call every actor, whatever their claims say.
     pub open_calls: bool,
 }
@@ -133,7 +135,13 @@ pub struct HostSpec {
 impl Default for HostSpec {
     fn default() -> Self {
         let drain = Duration::from_secs(30);
-        Self { admin: None, drain, cache: CacheSpec::default(), open_calls: false }
+        Self {
+            admin: None,
+            drain,
+            cache: CacheSpec::default(),
+            limits: HostLimits::default(),
+            open_calls: false,
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use trellis_testkit::redis::RedisServer;
 use trellis_testkit::{
-    Client, HostProcess, Signal, Site, SmallDisk, eventually, run_to_end, signal,
+    Client, HostProcess, Signal, Site, SmallDisk, after, eventually, run_to_end, signal,
 };
 
 use crate::load::Load;
@@ -72,7 +73,10 @@ impl Stage {
         match step {
             Step::Do(change) => self.change(change),
             Step::Start => self.start(),
-            Step::Ends(arguments, code, says) => self.ends(arguments, *code, says),
+            Step::Ends(arguments, code, says) => ends(self.command().args(*arguments), *code, says),
+            Step::EndsAfter(first, code, says) => {
+                ends(&mut after(first, &self.command()), *code, says)
+            }
             Step::Stops(code, seconds) => self.stops(*code, Duration::from_secs(*seconds)),
             Step::Asks(request) => self.asks(request),
             Step::AsksMeanwhile(request) => self.asks_meanwhile(request),
@@ -157,7 +161,7 @@ impl Stage {
         Ok(())
     }
 
-    fn command(&self) -> std::process::Command {
+    fn command(&self) -> Command {
         let mut command = self.site.host(MANIFEST);
         let taken = self.taken.local_addr().map(|address| address.port());
         command.env("TAKEN_PORT", taken.unwrap_or_default().to_string());
@@ -181,15 +185,6 @@ impl Stage {
             Ok(host) => self.host = Some(host),
             Err(ended) => bail!("the host did not start: {ended:#?}"),
         }
-        Ok(())
-    }
-
-    fn ends(&self, arguments: &[&str], code: i32, says: &[&str]) -> Result<()> {
-        let ended = run_to_end(self.command().args(arguments));
-        let all = format!("{}{}", ended.stdout, ended.stderr);
-        let missing = says.iter().find(|says| !all.contains(**says));
-        ensure!(missing.is_none(), "it does not say {missing:?} but:\n{all}");
-        ensure!(ended.code == Some(code), "its exit code is {:?}:\n{all}", ended.code);
         Ok(())
     }
 
@@ -239,6 +234,15 @@ impl Stage {
     fn log(&self) -> String {
         self.host.as_ref().map_or_else(String::new, |host| host.log().text())
     }
+}
+
+fn ends(command: &mut Command, code: i32, says: &[&str]) -> Result<()> {
+    let ended = run_to_end(command);
+    let all = format!("{}{}", ended.stdout, ended.stderr);
+    let missing = says.iter().find(|says| !all.contains(**says));
+    ensure!(missing.is_none(), "it does not say {missing:?} but:\n{all}");
+    ensure!(ended.code == Some(code), "its exit code is {:?}:\n{all}", ended.code);
+    Ok(())
 }
 
 fn ask(client: &mut Client, request: &Request) -> Result<()> {

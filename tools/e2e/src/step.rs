@@ -13,6 +13,8 @@ pub enum Step {
     Start,
     /// The host, started with these further arguments, ends with the code and says all of this.
     Ends(&'static [&'static str], i32, &'static [&'static str]),
+    /// The host, started by a shell after this command, ends with the code and says all of this.
+    EndsAfter(&'static str, i32, &'static [&'static str]),
     /// The running host ends by itself with this code, within so many seconds of its last change.
     Stops(i32, u64),
     /// An actor answers a request.

@@ -1,9 +1,12 @@
 //! A disk so small that it can be filled.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::wrap::wrapped;
 
 /// Its size, as `mount` takes it: an empty store fits several times.
 const SIZE: &str = "16m";
@@ -30,13 +33,9 @@ impl SmallDisk {
     /// The same host, with this disk in its place, empty.
     #[must_use]
     pub fn under(&self, host: &Command) -> Command {
-        let mut command = Command::new("unshare");
         let mount = format!("mount -t tmpfs -o size={SIZE} none \"$0\" && exec \"$@\"");
-        command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(&self.at);
-        command.arg(host.get_program()).args(host.get_args()).env_clear();
-        command.envs(host.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        host.get_current_dir().map(|folder| command.current_dir(folder));
-        command
+        let unshare = ["unshare", "--map-root-user", "--mount", "sh", "-c", &mount].map(OsStr::new);
+        wrapped(&[unshare.as_slice(), &[self.at.as_os_str()]].concat(), host)
     }
 
     /// Writes until nothing more fits. `process_id` is the host's.

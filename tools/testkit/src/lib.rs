@@ -21,6 +21,7 @@ mod in_process;
 mod lines;
 mod site;
 mod wait;
+mod wrap;
 
 pub use account::{Account, now_unix_s};
 pub use binary::host_binary;
@@ -32,6 +33,7 @@ pub use lines::Lines;
 pub use site::Site;
 pub use trellis_providers_conformance::redis;
 pub use wait::{PATIENCE, eventually};
+pub use wrap::after;
 
 pub use rustix::process::Signal;
 

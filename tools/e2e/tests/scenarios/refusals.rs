@@ -123,6 +123,13 @@ scenarios! {
         Step::Ends(&[], 6, &["E_MODULE_ABI", "fork"]),
     ];
 
+    /// The machine gives less address space than all instances together may need.
+    too_little_address_space = [
+        actor("echo", harmless()),
+        app(&[("echo", "")]),
+        Step::EndsAfter("ulimit -v 8000000", 6, &["E_CONFIG", "`instances_total` under `host`"]),
+    ];
+
     /// The port belongs to somebody else.
     a_port_in_use = [
         actor("echo", harmless()),

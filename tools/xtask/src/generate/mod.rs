@@ -10,7 +10,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use clap::Args;
 use trellis_core::Code;
-use trellis_core::limits::TABLE;
+use trellis_core::limits::{HOST_TABLE, Limit, TABLE};
 
 use crate::repo::Repo;
 use crate::report::{Problem, conclude};
@@ -80,12 +80,20 @@ fn limits() -> String {
     let mut text = String::from(
         "# Limits\n\n\
          <!-- Generated from trellis_core::limits by `cargo xtask generate`; do not edit. -->\n\n\
-         Every limit of one actor. The key stands under `limits:` of the actor in a manifest; the \
-         host's own caps win over what a manifest asks.\n\n\
-         | name | key | unit | default | when it is hit | error |\n\
-         |---|---|---|---:|---|---|\n",
+         ## One actor\n\n\
+         The key stands under `limits:` of the actor in a manifest; the host's own caps win over \
+         what a manifest asks.\n\n",
     );
-    for limit in TABLE {
+    limit_rows(&mut text, TABLE);
+    text += "\n## The whole host\n\nThe key stands under `host:`; it is read at the start.\n\n";
+    limit_rows(&mut text, HOST_TABLE);
+    text
+}
+
+fn limit_rows(text: &mut String, table: &[Limit]) {
+    text.push_str("| name | key | unit | default | when it is hit | error |\n");
+    text.push_str("|---|---|---|---:|---|---|\n");
+    for limit in table {
         let error = limit.code.map_or_else(|| "-".to_owned(), |code| format!("`{code}`"));
         let written = writeln!(
             text,
@@ -94,7 +102,6 @@ fn limits() -> String {
         );
         written.expect("writing to a String cannot fail");
     }
-    text
 }
 
 fn schema() -> String {
@@ -110,7 +117,7 @@ mod tests {
         let errors = errors();
         assert_eq!(errors.matches("\n## E_").count(), Code::ALL.len());
         let limits = limits();
-        for limit in TABLE {
+        for limit in TABLE.iter().chain(HOST_TABLE) {
             assert!(limits.contains(limit.name), "{} is missing", limit.name);
         }
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use bench_side::{PAYLOAD, guest};
+use bench_side::{ECHO, PAYLOAD};
 
 use super::ground::{Actor, Ground};
 
@@ -13,9 +13,8 @@ const ACTORS: usize = 10_000;
 /// Resident bytes, after one call to the last actor.
 pub(super) async fn measure() -> Result<f64> {
     let ground = Ground::new()?;
-    let module = guest("idle-echo")?;
     for number in 0..ACTORS {
-        let name = format!("guest{number}");
+        let (name, module) = (format!("guest{number}"), distinct(number)?);
         ground.add(&Actor { name: &name, module: &module, isolation: "reuse" })?;
     }
     let host = ground.host(Some(&ground.folder().join("cache")))?;
@@ -24,6 +23,13 @@ pub(super) async fn measure() -> Result<f64> {
     let bytes = resident()?;
     host.stop(std::time::Instant::now()).await;
     Ok(bytes)
+}
+
+/// The echo guest with code of its own, so that no two actors share what was compiled.
+fn distinct(number: usize) -> Result<Vec<u8>> {
+    let echo = ECHO.trim_end().strip_suffix(')').context("a module")?;
+    let own = format!("(func (export \"number\") (result i32) (i32.const {number}))");
+    wat::parse_str(format!("{echo}{own})")).context("assembling a module")
 }
 
 fn resident() -> Result<f64> {
