@@ -17,34 +17,11 @@ use trellis_entitlements::Rules;
 use trellis_providers_sdk::{Binding, BindingId, Context, Provider};
 
 use crate::actor::{ActorTarget, GuestCalls};
+use crate::applied::{Applied, Fault};
 use crate::owner::{DRAIN_MAX, Owner};
 use crate::prepare::{Prepared, PreparedActor, PreparedLink, PreparedProvider};
 use crate::provider::{ProviderCalls, ProviderTarget};
 use crate::world::{LinkKey, RunningActor, RunningLink, RunningProvider};
-
-/// What applying a manifest did.
-#[derive(Default, Debug)]
-pub struct Applied {
-    /// What was started, changed or stopped, a phrase each; empty when nothing had to be done.
-    pub changes: Vec<String>,
-    /// What could not be done. Everything else was, and what ran before in its place still runs.
-    pub faults: Vec<Fault>,
-}
-
-/// One thing that could not be done.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
-    /// What it was about, such as `actor counter`.
-    pub what: String,
-    /// Why it failed.
-    pub error: CallError,
-}
-
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.what, self.error.message())
-    }
-}
 
 impl Owner {
     pub(crate) async fn apply(&mut self, desired: Prepared, rules: Rules) -> Applied {

@@ -9,7 +9,9 @@
 //! stands on the road: it publishes snapshots that the road reads.
 
 mod actor;
+mod applied;
 mod apply;
+mod command;
 mod health;
 mod metrics;
 mod owner;
@@ -18,7 +20,8 @@ mod provider;
 mod supervisor;
 mod world;
 
-pub use apply::{Applied, Fault};
+pub use applied::{Applied, Fault};
+pub use command::Status;
 pub use metrics::Metrics;
 pub use prepare::{Ground, Prepared, prepare};
-pub use supervisor::{Status, Supervisor};
+pub use supervisor::Supervisor;

@@ -12,9 +12,9 @@ use trellis_engine::Engine;
 use trellis_entitlements::{LinkId, Table};
 use trellis_providers_sdk::Health;
 
+use crate::command::{Command, Status};
 use crate::health;
 use crate::metrics::Metrics;
-use crate::supervisor::{Command, Status};
 use crate::world::World;
 
 /// How often claims are held against the clock: an expired actor stops within this time.

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 use trellis_claims::{Clock, TrustList};
 use trellis_dispatch::Dispatcher;
 use trellis_engine::Engine;
 use trellis_entitlements::Rules;
-use trellis_providers_sdk::Health;
 
-use crate::apply::Applied;
+use crate::applied::Applied;
+use crate::command::{Command, Status};
 use crate::metrics::Metrics;
 use crate::owner::Owner;
 use crate::prepare::Prepared;
@@ -23,29 +22,6 @@ use crate::world::World;
 pub struct Supervisor {
     commands: mpsc::Sender<Command>,
     status: Arc<ArcSwap<Status>>,
-}
-
-/// Everything the owner task can be asked.
-pub(crate) enum Command {
-    /// Make this run, and nothing else.
-    Apply(Box<Prepared>, Rules, oneshot::Sender<Applied>),
-    /// Stop every actor these no longer vouch for.
-    Trust(TrustList, oneshot::Sender<Vec<Arc<str>>>),
-    /// Stop everything by then.
-    Stop(Instant, oneshot::Sender<()>),
-}
-
-/// What runs, for people and probes; a snapshot the owner task publishes after each change.
-#[derive(Default, Debug)]
-pub struct Status {
-    /// The names of the running actors.
-    pub actors: Vec<Arc<str>>,
-    /// The running providers, with how they are.
-    pub providers: Vec<(Arc<str>, Health)>,
-    /// Every address where an actor takes work from outside, with the actor's name.
-    pub addresses: Vec<(String, Arc<str>)>,
-    /// The providers' own metrics.
-    pub registries: Vec<Arc<Registry>>,
 }
 
 /// Commands waiting for the owner task; more than one is rare.

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 
 use super::artifact::Artifact;
-use super::room::Room;
+use super::room::{ENTRY_SUFFIX, NEW_PREFIX, Room};
 use crate::config::CacheConfig;
 use crate::metrics::Metrics;
 
@@ -27,7 +27,7 @@ const HEADER_BYTES: usize = MAGIC.len() + MAC_BYTES;
 const NOW: Timestamps = Timestamps { last_access: THIS_MOMENT, last_modification: THIS_MOMENT };
 const THIS_MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
 
-pub(super) const KEY_FILE: &str = "key";
+const KEY_FILE: &str = "key";
 
 /// The folder.
 pub(super) struct Cache {
@@ -41,7 +41,7 @@ pub(super) struct Cache {
 pub(super) fn entry_name(digest: &[u8; 32], fingerprint: &blake3::Hash) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(digest).update(fingerprint.as_bytes());
-    format!("{}.cwasm", hasher.finalize().to_hex())
+    format!("{}{ENTRY_SUFFIX}", hasher.finalize().to_hex())
 }
 
 impl Cache {
@@ -135,7 +135,7 @@ fn write_whole(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
 fn temporary(dir: &Path) -> io::Result<(PathBuf, File)> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let path = dir.join(format!(".new-{}-{number}", std::process::id()));
+    let path = dir.join(format!("{NEW_PREFIX}{}-{number}", std::process::id()));
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let file = options.open(&path)?;

@@ -7,8 +7,10 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use super::cache::KEY_FILE;
-
+/// How the name of a file with compiled code ends.
+pub(super) const ENTRY_SUFFIX: &str = ".cwasm";
+/// How the name of a file that is being written begins.
+pub(super) const NEW_PREFIX: &str = ".new-";
 /// How much of the maximum is left after pruning, in percent, so that the next file fits as well.
 const LEFT_PERCENT: u64 = 75;
 
@@ -82,12 +84,14 @@ fn prune(
     Ok(deleted)
 }
 
-/// Every file but the key.
+/// The files of compiled code, and those on their way to be one; never the key.
 fn entries(dir: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for file in fs::read_dir(dir)? {
         let file = file?;
-        if file.file_name() == KEY_FILE {
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        if !name.ends_with(ENTRY_SUFFIX) && !name.starts_with(NEW_PREFIX) {
             continue;
         }
         // One that is gone already takes no room.
