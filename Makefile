@@ -56,6 +56,10 @@ test: setup lint guests ## what CI runs: lints, every test, every command in the
 bench: ## measure against peers and ceilings; a table, and target/bench.json
 	@tools/bench/run.sh
 
+.PHONY: fuzz
+fuzz: ## throw changed inputs at every parser, a minute each (FUZZ_SECONDS=60)
+	@tools/fuzz/run.sh
+
 .PHONY: deny
 deny: ## licenses, advisories, bans and sources of all dependencies (installs cargo-deny once)
 	command -v cargo-deny >/dev/null || $(CARGO) install cargo-deny --locked

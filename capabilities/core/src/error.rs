@@ -269,8 +269,13 @@ impl fmt::Display for Code {
 ///
 /// The message reaches callers and guests, so it holds names and limits but never payloads,
 /// secrets or paths of the host's internals.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CallError {
+///
+/// One pointer wide: it is part of every result on the road, and failing is the rare case.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CallError(Box<Failure>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Failure {
     code: Code,
     message: Cow<'static, str>,
 }
@@ -278,7 +283,7 @@ pub struct CallError {
 impl CallError {
     /// An error with its sentence.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into() }
+        Self(Box::new(Failure { code, message: message.into() }))
     }
 
     /// Reads the text of an error back, `E_CODE: sentence`, as it crosses to a guest and back.
@@ -293,26 +298,33 @@ impl CallError {
 
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> Code {
-        self.code
+    pub fn code(&self) -> Code {
+        self.0.code
     }
 
     /// The kind, from the code.
     #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
-        self.code.kind()
+    pub fn kind(&self) -> ErrorKind {
+        self.0.code.kind()
     }
 
     /// The sentence, without the code.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 }
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.0.code, self.0.message)
+    }
+}
+
+impl fmt::Debug for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { code, message } = &*self.0;
+        f.debug_struct("CallError").field("code", code).field("message", message).finish()
     }
 }
 

@@ -1,15 +1,13 @@
 //! The road itself.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use trellis_core::{CallError, Code, Entity, Invocation, Trace};
 use trellis_entitlements::{Ask, Gate, Granted, TargetId};
 
-use crate::deadline;
+use crate::deadline::{Ended, UnderWay};
 use crate::failures::FailureLog;
 use crate::metrics::Metrics;
 use crate::router::{Route, Router, Routes};
@@ -73,22 +71,22 @@ impl Dispatcher {
     pub async fn dispatch(&self, ask: Ask<'_>, message: Message) -> Result<Bytes, CallError> {
         let permit = self.gate.admit(&ask)?;
         let (route, granted) = self.router.resolve(permit)?;
-        let started = Instant::now();
-        let outcome = self.call(&route, granted, message, started).await;
-        route.metrics.record(started.elapsed(), &outcome);
+        let (delivery, terms) = self.stamp(granted, message);
+        let call = || route.target.call(delivery);
+        let ended = UnderWay::begin(terms.deadline, call).await;
+        let outcome = self.judge(ended, &route, &terms);
+        route.record(&outcome, &terms);
         outcome
     }
 
-    async fn call(
-        &self,
-        route: &Route,
-        granted: Granted,
-        message: Message,
-        started: Instant,
-    ) -> Result<Bytes, CallError> {
+    /// Writes on a call what only the host may say: parties, deadline, depth, trace.
+    #[inline]
+    fn stamp(&self, granted: Granted, message: Message) -> (Delivery, Terms) {
+        let started = Instant::now();
         let deadline = self.deadline(&granted, &message, started);
-        let parties = Arc::clone(&granted.parties);
         let trace = message.trace.unwrap_or_else(fresh_trace);
+        let to_provider = matches!(granted.parties.target, Entity::Provider { .. });
+        let terms = Terms { to_provider, started, deadline, trace };
         let invocation = Invocation {
             parties: granted.parties,
             operation: granted.operation,
@@ -97,32 +95,89 @@ impl Dispatcher {
             depth: message.depth,
             trace,
         };
-        // In a block of its own, so that a panic before the first poll is caught as well.
-        let delivery = Delivery { invocation, link: granted.link };
-        let work = async { route.target.call(delivery).await };
-        let outcome = match deadline::until(deadline, AssertUnwindSafe(work).catch_unwind()).await {
-            Some(Ok(Ok(reply))) if reply.len() > self.bounds.reply_bytes_max => {
-                Err(oversized(&parties.target, reply.len(), self.bounds.reply_bytes_max))
+        (Delivery { invocation, link: granted.link }, terms)
+    }
+
+    /// What the caller gets for how the call ended.
+    #[inline]
+    fn judge(
+        &self,
+        ended: Ended<Result<Bytes, CallError>>,
+        route: &Route,
+        terms: &Terms,
+    ) -> Result<Bytes, CallError> {
+        let max = self.bounds.reply_bytes_max;
+        match ended {
+            Ended::Answered(Ok(reply)) if reply.len() > max => {
+                Err(terms.oversized(route.metrics.name(), reply.len(), max))
             }
-            Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => Err(panicked(&parties.target)),
-            None => Err(late(&parties.target, deadline.duration_since(started))),
-        };
-        outcome.inspect_err(|error| route.failures.write(error, trace))
+            Ended::Answered(outcome) => outcome,
+            Ended::Panicked => Err(panicked(route.metrics.name())),
+            Ended::Late => Err(terms.late(route.metrics.name())),
+        }
     }
 
     /// The caller's deadline, within `call_time_max`. A provider gets nine tenths of what an actor
     /// has left, so that the actor can still answer when the provider does not.
+    #[inline]
     fn deadline(&self, granted: &Granted, message: &Message, started: Instant) -> Instant {
         let latest = started + self.bounds.call_time_max;
         let deadline = message.deadline.map_or(latest, |deadline| deadline.min(latest));
         if matches!(granted.parties.target, Entity::Provider { .. }) {
-            return started + deadline.saturating_duration_since(started).mul_f32(0.9);
+            return deadline - deadline.saturating_duration_since(started) / 10;
         }
         deadline
     }
 }
 
+/// What must be known of a call when it ends.
+struct Terms {
+    to_provider: bool,
+    started: Instant,
+    deadline: Instant,
+    trace: Trace,
+}
+
+impl Terms {
+    #[cold]
+    fn oversized(&self, target: &str, bytes: usize, max: usize) -> CallError {
+        let message = format!(
+            "{target} answered with {bytes} bytes, more than payload_bytes_max ({max}); ask for \
+             less at once"
+        );
+        CallError::new(self.blame(Code::TooLarge), message)
+    }
+
+    #[cold]
+    fn late(&self, target: &str) -> CallError {
+        let limit = self.deadline.duration_since(self.started).as_millis();
+        let message = format!("{target} did not answer within {limit} ms");
+        CallError::new(self.blame(Code::Timeout), message)
+    }
+
+    /// A provider that misbehaves is a provider's failure, whatever limit it broke.
+    const fn blame(&self, otherwise: Code) -> Code {
+        if self.to_provider { Code::Provider } else { otherwise }
+    }
+}
+
+#[cold]
+fn panicked(target: &str) -> CallError {
+    tracing::error!(target, "a call panicked; the caller got E_PROVIDER");
+    CallError::new(Code::Provider, format!("{target} failed on this call; the host's log says why"))
+}
+
+impl Route {
+    #[inline]
+    fn record(&self, outcome: &Result<Bytes, CallError>, terms: &Terms) {
+        self.metrics.record(terms.started.elapsed(), outcome);
+        if let Err(error) = outcome {
+            self.failures.write(error, terms.trace);
+        }
+    }
+}
+
+#[inline]
 fn fresh_trace() -> Trace {
     Trace { trace_id: fastrand::u128(1..), span_id: fastrand::u64(1..) }
 }
@@ -151,30 +206,4 @@ impl RouteEditor<'_> {
         self.routes.remove(id);
         self.metrics.forget(name);
     }
-}
-
-#[cold]
-fn oversized(target: &Entity, bytes: usize, max: usize) -> CallError {
-    let message = format!(
-        "{target} answered with {bytes} bytes, more than payload_bytes_max ({max}); ask for less \
-         at once"
-    );
-    CallError::new(blame(target, Code::TooLarge), message)
-}
-
-#[cold]
-fn panicked(target: &Entity) -> CallError {
-    tracing::error!(%target, "a call panicked; the caller got E_PROVIDER");
-    CallError::new(Code::Provider, format!("{target} failed on this call; the host's log says why"))
-}
-
-#[cold]
-fn late(target: &Entity, limit: Duration) -> CallError {
-    let message = format!("{target} did not answer within {} ms", limit.as_millis());
-    CallError::new(blame(target, Code::Timeout), message)
-}
-
-/// A provider that misbehaves is a provider's failure, whatever limit it broke.
-fn blame(target: &Entity, otherwise: Code) -> Code {
-    if matches!(target, Entity::Provider { .. }) { Code::Provider } else { otherwise }
 }

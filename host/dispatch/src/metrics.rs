@@ -1,30 +1,25 @@
 //! What is recorded of each call.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use parking_lot::Mutex;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 use trellis_core::{CallError, Code};
-
-/// Upper bounds of the duration histogram, in seconds.
-const BUCKETS_S: [f64; 14] = [
-    0.000_005, 0.000_02, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0,
-    10.0,
-];
+use trellis_meters::Times;
 
 /// Counters and durations per target. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Metrics {
-    durations: Family<TargetLabels, Histogram>,
+    durations: Arc<Mutex<BTreeMap<String, Arc<Times>>>>,
     failures: Family<FailureLabels, Counter>,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
-struct TargetLabels {
-    target: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
@@ -33,58 +28,71 @@ struct FailureLabels {
     code: &'static str,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self {
-            durations: Family::new_with_constructor(|| Histogram::new(BUCKETS_S)),
-            failures: Family::default(),
-        }
-    }
-}
-
 impl Metrics {
     /// Adds `call_duration_seconds{target}` and `call_failures_total{target,code}` to a registry.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register_with_unit(
-            "call_duration",
-            "Time from admission to answer",
-            Unit::Seconds,
-            self.durations.clone(),
-        );
+        registry.register_collector(Box::new(Durations(self.clone())));
         registry.register("call_failures", "Admitted calls that failed", self.failures.clone());
     }
 
     /// The metrics of one target, resolved once so that recording a call looks nothing up.
     pub(crate) fn of_target(&self, name: &str) -> TargetMetrics {
-        let labels = TargetLabels { target: name.to_owned() };
+        let mut durations = self.durations.lock();
         TargetMetrics {
             name: name.to_owned(),
-            durations: self.durations.get_or_create_owned(&labels),
+            durations: Arc::clone(durations.entry(name.to_owned()).or_default()),
             failures: self.failures.clone(),
         }
     }
 
     /// Forgets a target that is gone for good.
     pub(crate) fn forget(&self, name: &str) {
-        self.durations.remove(&TargetLabels { target: name.to_owned() });
+        self.durations.lock().remove(name);
+    }
+}
+
+/// Encodes the durations when Prometheus asks.
+#[derive(Debug)]
+struct Durations(Metrics);
+
+impl Collector for Durations {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Time from admission to answer";
+        let mut family = encoder.encode_descriptor(
+            "call_duration_seconds",
+            help,
+            None,
+            MetricType::Histogram,
+        )?;
+        for (target, times) in &*self.0.durations.lock() {
+            times.encode(family.encode_family(&[("target", target.as_str())])?)?;
+        }
+        Ok(())
     }
 }
 
 /// The metrics of one target.
 pub(crate) struct TargetMetrics {
     name: String,
-    durations: Histogram,
+    durations: Arc<Times>,
     failures: Family<FailureLabels, Counter>,
 }
 
 impl TargetMetrics {
+    /// The target's name in the manifest.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[inline]
     pub(crate) fn record<T>(&self, took: Duration, outcome: &Result<T, CallError>) {
-        self.durations.observe(took.as_secs_f64());
+        self.durations.observe(took, 1);
         if let Err(error) = outcome {
             self.count_failure(error.code());
         }
     }
 
+    #[cold]
     fn count_failure(&self, code: Code) {
         let labels = FailureLabels { target: self.name.clone(), code: code.as_str() };
         self.failures.get_or_create(&labels).inc();

@@ -60,6 +60,7 @@ impl Router {
     ///
     /// # Errors
     /// [`Code::Stopping`] when the target went away between the check and here.
+    #[inline]
     pub(crate) fn resolve(&self, permit: Permit) -> Result<(Arc<Route>, Granted), CallError> {
         let granted = permit.redeem();
         match self.routes.load().targets.get(&granted.target) {

@@ -169,7 +169,7 @@ pub(crate) enum Ended {
     /// The guest returned this code; [`Instance::answer`] has its answer.
     Returned(Instance, i32),
     /// The guest trapped or was cut, and its instance is gone. Or it never had one.
-    Failed(Box<CallError>),
+    Failed(CallError),
 }
 
 impl Instance {
@@ -236,7 +236,7 @@ impl Instance {
             None => fault::timeout("call_time_ms_max"),
         };
         self.retire(error.code().as_str());
-        Ended::Failed(Box::new(error))
+        Ended::Failed(error)
     }
 
     /// Takes out what the guest left as its answer, and makes it forget the call.

@@ -40,7 +40,6 @@ mod pool;
 mod residents;
 mod settings;
 mod slice;
-mod threads;
 mod ticker;
 
 pub use actor::{Actor, Request, Stats};

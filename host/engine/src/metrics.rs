@@ -5,23 +5,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use trellis_core::Code;
-
-use crate::threads::{Padded, shard_count, thread_number};
-
-/// Upper bounds of the histograms' buckets, in microseconds.
-const BOUNDS_US: [u64; 14] =
-    [2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 25_000, 100_000, 1_000_000, 5_000_000];
+use trellis_meters::Times;
 
 /// Why instances of fresh actors go.
 pub(crate) const FRESH: &str = "fresh";
@@ -53,11 +47,8 @@ impl Metrics {
         let dropped: Family<Label, Counter> = Family::default();
         let dropped_fresh = dropped.get_or_create(&[("reason", FRESH)]).clone();
         Self {
-            calls: Times::new(
-                "actor_call_duration_seconds",
-                "Duration of calls into actors; short ones are sampled",
-            ),
-            queue_wait: Times::new("actor_queue_wait_seconds", "Time calls waited for an instance"),
+            calls: Times::default(),
+            queue_wait: Times::default(),
             instances: Gauge::default(),
             modules: Gauge::default(),
             created: Counter::default(),
@@ -181,69 +172,19 @@ impl Metrics {
     }
 }
 
-/// A histogram of times that many threads fill at once.
-struct Times {
-    name: &'static str,
-    help: &'static str,
-    shards: Box<[Padded<TimesShard>]>,
-}
-
-#[derive(Default)]
-struct TimesShard {
-    sum_ns: AtomicU64,
-    /// One more than the bounds: the last is everything above.
-    buckets: [AtomicU64; BOUNDS_US.len() + 1],
-}
-
-impl Times {
-    fn new(name: &'static str, help: &'static str) -> Self {
-        let shards = (0..shard_count()).map(|_| Padded::default()).collect();
-        Self { name, help, shards }
-    }
-
-    #[inline]
-    fn observe(&self, took: Duration, count: u64) {
-        let shard = &self.shards[thread_number() % self.shards.len()].0;
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS_US.iter().position(|bound| micros < *bound).unwrap_or(BOUNDS_US.len());
-        shard.buckets[bucket].fetch_add(count, Ordering::Relaxed);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        shard.sum_ns.fetch_add(nanos.saturating_mul(count), Ordering::Relaxed);
-    }
-
-    /// Count, sum in seconds, buckets.
-    fn totals(&self) -> (u64, f64, Vec<(f64, u64)>) {
-        let mut sum_ns = 0_u64;
-        let mut counts = [0_u64; BOUNDS_US.len() + 1];
-        for Padded(shard) in &self.shards {
-            sum_ns = sum_ns.wrapping_add(shard.sum_ns.load(Ordering::Relaxed));
-            for (total, bucket) in counts.iter_mut().zip(&shard.buckets) {
-                *total += bucket.load(Ordering::Relaxed);
-            }
-        }
-        let bounds = BOUNDS_US.iter().map(|us| Duration::from_micros(*us).as_secs_f64());
-        let buckets = bounds.chain([f64::INFINITY]).zip(counts).collect();
-        (counts.iter().sum(), Duration::from_nanos(sum_ns).as_secs_f64(), buckets)
-    }
-}
-
-impl fmt::Debug for Times {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Times").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
 /// Encodes the histograms when Prometheus asks.
 #[derive(Debug)]
 struct Durations(Arc<Metrics>);
 
 impl Collector for Durations {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        for times in [&self.0.calls, &self.0.queue_wait] {
-            let (count, sum, buckets) = times.totals();
-            encoder
-                .encode_descriptor(times.name, times.help, None, MetricType::Histogram)?
-                .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
+        let calls = (
+            "actor_call_duration_seconds",
+            "Duration of calls into actors; short ones are sampled",
+        );
+        let waits = ("actor_queue_wait_seconds", "Time calls waited for an instance");
+        for ((name, help), times) in [(calls, &self.0.calls), (waits, &self.0.queue_wait)] {
+            times.encode(encoder.encode_descriptor(name, help, None, MetricType::Histogram)?)?;
         }
         Ok(())
     }

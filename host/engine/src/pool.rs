@@ -11,7 +11,7 @@ use trellis_core::{CallError, Code};
 
 use crate::actor::Inner;
 use crate::instance::Instance;
-use crate::threads::{Padded, shard_count, thread_number};
+use trellis_meters::{Padded, own, shard_count};
 
 /// The pool of one actor.
 pub(crate) struct Pool {
@@ -73,9 +73,10 @@ impl Pool {
         if self.live.load(Ordering::Acquire) == 0 {
             return None;
         }
-        let own = thread_number();
-        let count = self.shards.len();
-        (0..count).find_map(|step| self.shards[(own + step) % count].0.lock().take())
+        if let Some(instance) = own(&self.shards).lock().take() {
+            return Some(instance);
+        }
+        self.shards.iter().find_map(|shard| shard.0.lock().take())
     }
 
     /// Takes an instance back. Gives it to the longest waiting call if there is one; otherwise
@@ -92,7 +93,7 @@ impl Pool {
                 None => return None,
             }
         }
-        let shard = &self.shards[thread_number() % self.shards.len()].0;
+        let shard = own(&self.shards);
         shard.lock().idle.push(instance);
         // A call that queued up meanwhile either sees the instance (it looks once more after it
         // stands in the queue) or is seen here: both sides use the shard's lock.
@@ -109,7 +110,7 @@ impl Pool {
         if self.closed.load(Ordering::Acquire) {
             return Some(instance);
         }
-        self.shards[thread_number() % self.shards.len()].0.lock().idle.push(instance);
+        own(&self.shards).lock().idle.push(instance);
         None
     }
 

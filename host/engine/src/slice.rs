@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::threads::thread_number;
+use trellis_meters::thread_number;
 
 /// Processor time between two looks that proves a guest is computing. Ticks alone prove nothing: on
 /// a busy machine the kernel may have kept the thread waiting all the time.

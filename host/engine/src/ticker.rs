@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::threads::{Padded, shard_count, thread_number};
+use trellis_meters::{Padded, own, shard_count};
 
 /// Length of a tick. Deadlines of guests are checked at this grain.
 const TICK: Duration = Duration::from_millis(1);
@@ -58,7 +58,7 @@ impl Ticker {
     #[inline]
     pub(crate) fn running(&self) -> Running<'_> {
         let shared = &*self.shared;
-        let place = &shared.places[thread_number() % shared.places.len()].0;
+        let place = own(&shared.places);
         // SeqCst, with the load after it: either this sees the clock asleep, or the clock sees
         // this call (see `run`).
         let number = place.begun.fetch_add(1, Ordering::SeqCst);

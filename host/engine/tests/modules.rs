@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::*;
+use proptest::collection::vec;
+use proptest::prelude::*;
 use trellis_core::Code;
 use trellis_core::limits::ActorLimits;
-use trellis_engine::{Actor, CacheConfig, Engine, EngineConfig, ModuleSource, ModuleSpec, inspect};
+use trellis_engine::{
+    Actor, CacheConfig, Engine, EngineConfig, ModuleSource, ModuleSpec, check, inspect,
+};
 
 /// A module with every section a compiler writes.
 fn rich() -> Vec<u8> {
@@ -62,6 +66,31 @@ async fn a1_every_prefix_is_refused_quickly_with_its_offset() {
     for garbage in [&b""[..], b"hello", b"\0asm\x01\0\0\0\x01\xff\xff\xff\xff\xff", &[0xff; 4096]] {
         let error = refused(&engine, garbage.to_vec()).await;
         assert_eq!(error.code(), Code::ModuleInvalid, "{error}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Whatever a few changed bytes make of a module, reading it gives an answer and no panic.
+    #[test]
+    fn a1_changed_modules_are_read_to_an_answer(
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut module = rich();
+        for (at, byte) in changes {
+            let at = at.index(module.len());
+            module[at] = byte;
+        }
+        let cut = cut.index(2 * module.len());
+        module.truncate(cut.max(8));
+        if let Err(error) = check(&module, &ActorLimits::default()) {
+            prop_assert!(matches!(
+                error.code(),
+                Code::ModuleInvalid | Code::ModuleLimit | Code::ModuleAbi | Code::Memory
+            ), "{error}");
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl Gate {
     /// # Errors
     /// [`trellis_core::Code::Denied`] naming what is missing, [`trellis_core::Code::NotFound`] when
     /// the host asks for an actor that is not here. Every refusal is audited and counted.
+    #[inline]
     pub fn admit(&self, ask: &Ask<'_>) -> Result<Permit, CallError> {
         self.check(ask).map_err(|denial| {
             // What a policy refuses was resolved before, and what lacks a binding is claimed: both
@@ -84,6 +85,7 @@ impl Gate {
         })
     }
 
+    #[inline]
     fn check(&self, ask: &Ask<'_>) -> Result<Permit, Box<Denial>> {
         let table = self.table.load();
         let (granted, contract) = match *ask {
@@ -105,6 +107,7 @@ impl Gate {
         self.consult(granted, contract)
     }
 
+    #[inline]
     fn consult(
         &self,
         granted: Granted,
@@ -132,6 +135,7 @@ impl Gate {
     }
 }
 
+#[inline]
 fn outward(seat: &Seat, link: &Link, operation: &str) -> Result<Granted, Box<Denial>> {
     let verb = link.verb(operation, Direction::ToProvider);
     verb.map(|name| granted(link, &link.outward, name)).map_err(|reason| {
@@ -142,6 +146,7 @@ fn outward(seat: &Seat, link: &Link, operation: &str) -> Result<Granted, Box<Den
     })
 }
 
+#[inline]
 fn inward(link: &Link, operation: &str) -> Result<Granted, Box<Denial>> {
     let verb = link.verb(operation, Direction::ToActor);
     verb.map(|name| granted(link, &link.inward, name)).map_err(|reason| {
@@ -157,6 +162,7 @@ fn inward(link: &Link, operation: &str) -> Result<Granted, Box<Denial>> {
     })
 }
 
+#[inline]
 fn granted(link: &Link, way: &Way, operation: &Arc<str>) -> Granted {
     Granted {
         target: way.target,
@@ -184,9 +190,11 @@ fn to_actor(
     if !table.rules().open_calls && !seat.may_call(callee) {
         return Err(refuse(Reason::NotCallable, &words));
     }
-    Ok(direct(seat.entity.clone(), callee, operation))
+    let parties = Parties { origin: seat.entity.clone(), target: callee.entity.clone() };
+    Ok(direct(Arc::new(parties), callee, operation))
 }
 
+#[inline]
 fn from_system(table: &Table, actor: &str, operation: &str) -> Result<Granted, Box<Denial>> {
     let Some(callee) = table.seat_named(actor) else {
         return Err(Box::new(Denial {
@@ -198,16 +206,12 @@ fn from_system(table: &Table, actor: &str, operation: &str) -> Result<Granted, B
             message: format!("no actor `{actor}` runs on this host"),
         }));
     };
-    Ok(direct(Entity::System, callee, operation))
+    Ok(direct(Arc::clone(&callee.from_system), callee, operation))
 }
 
-fn direct(origin: Entity, callee: &Seat, operation: &str) -> Granted {
-    Granted {
-        target: callee.member.target,
-        link: None,
-        parties: Arc::new(Parties { origin, target: callee.entity.clone() }),
-        operation: Arc::from(operation),
-    }
+#[inline]
+fn direct(parties: Arc<Parties>, callee: &Seat, operation: &str) -> Granted {
+    Granted { target: callee.member.target, link: None, parties, operation: Arc::from(operation) }
 }
 
 /// What was asked for, for the sentence of a denial.

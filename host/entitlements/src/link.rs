@@ -1,10 +1,9 @@
 //! One binding, interned: every verdict that can be known before a call is known here.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::{Equivalent, HashMap};
+use hashbrown::HashMap;
 use trellis_claims::ActorClaims;
 use trellis_core::{Contract, ContractId, Direction, Entity, Operation, Parties};
 
@@ -62,6 +61,7 @@ impl Link {
     }
 
     /// The operation, if it exists, goes this way and is claimed.
+    #[inline]
     pub(crate) fn verb(&self, operation: &str, direction: Direction) -> Result<&Arc<str>, Reason> {
         let verb = self.verbs.get(operation).ok_or(Reason::UnknownOperation)?;
         if verb.direction != direction {
@@ -88,30 +88,4 @@ fn refusal(claims: &ActorClaims, contract: &Contract, operation: &str) -> Option
     entries.peek()?;
     let granted = entries.any(|(_, operations)| operations.iter().any(|name| name == operation));
     (!granted).then_some(Reason::NotGranted)
-}
-
-/// How an actor names a link: namespace (a contract id or alias) and binding name.
-#[derive(PartialEq, Eq, Debug)]
-pub(crate) struct LinkName {
-    pub(crate) namespace: Box<str>,
-    pub(crate) binding: Box<str>,
-}
-
-impl Hash for LinkName {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        LinkNameRef { namespace: &self.namespace, binding: &self.binding }.hash(state);
-    }
-}
-
-/// The same, borrowed from a guest's words.
-#[derive(Hash)]
-pub(crate) struct LinkNameRef<'a> {
-    pub(crate) namespace: &'a str,
-    pub(crate) binding: &'a str,
-}
-
-impl Equivalent<LinkName> for LinkNameRef<'_> {
-    fn equivalent(&self, name: &LinkName) -> bool {
-        self.namespace == &*name.namespace && self.binding == &*name.binding
-    }
 }

@@ -25,12 +25,14 @@ pub struct Granted {
 }
 
 impl Permit {
+    #[inline]
     pub(crate) const fn new(granted: Granted) -> Self {
         Self(granted)
     }
 
     /// Gives the permit up for what it stands for. For the router.
     #[must_use]
+    #[inline]
     pub fn redeem(self) -> Granted {
         self.0
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
-use trellis_core::Entity;
+use trellis_core::{Entity, Parties};
 
-use crate::link::{Link, LinkName, LinkNameRef};
+use crate::link::Link;
 use crate::roster::{ActorId, LinkId, Member, Roster, Rules};
 
 /// An immutable snapshot of every entitlement. Built whole by the control plane, read by the gate.
@@ -25,9 +25,15 @@ pub struct Table {
 pub(crate) struct Seat {
     pub(crate) member: Member,
     pub(crate) entity: Entity,
-    links: HashMap<LinkName, Arc<Link>, RandomState>,
+    /// The host itself asks this actor.
+    pub(crate) from_system: Arc<Parties>,
+    /// By namespace (a contract id or alias), then by binding name: nearly always there is one.
+    links: HashMap<Box<str>, Vec<Named>, RandomState>,
     callees: HashSet<Box<str>, RandomState>,
 }
+
+/// A link under its binding name.
+type Named = (Box<str>, Arc<Link>);
 
 impl Table {
     /// Interns a roster. A link whose actor is not in the roster is left out.
@@ -41,11 +47,7 @@ impl Table {
             let Some(seat) = seats.get_mut(&spec.actor) else { continue };
             let link = Arc::new(Link::new(spec, &seat.member));
             for id in std::iter::once(&spec.contract.id).chain(spec.contract.aliases.iter()) {
-                let name = LinkName {
-                    namespace: id.as_str().into(),
-                    binding: spec.binding.as_str().into(),
-                };
-                seat.links.insert(name, Arc::clone(&link));
+                seat.bind(id.as_str(), spec.binding.as_str(), &link);
                 contracts.insert(id.as_str().into());
             }
             links.insert(spec.id, link);
@@ -55,15 +57,18 @@ impl Table {
         Self { by_name: names(roster, &seats), seats, links, contracts, rules: roster.rules }
     }
 
+    #[inline]
     pub(crate) fn seat(&self, id: ActorId) -> Option<&Arc<Seat>> {
         self.seats.get(&id)
     }
 
     /// The actor of that key, manifest name or call alias.
+    #[inline]
     pub(crate) fn seat_named(&self, name: &str) -> Option<&Arc<Seat>> {
         self.by_name.get(name)
     }
 
+    #[inline]
     pub(crate) fn link(&self, id: LinkId) -> Option<&Arc<Link>> {
         self.links.get(&id)
     }
@@ -73,6 +78,7 @@ impl Table {
         self.contracts.contains(namespace)
     }
 
+    #[inline]
     pub(crate) const fn rules(&self) -> Rules {
         self.rules
     }
@@ -82,21 +88,33 @@ impl Seat {
     fn new(member: &Member) -> Self {
         let claims = &member.claims;
         let callees = claims.calls.iter().chain(&claims.caps).map(|name| name.as_str().into());
+        let entity = Entity::Actor(claims.key());
+        let from_system = Parties { origin: Entity::System, target: entity.clone() };
         Self {
-            entity: Entity::Actor(claims.key()),
+            entity,
+            from_system: Arc::new(from_system),
             member: member.clone(),
             links: HashMap::default(),
             callees: callees.collect(),
         }
     }
 
+    fn bind(&mut self, namespace: &str, binding: &str, link: &Arc<Link>) {
+        let links = self.links.entry_ref(namespace).or_default();
+        // The last one wins, as a manifest with the same binding twice is refused before.
+        links.retain(|(name, _)| &**name != binding);
+        links.push((binding.into(), Arc::clone(link)));
+    }
+
+    #[inline]
     pub(crate) fn link(&self, namespace: &str, binding: &str) -> Option<&Arc<Link>> {
-        self.links.get(&LinkNameRef { namespace, binding })
+        let links = self.links.get(namespace)?;
+        links.iter().find(|(name, _)| &**name == binding).map(|(_, link)| link)
     }
 
     /// True when any binding of this actor is for that contract.
     pub(crate) fn has_contract(&self, namespace: &str) -> bool {
-        self.links.keys().any(|name| &*name.namespace == namespace)
+        self.links.contains_key(namespace)
     }
 
     /// True when this actor's claims let it call `callee`: by key, by call alias, by the callee's

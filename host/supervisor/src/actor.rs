@@ -44,6 +44,6 @@ impl HostCalls for GuestCalls {
             depth: call.depth + 1,
             trace: Some(call.trace),
         };
-        Box::pin(async move { self.dispatcher.dispatch(ask, message).await })
+        Box::pin(self.dispatcher.dispatch(ask, message))
     }
 }

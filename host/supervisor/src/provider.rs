@@ -37,19 +37,17 @@ pub(crate) struct ProviderCalls {
 
 impl Invoker for ProviderCalls {
     fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>> {
-        Box::pin(async move {
-            let ask = Ask::FromProvider {
-                provider: self.provider,
-                link: LinkId(invoke.binding.0),
-                operation: invoke.operation,
-            };
-            let message = Message {
-                payload: invoke.payload,
-                deadline: invoke.deadline,
-                depth: 0,
-                trace: invoke.trace,
-            };
-            self.dispatcher.dispatch(ask, message).await
-        })
+        let ask = Ask::FromProvider {
+            provider: self.provider,
+            link: LinkId(invoke.binding.0),
+            operation: invoke.operation,
+        };
+        let message = Message {
+            payload: invoke.payload,
+            deadline: invoke.deadline,
+            depth: 0,
+            trace: invoke.trace,
+        };
+        Box::pin(self.dispatcher.dispatch(ask, message))
     }
 }

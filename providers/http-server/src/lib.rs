@@ -40,6 +40,7 @@ mod ports;
 mod provider;
 mod refusal;
 mod routes;
+mod schedule;
 mod service;
 
 mod sockets;

@@ -17,6 +17,7 @@ use trellis_providers_sdk::Context;
 
 use crate::listener::{Port, Shard, Stage, listen};
 use crate::metrics::Metrics;
+use crate::schedule;
 
 /// The threads; dropping this ends them at once.
 #[derive(Debug)]
@@ -85,6 +86,7 @@ impl Workers {
 }
 
 fn run(index: usize, context: &Context, metrics: &Arc<Metrics>, mut openings: Inbox<Opening>) {
+    schedule::wake_without_preempting();
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     let runtime = match runtime {
         Ok(runtime) => runtime,

@@ -95,7 +95,7 @@ impl Inner {
                 self.give_back(instance);
                 answer
             }
-            Ended::Failed(error) => Err(*error),
+            Ended::Failed(error) => Err(error),
         }
     }
 
@@ -175,7 +175,7 @@ impl Inner {
                 }
                 ended
             }
-            Err(error) => Ended::Failed(Box::new(error)),
+            Err(error) => Ended::Failed(error),
         }
     }
 
@@ -235,12 +235,12 @@ impl Inner {
             let made = Box::pin(async move {
                 match create(seat, deadline).await {
                     Ok(instance) => Ended::Returned(instance, 1),
-                    Err(error) => Ended::Failed(Box::new(error)),
+                    Err(error) => Ended::Failed(error),
                 }
             });
             match self.drive(made, deadline).await {
                 Ended::Returned(instance, _) => self.give_back(instance),
-                Ended::Failed(error) => return Err(*error),
+                Ended::Failed(error) => return Err(error),
             }
         }
         Ok(())
@@ -282,7 +282,7 @@ async fn create_and_run(seat: Seat, request: Request, deadline: Instant) -> Ende
             instance.begin(request, deadline);
             instance.run().await
         }
-        Err(error) => Ended::Failed(Box::new(error)),
+        Err(error) => Ended::Failed(error),
     }
 }
 

@@ -14,7 +14,11 @@ use crate::settings;
 use crate::shape::invalid;
 
 /// Compiled code this process may run.
-pub(super) struct Artifact(Vec<u8>);
+pub(super) struct Artifact {
+    bytes: Vec<u8>,
+    /// Where the code begins: a cache file has a header, and moving megabytes takes long.
+    start: usize,
+}
 
 impl Artifact {
     /// Compiles in this process.
@@ -25,23 +29,22 @@ impl Artifact {
         let engine = settings::compile_engine()
             .map_err(|error| CallError::new(Code::Internal, error.to_string()))?;
         let compiled = engine.precompile_module(wasm);
-        compiled.map(Self).map_err(|error| invalid(format!("{error:#}"), 0))
+        compiled.map(Self::of_compiler).map_err(|error| invalid(format!("{error:#}"), 0))
     }
 
-    /// Wraps what the compile child of this very program wrote.
-    pub(super) fn from_child(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    /// Wraps what the compiler wrote: here, or in the child that is this very program.
+    pub(super) const fn of_compiler(bytes: Vec<u8>) -> Self {
+        Self { bytes, start: 0 }
     }
 
     /// Wraps the part of `bytes` behind `header`, whose MAC the caller has just checked over these
     /// very bytes in memory.
-    pub(super) fn authenticated(mut bytes: Vec<u8>, header: usize) -> Self {
-        bytes.drain(..header);
-        Self(bytes)
+    pub(super) const fn authenticated(bytes: Vec<u8>, header: usize) -> Self {
+        Self { bytes, start: header }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes[self.start..]
     }
 
     /// Loads the code.
@@ -54,7 +57,7 @@ impl Artifact {
         // settings of this engine: directly, through the pipe of a child process that is this
         // program, or from a cache file whose keyed MAC covers all of them. wasmtime itself checks
         // version, settings and processor, and answers with an error when they differ.
-        unsafe { Module::deserialize(engine, &self.0) }
+        unsafe { Module::deserialize(engine, self.bytes()) }
     }
 }
 

@@ -161,7 +161,7 @@ fn accept(mut code: Vec<u8>) -> Result<Artifact, CallError> {
         return Err(CallError::new(Code::Internal, message));
     }
     code.drain(..expected.as_bytes().len());
-    Ok(Artifact::from_child(code))
+    Ok(Artifact::of_compiler(code))
 }
 
 fn explain(status: ExitStatus, reason: &[u8], limits: &ActorLimits) -> CallError {

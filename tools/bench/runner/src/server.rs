@@ -37,7 +37,9 @@ impl Running {
             }
             Server::WasmtimeServe | Server::BareHyper => {
                 let mut command = Command::new(&places.wasmtime);
-                command.args(["serve", "--addr", &format!("127.0.0.1:{port}")]).arg(&places.hello);
+                // The standard library of the target imports more than the HTTP world has.
+                command.args(["serve", "-Scli", "--addr", &format!("127.0.0.1:{port}")]);
+                command.arg(&places.hello);
                 command
             }
         };

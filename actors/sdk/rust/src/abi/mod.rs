@@ -1,5 +1,7 @@
 //! The edge of the actor: the waPC imports and exports, or what stands for them in a unit test.
 
+#[cfg(all(target_family = "wasm", feature = "heap"))]
+mod heap;
 #[cfg(target_family = "wasm")]
 mod wapc;
 

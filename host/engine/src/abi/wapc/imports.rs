@@ -168,7 +168,7 @@ async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Res
                 let mut answer = Answer { future, in_flight: &actor.in_flight, waiting: None };
                 ((&mut answer).await, answer.waiting.is_some())
             }
-            Err(error) => (Err(Box::new(error)), false),
+            Err(error) => (Err(error), false),
         }
     };
     if waited {
@@ -182,7 +182,7 @@ async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Res
                 call.host_response = reply;
                 return Ok(1);
             }
-            Err(error) => Box::new(error),
+            Err(error) => error,
         },
         Err(error) => error,
     };
@@ -243,14 +243,12 @@ struct Answer<'a> {
 }
 
 impl Future for Answer<'_> {
-    /// The error is boxed: what is moved on the way of every reply stays small and even.
-    type Output = std::result::Result<Bytes, Box<CallError>>;
+    type Output = std::result::Result<Bytes, CallError>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let future = self.future.as_mut();
-        let poll = || future.poll(cx).map_err(Box::new);
-        match std::panic::catch_unwind(AssertUnwindSafe(poll)) {
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(polled) => {
                 if polled.is_pending() && self.waiting.is_none() {
                     self.waiting = Some(self.in_flight.enter());
@@ -259,7 +257,7 @@ impl Future for Answer<'_> {
             }
             Err(_) => {
                 let message = "the host failed while answering the call";
-                Poll::Ready(Err(Box::new(CallError::new(Code::Internal, message))))
+                Poll::Ready(Err(CallError::new(Code::Internal, message)))
             }
         }
     }

@@ -6,16 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A value alone on its cache lines (two, because the prefetcher takes pairs).
 #[repr(align(128))]
 #[derive(Default, Debug)]
-pub(crate) struct Padded<T>(pub(crate) T);
+pub struct Padded<T>(pub T);
 
-/// How many places there are: one per core, at most eight.
-pub(crate) fn shard_count() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8)
+/// How many places there are: about one per core, at most eight; a power of two, so that a place is
+/// found without a division.
+#[must_use]
+pub fn shard_count() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8).next_power_of_two()
 }
 
 /// This thread's number; the first threads that ask get the first numbers.
 #[inline]
-pub(crate) fn thread_number() -> usize {
+#[must_use]
+pub fn thread_number() -> usize {
     const UNSET: usize = usize::MAX;
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
@@ -27,4 +30,14 @@ pub(crate) fn thread_number() -> usize {
         }
         number.get()
     })
+}
+
+/// This thread's place of as many as [`shard_count`] says.
+///
+/// # Panics
+/// When there is no place.
+#[inline]
+#[must_use]
+pub fn own<T>(places: &[Padded<T>]) -> &T {
+    &places[thread_number() & (places.len() - 1)].0
 }
