@@ -12,9 +12,9 @@ const NEUTRAL: u8 = 48;
 /// Lets this thread finish what it does before another worker takes its core, and the other way
 /// round: Linux's `SCHED_BATCH`, same share of the processor, but waking up preempts nobody.
 ///
-/// A worker that is woken for every single request spends more on switching than on answering. Woken
-/// when the core is free, it finds several: a third more requests a second where clients or other
-/// servers share the machine. Where cores are free it changes nothing. See sched(7).
+/// A worker that is woken for every single request spends more on switching than on answering.
+/// Woken when the core is free, it finds several: a third more requests a second where clients or
+/// other servers share the machine. Where cores are free it changes nothing. See sched(7).
 pub(crate) fn wake_without_preempting() {
     let niceness = getpriority_process(None);
     let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
