@@ -8,12 +8,12 @@ use crate::report::{Problem, Problems, quoted};
 use crate::source::{Format, SourceText, Span, Spanned};
 use crate::{json, yaml};
 
-/// Largest manifest, in bytes.
-pub(crate) const BYTES_MAX: usize = 1 << 20;
+/// Largest manifest, in bytes: ten thousand actors with their bindings fit.
+pub(crate) const BYTES_MAX: usize = 4 << 20;
 /// Deepest nesting of lists and mappings.
 pub(crate) const DEPTH_MAX: u32 = 32;
 /// Most values, each alias counted as all it stands for.
-pub(crate) const VALUES_MAX: usize = 50_000;
+pub(crate) const VALUES_MAX: usize = 500_000;
 
 /// A value and where a caret should point: at its first line, not at all of it.
 #[derive(Debug)]
