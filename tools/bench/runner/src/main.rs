@@ -18,7 +18,7 @@ mod table;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 use crate::places::Places;
@@ -66,13 +66,18 @@ fn main() -> Result<()> {
         scratch: tempfile::tempdir().context("making a folder")?,
     };
     let longest = Duration::from_millis(arguments.millis);
-    let mut results = Vec::new();
+    let (mut results, mut failed) = (Vec::new(), Vec::new());
     for row in rows::ROWS.iter().filter(|row| row.name.contains(&arguments.only)) {
         eprintln!("measuring {} ({} rounds)", row.name, row.rounds(arguments.rounds));
-        results.push(rounds::measure(row, &places, row.rounds(arguments.rounds), longest)?);
+        match rounds::measure(row, &places, row.rounds(arguments.rounds), longest) {
+            Ok(outcome) => results.push(outcome),
+            // The other rows are worth having all the same.
+            Err(error) => failed.push(format!("{}: {error:#}", row.name)),
+        }
     }
     print!("{}", table::text(&results));
     std::fs::write(&arguments.json, table::json(&results)).context("writing the results")?;
     eprintln!("wrote {}", arguments.json.display());
+    ensure!(failed.is_empty(), "rows that could not be measured:\n{}", failed.join("\n"));
     Ok(())
 }
