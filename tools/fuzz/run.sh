@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make fuzz`: throws changed inputs at every parser, for SECONDS each (default 60), beginning with
-# what is known to be interesting (seeds/) and with what earlier runs found (corpus/, not committed).
+# what is known to be interesting (seeds/) and with what earlier runs found (target/corpus/). What
+# breaks a parser is left in target/artifacts/.
 #
 #   tools/fuzz/run.sh              all targets
 #   tools/fuzz/run.sh wire_decode  one
@@ -17,7 +18,7 @@ if ((${#targets[@]} == 0)); then
     mapfile -t targets < <(basename -s .rs fuzz_targets/*.rs)
 fi
 for target in "${targets[@]}"; do
-    mkdir -p "corpus/$target"
-    cargo +nightly fuzz run --fuzz-dir . "$target" "corpus/$target" "seeds/$target" -- \
-        -max_total_time="$seconds" -timeout=10
+    mkdir -p "target/corpus/$target" "target/artifacts/$target"
+    cargo +nightly fuzz run --fuzz-dir . "$target" "target/corpus/$target" "seeds/$target" -- \
+        -artifact_prefix="target/artifacts/$target/" -max_total_time="$seconds" -timeout=10
 done
