@@ -270,3 +270,21 @@ const fn row(
 ) -> Limit {
     Limit { name, key, unit, default, code, hit }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_the_host_says_what_its_defaults_are() {
+        let HostLimits { instances_total_max, modules_resident_max, host_calls_in_flight_max } =
+            HostLimits::default();
+        let defaults = [
+            ("instances_total_max", instances_total_max),
+            ("modules_resident_max", modules_resident_max),
+            ("host_calls_in_flight_max", host_calls_in_flight_max),
+        ];
+        let table = HOST_TABLE.iter().map(|limit| (limit.name, limit.default));
+        assert!(table.eq(defaults.map(|(name, default)| (name, u64::from(default)))));
+    }
+}

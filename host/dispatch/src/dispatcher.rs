@@ -7,11 +7,11 @@ use bytes::Bytes;
 use trellis_core::{CallError, Code, Entity, Invocation, Trace};
 use trellis_entitlements::{Ask, Gate, Granted, TargetId};
 
-use crate::deadline::{Ended, UnderWay};
 use crate::failures::FailureLog;
 use crate::metrics::Metrics;
 use crate::router::{Route, Router, Routes};
 use crate::target::{Delivery, Target};
+use crate::under_way::{Ended, UnderWay};
 
 /// What a caller sends along with its ask.
 #[derive(Clone, Debug)]

@@ -7,12 +7,12 @@
 //! **Deliberately absent:** WebAssembly, sockets, NATS, manifests. A target is whatever implements
 //! [`Target`]; the composition root puts actors and providers behind it.
 
-mod deadline;
 mod dispatcher;
 mod failures;
 mod metrics;
 mod router;
 mod target;
+mod under_way;
 
 pub use dispatcher::{Bounds, Dispatcher, Message, RouteEditor};
 pub use metrics::Metrics;

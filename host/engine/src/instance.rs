@@ -143,13 +143,10 @@ impl Call {
             matches!(code, Code::Provider | Code::Storage | Code::Timeout)
                 && text.ends_with(&self.host_error)
         });
-        match passed_on {
-            Some(code) => match CallError::from_text(text, code) {
-                error if error.code() == code => error,
-                error => CallError::new(code, error.to_string()),
-            },
-            None => CallError::new(Code::Guest, text),
-        }
+        let Some(code) = passed_on else { return CallError::new(Code::Guest, text) };
+        // The code says it already; the caller reads it from there.
+        let sentence = text.strip_prefix(code.as_str()).and_then(|rest| rest.strip_prefix(": "));
+        CallError::new(code, sentence.unwrap_or(&text).to_owned())
     }
 }
 

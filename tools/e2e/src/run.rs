@@ -148,15 +148,11 @@ impl Stage {
     }
 
     fn change_disk(&mut self, change: Disk) -> Result<()> {
-        if change == Disk::Small {
-            self.disk = Some(SmallDisk::at(self.site.path(DISK)));
-            return Ok(());
-        }
-        let process_id = self.host()?.process_id();
-        let disk = self.disk.as_ref().context("there is no small disk")?;
+        let disk = || self.disk.as_ref().context("there is no small disk");
         match change {
-            Disk::Full => disk.fill(process_id),
-            Disk::Small | Disk::Free => disk.free(process_id),
+            Disk::Small => self.disk = Some(SmallDisk::at(self.site.path(DISK))),
+            Disk::Full => disk()?.fill(self.host()?.process_id()),
+            Disk::Free => disk()?.free(self.host()?.process_id()),
         }
         Ok(())
     }

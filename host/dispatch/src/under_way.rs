@@ -1,6 +1,5 @@
 //! A call under way: held to its deadline, and to itself when it panics.
 
-use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -23,8 +22,8 @@ pub(crate) enum Ended<T> {
 
 /// A call until it ends. Small: it is part of every future on the road, and those are moved.
 pub(crate) struct UnderWay<'a, T> {
-    /// What `Target::call` gave, or the panic it gave instead.
-    call: Result<BoxFuture<'a, T>, Box<dyn Any + Send>>,
+    /// What `Target::call` gave; `None` when it panicked instead.
+    call: Option<BoxFuture<'a, T>>,
     deadline: Instant,
     /// Armed only when the call does not answer on its first poll: most do, and registering a timer
     /// costs more than the call.
@@ -35,7 +34,7 @@ impl<'a, T> UnderWay<'a, T> {
     /// Begins a call.
     #[inline]
     pub(crate) fn begin(deadline: Instant, call: impl FnOnce() -> BoxFuture<'a, T>) -> Self {
-        Self { call: catch_unwind(AssertUnwindSafe(call)), deadline, timer: None }
+        Self { call: catch_unwind(AssertUnwindSafe(call)).ok(), deadline, timer: None }
     }
 }
 
@@ -45,7 +44,7 @@ impl<T> Future for UnderWay<'_, T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<T>> {
         let Self { call, deadline, timer } = &mut *self;
-        let Ok(call) = call else { return Poll::Ready(Ended::Panicked) };
+        let Some(call) = call else { return Poll::Ready(Ended::Panicked) };
         match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
             Ok(Poll::Ready(answer)) => return Poll::Ready(Ended::Answered(answer)),
             Ok(Poll::Pending) => {}
