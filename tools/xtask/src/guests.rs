@@ -121,8 +121,10 @@ fn too_large(guest: &Guest) -> Option<Problem> {
     Some(Problem::new("actors", 0, message))
 }
 
+/// The `trellis` command. Built with all binaries, as everywhere: a package by itself would be
+/// another selection of features, and so wasmtime once more.
 fn signer(repo: &Repo) -> Result<PathBuf> {
-    repo.run(".", "cargo", &["build", "--quiet", "--locked", "--package", "trellis-cli"])?;
+    repo.run(".", "cargo", &["build", "--quiet", "--locked", "--bins"])?;
     Ok(repo.target_folder()?.join("debug").join("trellis"))
 }
 
