@@ -1,32 +1,31 @@
 //! One call, as the whole host sees it.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use crate::entity::Entity;
 
-/// The two ends of a call, shared by every call over the same link.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Parties {
+/// The two ends of a call, as the gate established them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parties<'a> {
     /// Who asks.
-    pub origin: Entity,
+    pub origin: &'a Entity,
     /// Who is asked.
-    pub target: Entity,
+    pub target: &'a Entity,
 }
 
-/// One call on its way: who asks whom for what, and until when.
+/// One call on its way: what is asked, and until when.
 ///
-/// Made by the dispatcher from what the host knows (never from what a guest says), then read by the
-/// target it reaches.
+/// Made by the dispatcher from what the host knows (never from what a guest says), then carried
+/// out by the target it reaches.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Who asks whom, as the gate established it.
-    pub parties: Arc<Parties>,
-    /// The operation's name on the wire.
-    pub operation: Arc<str>,
+    /// The operation's name on the wire. Borrowed for those of a contract, which costs nothing to
+    /// pass on.
+    pub operation: Cow<'static, str>,
     /// The request message, encoded.
     pub payload: Bytes,
     /// When the caller stops waiting.
@@ -37,18 +36,40 @@ pub struct Invocation {
     pub trace: Trace,
 }
 
-/// The ids of W3C Trace Context: which request a call belongs to.
+/// The ids of W3C Trace Context: which request a call belongs to. The default is "no trace".
 ///
 /// Source: <https://www.w3.org/TR/trace-context/>, `traceparent` version 00.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Trace {
-    /// 16 bytes shared by every call of one request; 0 means "no trace".
-    pub trace_id: u128,
+    /// 16 bytes shared by every call of one request, as two halves: a `u128` would align every
+    /// message on the road to 16 bytes.
+    trace_id: [u64; 2],
     /// 8 bytes naming the caller's span.
-    pub span_id: u64,
+    span_id: u64,
 }
 
 impl Trace {
+    /// A trace of these ids; a zero trace id means "no trace".
+    #[must_use]
+    #[inline]
+    pub const fn new(trace_id: [u64; 2], span_id: u64) -> Self {
+        Self { trace_id, span_id }
+    }
+
+    /// True for the default: nobody gave this call a trace.
+    #[must_use]
+    #[inline]
+    pub const fn is_none(&self) -> bool {
+        matches!(self.trace_id, [0, 0])
+    }
+
+    /// The 16 bytes shared by every call of one request; 0 means "no trace".
+    #[must_use]
+    pub const fn trace_id(&self) -> u128 {
+        let [high, low] = self.trace_id;
+        (high as u128) << 64 | low as u128
+    }
+
     /// Reads a `traceparent` header; anything malformed is no trace, as the standard asks.
     #[must_use]
     pub fn from_traceparent(text: &str) -> Option<Self> {
@@ -66,21 +87,22 @@ impl Trace {
         {
             return None;
         }
-        let trace_id = u128::from_str_radix(trace, 16).ok().filter(|id| *id != 0)?;
-        let span_id = u64::from_str_radix(span, 16).ok().filter(|id| *id != 0)?;
-        Some(Self { trace_id, span_id })
+        let half = |digits: &str| u64::from_str_radix(digits, 16).ok();
+        let trace_id = [half(&trace[..16])?, half(&trace[16..])?];
+        let span_id = half(span).filter(|id| *id != 0)?;
+        Some(Self { trace_id, span_id }).filter(|trace| !trace.is_none())
     }
 
     /// Writes the `traceparent` header for a call below this one.
     #[must_use]
     pub fn to_traceparent(self) -> String {
-        format!("00-{:032x}-{:016x}-01", self.trace_id, self.span_id)
+        format!("00-{:032x}-{:016x}-01", self.trace_id(), self.span_id)
     }
 }
 
 impl fmt::Debug for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Trace({:032x}/{:016x})", self.trace_id, self.span_id)
+        write!(f, "Trace({:032x}/{:016x})", self.trace_id(), self.span_id)
     }
 }
 

@@ -1,12 +1,13 @@
 //! A whole host, put together.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use trellis_claims::Clock;
-use trellis_core::CallError;
+use trellis_core::{CallError, Trace};
 use trellis_dispatch::{Bounds, Dispatcher, Message};
 use trellis_engine::{Engine, EngineConfig};
 use trellis_entitlements::{AllowAll, Ask, Gate, LogAudit, Policy};
@@ -62,7 +63,7 @@ impl Host {
         let gate = Gate::new(config.policy, Box::new(LogAudit::default()), gate_metrics);
         let call_metrics = trellis_dispatch::Metrics::default();
         call_metrics.register(&mut registry);
-        let dispatcher = Arc::new(Dispatcher::new(Arc::new(gate), call_metrics, bounds));
+        let dispatcher = Arc::new(Dispatcher::new(gate, call_metrics, bounds));
         let life_metrics = trellis_supervisor::Metrics::default();
         life_metrics.register(&mut registry);
         let supervisor =
@@ -97,10 +98,12 @@ impl Host {
     pub async fn call(
         &self,
         actor: &str,
-        operation: &str,
+        operation: impl Into<Cow<'static, str>> + Send,
         payload: impl Into<Bytes> + Send,
     ) -> Result<Bytes, CallError> {
-        let message = Message { payload: payload.into(), deadline: None, depth: 0, trace: None };
+        let message =
+            Message { payload: payload.into(), deadline: None, depth: 0, trace: Trace::default() };
+        let operation = &operation.into();
         self.dispatcher.dispatch(Ask::FromSystem { actor, operation }, message).await
     }
 

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use trellis_core::{CallError, Code, Entity, Invocation, Trace};
-use trellis_entitlements::{Ask, Gate, Granted, TargetId};
+use trellis_entitlements::{Ask, Gate, Granted, Table, TargetId};
+use trellis_meters::{Coarse, Timing};
 
 use crate::failures::FailureLog;
 use crate::metrics::Metrics;
-use crate::router::{Route, Router, Routes};
+use crate::router::{Route, Routes, Snapshot};
 use crate::target::{Delivery, Target};
 use crate::under_way::{Ended, UnderWay};
 
@@ -22,14 +24,14 @@ pub struct Message {
     pub deadline: Option<Instant>,
     /// How many calls stand above this one.
     pub depth: u32,
-    /// What the call belongs to; `None` starts a new trace.
-    pub trace: Option<Trace>,
+    /// What the call belongs to; no trace starts a new one.
+    pub trace: Trace,
 }
 
 /// Admits, resolves, calls and records. One per host.
 pub struct Dispatcher {
-    gate: Arc<Gate>,
-    router: Router,
+    gate: Gate,
+    snapshot: ArcSwap<Snapshot>,
     metrics: Metrics,
     bounds: Bounds,
 }
@@ -44,24 +46,27 @@ pub struct Bounds {
 }
 
 impl Dispatcher {
-    /// A dispatcher without routes.
+    /// A dispatcher without routes, where nobody may do anything yet.
     #[must_use]
-    pub fn new(gate: Arc<Gate>, metrics: Metrics, bounds: Bounds) -> Self {
-        Self { gate, router: Router::default(), metrics, bounds }
+    pub fn new(gate: Gate, metrics: Metrics, bounds: Bounds) -> Self {
+        Self { gate, snapshot: ArcSwap::default(), metrics, bounds }
     }
 
-    /// The gate every call passes; the control plane publishes its table there.
-    #[must_use]
-    pub const fn gate(&self) -> &Arc<Gate> {
-        &self.gate
+    /// Replaces who may do what; calls admitted before go on. For the control plane, one caller at a
+    /// time, as [`edit_routes`](Self::edit_routes).
+    pub fn publish(&self, table: Table) {
+        let routes = Arc::clone(&self.snapshot.load().routes);
+        self.snapshot.store(Arc::new(Snapshot { table: Arc::new(table), routes }));
     }
 
-    /// Changes the routes: `edit` gets a copy of the current ones, which is then published. For the
-    /// control plane, one caller at a time.
+    /// Changes who can be reached: `edit` gets a copy of the current routes, which is then
+    /// published; calls that resolved before keep their targets.
     pub fn edit_routes(&self, edit: impl FnOnce(&mut RouteEditor<'_>)) {
-        let mut editor = RouteEditor { routes: self.router.snapshot(), metrics: &self.metrics };
+        let Snapshot { table, routes } = Snapshot::clone(&self.snapshot.load());
+        let mut editor =
+            RouteEditor { routes: Arc::unwrap_or_clone(routes), metrics: &self.metrics };
         edit(&mut editor);
-        self.router.publish(editor.routes);
+        self.snapshot.store(Arc::new(Snapshot { table, routes: Arc::new(editor.routes) }));
     }
 
     /// Carries one call from its ask to its answer.
@@ -69,26 +74,31 @@ impl Dispatcher {
     /// # Errors
     /// Any [`CallError`]: a denial, a missing target, the deadline, or what the target answered.
     pub async fn dispatch(&self, ask: Ask<'_>, message: Message) -> Result<Bytes, CallError> {
-        let permit = self.gate.admit(&ask)?;
-        let (route, granted) = self.router.resolve(permit)?;
-        let (delivery, terms) = self.stamp(granted, message);
-        let call = || route.target.call(delivery);
-        let ended = UnderWay::begin(terms.deadline, call).await;
-        let outcome = self.judge(ended, &route, &terms);
+        let route;
+        let (call, terms) = {
+            let now = self.snapshot.load();
+            let permit = self.gate.admit(&now.table, &ask)?;
+            let (resolved, granted) = now.routes.resolve(permit)?;
+            route = resolved;
+            let parties = granted.parties;
+            let (delivery, terms) = self.stamp(&route, granted, message);
+            (UnderWay::begin(terms.deadline, || route.target.call(parties, delivery)), terms)
+        };
+        let outcome = self.judge(call.await, &route, &terms);
         route.record(&outcome, &terms);
         outcome
     }
 
-    /// Writes on a call what only the host may say: parties, deadline, depth, trace.
+    /// Writes on a call what only the host may say: deadline, depth, trace.
     #[inline]
-    fn stamp(&self, granted: Granted, message: Message) -> (Delivery, Terms) {
-        let started = Instant::now();
-        let deadline = self.deadline(&granted, &message, started);
-        let trace = message.trace.unwrap_or_else(fresh_trace);
+    fn stamp(&self, route: &Route, granted: Granted<'_>, message: Message) -> (Delivery, Terms) {
+        let now = Coarse::now();
         let to_provider = matches!(granted.parties.target, Entity::Provider { .. });
-        let terms = Terms { to_provider, started, deadline, trace };
+        let (started, deadline) = self.deadline(to_provider, message.deadline, now);
+        let trace = if message.trace.is_none() { fresh_trace() } else { message.trace };
+        let timing = route.metrics.begin(now);
+        let terms = Terms { to_provider, started, deadline, timing, trace };
         let invocation = Invocation {
-            parties: granted.parties,
             operation: granted.operation,
             payload: message.payload,
             deadline,
@@ -117,16 +127,25 @@ impl Dispatcher {
         }
     }
 
-    /// The caller's deadline, within `call_time_max`. A provider gets nine tenths of what an actor
-    /// has left, so that the actor can still answer when the provider does not.
+    /// Now, and the caller's deadline, within `call_time_max`. A provider gets nine tenths of what
+    /// an actor has left, so that the actor can still answer when the provider does not.
     #[inline]
-    fn deadline(&self, granted: &Granted, message: &Message, started: Instant) -> Instant {
-        let latest = started + self.bounds.call_time_max;
-        let deadline = message.deadline.map_or(latest, |deadline| deadline.min(latest));
-        if matches!(granted.parties.target, Entity::Provider { .. }) {
-            return deadline - deadline.saturating_duration_since(started) / 10;
-        }
-        deadline
+    fn deadline(
+        &self,
+        to_provider: bool,
+        wanted: Option<Instant>,
+        now: Coarse,
+    ) -> (Instant, Instant) {
+        let max = self.bounds.call_time_max;
+        let bounded = |latest: Instant| wanted.map_or(latest, |wanted| wanted.min(latest));
+        let started = now.before(bounded(now.instant() + max));
+        let deadline = bounded(started + max);
+        let kept = if to_provider {
+            deadline.saturating_duration_since(started) / 10
+        } else {
+            Duration::ZERO
+        };
+        (started, deadline - kept)
     }
 }
 
@@ -135,6 +154,7 @@ struct Terms {
     to_provider: bool,
     started: Instant,
     deadline: Instant,
+    timing: Timing,
     trace: Trace,
 }
 
@@ -150,7 +170,7 @@ impl Terms {
 
     #[cold]
     fn late(&self, target: &str) -> CallError {
-        let limit = self.deadline.duration_since(self.started).as_millis();
+        let limit = self.deadline.saturating_duration_since(self.started).as_millis();
         let message = format!("{target} did not answer within {limit} ms");
         CallError::new(self.blame(Code::Timeout), message)
     }
@@ -170,7 +190,7 @@ fn panicked(target: &str) -> CallError {
 impl Route {
     #[inline]
     fn record(&self, outcome: &Result<Bytes, CallError>, terms: &Terms) {
-        self.metrics.record(terms.started.elapsed(), outcome);
+        self.metrics.record(terms.timing, outcome);
         if let Err(error) = outcome {
             self.failures.write(error, terms.trace);
         }
@@ -179,7 +199,7 @@ impl Route {
 
 #[inline]
 fn fresh_trace() -> Trace {
-    Trace { trace_id: fastrand::u128(1..), span_id: fastrand::u64(1..) }
+    Trace::new([fastrand::u64(1..), fastrand::u64(..)], fastrand::u64(1..))
 }
 
 /// The routes while they are changed.

@@ -40,7 +40,7 @@ impl FailureLog {
             target: "call",
             callee = self.target,
             code = error.code().as_str(),
-            trace_id = format_args!("{:032x}", trace.trace_id),
+            trace_id = format_args!("{:032x}", trace.trace_id()),
             left_out,
             "failed: {}", printable(error.message()),
         );

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
@@ -13,7 +12,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use trellis_core::{CallError, Code};
-use trellis_meters::Times;
+use trellis_meters::{Coarse, Times, Timing};
 
 /// Counters and durations per target. Cheap to clone.
 #[derive(Clone, Default, Debug)]
@@ -84,9 +83,16 @@ impl TargetMetrics {
         &self.name
     }
 
+    /// A call begins.
     #[inline]
-    pub(crate) fn record<T>(&self, took: Duration, outcome: &Result<T, CallError>) {
-        self.durations.observe(took, 1);
+    pub(crate) fn begin(&self, now: Coarse) -> Timing {
+        self.durations.begin(now)
+    }
+
+    /// It ended so.
+    #[inline]
+    pub(crate) fn record<T>(&self, timing: Timing, outcome: &Result<T, CallError>) {
+        self.durations.end(timing, Coarse::now());
         if let Err(error) = outcome {
             self.count_failure(error.code());
         }

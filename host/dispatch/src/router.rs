@@ -3,16 +3,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use trellis_core::{CallError, Code};
-use trellis_entitlements::{Granted, Permit, TargetId};
+use trellis_entitlements::{Granted, Permit, Table, TargetId};
 
 use crate::failures::FailureLog;
 use crate::metrics::TargetMetrics;
 use crate::target::Target;
 
-/// An immutable snapshot of who can be reached. Built whole by the control plane.
+/// What a call sees of the host, all of one moment. Built by the control plane, never changed.
+#[derive(Clone, Default)]
+pub(crate) struct Snapshot {
+    /// Who may do what.
+    pub(crate) table: Arc<Table>,
+    /// Who can be reached.
+    pub(crate) routes: Arc<Routes>,
+}
+
+/// Who can be reached.
 #[derive(Clone, Default)]
 pub(crate) struct Routes {
     targets: HashMap<TargetId, Arc<Route>, RandomState>,
@@ -36,39 +44,25 @@ impl Routes {
     pub(crate) fn remove(&mut self, id: TargetId) {
         self.targets.remove(&id);
     }
-}
-
-/// The published routes.
-#[derive(Default)]
-pub(crate) struct Router {
-    routes: ArcSwap<Routes>,
-}
-
-impl Router {
-    /// A copy of the current routes, to be changed and published.
-    #[must_use]
-    pub(crate) fn snapshot(&self) -> Routes {
-        Routes::clone(&self.routes.load())
-    }
-
-    /// Replaces the routes. Calls that resolved before keep their targets.
-    pub(crate) fn publish(&self, routes: Routes) {
-        self.routes.store(Arc::new(routes));
-    }
 
     /// Takes the permit and gives its target.
     ///
     /// # Errors
-    /// [`Code::Stopping`] when the target went away between the check and here.
+    /// [`Code::Stopping`] when the target is gone already, and those who may call it not yet.
     #[inline]
-    pub(crate) fn resolve(&self, permit: Permit) -> Result<(Arc<Route>, Granted), CallError> {
+    pub(crate) fn resolve<'t>(
+        &self,
+        permit: Permit<'t>,
+    ) -> Result<(Arc<Route>, Granted<'t>), CallError> {
         let granted = permit.redeem();
-        match self.routes.load().targets.get(&granted.target) {
+        match self.targets.get(&granted.target) {
             Some(route) => Ok((Arc::clone(route), granted)),
-            None => {
-                let target = &granted.parties.target;
-                Err(CallError::new(Code::Stopping, format!("{target} is being stopped")))
-            }
+            None => Err(stopping(&granted)),
         }
     }
+}
+
+#[cold]
+fn stopping(granted: &Granted<'_>) -> CallError {
+    CallError::new(Code::Stopping, format!("{} is being stopped", granted.parties.target))
 }

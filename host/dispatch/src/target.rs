@@ -1,7 +1,7 @@
 //! What can be called.
 
 use bytes::Bytes;
-use trellis_core::{CallError, Invocation};
+use trellis_core::{CallError, Invocation, Parties};
 use trellis_entitlements::LinkId;
 
 use crate::BoxFuture;
@@ -17,7 +17,11 @@ pub struct Delivery {
 
 /// An actor, a provider, or (later) another host. May be called from any thread, many at once.
 pub trait Target: Send + Sync {
-    /// Carries out one call. The target keeps to the invocation's deadline as well as it can; the
-    /// dispatcher drops the future soon after it.
-    fn call(&self, delivery: Delivery) -> BoxFuture<'_, Result<Bytes, CallError>>;
+    /// Carries out one call between `parties`. The target keeps to the invocation's deadline as well
+    /// as it can; the dispatcher drops the future soon after it.
+    fn call<'a>(
+        &'a self,
+        parties: Parties<'_>,
+        delivery: Delivery,
+    ) -> BoxFuture<'a, Result<Bytes, CallError>>;
 }

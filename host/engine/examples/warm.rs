@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trellis_core::{CallError, Trace};
+use trellis_core::{CallError, Invocation, Trace};
 use trellis_engine::{
-    Actor, BoxFuture, Engine, EngineConfig, HostCall, HostCalls, Isolation, ModuleSpec, Request,
+    Actor, BoxFuture, Engine, EngineConfig, HostCall, HostCalls, Isolation, ModuleSpec,
 };
 use wasmtime::{
     Caller, Config, Enabled, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module,
@@ -53,14 +53,13 @@ impl HostCalls for Echo {
 }
 
 async fn ours(actor: &Actor, calls: u32) -> Duration {
-    let operation: Arc<str> = "op".into();
     let payload = Bytes::from_static(&PAYLOAD);
     let deadline = Instant::now() + Duration::from_secs(60);
     let started = Instant::now();
     for _ in 0..calls {
-        let (operation, payload) = (Arc::clone(&operation), payload.clone());
+        let (operation, payload) = ("op".into(), payload.clone());
         let trace = Trace::default();
-        let request = Request { operation, payload, deadline, depth: 0, trace };
+        let request = Invocation { operation, payload, deadline, depth: 0, trace };
         std::hint::black_box(actor.call(request).await.expect("the guest answers"));
     }
     started.elapsed() / calls

@@ -1,19 +1,19 @@
 //! One live guest: a store, its memory and its one entry point. It serves one call at a time.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use trellis_core::limits::ActorLimits;
-use trellis_core::{CallError, Code, Trace};
+use trellis_core::{CallError, Code, Invocation, Trace};
 use wasmtime::{Memory, Store, StoreContextMut, TypedFunc, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
-use crate::abi::wapc::imports::InFlight;
+use crate::abi::wapc::imports::{InFlight, Names};
 use crate::abi::wapc::start;
 use crate::abi::wasi;
-use crate::actor::Request;
 use crate::deadline;
 use crate::fault;
 use crate::host_calls::HostCalls;
@@ -69,6 +69,7 @@ impl ActorShared {
 pub(crate) struct Guest {
     pub(crate) slice: Slice,
     pub(crate) call: Call,
+    pub(crate) names: Names,
     pub(crate) memory: Option<Memory>,
     pub(crate) limiter: Limiter,
     pub(crate) wasi: Option<Box<WasiP1Ctx>>,
@@ -77,7 +78,7 @@ pub(crate) struct Guest {
 
 /// One call of a guest. Everything in it is set anew by the next call.
 pub(crate) struct Call {
-    pub(crate) operation: Arc<str>,
+    pub(crate) operation: Cow<'static, str>,
     pub(crate) payload: Bytes,
     pub(crate) deadline: Instant,
     pub(crate) depth: u32,
@@ -95,7 +96,7 @@ impl Call {
     /// The start of an instance, as a call without operation.
     fn start(deadline: Instant) -> Self {
         Self {
-            operation: Arc::default(),
+            operation: Cow::Borrowed(""),
             payload: Bytes::new(),
             deadline,
             depth: 0,
@@ -111,7 +112,7 @@ impl Call {
 
     /// Begins a call; what the one before left is gone (see `clear`).
     #[inline]
-    fn begin(&mut self, request: Request, deadline: Instant) {
+    fn begin(&mut self, request: Invocation, deadline: Instant) {
         self.operation = request.operation;
         self.payload = request.payload;
         self.deadline = deadline;
@@ -181,6 +182,7 @@ impl Instance {
         let guest = Guest {
             slice: Slice::default(),
             call: Call::start(deadline),
+            names: Names::default(),
             memory: None,
             limiter: Limiter::new(&actor.limits),
             wasi: compiled.wasi.then(|| wasi::context(&actor)),
@@ -207,7 +209,7 @@ impl Instance {
 
     /// Prepares the next call; [`run`](Self::run) runs it.
     #[inline]
-    pub(crate) fn begin(&mut self, request: Request, deadline: Instant) {
+    pub(crate) fn begin(&mut self, request: Invocation, deadline: Instant) {
         let store = &mut self.0.store;
         let guest = store.data_mut();
         guest.slice = Slice::default();

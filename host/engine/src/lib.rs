@@ -42,7 +42,7 @@ mod settings;
 mod slice;
 mod ticker;
 
-pub use actor::{Actor, Request, Stats};
+pub use actor::{Actor, Stats};
 pub use compile::compile_child_main;
 pub use config::{CacheConfig, Compiler, EngineConfig, EngineError, host_caps};
 pub use engine::{Engine, check};

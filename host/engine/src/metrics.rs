@@ -15,7 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use trellis_core::Code;
-use trellis_meters::Times;
+use trellis_meters::{Coarse, Times, Timing};
 
 /// Why instances of fresh actors go.
 pub(crate) const FRESH: &str = "fresh";
@@ -85,14 +85,19 @@ impl Metrics {
         registry.register("log_lines_dropped", help, self.log_lines_dropped.clone());
     }
 
-    /// `count` calls took about so long.
+    /// A call begins, on the clock of the ticker.
     #[inline]
-    pub(crate) fn call_took(&self, took: Duration, count: u64) {
-        self.calls.observe(took, count);
+    pub(crate) fn call_begins(&self, now: Coarse) -> Timing {
+        self.calls.begin(now)
+    }
+
+    #[inline]
+    pub(crate) fn call_ended(&self, timing: Timing, now: Coarse) {
+        self.calls.end(timing, now);
     }
 
     pub(crate) fn queue_waited(&self, took: Duration) {
-        self.queue_wait.observe(took, 1);
+        self.queue_wait.observe(took);
     }
 
     pub(crate) fn instance_created(&self) {
@@ -199,8 +204,8 @@ mod tests {
         let metrics = Arc::new(Metrics::new());
         let mut registry = Registry::default();
         metrics.register(&mut registry);
-        metrics.call_took(Duration::from_micros(3), 1);
-        metrics.call_took(Duration::from_secs(9), 1);
+        metrics.calls.observe(Duration::from_micros(3));
+        metrics.calls.observe(Duration::from_secs(9));
         metrics.guest_fault(Code::Trap);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("strings grow");

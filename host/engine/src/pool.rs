@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
-use parking_lot::Mutex;
+use crossbeam_utils::atomic::AtomicCell;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 use trellis_core::{CallError, Code};
 
@@ -15,7 +16,7 @@ use trellis_meters::{Padded, own, shard_count};
 
 /// The pool of one actor.
 pub(crate) struct Pool {
-    shards: Box<[Padded<Mutex<Shard>>]>,
+    shards: Box<[Padded<Shard>]>,
     /// Instances alive or being made.
     live: AtomicU32,
     live_max: u32,
@@ -29,9 +30,19 @@ pub(crate) struct Pool {
     pub(crate) changed: Notify,
 }
 
-/// The idle instances one thread left behind; the last one is the warmest.
+/// The idle instances one thread left behind.
 #[derive(Default)]
 struct Shard {
+    /// The warmest. Nearly every call takes it and puts it back, which needs no lock.
+    warmest: AtomicCell<Option<Instance>>,
+    /// An instance was taken since the last sweep.
+    taken: AtomicBool,
+    others: Mutex<Others>,
+}
+
+/// The rest, the warmest last.
+#[derive(Default)]
+struct Others {
     idle: Vec<Instance>,
     /// The fewest there were since the last sweep: that many nobody needed.
     unneeded: usize,
@@ -73,10 +84,8 @@ impl Pool {
         if self.live.load(Ordering::Acquire) == 0 {
             return None;
         }
-        if let Some(instance) = own(&self.shards).lock().take() {
-            return Some(instance);
-        }
-        self.shards.iter().find_map(|shard| shard.0.lock().take())
+        let own = own(&self.shards).take();
+        own.or_else(|| self.shards.iter().find_map(|shard| shard.0.take()))
     }
 
     /// Takes an instance back. Gives it to the longest waiting call if there is one; otherwise
@@ -94,11 +103,11 @@ impl Pool {
             }
         }
         let shard = own(&self.shards);
-        shard.lock().idle.push(instance);
+        shard.put(instance);
         // A call that queued up meanwhile either sees the instance (it looks once more after it
-        // stands in the queue) or is seen here: both sides use the shard's lock.
+        // stands in the queue) or is seen here: both sides exchange the same cell.
         if self.waiting.load(Ordering::Acquire) > 0 || self.closed.load(Ordering::Acquire) {
-            let again = shard.lock().take()?;
+            let again = shard.take()?;
             return self.requeue(again);
         }
         None
@@ -110,7 +119,7 @@ impl Pool {
         if self.closed.load(Ordering::Acquire) {
             return Some(instance);
         }
-        own(&self.shards).lock().idle.push(instance);
+        own(&self.shards).put(instance);
         None
     }
 
@@ -184,19 +193,17 @@ impl Pool {
 
     /// Takes every idle instance.
     pub(crate) fn take_all_idle(&self) -> Vec<Instance> {
-        self.shards.iter().flat_map(|shard| std::mem::take(&mut shard.0.lock().idle)).collect()
+        self.shards.iter().flat_map(|shard| shard.0.take_all()).collect()
     }
 
     /// Takes the instances nobody needed since the last sweep, leaving `min` idle.
     pub(crate) fn sweep(&self, min: usize) -> Vec<Instance> {
         let mut spare = self.counts().idle as usize;
         let mut swept = Vec::new();
-        for shard in &self.shards {
-            let mut shard = shard.0.lock();
-            let count = shard.unneeded.min(spare.saturating_sub(min)).min(shard.idle.len());
-            swept.extend(shard.idle.drain(..count));
-            spare -= count;
-            shard.unneeded = shard.idle.len();
+        for Padded(shard) in &self.shards {
+            let unneeded = shard.sweep(spare.saturating_sub(min));
+            spare -= unneeded.len();
+            swept.extend(unneeded);
         }
         swept
     }
@@ -218,8 +225,7 @@ impl Pool {
             ..PoolCounts::default()
         };
         for shard in &self.shards {
-            let shard = shard.0.lock();
-            counts.idle += u32::try_from(shard.idle.len()).unwrap_or(u32::MAX);
+            counts.idle += u32::try_from(shard.0.gather().idle.len()).unwrap_or(u32::MAX);
         }
         counts
     }
@@ -227,10 +233,47 @@ impl Pool {
 
 impl Shard {
     #[inline]
-    fn take(&mut self) -> Option<Instance> {
-        let instance = self.idle.pop();
-        self.unneeded = self.unneeded.min(self.idle.len());
+    fn take(&self) -> Option<Instance> {
+        let instance = self.warmest.take().or_else(|| {
+            let mut others = self.others.lock();
+            let instance = others.idle.pop();
+            others.unneeded = others.unneeded.min(others.idle.len());
+            instance
+        });
+        self.taken.store(true, Ordering::Relaxed);
         instance
+    }
+
+    #[inline]
+    fn put(&self, instance: Instance) {
+        if let Some(colder) = self.warmest.swap(Some(instance)) {
+            self.others.lock().idle.push(colder);
+        }
+    }
+
+    fn take_all(&self) -> impl Iterator<Item = Instance> {
+        std::mem::take(&mut self.gather().idle).into_iter()
+    }
+
+    /// Takes what nobody needed since the last sweep, `max` at most, the coldest first.
+    fn sweep(&self, max: usize) -> Vec<Instance> {
+        let mut others = self.gather();
+        self.taken.store(false, Ordering::Relaxed);
+        let count = others.unneeded.min(max).min(others.idle.len());
+        let swept = others.idle.drain(..count).collect();
+        others.unneeded = others.idle.len();
+        swept
+    }
+
+    /// All of them, to be looked at: a cell shows nothing but what is taken out of it, so the
+    /// warmest joins the others. Whoever needs it meanwhile looks for it there.
+    fn gather(&self) -> MutexGuard<'_, Others> {
+        let mut others = self.others.lock();
+        if let Some(warmest) = self.warmest.take() {
+            others.unneeded += usize::from(!self.taken.load(Ordering::Relaxed));
+            others.idle.push(warmest);
+        }
+        others
     }
 }
 
@@ -320,4 +363,14 @@ impl Drop for Seat {
 
 fn busy(message: String) -> CallError {
     CallError::new(Code::Busy, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_warmest_is_exchanged_without_a_lock() {
+        assert!(AtomicCell::<Option<Instance>>::is_lock_free());
+    }
 }

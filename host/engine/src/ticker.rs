@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use trellis_meters::{Padded, own, shard_count};
+use trellis_meters::{Coarse, Mine, Padded, own, shard_count};
 
 /// Length of a tick. Deadlines of guests are checked at this grain.
 const TICK: Duration = Duration::from_millis(1);
@@ -58,14 +58,13 @@ impl Ticker {
     #[inline]
     pub(crate) fn running(&self) -> Running<'_> {
         let shared = &*self.shared;
-        let place = own(&shared.places);
         // SeqCst, with the load after it: either this sees the clock asleep, or the clock sees
         // this call (see `run`).
-        let number = place.begun.fetch_add(1, Ordering::SeqCst);
+        own(&shared.places).begun.fetch_add(1, Ordering::SeqCst);
         if !shared.awake.load(Ordering::SeqCst) {
             self.wake();
         }
-        Running { shared, place, number }
+        Running { shared }
     }
 
     /// Calls that ended since the start.
@@ -98,34 +97,27 @@ impl Drop for Ticker {
 /// A call is running.
 pub(crate) struct Running<'a> {
     shared: &'a Shared,
-    place: &'a Place,
-    number: u64,
 }
 
 impl Running<'_> {
-    /// Microseconds at the last tick: a millisecond or two old, and nearly free.
+    /// The time of the last tick: a millisecond or two old, and nearly free.
     #[inline]
-    pub(crate) fn coarse_us(&self) -> u64 {
-        self.shared.now_us.load(Ordering::Relaxed)
+    pub(crate) fn now(&self) -> Coarse {
+        Coarse::of_micros(self.shared.now_us.load(Ordering::Relaxed))
     }
 
     /// The same as an instant.
     #[inline]
-    pub(crate) fn instant(&self, coarse_us: u64) -> Instant {
-        self.shared.origin + Duration::from_micros(coarse_us)
-    }
-
-    /// How many calls began on this thread before this one.
-    #[inline]
-    pub(crate) fn number(&self) -> u64 {
-        self.number
+    pub(crate) fn instant(&self) -> Instant {
+        self.shared.origin + Duration::from_micros(self.shared.now_us.load(Ordering::Relaxed))
     }
 }
 
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.place.ended.fetch_add(1, Ordering::Relaxed);
+        // Maybe on another thread than it began.
+        Mine::of(&self.shared.places).add(|place| &place.ended, 1);
     }
 }
 
@@ -159,11 +151,11 @@ impl Shared {
         self.now_us.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// Nothing runs. `ended` is read first, so that a call between the two reads counts as running.
+    /// Nothing runs. What ended is read first, so that a call between the two reads counts as
+    /// running.
     fn is_idle(&self) -> bool {
-        self.places.iter().all(|place| {
-            let ended = place.0.ended.load(Ordering::SeqCst);
-            place.0.begun.load(Ordering::SeqCst) == ended
-        })
+        let ended: u64 = self.places.iter().map(|place| place.0.ended.load(Ordering::SeqCst)).sum();
+        let begun: u64 = self.places.iter().map(|place| place.0.begun.load(Ordering::SeqCst)).sum();
+        begun == ended
     }
 }

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use common::*;
 use proptest::prelude::*;
 use trellis_core::limits::ActorLimits;
-use trellis_core::{CallError, Code, Trace};
+use trellis_core::{CallError, Code, Invocation, Trace};
 use trellis_engine::{
-    Actor, BoxFuture, Engine, EngineConfig, HostCall, HostCalls, LogSource, ModuleSpec, Request,
+    Actor, BoxFuture, Engine, EngineConfig, HostCall, HostCalls, LogSource, ModuleSpec,
 };
 
 #[tokio::test]
@@ -196,8 +196,8 @@ impl HostCalls for Way {
     fn host_call<'a>(&'a self, call: HostCall<'a>) -> BoxFuture<'a, Result<Bytes, CallError>> {
         Box::pin(async move {
             let actors = self.0.actors.get().expect("set before the first call");
-            let request = Request {
-                operation: call.operation.into(),
+            let request = Invocation {
+                operation: call.operation.to_owned().into(),
                 payload: call.payload,
                 deadline: call.deadline,
                 depth: call.depth + 1,

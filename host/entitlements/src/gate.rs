@@ -1,13 +1,13 @@
 //! The one check every call passes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use trellis_core::{BindingName, CallError, ContractId, Direction, Entity, Parties};
 
 use crate::audit::AuditSink;
 use crate::denial::{Denial, Reason};
-use crate::link::{Link, Way};
+use crate::link::{End, Link};
 use crate::metrics::Metrics;
 use crate::permit::{Granted, Permit};
 use crate::policy::{Decision, Policy, Question};
@@ -43,28 +43,23 @@ pub enum Ask<'a> {
         /// Key, name or alias of the actor.
         actor: &'a str,
         /// The operation.
-        operation: &'a str,
+        operation: &'a Cow<'static, str>,
     },
 }
 
-/// Claims, binding and policy, checked on every call.
+/// Claims, binding and policy, checked on every call. The claims and bindings are the table's, which
+/// every check is given: the caller holds it, together with the routes of the same moment.
 pub struct Gate {
-    table: ArcSwap<Table>,
     policy: Box<dyn Policy>,
     audit: Box<dyn AuditSink>,
     metrics: Metrics,
 }
 
 impl Gate {
-    /// A gate that knows nobody yet and so refuses everything.
+    /// A gate with this policy; what it refuses goes to this trail and these metrics.
     #[must_use]
     pub fn new(policy: Box<dyn Policy>, audit: Box<dyn AuditSink>, metrics: Metrics) -> Self {
-        Self { table: ArcSwap::default(), policy, audit, metrics }
-    }
-
-    /// Replaces the table; calls admitted before keep their permits.
-    pub fn publish(&self, table: Table) {
-        self.table.store(Arc::new(table));
+        Self { policy, audit, metrics }
     }
 
     /// Checks one call.
@@ -73,52 +68,54 @@ impl Gate {
     /// [`trellis_core::Code::Denied`] naming what is missing, [`trellis_core::Code::NotFound`] when
     /// the host asks for an actor that is not here. Every refusal is audited and counted.
     #[inline]
-    pub fn admit(&self, ask: &Ask<'_>) -> Result<Permit, CallError> {
-        self.check(ask).map_err(|denial| {
-            // What a policy refuses was resolved before, and what lacks a binding is claimed: both
-            // are words of the host's own.
-            let known = matches!(denial.reason, Reason::Policy | Reason::NotBound)
-                || self.table.load().has_contract(&denial.namespace);
-            self.metrics.count(&denial, known && !denial.namespace.is_empty());
-            self.audit.denied(&denial);
-            CallError::from(*denial)
-        })
+    pub fn admit<'t>(&self, table: &'t Table, ask: &Ask<'_>) -> Result<Permit<'t>, CallError> {
+        self.check(table, ask).map_err(|denial| self.refused(table, *denial))
+    }
+
+    #[cold]
+    fn refused(&self, table: &Table, denial: Denial) -> CallError {
+        // What a policy refuses was resolved before, and what lacks a binding is claimed: both are
+        // words of the host's own.
+        let known = matches!(denial.reason, Reason::Policy | Reason::NotBound)
+            || table.has_contract(&denial.namespace);
+        self.metrics.count(&denial, known && !denial.namespace.is_empty());
+        self.audit.denied(&denial);
+        CallError::from(denial)
     }
 
     #[inline]
-    fn check(&self, ask: &Ask<'_>) -> Result<Permit, Box<Denial>> {
-        let table = self.table.load();
+    fn check<'t>(&self, table: &'t Table, ask: &Ask<'_>) -> Result<Permit<'t>, Box<Denial>> {
         let (granted, contract) = match *ask {
             Ask::FromActor { actor, binding, namespace, operation } => {
                 let seat = table.seat(actor).ok_or_else(|| gone(namespace, operation))?;
                 let binding = BindingName::normalise(binding);
                 match seat.link(namespace, binding) {
                     Some(link) => (outward(seat, link, operation)?, Some(&link.contract)),
-                    None => (to_actor(&table, seat, binding, namespace, operation)?, None),
+                    None => (to_actor(table, seat, binding, namespace, operation)?, None),
                 }
             }
             Ask::FromProvider { provider, link, operation } => {
-                let own = |link: &&Arc<Link>| link.outward.target == provider;
+                let own = |link: &&Arc<Link>| link.provider.target == provider;
                 let link = table.link(link).filter(own).ok_or_else(|| unbound(operation))?;
                 (inward(link, operation)?, Some(&link.contract))
             }
-            Ask::FromSystem { actor, operation } => (from_system(&table, actor, operation)?, None),
+            Ask::FromSystem { actor, operation } => (from_system(table, actor, operation)?, None),
         };
         self.consult(granted, contract)
     }
 
     #[inline]
-    fn consult(
+    fn consult<'t>(
         &self,
-        granted: Granted,
+        granted: Granted<'t>,
         contract: Option<&ContractId>,
-    ) -> Result<Permit, Box<Denial>> {
+    ) -> Result<Permit<'t>, Box<Denial>> {
         let question =
-            Question { parties: &granted.parties, contract, operation: &granted.operation };
+            Question { parties: granted.parties, contract, operation: &granted.operation };
         match self.policy.decide(&question) {
             Decision::Allow => Ok(Permit::new(granted)),
             Decision::Deny(why) => {
-                let Parties { origin, target } = &*granted.parties;
+                let Parties { origin, target } = granted.parties;
                 Err(Box::new(Denial {
                     reason: Reason::Policy,
                     origin: Some(origin.clone()),
@@ -136,10 +133,10 @@ impl Gate {
 }
 
 #[inline]
-fn outward(seat: &Seat, link: &Link, operation: &str) -> Result<Granted, Box<Denial>> {
+fn outward<'t>(seat: &Seat, link: &'t Link, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
     let verb = link.verb(operation, Direction::ToProvider);
-    verb.map(|name| granted(link, &link.outward, name)).map_err(|reason| {
-        let Entity::Provider { binding, .. } = &link.outward.parties.target else {
+    verb.map(|name| over(link, (&link.actor, &link.provider), name)).map_err(|reason| {
+        let Entity::Provider { binding, .. } = &link.provider.entity else {
             return gone(link.contract.as_str(), operation);
         };
         refuse(reason, &Words::of(seat, binding.as_str(), link.contract.as_str(), operation))
@@ -147,13 +144,12 @@ fn outward(seat: &Seat, link: &Link, operation: &str) -> Result<Granted, Box<Den
 }
 
 #[inline]
-fn inward(link: &Link, operation: &str) -> Result<Granted, Box<Denial>> {
+fn inward<'t>(link: &'t Link, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
     let verb = link.verb(operation, Direction::ToActor);
-    verb.map(|name| granted(link, &link.inward, name)).map_err(|reason| {
-        let Parties { origin, target } = &*link.inward.parties;
+    verb.map(|name| over(link, (&link.provider, &link.actor), name)).map_err(|reason| {
         let words = Words {
-            origin: origin.clone(),
-            actor: &target.to_string(),
+            origin: link.provider.entity.clone(),
+            actor: &link.actor.entity.to_string(),
             binding: BindingName::DEFAULT,
             namespace: link.contract.as_str(),
             operation,
@@ -163,23 +159,27 @@ fn inward(link: &Link, operation: &str) -> Result<Granted, Box<Denial>> {
 }
 
 #[inline]
-fn granted(link: &Link, way: &Way, operation: &Arc<str>) -> Granted {
+fn over<'t>(
+    link: &Link,
+    (from, to): (&'t End, &'t End),
+    operation: &Cow<'static, str>,
+) -> Granted<'t> {
     Granted {
-        target: way.target,
+        target: to.target,
         link: Some(link.id),
-        parties: Arc::clone(&way.parties),
-        operation: Arc::clone(operation),
+        parties: Parties { origin: &from.entity, target: &to.entity },
+        operation: operation.clone(),
     }
 }
 
 /// No link by that name: an actor's name, a contract without a binding, or nothing at all.
-fn to_actor(
-    table: &Table,
-    seat: &Seat,
+fn to_actor<'t>(
+    table: &'t Table,
+    seat: &'t Seat,
     binding: &str,
     namespace: &str,
     operation: &str,
-) -> Result<Granted, Box<Denial>> {
+) -> Result<Granted<'t>, Box<Denial>> {
     let words = Words::of(seat, binding, namespace, operation);
     let Some(callee) = table.seat_named(namespace) else {
         let claimed = seat.member.claims.caps.iter().any(|cap| cap == namespace)
@@ -190,28 +190,36 @@ fn to_actor(
     if !table.rules().open_calls && !seat.may_call(callee) {
         return Err(refuse(Reason::NotCallable, &words));
     }
-    let parties = Parties { origin: seat.entity.clone(), target: callee.entity.clone() };
-    Ok(direct(Arc::new(parties), callee, operation))
+    Ok(direct(&seat.entity, callee, Cow::Owned(operation.to_owned())))
 }
 
 #[inline]
-fn from_system(table: &Table, actor: &str, operation: &str) -> Result<Granted, Box<Denial>> {
+fn from_system<'t>(
+    table: &'t Table,
+    actor: &str,
+    operation: &Cow<'static, str>,
+) -> Result<Granted<'t>, Box<Denial>> {
     let Some(callee) = table.seat_named(actor) else {
         return Err(Box::new(Denial {
             reason: Reason::UnknownActor,
             origin: Some(Entity::System),
             namespace: actor.to_owned(),
             binding: String::new(),
-            operation: operation.to_owned(),
+            operation: operation.to_string(),
             message: format!("no actor `{actor}` runs on this host"),
         }));
     };
-    Ok(direct(Arc::clone(&callee.from_system), callee, operation))
+    Ok(direct(&Entity::System, callee, operation.clone()))
 }
 
 #[inline]
-fn direct(parties: Arc<Parties>, callee: &Seat, operation: &str) -> Granted {
-    Granted { target: callee.member.target, link: None, parties, operation: Arc::from(operation) }
+fn direct<'t>(origin: &'t Entity, callee: &'t Seat, operation: Cow<'static, str>) -> Granted<'t> {
+    Granted {
+        target: callee.member.target,
+        link: None,
+        parties: Parties { origin, target: &callee.entity },
+        operation,
+    }
 }
 
 /// What was asked for, for the sentence of a denial.

@@ -1,11 +1,11 @@
 //! One binding, interned: every verdict that can be known before a call is known here.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use trellis_claims::ActorClaims;
-use trellis_core::{Contract, ContractId, Direction, Entity, Operation, Parties};
+use trellis_core::{Contract, ContractId, Direction, Entity, Operation};
 
 use crate::denial::Reason;
 use crate::roster::{LinkId, LinkSpec, Member, TargetId};
@@ -15,24 +15,22 @@ use crate::roster::{LinkId, LinkSpec, Member, TargetId};
 pub(crate) struct Link {
     pub(crate) id: LinkId,
     pub(crate) contract: ContractId,
-    /// Actor to provider.
-    pub(crate) outward: Way,
-    /// Provider to actor.
-    pub(crate) inward: Way,
-    verbs: HashMap<Arc<str>, Verb, RandomState>,
+    pub(crate) actor: End,
+    pub(crate) provider: End,
+    verbs: HashMap<Box<str>, Verb, RandomState>,
 }
 
-/// One direction of a link.
+/// One end of a link.
 #[derive(Debug)]
-pub(crate) struct Way {
-    pub(crate) parties: Arc<Parties>,
+pub(crate) struct End {
+    pub(crate) entity: Entity,
     pub(crate) target: TargetId,
 }
 
 /// One operation over a link.
 #[derive(Debug)]
 pub(crate) struct Verb {
-    pub(crate) name: Arc<str>,
+    name: Cow<'static, str>,
     direction: Direction,
     /// Why the claims refuse it, if they do.
     refused: Option<Reason>,
@@ -44,25 +42,27 @@ impl Link {
         let actor = Entity::Actor(member.claims.key());
         let provider =
             Entity::Provider { contract: spec.contract.id.clone(), binding: spec.binding.clone() };
-        let outward = Parties { origin: actor.clone(), target: provider.clone() };
-        let inward = Parties { origin: provider, target: actor };
         let verb = |operation: &Operation| {
-            let name: Arc<str> = Arc::from(operation.name.as_ref());
-            let refused = refusal(&member.claims, &spec.contract, &operation.name);
-            (Arc::clone(&name), Verb { name, direction: operation.direction, refused })
+            let name = operation.name.clone();
+            let refused = refusal(&member.claims, &spec.contract, &name);
+            (Box::from(&*name), Verb { name, direction: operation.direction, refused })
         };
         Self {
             id: spec.id,
             contract: spec.contract.id.clone(),
-            outward: Way { parties: Arc::new(outward), target: spec.target },
-            inward: Way { parties: Arc::new(inward), target: member.target },
+            actor: End { entity: actor, target: member.target },
+            provider: End { entity: provider, target: spec.target },
             verbs: spec.contract.operations.iter().map(verb).collect(),
         }
     }
 
     /// The operation, if it exists, goes this way and is claimed.
     #[inline]
-    pub(crate) fn verb(&self, operation: &str, direction: Direction) -> Result<&Arc<str>, Reason> {
+    pub(crate) fn verb(
+        &self,
+        operation: &str,
+        direction: Direction,
+    ) -> Result<&Cow<'static, str>, Reason> {
         let verb = self.verbs.get(operation).ok_or(Reason::UnknownOperation)?;
         if verb.direction != direction {
             return Err(Reason::WrongDirection);

@@ -1,39 +1,40 @@
 //! The proof that one call was checked.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use trellis_core::Parties;
 
 use crate::roster::{LinkId, TargetId};
 
 /// One admitted call. Only the gate makes it, it cannot be copied, and the router takes it whole.
+/// It lives no longer than the table it was made from.
 #[must_use = "a permit that is not redeemed is a call that was checked for nothing"]
 #[derive(Debug)]
-pub struct Permit(Granted);
+pub struct Permit<'t>(Granted<'t>);
 
 /// What a permit stands for, once redeemed.
 #[derive(Debug)]
-pub struct Granted {
+pub struct Granted<'t> {
     /// Who may be called.
     pub target: TargetId,
     /// The binding it goes over; `None` from actor to actor and from the host itself.
     pub link: Option<LinkId>,
     /// Who asks whom.
-    pub parties: Arc<Parties>,
+    pub parties: Parties<'t>,
     /// The admitted operation.
-    pub operation: Arc<str>,
+    pub operation: Cow<'static, str>,
 }
 
-impl Permit {
+impl<'t> Permit<'t> {
     #[inline]
-    pub(crate) const fn new(granted: Granted) -> Self {
+    pub(crate) const fn new(granted: Granted<'t>) -> Self {
         Self(granted)
     }
 
     /// Gives the permit up for what it stands for. For the router.
     #[must_use]
     #[inline]
-    pub fn redeem(self) -> Granted {
+    pub fn redeem(self) -> Granted<'t> {
         self.0
     }
 }

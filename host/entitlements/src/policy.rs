@@ -6,7 +6,7 @@ use trellis_core::{ContractId, Parties};
 #[derive(Debug)]
 pub struct Question<'a> {
     /// Who asks whom.
-    pub parties: &'a Parties,
+    pub parties: Parties<'a>,
     /// The contract, when the call goes over a binding.
     pub contract: Option<&'a ContractId>,
     /// The operation.

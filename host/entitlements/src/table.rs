@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
-use trellis_core::{Entity, Parties};
+use trellis_core::Entity;
 
 use crate::link::Link;
 use crate::roster::{ActorId, LinkId, Member, Roster, Rules};
@@ -25,8 +25,6 @@ pub struct Table {
 pub(crate) struct Seat {
     pub(crate) member: Member,
     pub(crate) entity: Entity,
-    /// The host itself asks this actor.
-    pub(crate) from_system: Arc<Parties>,
     /// By namespace (a contract id or alias), then by binding name: nearly always there is one.
     links: HashMap<Box<str>, Vec<Named>, RandomState>,
     callees: HashSet<Box<str>, RandomState>,
@@ -88,11 +86,8 @@ impl Seat {
     fn new(member: &Member) -> Self {
         let claims = &member.claims;
         let callees = claims.calls.iter().chain(&claims.caps).map(|name| name.as_str().into());
-        let entity = Entity::Actor(claims.key());
-        let from_system = Parties { origin: Entity::System, target: entity.clone() };
         Self {
-            entity,
-            from_system: Arc::new(from_system),
+            entity: Entity::Actor(claims.key()),
             member: member.clone(),
             links: HashMap::default(),
             callees: callees.collect(),

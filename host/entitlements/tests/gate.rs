@@ -2,11 +2,14 @@
 
 mod support;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use support::{ACTORS, HTTP, KEYVALUE, NoAdd, World};
 use trellis_core::{Code, Entity};
 use trellis_entitlements::{AllowAll, Ask, Reason, Rules};
+
+const GREET: Cow<'static, str> = Cow::Borrowed("Greet");
 
 fn from_actor<'a>(world: &World, actor: &str, namespace: &'a str, operation: &'a str) -> Ask<'a> {
     Ask::FromActor { actor: world.ids[actor], binding: "", namespace, operation }
@@ -37,7 +40,7 @@ fn every_denial_is_audited_with_its_reason() {
         (from_actor(&world, "whole", HTTP, "HandleRequest"), Reason::WrongDirection),
         (from_actor(&world, "whole", KEYVALUE, "Add"), Reason::Policy),
         (from_actor(&world, "unbound", "friend", "Greet"), Reason::NotCallable),
-        (Ask::FromSystem { actor: "nobody", operation: "Greet" }, Reason::UnknownActor),
+        (Ask::FromSystem { actor: "nobody", operation: &GREET }, Reason::UnknownActor),
     ];
     for (ask, _) in &asks {
         gate.admit(ask).expect_err("refused");
@@ -62,7 +65,7 @@ fn open_calls_let_every_actor_call_every_actor_and_nothing_else() {
 fn a_stopped_actor_can_ask_for_nothing() {
     let mut world = World::new();
     let ask = from_actor(&world, "whole", KEYVALUE, "Get");
-    let (gate, _) = world.gate(AllowAll);
+    let (mut gate, _) = world.gate(AllowAll);
     let _ = gate.admit(&ask).expect("it runs");
     world.roster.actors.retain(|member| member.id != world.ids["whole"]);
     gate.publish(trellis_entitlements::Table::build(&world.roster));
@@ -80,7 +83,7 @@ fn names_cannot_be_taken_over_by_a_later_actor() {
     world.roster.actors[1] = squatter;
     let (gate, _) = world.gate(AllowAll);
     for name in ["friend", "whole-in-manifest"] {
-        let ask = Ask::FromSystem { actor: name, operation: "Greet" };
+        let ask = Ask::FromSystem { actor: name, operation: &GREET };
         assert_eq!(gate.admit(&ask).expect("first wins").redeem().target.0, 100);
     }
 }

@@ -5,8 +5,8 @@ mod support;
 
 use std::fmt::Write as _;
 
-use support::{ACTORS, HTTP, KEYVALUE, NoAdd, World};
-use trellis_entitlements::{AllowAll, Ask, Gate, LinkId, TargetId};
+use support::{ACTORS, Guarded, HTTP, KEYVALUE, NoAdd, World};
+use trellis_entitlements::{AllowAll, Ask, LinkId, TargetId};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/matrix.golden");
 const NAMESPACES: [&str; 6] = [
@@ -41,7 +41,7 @@ fn the_matrix_is_as_reviewed() {
     assert_eq!(matrix.lines().count(), reviewed.lines().count());
 }
 
-fn contract_rows(out: &mut String, world: &World, gate: &Gate, (policy, actor): (&str, &str)) {
+fn contract_rows(out: &mut String, world: &World, gate: &Guarded, (policy, actor): (&str, &str)) {
     for namespace in NAMESPACES {
         for binding in ["", "default", "other"] {
             for operation in ["Get", "Add", "HandleRequest", "get", "Remove"] {
@@ -57,7 +57,7 @@ fn contract_rows(out: &mut String, world: &World, gate: &Gate, (policy, actor): 
     }
 }
 
-fn callee_rows(out: &mut String, world: &World, gate: &Gate, (policy, actor): (&str, &str)) {
+fn callee_rows(out: &mut String, world: &World, gate: &Guarded, (policy, actor): (&str, &str)) {
     for callee in CALLEES {
         let key = world.keys.get(callee).map(ToString::to_string);
         let namespace = key.as_deref().unwrap_or(callee);
@@ -69,7 +69,7 @@ fn callee_rows(out: &mut String, world: &World, gate: &Gate, (policy, actor): (&
     }
 }
 
-fn provider_rows(out: &mut String, world: &World, gate: &Gate, policy: &str) {
+fn provider_rows(out: &mut String, world: &World, gate: &Guarded, policy: &str) {
     for link in &world.roster.links {
         for provider in [TargetId(1), TargetId(2)] {
             for operation in ["HandleRequest", "Get"] {
@@ -90,7 +90,7 @@ fn provider_rows(out: &mut String, world: &World, gate: &Gate, policy: &str) {
         .expect("text grows");
 }
 
-fn verdict(gate: &Gate, ask: &Ask<'_>) -> String {
+fn verdict(gate: &Guarded, ask: &Ask<'_>) -> String {
     match gate.admit(ask) {
         Ok(permit) => {
             let granted = permit.redeem();

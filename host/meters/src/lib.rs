@@ -7,8 +7,10 @@
 //! **Deliberately absent:** names and labels. Who owns a meter registers it. What happens only when
 //! something is wrong needs none of this: an ordinary counter does.
 
+mod clock;
 mod threads;
 mod times;
 
-pub use threads::{Padded, own, shard_count, thread_number};
-pub use times::Times;
+pub use clock::Coarse;
+pub use threads::{Mine, Padded, own, shard_count, thread_number};
+pub use times::{Times, Timing};

@@ -2,23 +2,37 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::{MetricEncoder, NoLabelSet};
 
-use crate::threads::{Padded, own, shard_count};
+use crate::clock::Coarse;
+use crate::threads::{Mine, Padded, shard_count};
 
 /// Upper bounds of the buckets, in microseconds.
 const BOUNDS_US: [u64; 15] =
     [2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 25_000, 100_000, 1_000_000, 5_000_000];
 
+/// Of so many short things in a row, at most, one is timed.
+const ROW: u64 = 16;
+/// What every coarse clock can tell apart for sure; a longer thing needs no other clock.
+const LONG_NS: u64 = 20_000_000;
+
 /// Durations, as a histogram in seconds.
+///
+/// Reading a precise clock twice costs a tenth of a short call. So of things that follow one
+/// another on a thread within one tick of a coarse clock, only every sixteenth is timed, and those
+/// behind it count as it does. Every one of them counts once.
 pub struct Times {
     shards: Box<[Padded<Shard>]>,
 }
 
 #[derive(Default)]
 struct Shard {
+    /// How many more count as the one timed last, unless the coarse clock moves.
+    row_left: AtomicU64,
+    row_tick: AtomicU64,
+    row_ns: AtomicU64,
     sum_ns: AtomicU64,
     /// One more than the bounds: the last is everything above.
     buckets: [AtomicU64; BOUNDS_US.len() + 1],
@@ -30,16 +44,50 @@ impl Default for Times {
     }
 }
 
+/// Something that is being timed.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    coarse: Coarse,
+    precise: Option<Instant>,
+}
+
 impl Times {
-    /// `count` things took about so long.
+    /// Something begins.
     #[inline]
-    pub fn observe(&self, took: Duration, count: u64) {
-        let shard = own(&self.shards);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let micros = nanos / 1_000;
-        let bucket = BOUNDS_US.iter().position(|bound| micros < *bound).unwrap_or(BOUNDS_US.len());
-        shard.buckets[bucket].fetch_add(count, Ordering::Relaxed);
-        shard.sum_ns.fetch_add(nanos.saturating_mul(count), Ordering::Relaxed);
+    #[must_use]
+    pub fn begin(&self, coarse: Coarse) -> Timing {
+        let shard = Mine::of(&self.shards).place();
+        let left = shard.row_left.load(Ordering::Relaxed);
+        if left > 0 && shard.row_tick.load(Ordering::Relaxed) == coarse.0 {
+            shard.row_left.store(left - 1, Ordering::Relaxed);
+            return Timing { coarse, precise: None };
+        }
+        shard.row_left.store(ROW - 1, Ordering::Relaxed);
+        shard.row_tick.store(coarse.0, Ordering::Relaxed);
+        Timing { coarse, precise: Some(Instant::now()) }
+    }
+
+    /// It ended. `coarse` is the same clock as at its beginning.
+    #[inline]
+    pub fn end(&self, timing: Timing, coarse: Coarse) {
+        let shard = Mine::of(&self.shards);
+        let nanos = match timing.precise {
+            Some(begun) => {
+                let nanos = nanos_of(begun.elapsed());
+                shard.place().row_ns.store(nanos, Ordering::Relaxed);
+                nanos
+            }
+            None => match coarse.nanos_since(timing.coarse) {
+                long if long >= LONG_NS => long,
+                _ => shard.place().row_ns.load(Ordering::Relaxed),
+            },
+        };
+        shard.observe(nanos);
+    }
+
+    /// Something took so long.
+    pub fn observe(&self, took: Duration) {
+        Mine::of(&self.shards).observe(nanos_of(took));
     }
 
     /// Writes the histogram for Prometheus.
@@ -67,6 +115,21 @@ impl Times {
     }
 }
 
+impl Mine<'_, Shard> {
+    #[inline]
+    fn observe(&self, nanos: u64) {
+        let micros = nanos / 1_000;
+        let bucket = BOUNDS_US.iter().position(|bound| micros < *bound).unwrap_or(BOUNDS_US.len());
+        self.add(|shard| &shard.buckets[bucket], 1);
+        self.add(|shard| &shard.sum_ns, nanos);
+    }
+}
+
+#[inline]
+fn nanos_of(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl fmt::Debug for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Times").finish_non_exhaustive()
@@ -80,14 +143,41 @@ mod tests {
     #[test]
     fn every_time_falls_into_its_bucket() {
         let times = Times::default();
-        times.observe(Duration::from_nanos(1_999), 3);
-        times.observe(Duration::from_micros(2), 1);
-        times.observe(Duration::from_secs(9), 1);
+        (0..3).for_each(|_| times.observe(Duration::from_nanos(1_999)));
+        times.observe(Duration::from_micros(2));
+        times.observe(Duration::from_secs(9));
         let (count, sum, buckets) = times.totals();
         assert_eq!(count, 5);
         assert!((sum - 9.000_007_997).abs() < 1e-9, "{sum}");
         assert_eq!(buckets.first(), Some(&(0.000_002, 3)));
         assert_eq!(buckets.get(1), Some(&(0.000_005, 1)));
         assert_eq!(buckets.last(), Some(&(f64::INFINITY, 1)));
+    }
+
+    fn precise(times: &Times, tick: u64) -> bool {
+        let timing = times.begin(Coarse::of_micros(tick));
+        times.end(timing, Coarse::of_micros(tick));
+        timing.precise.is_some()
+    }
+
+    #[test]
+    fn one_of_a_row_is_timed_and_all_are_counted() {
+        let times = Times::default();
+        let timed = (0..64).filter(|_| precise(&times, 1_000)).count();
+        assert_eq!(timed, 4);
+        assert_eq!(times.totals().0, 64);
+        assert!((0..5).all(|tick| precise(&times, 2_000 + tick)), "rare ones are all timed");
+    }
+
+    #[test]
+    fn a_long_one_in_a_row_is_seen_as_long() {
+        let times = Times::default();
+        assert!(precise(&times, 1_000));
+        let timing = times.begin(Coarse::of_micros(1_000));
+        assert!(timing.precise.is_none());
+        times.end(timing, Coarse::of_micros(41_000));
+        let (count, sum, _) = times.totals();
+        assert_eq!(count, 2);
+        assert!((0.04..0.05).contains(&sum), "{sum}");
     }
 }

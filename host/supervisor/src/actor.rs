@@ -3,24 +3,21 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use trellis_core::CallError;
+use trellis_core::{CallError, Parties};
 use trellis_dispatch::{BoxFuture, Delivery, Dispatcher, Message, Target};
-use trellis_engine::{Actor, HostCall, HostCalls, Request};
+use trellis_engine::{Actor, HostCall, HostCalls};
 use trellis_entitlements::{ActorId, Ask};
 
 /// Calls an engine actor.
 pub(crate) struct ActorTarget(pub(crate) Actor);
 
 impl Target for ActorTarget {
-    fn call(&self, delivery: Delivery) -> BoxFuture<'_, Result<Bytes, CallError>> {
-        let invocation = delivery.invocation;
-        Box::pin(self.0.call(Request {
-            operation: invocation.operation,
-            payload: invocation.payload,
-            deadline: invocation.deadline,
-            depth: invocation.depth,
-            trace: invocation.trace,
-        }))
+    fn call<'a>(
+        &'a self,
+        _: Parties<'_>,
+        delivery: Delivery,
+    ) -> BoxFuture<'a, Result<Bytes, CallError>> {
+        Box::pin(self.0.call(delivery.invocation))
     }
 }
 
@@ -42,7 +39,7 @@ impl HostCalls for GuestCalls {
             payload: call.payload,
             deadline: Some(call.deadline),
             depth: call.depth + 1,
-            trace: Some(call.trace),
+            trace: call.trace,
         };
         Box::pin(self.dispatcher.dispatch(ask, message))
     }

@@ -75,7 +75,7 @@ impl Owner {
 
     /// Publishes who may do what. Called whenever actors, links or rules changed.
     pub(crate) fn publish_entitlements(&self) {
-        self.dispatcher.gate().publish(Table::build(&self.world.roster()));
+        self.dispatcher.publish(Table::build(&self.world.roster()));
     }
 
     fn publish_status(&self) {

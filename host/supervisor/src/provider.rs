@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use trellis_core::{CallError, Code};
+use trellis_core::{CallError, Code, Parties};
 use trellis_dispatch::{BoxFuture, Delivery, Dispatcher, Message, Target};
 use trellis_entitlements::{Ask, LinkId, TargetId};
 use trellis_providers_sdk::{BindingId, Call, Invoke, Invoker, Provider};
@@ -12,7 +12,11 @@ use trellis_providers_sdk::{BindingId, Call, Invoke, Invoker, Provider};
 pub(crate) struct ProviderTarget(pub(crate) Arc<dyn Provider>);
 
 impl Target for ProviderTarget {
-    fn call(&self, delivery: Delivery) -> BoxFuture<'_, Result<Bytes, CallError>> {
+    fn call<'a>(
+        &'a self,
+        _: Parties<'_>,
+        delivery: Delivery,
+    ) -> BoxFuture<'a, Result<Bytes, CallError>> {
         let Delivery { invocation, link } = delivery;
         let Some(link) = link else {
             // The gate gives a provider's target to links alone.
@@ -46,7 +50,7 @@ impl Invoker for ProviderCalls {
             payload: invoke.payload,
             deadline: invoke.deadline,
             depth: 0,
-            trace: invoke.trace,
+            trace: invoke.trace.unwrap_or_default(),
         };
         Box::pin(self.dispatcher.dispatch(ask, message))
     }

@@ -1,7 +1,6 @@
 //! The contract's behavior, through the bytes an actor would send.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Instant;
 
 use trellis_capabilities_extras::{
@@ -85,7 +84,7 @@ where
     let request = GeneratorRequest { min, max, ..GeneratorRequest::default() };
     let call = Call {
         binding: BindingId(id),
-        operation: Arc::from(O::NAME),
+        operation: O::NAME.into(),
         payload: O::encode_input(&request).into(),
         deadline: Instant::now(),
         trace: Trace::default(),

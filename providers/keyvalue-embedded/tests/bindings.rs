@@ -30,7 +30,7 @@ async fn an_unknown_binding_is_not_found() {
     let provider = common::open(&Values::default()).await;
     let call = Call {
         binding: BindingId(7),
-        operation: Arc::from("Get"),
+        operation: "Get".into(),
         payload: bytes::Bytes::from_static(b"\x81\xa3key\xa1k"),
         deadline: Instant::now(),
         trace: Trace::default(),

@@ -122,7 +122,7 @@ async fn write(logging: &Logging, level: Level, body: &str) -> Reply {
     let line = Line { level, body: body.to_owned(), target: Some("part".to_owned()) };
     let call = Call {
         binding: BindingId(1),
-        operation: Arc::from(WriteLog::NAME),
+        operation: WriteLog::NAME.into(),
         payload: WriteLog::encode_input(&line).into(),
         deadline: Instant::now(),
         trace: Trace::default(),

@@ -1,5 +1,6 @@
 //! The trait every provider implements.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub struct Call {
     /// The binding the actor used; its configuration was given to [`Provider::bind`].
     pub binding: BindingId,
     /// The operation's name.
-    pub operation: Arc<str>,
+    pub operation: Cow<'static, str>,
     /// The encoded request.
     pub payload: Bytes,
     /// When the caller stops waiting. The host cuts the call then; a provider should give up too.

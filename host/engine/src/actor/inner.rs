@@ -1,5 +1,6 @@
 //! An actor's inside: its pool, its module, and the road of one call.
 
+use std::borrow::Cow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -8,9 +9,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use trellis_core::{CallError, Code, ErrorKind};
+use trellis_core::{CallError, Code, ErrorKind, Invocation};
 
-use super::Request;
 use crate::abi::wapc::memory;
 use crate::deadline;
 use crate::engine::Shared;
@@ -71,7 +71,7 @@ impl Inner {
     /// The rest of a call that found no idle instance.
     pub(super) async fn serve_cold(
         self: &Arc<Self>,
-        request: Request,
+        request: Invocation,
         deadline: Instant,
     ) -> Result<Bytes, CallError> {
         let ended = match self.grant(deadline).await? {
@@ -108,7 +108,7 @@ impl Inner {
 
     /// Refuses what must not reach the guest; gives the call's deadline.
     #[inline]
-    pub(super) fn admit(&self, request: &Request, now: Instant) -> Result<Instant, CallError> {
+    pub(super) fn admit(&self, request: &Invocation, now: Instant) -> Result<Instant, CallError> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err(self.is_stopping());
         }
@@ -122,7 +122,10 @@ impl Inner {
             let message = format!("{max} calls stand above this one (call_depth_max)");
             return Err(CallError::new(Code::Depth, message));
         }
-        memory::name("operation", request.operation.as_bytes(), limits.name_bytes_max)?;
+        // A borrowed name is a contract's or the program's own.
+        if let Cow::Owned(name) = &request.operation {
+            memory::name("operation", name.as_bytes(), limits.name_bytes_max)?;
+        }
         self.shared.check_payload("request", request.payload.len())?;
         if now >= request.deadline {
             return Err(CallError::new(Code::Timeout, "the deadline passed before the call began"));
@@ -276,7 +279,7 @@ impl Inner {
 
 /// A call that needs an instance of its own. It owns all it needs, as [`Instance::run`] does, so
 /// that it can move to the slow lane.
-async fn create_and_run(seat: Seat, request: Request, deadline: Instant) -> Ended {
+async fn create_and_run(seat: Seat, request: Invocation, deadline: Instant) -> Ended {
     match create(seat, deadline).await {
         Ok(mut instance) => {
             instance.begin(request, deadline);

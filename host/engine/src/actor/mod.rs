@@ -3,31 +3,13 @@
 mod inner;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use trellis_core::limits::ActorLimits;
-use trellis_core::{CallError, Trace};
+use trellis_core::{CallError, Invocation};
 
 pub(crate) use inner::{Inner, Parts};
-
-use crate::metrics::Metrics;
-use crate::ticker::Running;
-
-/// One call of an actor.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The operation's name.
-    pub operation: Arc<str>,
-    /// The request message, encoded.
-    pub payload: Bytes,
-    /// When the caller stops waiting; `call_time_ms_max` may cut earlier.
-    pub deadline: Instant,
-    /// How many calls stand above this one.
-    pub depth: u32,
-    /// Which request it belongs to.
-    pub trace: Trace,
-}
 
 /// A loaded actor. Cheap to clone; the last clone to go ends its idle instances.
 #[derive(Clone)]
@@ -53,18 +35,19 @@ impl Actor {
         Self { handle: Arc::new(Handle(inner)) }
     }
 
-    /// Runs one operation. Dropping the future ends the call and its instance.
+    /// Runs one operation, until the invocation's deadline or `call_time_ms_max`. Dropping the future
+    /// ends the call and its instance.
     ///
     /// # Errors
     /// `E_STOPPING` after [`drain`](Self::drain); `E_DEPTH`, `E_TOO_LARGE`, `E_BAD_NAME` before
     /// anything runs; `E_BUSY` when no instance becomes free; `E_TIMEOUT` at the deadline;
     /// `E_GUEST` with the guest's own words; `E_TRAP`, `E_STACK`, `E_MEMORY`, `E_GUEST_POINTER`
     /// when the guest broke (its instance is gone, the next call gets another).
-    pub async fn call(&self, request: Request) -> Result<Bytes, CallError> {
+    pub async fn call(&self, request: Invocation) -> Result<Bytes, CallError> {
         let inner = &self.handle.0;
         let running = inner.engine.ticker.running();
-        let began = Began::new(&running);
-        let result = match inner.admit(&request, running.instant(began.coarse_us)) {
+        let timing = inner.engine.metrics.call_begins(running.now());
+        let result = match inner.admit(&request, running.instant()) {
             Ok(deadline) => match inner.pool.take_idle() {
                 Some(mut instance) => {
                     instance.begin(request, deadline);
@@ -75,7 +58,7 @@ impl Actor {
             },
             Err(error) => Err(error),
         };
-        began.ended(&running, &inner.engine.metrics);
+        inner.engine.metrics.call_ended(timing, running.now());
         inner.shared.log.call_ended();
         if let Err(error) = &result {
             inner.count_fault(error);
@@ -122,36 +105,6 @@ impl Actor {
             idle: counts.idle,
             waiting: counts.waiting,
             resident: self.handle.0.is_resident(),
-        }
-    }
-}
-
-/// One call in this many is timed exactly and counts for all of them.
-const TIMED_EVERY: u64 = 16;
-/// What the coarse clock can tell apart for sure; a longer call counts by itself.
-const LONG_US: u64 = 5_000;
-
-/// When a call began. Reading a precise clock twice costs a tenth of a short call, so most short
-/// calls are not timed.
-struct Began {
-    coarse_us: u64,
-    precise: Option<Instant>,
-}
-
-impl Began {
-    #[inline]
-    fn new(running: &Running<'_>) -> Self {
-        let timed = running.number().is_multiple_of(TIMED_EVERY);
-        Self { coarse_us: running.coarse_us(), precise: timed.then(Instant::now) }
-    }
-
-    #[inline]
-    fn ended(&self, running: &Running<'_>, metrics: &Metrics) {
-        let coarse_us = running.coarse_us().saturating_sub(self.coarse_us);
-        if coarse_us >= LONG_US {
-            metrics.call_took(Duration::from_micros(coarse_us), 1);
-        } else if let Some(precise) = self.precise {
-            metrics.call_took(precise.elapsed(), TIMED_EVERY);
         }
     }
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use trellis_core::{CallError, Code, Trace};
+use trellis_core::{CallError, Code, Invocation, Trace};
 use trellis_engine::{
     Actor, BoxFuture, Engine, EngineConfig, HostCall, HostCalls, Isolation, LogSink, LogSource,
-    ModuleSpec, Request,
+    ModuleSpec,
 };
 
 /// The imports every hand-written guest may use.
@@ -91,12 +91,12 @@ pub(crate) async fn load_fresh(engine: &Engine, bytes: Vec<u8>) -> Actor {
     engine.load(spec, Arc::new(EchoHost)).await.expect("the guest loads")
 }
 
-pub(crate) fn request(payload: impl Into<Bytes>) -> Request {
+pub(crate) fn request(payload: impl Into<Bytes>) -> Invocation {
     request_within(payload, Duration::from_secs(20))
 }
 
-pub(crate) fn request_within(payload: impl Into<Bytes>, time: Duration) -> Request {
-    Request {
+pub(crate) fn request_within(payload: impl Into<Bytes>, time: Duration) -> Invocation {
+    Invocation {
         operation: "op".into(),
         payload: payload.into(),
         deadline: Instant::now() + time,

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use trellis_claims::{ActorClaims, KeyKind, KeyPair, PublicKey};
-use trellis_core::{BindingName, Contract, ContractId, Direction, Operation};
+use trellis_core::{BindingName, CallError, Contract, ContractId, Direction, Operation};
 use trellis_entitlements::{
-    ActorId, AuditSink, Decision, Denial, Gate, LinkId, LinkSpec, Member, Metrics, Policy,
-    Question, Roster, Rules, Table, TargetId,
+    ActorId, Ask, AuditSink, Decision, Denial, Gate, LinkId, LinkSpec, Member, Metrics, Permit,
+    Policy, Question, Roster, Rules, Table, TargetId,
 };
 
 pub(crate) const KEYVALUE: &str = "wascc:keyvalue";
@@ -107,12 +107,27 @@ impl World {
         self
     }
 
-    pub(crate) fn gate(&self, policy: impl Policy + 'static) -> (Gate, Arc<Audited>) {
+    pub(crate) fn gate(&self, policy: impl Policy + 'static) -> (Guarded, Arc<Audited>) {
         let audited = Arc::new(Audited::default());
         let gate =
             Gate::new(Box::new(policy), Box::new(Shared(Arc::clone(&audited))), Metrics::default());
-        gate.publish(Table::build(&self.roster));
-        (gate, audited)
+        (Guarded { gate, table: Table::build(&self.roster) }, audited)
+    }
+}
+
+/// A gate and the table it reads.
+pub(crate) struct Guarded {
+    gate: Gate,
+    table: Table,
+}
+
+impl Guarded {
+    pub(crate) fn admit(&self, ask: &Ask<'_>) -> Result<Permit<'_>, CallError> {
+        self.gate.admit(&self.table, ask)
+    }
+
+    pub(crate) fn publish(&mut self, table: Table) {
+        self.table = table;
     }
 }
 

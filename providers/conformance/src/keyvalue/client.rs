@@ -1,5 +1,6 @@
 //! A client that writes and reads the wire form by itself, independent of the generated types.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -179,7 +180,7 @@ impl Store {
     pub async fn raw(&self, operation: &str, payload: impl Into<Bytes>) -> Answer<Bytes> {
         let call = Call {
             binding: self.binding,
-            operation: Arc::from(operation),
+            operation: Cow::Owned(operation.to_owned()),
             payload: payload.into(),
             deadline: Instant::now() + PATIENCE,
             trace: Trace::default(),

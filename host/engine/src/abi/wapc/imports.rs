@@ -145,21 +145,20 @@ fn length(bytes: &[u8]) -> u32 {
 
 async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Result<u32> {
     let memory = memory_of(&mut caller)?;
-    let call = &mut caller.data_mut().call;
-    call.host_response = Bytes::new();
-    call.host_error.clear();
-    call.host_fault = None;
-    call.host_calls = call.host_calls.saturating_add(1);
     let (answer, waited) = {
-        let Guest { call, actor, .. } = caller.data();
-        // Borrowed from the guest's memory: it stands still while the host answers.
-        let spans = Spans::read(memory.data(&caller), params)?;
-        match spans.check(actor, call.host_calls) {
-            Ok([binding, namespace, operation]) => {
+        let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+        let Guest { call, actor, names, .. } = guest;
+        call.host_response = Bytes::new();
+        call.host_error.clear();
+        call.host_fault = None;
+        call.host_calls = call.host_calls.saturating_add(1);
+        let spans = Spans::read(bytes, params)?;
+        match spans.check(actor, call.host_calls, names) {
+            Ok(()) => {
                 let future = actor.host.host_call(HostCall {
-                    binding: BindingName::normalise(binding),
-                    namespace,
-                    operation,
+                    binding: BindingName::normalise(&names.binding),
+                    namespace: &names.namespace,
+                    operation: &names.operation,
                     payload: Bytes::copy_from_slice(spans.payload),
                     deadline: call.deadline,
                     depth: call.depth,
@@ -212,24 +211,47 @@ impl<'a> Spans<'a> {
         })
     }
 
-    /// The names (binding, namespace, operation), if the call is within all bounds; what is wrong
-    /// with it is for the guest to read.
+    /// Takes the names over, if the call is within all bounds; what is wrong with it is for the guest
+    /// to read.
     #[inline]
     fn check(
         &self,
         actor: &ActorShared,
         made: u32,
-    ) -> std::result::Result<[&'a str; 3], CallError> {
+        names: &mut Names,
+    ) -> std::result::Result<(), CallError> {
         actor.check_host_calls(made)?;
         actor.check_payload("payload of a host call", self.payload.len())?;
         actor.in_flight.check(&actor.metrics)?;
         let max = actor.limits.name_bytes_max;
-        Ok([
-            memory::name("binding name", self.binding, max)?,
-            memory::name("namespace", self.namespace, max)?,
-            memory::name("operation", self.operation, max)?,
-        ])
+        take_over("binding name", self.binding, &mut names.binding, max)?;
+        take_over("namespace", self.namespace, &mut names.namespace, max)?;
+        take_over("operation", self.operation, &mut names.operation, max)
     }
+}
+
+/// The names of an instance's last host call, checked. Most calls repeat them, and comparing is a
+/// good deal cheaper than checking.
+#[derive(Default)]
+pub(crate) struct Names {
+    binding: String,
+    namespace: String,
+    operation: String,
+}
+
+#[inline]
+fn take_over(
+    what: &str,
+    bytes: &[u8],
+    known: &mut String,
+    max: u32,
+) -> std::result::Result<(), CallError> {
+    if bytes != known.as_bytes() {
+        let name = memory::name(what, bytes, max)?;
+        known.clear();
+        known.push_str(name);
+    }
+    Ok(())
 }
 
 /// The host's answer on its way; counted as in flight once it has to be waited for.

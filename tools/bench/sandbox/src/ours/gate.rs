@@ -18,7 +18,7 @@ const ACTOR: ActorId = ActorId(1);
 
 pub(super) async fn measure(longest: Duration) -> Result<f64> {
     let gate = Gate::new(Box::new(AllowAll), Box::new(LogAudit::default()), Metrics::default());
-    gate.publish(Table::build(&roster()?));
+    let table = Table::build(&roster()?);
     let ask = Ask::FromActor {
         actor: ACTOR,
         binding: "default",
@@ -26,7 +26,7 @@ pub(super) async fn measure(longest: Duration) -> Result<f64> {
         operation: "Echo",
     };
     time(longest, async || {
-        let permit = gate.admit(std::hint::black_box(&ask))?;
+        let permit = gate.admit(&table, std::hint::black_box(&ask))?;
         drop(std::hint::black_box(permit));
         Ok(())
     })

@@ -9,10 +9,9 @@ use serde::Serialize;
 use trellis_app::COMPILE_COMMAND;
 use trellis_claims::{SystemClock, TrustList, Unsigned, Verified, verify};
 use trellis_core::limits::ActorLimits;
-use trellis_core::{CallError, Code, ErrorKind, Trace};
+use trellis_core::{CallError, Code, ErrorKind, Invocation, Trace};
 use trellis_engine::{
-    Actor, CacheConfig, Compiler, Engine, EngineConfig, HostCalls, LogSink, ModuleSpec, Request,
-    host_caps,
+    Actor, CacheConfig, Compiler, Engine, EngineConfig, HostCalls, LogSink, ModuleSpec, host_caps,
 };
 
 use super::CallArgs;
@@ -122,8 +121,8 @@ impl Session {
         self.desk.lay_out(replies);
         self.desk.say(|| format!("=> {} {}", operation.escape_debug(), brief(&payload)));
         let started = Instant::now();
-        let request = Request {
-            operation: operation.into(),
+        let request = Invocation {
+            operation: operation.to_owned().into(),
             payload,
             deadline: started + self.timeout,
             depth: 0,

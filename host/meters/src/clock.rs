@@ -1,0 +1,92 @@
+//! A clock for what every call needs: cheap, and good enough.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// A deadline nearer than this is measured with the precise clock.
+const NEAR: Duration = Duration::from_secs(1);
+
+/// The time as the kernel last noted it: up to a few milliseconds ago (its timer tick, 1 to 10 ms),
+/// for a quarter of what reading the precise clock costs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Coarse(pub(crate) u64);
+
+impl Coarse {
+    /// Reads the clock.
+    #[inline]
+    #[must_use]
+    pub fn now() -> Self {
+        Self(nanoseconds(clock_gettime(ClockId::MonotonicCoarse)))
+    }
+
+    /// A time of another coarse clock, in microseconds since some moment of its own.
+    #[inline]
+    #[must_use]
+    pub const fn of_micros(micros: u64) -> Self {
+        Self(micros * 1_000)
+    }
+
+    /// Time since an earlier reading of the same clock, in nanoseconds.
+    #[inline]
+    #[must_use]
+    pub const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The same, for a call that must end by `deadline`: precise when that is near.
+    #[inline]
+    #[must_use]
+    pub fn before(self, deadline: Instant) -> Instant {
+        let now = self.instant();
+        if deadline.saturating_duration_since(now) < NEAR { Instant::now() } else { now }
+    }
+
+    /// The reading as an instant. Only for what [`now`](Self::now) gave.
+    #[inline]
+    #[must_use]
+    pub fn instant(self) -> Instant {
+        // Both clocks count from the same moment, which `Instant` does not tell.
+        static ANCHOR: OnceLock<(Instant, u64)> = OnceLock::new();
+        let (instant, nanos) = *ANCHOR
+            .get_or_init(|| (Instant::now(), nanoseconds(clock_gettime(ClockId::Monotonic))));
+        match self.0.checked_sub(nanos) {
+            Some(later) => instant + Duration::from_nanos(later),
+            // Read before the anchor was set: it is a few milliseconds old.
+            None => instant,
+        }
+    }
+}
+
+#[inline]
+fn nanoseconds(time: Timespec) -> u64 {
+    let part = |part: i64| u64::try_from(part).unwrap_or(0);
+    part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The longest timer tick of a Linux kernel, and some.
+    const BEHIND_MAX: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn it_is_never_ahead_and_a_little_behind() {
+        for _ in 0..1_000 {
+            let earliest = Instant::now();
+            let seen = Coarse::now().instant();
+            assert!(seen <= Instant::now());
+            assert!(earliest.saturating_duration_since(seen) < BEHIND_MAX);
+        }
+    }
+
+    #[test]
+    fn near_deadlines_are_seen_precisely() {
+        let earlier = Coarse(0);
+        let now = Instant::now();
+        assert!(earlier.before(now + NEAR / 2) >= now);
+        assert!(earlier.before(now + 2 * NEAR) <= now);
+    }
+}
