@@ -52,8 +52,8 @@ impl Dispatcher {
         Self { gate, snapshot: ArcSwap::default(), metrics, bounds }
     }
 
-    /// Replaces who may do what; calls admitted before go on. For the control plane, one caller at a
-    /// time, as [`edit_routes`](Self::edit_routes).
+    /// Replaces who may do what; calls admitted before go on. For the control plane, one caller at
+    /// a time, as [`edit_routes`](Self::edit_routes).
     pub fn publish(&self, table: Table) {
         let routes = Arc::clone(&self.snapshot.load().routes);
         self.snapshot.store(Arc::new(Snapshot { table: Arc::new(table), routes }));

@@ -17,8 +17,8 @@ pub struct Delivery {
 
 /// An actor, a provider, or (later) another host. May be called from any thread, many at once.
 pub trait Target: Send + Sync {
-    /// Carries out one call between `parties`. The target keeps to the invocation's deadline as well
-    /// as it can; the dispatcher drops the future soon after it.
+    /// Carries out one call between `parties`. The target keeps to the invocation's deadline as
+    /// well as it can; the dispatcher drops the future soon after it.
     fn call<'a>(
         &'a self,
         parties: Parties<'_>,

@@ -47,8 +47,8 @@ pub enum Ask<'a> {
     },
 }
 
-/// Claims, binding and policy, checked on every call. The claims and bindings are the table's, which
-/// every check is given: the caller holds it, together with the routes of the same moment.
+/// Claims, binding and policy, checked on every call. The claims and bindings are the table's,
+/// which every check is given: the caller holds it, together with the routes of the same moment.
 pub struct Gate {
     policy: Box<dyn Policy>,
     audit: Box<dyn AuditSink>,

@@ -35,8 +35,8 @@ impl Actor {
         Self { handle: Arc::new(Handle(inner)) }
     }
 
-    /// Runs one operation, until the invocation's deadline or `call_time_ms_max`. Dropping the future
-    /// ends the call and its instance.
+    /// Runs one operation, until the invocation's deadline or `call_time_ms_max`. Dropping the
+    /// future ends the call and its instance.
     ///
     /// # Errors
     /// `E_STOPPING` after [`drain`](Self::drain); `E_DEPTH`, `E_TOO_LARGE`, `E_BAD_NAME` before

@@ -211,8 +211,8 @@ impl<'a> Spans<'a> {
         })
     }
 
-    /// Takes the names over, if the call is within all bounds; what is wrong with it is for the guest
-    /// to read.
+    /// Takes the names over, if the call is within all bounds; what is wrong with it is for the
+    /// guest to read.
     #[inline]
     fn check(
         &self,
