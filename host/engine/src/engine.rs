@@ -10,7 +10,7 @@ use crate::abi::wapc::imports::InFlight;
 use crate::abi::{Linkers, wapc, wasi};
 use crate::actor::{Actor, Inner, Parts};
 use crate::checks;
-use crate::compile::Compilers;
+use crate::compile::{Compilers, Haste};
 use crate::config::{EngineConfig, EngineError, host_caps};
 use crate::host_calls::HostCalls;
 use crate::instance::ActorShared;
@@ -37,7 +37,6 @@ pub(crate) struct Shared {
     pub(crate) linkers: Linkers,
     pub(crate) residents: Residents,
     pub(crate) metrics: Arc<Metrics>,
-    runtime: wasmtime::Engine,
     catalog: wasi::Catalog,
     compilers: Compilers,
     in_flight: Arc<InFlight>,
@@ -55,17 +54,18 @@ impl Engine {
         let metrics = Arc::new(Metrics::new());
         let modules_max = modules_the_files_allow(config.modules_resident_max);
         let instances_max = config.instances_total_max;
+        let loader = Lane::for_modules().map_err(EngineError::Threads)?;
+        let compilers = Compilers::new(&config, &runtime, (loader.handle(), &metrics));
         let shared = Arc::new(Shared {
             ticker: Ticker::start(runtime.clone()).map_err(EngineError::Threads)?,
             lane: Lane::for_guests().map_err(EngineError::Threads)?,
-            loader: Lane::for_modules().map_err(EngineError::Threads)?,
+            loader,
             linkers: Linkers::new(&runtime).map_err(refused)?,
             residents: Residents::new(modules_max, instances_max, Arc::clone(&metrics)),
             catalog: wasi::Catalog::new(&runtime).map_err(refused)?,
-            compilers: Compilers::new(&config, &runtime, Arc::clone(&metrics))?,
+            compilers,
             in_flight: Arc::new(InFlight::new(config.host_calls_in_flight_max)),
             metrics,
-            runtime,
             config,
         });
         shared.loader.handle().spawn(sweep(Arc::downgrade(&shared)));
@@ -125,7 +125,7 @@ impl Engine {
     /// Calls that ended since the start, of all actors.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.shared.ticker.calls_ended()
+        self.shared.metrics.calls()
     }
 
     /// The engine's counters.
@@ -143,7 +143,8 @@ impl Shared {
         digest: &[u8; 32],
         limits: &ActorLimits,
     ) -> Result<Module, CallError> {
-        self.compilers.obtain(&self.runtime, self.loader.handle(), (wasm, digest), limits).await
+        let haste = if self.ticker.is_asleep() { Haste::AllCores } else { Haste::OneThread };
+        self.compilers.obtain((wasm, digest), limits, haste).await
     }
 }
 
@@ -153,10 +154,10 @@ impl Shared {
 /// As [`Engine::load`], but for what only a compiler or a start function finds.
 pub fn check(bytes: &[u8], limits: &ActorLimits) -> Result<(), CallError> {
     let shape = checks::surface(bytes, &limits.capped_by(&host_caps()))?;
-    let internal =
-        |error: &dyn std::fmt::Display| CallError::new(Code::Internal, error.to_string());
-    let runtime = settings::compile_engine().map_err(|error| internal(&error))?;
-    wasi::Catalog::new(&runtime).map_err(|error| internal(&error))?.check(&shape)?;
+    let runtime = settings::compile_engine()?;
+    let catalog = wasi::Catalog::new(&runtime);
+    let internal = |error| CallError::new(Code::Internal, format!("{error:#}"));
+    catalog.map_err(internal)?.check(&shape)?;
     wapc::recognise(&shape)?;
     checks::validate(bytes)
 }

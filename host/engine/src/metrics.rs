@@ -96,6 +96,11 @@ impl Metrics {
         self.calls.end(timing, now);
     }
 
+    /// Calls that ended.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.count()
+    }
+
     pub(crate) fn queue_waited(&self, took: Duration) {
         self.queue_wait.observe(took);
     }

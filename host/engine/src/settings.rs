@@ -2,6 +2,8 @@
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
+use trellis_core::{CallError, Code};
+
 use crate::config::{EngineConfig, EngineError};
 
 /// Most stack a guest may use (threats.md row C2).
@@ -32,13 +34,23 @@ pub(crate) fn compile_config() -> Config {
         .wasm_component_model(false)
         .wasm_relaxed_simd(false)
         .max_wasm_stack(GUEST_STACK_BYTES)
-        .async_stack_size(STACK_BYTES);
+        .async_stack_size(STACK_BYTES)
+        .parallel_compilation(false);
     config
 }
 
-/// An engine that compiles and reserves no address space.
-pub(crate) fn compile_engine() -> Result<wasmtime::Engine, EngineError> {
-    wasmtime::Engine::new(&compile_config()).map_err(|e| EngineError::Runtime(e.into()))
+/// An engine that compiles on its caller's thread and reserves no address space.
+pub(crate) fn compile_engine() -> Result<wasmtime::Engine, CallError> {
+    compiling(&compile_config())
+}
+
+/// The same on all threads of the process's pool.
+pub(crate) fn parallel_compile_engine() -> Result<wasmtime::Engine, CallError> {
+    compiling(compile_config().parallel_compilation(true))
+}
+
+fn compiling(config: &Config) -> Result<wasmtime::Engine, CallError> {
+    wasmtime::Engine::new(config).map_err(|e| CallError::new(Code::Internal, format!("{e:#}")))
 }
 
 /// The engine that runs guests, with every pool reserved up front.

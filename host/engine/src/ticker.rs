@@ -1,6 +1,6 @@
 //! The clock of the guests: one thread that advances wasmtime's epoch every millisecond.
 //!
-//! It sleeps for good while no call runs. Callers only touch a counter of their own thread and read
+//! It sleeps for good while no guest runs. Callers only touch a counter of their own thread and read
 //! a flag, so waking it costs nothing while it is awake.
 
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Ticker {
     pub(crate) fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             places: (0..shard_count()).map(|_| Padded::default()).collect(),
-            awake: AtomicBool::new(true),
+            awake: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             origin: Instant::now(),
             now_us: AtomicU64::new(0),
@@ -54,7 +54,7 @@ impl Ticker {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Says that a call runs until the guard is dropped.
+    /// Says that a guest runs until the guard is dropped: without, nothing would cut it.
     #[inline]
     pub(crate) fn running(&self) -> Running<'_> {
         let shared = &*self.shared;
@@ -67,9 +67,9 @@ impl Ticker {
         Running { shared }
     }
 
-    /// Calls that ended since the start.
-    pub(crate) fn calls_ended(&self) -> u64 {
-        self.shared.places.iter().map(|place| place.0.ended.load(Ordering::Relaxed)).sum()
+    /// No call has run for a while.
+    pub(crate) fn is_asleep(&self) -> bool {
+        !self.shared.awake.load(Ordering::Relaxed)
     }
 
     #[cold]
@@ -124,25 +124,30 @@ impl Drop for Running<'_> {
 impl Shared {
     #[expect(clippy::disallowed_methods, reason = "this is the one ticker")]
     fn run(&self, engine: &wasmtime::Engine) {
-        let mut idle = 0;
+        let mut idle = IDLE_TICKS;
         while !self.stop.load(Ordering::SeqCst) {
+            if idle >= IDLE_TICKS {
+                self.sleep();
+                idle = 0;
+            }
             std::thread::park_timeout(TICK);
             engine.increment_epoch();
             self.look();
             idle = if self.is_idle() { idle + 1 } else { 0 };
-            if idle >= IDLE_TICKS {
-                self.awake.store(false, Ordering::SeqCst);
-                while self.is_idle()
-                    && !self.awake.load(Ordering::SeqCst)
-                    && !self.stop.load(Ordering::SeqCst)
-                {
-                    std::thread::park();
-                }
-                self.look();
-                self.awake.store(true, Ordering::SeqCst);
-                idle = 0;
-            }
         }
+    }
+
+    /// Until a call begins.
+    fn sleep(&self) {
+        self.awake.store(false, Ordering::SeqCst);
+        while self.is_idle()
+            && !self.awake.load(Ordering::SeqCst)
+            && !self.stop.load(Ordering::SeqCst)
+        {
+            std::thread::park();
+        }
+        self.look();
+        self.awake.store(true, Ordering::SeqCst);
     }
 
     /// Publishes the time. It never goes back: two threads may look at once.

@@ -56,6 +56,22 @@ async fn c1_infinite_loop_in_start_and_init_is_cut() {
 }
 
 #[tokio::test]
+async fn c1_an_instance_that_never_gets_ready_is_cut_when_no_call_runs() {
+    let engine = engine();
+    let items = "(memory (export \"memory\") 1) (func $spin (loop $l (br $l))) (start $spin)";
+    let limits = ActorLimits {
+        instances_min: 1,
+        init_time_max: Duration::from_millis(50),
+        ..ActorLimits::default()
+    };
+    let spec = ModuleSpec { limits, ..spec(guest_with(items, ECHO)) };
+    let started = Instant::now();
+    let error = engine.load(spec, Arc::new(EchoHost)).await.map(drop).expect_err("never ready");
+    assert_eq!(error.code(), Code::Timeout);
+    assert!(started.elapsed() < Duration::from_secs(5), "compiling included");
+}
+
+#[tokio::test]
 async fn c1_a_host_call_that_never_ends_is_cut() {
     let engine = engine();
     let actor = engine.load(spec(forward()), Arc::new(SilentHost)).await.expect("loads");

@@ -99,7 +99,9 @@ impl Gate {
                 let link = table.link(link).filter(own).ok_or_else(|| unbound(operation))?;
                 (inward(link, operation)?, Some(&link.contract))
             }
-            Ask::FromSystem { actor, operation } => (from_system(table, actor, operation)?, None),
+            Ask::FromSystem { actor, operation } => {
+                (from_system(table, actor, operation.clone())?, None)
+            }
         };
         self.consult(granted, contract)
     }
@@ -135,7 +137,7 @@ impl Gate {
 #[inline]
 fn outward<'t>(seat: &Seat, link: &'t Link, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
     let verb = link.verb(operation, Direction::ToProvider);
-    verb.map(|name| over(link, (&link.actor, &link.provider), name)).map_err(|reason| {
+    verb.map(|name| over(link, (&link.actor, &link.provider), name.clone())).map_err(|reason| {
         let Entity::Provider { binding, .. } = &link.provider.entity else {
             return gone(link.contract.as_str(), operation);
         };
@@ -146,7 +148,7 @@ fn outward<'t>(seat: &Seat, link: &'t Link, operation: &str) -> Result<Granted<'
 #[inline]
 fn inward<'t>(link: &'t Link, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
     let verb = link.verb(operation, Direction::ToActor);
-    verb.map(|name| over(link, (&link.provider, &link.actor), name)).map_err(|reason| {
+    verb.map(|name| over(link, (&link.provider, &link.actor), name.clone())).map_err(|reason| {
         let words = Words {
             origin: link.provider.entity.clone(),
             actor: &link.actor.entity.to_string(),
@@ -162,13 +164,13 @@ fn inward<'t>(link: &'t Link, operation: &str) -> Result<Granted<'t>, Box<Denial
 fn over<'t>(
     link: &Link,
     (from, to): (&'t End, &'t End),
-    operation: &Cow<'static, str>,
+    operation: Cow<'static, str>,
 ) -> Granted<'t> {
     Granted {
         target: to.target,
         link: Some(link.id),
         parties: Parties { origin: &from.entity, target: &to.entity },
-        operation: operation.clone(),
+        operation,
     }
 }
 
@@ -197,7 +199,7 @@ fn to_actor<'t>(
 fn from_system<'t>(
     table: &'t Table,
     actor: &str,
-    operation: &Cow<'static, str>,
+    operation: Cow<'static, str>,
 ) -> Result<Granted<'t>, Box<Denial>> {
     let Some(callee) = table.seat_named(actor) else {
         return Err(Box::new(Denial {
@@ -205,11 +207,11 @@ fn from_system<'t>(
             origin: Some(Entity::System),
             namespace: actor.to_owned(),
             binding: String::new(),
-            operation: operation.to_string(),
+            operation: operation.into_owned(),
             message: format!("no actor `{actor}` runs on this host"),
         }));
     };
-    Ok(direct(&Entity::System, callee, operation.clone()))
+    Ok(direct(&Entity::System, callee, operation))
 }
 
 #[inline]

@@ -90,6 +90,12 @@ impl Times {
         Mine::of(&self.shards).observe(nanos_of(took));
     }
 
+    /// How many things took some time.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.totals().0
+    }
+
     /// Writes the histogram for Prometheus.
     ///
     /// # Errors

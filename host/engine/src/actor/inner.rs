@@ -1,6 +1,5 @@
 //! An actor's inside: its pool, its module, and the road of one call.
 
-use std::borrow::Cow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -122,10 +121,7 @@ impl Inner {
             let message = format!("{max} calls stand above this one (call_depth_max)");
             return Err(CallError::new(Code::Depth, message));
         }
-        // A borrowed name is a contract's or the program's own.
-        if let Cow::Owned(name) = &request.operation {
-            memory::name("operation", name.as_bytes(), limits.name_bytes_max)?;
-        }
+        memory::name("operation", request.operation.as_bytes(), limits.name_bytes_max)?;
         self.shared.check_payload("request", request.payload.len())?;
         if now >= request.deadline {
             return Err(CallError::new(Code::Timeout, "the deadline passed before the call began"));
@@ -233,6 +229,7 @@ impl Inner {
     pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), CallError> {
         self.compiled().await?;
         for _ in 0..self.shared.limits.instances_min {
+            let _running = self.engine.ticker.running();
             let Some(seat) = self.pool.try_seat(self) else { break };
             let deadline = Instant::now() + self.shared.limits.init_time_max;
             let made = Box::pin(async move {

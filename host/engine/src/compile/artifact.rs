@@ -7,10 +7,9 @@
 
 use std::hash::{Hash, Hasher};
 
-use trellis_core::{CallError, Code};
+use trellis_core::CallError;
 use wasmtime::Module;
 
-use crate::settings;
 use crate::shape::invalid;
 
 /// Compiled code this process may run.
@@ -25,20 +24,14 @@ impl Artifact {
     ///
     /// # Errors
     /// `E_MODULE_INVALID` when the compiler refuses the module.
-    pub(super) fn compile(wasm: &[u8]) -> Result<Self, CallError> {
-        let engine = settings::compile_engine()
-            .map_err(|error| CallError::new(Code::Internal, error.to_string()))?;
-        let compiled = engine.precompile_module(wasm);
-        compiled.map(Self::of_compiler).map_err(|error| invalid(format!("{error:#}"), 0))
+    pub(super) fn compile(engine: &wasmtime::Engine, wasm: &[u8]) -> Result<Self, CallError> {
+        let bytes = engine.precompile_module(wasm);
+        let bytes = bytes.map_err(|error| invalid(format!("{error:#}"), 0))?;
+        Ok(Self { bytes, start: 0 })
     }
 
-    /// Wraps what the compiler wrote: here, or in the child that is this very program.
-    pub(super) const fn of_compiler(bytes: Vec<u8>) -> Self {
-        Self { bytes, start: 0 }
-    }
-
-    /// Wraps the part of `bytes` behind `header`, whose MAC the caller has just checked over these
-    /// very bytes in memory.
+    /// Wraps the part of `bytes` behind `header`: what the child wrote that is this very program, or
+    /// what the caller has just checked the MAC of, over these very bytes in memory.
     pub(super) const fn authenticated(bytes: Vec<u8>, header: usize) -> Self {
         Self { bytes, start: header }
     }

@@ -11,15 +11,14 @@ use std::path::Path;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
-use bytes::Bytes;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
 
-use super::WATCH_EVERY;
 use super::artifact::{self, Artifact};
+use super::{Haste, WATCH_EVERY};
 use crate::settings;
 
 /// The names of the two limits of a compilation.
@@ -27,8 +26,12 @@ const TIME: &str = "compile_time_ms_max";
 const MEMORY: &str = "compile_memory_bytes_max";
 /// The child says "the module is wrong", with the reason on its standard error.
 const EXIT_REFUSED: u8 = 3;
-/// Header of the child's input: memory bytes and processor seconds, little-endian.
-const HEADER_BYTES: usize = 16;
+/// Header of the child's input: memory bytes, processor seconds and threads, little-endian.
+const HEADER_BYTES: usize = 24;
+/// Most threads of one compilation; beyond, modules of usual size do not gain.
+const THREADS_MAX: u64 = 8;
+/// Stack of each, as the main thread's: a compiler follows the nesting of its input.
+const STACK_BYTES: usize = 8 << 20;
 /// The time limit is processor time, so that a busy machine refuses nothing; after so many times
 /// the limit a child is killed whatever it has used.
 const PATIENCE: u32 = 6;
@@ -42,17 +45,45 @@ pub(super) fn limit_named_in(message: &str) -> &'static str {
     if message.contains(MEMORY) { MEMORY } else { TIME }
 }
 
+/// What a child shall do.
+pub(super) struct Order<'a> {
+    pub(super) wasm: &'a [u8],
+    pub(super) limits: &'a ActorLimits,
+    pub(super) haste: Haste,
+}
+
+impl Order<'_> {
+    /// What the child reads before the module.
+    fn header(&self) -> [u8; HEADER_BYTES] {
+        let seconds = self.limits.compile_time_max.as_secs().max(1);
+        let threads = match self.haste {
+            Haste::OneThread => 1,
+            Haste::AllCores => cores().min(THREADS_MAX),
+        };
+        let mut header = [0; HEADER_BYTES];
+        let numbers = [self.limits.compile_memory_bytes_max, seconds, threads];
+        for (place, number) in header.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        header
+    }
+}
+
+fn cores() -> u64 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64)
+}
+
 /// Compiles in a child process, within the compile limits.
 ///
 /// # Errors
 /// `E_MODULE_LIMIT` naming the limit; `E_MODULE_INVALID` when the compiler refuses the module;
 /// `E_INTERNAL` when the child cannot be started or is another program.
 pub(super) async fn compile(
-    program: &Path,
-    args: &[OsString],
-    wasm: Bytes,
-    limits: &ActorLimits,
+    (program, args): (&Path, &[OsString]),
+    order: &Order<'_>,
+    fingerprint: &blake3::Hash,
 ) -> Result<Artifact, CallError> {
+    let limits = order.limits;
     let mut child = Command::new(program)
         .args(args)
         .env_clear()
@@ -62,7 +93,7 @@ pub(super) async fn compile(
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| broken("cannot be started", &error))?;
-    let working = converse(&mut child, &wasm, limits);
+    let working = converse(&mut child, order);
     let outcome = tokio::time::timeout(limits.compile_time_max * PATIENCE, working).await;
     let (status, code, reason) = match outcome {
         Ok(Ok(Watched::Ended(status, code, reason))) => (status, code, reason),
@@ -71,7 +102,7 @@ pub(super) async fn compile(
         Err(_) => return Err(over(TIME, limits)),
     };
     if status.success() {
-        return accept(code);
+        return accept(code, fingerprint);
     }
     Err(explain(status, &reason, limits))
 }
@@ -85,19 +116,16 @@ enum Watched {
 }
 
 /// Feeds the child and reads its answer, while it stays within its limits.
-async fn converse(child: &mut Child, wasm: &[u8], limits: &ActorLimits) -> io::Result<Watched> {
+async fn converse(child: &mut Child, order: &Order<'_>) -> io::Result<Watched> {
     let missing = || io::Error::other("the child has no pipe");
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let stderr = child.stderr.take().ok_or_else(missing)?;
     let pid = child.id();
     let feed = async {
-        let seconds = limits.compile_time_max.as_secs().max(1);
-        let memory = limits.compile_memory_bytes_max;
-        let header = [memory.to_le_bytes(), seconds.to_le_bytes()].concat();
         // A child that ends early closes the pipe; why it ended is told by its status.
-        let _ = stdin.write_all(&header).await;
-        let _ = stdin.write_all(wasm).await;
+        let _ = stdin.write_all(&order.header()).await;
+        let _ = stdin.write_all(order.wasm).await;
         drop(stdin);
     };
     let talk = async {
@@ -111,7 +139,7 @@ async fn converse(child: &mut Child, wasm: &[u8], limits: &ActorLimits) -> io::R
     };
     tokio::select! {
         ended = talk => ended,
-        limit = grown_over(pid, limits) => Ok(Watched::Over(limit)),
+        limit = grown_over(pid, order.limits) => Ok(Watched::Over(limit)),
     }
 }
 
@@ -154,14 +182,12 @@ fn usage(pid: u32) -> Option<(u64, Duration)> {
 }
 
 /// Checks that the code comes from a program with this one's settings.
-fn accept(mut code: Vec<u8>) -> Result<Artifact, CallError> {
-    let expected = expected_fingerprint()?;
-    if !code.starts_with(expected.as_bytes()) {
+fn accept(code: Vec<u8>, fingerprint: &blake3::Hash) -> Result<Artifact, CallError> {
+    if !code.starts_with(fingerprint.as_bytes()) {
         let message = "the compile helper is not this program, or another version of it";
         return Err(CallError::new(Code::Internal, message));
     }
-    code.drain(..expected.as_bytes().len());
-    Ok(Artifact::of_compiler(code))
+    Ok(Artifact::authenticated(code, fingerprint.as_bytes().len()))
 }
 
 fn explain(status: ExitStatus, reason: &[u8], limits: &ActorLimits) -> CallError {
@@ -199,12 +225,6 @@ fn over(limit: &'static str, limits: &ActorLimits) -> CallError {
 fn broken(what: &str, error: &io::Error) -> CallError {
     tracing::error!(%error, "the compile helper {what}");
     CallError::new(Code::Internal, format!("the compile helper {what}; see the log"))
-}
-
-fn expected_fingerprint() -> Result<blake3::Hash, CallError> {
-    settings::compile_engine()
-        .map(|engine| artifact::fingerprint(&engine))
-        .map_err(|error| CallError::new(Code::Internal, error.to_string()))
 }
 
 /// The whole program of the compile child: a hidden subcommand of the host calls it. Reads limits
@@ -246,16 +266,31 @@ fn compile_stdin() -> Result<(), Refusal> {
         let bytes = header[at..at + 8].try_into();
         u64::from_le_bytes(bytes.expect("a slice of eight bytes is eight bytes"))
     };
+    let engine = compiler(number(16)).map_err(Refusal::Module)?;
     bound_this_process(number(0), Duration::from_secs(number(8)))?;
     let mut wasm = Vec::new();
     io::stdin().read_to_end(&mut wasm)?;
-    let artifact = Artifact::compile(&wasm).map_err(Refusal::Module)?;
-    let fingerprint = expected_fingerprint().map_err(Refusal::Module)?;
+    let artifact = Artifact::compile(&engine, &wasm).map_err(Refusal::Module)?;
     let mut stdout = io::stdout().lock();
-    stdout.write_all(fingerprint.as_bytes())?;
+    stdout.write_all(artifact::fingerprint(&engine).as_bytes())?;
     stdout.write_all(artifact.bytes())?;
     stdout.flush()?;
     Ok(())
+}
+
+/// An engine that compiles on so many threads. They start before the process is bounded, so that
+/// their stacks do not count.
+fn compiler(threads: u64) -> Result<wasmtime::Engine, CallError> {
+    if threads <= 1 {
+        return settings::compile_engine();
+    }
+    let threads = usize::try_from(threads.min(THREADS_MAX)).unwrap_or(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK_BYTES);
+    match pool.build_global() {
+        Ok(()) => settings::parallel_compile_engine(),
+        // A machine without room for threads compiles on one.
+        Err(_) => settings::compile_engine(),
+    }
 }
 
 /// Hard limits that need nobody to watch. Data is bounded above what the program itself already

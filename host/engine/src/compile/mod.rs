@@ -20,13 +20,16 @@ use cache::Cache;
 pub use child::compile_child_main;
 
 use crate::checks;
-use crate::config::{Compiler, EngineConfig, EngineError};
+use crate::config::{Compiler, EngineConfig};
 use crate::metrics::Metrics;
 use crate::module::Wasm;
+use crate::settings;
 
 /// Gives compiled modules.
 pub(crate) struct Compilers {
     compiler: Compiler,
+    runtime: wasmtime::Engine,
+    loader: Handle,
     cache: Option<Arc<Cache>>,
     /// Identifies what compiled code must match: wasmtime, its settings, the processor.
     fingerprint: blake3::Hash,
@@ -35,45 +38,55 @@ pub(crate) struct Compilers {
     metrics: Arc<Metrics>,
 }
 
+/// How much of the machine a compilation may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Haste {
+    /// The host serves: compiling must not be felt.
+    OneThread,
+    /// Nothing else is going on.
+    AllCores,
+}
+
 impl Compilers {
     pub(crate) fn new(
         config: &EngineConfig,
         runtime: &wasmtime::Engine,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, EngineError> {
+        (loader, metrics): (&Handle, &Arc<Metrics>),
+    ) -> Self {
         let cache = config.cache.as_ref().and_then(|cache| {
-            Cache::open(cache, Arc::clone(&metrics))
+            Cache::open(cache, Arc::clone(metrics))
                 .inspect_err(|error| tracing::warn!(%error, "no compile cache"))
                 .ok()
                 .map(Arc::new)
         });
-        Ok(Self {
+        Self {
             compiler: config.compiler.clone(),
+            runtime: runtime.clone(),
+            loader: loader.clone(),
             cache,
             fingerprint: artifact::fingerprint(runtime),
             turn: Semaphore::new(1),
-            metrics,
-        })
+            metrics: Arc::clone(metrics),
+        }
     }
 
     /// The compiled module, from the cache if it has it. Called on the loader: reading the
     /// cache blocks for about as long as a thread switch takes.
     pub(crate) async fn obtain(
         &self,
-        runtime: &wasmtime::Engine,
-        loader: &Handle,
         (wasm, digest): (&Wasm, &[u8; 32]),
         limits: &ActorLimits,
+        haste: Haste,
     ) -> Result<Module, CallError> {
         let name = cache::entry_name(digest, &self.fingerprint);
-        if let Some(module) = self.cached(runtime, &name) {
+        if let Some(module) = self.cached(&name) {
             return Ok(module);
         }
         let _turn = self.turn.acquire().await.map_err(|_| stopped())?;
         let bytes = wasm.read()?;
-        let artifact = self.compile(loader, bytes, limits).await?;
+        let artifact = self.compile(bytes, limits, haste).await?;
         self.metrics.module_compiled();
-        let module = artifact.load(runtime).map_err(|error| {
+        let module = artifact.load(&self.runtime).map_err(|error| {
             tracing::error!(error = %format!("{error:#}"), "compiled code does not load");
             CallError::new(Code::Internal, "the compiled module does not load; see the log")
         })?;
@@ -83,10 +96,10 @@ impl Compilers {
         Ok(module)
     }
 
-    fn cached(&self, runtime: &wasmtime::Engine, name: &str) -> Option<Module> {
+    fn cached(&self, name: &str) -> Option<Module> {
         let cache = self.cache.as_ref()?;
         let artifact = cache.read(name)?;
-        match artifact.load(runtime) {
+        match artifact.load(&self.runtime) {
             Ok(module) => {
                 self.metrics.cache("hit");
                 Some(module)
@@ -100,23 +113,24 @@ impl Compilers {
 
     async fn compile(
         &self,
-        loader: &Handle,
         bytes: Bytes,
         limits: &ActorLimits,
+        haste: Haste,
     ) -> Result<Artifact, CallError> {
         match &self.compiler {
             Compiler::InProcess => {
                 let work = move || {
                     checks::validate(&bytes)?;
-                    Artifact::compile(&bytes)
+                    Artifact::compile(&settings::compile_engine()?, &bytes)
                 };
-                loader.spawn_blocking(work).await.map_err(|_| stopped())?
+                self.loader.spawn_blocking(work).await.map_err(|_| stopped())?
             }
             Compiler::Child { program, args } => {
                 let checked = bytes.clone();
                 let check = move || checks::validate(&checked);
-                loader.spawn_blocking(check).await.map_err(|_| stopped())??;
-                let compiled = child::compile(program, args, bytes, limits).await;
+                self.loader.spawn_blocking(check).await.map_err(|_| stopped())??;
+                let order = child::Order { wasm: &bytes, limits, haste };
+                let compiled = child::compile((program, args), &order, &self.fingerprint).await;
                 compiled.inspect_err(|error| {
                     if error.code() == Code::ModuleLimit {
                         self.metrics.limit_hit(child::limit_named_in(error.message()));

@@ -8,4 +8,5 @@
 //! from outside, and any road that users do not take: our side goes through a manifest.
 
 pub mod bare;
+mod large;
 pub mod ours;

@@ -9,11 +9,14 @@ use anyhow::{Context, Result, anyhow, ensure};
 use tempfile::TempDir;
 use trellis_app::{Host, HostConfig};
 use trellis_claims::{ClaimsDraft, KeyKind, KeyPair, SystemClock, TrustList};
-use trellis_engine::{CacheConfig, EngineConfig};
+use trellis_engine::{CacheConfig, Compiler, EngineConfig};
 use trellis_entitlements::Rules;
 use trellis_manifest::{Format, SourceText};
 
 use super::echo;
+
+/// The argument that makes this program its own compiler.
+pub const COMPILE: &str = "compile";
 
 /// One actor of the manifest.
 pub(super) struct Actor<'a> {
@@ -66,7 +69,10 @@ impl Ground {
     /// A host on which nothing runs yet.
     pub(super) fn host(&self, cache: Option<&Path>) -> Result<Host> {
         let cache = cache.map(|dir| CacheConfig::at(dir.to_owned()));
-        let engine = EngineConfig { cache, ..EngineConfig::default() };
+        // As the `host` binary does.
+        let program = std::env::current_exe().context("finding this program")?;
+        let compiler = Compiler::Child { program, args: vec![COMPILE.into()] };
+        let engine = EngineConfig { cache, compiler, ..EngineConfig::default() };
         Ok(Host::build(HostConfig::new(engine))?)
     }
 

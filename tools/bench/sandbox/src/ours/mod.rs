@@ -13,7 +13,7 @@ use bench_side::{PAYLOAD, guest, time};
 
 use self::ground::{Actor, Ground};
 
-pub use ground::sign_file;
+pub use ground::{COMPILE, sign_file};
 
 /// Measures one row; nanoseconds of one operation, or bytes for `idle-actors`.
 ///

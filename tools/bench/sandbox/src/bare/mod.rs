@@ -1,5 +1,7 @@
 //! waPC written by hand on wasmtime: async, pooling allocator, copy-on-write images, epochs.
 
+mod cold;
+
 use std::thread;
 use std::time::Duration;
 
@@ -36,6 +38,9 @@ struct Instance {
 /// # Errors
 /// When the row is unknown or the guest misbehaves.
 pub async fn measure(row: &str, longest: Duration) -> Result<f64> {
+    if row.starts_with("cold-") {
+        return cold::measure(row, longest).await;
+    }
     let engine = engine()?;
     tick(&engine);
     let module = Module::new(&engine, guest(row)?)?;
