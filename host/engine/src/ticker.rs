@@ -1,7 +1,7 @@
 //! The clock of the guests: one thread that advances wasmtime's epoch every millisecond.
 //!
-//! It sleeps for good while no guest runs. Callers only touch a counter of their own thread and read
-//! a flag, so waking it costs nothing while it is awake.
+//! It sleeps for good while no guest runs. Callers only touch a counter of their own thread and
+//! read a flag, so waking it costs nothing while it is awake.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

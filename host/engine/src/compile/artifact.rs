@@ -30,8 +30,8 @@ impl Artifact {
         Ok(Self { bytes, start: 0 })
     }
 
-    /// Wraps the part of `bytes` behind `header`: what the child wrote that is this very program, or
-    /// what the caller has just checked the MAC of, over these very bytes in memory.
+    /// Wraps the part of `bytes` behind `header`: what the child wrote that is this very program,
+    /// or what the caller has just checked the MAC of, over these very bytes in memory.
     pub(super) const fn authenticated(bytes: Vec<u8>, header: usize) -> Self {
         Self { bytes, start: header }
     }
