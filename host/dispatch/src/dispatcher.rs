@@ -62,11 +62,11 @@ impl Dispatcher {
     /// Changes who can be reached: `edit` gets a copy of the current routes, which is then
     /// published; calls that resolved before keep their targets.
     pub fn edit_routes(&self, edit: impl FnOnce(&mut RouteEditor<'_>)) {
-        let Snapshot { table, routes } = Snapshot::clone(&self.snapshot.load());
-        let mut editor =
-            RouteEditor { routes: Arc::unwrap_or_clone(routes), metrics: &self.metrics };
+        let now = self.snapshot.load();
+        let mut editor = RouteEditor { routes: Routes::clone(&now.routes), metrics: &self.metrics };
         edit(&mut editor);
-        self.snapshot.store(Arc::new(Snapshot { table, routes: Arc::new(editor.routes) }));
+        let (table, routes) = (Arc::clone(&now.table), Arc::new(editor.routes));
+        self.snapshot.store(Arc::new(Snapshot { table, routes }));
     }
 
     /// Carries one call from its ask to its answer.
@@ -78,8 +78,8 @@ impl Dispatcher {
         let (call, terms) = {
             let now = self.snapshot.load();
             let permit = self.gate.admit(&now.table, &ask)?;
-            let (resolved, granted) = now.routes.resolve(permit)?;
-            route = resolved;
+            let granted;
+            (route, granted) = now.routes.resolve(permit)?;
             let parties = granted.parties;
             let (delivery, terms) = self.stamp(&route, granted, message);
             (UnderWay::begin(terms.deadline, || route.target.call(parties, delivery)), terms)

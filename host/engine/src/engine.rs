@@ -148,18 +148,33 @@ impl Shared {
     }
 }
 
-/// Checks a module as [`Engine::load`] does, as far as that goes without compiling it.
-///
-/// # Errors
-/// As [`Engine::load`], but for what only a compiler or a start function finds.
-pub fn check(bytes: &[u8], limits: &ActorLimits) -> Result<(), CallError> {
-    let shape = checks::surface(bytes, &limits.capped_by(&host_caps()))?;
-    let runtime = settings::compile_engine()?;
-    let catalog = wasi::Catalog::new(&runtime);
-    let internal = |error| CallError::new(Code::Internal, format!("{error:#}"));
-    catalog.map_err(internal)?.check(&shape)?;
-    wapc::recognise(&shape)?;
-    checks::validate(bytes)
+/// Checks modules as [`Engine::load`] does, as far as that goes without compiling them.
+pub struct Checker {
+    catalog: wasi::Catalog,
+    caps: ActorLimits,
+}
+
+impl Checker {
+    /// A checker; one serves any number of modules.
+    ///
+    /// # Errors
+    /// `E_INTERNAL` when the WebAssembly runtime refuses to start.
+    pub fn new() -> Result<Self, CallError> {
+        let catalog = wasi::Catalog::new(&settings::compile_engine()?)
+            .map_err(|error| CallError::new(Code::Internal, format!("{error:#}")))?;
+        Ok(Self { catalog, caps: host_caps() })
+    }
+
+    /// Checks one module.
+    ///
+    /// # Errors
+    /// As [`Engine::load`], but for what only a compiler or a start function finds.
+    pub fn check(&self, bytes: &[u8], limits: &ActorLimits) -> Result<(), CallError> {
+        let shape = checks::surface(bytes, &limits.capped_by(&self.caps))?;
+        self.catalog.check(&shape)?;
+        wapc::recognise(&shape)?;
+        checks::validate(bytes)
+    }
 }
 
 /// Drops idle instances for as long as the engine lives.

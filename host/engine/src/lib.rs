@@ -45,7 +45,7 @@ mod ticker;
 pub use actor::{Actor, Stats};
 pub use compile::compile_child_main;
 pub use config::{CacheConfig, Compiler, EngineConfig, EngineError, host_caps};
-pub use engine::{Engine, check};
+pub use engine::{Checker, Engine};
 pub use host_calls::{BoxFuture, HostCall, HostCalls};
 pub use log::{LogSink, LogSource, NoLog};
 pub use metrics::Metrics;

@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use trellis_core::Code;
 use trellis_core::limits::ActorLimits;
 use trellis_engine::{
-    Actor, CacheConfig, Engine, EngineConfig, ModuleSource, ModuleSpec, check, inspect,
+    Actor, CacheConfig, Checker, Engine, EngineConfig, ModuleSource, ModuleSpec, inspect,
 };
 
 /// A module with every section a compiler writes.
@@ -69,8 +69,10 @@ async fn a1_every_prefix_is_refused_quickly_with_its_offset() {
     }
 }
 
+static CHECKER: LazyLock<Checker> = LazyLock::new(|| Checker::new().expect("the runtime starts"));
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
 
     /// Whatever a few changed bytes make of a module, reading it gives an answer and no panic.
     #[test]
@@ -85,7 +87,7 @@ proptest! {
         }
         let cut = cut.index(2 * module.len());
         module.truncate(cut.max(8));
-        if let Err(error) = check(&module, &ActorLimits::default()) {
+        if let Err(error) = CHECKER.check(&module, &ActorLimits::default()) {
             prop_assert!(matches!(
                 error.code(),
                 Code::ModuleInvalid | Code::ModuleLimit | Code::ModuleAbi | Code::Memory
