@@ -95,7 +95,7 @@ impl Seat {
     }
 
     fn bind(&mut self, namespace: &str, binding: &str, link: &Arc<Link>) {
-        let links = self.links.entry_ref(namespace).or_default();
+        let links = self.links.entry(namespace.into()).or_default();
         // The last one wins, as a manifest with the same binding twice is refused before.
         links.retain(|(name, _)| &**name != binding);
         links.push((binding.into(), Arc::clone(link)));
@@ -141,7 +141,7 @@ fn names(
             let (Some(name), Some(seat)) = (name_of(member), seats.get(&member.id)) else {
                 continue;
             };
-            by_name.entry_ref(name).or_insert_with(|| Arc::clone(seat));
+            by_name.entry(name.into()).or_insert_with(|| Arc::clone(seat));
         }
     }
     by_name

@@ -91,6 +91,12 @@ pub(crate) async fn load_fresh(engine: &Engine, bytes: Vec<u8>) -> Actor {
     engine.load(spec, Arc::new(EchoHost)).await.expect("the guest loads")
 }
 
+/// How often a test repeats itself: `TRELLIS_THOROUGH=1` asks for as often as the threat it is
+/// about was written down.
+pub(crate) fn rounds(quick: usize, thorough: usize) -> usize {
+    if std::env::var_os("TRELLIS_THOROUGH").is_some() { thorough } else { quick }
+}
+
 pub(crate) fn request(payload: impl Into<Bytes>) -> Invocation {
     request_within(payload, Duration::from_secs(20))
 }
