@@ -86,13 +86,13 @@ impl TargetMetrics {
     /// A call begins.
     #[inline]
     pub(crate) fn begin(&self, now: Coarse) -> Timing {
-        self.durations.begin(now)
+        self.durations.begin(now.tick())
     }
 
     /// It ended so.
     #[inline]
     pub(crate) fn record<T>(&self, timing: Timing, outcome: &Result<T, CallError>) {
-        self.durations.end(timing, Coarse::now());
+        self.durations.end(timing, Coarse::now().tick());
         if let Err(error) = outcome {
             self.count_failure(error.code());
         }

@@ -15,7 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use trellis_core::Code;
-use trellis_meters::{Coarse, Times, Timing};
+use trellis_meters::{Tick, Times, Timing};
 
 /// Why instances of fresh actors go.
 pub(crate) const FRESH: &str = "fresh";
@@ -87,12 +87,12 @@ impl Metrics {
 
     /// A call begins, on the clock of the ticker.
     #[inline]
-    pub(crate) fn call_begins(&self, now: Coarse) -> Timing {
+    pub(crate) fn call_begins(&self, now: Tick) -> Timing {
         self.calls.begin(now)
     }
 
     #[inline]
-    pub(crate) fn call_ended(&self, timing: Timing, now: Coarse) {
+    pub(crate) fn call_ended(&self, timing: Timing, now: Tick) {
         self.calls.end(timing, now);
     }
 

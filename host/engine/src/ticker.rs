@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use trellis_meters::{Coarse, Mine, Padded, own, shard_count};
+use trellis_meters::{Mine, Padded, Tick, own, shard_count};
 
 /// Length of a tick. Deadlines of guests are checked at this grain.
 const TICK: Duration = Duration::from_millis(1);
@@ -102,8 +102,8 @@ pub(crate) struct Running<'a> {
 impl Running<'_> {
     /// The time of the last tick: a millisecond or two old, and nearly free.
     #[inline]
-    pub(crate) fn now(&self) -> Coarse {
-        Coarse::of_micros(self.shared.now_us.load(Ordering::Relaxed))
+    pub(crate) fn now(&self) -> Tick {
+        Tick::of_micros(self.shared.now_us.load(Ordering::Relaxed))
     }
 
     /// The same as an instant.

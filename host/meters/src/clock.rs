@@ -10,8 +10,21 @@ const NEAR: Duration = Duration::from_secs(1);
 
 /// The time as the kernel last noted it: up to a few milliseconds ago (its timer tick, 1 to 10 ms),
 /// for a quarter of what reading the precise clock costs.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Coarse(pub(crate) u64);
+#[derive(Clone, Copy, Debug)]
+pub struct Coarse(u64);
+
+/// A reading of some cheap clock, in nanoseconds since a moment of that clock's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tick(pub(crate) u64);
+
+impl Tick {
+    /// A reading in microseconds.
+    #[inline]
+    #[must_use]
+    pub const fn of_micros(micros: u64) -> Self {
+        Self(micros * 1_000)
+    }
+}
 
 impl Coarse {
     /// Reads the clock.
@@ -21,18 +34,11 @@ impl Coarse {
         Self(nanoseconds(clock_gettime(ClockId::MonotonicCoarse)))
     }
 
-    /// A time of another coarse clock, in microseconds since some moment of its own.
+    /// The reading, to be compared with others.
     #[inline]
     #[must_use]
-    pub const fn of_micros(micros: u64) -> Self {
-        Self(micros * 1_000)
-    }
-
-    /// Time since an earlier reading of the same clock, in nanoseconds.
-    #[inline]
-    #[must_use]
-    pub const fn nanos_since(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
+    pub const fn tick(self) -> Tick {
+        Tick(self.0)
     }
 
     /// The same, for a call that must end by `deadline`: precise when that is near.
@@ -43,7 +49,7 @@ impl Coarse {
         if deadline.saturating_duration_since(now) < NEAR { Instant::now() } else { now }
     }
 
-    /// The reading as an instant. Only for what [`now`](Self::now) gave.
+    /// The reading as an instant.
     #[inline]
     #[must_use]
     pub fn instant(self) -> Instant {

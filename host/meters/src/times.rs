@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::{MetricEncoder, NoLabelSet};
 
-use crate::clock::Coarse;
+use crate::clock::Tick;
 use crate::threads::{Mine, Padded, shard_count};
 
 /// Upper bounds of the buckets, in microseconds.
@@ -15,21 +15,21 @@ const BOUNDS_US: [u64; 15] =
 
 /// Of so many short things in a row, at most, one is timed.
 const ROW: u64 = 16;
-/// What every coarse clock can tell apart for sure; a longer thing needs no other clock.
+/// What every cheap clock can tell apart for sure; a longer thing needs no other clock.
 const LONG_NS: u64 = 20_000_000;
 
 /// Durations, as a histogram in seconds.
 ///
 /// Reading a precise clock twice costs a tenth of a short call. So of things that follow one
-/// another on a thread within one tick of a coarse clock, only every sixteenth is timed, and those
-/// behind it count as it does. Every one of them counts once.
+/// another on a thread within one tick of a cheap clock, only every sixteenth is timed, and those
+/// that begin after it ended count as it does. Every one of them counts once.
 pub struct Times {
     shards: Box<[Padded<Shard>]>,
 }
 
 #[derive(Default)]
 struct Shard {
-    /// How many more count as the one timed last, unless the coarse clock moves.
+    /// How many more count as the one timed last, unless the clock moves.
     row_left: AtomicU64,
     row_tick: AtomicU64,
     row_ns: AtomicU64,
@@ -47,7 +47,7 @@ impl Default for Times {
 /// Something that is being timed.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    coarse: Coarse,
+    tick: Tick,
     precise: Option<Instant>,
 }
 
@@ -55,29 +55,27 @@ impl Times {
     /// Something begins.
     #[inline]
     #[must_use]
-    pub fn begin(&self, coarse: Coarse) -> Timing {
+    pub fn begin(&self, tick: Tick) -> Timing {
         let shard = Mine::of(&self.shards).place();
         let left = shard.row_left.load(Ordering::Relaxed);
-        if left > 0 && shard.row_tick.load(Ordering::Relaxed) == coarse.0 {
+        if left > 0 && shard.row_tick.load(Ordering::Relaxed) == tick.0 {
             shard.row_left.store(left - 1, Ordering::Relaxed);
-            return Timing { coarse, precise: None };
+            return Timing { tick, precise: None };
         }
-        shard.row_left.store(ROW - 1, Ordering::Relaxed);
-        shard.row_tick.store(coarse.0, Ordering::Relaxed);
-        Timing { coarse, precise: Some(Instant::now()) }
+        Timing { tick, precise: Some(Instant::now()) }
     }
 
-    /// It ended. `coarse` is the same clock as at its beginning.
+    /// It ended; `tick` is of the same clock as at its beginning.
     #[inline]
-    pub fn end(&self, timing: Timing, coarse: Coarse) {
+    pub fn end(&self, timing: Timing, tick: Tick) {
         let shard = Mine::of(&self.shards);
         let nanos = match timing.precise {
             Some(begun) => {
                 let nanos = nanos_of(begun.elapsed());
-                shard.place().row_ns.store(nanos, Ordering::Relaxed);
+                shard.place().begin_row(nanos, tick);
                 nanos
             }
-            None => match coarse.nanos_since(timing.coarse) {
+            None => match tick.0.saturating_sub(timing.tick.0) {
                 long if long >= LONG_NS => long,
                 _ => shard.place().row_ns.load(Ordering::Relaxed),
             },
@@ -121,6 +119,15 @@ impl Times {
     }
 }
 
+impl Shard {
+    #[inline]
+    fn begin_row(&self, nanos: u64, tick: Tick) {
+        self.row_ns.store(nanos, Ordering::Relaxed);
+        self.row_tick.store(tick.0, Ordering::Relaxed);
+        self.row_left.store(ROW - 1, Ordering::Relaxed);
+    }
+}
+
 impl Mine<'_, Shard> {
     #[inline]
     fn observe(&self, nanos: u64) {
@@ -161,8 +168,8 @@ mod tests {
     }
 
     fn precise(times: &Times, tick: u64) -> bool {
-        let timing = times.begin(Coarse::of_micros(tick));
-        times.end(timing, Coarse::of_micros(tick));
+        let timing = times.begin(Tick::of_micros(tick));
+        times.end(timing, Tick::of_micros(tick));
         timing.precise.is_some()
     }
 
@@ -176,12 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn what_begins_before_the_first_ended_is_timed_as_well() {
+        let times = Times::default();
+        let tick = Tick::of_micros(1_000);
+        let both = [times.begin(tick), times.begin(tick)];
+        assert!(both.iter().all(|timing| timing.precise.is_some()));
+    }
+
+    #[test]
     fn a_long_one_in_a_row_is_seen_as_long() {
         let times = Times::default();
         assert!(precise(&times, 1_000));
-        let timing = times.begin(Coarse::of_micros(1_000));
+        let timing = times.begin(Tick::of_micros(1_000));
         assert!(timing.precise.is_none());
-        times.end(timing, Coarse::of_micros(41_000));
+        times.end(timing, Tick::of_micros(41_000));
         let (count, sum, _) = times.totals();
         assert_eq!(count, 2);
         assert!((0.04..0.05).contains(&sum), "{sum}");
