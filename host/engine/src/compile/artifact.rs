@@ -1,7 +1,7 @@
 //! Compiled code as bytes, and the only `unsafe` of the engine: loading it.
 //!
-//! wasmtime believes what it loads. So an [`Artifact`] can only be made in two ways: by compiling
-//! here or in our own child, or by [`Artifact::authenticated`] with bytes whose MAC was checked.
+//! wasmtime believes what it loads. So an [`Artifact`] can only be made in three ways: by compiling
+//! here, from what our own child wrote, or from bytes whose MAC was checked.
 
 #![allow(unsafe_code)]
 
@@ -15,7 +15,8 @@ use crate::shape::invalid;
 /// Compiled code this process may run.
 pub(super) struct Artifact {
     bytes: Vec<u8>,
-    /// Where the code begins: a cache file has a header, and moving megabytes takes long.
+    /// Where the code begins: what comes from elsewhere has a header, and moving megabytes takes
+    /// long.
     start: usize,
 }
 
@@ -30,8 +31,13 @@ impl Artifact {
         Ok(Self { bytes, start: 0 })
     }
 
-    /// Wraps the part of `bytes` behind `header`: what the child wrote that is this very program,
-    /// or what the caller has just checked the MAC of, over these very bytes in memory.
+    /// Wraps the part of `bytes` behind `header`: what the child wrote, which is this very program.
+    pub(super) const fn of_child(bytes: Vec<u8>, header: usize) -> Self {
+        Self { bytes, start: header }
+    }
+
+    /// Wraps the part of `bytes` behind `header`, whose MAC the caller has just checked over these
+    /// very bytes in memory.
     pub(super) const fn authenticated(bytes: Vec<u8>, header: usize) -> Self {
         Self { bytes, start: header }
     }

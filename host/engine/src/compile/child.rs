@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use trellis_core::limits::ActorLimits;
@@ -28,10 +28,12 @@ const MEMORY: &str = "compile_memory_bytes_max";
 const EXIT_REFUSED: u8 = 3;
 /// Header of the child's input: memory bytes, processor seconds and threads, little-endian.
 const HEADER_BYTES: usize = 24;
-/// Most threads of one compilation; beyond, modules of usual size do not gain.
+/// Most threads of one compilation.
 const THREADS_MAX: u64 = 8;
 /// Stack of each, as the main thread's: a compiler follows the nesting of its input.
 const STACK_BYTES: usize = 8 << 20;
+/// Gives way to everybody: about a sixtieth of a contended core.
+const NICENESS_MAX: i32 = 19;
 /// The time limit is processor time, so that a busy machine refuses nothing; after so many times
 /// the limit a child is killed whatever it has used.
 const PATIENCE: u32 = 6;
@@ -187,7 +189,7 @@ fn accept(code: Vec<u8>, fingerprint: &blake3::Hash) -> Result<Artifact, CallErr
         let message = "the compile helper is not this program, or another version of it";
         return Err(CallError::new(Code::Internal, message));
     }
-    Ok(Artifact::authenticated(code, fingerprint.as_bytes().len()))
+    Ok(Artifact::of_child(code, fingerprint.as_bytes().len()))
 }
 
 fn explain(status: ExitStatus, reason: &[u8], limits: &ActorLimits) -> CallError {
@@ -284,6 +286,9 @@ fn compiler(threads: u64) -> Result<wasmtime::Engine, CallError> {
     if threads <= 1 {
         return settings::compile_engine();
     }
+    // Nothing else was going on when this was ordered; should a call come, it comes first. The
+    // threads are as nice as the one that starts them.
+    let _ = setpriority_process(None, NICENESS_MAX);
     let threads = usize::try_from(threads.min(THREADS_MAX)).unwrap_or(1);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK_BYTES);
     match pool.build_global() {
