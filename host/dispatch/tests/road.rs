@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use trellis_claims::{ActorClaims, KeyKind, KeyPair};
 use trellis_core::{
-    BindingName, CallError, Code, Contract, ContractId, Direction, Operation, Parties, Trace,
+    BindingName, CallError, Code, Contract, ContractId, Direction, Entity, Operation, Parties,
+    Trace,
 };
 use trellis_dispatch::{Bounds, BoxFuture, Delivery, Dispatcher, Message, Metrics, Target};
 use trellis_entitlements::{
@@ -24,19 +25,19 @@ struct Answers<F>(F);
 
 impl<F> Target for Answers<F>
 where
-    F: Fn(Delivery) -> BoxFuture<'static, Result<Bytes, CallError>> + Send + Sync,
+    F: Fn(Parties<'_>, Delivery) -> BoxFuture<'static, Result<Bytes, CallError>> + Send + Sync,
 {
     fn call<'a>(
         &'a self,
-        _: Parties<'_>,
+        parties: Parties<'_>,
         delivery: Delivery,
     ) -> BoxFuture<'a, Result<Bytes, CallError>> {
-        (self.0)(delivery)
+        (self.0)(parties, delivery)
     }
 }
 
 fn at_once(reply: &'static [u8]) -> Arc<dyn Target> {
-    Arc::new(Answers(move |_| -> BoxFuture<'static, _> {
+    Arc::new(Answers(move |_: Parties<'_>, _| -> BoxFuture<'static, _> {
         Box::pin(async move { Ok(Bytes::from_static(reply)) })
     }))
 }
@@ -113,7 +114,9 @@ fn message() -> Message {
 
 #[tokio::test]
 async fn an_admitted_call_reaches_its_target_with_what_the_host_knows() {
-    let echo: Arc<dyn Target> = Arc::new(Answers(|delivery: Delivery| -> BoxFuture<'static, _> {
+    let echo = |parties: Parties<'_>, delivery: Delivery| -> BoxFuture<'static, _> {
+        assert!(matches!(parties.origin, Entity::Actor(_)));
+        assert_eq!(parties.target.to_string(), "test:store/default");
         Box::pin(async move {
             let call = delivery.invocation;
             assert_eq!((&*call.operation, call.depth), ("Get", 3));
@@ -121,22 +124,22 @@ async fn an_admitted_call_reaches_its_target_with_what_the_host_knows() {
             assert!(!call.trace.is_none());
             Ok(call.payload)
         })
-    }));
-    let road = dispatcher(at_once(b"actor"), echo);
+    };
+    let road = dispatcher(at_once(b"actor"), Arc::new(Answers(echo)));
     assert_eq!(road.dispatch(FROM_ACTOR, message()).await.expect("answers"), "?");
     assert_eq!(road.dispatch(FROM_HOST, message()).await.expect("answers"), "actor");
 }
 
 #[tokio::test]
 async fn a_provider_that_panics_fails_one_call_and_no_more() {
-    let moody: Arc<dyn Target> = Arc::new(Answers(|delivery: Delivery| -> BoxFuture<'static, _> {
+    let moody = |_: Parties<'_>, delivery: Delivery| -> BoxFuture<'static, _> {
         assert!(delivery.invocation.payload != "now", "as asked");
         Box::pin(async move {
             assert!(delivery.invocation.payload != "later", "as asked");
             Ok(Bytes::new())
         })
-    }));
-    let road = dispatcher(at_once(b""), moody);
+    };
+    let road = dispatcher(at_once(b""), Arc::new(Answers(moody)));
     for when in ["now", "later"] {
         let asked = Message { payload: Bytes::from_static(when.as_bytes()), ..message() };
         let error = road.dispatch(FROM_ACTOR, asked).await.expect_err("panics");
@@ -158,7 +161,9 @@ async fn an_oversized_reply_is_its_targets_fault() {
 #[tokio::test(start_paused = true)]
 async fn a_target_that_never_answers_is_left_at_the_deadline() {
     let never = || -> Arc<dyn Target> {
-        Arc::new(Answers(|_| -> BoxFuture<'static, _> { Box::pin(std::future::pending()) }))
+        Arc::new(Answers(|_: Parties<'_>, _| -> BoxFuture<'static, _> {
+            Box::pin(std::future::pending())
+        }))
     };
     let road = dispatcher(never(), never());
     let error = road.dispatch(FROM_HOST, message()).await.expect_err("late");
@@ -172,8 +177,9 @@ async fn a_target_that_never_answers_is_left_at_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn the_callers_deadline_counts_when_it_is_nearer() {
-    let never: Arc<dyn Target> =
-        Arc::new(Answers(|_| -> BoxFuture<'static, _> { Box::pin(std::future::pending()) }));
+    let never: Arc<dyn Target> = Arc::new(Answers(|_: Parties<'_>, _| -> BoxFuture<'static, _> {
+        Box::pin(std::future::pending())
+    }));
     let road = dispatcher(never, at_once(b""));
     let deadline = Some(Instant::now() + Duration::from_millis(20));
     let error =
@@ -192,9 +198,10 @@ async fn a_target_that_is_gone_is_said_to_be_stopping() {
 
 #[tokio::test]
 async fn what_is_refused_never_reaches_a_target() {
-    let untouched: Arc<dyn Target> = Arc::new(Answers(|_| -> BoxFuture<'static, _> {
-        panic!("nobody may get here");
-    }));
+    let untouched: Arc<dyn Target> =
+        Arc::new(Answers(|_: Parties<'_>, _| -> BoxFuture<'static, _> {
+            panic!("nobody may get here");
+        }));
     let road = dispatcher(Arc::clone(&untouched), untouched);
     let ask = Ask::FromActor {
         actor: ActorId(1),
