@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use trellis_claims::{ClaimsError, PublicKey, SystemClock, TrustList, Unsigned};
 use trellis_core::{CallError, Code, ErrorKind};
+use trellis_engine::Checker;
 use trellis_manifest::{Format, Manifest, Problem, Report, SourceText, Spanned};
 use trellis_supervisor::{Ground, Prepared, prepare};
 
@@ -37,12 +38,18 @@ pub(crate) fn load(path: &Path, allow_unsigned: bool, purpose: For) -> Result<Lo
     let (source, manifest) = read(path)?;
     let (trust, problems) = trust(&manifest, allow_unsigned)?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    let checker = match purpose {
+        For::Running => None,
+        For::Checking => {
+            Some(Checker::new().map_err(|error| Failure::call("checking modules", error))?)
+        }
+    };
     let ground = Ground {
         folder: &folder,
         builtins: BUILTINS,
         trust: &trust,
         clock: &SystemClock,
-        thorough: purpose == For::Checking,
+        checker: checker.as_ref(),
     };
     let prepared = prepare(&manifest, &source, &ground);
     if !problems.is_empty() {

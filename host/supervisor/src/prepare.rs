@@ -11,7 +11,7 @@ use bytes::Bytes;
 use trellis_claims::{Clock, TrustList, Verified};
 use trellis_core::limits::ActorLimits;
 use trellis_core::{BindingName, CallError, Code, Contract};
-use trellis_engine::{Isolation, ModuleSource};
+use trellis_engine::{Checker, Isolation, ModuleSource};
 use trellis_manifest::{Manifest, Problem, ProviderKind, Report, SourceText, Spanned};
 use trellis_providers_sdk::{Builtin, Descriptor, Scope, Values, values};
 
@@ -25,9 +25,9 @@ pub struct Ground<'a> {
     pub trust: &'a TrustList,
     /// What time it is.
     pub clock: &'a dyn Clock,
-    /// Whether to check the modules' code as well: for a check that is not followed by a start,
-    /// which does it anyway.
-    pub thorough: bool,
+    /// What checks the modules' code as well: for a check that is not followed by a start, which
+    /// does it anyway.
+    pub checker: Option<&'a Checker>,
 }
 
 /// A manifest whose modules verify, whose bindings are claimed and served, and whose values are

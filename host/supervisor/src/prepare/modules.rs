@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
-use trellis_engine::Checker;
 use trellis_manifest::{ActorSpec, Manifest, Problem, Spanned};
 
 use super::{Ground, PreparedActor};
@@ -19,12 +18,10 @@ pub(super) fn prepare(
     ground: &Ground<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Option<PreparedActor>> {
-    let checker = ground.thorough.then(Checker::new);
     let mut keys = BTreeMap::new();
     let mut actors = Vec::with_capacity(manifest.actors.len());
     for spec in manifest.actors.iter().map(|spec| &spec.value) {
-        let actor =
-            one(spec, ground, checker.as_ref()).and_then(|actor| unique(actor, spec, &mut keys));
+        let actor = one(spec, ground).and_then(|actor| unique(actor, spec, &mut keys));
         match actor {
             Ok(actor) => actors.push(Some(actor)),
             Err(problem) => {
@@ -36,11 +33,7 @@ pub(super) fn prepare(
     actors
 }
 
-fn one(
-    spec: &ActorSpec,
-    ground: &Ground<'_>,
-    checker: Option<&Result<Checker, CallError>>,
-) -> Result<PreparedActor, Problem> {
+fn one(spec: &ActorSpec, ground: &Ground<'_>) -> Result<PreparedActor, Problem> {
     let image = &spec.image;
     let path = ground.folder.join(&image.value);
     let bytes = read_file(&path, spec.limits.module_bytes_max)
@@ -48,9 +41,8 @@ fn one(
     let refused =
         |error: CallError| at(image, &error, format!("{}: {}", image.value, error.message()));
     let verified = verify(&bytes, ground.trust, ground.clock).map_err(|e| refused(e.into()))?;
-    if let Some(checker) = checker {
-        let checked = checker.as_ref().map_err(CallError::clone);
-        checked.and_then(|checker| checker.check(&bytes, &spec.limits)).map_err(refused)?;
+    if let Some(checker) = ground.checker {
+        checker.check(&bytes, &spec.limits).map_err(refused)?;
     }
     let name =
         spec.name.as_ref().map_or_else(|| default_name(&verified, &path), |n| n.value.clone());

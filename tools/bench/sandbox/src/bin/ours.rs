@@ -12,27 +12,15 @@ use bench_sandbox::ours;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some(ours::COMPILE) {
-        return trellis_engine::compile_child_main();
-    }
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
-        [] => bench_side::serve(async |row, longest| ours::measure(row, longest).await),
+        [] => bench_side::serve(async |row, longest| ours::measure(row, longest).await)?,
         [verb, from, to, caps @ ..] if verb == "sign" => {
             println!("{}", ours::sign_file(Path::new(from), Path::new(to), caps)?);
-            Ok(())
         }
+        [verb] if verb == ours::COMPILE => return Ok(trellis_engine::compile_child_main()),
         _ => bail!("usage: ours [sign FROM TO CAPABILITY...]"),
     }
+    Ok(ExitCode::SUCCESS)
 }

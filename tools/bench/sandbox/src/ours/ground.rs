@@ -86,7 +86,7 @@ impl Ground {
             builtins: &[echo::BUILTIN],
             trust: &trust,
             clock: &SystemClock,
-            thorough: false,
+            checker: None,
         };
         let prepared = trellis_supervisor::prepare(&manifest, &source, &ground).map_err(report)?;
         let applied = host.supervisor().apply(prepared, Rules::default()).await;
