@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Instant;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::entity::Entity;
 
@@ -39,7 +40,7 @@ pub struct Invocation {
 /// The ids of W3C Trace Context: which request a call belongs to. The default is "no trace".
 ///
 /// Source: <https://www.w3.org/TR/trace-context/>, `traceparent` version 00.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Trace {
     /// 16 bytes shared by every call of one request, as two halves: a `u128` would align every
     /// message on the road to 16 bytes.

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::CallError;
 use crate::wire::{self, Decode, Encode};
 
 /// The id of a contract, such as `wascc:keyvalue`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ContractId(Cow<'static, str>);
 
 impl ContractId {
@@ -38,7 +39,8 @@ impl fmt::Display for ContractId {
 }
 
 /// Which way an operation goes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The actor asks, the provider answers (`Get`).
     ToProvider,
@@ -47,7 +49,7 @@ pub enum Direction {
 }
 
 /// One named request of a contract.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Operation {
     /// The name on the wire, such as `ListItemDelete`. Unique within the contract.
     pub name: Cow<'static, str>,
@@ -59,7 +61,7 @@ pub struct Operation {
 
 /// A contract as data: what `contract!` makes from a WIT file, and what a provider declares to
 /// serve.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Contract {
     /// The id claims, manifests and guests use.
     pub id: ContractId,

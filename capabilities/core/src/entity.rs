@@ -3,13 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::contract::ContractId;
 
 /// The public nkey (`M…`, 56 characters) that names an actor: the `sub` of its claims.
 ///
 /// Cheap to clone. Whether the text is a valid nkey is decided by `trellis-claims`; here it is an
 /// opaque name, so that a test can call its actor `MECHO`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct ActorKey(Arc<str>);
 
 impl ActorKey {
@@ -22,6 +25,18 @@ impl ActorKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for ActorKey {
+    fn from(key: String) -> Self {
+        Self::new(key)
+    }
+}
+
+impl From<ActorKey> for String {
+    fn from(key: ActorKey) -> Self {
+        key.as_str().to_owned()
     }
 }
 
@@ -38,7 +53,8 @@ impl fmt::Debug for ActorKey {
 }
 
 /// The name of one binding between an actor and a contract; `default` unless the manifest says so.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct BindingName(Arc<str>);
 
 impl BindingName {
@@ -68,6 +84,18 @@ impl BindingName {
 impl Default for BindingName {
     fn default() -> Self {
         Self::new(Self::DEFAULT)
+    }
+}
+
+impl From<String> for BindingName {
+    fn from(name: String) -> Self {
+        Self::new(&name)
+    }
+}
+
+impl From<BindingName> for String {
+    fn from(name: BindingName) -> Self {
+        name.as_str().to_owned()
     }
 }
 

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The few ways a call can fail, for whoever decides what to do next.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum ErrorKind {
@@ -54,8 +56,10 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal, $kind:ident, retry: $retry:literal,
         cause: $cause:literal, cure: $cure:literal;)+) => {
         /// A stable error code, as users meet it.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-        pub enum Code { $($(#[doc = $doc])+ $variant,)+ }
+        #[derive(
+            Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize,
+        )]
+        pub enum Code { $($(#[doc = $doc])+ #[serde(rename = $text)] $variant,)+ }
 
         impl Code {
             /// Every code, in the order of the documentation.
@@ -271,10 +275,11 @@ impl fmt::Display for Code {
 /// secrets or paths of the host's internals.
 ///
 /// One pointer wide: it is part of every result on the road, and failing is the rare case.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct CallError(Box<Failure>);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Failure {
     code: Code,
     message: Cow<'static, str>,

@@ -20,6 +20,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use trellis_supervisor::Supervisor;
 
+use crate::samples::Samples;
+
 /// Most admin connections at once.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Longest wait for a request's head, and so longest idle connection.
@@ -111,9 +113,9 @@ impl Admin {
     fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
-        for registry in &self.supervisor.status().registries {
-            encode_registry(&mut text, registry)?;
-        }
+        let status = self.supervisor.status();
+        let measured = status.samplers.iter().map(|it| (Arc::clone(&it.provider), it.samples()));
+        encode_registry(&mut text, &Samples::of(measured).into_registry())?;
         encode_eof(&mut text)?;
         Ok(text)
     }

@@ -21,6 +21,7 @@ mod metrics;
 mod process;
 pub mod providers;
 mod run;
+mod samples;
 mod signals;
 mod watch;
 

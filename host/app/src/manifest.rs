@@ -1,16 +1,18 @@
 //! The manifest as a file among files: read, resolved against its folder, prepared.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use trellis_claims::{ClaimsError, PublicKey, SystemClock, TrustList, Unsigned};
 use trellis_core::{CallError, Code, ErrorKind};
 use trellis_engine::Checker;
 use trellis_manifest::{Format, Manifest, Problem, Report, SourceText, Spanned};
+use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{Ground, Prepared, prepare};
 
 use crate::failure::Failure;
 use crate::keystore::Keystore;
-use crate::providers::BUILTINS;
+use crate::providers::builtins;
 
 /// What a manifest is loaded for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +48,7 @@ pub(crate) fn load(path: &Path, allow_unsigned: bool, purpose: For) -> Result<Lo
     };
     let ground = Ground {
         folder: &folder,
-        builtins: BUILTINS,
+        builtins: &builtins(),
         trust: &trust,
         clock: &SystemClock,
         checker: checker.as_ref(),
@@ -144,8 +146,9 @@ fn trust_own_accounts(list: TrustList) -> Result<TrustList, Failure> {
 
 /// What an unsigned module may use in development: whatever this host has.
 fn builtin_capabilities() -> Vec<String> {
-    let contracts = BUILTINS.iter().flat_map(|builtin| (builtin.descriptor)().contracts);
-    contracts.map(|contract| contract.id.to_string()).collect()
+    let contracts =
+        |factory: &Arc<dyn ProviderFactory>| factory.descriptor().contracts.into_owned();
+    builtins().iter().flat_map(contracts).map(|contract| contract.id.to_string()).collect()
 }
 
 fn wrong(report: Report) -> Failure {

@@ -1,50 +1,79 @@
 //! The one list of built-in providers. Adding a capability adds a line here.
 
-use trellis_providers_sdk::Builtin;
+use std::sync::Arc;
+
+use trellis_providers_sdk::ProviderFactory;
 
 /// Every provider this host can run, by the name its descriptor gives.
-pub const BUILTINS: &[Builtin] = &[
-    trellis_providers_extras::BUILTIN,
-    trellis_providers_http_server::BUILTIN,
-    trellis_providers_keyvalue_embedded::BUILTIN,
-    trellis_providers_keyvalue_redis::BUILTIN,
-    trellis_providers_logging::BUILTIN,
-];
+#[must_use]
+pub fn builtins() -> Vec<Arc<dyn ProviderFactory>> {
+    vec![
+        Arc::new(trellis_providers_extras::Factory),
+        Arc::new(trellis_providers_http_server::Factory),
+        Arc::new(trellis_providers_keyvalue_embedded::Factory),
+        Arc::new(trellis_providers_keyvalue_redis::Factory),
+        Arc::new(trellis_providers_logging::Factory),
+    ]
+}
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::BUILTINS;
+    use trellis_providers_sdk::{Descriptor, Scope, Values, Wanted, WantedBinding, validate};
 
-    fn names() -> Vec<&'static str> {
-        BUILTINS.iter().map(|builtin| (builtin.descriptor)().name).collect()
+    use super::builtins;
+
+    fn descriptors() -> Vec<Descriptor> {
+        builtins().iter().map(|factory| factory.descriptor()).collect()
     }
 
     #[test]
     fn names_are_unique() {
-        let unique: BTreeSet<_> = names().into_iter().collect();
-        assert_eq!(unique.len(), BUILTINS.len());
+        let unique: BTreeSet<_> = descriptors().into_iter().map(|it| it.name).collect();
+        assert_eq!(unique.len(), builtins().len());
     }
 
     #[test]
     fn what_the_original_manifests_name_is_here() {
         for (original, builtin) in trellis_manifest::originals::PROVIDERS {
-            assert!(names().contains(builtin), "{original} stands for {builtin}");
+            let known = descriptors().iter().any(|descriptor| descriptor.name == *builtin);
+            assert!(known, "{original} stands for {builtin}");
         }
     }
 
     #[test]
     fn defaults_are_values_the_provider_itself_accepts() {
-        use trellis_providers_sdk::{Values, values::problems};
-        for descriptor in BUILTINS.iter().map(|builtin| (builtin.descriptor)()) {
-            for setting in descriptor.settings {
-                let Some(default) = setting.default else { continue };
-                let written: Values =
-                    [(setting.key.to_owned(), default.to_owned())].into_iter().collect();
-                let wrong = problems(&written, setting.scope, descriptor.settings);
-                assert!(wrong.is_empty(), "{}: {wrong:?}", descriptor.name);
-            }
+        for factory in builtins() {
+            let descriptor = factory.descriptor();
+            let defaults = |scope| -> Values {
+                let here = descriptor.settings.iter().filter(|setting| setting.stands_at(scope));
+                here.filter_map(|setting| {
+                    Some((setting.key.to_string(), setting.default.as_ref()?.to_string()))
+                })
+                .collect()
+            };
+            let binding = WantedBinding {
+                actor: "actor".to_owned(),
+                contract: descriptor.contracts[0].id.clone(),
+                name: trellis_core::BindingName::default(),
+                values: defaults(Scope::Binding),
+            };
+            let wanted = Wanted { values: defaults(Scope::Provider), bindings: vec![binding] };
+            let wrong = validate::problems(&*factory, &wanted);
+            assert!(wrong.is_empty(), "{}: {wrong:?}", descriptor.name);
+        }
+    }
+
+    #[test]
+    fn every_descriptor_survives_json_and_messagepack() {
+        for descriptor in descriptors() {
+            let json = serde_json::to_string(&descriptor).expect("it is data");
+            let back: Descriptor = serde_json::from_str(&json).expect("it reads back");
+            assert_eq!(back, descriptor);
+            let packed = trellis_core::wire::encode(&descriptor).expect("it is data");
+            let back: Descriptor = trellis_core::wire::decode(&packed).expect("it reads back");
+            assert_eq!(back, descriptor);
         }
     }
 }

@@ -105,7 +105,8 @@ impl Dispatcher {
             depth: message.depth,
             trace,
         };
-        (Delivery { invocation, link: granted.link }, terms)
+        let remaining = deadline.saturating_duration_since(started);
+        (Delivery { invocation, remaining, link: granted.link }, terms)
     }
 
     /// What the caller gets for how the call ended.

@@ -1,5 +1,7 @@
 //! What can be called.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use trellis_core::{CallError, Invocation, Parties};
 use trellis_entitlements::LinkId;
@@ -11,6 +13,9 @@ use crate::BoxFuture;
 pub struct Delivery {
     /// The call.
     pub invocation: Invocation,
+    /// How long it is until the invocation's deadline: known here, so that a target which hands it
+    /// on need not look at the clock again.
+    pub remaining: Duration,
     /// The binding it goes over; `None` from actor to actor and from the host itself.
     pub link: Option<LinkId>,
 }

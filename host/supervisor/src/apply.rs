@@ -5,16 +5,13 @@
 //! opens its port last), and only then does the old go. An actor that was replaced or removed needs
 //! no draining here: the calls it still has hold their route, and it is dropped with the last one.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
-use prometheus_client::registry::Registry;
 use trellis_core::CallError;
 use trellis_engine::ModuleSpec;
 use trellis_entitlements::Rules;
-use trellis_providers_sdk::{Binding, BindingId, Context, Provider};
+use trellis_providers_sdk::{Binding, BindingId, Context};
 
 use crate::actor::{ActorTarget, GuestCalls};
 use crate::applied::{Applied, Fault};
@@ -87,12 +84,11 @@ impl Owner {
         let target = self.world.next_target();
         let calls = ProviderCalls { dispatcher: Arc::clone(&self.dispatcher), provider: target };
         let context = Context::new(Arc::new(calls));
-        let provider = (prepared.builtin.create)(context, prepared.values.clone()).await?;
+        let provider = prepared.factory.create(context, prepared.values.clone()).await?;
         let route = Arc::new(ProviderTarget(Arc::clone(&provider)));
         self.dispatcher.edit_routes(|routes| routes.put(target, &prepared.name, route));
         let name = Arc::clone(&prepared.name);
-        let registry = registry_of(&name, &*provider);
-        let running = RunningProvider { target, prepared, provider, registry, ailment: None };
+        let running = RunningProvider { target, prepared, provider, ailment: None };
         self.world.providers.insert(name, running);
         Ok(())
     }
@@ -205,7 +201,7 @@ impl Owner {
     async fn stop_provider(&mut self, name: &Arc<str>) {
         let Some(running) = self.world.providers.remove(name) else { return };
         self.dispatcher.edit_routes(|routes| routes.remove(running.target, name));
-        running.provider.shutdown(Instant::now() + DRAIN_MAX).await;
+        running.provider.shutdown(DRAIN_MAX).await;
     }
 
     /// Takes actors out: bindings, entitlements, routes; then lets them finish in the background.
@@ -227,14 +223,6 @@ impl Owner {
             }
         });
     }
-}
-
-/// A registry of the provider's own, so that its metrics go when it goes.
-fn registry_of(name: &Arc<str>, provider: &dyn Provider) -> Arc<Registry> {
-    let label = (Cow::Borrowed("provider"), Cow::Owned(name.to_string()));
-    let mut registry = Registry::with_prefix_and_labels("trellis", std::iter::once(label));
-    provider.register_metrics(&mut registry);
-    Arc::new(registry)
 }
 
 fn same_provider(running: &PreparedProvider, wanted: &PreparedProvider) -> bool {

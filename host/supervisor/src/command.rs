@@ -1,13 +1,13 @@
 //! What goes to the owner task, and what it publishes.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use trellis_claims::TrustList;
 use trellis_entitlements::Rules;
-use trellis_providers_sdk::Health;
+use trellis_providers_sdk::{Health, Provider, Sample};
 
 use crate::applied::Applied;
 use crate::prepare::Prepared;
@@ -31,6 +31,32 @@ pub struct Status {
     pub providers: Vec<(Arc<str>, Health)>,
     /// Every address where an actor takes work from outside, with the actor's name.
     pub addresses: Vec<(String, Arc<str>)>,
-    /// The providers' own metrics.
-    pub registries: Vec<Arc<Registry>>,
+    /// Where the running providers' own metrics come from.
+    pub samplers: Vec<Sampler>,
+}
+
+/// A way to a running provider's metrics that does not keep the provider alive.
+#[derive(Clone)]
+pub struct Sampler {
+    /// The provider's name.
+    pub provider: Arc<str>,
+    source: Weak<dyn Provider>,
+}
+
+impl Sampler {
+    pub(crate) fn new(provider: &Arc<str>, source: &Arc<dyn Provider>) -> Self {
+        Self { provider: Arc::clone(provider), source: Arc::downgrade(source) }
+    }
+
+    /// What the provider measured so far; nothing once it is gone.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        self.source.upgrade().map_or_else(Vec::new, |provider| provider.samples())
+    }
+}
+
+impl fmt::Debug for Sampler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sampler").field(&self.provider).finish()
+    }
 }

@@ -21,7 +21,7 @@ mod supervisor;
 mod world;
 
 pub use applied::{Applied, Fault};
-pub use command::Status;
+pub use command::{Sampler, Status};
 pub use metrics::Metrics;
 pub use prepare::{Ground, Prepared, prepare};
 pub use supervisor::Supervisor;

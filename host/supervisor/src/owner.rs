@@ -12,7 +12,7 @@ use trellis_engine::Engine;
 use trellis_entitlements::{LinkId, Table};
 use trellis_providers_sdk::Health;
 
-use crate::command::{Command, Status};
+use crate::command::{Command, Sampler, Status};
 use crate::health;
 use crate::metrics::Metrics;
 use crate::world::World;
@@ -91,8 +91,8 @@ impl Owner {
                 .flat_map(|running| running.provider.addresses())
                 .filter_map(|at| Some((at.url, world.actor_of(LinkId(at.binding.0))?)))
                 .collect(),
-            registries: (world.providers.values())
-                .map(|running| Arc::clone(&running.registry))
+            samplers: (world.providers.iter())
+                .map(|(name, running)| Sampler::new(name, &running.provider))
                 .collect(),
         }));
     }
@@ -133,7 +133,8 @@ impl Owner {
         let providers: Vec<_> =
             self.world.providers.values().map(|p| Arc::clone(&p.provider)).collect();
         // Providers first: what comes from outside stops coming, and what it asked for finishes.
-        futures_util::future::join_all(providers.iter().map(|p| p.shutdown(deadline))).await;
+        let grace = deadline.saturating_duration_since(Instant::now());
+        futures_util::future::join_all(providers.iter().map(|p| p.shutdown(grace))).await;
         let actors: Vec<_> = self.world.actors.values().map(|actor| actor.engine.clone()).collect();
         futures_util::future::join_all(actors.iter().map(|actor| actor.drain(deadline))).await;
         self.dispatcher.edit_routes(|routes| routes.clear());

@@ -2,6 +2,7 @@
 
 mod links;
 mod modules;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,15 +13,15 @@ use trellis_claims::{Clock, TrustList, Verified};
 use trellis_core::limits::ActorLimits;
 use trellis_core::{BindingName, CallError, Code, Contract};
 use trellis_engine::{Checker, Isolation, ModuleSource};
-use trellis_manifest::{Manifest, Problem, ProviderKind, Report, SourceText, Spanned};
-use trellis_providers_sdk::{Builtin, Descriptor, Scope, Values, values};
+use trellis_manifest::{Manifest, Problem, ProviderKind, Report, SourceText, Spanned, TextPairs};
+use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
 
 /// What a manifest is checked against.
 pub struct Ground<'a> {
-    /// The folder relative module paths start from: the manifest's.
+    /// The folder relative paths start from: the manifest's.
     pub folder: &'a Path,
     /// The providers this host has.
-    pub builtins: &'a [Builtin],
+    pub builtins: &'a [Arc<dyn ProviderFactory>],
     /// Who may sign modules.
     pub trust: &'a TrustList,
     /// What time it is.
@@ -54,7 +55,7 @@ pub(crate) struct PreparedProvider {
     pub(crate) name: Arc<str>,
     /// In the original manifests: the only binding name it serves.
     pub(crate) binding_name: Option<String>,
-    pub(crate) builtin: Builtin,
+    pub(crate) factory: Arc<dyn ProviderFactory>,
     pub(crate) descriptor: Arc<Descriptor>,
     pub(crate) values: Values,
 }
@@ -119,7 +120,9 @@ pub fn prepare(
     let mut problems = Vec::new();
     let mut providers = prepare_providers(manifest, ground, &mut problems);
     let actors = modules::prepare(manifest, ground, &mut problems);
-    let links = links::prepare(manifest, &actors, &mut providers, ground, &mut problems);
+    let mut links = links::prepare(manifest, &actors, &mut providers, ground, &mut problems);
+    values::prepare(manifest, (&mut providers, &mut links), ground.folder, &mut problems);
+    let links = links.into_iter().map(|written| written.link).collect();
     if !problems.is_empty() {
         return Err(Report::of(source, problems));
     }
@@ -139,13 +142,10 @@ fn prepare_providers(
     for spec in manifest.providers.iter().map(|spec| &spec.value) {
         let ProviderKind::Builtin(wanted) = &spec.kind;
         let Some(provider) = builtin(ground.builtins, &wanted.value) else {
-            let known = ground.builtins.iter().map(|builtin| (builtin.descriptor)().name);
-            problems.push(unknown_provider(wanted, known));
+            problems.push(unknown_provider(wanted, ground.builtins));
             continue;
         };
         let values = plain_values(&spec.values);
-        let settings = provider.descriptor.settings;
-        check_values(&spec.values, &values, (Scope::Provider, settings), problems);
         let name: Arc<str> = Arc::from(spec.name.value.as_str());
         let binding_name = spec.binding_name.as_ref().map(|name| name.value.clone());
         let prepared =
@@ -155,42 +155,29 @@ fn prepare_providers(
     providers
 }
 
-fn unknown_provider<'a>(
-    wanted: &Spanned<String>,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Problem {
+fn unknown_provider(wanted: &Spanned<String>, builtins: &[Arc<dyn ProviderFactory>]) -> Problem {
+    let names: Vec<_> = builtins.iter().map(|factory| factory.descriptor().name).collect();
+    let known = names.iter().map(|name| &**name);
     Problem::unknown(wanted.span, "built-in provider", &wanted.value, known).code(Code::NotFound)
 }
 
-fn builtin(builtins: &[Builtin], name: &str) -> Option<PreparedProvider> {
-    builtins.iter().find_map(|builtin| {
-        let descriptor = (builtin.descriptor)();
-        (descriptor.name == name).then(|| PreparedProvider {
-            name: Arc::from(name),
-            binding_name: None,
-            builtin: *builtin,
-            descriptor: Arc::new(descriptor),
-            values: Values::default(),
-        })
-    })
+fn builtin(builtins: &[Arc<dyn ProviderFactory>], name: &str) -> Option<PreparedProvider> {
+    let factory = builtins.iter().find(|factory| factory.descriptor().name == name)?;
+    Some(plain_provider(factory))
 }
 
-type SpannedValues = [(Spanned<String>, Spanned<String>)];
-
-fn plain_values(values: &SpannedValues) -> Values {
-    values.iter().map(|(key, value)| (key.value.clone(), value.value.clone())).collect()
-}
-
-fn check_values(
-    written: &SpannedValues,
-    plain: &Values,
-    (scope, settings): (Scope, &[trellis_providers_sdk::Setting]),
-    problems: &mut Vec<Problem>,
-) {
-    for (key, sentence) in values::problems(plain, scope, settings) {
-        let Some((key, _)) = written.iter().find(|(written, _)| written.value == key) else {
-            continue;
-        };
-        problems.push(Problem::new(key.span, sentence).code(Code::Config));
+/// A provider under its own name and without values.
+fn plain_provider(factory: &Arc<dyn ProviderFactory>) -> PreparedProvider {
+    let descriptor = factory.descriptor();
+    PreparedProvider {
+        name: Arc::from(&*descriptor.name),
+        binding_name: None,
+        factory: Arc::clone(factory),
+        descriptor: Arc::new(descriptor),
+        values: Values::default(),
     }
+}
+
+fn plain_values(values: &TextPairs) -> Values {
+    values.iter().map(|(key, value)| (key.value.clone(), value.value.clone())).collect()
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use trellis_core::{CallError, Code, Parties};
 use trellis_dispatch::{BoxFuture, Delivery, Dispatcher, Message, Target};
 use trellis_entitlements::{Ask, LinkId, TargetId};
+use trellis_meters::Coarse;
 use trellis_providers_sdk::{BindingId, Call, Invoke, Invoker, Provider};
 
 /// Calls a provider.
@@ -17,7 +18,7 @@ impl Target for ProviderTarget {
         _: Parties<'_>,
         delivery: Delivery,
     ) -> BoxFuture<'a, Result<Bytes, CallError>> {
-        let Delivery { invocation, link } = delivery;
+        let Delivery { invocation, remaining, link } = delivery;
         let Some(link) = link else {
             // The gate gives a provider's target to links alone.
             let error = CallError::new(Code::Internal, "a provider is called over a binding");
@@ -27,7 +28,7 @@ impl Target for ProviderTarget {
             binding: BindingId(link.0),
             operation: invocation.operation,
             payload: invocation.payload,
-            deadline: invocation.deadline,
+            remaining,
             trace: invocation.trace,
         })
     }
@@ -41,17 +42,20 @@ pub(crate) struct ProviderCalls {
 
 impl Invoker for ProviderCalls {
     fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>> {
-        let ask = Ask::FromProvider {
-            provider: self.provider,
-            link: LinkId(invoke.binding.0),
-            operation: invoke.operation,
-        };
-        let message = Message {
-            payload: invoke.payload,
-            deadline: invoke.deadline,
-            depth: 0,
-            trace: invoke.trace.unwrap_or_default(),
-        };
-        Box::pin(self.dispatcher.dispatch(ask, message))
+        // Before anything else: the provider's patience counts from here.
+        let deadline = invoke.patience.map(|patience| {
+            let now = Coarse::now();
+            now.before(now.instant() + patience) + patience
+        });
+        Box::pin(async move {
+            let Invoke { binding, operation, payload, trace, .. } = invoke;
+            let ask = Ask::FromProvider {
+                provider: self.provider,
+                link: LinkId(binding.0),
+                operation: &operation,
+            };
+            let trace = trace.unwrap_or_default();
+            self.dispatcher.dispatch(ask, Message { payload, deadline, depth: 0, trace }).await
+        })
     }
 }

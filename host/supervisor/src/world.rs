@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use prometheus_client::registry::Registry;
 use trellis_core::{ActorKey, BindingName, ContractId};
 use trellis_entitlements::{ActorId, LinkId, LinkSpec, Member, Roster, Rules, TargetId};
 use trellis_providers_sdk::Provider;
@@ -33,8 +32,6 @@ pub(crate) struct RunningProvider {
     pub(crate) target: TargetId,
     pub(crate) prepared: PreparedProvider,
     pub(crate) provider: Arc<dyn Provider>,
-    /// Its own metrics, labelled with its name.
-    pub(crate) registry: Arc<Registry>,
     /// What its last health check said, when it was not well.
     pub(crate) ailment: Option<String>,
 }

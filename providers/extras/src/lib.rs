@@ -10,4 +10,4 @@
 mod generator;
 mod provider;
 
-pub use provider::{BUILTIN, Extras};
+pub use provider::{Extras, Factory};

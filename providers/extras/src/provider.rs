@@ -5,20 +5,38 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use trellis_capabilities_extras as contract;
-use trellis_core::{CallError, Code};
+use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Builtin, Call, Descriptor, Provider, Reply,
+    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Provider, ProviderFactory,
+    Reply, ValueProblem, Values, Wanted,
 };
 
 use crate::generator::{Generator, Sequence};
 
+const CONTRACTS: &[Contract] = &[contract::CONTRACT];
+
 /// How the composition root knows this provider.
-pub const BUILTIN: Builtin = Builtin {
-    descriptor,
-    create: |_context, _values| {
+#[derive(Clone, Copy, Debug)]
+pub struct Factory;
+
+impl ProviderFactory for Factory {
+    fn descriptor(&self) -> Descriptor {
+        let doc = "Unique ids, sequence numbers and random numbers.";
+        let descriptor =
+            Descriptor::new(("extras", env!("CARGO_PKG_VERSION"), doc), CONTRACTS, &[]);
+        // As in waSCC: who claims it has it.
+        Descriptor { implicit: true, ..descriptor }
+    }
+
+    /// There is nothing to configure.
+    fn validate(&self, _: &Wanted) -> Vec<ValueProblem> {
+        Vec::new()
+    }
+
+    fn create(&self, _: Context, _: Values) -> Created {
         Box::pin(async { Ok(Arc::new(Extras::default()) as Arc<dyn Provider>) })
-    },
-};
+    }
+}
 
 /// `extras`: one sequence for each binding.
 #[derive(Default, Debug)]
@@ -27,10 +45,6 @@ pub struct Extras {
 }
 
 impl Provider for Extras {
-    fn descriptor(&self) -> Descriptor {
-        descriptor()
-    }
-
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         self.sequences.write().entry(binding.id).or_default();
         Box::pin(async { Ok(()) })
@@ -48,15 +62,5 @@ impl Provider for Extras {
                 .ok_or_else(|| CallError::new(Code::NotFound, "extras has no such binding"))?;
             contract::serve(&Generator, &sequence, &call.operation, &call.payload).await
         })
-    }
-}
-
-fn descriptor() -> Descriptor {
-    Descriptor {
-        name: "extras",
-        version: env!("CARGO_PKG_VERSION"),
-        doc: "Unique ids, sequence numbers and random numbers.",
-        contracts: vec![contract::CONTRACT],
-        settings: &[],
     }
 }

@@ -1,7 +1,7 @@
 //! The contract's behavior, through the bytes an actor would send.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::Duration;
 
 use trellis_capabilities_extras::{
     CONTRACT, GeneratorRequest, GeneratorResult, RequestGuid, RequestRandom, RequestSequence,
@@ -86,7 +86,7 @@ where
         binding: BindingId(id),
         operation: O::NAME.into(),
         payload: O::encode_input(&request).into(),
-        deadline: Instant::now(),
+        remaining: Duration::ZERO,
         trace: Trace::default(),
     };
     O::decode_output(&extras.call(call).await?)

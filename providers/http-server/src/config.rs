@@ -3,8 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use trellis_core::{CallError, Code};
-use trellis_providers_sdk::{Scope, Setting, SettingKind, Values};
+use trellis_providers_sdk::{Scope, Setting, SettingKind, ValueError, Values};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -86,7 +85,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         SettingKind::Integer { min: 0, max: 65_535 },
         Some("8080"),
         "TCP port; 0 takes a free one, which the host prints.",
-    ),
+    )
+    .exclusive(),
     setting(
         "ADDRESS",
         SettingKind::Text,
@@ -177,15 +177,15 @@ const fn setting(
     default: Option<&'static str>,
     doc: &'static str,
 ) -> Setting {
-    Setting { key, scope: Scope::Both, kind, default, doc }
+    Setting::new(key, Scope::Both, kind, default, doc)
 }
 
 impl Config {
     /// Reads a binding's values, already laid over the provider's.
     ///
     /// # Errors
-    /// [`Code::Config`] naming the first value that cannot be used.
-    pub(crate) fn read(values: &Values) -> Result<Self, CallError> {
+    /// Naming the first value that cannot be used.
+    pub(crate) fn read(values: &Values) -> Result<Self, ValueError> {
         let ip = address(values.get("ADDRESS"))?;
         let port = bounded(values.integer("PORT")?, "PORT", 8080, 0..=65_535)?;
         let port = u16::try_from(port).unwrap_or(u16::MAX);
@@ -204,7 +204,7 @@ impl Config {
 }
 
 impl PortLimits {
-    fn read(values: &Values) -> Result<Self, CallError> {
+    fn read(values: &Values) -> Result<Self, ValueError> {
         let count = values.integer("HEADER_COUNT_MAX")?;
         let bytes = values.size("HEADER_BYTES_MAX")?;
         let connections = values.integer("CONNECTIONS_MAX")?;
@@ -231,23 +231,22 @@ fn usize_of(number: u64) -> usize {
 
 fn bounded(
     given: Option<u64>,
-    key: &str,
+    key: &'static str,
     default: u64,
     bounds: std::ops::RangeInclusive<u64>,
-) -> Result<u64, CallError> {
+) -> Result<u64, ValueError> {
     let number = given.unwrap_or(default);
     if bounds.contains(&number) {
         return Ok(number);
     }
     let (min, max) = bounds.into_inner();
-    Err(CallError::new(Code::Config, format!("{key} must be from {min} to {max}, not {number}")))
+    Err(ValueError::new(key, format!("{key} must be from {min} to {max}")))
 }
 
-fn time(values: &Values, key: &str, default_s: u64) -> Result<Duration, CallError> {
+fn time(values: &Values, key: &'static str, default_s: u64) -> Result<Duration, ValueError> {
     let time = values.duration(key)?.unwrap_or(Duration::from_secs(default_s));
     if time.is_zero() || time > Duration::from_secs(24 * 3_600) {
-        let text = format!("{key} must be more than nothing and at most 24h");
-        return Err(CallError::new(Code::Config, text));
+        return Err(ValueError::new(key, format!("{key} must be longer than 0 and at most 24h")));
     }
     Ok(time)
 }
@@ -256,18 +255,22 @@ fn csv(text: Option<&str>) -> impl Iterator<Item = &str> {
     text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
-fn address(text: Option<&str>) -> Result<IpAddr, CallError> {
+fn address(text: Option<&str>) -> Result<IpAddr, ValueError> {
     match text.map(str::trim) {
         None | Some("") => Ok(Ipv4Addr::UNSPECIFIED.into()),
         Some("localhost") => Ok(Ipv4Addr::LOCALHOST.into()),
         Some(text) => text.parse().map_err(|_| {
-            let text = format!("ADDRESS must be an IP address such as 127.0.0.1, not `{text}`");
-            CallError::new(Code::Config, text)
+            let error = ValueError::new("ADDRESS", "ADDRESS must be an IP address");
+            if text.starts_with('[') {
+                error.help("write an IPv6 address without brackets and port, such as `::1`")
+            } else {
+                error.help("write one such as `127.0.0.1` or `::1`, without a port")
+            }
         }),
     }
 }
 
-fn host(text: &str) -> Result<Host, CallError> {
+fn host(text: &str) -> Result<Host, ValueError> {
     let name = text.strip_prefix("*.").unwrap_or(text);
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let label = |label: &str| {
@@ -276,16 +279,14 @@ fn host(text: &str) -> Result<Host, CallError> {
     };
     let numeric = name.parse::<std::net::Ipv6Addr>().is_ok();
     if !(numeric || name.split('.').all(label)) {
-        let text = format!(
-            "HOSTS holds `{text}`, which is no host name; write names such as `example.com` or \
-             `*.example.com`, without a port"
-        );
-        return Err(CallError::new(Code::Config, text));
+        let error = ValueError::new("HOSTS", "HOSTS holds a text that is no host name");
+        let help = "write names such as `example.com` or `*.example.com`, without scheme and port";
+        return Err(error.help(help));
     }
     Ok(if text.starts_with("*.") { Host::Below(format!(".{name}")) } else { Host::Exact(name) })
 }
 
-fn path(text: &str) -> Result<String, CallError> {
+fn path(text: &str) -> Result<String, ValueError> {
     let path = text.strip_suffix('/').unwrap_or(text);
     let segments = path.strip_prefix('/').map(|rest| rest.split('/'));
     let clean = |segment: &str| {
@@ -294,20 +295,19 @@ fn path(text: &str) -> Result<String, CallError> {
     };
     let fits = path.is_empty() || segments.is_some_and(|mut segments| segments.all(clean));
     if text.is_empty() || !fits {
-        let text = format!(
-            "PATH must be a path prefix such as `/` or `/api`, with percent-encoding where \
-             needed, not `{text}`"
+        let help = "write it from the first slash on, with percent-encoding where needed";
+        return Err(
+            ValueError::new("PATH", "PATH must be a path prefix such as `/` or `/api`").help(help)
         );
-        return Err(CallError::new(Code::Config, text));
     }
     Ok(path.to_owned())
 }
 
-fn method(text: &str) -> Result<http::Method, CallError> {
+fn method(text: &str) -> Result<http::Method, ValueError> {
     let method = http::Method::from_bytes(text.as_bytes()).ok();
     method.filter(|method| *method != http::Method::CONNECT).ok_or_else(|| {
-        let text = format!("METHODS holds `{text}`, which is no method an actor can serve");
-        CallError::new(Code::Config, text)
+        ValueError::new("METHODS", "METHODS holds a text that is no method an actor can serve")
+            .help("write names such as `GET, POST`; CONNECT is never let through")
     })
 }
 
@@ -321,15 +321,17 @@ mod tests {
 
     fn refused(pairs: &[(&str, &str)]) -> String {
         let error = Config::read(&values(pairs)).expect_err("must be refused");
-        assert_eq!(error.code(), Code::Config);
-        error.message().to_owned()
+        assert!(pairs.iter().any(|(key, _)| *key == error.key), "{error:?}");
+        error.message
     }
 
     #[test]
     fn defaults_are_the_ones_written_in_the_settings() {
         let written = SETTINGS
             .iter()
-            .filter_map(|setting| Some((setting.key.to_owned(), setting.default?.to_owned())))
+            .filter_map(|setting| {
+                Some((setting.key.to_string(), setting.default.as_ref()?.to_string()))
+            })
             .collect();
         let plain = Config::read(&Values::default()).expect("defaults");
         assert_eq!(Config::read(&written).expect("written defaults"), plain);

@@ -31,6 +31,7 @@
 )]
 
 mod config;
+mod conflict;
 mod connection;
 mod framing;
 mod listener;
@@ -42,10 +43,9 @@ mod refusal;
 mod routes;
 mod schedule;
 mod service;
-
 mod sockets;
 mod stream;
 mod watch;
 mod workers;
 
-pub use provider::BUILTIN;
+pub use provider::Factory;

@@ -1,17 +1,12 @@
 //! What the provider counts.
 
-use std::fmt::Error;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use parking_lot::RwLock;
+use trellis_providers_sdk::{Counter, Gauge, Sample};
 
 /// Upper bounds of the duration buckets, in seconds.
 const BUCKETS_S: [f64; 14] =
@@ -23,8 +18,9 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// that workers share no cache line.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    workers: Arc<[Worker]>,
-    rejected: Family<Limit, Counter>,
+    workers: Box<[Worker]>,
+    /// By the limit that was broken: a handful of names.
+    rejected: RwLock<BTreeMap<&'static str, Counter>>,
     connections: Gauge,
 }
 
@@ -37,37 +33,51 @@ pub(crate) struct Worker {
     sum_us: AtomicU64,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct Limit {
-    limit: &'static str,
-}
-
 impl Metrics {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
             workers: (0..workers).map(|_| Worker::default()).collect(),
-            rejected: Family::default(),
+            rejected: RwLock::default(),
             connections: Gauge::default(),
         }
     }
 
-    pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "http_requests",
-            "Requests answered, by class of status",
-            Requests(Arc::clone(&self.workers)),
-        );
-        registry.register(
-            "http_request_duration_seconds",
-            "Time from the end of a request's header to its answer",
-            Durations(Arc::clone(&self.workers)),
-        );
-        registry.register(
-            "http_rejected",
-            "Requests and connections refused, by the limit they broke",
-            self.rejected.clone(),
-        );
-        registry.register("http_connections", "Open connections", self.connections.clone());
+    /// Everything counted so far.
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let mut samples = self.requests();
+        samples.push(self.durations());
+        let help = "Requests and connections refused, by the limit they broke";
+        samples.extend(self.rejected.read().iter().map(|(limit, count)| {
+            Sample::counter("http_rejected", help, count.get()).label("limit", *limit)
+        }));
+        let open = self.connections.get();
+        samples.push(Sample::gauge("http_connections", "Open connections", open));
+        samples
+    }
+
+    fn requests(&self) -> Vec<Sample> {
+        let help = "Requests answered, by class of status";
+        let classes = CLASSES.iter().enumerate().skip(1);
+        let sample = |(index, class): (usize, &&'static str)| {
+            let counts = self.workers.iter().map(|worker| &worker.classes[index]);
+            let total = counts.map(|count| count.load(Ordering::Relaxed)).sum();
+            Sample::counter("http_requests", help, total).label("status", *class)
+        };
+        classes.map(sample).collect()
+    }
+
+    fn durations(&self) -> Sample {
+        let mut buckets = BUCKETS_S.map(|most| (most, 0_u64));
+        let mut sum_us = 0_u64;
+        for worker in &self.workers {
+            sum_us = sum_us.wrapping_add(worker.sum_us.load(Ordering::Relaxed));
+            for (bucket, count) in buckets.iter_mut().zip(&worker.buckets) {
+                bucket.1 += count.load(Ordering::Relaxed);
+            }
+        }
+        let help = "Time from the end of a request's header to its answer";
+        let sum = Duration::from_micros(sum_us).as_secs_f64();
+        Sample::histogram("http_request_duration", help, buckets, sum).unit("seconds")
     }
 
     /// The counters of one worker.
@@ -77,15 +87,18 @@ impl Metrics {
 
     /// One request or connection was refused.
     pub(crate) fn rejected(&self, limit: &'static str) {
-        self.rejected.get_or_create(&Limit { limit }).inc();
+        if let Some(count) = self.rejected.read().get(limit) {
+            return count.inc();
+        }
+        self.rejected.write().entry(limit).or_default().inc();
     }
 
     pub(crate) fn connection_opened(&self) {
-        self.connections.inc();
+        self.connections.add(1);
     }
 
     pub(crate) fn connection_closed(&self) {
-        self.connections.dec();
+        self.connections.add(-1);
     }
 }
 
@@ -107,50 +120,10 @@ impl Worker {
     }
 }
 
-#[derive(Debug)]
-struct Requests(Arc<[Worker]>);
-
-impl EncodeMetric for Requests {
-    fn encode(&self, mut encoder: MetricEncoder) -> Result<(), Error> {
-        for (index, class) in CLASSES.iter().enumerate().skip(1) {
-            let counts = self.0.iter().map(|worker| &worker.classes[index]);
-            let total: u64 = counts.map(|count| count.load(Ordering::Relaxed)).sum();
-            let labels = [("status", *class)];
-            encoder.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&total, None)?;
-        }
-        Ok(())
-    }
-
-    fn metric_type(&self) -> MetricType {
-        MetricType::Counter
-    }
-}
-
-#[derive(Debug)]
-struct Durations(Arc<[Worker]>);
-
-impl EncodeMetric for Durations {
-    fn encode(&self, mut encoder: MetricEncoder) -> Result<(), Error> {
-        let mut buckets = BUCKETS_S.map(|most| (most, 0_u64));
-        let mut sum_us = 0_u64;
-        for worker in self.0.iter() {
-            sum_us = sum_us.wrapping_add(worker.sum_us.load(Ordering::Relaxed));
-            for (bucket, count) in buckets.iter_mut().zip(&worker.buckets) {
-                bucket.1 += count.load(Ordering::Relaxed);
-            }
-        }
-        let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = Duration::from_micros(sum_us).as_secs_f64();
-        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
-    }
-
-    fn metric_type(&self) -> MetricType {
-        MetricType::Histogram
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use trellis_providers_sdk::SampleValue;
+
     use super::*;
 
     #[test]
@@ -161,21 +134,26 @@ mod tests {
         metrics.worker(1).counted(StatusCode::BAD_REQUEST);
         metrics.rejected("http_body_bytes_max");
         metrics.connection_opened();
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).expect("encodes");
-        for line in [
-            "http_requests_total{status=\"2xx\"} 2",
-            "http_requests_total{status=\"4xx\"} 1",
-            "http_request_duration_seconds_count 2",
-            "http_request_duration_seconds_bucket{le=\"0.0005\"} 0",
-            "http_request_duration_seconds_bucket{le=\"0.001\"} 1",
-            "http_request_duration_seconds_bucket{le=\"+Inf\"} 2",
-            "http_rejected_total{limit=\"http_body_bytes_max\"} 1",
-            "http_connections 1",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
-        }
+        let samples = metrics.samples();
+        let count = |name: &str, label: &str| {
+            let of = |sample: &&Sample| {
+                sample.name == name && sample.labels.iter().all(|(_, text)| text == label)
+            };
+            samples.iter().find(of).map(|sample| &sample.value)
+        };
+        let counter = |name, label| match count(name, label) {
+            Some(SampleValue::Counter(count)) => *count,
+            other => panic!("{name} {label}: {other:?}"),
+        };
+        assert_eq!(counter("http_requests", "2xx"), 2);
+        assert_eq!(counter("http_requests", "4xx"), 1);
+        assert_eq!(counter("http_rejected", "http_body_bytes_max"), 1);
+        assert_eq!(count("http_connections", ""), Some(&SampleValue::Gauge(1)));
+        let Some(SampleValue::Histogram { buckets, .. }) = count("http_request_duration", "")
+        else {
+            panic!("no histogram in {samples:?}");
+        };
+        assert_eq!(buckets.iter().map(|(_, count)| count).sum::<u64>(), 2);
+        assert_eq!(buckets[1], (Some(0.001), 1), "700 microseconds");
     }
 }

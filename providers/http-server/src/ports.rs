@@ -9,6 +9,7 @@ use trellis_core::{ActorKey, BindingName, CallError, Code};
 use trellis_providers_sdk::{Binding, BindingId, Listening};
 
 use crate::config::{Config, Host};
+use crate::conflict::{Tenant, conflict};
 use crate::listener::Port;
 use crate::routes::{Route, Table};
 use crate::sockets;
@@ -61,7 +62,9 @@ impl Ports {
         let wanted = self.wanted_address(binding.id, &config);
         for (id, other) in &self.bound {
             if Some(other.address) == wanted && !replaced.contains(id) {
-                conflict(&binding.actor_name, &config, other)?;
+                let one = Tenant { actor: &binding.actor_name, config: &config };
+                let error = conflict(one, other.tenant(), other.address);
+                error.map_or(Ok(()), |error| Err(CallError::from(error)))?;
             }
         }
         let name = binding.actor_name.clone();
@@ -167,6 +170,10 @@ impl Ports {
 }
 
 impl Bound {
+    fn tenant(&self) -> Tenant<'_> {
+        Tenant { actor: &self.route.actor_name, config: &self.config }
+    }
+
     fn listening(&self, binding: BindingId) -> Listening {
         let port = self.address.port();
         let host = match self.config.hosts.first() {
@@ -182,27 +189,4 @@ impl Bound {
         let path = if self.config.path.is_empty() { "/" } else { &self.config.path };
         Listening { binding, address: self.address, url: format!("http://{host}:{port}{path}") }
     }
-}
-
-/// Whether a new binding fits beside another one on the same port.
-fn conflict(actor: &str, config: &Config, other: &Bound) -> Result<(), CallError> {
-    let (other_actor, address) = (&other.route.actor_name, other.address);
-    if let Some(key) = config.port.difference(&other.config.port) {
-        let text = format!(
-            "actors `{actor}` and `{other_actor}` share {address} but differ in {key}, which holds \
-             for a whole port; give both the same {key}, or one another PORT"
-        );
-        return Err(CallError::new(Code::Config, text));
-    }
-    let hosts_meet = (config.hosts.is_empty() && other.config.hosts.is_empty())
-        || config.hosts.iter().any(|host| other.config.hosts.contains(host));
-    if hosts_meet && config.path == other.config.path {
-        let path = if config.path.is_empty() { "/" } else { &config.path };
-        let text = format!(
-            "actors `{actor}` and `{other_actor}` both want {address}{path}; give one of them \
-             another PORT, HOSTS or PATH"
-        );
-        return Err(CallError::new(Code::Config, text));
-    }
-    Ok(())
 }

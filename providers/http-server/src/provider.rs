@@ -4,22 +4,43 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use prometheus_client::registry::Registry;
 use trellis_capabilities_http_server::CONTRACT;
-use trellis_core::{CallError, Code};
+use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Builtin, Call, Context, Descriptor, Listening, Provider, Reply,
-    Values,
+    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Listening, Provider,
+    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
 use crate::config::{Config, SETTINGS};
+use crate::conflict::conflicts;
 use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::workers::Workers;
 
-/// How to describe and make the provider.
-pub const BUILTIN: Builtin =
-    Builtin { descriptor, create: |context, values| Box::pin(async { create(context, values) }) };
+const CONTRACTS: &[Contract] = &[CONTRACT];
+
+/// How to describe, check and make the provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Factory;
+
+impl ProviderFactory for Factory {
+    fn descriptor(&self) -> Descriptor {
+        let doc =
+            "Serves HTTP/1.1 and hands each request to the actor its host and path belong to.";
+        Descriptor::new(("http-server", env!("CARGO_PKG_VERSION"), doc), CONTRACTS, SETTINGS)
+    }
+
+    fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
+        let mut problems = Vec::new();
+        let configs = wanted.read_each(&mut problems, Config::read);
+        problems.extend(conflicts(wanted, &configs));
+        problems
+    }
+
+    fn create(&self, context: Context, values: Values) -> Created {
+        Box::pin(async { create(context, values) })
+    }
+}
 
 /// How long past the deadline of a shutdown the workers have for letting go.
 const LAST_WORDS: Duration = Duration::from_millis(250);
@@ -32,16 +53,6 @@ struct HttpServer {
     workers: Workers,
 }
 
-fn descriptor() -> Descriptor {
-    Descriptor {
-        name: "http-server",
-        version: env!("CARGO_PKG_VERSION"),
-        doc: "Serves HTTP/1.1 and hands each request to the actor its host and path belong to.",
-        contracts: vec![CONTRACT.clone()],
-        settings: SETTINGS,
-    }
-}
-
 fn create(context: Context, values: Values) -> Result<Arc<dyn Provider>, CallError> {
     // Wrong values are told at the start, not with the first binding.
     Config::read(&values)?;
@@ -52,10 +63,6 @@ fn create(context: Context, values: Values) -> Result<Arc<dyn Provider>, CallErr
 }
 
 impl Provider for HttpServer {
-    fn descriptor(&self) -> Descriptor {
-        descriptor()
-    }
-
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         Box::pin(async move {
             let config = Config::read(&binding.values.over(&self.values))?;
@@ -84,11 +91,12 @@ impl Provider for HttpServer {
         self.ports.lock().addresses()
     }
 
-    fn register_metrics(&self, registry: &mut Registry) {
-        self.metrics.register(registry);
+    fn samples(&self) -> Vec<Sample> {
+        self.metrics.samples()
     }
 
-    fn shutdown(&self, deadline: Instant) -> BoxFuture<'_, ()> {
+    fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
+        let deadline = Instant::now() + grace;
         Box::pin(async move {
             let open = self.ports.lock().stop();
             for port in &open {

@@ -1,5 +1,6 @@
 //! The road of one request.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::rc::Rc;
@@ -115,9 +116,9 @@ async fn call(
     let deadline = Instant::now() + route.limits.time_max;
     let invoke = Invoke {
         binding: route.binding,
-        operation: HANDLE_REQUEST,
+        operation: Cow::Borrowed(HANDLE_REQUEST),
         payload,
-        deadline: Some(deadline),
+        patience: Some(route.limits.time_max),
         trace,
     };
     let mut reply = pin!(shard.context.invoke(invoke));

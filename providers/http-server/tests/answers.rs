@@ -238,7 +238,7 @@ async fn an_actor_that_never_answers_is_given_up() {
     let (_provider, address) = serve(
         &[("REQUEST_TIME_MAX", "50ms"), ("IDLE_TIME_MAX", "100ms")],
         |invoke, _| async move {
-            assert!(invoke.deadline.is_some());
+            assert!(invoke.patience.is_some());
             std::future::pending().await
         },
     )

@@ -25,4 +25,4 @@ mod space;
 mod span;
 
 pub use clock::{Clock, SystemClock};
-pub use provider::{BUILTIN, Embedded};
+pub use provider::{Embedded, Factory};

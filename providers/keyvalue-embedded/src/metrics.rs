@@ -1,8 +1,6 @@
 //! What the store counts.
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use trellis_providers_sdk::{Counter, Gauge, Sample};
 
 /// Counters shared by the parts of one provider.
 #[derive(Clone, Default)]
@@ -14,26 +12,16 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "keyvalue_memory_bytes",
-            "Bytes of keys and values in memory, as MEMORY_MAX counts them",
-            self.memory_bytes.clone(),
-        );
-        registry.register(
-            "keyvalue_file_commits",
-            "Transactions written to the key-value file",
-            self.commits.clone(),
-        );
-        registry.register(
-            "keyvalue_file_changes",
-            "Changes those transactions carried",
-            self.changes.clone(),
-        );
-        registry.register(
-            "keyvalue_file_failures",
-            "Transactions the key-value file failed",
-            self.failures.clone(),
-        );
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let memory = "Bytes of keys and values in memory, as MEMORY_MAX counts them";
+        let commits = "Transactions written to the key-value file";
+        let changes = "Changes those transactions carried";
+        let failures = "Transactions the key-value file failed";
+        vec![
+            Sample::gauge("keyvalue_memory", memory, self.memory_bytes.get()).unit("bytes"),
+            Sample::counter("keyvalue_file_commits", commits, self.commits.get()),
+            Sample::counter("keyvalue_file_changes", changes, self.changes.get()),
+            Sample::counter("keyvalue_file_failures", failures, self.failures.get()),
+        ]
     }
 }

@@ -3,34 +3,53 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use prometheus_client::registry::Registry;
 use tokio::time::MissedTickBehavior;
 use trellis_capabilities_keyvalue as contract;
-use trellis_core::{CallError, Code};
+use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Builtin, Call, Descriptor, Health, Provider, Reply, Values,
+    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Health, Provider,
+    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
 use crate::clock::{Clock, SystemClock};
 use crate::file::{FileConfig, FileStore};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::settings::{SETTINGS, Settings};
+use crate::settings::{SETTINGS, Settings, namespace};
 use crate::space::{Space, Spaces};
 
+const CONTRACTS: &[Contract] = &[contract::CONTRACT];
+
 /// How the composition root knows this provider.
-pub const BUILTIN: Builtin = Builtin {
-    descriptor,
-    create: |_context, values| {
+#[derive(Clone, Copy, Debug)]
+pub struct Factory;
+
+impl ProviderFactory for Factory {
+    fn descriptor(&self) -> Descriptor {
+        let doc = "Keys and values in the host itself: in memory, or in a crash-safe file.";
+        let text = ("keyvalue-embedded", env!("CARGO_PKG_VERSION"), doc);
+        Descriptor { stateful: true, ..Descriptor::new(text, CONTRACTS, SETTINGS) }
+    }
+
+    fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
+        let mut problems = Vec::new();
+        wanted.read_each(&mut problems, |values| {
+            namespace(values)?;
+            Settings::read(values)
+        });
+        problems
+    }
+
+    fn create(&self, _: Context, values: Values) -> Created {
         Box::pin(async move {
             let provider = Embedded::open(&values, Arc::new(SystemClock)).await?;
             Ok(Arc::new(provider) as Arc<dyn Provider>)
         })
-    },
-};
+    }
+}
 
 /// How often expired keys are removed, and an `eventual` file is taken to the disk.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -57,7 +76,7 @@ impl Embedded {
     /// # Errors
     /// [`Code::Config`] naming a wrong value; [`Code::Storage`] naming what is wrong with `PATH`.
     pub async fn open(values: &Values, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
-        let settings = Settings::read(values)?;
+        let settings = Settings::read_unchecked(values)?;
         let metrics = Metrics::default();
         let store = match settings.path {
             None => Store::Memory(Arc::new(Memory::new(clock, settings.memory_bytes_max))),
@@ -67,12 +86,16 @@ impl Embedded {
                     cache_bytes: settings.cache_bytes,
                     immediate: settings.immediate,
                 };
-                let shown = config.path.display().to_string();
+                // The whole path, so that nobody has to guess where a relative one started.
+                let whole = std::path::absolute(&config.path);
+                let shown = whole.as_ref().unwrap_or(&config.path).display().to_string();
                 let opened = FileStore::open(config, clock, metrics.clone()).await;
                 // This one error is for whoever wrote the manifest, so it may name the path.
                 let named =
                     |e: CallError| CallError::new(e.code(), format!("{shown}: {}", e.message()));
-                Store::File(Arc::new(opened.map_err(named)?))
+                let file = opened.map_err(named)?;
+                tracing::info!(path = %shown, "the key-value file is open");
+                Store::File(Arc::new(file))
             }
         };
         store.keep_swept(metrics.clone());
@@ -88,12 +111,11 @@ impl Embedded {
 }
 
 impl Provider for Embedded {
-    fn descriptor(&self) -> Descriptor {
-        descriptor()
-    }
-
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
-        let name = binding.values.get("NAMESPACE").unwrap_or(binding.actor.as_str());
+        let name = match namespace(&binding.values) {
+            Ok(name) => name.unwrap_or(binding.actor.as_str()),
+            Err(error) => return Box::pin(async { Err(error.into()) }),
+        };
         let space = Arc::new(self.spaces.named(name));
         self.bindings.rcu(|bindings| {
             let mut bindings = HashMap::clone(bindings);
@@ -138,15 +160,15 @@ impl Provider for Embedded {
         Box::pin(async { health })
     }
 
-    fn register_metrics(&self, registry: &mut Registry) {
-        self.metrics.register(registry);
+    fn samples(&self) -> Vec<Sample> {
+        self.metrics.samples()
     }
 
-    fn shutdown(&self, deadline: Instant) -> BoxFuture<'_, ()> {
+    fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if let Store::File(file) = &self.store {
-                // Past the deadline the writer still finishes by itself; nobody waits for it.
-                let _ = tokio::time::timeout_at(deadline.into(), file.close()).await;
+                // Past the grace the writer still finishes by itself; nobody waits for it.
+                let _ = tokio::time::timeout(grace, file.close()).await;
             }
         })
     }
@@ -190,15 +212,5 @@ impl fmt::Debug for Embedded {
         f.debug_struct("Embedded")
             .field("bindings", &self.bindings.load().len())
             .finish_non_exhaustive()
-    }
-}
-
-fn descriptor() -> Descriptor {
-    Descriptor {
-        name: "keyvalue-embedded",
-        version: env!("CARGO_PKG_VERSION"),
-        doc: "Keys and values in the host itself: in memory, or in a crash-safe file.",
-        contracts: vec![contract::CONTRACT],
-        settings: SETTINGS,
     }
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use trellis_core::{Code, Trace};
 use trellis_providers_keyvalue_embedded::{Embedded, SystemClock};
@@ -32,7 +32,7 @@ async fn an_unknown_binding_is_not_found() {
         binding: BindingId(7),
         operation: "Get".into(),
         payload: bytes::Bytes::from_static(b"\x81\xa3key\xa1k"),
-        deadline: Instant::now(),
+        remaining: Duration::ZERO,
         trace: Trace::default(),
     };
     let error = provider.call(call).await.expect_err("never bound");

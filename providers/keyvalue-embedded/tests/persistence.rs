@@ -229,7 +229,7 @@ async fn refused(path: &Path, why: &str) {
 }
 
 async fn close(provider: &Arc<Embedded>) {
-    provider.shutdown(Instant::now() + Duration::from_secs(20)).await;
+    provider.shutdown(Duration::from_secs(20)).await;
 }
 
 /// Asks until the store answers; opening its file again takes it a moment.

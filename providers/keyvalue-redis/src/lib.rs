@@ -23,4 +23,4 @@ mod scripts;
 mod server;
 mod settings;
 
-pub use provider::{BUILTIN, RedisKeyValue};
+pub use provider::{Factory, RedisKeyValue};

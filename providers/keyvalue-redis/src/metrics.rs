@@ -1,7 +1,6 @@
 //! What the provider counts.
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::registry::Registry;
+use trellis_providers_sdk::{Counter, Sample};
 
 /// Counters shared by all servers of the provider.
 #[derive(Clone, Default, Debug)]
@@ -11,16 +10,12 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "keyvalue_redis_commands",
-            "Commands and scripts sent to Redis",
-            self.commands.clone(),
-        );
-        registry.register(
-            "keyvalue_redis_failures",
-            "Commands and scripts for which Redis could not be used",
-            self.failures.clone(),
-        );
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let commands = "Commands and scripts sent to Redis";
+        let failures = "Commands and scripts for which Redis could not be used";
+        vec![
+            Sample::counter("keyvalue_redis_commands", commands, self.commands.get()),
+            Sample::counter("keyvalue_redis_failures", failures, self.failures.get()),
+        ]
     }
 }

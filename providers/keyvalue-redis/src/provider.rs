@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use prometheus_client::registry::Registry;
 use trellis_capabilities_keyvalue as contract;
-use trellis_core::{CallError, Code};
+use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Builtin, Call, Descriptor, Health, Provider, Reply, Values,
+    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Health, Provider,
+    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
 use crate::link::Link;
@@ -20,13 +20,29 @@ use crate::operations::Commands;
 use crate::server::Server;
 use crate::settings::{SETTINGS, Settings};
 
+const CONTRACTS: &[Contract] = &[contract::CONTRACT];
+
 /// How the composition root knows this provider.
-pub const BUILTIN: Builtin = Builtin {
-    descriptor,
-    create: |_context, values| {
+#[derive(Clone, Copy, Debug)]
+pub struct Factory;
+
+impl ProviderFactory for Factory {
+    fn descriptor(&self) -> Descriptor {
+        let text =
+            ("keyvalue-redis", env!("CARGO_PKG_VERSION"), "Keys and values in a Redis server.");
+        Descriptor { stateful: true, ..Descriptor::new(text, CONTRACTS, SETTINGS) }
+    }
+
+    fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
+        let mut problems = Vec::new();
+        wanted.read_each(&mut problems, Settings::read);
+        problems
+    }
+
+    fn create(&self, _: Context, values: Values) -> Created {
         Box::pin(async move { Ok(Arc::new(RedisKeyValue::new(values)) as Arc<dyn Provider>) })
-    },
-};
+    }
+}
 
 /// `keyvalue-redis`: bindings to Redis servers.
 pub struct RedisKeyValue {
@@ -51,7 +67,7 @@ impl RedisKeyValue {
     }
 
     fn link(&self, binding: &Binding) -> Result<Link, CallError> {
-        let Settings { url, prefix, timeout } = Settings::read(&binding.values, &self.values)?;
+        let Settings { url, prefix, timeout } = Settings::read(&binding.values.over(&self.values))?;
         let mut servers = self.servers.lock();
         servers.retain(|_, server| server.strong_count() > 0);
         let key = (url, timeout);
@@ -65,10 +81,6 @@ impl RedisKeyValue {
 }
 
 impl Provider for RedisKeyValue {
-    fn descriptor(&self) -> Descriptor {
-        descriptor()
-    }
-
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         Box::pin(async move {
             let link = Arc::new(self.link(&binding)?);
@@ -112,8 +124,8 @@ impl Provider for RedisKeyValue {
         })
     }
 
-    fn register_metrics(&self, registry: &mut Registry) {
-        self.metrics.register(registry);
+    fn samples(&self) -> Vec<Sample> {
+        self.metrics.samples()
     }
 }
 
@@ -122,15 +134,5 @@ impl fmt::Debug for RedisKeyValue {
         // The values may hold a password.
         let bindings = self.links.load().len();
         f.debug_struct("RedisKeyValue").field("bindings", &bindings).finish_non_exhaustive()
-    }
-}
-
-fn descriptor() -> Descriptor {
-    Descriptor {
-        name: "keyvalue-redis",
-        version: env!("CARGO_PKG_VERSION"),
-        doc: "Keys and values in a Redis server.",
-        contracts: vec![contract::CONTRACT],
-        settings: SETTINGS,
     }
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
-use redis::{Client, ConnectionAddr, IntoConnectionInfo, RedisError, RedisResult};
+use redis::{Client, RedisError, RedisResult};
 use trellis_core::{CallError, Code};
 
 use crate::metrics::Metrics;
 use crate::scripts;
+use crate::settings::{address, wrong_url};
 
 /// Pauses between attempts to reach a server that is down: few and short, since callers wait for
 /// them; the next call attempts again.
@@ -38,12 +39,7 @@ impl Server {
     /// # Errors
     /// [`Code::Config`] when the URL is not one of a Redis server; the text does not repeat it.
     pub(crate) fn new(url: &str, patience: Duration, metrics: Metrics) -> Result<Self, CallError> {
-        let info = url.into_connection_info().map_err(|_| wrong_url())?;
-        let address = match info.addr() {
-            ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
-            ConnectionAddr::Unix(path) => path.display().to_string(),
-            _ => return Err(no_tls()),
-        };
+        let (info, address) = address(url)?;
         let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(patience);
         let client = Client::open(info.set_tcp_settings(tcp)).map_err(|_| wrong_url())?;
         let config = ConnectionManagerConfig::new()
@@ -139,18 +135,4 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
     }
-}
-
-fn wrong_url() -> CallError {
-    CallError::new(
-        Code::Config,
-        "URL is not the address of a Redis server; write redis://[user:password@]host:port[/db]",
-    )
-}
-
-fn no_tls() -> CallError {
-    CallError::new(
-        Code::Config,
-        "URL asks for TLS (rediss://), which this provider does not speak; use redis:// or unix://",
-    )
 }

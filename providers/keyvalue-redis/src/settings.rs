@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use trellis_core::{CallError, Code};
-use trellis_providers_sdk::{Scope, Setting, SettingKind, Values};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use trellis_providers_sdk::{Scope, Setting, SettingKind, ValueError, Values};
 
 /// Where Redis listens when nobody says otherwise.
 const DEFAULT_URL: &str = "redis://127.0.0.1:6379";
@@ -11,27 +11,27 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Every value, for the manifest check and the documentation.
 pub(crate) const SETTINGS: &[Setting] = &[
-    Setting {
-        key: "URL",
-        scope: Scope::Both,
-        kind: SettingKind::Text,
-        default: Some(DEFAULT_URL),
-        doc: "The server: redis://[user:password@]host:port[/db], or unix:///path.",
-    },
-    Setting {
-        key: "PREFIX",
-        scope: Scope::Both,
-        kind: SettingKind::Text,
-        default: Some(""),
-        doc: "Put before every key, so that actors can share a server without sharing keys.",
-    },
-    Setting {
-        key: "TIMEOUT",
-        scope: Scope::Both,
-        kind: SettingKind::Duration,
-        default: Some("2s"),
-        doc: "Longest wait for the server, connecting included; a call's own deadline cuts sooner.",
-    },
+    Setting::new(
+        "URL",
+        Scope::Both,
+        SettingKind::Text,
+        Some(DEFAULT_URL),
+        "The server: redis://[user:password@]host:port[/db], or unix:///path.",
+    ),
+    Setting::new(
+        "PREFIX",
+        Scope::Both,
+        SettingKind::Text,
+        Some(""),
+        "Put before every key, so that actors can share a server without sharing keys.",
+    ),
+    Setting::new(
+        "TIMEOUT",
+        Scope::Both,
+        SettingKind::Duration,
+        Some("2s"),
+        "Longest wait for the server, connecting included; a call's own deadline cuts sooner.",
+    ),
 ];
 
 /// One binding's values, read.
@@ -42,20 +42,47 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the binding's values, over those of the provider.
+    /// Reads a binding's values, already laid over those of the provider.
     ///
     /// # Errors
-    /// [`Code::Config`] naming the wrong value.
-    pub(crate) fn read(binding: &Values, provider: &Values) -> Result<Self, CallError> {
-        let values = binding.over(provider);
+    /// Naming the wrong value.
+    pub(crate) fn read(values: &Values) -> Result<Self, ValueError> {
         let timeout = values.duration("TIMEOUT")?.unwrap_or(DEFAULT_TIMEOUT);
         if timeout.is_zero() {
-            return Err(CallError::new(Code::Config, "TIMEOUT must be longer than 0"));
+            return Err(ValueError::new("TIMEOUT", "TIMEOUT must be longer than 0"));
         }
+        let url = values.get("URL").unwrap_or(DEFAULT_URL);
+        address(url)?;
         Ok(Self {
-            url: values.get("URL").unwrap_or(DEFAULT_URL).to_owned(),
+            url: url.to_owned(),
             prefix: values.get("PREFIX").unwrap_or_default().to_owned(),
             timeout,
         })
     }
+}
+
+/// The server a URL means, and how to name it: by host and port alone, since a URL may hold a
+/// password.
+///
+/// # Errors
+/// When the URL is not one of a Redis server; the text does not repeat it.
+pub(crate) fn address(url: &str) -> Result<(ConnectionInfo, String), ValueError> {
+    let info = url.into_connection_info().map_err(|_| wrong_url())?;
+    let name = match info.addr() {
+        ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
+        ConnectionAddr::Unix(path) => path.display().to_string(),
+        _ => return Err(no_tls()),
+    };
+    Ok((info, name))
+}
+
+/// A URL that cannot be read.
+pub(crate) fn wrong_url() -> ValueError {
+    ValueError::new("URL", "URL is not the address of a Redis server")
+        .help("write redis://[user:password@]host:port[/db]")
+}
+
+fn no_tls() -> ValueError {
+    ValueError::new("URL", "URL asks for TLS (rediss://), which this provider does not speak")
+        .help("use redis:// or unix://")
 }

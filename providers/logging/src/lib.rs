@@ -14,4 +14,4 @@ mod settings;
 mod text;
 mod writer;
 
-pub use provider::{BUILTIN, Logging};
+pub use provider::{Factory, Logging};

@@ -1,7 +1,6 @@
 //! What the provider counts.
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::registry::Registry;
+use trellis_providers_sdk::{Counter, Sample};
 
 /// Counters shared by all bindings.
 #[derive(Clone, Default, Debug)]
@@ -12,13 +11,13 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register("logging_lines", "Lines actors wrote", self.written.clone());
-        registry.register("logging_lines_cut", "Lines cut at log_line_bytes_max", self.cut.clone());
-        registry.register(
-            "logging_lines_dropped",
-            "Lines dropped over log_lines_per_s",
-            self.dropped.clone(),
-        );
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let cut = "Lines cut at log_line_bytes_max";
+        let dropped = "Lines dropped over log_lines_per_s";
+        vec![
+            Sample::counter("logging_lines", "Lines actors wrote", self.written.get()),
+            Sample::counter("logging_lines_cut", cut, self.cut.get()),
+            Sample::counter("logging_lines_dropped", dropped, self.dropped.get()),
+        ]
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
-use prometheus_client::registry::Registry;
 use trellis_capabilities_logging as contract;
 use trellis_core::bucket::TokenBucket;
-use trellis_core::{CallError, Code};
+use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Builtin, Call, Descriptor, Provider, Reply, Values,
+    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Provider, ProviderFactory,
+    Reply, Sample, ValueProblem, Values, Wanted,
 };
 
 use crate::metrics::Metrics;
@@ -18,13 +18,28 @@ use crate::settings::{Rate, SETTINGS};
 use crate::text::one_line;
 use crate::writer::{Source, Writer};
 
+const CONTRACTS: &[Contract] = &[contract::CONTRACT];
+
 /// How the composition root knows this provider.
-pub const BUILTIN: Builtin = Builtin {
-    descriptor,
-    create: |_context, values| {
+#[derive(Clone, Copy, Debug)]
+pub struct Factory;
+
+impl ProviderFactory for Factory {
+    fn descriptor(&self) -> Descriptor {
+        let doc = "Actors' lines in the host's own log.";
+        Descriptor::new(("logging", env!("CARGO_PKG_VERSION"), doc), CONTRACTS, SETTINGS)
+    }
+
+    fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
+        let mut problems = Vec::new();
+        wanted.read_each(&mut problems, Rate::read);
+        problems
+    }
+
+    fn create(&self, _: Context, values: Values) -> Created {
         Box::pin(async move { Ok(Arc::new(Logging::new(values)) as Arc<dyn Provider>) })
-    },
-};
+    }
+}
 
 /// Longest actor name a line carries, in bytes.
 const NAME_BYTES_MAX: usize = 256;
@@ -49,12 +64,9 @@ impl Logging {
 }
 
 impl Provider for Logging {
-    fn descriptor(&self) -> Descriptor {
-        descriptor()
-    }
-
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
-        let bound = Rate::read(&binding.values, &self.values).map(|rate| {
+        let rate = Rate::read(&binding.values.over(&self.values)).map_err(CallError::from);
+        let bound = rate.map(|rate| {
             let bucket = TokenBucket::new(rate.lines_per_s, rate.burst_lines, Instant::now());
             let name = one_line(&binding.actor_name, NAME_BYTES_MAX).0.into_owned();
             let source = Source { key: binding.actor, name, bucket: Mutex::new(bucket) };
@@ -77,17 +89,7 @@ impl Provider for Logging {
         })
     }
 
-    fn register_metrics(&self, registry: &mut Registry) {
-        self.metrics.register(registry);
-    }
-}
-
-fn descriptor() -> Descriptor {
-    Descriptor {
-        name: "logging",
-        version: env!("CARGO_PKG_VERSION"),
-        doc: "Actors' lines in the host's own log.",
-        contracts: vec![contract::CONTRACT],
-        settings: SETTINGS,
+    fn samples(&self) -> Vec<Sample> {
+        self.metrics.samples()
     }
 }

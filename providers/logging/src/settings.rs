@@ -1,25 +1,24 @@
 //! What a manifest may say to this provider.
 
-use trellis_core::CallError;
 use trellis_core::limits::ActorLimits;
-use trellis_providers_sdk::{Scope, Setting, SettingKind, Values};
+use trellis_providers_sdk::{Scope, Setting, SettingKind, ValueError, Values};
 
 /// Every value, for the manifest check and the documentation.
 pub(crate) const SETTINGS: &[Setting] = &[
-    Setting {
-        key: "LINES_PER_S",
-        scope: Scope::Both,
-        kind: SettingKind::Integer { min: 1, max: 1_000_000 },
-        default: Some("100"),
-        doc: "Lines a second a binding may write, after its burst.",
-    },
-    Setting {
-        key: "BURST_LINES",
-        scope: Scope::Both,
-        kind: SettingKind::Integer { min: 1, max: 1_000_000 },
-        default: Some("1000"),
-        doc: "Lines a binding may write at once.",
-    },
+    Setting::new(
+        "LINES_PER_S",
+        Scope::Both,
+        SettingKind::Integer { min: 1, max: 1_000_000 },
+        Some("100"),
+        "Lines a second a binding may write, after its burst.",
+    ),
+    Setting::new(
+        "BURST_LINES",
+        Scope::Both,
+        SettingKind::Integer { min: 1, max: 1_000_000 },
+        Some("1000"),
+        "Lines a binding may write at once.",
+    ),
 ];
 
 /// How fast one binding may write.
@@ -30,12 +29,11 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// Reads the binding's values, over those of the provider.
+    /// Reads a binding's values, already laid over those of the provider.
     ///
     /// # Errors
-    /// [`trellis_core::Code::Config`] naming the wrong value.
-    pub(crate) fn read(binding: &Values, provider: &Values) -> Result<Self, CallError> {
-        let values = binding.over(provider);
+    /// Naming the wrong value.
+    pub(crate) fn read(values: &Values) -> Result<Self, ValueError> {
         let limits = ActorLimits::default();
         let number = |key, default| {
             let given = values.integer(key)?;

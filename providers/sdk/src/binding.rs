@@ -1,15 +1,17 @@
 //! One actor's use of one provider.
 
+use serde::{Deserialize, Serialize};
 use trellis_core::{ActorKey, BindingName, ContractId};
 
 use crate::values::Values;
 
 /// The host's handle for a binding; unique while the host runs, never reused.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct BindingId(pub u64);
 
 /// What a provider learns when an actor is bound to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Binding {
     /// Names the binding in every later call.
     pub id: BindingId,
@@ -21,6 +23,6 @@ pub struct Binding {
     pub contract: ContractId,
     /// The binding's name.
     pub name: BindingName,
-    /// The manifest's values for this binding.
+    /// The manifest's values for this binding, over those of the provider.
     pub values: Values,
 }

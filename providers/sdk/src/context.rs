@@ -1,25 +1,28 @@
 //! The way from a provider to an actor.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use trellis_core::{CallError, Trace};
 
-use crate::{BindingId, BoxFuture};
+use crate::{BindingId, BoxFuture, payload};
 
 /// One call from a provider to the actor behind a binding.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Invoke {
     /// Which binding, and so which actor.
     pub binding: BindingId,
     /// The operation's name, one the contract sends to actors.
-    pub operation: &'static str,
+    pub operation: Cow<'static, str>,
     /// The encoded request.
+    #[serde(with = "payload")]
     pub payload: Bytes,
-    /// When the provider stops waiting; `None` leaves it to the actor's `call_time_max`, which
-    /// bounds the call in any case.
-    pub deadline: Option<Instant>,
+    /// How long the provider waits; `None` leaves it to the actor's `call_time_max`, which bounds
+    /// the call in any case.
+    pub patience: Option<Duration>,
     /// The caller's trace, when the provider has one; else a new one starts.
     pub trace: Option<Trace>,
 }

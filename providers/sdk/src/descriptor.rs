@@ -1,66 +1,136 @@
 //! What a provider says about itself before it runs.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use trellis_core::Contract;
 
-/// A provider's self-description; static, so that a manifest can be checked without starting it.
-#[derive(Clone, Debug)]
+use crate::Setting;
+
+/// A provider's self-description: all that is known of it without starting it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Descriptor {
     /// The name a manifest uses (`builtin: NAME`).
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Semantic version.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// One sentence for people.
-    pub doc: &'static str,
+    pub doc: Cow<'static, str>,
     /// The contracts it serves.
-    pub contracts: Vec<Contract>,
-    /// Every value it understands; any other is refused with the nearest of these.
-    pub settings: &'static [Setting],
+    pub contracts: Cow<'static, [Contract]>,
+    /// Every value it understands; any other is refused.
+    pub settings: Cow<'static, [Setting]>,
+    /// True when an actor that claims one of its contracts is bound to it without a word in the
+    /// manifest.
+    #[serde(default)]
+    pub implicit: bool,
+    /// True when it keeps data by the actor's key, so that an actor whose key changes loses sight
+    /// of what it wrote.
+    #[serde(default)]
+    pub stateful: bool,
 }
 
-/// One value a provider understands.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// The key, upper case by custom (`PORT`).
-    pub key: &'static str,
-    /// Where it may stand.
-    pub scope: Scope,
-    /// What it must look like.
-    pub kind: SettingKind,
-    /// The default, as it would be written; `None` when the value is needed or has none.
-    pub default: Option<&'static str>,
-    /// One sentence for people, with the unit.
-    pub doc: &'static str,
+impl Descriptor {
+    /// A provider of these contracts that must be bound and keeps no data. Its texts are a name, a
+    /// version and a sentence.
+    #[must_use]
+    pub const fn new(
+        (name, version, doc): (&'static str, &'static str, &'static str),
+        contracts: &'static [Contract],
+        settings: &'static [Setting],
+    ) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            version: Cow::Borrowed(version),
+            doc: Cow::Borrowed(doc),
+            contracts: Cow::Borrowed(contracts),
+            settings: Cow::Borrowed(settings),
+            implicit: false,
+            stateful: false,
+        }
+    }
+
+    /// The contract it serves under that id or alias.
+    #[must_use]
+    pub fn contract(&self, id: &str) -> Option<&Contract> {
+        self.contracts.iter().find(|contract| contract.answers_to(id))
+    }
+
+    /// The setting of that key.
+    #[must_use]
+    pub fn setting(&self, key: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.key == key)
+    }
 }
 
-/// Where a value may stand in a manifest.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scope {
-    /// Under the provider.
-    Provider,
-    /// Under a binding.
-    Binding,
-    /// Under either; the binding's wins.
-    Both,
-}
+#[cfg(test)]
+mod tests {
+    use trellis_core::{ContractId, Direction, Operation};
 
-/// The form of a value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SettingKind {
-    /// Any text.
-    Text,
-    /// A whole number from 0, within these bounds.
-    Integer {
-        /// Smallest allowed.
-        min: u64,
-        /// Largest allowed.
-        max: u64,
-    },
-    /// `true` or `false`.
-    Boolean,
-    /// A span of time: `500ms`, `5s`, `1m`.
-    Duration,
-    /// A size: `512`, `16KiB`, `64MiB`.
-    Size,
-    /// One of these words.
-    Choice(&'static [&'static str]),
+    use super::*;
+    use crate::{Scope, SettingKind};
+
+    fn descriptor() -> Descriptor {
+        const WORDS: &[Cow<'static, str>] = &[Cow::Borrowed("fast"), Cow::Borrowed("slow")];
+        const MEMORY: &[Cow<'static, str>] = &[Cow::Borrowed(":memory:")];
+        const SETTINGS: &[Setting] = &[
+            Setting::new("A", Scope::Provider, SettingKind::Text, None, "a."),
+            Setting::new(
+                "B",
+                Scope::Both,
+                SettingKind::Integer { min: 1, max: 9 },
+                Some("3"),
+                "b.",
+            ),
+            Setting::new(
+                "C",
+                Scope::Binding,
+                SettingKind::Choice(Cow::Borrowed(WORDS)),
+                None,
+                "c.",
+            ),
+            Setting::new(
+                "D",
+                Scope::Provider,
+                SettingKind::Path(Cow::Borrowed(MEMORY)),
+                None,
+                "d.",
+            )
+            .exclusive(),
+        ];
+        let echo = Operation {
+            name: "Echo".into(),
+            direction: Direction::ToProvider,
+            doc: "Answers what it got.".into(),
+        };
+        let contract = Contract {
+            id: ContractId::new("test:echo"),
+            aliases: vec![ContractId::new("old:echo")].into(),
+            operations: vec![echo].into(),
+        };
+        Descriptor {
+            contracts: vec![contract].into(),
+            stateful: true,
+            ..Descriptor::new(("test", "1.2.3", "For a test."), &[], SETTINGS)
+        }
+    }
+
+    #[test]
+    fn it_survives_json_and_messagepack() {
+        let before = descriptor();
+        let json = serde_json::to_string(&before).expect("it is data");
+        assert_eq!(serde_json::from_str::<Descriptor>(&json).expect("it reads back"), before);
+        let packed = rmp_serde::to_vec_named(&before).expect("it is data");
+        assert_eq!(rmp_serde::from_slice::<Descriptor>(&packed).expect("it reads back"), before);
+        let compact = rmp_serde::to_vec(&before).expect("it is data");
+        assert_eq!(rmp_serde::from_slice::<Descriptor>(&compact).expect("it reads back"), before);
+    }
+
+    #[test]
+    fn an_older_descriptor_is_neither_implicit_nor_stateful() {
+        let json = r#"{"name":"n","version":"1","doc":"d","contracts":[],"settings":[
+            {"key":"K","scope":"both","kind":"text","default":null,"doc":"k."}]}"#;
+        let read: Descriptor = serde_json::from_str(json).expect("the new fields have defaults");
+        assert!(!read.implicit && !read.stateful && !read.settings[0].exclusive);
+    }
 }

@@ -3,22 +3,37 @@
 //! A provider implements one or more contracts. It receives calls from actors through
 //! [`Provider::call`] and calls actors through its [`Context`]. Most providers implement the typed
 //! trait their contract crate generates (`keyvalue::Provider`) and forward [`Provider::call`] to
-//! the generated `serve` function.
+//! the generated `serve` function. A [`ProviderFactory`] describes a provider, checks its values
+//! and makes it.
+//!
+//! Whatever crosses this border survives a process border: owned texts, spans of time instead of
+//! instants, metrics as [`Sample`]s; all of it can be written and read with serde.
 //!
 //! **Deliberately absent:** claims, bindings' permissions, routing. A call that reaches a provider
 //! was already admitted; a provider never sees another actor's binding.
 
 mod binding;
+mod call;
 mod context;
 mod descriptor;
+mod factory;
+mod payload;
 mod provider;
+mod sample;
+mod setting;
+pub mod validate;
 pub mod values;
 
 pub use binding::{Binding, BindingId};
+pub use call::{Call, Reply};
 pub use context::{Context, Invoke, Invoker};
-pub use descriptor::{Descriptor, Scope, Setting, SettingKind};
-pub use provider::{Builtin, Call, Created, Health, Listening, Provider, Reply};
-pub use values::Values;
+pub use descriptor::Descriptor;
+pub use factory::{Created, ProviderFactory};
+pub use provider::{Health, Listening, Provider};
+pub use sample::{Counter, Gauge, Sample, SampleValue};
+pub use setting::{Scope, Setting, SettingKind};
+pub use validate::{Place, ValueProblem, Wanted, WantedBinding};
+pub use values::{ValueError, Values};
 
 /// The future type of the object-safe traits here.
 pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;

@@ -1,37 +1,16 @@
 //! The trait every provider implements.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
-use bytes::Bytes;
-use prometheus_client::registry::Registry;
-use trellis_core::{CallError, Trace};
+use serde::{Deserialize, Serialize};
+use trellis_core::CallError;
 
-use crate::{Binding, BindingId, BoxFuture, Context, Descriptor, Values};
-
-/// What a provider answers.
-pub type Reply = Result<Bytes, CallError>;
-
-/// One admitted call from an actor.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// The binding the actor used; its configuration was given to [`Provider::bind`].
-    pub binding: BindingId,
-    /// The operation's name.
-    pub operation: Cow<'static, str>,
-    /// The encoded request.
-    pub payload: Bytes,
-    /// When the caller stops waiting. The host cuts the call then; a provider should give up too.
-    pub deadline: Instant,
-    /// The request this call belongs to.
-    pub trace: Trace,
-}
+use crate::{Binding, BindingId, BoxFuture, Call, Reply, Sample};
 
 /// How a provider is.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Health {
     /// It works.
     Healthy,
@@ -40,7 +19,7 @@ pub enum Health {
 }
 
 /// An address at which a provider takes work for an actor from outside the host.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Listening {
     /// The binding served there.
     pub binding: BindingId,
@@ -50,13 +29,11 @@ pub struct Listening {
     pub url: String,
 }
 
-/// An implementation of one or more contracts.
+/// An implementation of one or more contracts. What it is and serves stands in the descriptor of
+/// its [`ProviderFactory`](crate::ProviderFactory).
 ///
 /// All methods may be called at once and from any thread. None may block a thread.
 pub trait Provider: Send + Sync + 'static {
-    /// What it is and serves. Called at any time; must not change.
-    fn descriptor(&self) -> Descriptor;
-
     /// An actor is bound. Called before its first call, again with the same id when its values
     /// change; binding the same twice is no error.
     ///
@@ -82,32 +59,16 @@ pub trait Provider: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Adds its metrics; called once, after it was made. The names need no prefix of the host.
-    fn register_metrics(&self, registry: &mut Registry) {
-        let _ = registry;
+    /// What it measured so far; asked whenever somebody reads the host's metrics. The names need no
+    /// prefix of the host and no label that says which provider it is.
+    fn samples(&self) -> Vec<Sample> {
+        Vec::new()
     }
 
-    /// Stop taking work from outside, finish what is under way, let go of everything by `deadline`.
-    fn shutdown(&self, deadline: Instant) -> BoxFuture<'_, ()> {
-        let _ = deadline;
+    /// Stop taking work from outside, finish what is under way, let go of everything within
+    /// `grace`.
+    fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
+        let _ = grace;
         Box::pin(async {})
-    }
-}
-
-/// A provider being made; the error is an [`trellis_core::Code::Config`] for values it cannot use.
-pub type Created = BoxFuture<'static, Result<Arc<dyn Provider>, CallError>>;
-
-/// How a built-in provider is described and made; the composition root lists these.
-#[derive(Clone, Copy)]
-pub struct Builtin {
-    /// Its self-description, known without making one.
-    pub descriptor: fn() -> Descriptor,
-    /// Makes one, with the manifest's values for the provider.
-    pub create: fn(Context, Values) -> Created,
-}
-
-impl fmt::Debug for Builtin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builtin").field("name", &(self.descriptor)().name).finish_non_exhaustive()
     }
 }

@@ -1,22 +1,60 @@
 //! Configuration values, read the same way by every provider.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use trellis_core::units::{parse_duration, parse_size};
 use trellis_core::{CallError, Code};
 
-use crate::descriptor::{Scope, Setting, SettingKind};
+/// The `values:` of a provider or a binding. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
+pub struct Values(Arc<BTreeMap<String, String>>);
 
-/// The `values:` of a provider or a binding.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Values(BTreeMap<String, String>);
+/// A value that cannot be used: which one, why, and what to do.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ValueError {
+    /// The key.
+    pub key: Cow<'static, str>,
+    /// A sentence that names the key. It repeats no text that may be a secret.
+    pub message: String,
+    /// What to do about it, when the sentence alone does not say.
+    pub help: Option<String>,
+}
+
+impl ValueError {
+    /// A wrong value of `key`, with a sentence that names it.
+    pub fn new(key: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { key: key.into(), message: message.into(), help: None }
+    }
+
+    /// The same with a way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl From<ValueError> for CallError {
+    fn from(error: ValueError) -> Self {
+        let ValueError { message, help, .. } = error;
+        let sentence = match help {
+            Some(help) => format!("{message}; {help}"),
+            None => message,
+        };
+        Self::new(Code::Config, sentence)
+    }
+}
 
 impl Values {
     /// The values as written in a manifest.
     #[must_use]
-    pub const fn new(values: BTreeMap<String, String>) -> Self {
-        Self(values)
+    pub fn new(values: BTreeMap<String, String>) -> Self {
+        Self(Arc::new(values))
     }
 
     /// The text under `key`.
@@ -33,103 +71,93 @@ impl Values {
     /// These values over `below`: what a binding leaves out comes from the provider.
     #[must_use]
     pub fn over(&self, below: &Self) -> Self {
-        let mut merged = below.0.clone();
-        merged.extend(self.0.clone());
-        Self(merged)
+        if self.0.is_empty() {
+            return below.clone();
+        }
+        if below.0.is_empty() {
+            return self.clone();
+        }
+        let mut merged = BTreeMap::clone(&below.0);
+        merged.extend(self.iter().map(|(key, text)| (key.to_owned(), text.to_owned())));
+        Self::new(merged)
+    }
+
+    /// These values with another text under `key`.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<String>, text: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.0).insert(key.into(), text.into());
+        self
+    }
+
+    /// These values without `key`.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        if self.0.contains_key(key) {
+            Arc::make_mut(&mut self.0).remove(key);
+        }
+        self
     }
 
     /// A whole number.
     ///
     /// # Errors
-    /// [`Code::Config`] naming the key when the text is not one.
-    pub fn integer(&self, key: &str) -> Result<Option<u64>, CallError> {
+    /// Naming the key when the text is not one.
+    pub fn integer(&self, key: &'static str) -> Result<Option<u64>, ValueError> {
         self.read(key, "a whole number", |text| text.parse().ok())
     }
 
     /// `true` or `false`.
     ///
     /// # Errors
-    /// [`Code::Config`] naming the key when the text is neither.
-    pub fn boolean(&self, key: &str) -> Result<Option<bool>, CallError> {
+    /// Naming the key when the text is neither.
+    pub fn boolean(&self, key: &'static str) -> Result<Option<bool>, ValueError> {
         self.read(key, "`true` or `false`", |text| text.parse().ok())
     }
 
     /// A span of time.
     ///
     /// # Errors
-    /// [`Code::Config`] naming the key when the text is not one.
-    pub fn duration(&self, key: &str) -> Result<Option<Duration>, CallError> {
+    /// Naming the key when the text is not one.
+    pub fn duration(&self, key: &'static str) -> Result<Option<Duration>, ValueError> {
         self.read(key, "a time such as `500ms` or `5s`", parse_duration)
     }
 
     /// A size in bytes.
     ///
     /// # Errors
-    /// [`Code::Config`] naming the key when the text is not one.
-    pub fn size(&self, key: &str) -> Result<Option<u64>, CallError> {
+    /// Naming the key when the text is not one.
+    pub fn size(&self, key: &'static str) -> Result<Option<u64>, ValueError> {
         self.read(key, "a size such as `64KiB` or `16MiB`", parse_size)
     }
 
     fn read<T>(
         &self,
-        key: &str,
+        key: &'static str,
         form: &str,
         parse: fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, CallError> {
+    ) -> Result<Option<T>, ValueError> {
         let Some(text) = self.get(key) else { return Ok(None) };
-        let value = parse(text)
-            .ok_or_else(|| CallError::new(Code::Config, format!("{key} must be {form}")))?;
+        // The text is not repeated: it may come from the environment and be a secret.
+        let value =
+            parse(text).ok_or_else(|| ValueError::new(key, format!("{key} must be {form}")))?;
         Ok(Some(value))
     }
 }
 
 impl FromIterator<(String, String)> for Values {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(values: I) -> Self {
-        Self(values.into_iter().collect())
+        Self::new(values.into_iter().collect())
     }
 }
 
-/// Everything wrong with `values` at `scope`, a sentence each; empty when all is well.
-#[must_use]
-pub fn problems(values: &Values, scope: Scope, settings: &[Setting]) -> Vec<(String, String)> {
-    let stands_here = |setting: &&Setting| setting.scope == Scope::Both || setting.scope == scope;
-    let mut found = Vec::new();
-    for (key, text) in values.iter() {
-        let known = settings.iter().filter(stands_here).find(|setting| setting.key == key);
-        let Some(setting) = known else {
-            let keys: Vec<_> = settings.iter().filter(stands_here).map(|s| s.key).collect();
-            found.push((
-                key.to_owned(),
-                format!("unknown value `{key}`; known here: {}", keys.join(", ")),
-            ));
-            continue;
-        };
-        if let Some(wrong) = misfit(setting.kind, text) {
-            // The text is not repeated: it may come from the environment and be a secret.
-            found.push((key.to_owned(), format!("{key} must be {wrong}")));
-        }
+impl From<BTreeMap<String, String>> for Values {
+    fn from(values: BTreeMap<String, String>) -> Self {
+        Self::new(values)
     }
-    found
 }
 
-fn misfit(kind: SettingKind, text: &str) -> Option<String> {
-    match kind {
-        SettingKind::Text => None,
-        SettingKind::Integer { min, max } => {
-            let fits = text.parse::<u64>().is_ok_and(|number| (min..=max).contains(&number));
-            (!fits).then(|| format!("a whole number from {min} to {max}"))
-        }
-        SettingKind::Boolean => {
-            text.parse::<bool>().is_err().then(|| "`true` or `false`".to_owned())
-        }
-        SettingKind::Duration => {
-            parse_duration(text).is_none().then(|| "a time such as `5s`".to_owned())
-        }
-        SettingKind::Size => {
-            parse_size(text).is_none().then(|| "a size such as `16MiB`".to_owned())
-        }
-        SettingKind::Choice(words) => {
-            (!words.contains(&text)).then(|| format!("one of {}", words.join(", ")))
-        }
+impl From<Values> for BTreeMap<String, String> {
+    fn from(values: Values) -> Self {
+        Arc::unwrap_or_clone(values.0)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use trellis_app::{Host, HostConfig, providers::BUILTINS};
+use trellis_app::{Host, HostConfig, providers::builtins};
 use trellis_claims::{SystemClock, TrustList};
 use trellis_manifest::{Format, SourceText};
 use trellis_supervisor::{Ground, prepare};
@@ -20,7 +20,8 @@ pub async fn host_of(config: HostConfig, manifest: &str, folder: &Path, account:
     let trust = TrustList::new(0).trust(account.issuer().public());
     let trust = trust.expect("an account key may sign");
     let clock = &SystemClock;
-    let ground = Ground { folder, builtins: BUILTINS, trust: &trust, clock, checker: None };
+    let builtins = &builtins();
+    let ground = Ground { folder, builtins, trust: &trust, clock, checker: None };
     let prepared = prepare(&manifest, &source, &ground);
     let prepared = prepared.unwrap_or_else(|report| panic!("{report}"));
     let host = Host::build(config).expect("a host fits on this machine");

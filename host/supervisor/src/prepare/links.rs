@@ -1,34 +1,40 @@
-//! The bindings a manifest wants: claimed by their actor, served by a provider, values known.
+//! The bindings a manifest wants: claimed by their actor, served by a provider.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use trellis_core::{BindingName, Code, Contract};
-use trellis_manifest::{BindingSpec, Manifest, Problem};
-use trellis_providers_sdk::{Scope, Values};
+use trellis_manifest::{BindingSpec, Manifest, Problem, Span};
+use trellis_providers_sdk::{ProviderFactory, Values};
 
 use super::{
-    Ground, PreparedActor, PreparedLink, PreparedProvider, Providers, builtin, check_values,
-    plain_values,
+    Ground, PreparedActor, PreparedLink, PreparedProvider, Providers, plain_provider, plain_values,
 };
 use crate::world::LinkKey;
 
-/// The contract that needs no binding: an actor that claims it gets it, as in waSCC.
-const SELF_BINDING: &str = "wascc:extras";
-/// The built-in provider that serves it.
-const SELF_BINDING_PROVIDER: &str = "extras";
+/// A binding, with where the manifest says so.
+pub(super) struct Written<'a> {
+    pub(super) link: PreparedLink,
+    /// `None` for one that need not be written.
+    pub(super) spec: Option<&'a BindingSpec>,
+    /// Its place, or that of the actor it comes with.
+    pub(super) span: Span,
+}
 
 /// Checks every binding and adds those that need not be written.
-pub(super) fn prepare(
-    manifest: &Manifest,
+pub(super) fn prepare<'a>(
+    manifest: &'a Manifest,
     actors: &[Option<PreparedActor>],
     providers: &mut Providers,
     ground: &Ground<'_>,
     problems: &mut Vec<Problem>,
-) -> Vec<PreparedLink> {
-    let mut links: Vec<PreparedLink> = Vec::new();
+) -> Vec<Written<'a>> {
+    let mut links: Vec<Written<'a>> = Vec::with_capacity(manifest.bindings.len());
+    let names = Names::of(actors);
+    let mut seen = BTreeSet::new();
     for binding in &manifest.bindings {
         let spec = &binding.value;
-        let link = match one(spec, manifest, actors, providers) {
+        let link = match one(spec, &names, providers) {
             Ok(Some(link)) => link,
             Ok(None) => continue,
             Err(problem) => {
@@ -36,7 +42,7 @@ pub(super) fn prepare(
                 continue;
             }
         };
-        if links.iter().any(|other| LinkKey::of(other) == LinkKey::of(&link)) {
+        if !seen.insert(LinkKey::of(&link)) {
             let sentence = format!(
                 "`{}` is already bound to {} under the name `{}`",
                 link.actor, link.contract.id, link.binding
@@ -45,28 +51,27 @@ pub(super) fn prepare(
                 .push(Problem::new(binding.span, sentence).help("give one of them another `name`"));
             continue;
         }
-        let settings = providers[&link.provider].descriptor.settings;
-        check_values(&spec.values, &link.values, (Scope::Binding, settings), problems);
-        links.push(link);
+        links.push(Written { link, spec: Some(spec), span: binding.span });
     }
-    self_bind(actors, providers, ground, &mut links);
+    for factory in ground.builtins.iter().filter(|factory| factory.descriptor().implicit) {
+        bind_claimed(factory, (manifest, actors), providers, &mut links);
+    }
     links
 }
 
 /// `Ok(None)` when the binding hangs on an actor that already has a problem of its own.
 fn one(
     spec: &BindingSpec,
-    manifest: &Manifest,
-    actors: &[Option<PreparedActor>],
+    names: &Names<'_>,
     providers: &Providers,
 ) -> Result<Option<PreparedLink>, Box<Problem>> {
-    let Some(actor) = find_actor(&spec.actor.value, actors) else {
-        if actors.iter().any(Option::is_none) {
+    let Some(actor) = names.find(&spec.actor.value) else {
+        if !names.whole {
             return Ok(None);
         }
-        let names: Vec<_> = actors.iter().flatten().map(|actor| &*actor.name).collect();
-        let mut problem = Problem::unknown(spec.actor.span, "actor", &spec.actor.value, names);
-        if manifest.actors.is_empty() {
+        let known = names.in_order.iter().copied();
+        let mut problem = Problem::unknown(spec.actor.span, "actor", &spec.actor.value, known);
+        if names.in_order.is_empty() {
             problem = problem.help("list the actor under `actors` first");
         }
         return Err(Box::new(problem));
@@ -92,13 +97,40 @@ fn one(
     }))
 }
 
-/// By its name in the manifest, its key, or its call alias.
-fn find_actor<'a>(name: &str, actors: &'a [Option<PreparedActor>]) -> Option<&'a PreparedActor> {
-    let claims = |actor: &'a PreparedActor| actor.verified.claims();
-    let actors = || actors.iter().flatten();
-    actors()
-        .find(|actor| &*actor.name == name || claims(actor).subject.as_str() == name)
-        .or_else(|| actors().find(|actor| claims(actor).call_alias.as_deref() == Some(name)))
+/// The actors of a manifest by everything a binding may call them.
+struct Names<'a> {
+    in_order: Vec<&'a str>,
+    /// By name and by key.
+    exact: HashMap<&'a str, &'a PreparedActor>,
+    aliases: HashMap<&'a str, &'a PreparedActor>,
+    /// False when an actor is missing because it has a problem of its own.
+    whole: bool,
+}
+
+impl<'a> Names<'a> {
+    fn of(actors: &'a [Option<PreparedActor>]) -> Self {
+        let mut names = Self {
+            in_order: Vec::with_capacity(actors.len()),
+            exact: HashMap::with_capacity(2 * actors.len()),
+            aliases: HashMap::new(),
+            whole: actors.iter().all(Option::is_some),
+        };
+        for actor in actors.iter().flatten() {
+            let claims = actor.verified.claims();
+            names.in_order.push(&actor.name);
+            names.exact.entry(&actor.name).or_insert(actor);
+            names.exact.entry(claims.subject.as_str()).or_insert(actor);
+            if let Some(alias) = claims.call_alias.as_deref() {
+                names.aliases.entry(alias).or_insert(actor);
+            }
+        }
+        names
+    }
+
+    /// By its name in the manifest or its key, else by its call alias.
+    fn find(&self, name: &str) -> Option<&'a PreparedActor> {
+        self.exact.get(name).or_else(|| self.aliases.get(name)).copied()
+    }
 }
 
 fn find_provider(
@@ -125,7 +157,7 @@ fn find_provider(
         [] => {
             let sentence = format!("no provider here serves {}", spec.capability.value);
             let served: Vec<_> = (providers.values())
-                .flat_map(|provider| &provider.descriptor.contracts)
+                .flat_map(|provider| provider.descriptor.contracts.iter())
                 .map(|contract| contract.id.as_str())
                 .collect();
             let help = format!("add one under `providers`; served are: {}", served.join(", "));
@@ -150,36 +182,58 @@ fn find_provider(
 }
 
 fn serves<'a>(provider: &'a PreparedProvider, capability: &str) -> Option<&'a Contract> {
-    provider.descriptor.contracts.iter().find(|contract| contract.answers_to(capability))
+    provider.descriptor.contract(capability)
 }
 
-fn self_bind(
-    actors: &[Option<PreparedActor>],
+/// Binds every actor that claims a contract of an implicit provider and is not bound to it yet: to
+/// the provider of the manifest that serves the contract, or else to one nobody wrote.
+fn bind_claimed<'a>(
+    factory: &Arc<dyn ProviderFactory>,
+    (manifest, actors): (&'a Manifest, &[Option<PreparedActor>]),
     providers: &mut Providers,
-    ground: &Ground<'_>,
-    links: &mut Vec<PreparedLink>,
+    links: &mut Vec<Written<'a>>,
 ) {
-    let Some(made) = builtin(ground.builtins, SELF_BINDING_PROVIDER) else { return };
-    let Some(contract) = serves(&made, SELF_BINDING).map(|contract| Arc::new(contract.clone()))
-    else {
-        return;
-    };
-    let claims = |actor: &PreparedActor| {
-        actor.verified.claims().caps.iter().any(|cap| contract.answers_to(cap))
-    };
-    for actor in actors.iter().flatten().filter(|actor| claims(actor)) {
-        if links.iter().any(|link| link.actor == actor.name && link.contract.id == contract.id) {
-            continue;
+    for contract in factory.descriptor().contracts.iter() {
+        let contract = Arc::new(contract.clone());
+        let bound: BTreeSet<Arc<str>> = (links.iter())
+            .filter(|written| written.link.contract.id == contract.id)
+            .map(|written| Arc::clone(&written.link.actor))
+            .collect();
+        for (spec, actor) in manifest.actors.iter().zip(actors) {
+            let Some(actor) = actor.as_ref().filter(|actor| !bound.contains(&actor.name)) else {
+                continue;
+            };
+            if !actor.verified.claims().caps.iter().any(|cap| contract.answers_to(cap)) {
+                continue;
+            }
+            let link = PreparedLink {
+                actor: Arc::clone(&actor.name),
+                contract: Arc::clone(&contract),
+                binding: BindingName::default(),
+                provider: implicit_provider(factory, &contract, providers),
+                values: Values::default(),
+            };
+            links.push(Written { link, spec: None, span: spec.value.image.span });
         }
-        let serving = providers.values().find(|provider| serves(provider, SELF_BINDING).is_some());
-        let provider = Arc::clone(serving.map_or(&made.name, |provider| &provider.name));
-        providers.entry(Arc::clone(&provider)).or_insert_with(|| made.clone());
-        links.push(PreparedLink {
-            actor: Arc::clone(&actor.name),
-            contract: Arc::clone(&contract),
-            binding: BindingName::default(),
-            provider,
-            values: Values::default(),
-        });
     }
+}
+
+/// The name of the provider that serves an implicit contract; added when there is none.
+fn implicit_provider(
+    factory: &Arc<dyn ProviderFactory>,
+    contract: &Contract,
+    providers: &mut Providers,
+) -> Arc<str> {
+    let id = contract.id.as_str();
+    if let Some(serving) = providers.values().find(|provider| serves(provider, id).is_some()) {
+        return Arc::clone(&serving.name);
+    }
+    let mut made = plain_provider(factory);
+    // A manifest may have given the name to a provider of another kind.
+    while providers.contains_key(&made.name) {
+        made.name = Arc::from(format!("{} (implicit)", made.name));
+    }
+    let name = Arc::clone(&made.name);
+    providers.insert(Arc::clone(&name), made);
+    name
 }

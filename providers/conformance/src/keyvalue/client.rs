@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -182,7 +182,7 @@ impl Store {
             binding: self.binding,
             operation: Cow::Owned(operation.to_owned()),
             payload: payload.into(),
-            deadline: Instant::now() + PATIENCE,
+            remaining: PATIENCE,
             trace: Trace::default(),
         };
         let answered = tokio::time::timeout(PATIENCE, self.provider.call(call)).await;

@@ -4,16 +4,16 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trellis_capabilities_http_server::{CONTRACT, Request, Response};
 use trellis_core::{ActorKey, BindingName, CallError, wire};
-use trellis_providers_http_server::BUILTIN;
+use trellis_providers_http_server::Factory;
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Context, Invoke, Invoker, Provider, Values,
+    Binding, BindingId, BoxFuture, Context, Invoke, Invoker, Provider, ProviderFactory, Values,
 };
 
 pub(crate) type Answer = Result<Response, CallError>;
@@ -50,7 +50,8 @@ where
     A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
 {
     let context = Context::new(Arc::new(Actors(actors)));
-    (BUILTIN.create)(context, values(&[("ADDRESS", "127.0.0.1"), ("PORT", "0")]))
+    Factory
+        .create(context, values(&[("ADDRESS", "127.0.0.1"), ("PORT", "0")]))
         .await
         .expect("the provider starts")
 }
@@ -232,17 +233,9 @@ pub(crate) async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Go
     client.answer().await
 }
 
-pub(crate) fn soon() -> Instant {
-    Instant::now() + PATIENCE
-}
-
 /// The metrics of a provider, as text.
 pub(crate) fn metrics(provider: &Arc<dyn Provider>) -> String {
-    let mut registry = prometheus_client::registry::Registry::default();
-    provider.register_metrics(&mut registry);
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).expect("encodes");
-    text
+    provider.samples().iter().map(|sample| format!("{sample}\n")).collect()
 }
 
 /// Waits until something is so.

@@ -105,7 +105,7 @@ impl Writer {
         txn.commit().map_err(|error| boxed(error.into()))?;
         self.unflushed = !flushes;
         self.metrics.commits.inc();
-        self.metrics.changes.inc_by(batch.len() as u64);
+        self.metrics.changes.add(batch.len() as u64);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod refusals;
 mod reload;
 mod stop;
 mod storage;
+mod values;
 
 /// A test for each scenario, named like it.
 macro_rules! scenarios {

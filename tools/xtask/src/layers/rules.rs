@@ -40,6 +40,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "host/engine",
             "host/entitlements",
             "host/manifest",
+            "host/meters",
             "providers/sdk",
         ],
     ),

@@ -5,25 +5,34 @@ use std::sync::Arc;
 
 use trellis_core::{CallError, Contract, ContractId, Direction, Operation};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Builtin, Call, Descriptor, Provider, Reply,
+    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Provider, ProviderFactory,
+    Reply, ValueProblem, Values, Wanted,
 };
 
 /// The contract's id, as the relay guest says it.
 pub(super) const CAPABILITY: &str = "bench:echo";
 
 /// The provider, as the host is given it.
-pub(super) const BUILTIN: Builtin = Builtin {
-    descriptor,
-    create: |_, _| Box::pin(async { Ok(Arc::new(Echo) as Arc<dyn Provider>) }),
-};
+pub(super) struct Factory;
+
+impl ProviderFactory for Factory {
+    fn descriptor(&self) -> Descriptor {
+        let text = ("bench-echo", "1.0.0", "Answers with what it was sent.");
+        Descriptor { contracts: vec![contract()].into(), ..Descriptor::new(text, &[], &[]) }
+    }
+
+    fn validate(&self, _: &Wanted) -> Vec<ValueProblem> {
+        Vec::new()
+    }
+
+    fn create(&self, _: Context, _: Values) -> Created {
+        Box::pin(async { Ok(Arc::new(Echo) as Arc<dyn Provider>) })
+    }
+}
 
 struct Echo;
 
 impl Provider for Echo {
-    fn descriptor(&self) -> Descriptor {
-        descriptor()
-    }
-
     fn bind(&self, _: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         Box::pin(async { Ok(()) })
     }
@@ -34,16 +43,6 @@ impl Provider for Echo {
 
     fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
         Box::pin(async move { Ok(call.payload) })
-    }
-}
-
-fn descriptor() -> Descriptor {
-    Descriptor {
-        name: "bench-echo",
-        version: "1.0.0",
-        doc: "Answers with what it was sent.",
-        contracts: vec![contract()],
-        settings: &[],
     }
 }
 

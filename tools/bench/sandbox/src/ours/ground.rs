@@ -83,7 +83,7 @@ impl Ground {
         let trust = self.trust()?;
         let ground = trellis_supervisor::Ground {
             folder: self.folder(),
-            builtins: &[echo::BUILTIN],
+            builtins: &[std::sync::Arc::new(echo::Factory)],
             trust: &trust,
             clock: &SystemClock,
             checker: None,

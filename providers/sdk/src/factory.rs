@@ -1,0 +1,29 @@
+//! How a provider is described, checked and made.
+
+use std::sync::Arc;
+
+use trellis_core::CallError;
+
+use crate::validate::{ValueProblem, Wanted};
+use crate::{BoxFuture, Context, Descriptor, Provider, Values};
+
+/// A provider being made; the error is [`trellis_core::Code::Config`] for values it cannot use.
+pub type Created = BoxFuture<'static, Result<Arc<dyn Provider>, CallError>>;
+
+/// A kind of provider a host can run, known before one runs. The composition root lists those that
+/// are built in.
+pub trait ProviderFactory: Send + Sync + 'static {
+    /// What it is and serves. Must not change.
+    fn descriptor(&self) -> Descriptor;
+
+    /// Everything in the values that [`create`](Self::create) or
+    /// [`bind`](Provider::bind) would refuse, whatever the machine is like: each value alone, and
+    /// all of them together. What the descriptor tells (unknown keys, wrong forms) may be left out.
+    ///
+    /// Called by a check, a start and a reload alike. Pure: it opens no file and no socket, and
+    /// looks at no clock.
+    fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem>;
+
+    /// Makes one, with the manifest's values for the provider.
+    fn create(&self, context: Context, values: Values) -> Created;
+}

@@ -1,0 +1,67 @@
+//! The values of providers and bindings: a check, a start and a reload know the same about them.
+
+use trellis_e2e::{Step, actor, app, get};
+use trellis_testkit::guests::built;
+
+use crate::scenarios;
+
+const CHECK: &[&str] = &["--check"];
+
+scenarios! {
+    /// What only a provider knows of its values is told before anything starts, all at once.
+    values_only_the_provider_knows = [
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::manifest(WRONG),
+        Step::Ends(CHECK, 6, &[
+            "manifest.yaml:3:", "URL asks for TLS", "redis://",
+            "manifest.yaml:4:", "PATH must name a file",
+            "manifest.yaml:8:", "ADDRESS", "without brackets",
+            "HOSTS holds a text that is no host name",
+            "PATH must be a path prefix",
+            "METHODS", "HEADER_BYTES_MAX",
+            "IDLE_TIME_MAX must be longer than 0",
+        ]),
+        Step::Ends(&[], 6, &["URL asks for TLS", "PATH must name a file", "ADDRESS", "METHODS"]),
+        Step::manifest(ONE_PLACE),
+        Step::Ends(CHECK, 6, &["manifest.yaml:5:", "two bindings of actor `kvcounter` both want"]),
+        Step::Ends(&[], 6, &["two bindings of actor `kvcounter` both want"]),
+    ];
+
+    /// A wrong value of one binding applies nothing of the rest.
+    a_wrong_value_while_running = [
+        actor("echo", built("echo")),
+        actor("other", built("echo")),
+        app(&[("echo", ""), ("other", "")]),
+        Step::Start,
+        get("other", "/").is(200, "hello"),
+        Step::manifest(HOSTS_WRONG),
+        Step::Log(&["the manifest was not applied", "HOSTS"]),
+        get("other", "/").is(200, "hello"),
+        get("echo", "/").is(200, "hello"),
+    ];
+}
+
+const WRONG: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
+providers:
+  - {builtin: keyvalue-redis, values: {URL: 'rediss://127.0.0.1'}}
+  - {builtin: keyvalue-embedded, values: {PATH: 'folder/'}}
+  - builtin: http-server
+bindings:
+  - {actor: kvcounter, capability: 'wascc:keyvalue', provider: keyvalue-redis}
+  - {actor: kvcounter, capability: 'wascc:http_server', values: {ADDRESS: '[::1]',
+     HOSTS: 'http://a.example', PATH: api, METHODS: 'GE T', HEADER_BYTES_MAX: 10,
+     IDLE_TIME_MAX: 0s}}
+";
+
+const ONE_PLACE: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
+providers: [{builtin: http-server, values: {PORT: 8080}}]
+bindings:
+  - {actor: kvcounter, capability: 'wascc:http_server'}
+  - {actor: kvcounter, capability: 'wascc:http_server', name: b}
+";
+
+const HOSTS_WRONG: &str = "actors: [{image: echo.wasm, name: echo}]
+providers: [{builtin: http-server, values: {ADDRESS: 127.0.0.1}}]
+bindings:
+  - {actor: echo, capability: 'wascc:http_server', values: {PORT: 0, HOSTS: 'http://a.example'}}
+";
