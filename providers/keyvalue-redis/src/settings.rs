@@ -67,6 +67,11 @@ impl Settings {
 /// # Errors
 /// When the URL is not one of a Redis server; the text does not repeat it.
 pub(crate) fn address(url: &str) -> Result<(ConnectionInfo, String), ValueError> {
+    // Looked at first: built without TLS, the library takes such a URL for a malformed one.
+    let scheme = url.split(':').next().unwrap_or_default();
+    if ["rediss", "valkeys"].iter().any(|secure| scheme.eq_ignore_ascii_case(secure)) {
+        return Err(no_tls());
+    }
     let info = url.into_connection_info().map_err(|_| wrong_url())?;
     let name = match info.addr() {
         ConnectionAddr::Tcp(host, port) => format!("{host}:{port}"),
@@ -84,5 +89,5 @@ pub(crate) fn wrong_url() -> ValueError {
 
 fn no_tls() -> ValueError {
     ValueError::new("URL", "URL asks for TLS (rediss://), which this provider does not speak")
-        .help("use redis:// or unix://")
+        .help("use redis:// or unix://, or a proxy that speaks TLS to the server")
 }

@@ -27,6 +27,15 @@ scenarios! {
         Step::Ends(&[], 6, &["two bindings of actor `kvcounter` both want"]),
     ];
 
+    /// A relative file path starts at the manifest's folder, wherever the host was started.
+    a_relative_path_starts_at_the_manifest = [
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::manifest(RELATIVE),
+        Step::Start,
+        Step::Log(&["the key-value file is open", "/app/deep/counts.redb"]),
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
+    ];
+
     /// A wrong value of one binding applies nothing of the rest.
     a_wrong_value_while_running = [
         actor("echo", built("echo")),
@@ -58,6 +67,15 @@ providers: [{builtin: http-server, values: {PORT: 8080}}]
 bindings:
   - {actor: kvcounter, capability: 'wascc:http_server'}
   - {actor: kvcounter, capability: 'wascc:http_server', name: b}
+";
+
+const RELATIVE: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
+providers:
+  - builtin: http-server
+  - {builtin: keyvalue-embedded, values: {PATH: deep/counts.redb}}
+bindings:
+  - {actor: kvcounter, capability: 'wascc:http_server', values: {PORT: 0}}
+  - {actor: kvcounter, capability: 'wascc:keyvalue'}
 ";
 
 const HOSTS_WRONG: &str = "actors: [{image: echo.wasm, name: echo}]
