@@ -35,4 +35,4 @@ pub use nkey::{KeyKind, KeyPair, PublicKey, Seed};
 pub use sign::{ClaimsDraft, sign};
 pub use token::Token;
 pub use trust::{StaleTrust, TrustList, TrustStore, Unsigned};
-pub use verify::{Verified, verify};
+pub use verify::{Verified, unsigned_key, verify};

@@ -1,4 +1,4 @@
-//! Whose signatures count here.
+//! Whose signatures count on this host.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,8 +11,8 @@ use crate::actor::ActorClaims;
 use crate::error::ClaimsError;
 use crate::nkey::{KeyKind, PublicKey};
 
-/// Trusted issuers, revocations, and what becomes of unsigned modules. A value: changing trust is
-/// publishing another list.
+/// Trusted issuers, revocations, and whether unsigned modules may run. It is a value: trust changes
+/// when another list is published.
 ///
 /// The default trusts nobody.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -24,13 +24,13 @@ pub struct TrustList {
     unsigned: Unsigned,
 }
 
-/// What becomes of a module without claims.
+/// Whether a module without claims may run.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub enum Unsigned {
-    /// It is refused.
+    /// No.
     #[default]
     Refuse,
-    /// It runs, for development only.
+    /// Yes, for development only.
     Allow {
         /// The contract ids every unsigned module may use.
         caps: Vec<String>,
@@ -41,7 +41,7 @@ pub enum Unsigned {
 #[derive(Default, Debug)]
 pub struct TrustStore(ArcSwap<TrustList>);
 
-/// A list that is not newer than the one in force, and so was not taken: an old list would bring
+/// A list was refused because it is not newer than the one in force: an old list would bring
 /// revoked keys back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StaleTrust {
@@ -72,7 +72,8 @@ impl TrustList {
         Ok(self)
     }
 
-    /// Revokes an issuer with all it signed (an account key), or one actor (a module key).
+    /// Revokes an issuer with all it signed (an account key), or one actor (a module key). The key
+    /// of an unsigned module is [`unsigned_key`](crate::unsigned_key).
     ///
     /// # Errors
     /// `E_KEY` for any other kind.
@@ -81,14 +82,17 @@ impl TrustList {
             KeyKind::Account => self.revoked_issuers.insert(key.clone()),
             KeyKind::Module => self.revoked_subjects.insert(key.clone()),
             kind => {
-                let message = format!("{key} is a {kind} key; accounts and modules are revoked");
+                let message = format!(
+                    "{key} is a {kind} key; only account keys (A…) and module keys (M…) can be \
+                     revoked"
+                );
                 return Err(ClaimsError::new(Code::Key, message));
             }
         };
         Ok(self)
     }
 
-    /// Sets what becomes of unsigned modules.
+    /// Sets whether unsigned modules may run.
     #[must_use]
     pub fn unsigned_modules(mut self, unsigned: Unsigned) -> Self {
         self.unsigned = unsigned;
@@ -111,7 +115,7 @@ impl TrustList {
         self.revoked_issuers.iter().chain(&self.revoked_subjects)
     }
 
-    /// What becomes of unsigned modules.
+    /// Whether unsigned modules may run.
     #[must_use]
     pub const fn unsigned(&self) -> &Unsigned {
         &self.unsigned
@@ -119,6 +123,16 @@ impl TrustList {
 
     /// Checks issuer and subject of claims whose signature holds. A revocation outweighs trust.
     pub(crate) fn check(&self, claims: &ActorClaims) -> Result<(), ClaimsError> {
+        self.check_not_revoked(claims)?;
+        if !self.issuers.contains(&claims.issuer) {
+            let message = format!("the issuer {} is not in the trust list", claims.issuer);
+            return Err(ClaimsError::new(Code::Issuer, message));
+        }
+        Ok(())
+    }
+
+    /// Checks that neither the issuer nor the subject is revoked.
+    pub(crate) fn check_not_revoked(&self, claims: &ActorClaims) -> Result<(), ClaimsError> {
         let (issuer, subject) = (&claims.issuer, &claims.subject);
         if self.revoked_issuers.contains(issuer) {
             let message = format!("the issuer {issuer} is revoked");
@@ -128,11 +142,19 @@ impl TrustList {
             let message = format!("the actor {subject} is revoked");
             return Err(ClaimsError::new(Code::Revoked, message));
         }
-        if !self.issuers.contains(issuer) {
-            let message = format!("the issuer {issuer} is not in the trust list");
-            return Err(ClaimsError::new(Code::Issuer, message));
-        }
         Ok(())
+    }
+
+    /// What unsigned modules may use, when the list admits them.
+    pub(crate) fn unsigned_caps(&self) -> Result<&[String], ClaimsError> {
+        match &self.unsigned {
+            Unsigned::Allow { caps } => Ok(caps),
+            Unsigned::Refuse => {
+                let message =
+                    "the module has no claims section, and unsigned modules are not allowed";
+                Err(ClaimsError::new(Code::Unsigned, message))
+            }
+        }
     }
 }
 
@@ -149,8 +171,8 @@ impl TrustStore {
         self.0.load_full()
     }
 
-    /// Puts a newer list in force. Whoever does so then calls [`crate::Verified::recheck`] for what
-    /// already runs.
+    /// Puts a newer list in force. The caller then has to call [`crate::Verified::recheck`] for
+    /// every actor that runs already.
     ///
     /// # Errors
     /// [`StaleTrust`] unless the list's version is higher than the one in force.

@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trellis_core::Code;
-
 use crate::actor::ActorClaims;
 use crate::clock::Clock;
 use crate::error::ClaimsError;
 use crate::hash::{Digests, hex};
-use crate::nkey::{KeyKind, KeyPair};
+use crate::nkey::{KeyKind, KeyPair, PublicKey};
 use crate::section;
 use crate::token::Parts;
-use crate::trust::{TrustList, Unsigned};
+use crate::trust::TrustList;
 
 /// Proof that a module passed [`verify()`]; nothing else makes one. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,8 +24,9 @@ pub struct Verified {
 /// issuer, in this order.
 ///
 /// Where the trust list allows unsigned modules, one without any claims section passes with claims
-/// made from its bytes: a stable key, and the list's capabilities. A module whose claims are wrong
-/// in any way is refused under every list.
+/// made from its bytes: a key of its own ([`unsigned_key`]), and the list's capabilities. A
+/// revocation holds for it as for any other. A module whose claims are wrong in any way is refused
+/// under every list.
 ///
 /// # Errors
 /// `E_MODULE_INVALID`, `E_SECTION`, `E_UNSIGNED`, `E_TOKEN`, `E_KEY`, `E_SIGNATURE`, `E_HASH`,
@@ -90,21 +89,32 @@ impl Verified {
     pub fn recheck(&self, trust: &TrustList, clock: &dyn Clock) -> Result<(), ClaimsError> {
         self.check_time(clock)?;
         if self.unsigned {
-            return allowed_caps(trust).map(drop);
+            trust.unsigned_caps()?;
+            return trust.check_not_revoked(&self.claims);
         }
         trust.check(&self.claims)
     }
 }
 
+/// The key that names an unsigned module, made from the digest of its whole file: what `revoked`
+/// and bindings can say to mean these bytes.
+#[must_use]
+pub fn unsigned_key(digest: &[u8; 32]) -> PublicKey {
+    made_from(digest, KeyKind::Module)
+}
+
 /// Issuer and subject are both made from the file's digest, so that no two unsigned modules share
 /// an issuer and none has one that anybody could trust.
+fn made_from(digest: &[u8; 32], kind: KeyKind) -> PublicKey {
+    KeyPair::from_secret(kind, digest).public().clone()
+}
+
 fn verify_unsigned(module: &[u8], trust: &TrustList) -> Result<Verified, ClaimsError> {
-    let caps = allowed_caps(trust)?.to_vec();
+    let caps = trust.unsigned_caps()?.to_vec();
     let digest = Digests::of(module, module.len()).file;
-    let key = |kind| KeyPair::from_secret(kind, &digest).public().clone();
     let claims = ActorClaims {
-        issuer: key(KeyKind::Account),
-        subject: key(KeyKind::Module),
+        issuer: made_from(&digest, KeyKind::Account),
+        subject: unsigned_key(&digest),
         id: "unsigned".into(),
         issued_at: 0,
         expires: None,
@@ -121,15 +131,6 @@ fn verify_unsigned(module: &[u8], trust: &TrustList) -> Result<Verified, ClaimsE
         calls: Vec::new(),
         wascap_revision: None,
     };
+    trust.check_not_revoked(&claims)?;
     Ok(Verified { claims: Arc::new(claims), digest, unsigned: true })
-}
-
-fn allowed_caps(trust: &TrustList) -> Result<&[String], ClaimsError> {
-    match trust.unsigned() {
-        Unsigned::Allow { caps } => Ok(caps),
-        Unsigned::Refuse => {
-            let message = "the module has no claims section, and unsigned modules are not allowed";
-            Err(ClaimsError::new(Code::Unsigned, message))
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::kind::Kind;
 use crate::nkey::KeyKind;
 
 /// A provider outside the host: what it is, and the hashes of its executables.

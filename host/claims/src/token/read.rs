@@ -6,10 +6,22 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use trellis_core::Code;
 
-use super::{Kind, Standard, TOKEN_BYTES_MAX, Token, check_text};
+use super::form::{TOKEN_BYTES_MAX, check_text};
+use super::kind::Kind;
+use super::standard::Standard;
 use crate::error::ClaimsError;
 use crate::json;
 use crate::nkey::{KeyKind, PublicKey};
+
+/// A token whose form and signature hold. Its time window and its issuer's standing are the
+/// reader's to check.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Token<K> {
+    /// The claims every kind of token has.
+    pub standard: Standard,
+    /// The claims of this kind, from the `wascap` object.
+    pub body: K,
+}
 
 /// A token taken apart. Nothing in it is to be believed before [`Parts::check_signature`].
 pub(crate) struct Parts<'a> {
@@ -34,6 +46,19 @@ struct StandardWire {
     exp: Option<u64>,
     nbf: Option<u64>,
     wascap_revision: Option<u32>,
+}
+
+impl<K: Kind> Token<K> {
+    /// Reads a token and checks its form, the kinds of its keys, and its signature.
+    ///
+    /// # Errors
+    /// `E_TOKEN` for the form, `E_KEY` for a key, `E_SIGNATURE` when the issuer did not sign it.
+    pub fn decode(text: &str) -> Result<Self, ClaimsError> {
+        let parts = Parts::split(text.as_bytes())?;
+        let token = parts.read()?;
+        parts.check_signature(&token.standard.issuer)?;
+        Ok(token)
+    }
 }
 
 impl<'a> Parts<'a> {

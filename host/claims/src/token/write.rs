@@ -6,8 +6,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use trellis_core::Code;
 
+use super::form::{REVISION, TOKEN_BYTES_MAX, check_text};
+use super::kind::Kind;
 use super::read::{check_kind, check_subject};
-use super::{Kind, REVISION, TOKEN_BYTES_MAX, check_text};
 use crate::error::ClaimsError;
 use crate::hash::hex;
 use crate::nkey::KeyPair;

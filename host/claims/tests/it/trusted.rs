@@ -1,7 +1,8 @@
 //! Threats B1, B7 and B9: whose signature counts, until when, and what may replace what.
 
 use trellis_claims::{
-    KeyKind, KeyPair, StaleTrust, TrustList, TrustStore, Unsigned, Verified, sign, verify,
+    KeyKind, KeyPair, StaleTrust, TrustList, TrustStore, Unsigned, Verified, sign, unsigned_key,
+    verify,
 };
 use trellis_core::{CallError, Code};
 
@@ -97,6 +98,23 @@ fn unsigned_modules_run_only_where_allowed() {
     assert!(first.recheck(&list, &clock()).is_ok());
     let error = first.recheck(&trust(), &clock()).expect_err("no longer allowed");
     assert_eq!(error.code(), Code::Unsigned);
+}
+
+#[test]
+fn a_revocation_holds_for_unsigned_modules_too() {
+    let list = dev(&["wascc:logging"]);
+    let running = verify(&plain(), &list, &clock()).expect("allowed");
+    let key = unsigned_key(running.digest());
+    assert_eq!(key, running.claims().subject);
+    let issuer = running.claims().issuer.clone();
+    for revoked in [&key, &issuer] {
+        let list = list.clone().revoke(revoked).expect("a revocable kind");
+        let refused = verify(&plain(), &list, &clock()).expect_err("revoked before it ran");
+        assert_eq!(refused.code(), Code::Revoked);
+        let stopped = running.recheck(&list, &clock()).expect_err("revoked while it ran");
+        assert_eq!(stopped.code(), Code::Revoked);
+        assert!(verify(&wat("(module)"), &list, &clock()).is_ok(), "others are not meant");
+    }
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! The claims every kind of token has, and the time window among them.
+
+use trellis_core::Code;
+
+use crate::clock::{Clock, SKEW_S};
+use crate::error::ClaimsError;
+use crate::nkey::PublicKey;
+
+/// The claims every kind of token has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standard {
+    /// `iss`: the key that signed the token.
+    pub issuer: PublicKey,
+    /// `sub`: whom the token is about; a public key, except in an
+    /// [`Invocation`](super::Invocation).
+    pub subject: String,
+    /// `jti`: the token's own id.
+    pub id: String,
+    /// `iat`: when it was signed, in seconds since 1970.
+    pub issued_at: u64,
+    /// `exp`: when it ends, in seconds since 1970; `None` is never.
+    pub expires: Option<u64>,
+    /// `nbf`: when it begins, in seconds since 1970; `None` is at once.
+    pub not_before: Option<u64>,
+    /// `wascap_revision`: `None` before wascap 0.10. It never relaxes a check.
+    pub revision: Option<u32>,
+}
+
+impl Standard {
+    /// Checks the time window, give or take [`SKEW_S`].
+    ///
+    /// # Errors
+    /// `E_EXPIRED` from `exp` + skew on, `E_NOT_YET` until `nbf` - skew.
+    pub fn check_time(&self, clock: &dyn Clock) -> Result<(), ClaimsError> {
+        check_window(self.not_before, self.expires, clock)
+    }
+}
+
+/// Checks a time window, give or take [`SKEW_S`].
+pub(crate) fn check_window(
+    not_before: Option<u64>,
+    expires: Option<u64>,
+    clock: &dyn Clock,
+) -> Result<(), ClaimsError> {
+    let now = clock.now_unix_s();
+    if let Some(end) = expires.filter(|end| now >= end.saturating_add(SKEW_S)) {
+        let ago = now - end;
+        return Err(ClaimsError::new(Code::Expired, format!("the claims expired {ago} s ago")));
+    }
+    if let Some(start) = not_before.filter(|start| now.saturating_add(SKEW_S) < *start) {
+        let wait = start - now;
+        return Err(ClaimsError::new(Code::NotYet, format!("the claims begin in {wait} s")));
+    }
+    Ok(())
+}
