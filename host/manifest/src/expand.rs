@@ -1,4 +1,4 @@
-//! `${VAR}` and `${VAR:default}`.
+//! `${VAR}`, its defaults, and `$$`.
 //!
 //! References are cut out of the text before it is parsed and put back, expanded, into the scalars
 //! afterwards. So a reference may stand in a YAML flow mapping, whose braces would otherwise end
@@ -11,7 +11,8 @@ use crate::source::Span;
 const FIRST_MARK: u32 = 0xF_0000;
 const LAST_MARK: u32 = 0xF_FFFD;
 
-const FORMS: &str = "write `${NAME}`, `${NAME:default}` with a plain default, or `$${` for `${`";
+const FORMS: &str =
+    "write `${NAME}`, or `${NAME:default}` with a plain default; `$$` is a plain `$`";
 
 /// What `${VAR}` stands for.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -33,11 +34,19 @@ struct Reference {
     meaning: Meaning,
 }
 
-#[derive(Debug)]
+#[derive(PartialEq, Eq, Debug)]
 enum Meaning {
     Literal(String),
-    Variable { name: String, default: Option<String> },
-    Malformed(&'static str),
+    Variable { name: String, default: Option<Default> },
+    Malformed { why: String, help: String },
+}
+
+/// What stands for a variable that has no value.
+#[derive(PartialEq, Eq, Debug)]
+struct Default {
+    text: String,
+    /// True when it stands for an empty value too, as `:-` means in a shell.
+    for_empty: bool,
 }
 
 /// A scalar with its references replaced.
@@ -68,44 +77,35 @@ impl Masked {
             Self { text: String::with_capacity(source.len()), references: vec![], shifts: vec![] };
         let mut done = start;
         masked.shifts.push((0, start));
-        while let Some(dollar) = source[done..].find("${").map(|found| done + found) {
-            let escaped = dollar > done && source.as_bytes()[dollar - 1] == b'$';
-            let start = if escaped { dollar - 1 } else { dollar };
-            let end = reference_end(source, dollar);
-            masked.text.push_str(&source[done..start]);
-            masked.cut(source, start, dollar, end)?;
-            done = end.unwrap_or(dollar + 2);
-            masked.shifts.push((masked.text.len(), done));
+        while let Some(dollar) = source[done..].find('$').map(|found| done + found) {
+            masked.text.push_str(&source[done..dollar]);
+            match reference(&source[dollar..]) {
+                Some((len, meaning)) => {
+                    masked.cut(source, Span { start: dollar, len }, meaning)?;
+                    done = dollar + len;
+                    masked.shifts.push((masked.text.len(), done));
+                }
+                None => {
+                    masked.text.push('$');
+                    done = dollar + 1;
+                }
+            }
         }
         masked.text.push_str(&source[done..]);
         Ok(masked)
     }
 
-    fn cut(
-        &mut self,
-        source: &str,
-        start: usize,
-        dollar: usize,
-        end: Option<usize>,
-    ) -> Result<(), Problem> {
-        let stop = end.unwrap_or(dollar + 2);
-        let span = Span { start, len: stop - start };
-        let meaning = match end {
-            _ if start < dollar => Meaning::Literal(source[dollar..stop].to_owned()),
-            Some(end) => variable(&source[dollar + 2..end - 1]),
-            None => {
-                Meaning::Malformed("`${` is not closed before the next `${` or the end of the line")
-            }
-        };
+    fn cut(&mut self, source: &str, span: Span, meaning: Meaning) -> Result<(), Problem> {
         let mark = u32::try_from(self.references.len())
             .ok()
             .and_then(|index| FIRST_MARK.checked_add(index))
             .filter(|mark| *mark <= LAST_MARK)
             .and_then(char::from_u32)
             .ok_or_else(|| Problem::new(span, "more than 65,534 references to variables"))?;
-        self.shifts.push((self.text.len(), start));
+        self.shifts.push((self.text.len(), span.start));
         self.text.push(mark);
-        self.references.push(Reference { written: source[start..stop].to_owned(), span, meaning });
+        let written = source[span.start..span.start + span.len].to_owned();
+        self.references.push(Reference { written, span, meaning });
         Ok(())
     }
 
@@ -132,7 +132,8 @@ impl Masked {
         if !text.contains(is_mark) {
             return Some(Expanded { text: text.to_owned(), written: None });
         }
-        let (mut expanded, mut written, mut whole) = (String::new(), String::new(), true);
+        let (mut expanded, mut written) = (String::new(), String::new());
+        let (mut whole, mut secret) = (true, false);
         for character in text.chars() {
             let Some(reference) = self.reference(character) else {
                 expanded.push(character);
@@ -140,6 +141,7 @@ impl Masked {
                 continue;
             };
             written.push_str(&reference.written);
+            secret |= matches!(reference.meaning, Meaning::Variable { .. });
             match reference.value(env) {
                 Ok(value) => expanded.push_str(&value),
                 Err(problem) => {
@@ -148,7 +150,7 @@ impl Masked {
                 }
             }
         }
-        whole.then_some(Expanded { text: expanded, written: Some(written) })
+        whole.then_some(Expanded { text: expanded, written: secret.then_some(written) })
     }
 
     fn reference(&self, mark: char) -> Option<&Reference> {
@@ -161,9 +163,12 @@ impl Reference {
     fn value(&self, env: Env<'_>) -> Result<String, Problem> {
         match &self.meaning {
             Meaning::Literal(text) => Ok(text.clone()),
-            Meaning::Malformed(why) => Err(Problem::new(self.span, *why).help(FORMS)),
+            Meaning::Malformed { why, help } => Err(Problem::new(self.span, why).help(help)),
             Meaning::Variable { name, default } => {
-                env(name).or_else(|| default.clone()).ok_or_else(|| {
+                let for_empty = default.as_ref().is_some_and(|default| default.for_empty);
+                let value = env(name).filter(|value| !(for_empty && value.is_empty()));
+                let default = default.as_ref().map(|default| default.text.clone());
+                value.or(default).ok_or_else(|| {
                     Problem::new(
                         self.span,
                         format!("the environment variable `{name}` is not set and has no default"),
@@ -175,11 +180,38 @@ impl Reference {
     }
 }
 
-/// The offset after the `}` that closes the reference at `dollar`, if it comes before the end of
-/// the line and before another reference.
-fn reference_end(source: &str, dollar: usize) -> Option<usize> {
-    let inside = dollar + 2;
-    let rest = &source[inside..];
+/// What the `$` at the start of `text` begins, and its length; `None` when it is only a `$`.
+fn reference(text: &str) -> Option<(usize, Meaning)> {
+    match text.as_bytes() {
+        [b'$', b'$', b'{', ..] => {
+            // With its braces, which could end a flow mapping.
+            let len = 1 + reference_len(&text[1..]).unwrap_or(2);
+            Some((len, Meaning::Literal(text[1..len].to_owned())))
+        }
+        [b'$', b'$', ..] => Some((2, Meaning::Literal("$".to_owned()))),
+        [b'$', b'{', ..] => Some(match reference_len(text) {
+            Some(len) => (len, variable(&text[2..len - 1])),
+            None => {
+                let why = "`${` is not closed before the next `${` or the end of the line";
+                (2, malformed(why, FORMS))
+            }
+        }),
+        _ => {
+            let name = name_at(&text[1..]);
+            let meaning = || {
+                let why = format!("`${name}` is not replaced: a variable needs braces");
+                malformed(why, format!("write `${{{name}}}`, or `$${name}` for the plain text"))
+            };
+            (!name.is_empty()).then(|| (1 + name.len(), meaning()))
+        }
+    }
+}
+
+/// The length of the `${...}` that `text` starts with, if it is closed before the end of the line
+/// and before another reference.
+fn reference_len(text: &str) -> Option<usize> {
+    let inside = 2;
+    let rest = &text[inside..];
     for (at, _) in rest.match_indices(['}', '\n', '$']) {
         match &rest.as_bytes()[at..] {
             [b'}', ..] => return Some(inside + at + 1),
@@ -190,17 +222,50 @@ fn reference_end(source: &str, dollar: usize) -> Option<usize> {
     None
 }
 
+/// What stands between the braces: a name, and maybe a default.
 fn variable(inside: &str) -> Meaning {
-    let (name, default) = match inside.split_once(':') {
-        Some((name, default)) => (name, Some(default.to_owned())),
-        None => (inside, None),
+    let name = name_at(inside);
+    let rest = &inside[name.len()..];
+    let default = |text: &str, for_empty| {
+        let default = Default { text: text.replace("$$", "$"), for_empty };
+        Meaning::Variable { name: name.to_owned(), default: Some(default) }
     };
-    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        Meaning::Variable { name: name.to_owned(), default }
-    } else {
-        Meaning::Malformed("`${...}` does not hold the name of an environment variable")
+    if name.is_empty() {
+        return malformed("`${...}` does not hold the name of an environment variable", FORMS);
     }
+    if rest.is_empty() {
+        return Meaning::Variable { name: name.to_owned(), default: None };
+    }
+    if let Some(text) = rest.strip_prefix(":-") {
+        return default(text, true);
+    }
+    if let Some(form) = [":?", ":+", ":=", "?", "+", "="].iter().find(|it| rest.starts_with(**it)) {
+        let why = format!("`{form}` after a variable's name means something to a shell, not here");
+        return malformed(why, FORMS);
+    }
+    match (rest.strip_prefix(':'), rest.strip_prefix('-')) {
+        (Some(text), _) => default(text, false),
+        (None, Some(text)) => malformed(
+            format!("`-` cannot stand in a variable's name: `${{{inside}}}`"),
+            format!("for a default write `${{{name}:{text}}}`"),
+        ),
+        (None, None) => {
+            malformed("`${...}` does not hold the name of an environment variable", FORMS)
+        }
+    }
+}
+
+fn malformed(why: impl Into<String>, help: impl Into<String>) -> Meaning {
+    Meaning::Malformed { why: why.into(), help: help.into() }
+}
+
+/// The name of a variable that `text` starts with; empty when it starts with none.
+fn name_at(text: &str) -> &str {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return "";
+    }
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    &text[..end]
 }
 
 fn is_mark(character: char) -> bool {
@@ -222,7 +287,11 @@ mod tests {
     use super::*;
 
     fn expand(source: &str) -> (Option<String>, Problems) {
-        let env = |name: &str| (name == "PORT").then(|| "80 ${NOT_AGAIN}".to_owned());
+        let env = |name: &str| match name {
+            "PORT" => Some("80 ${NOT_AGAIN}".to_owned()),
+            "NOTHING" => Some(String::new()),
+            _ => None,
+        };
         let masked = Masked::new(source).expect("no refused characters");
         let mut problems = Problems::default();
         let expanded = masked.expand(&masked.text, &env, &mut problems);
@@ -236,9 +305,13 @@ mod tests {
             ("${HOST:localhost}:${PORT:1}", "localhost:80 ${NOT_AGAIN}"),
             ("${URL:redis://h:6379/0}", "redis://h:6379/0"),
             ("${EMPTY:}", ""),
-            ("$PORT $ {PORT} {PORT}$", "$PORT $ {PORT} {PORT}$"),
+            ("${DIR:-data} ${NEGATIVE:--1} ${EMPTY:-}", "data -1 "),
+            ("${NOTHING:-data} ${NOTHING:data}.", "data ."),
+            ("$ {PORT} {PORT}$ $5 $2y$10$.", "$ {PORT} {PORT}$ $5 $2y$10$."),
             ("$${PORT} ${PORT:}", "${PORT} 80 ${NOT_AGAIN}"),
-            ("$$${PORT:1}", "$${PORT:1}"),
+            ("$$${PORT:1}", "$80 ${NOT_AGAIN}"),
+            ("$$PORT pa$$$$word $$", "$PORT pa$$word $"),
+            ("${WORD:pa$$word}", "pa$word"),
             ("\u{feff}é${X:ü}", "éü"),
         ] {
             assert_eq!(expand(source).0.as_deref(), Some(expected), "{source}");
@@ -247,9 +320,23 @@ mod tests {
 
     #[test]
     fn a_wrong_reference_is_a_problem() {
-        for source in
-            ["${UNSET}", "${}", "${a-b}", "${1}", "${open", "${two\nlines}", "${:x}", "${A:${B}}"]
-        {
+        for source in [
+            "${UNSET}",
+            "${}",
+            "${a-b}",
+            "${1}",
+            "${open",
+            "${two\nlines}",
+            "${:x}",
+            "${A:${B}}",
+            "${A b}",
+            "${A:?unset}",
+            "${A:+other}",
+            "${A:=value}",
+            "${A?}",
+            "$HOME/data",
+            "a$_b",
+        ] {
             let (text, problems) = expand(source);
             assert!(text.is_none() && !problems.is_empty(), "{source:?}");
         }
@@ -257,7 +344,7 @@ mod tests {
 
     #[test]
     fn offsets_lead_back_to_the_source() {
-        let source = "\u{feff}a: ${X:é}, b: $${Y} c";
+        let source = "\u{feff}a: ${X:é}, $ b: $${Y} $$ c";
         let masked = Masked::new(source).expect("no refused characters");
         for letter in ["a", "b", "c"] {
             let here = masked.text.find(letter).expect("the letter stands outside references");

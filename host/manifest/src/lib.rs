@@ -2,23 +2,27 @@
 //!
 //! [`read`] turns YAML or JSON into a [`Manifest`], or into a [`Report`] of everything wrong with
 //! it, each problem with its place, a caret and what to do. The original waSCC 0.14 and wasmCloud
-//! 0.18 manifests load as they are; one thing is stricter than there: a `${VAR}` that is unset and
-//! has no default is an error, where the originals left the text alone.
+//! 0.18 manifests load as they are, but what the originals left alone in a text is an error here: a
+//! `${VAR}` that is unset and has no default, and a `$VAR` without braces. [`readable_trust`] reads
+//! revocations from a manifest that is wrong elsewhere.
 //!
-//! The modules in reading order: [`source`] (text and places in it), `expand` (`${VAR}`), `yaml`
-//! and `json` (text to `tree`), `form` and `object` (tree to typed values; the JSON schema comes
-//! from the same declarations), `shape` (what may be written), `resolve` (what it means).
+//! The modules in reading order: [`source`] (text and places in it), `expand` (`${VAR}`), `parse`
+//! with `yaml` and `json` (text to `tree`), `form` and `object` (tree to typed values; the JSON
+//! schema comes from the same declarations), `shape` (what may be written), `resolve` (what it
+//! means), `trust` (what can be read of a manifest that is wrong).
 //!
 //! **Deliberately absent:** files, the environment, keys and signatures, which providers exist and
 //! what values they understand, contract ids. The caller reads the file, supplies the environment,
 //! and adds what only it can know with [`Report::of`], at the spans every value here carries.
 
+mod decode;
 mod expand;
 mod form;
 mod json;
 mod limits;
 mod object;
 pub mod originals;
+mod parse;
 mod render;
 mod report;
 mod resolve;
@@ -27,6 +31,7 @@ mod shape;
 pub mod source;
 mod spec;
 mod tree;
+mod trust;
 mod yaml;
 
 pub use render::Style;
@@ -37,6 +42,7 @@ pub use spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProviderKind, ProviderSpec,
     TextPairs, TrustSpec,
 };
+pub use trust::{ReadableTrust, readable_trust};
 
 /// Reads a manifest; `env` answers what `${VAR}` stands for.
 ///
@@ -44,7 +50,7 @@ pub use spec::{
 /// Every problem found, not only the first. A syntax error hides what comes after it.
 pub fn read(source: &SourceText, env: &dyn Fn(&str) -> Option<String>) -> Result<Manifest, Report> {
     let mut problems = report::Problems::default();
-    let manifest = tree::parse(source, env, &mut problems)
+    let manifest = parse::parse(source, env, &mut problems)
         .and_then(|root| form::Form::read(&root, "the manifest", &mut problems))
         .map(|written| resolve::resolve(written, &mut problems));
     match manifest {

@@ -47,7 +47,23 @@ impl Style {
     }
 }
 
-pub(crate) fn render(report: &Report, style: Style) -> String {
+impl Report {
+    /// The report as people read it.
+    #[must_use]
+    pub fn render(&self, style: Style) -> String {
+        render(self, style)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(Style::PLAIN))
+    }
+}
+
+impl std::error::Error for Report {}
+
+fn render(report: &Report, style: Style) -> String {
     let handler = GraphicalReportHandler::new_themed(style.theme())
         .with_width(style.width)
         .with_links(false)

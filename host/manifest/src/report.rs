@@ -1,11 +1,8 @@
 //! What is wrong with a manifest, collected until nothing is left to check.
 
-use std::fmt;
-
 use serde_json::{Value as Json, json};
 use trellis_core::Code;
 
-use crate::render::{self, Style};
 use crate::source::{SourceText, Span};
 
 /// Problems kept for one report; a file of nonsense must not print for minutes.
@@ -110,12 +107,6 @@ impl Report {
         &self.source
     }
 
-    /// The report as people read it.
-    #[must_use]
-    pub fn render(&self, style: Style) -> String {
-        render::render(self, style)
-    }
-
     /// The report as programs read it: `{"problems": [{code, file, line, column, endLine,
     /// endColumn, message, help}], "omitted": n}`; lines and columns from 1, the end exclusive.
     #[must_use]
@@ -142,14 +133,6 @@ impl Report {
         json!({ "problems": problems, "omitted": self.omitted })
     }
 }
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(Style::PLAIN))
-    }
-}
-
-impl std::error::Error for Report {}
 
 /// Problems while they are being collected.
 #[derive(Default)]

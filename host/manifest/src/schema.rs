@@ -26,9 +26,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::parse::parse;
     use crate::report::Problems;
     use crate::source::{Format, SourceText};
-    use crate::tree::{self, Node, Value};
+    use crate::tree::{Node, Value};
 
     fn manifests() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests")
@@ -37,7 +38,7 @@ mod tests {
     /// The manifest as an editor hands it to a schema: nothing expanded.
     fn as_json(text: &str) -> Json {
         let source = SourceText::new("app.yaml", text.replace("${", "$${"), Format::Yaml);
-        let root = tree::parse(&source, &|_| None, &mut Problems::default());
+        let root = parse(&source, &|_| None, &mut Problems::default());
         untyped(&root.expect("the text is YAML"))
     }
 

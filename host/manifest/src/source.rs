@@ -6,8 +6,6 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::path::Path;
 
-use crate::report::{Problem, Report};
-
 /// The language a manifest is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
@@ -42,29 +40,6 @@ impl SourceText {
     /// A text that is already in memory.
     pub fn new(name: impl Into<String>, text: impl Into<String>, format: Format) -> Self {
         Self { name: name.into(), text: text.into(), format }
-    }
-
-    /// The content of a file.
-    ///
-    /// # Errors
-    /// One problem with its line and column when the bytes are not UTF-8.
-    pub fn from_bytes(
-        name: impl Into<String>,
-        bytes: Vec<u8>,
-        format: Format,
-    ) -> Result<Self, Report> {
-        let name = name.into();
-        let error = match String::from_utf8(bytes) {
-            Ok(text) => return Ok(Self { name, text, format }),
-            Err(error) => error,
-        };
-        let good = error.utf8_error().valid_up_to();
-        let byte = error.as_bytes().get(good).copied().unwrap_or_default();
-        let span = Span { start: good, len: 0 };
-        let problem = Problem::new(span, format!("byte {byte:#04x} makes this no UTF-8 text"))
-            .help("save the file as UTF-8; a .wasm module is not a manifest");
-        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        Err(Report::of(&Self { name, text, format }, vec![problem]))
     }
 
     /// Line and column of a byte offset, both from 1; the column counts characters.

@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use crate::expand::{Env, Masked, shown};
 use crate::report::{Problem, Problems, quoted};
-use crate::source::{Format, SourceText, Span, Spanned};
-use crate::{json, yaml};
+use crate::source::{Span, Spanned};
 
-/// Largest manifest, in bytes: ten thousand actors with their bindings fit.
-pub(crate) const BYTES_MAX: usize = 4 << 20;
 /// Deepest nesting of lists and mappings.
 pub(crate) const DEPTH_MAX: u32 = 32;
 /// Most values, each alias counted as all it stands for.
@@ -62,42 +59,6 @@ impl Node {
     }
 }
 
-/// The tree of a manifest; `None` when the problems leave none.
-pub(crate) fn parse(
-    source: &SourceText,
-    env: Env<'_>,
-    problems: &mut Problems,
-) -> Option<Arc<Node>> {
-    if source.text.len() > BYTES_MAX {
-        let message = format!(
-            "the manifest has {} bytes; the most allowed is {BYTES_MAX}",
-            source.text.len()
-        );
-        problems.push(
-            Problem::new(Span::default(), message)
-                .help("is this the right file? split it if it is"),
-        );
-        return None;
-    }
-    let root = Masked::new(&source.text).and_then(|masked| {
-        if masked.text.trim().is_empty() {
-            return Err(empty());
-        }
-        let mut builder = Builder { masked: &masked, env, problems, values: 0 };
-        match source.format {
-            Format::Yaml => yaml::parse(&mut builder),
-            Format::Json => json::parse(&mut builder),
-        }
-    });
-    match root {
-        Ok(root) => Some(root),
-        Err(problem) => {
-            problems.push(problem);
-            None
-        }
-    }
-}
-
 /// The problem of a manifest without any value.
 pub(crate) fn empty() -> Problem {
     Problem::new(Span::default(), "the manifest is empty")
@@ -112,7 +73,12 @@ pub(crate) struct Builder<'a> {
     values: usize,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    /// A builder over a masked text.
+    pub(crate) fn new(masked: &'a Masked, env: Env<'a>, problems: &'a mut Problems) -> Self {
+        Self { masked, env, problems, values: 0 }
+    }
+
     /// A text with its variables expanded. `null` when the language says that the scalar is none.
     pub(crate) fn scalar(&mut self, span: Span, text: &str, null: bool) -> Result<Node, Problem> {
         let value = if null {

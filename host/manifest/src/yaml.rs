@@ -26,9 +26,7 @@ pub(crate) fn parse(builder: &mut Builder<'_>) -> Result<Arc<Node>, Problem> {
     for event in Parser::new_from_str(text) {
         let (event, marks) = event.map_err(|error| {
             let at = places.byte(error.marker().index());
-            let span = reader.builder.masked.span(at, at);
-            Problem::new(span, format!("this is not YAML: {}", error.info()))
-                .help("often the line above is the cause: its indentation, a colon, a quote")
+            not_yaml(&reader, error.info(), at)
         })?;
         let span = places.span(&reader, marks);
         reader.event(event, span)?;
@@ -125,6 +123,42 @@ impl Reader<'_, '_> {
     fn depth(&self) -> u32 {
         u32::try_from(self.open.len()).unwrap_or(u32::MAX)
     }
+}
+
+/// The problem of a text that is not YAML from the offset `at` on.
+fn not_yaml(reader: &Reader<'_, '_>, why: &str, at: usize) -> Problem {
+    let masked = reader.builder.masked;
+    let (at, len, message, help) = match blamed_tab(&masked.text, why, at) {
+        Some(tab) => (
+            tab,
+            1,
+            "a tab cannot stand here".to_owned(),
+            "YAML is indented with spaces; most editors can convert tabs",
+        ),
+        None => (
+            at,
+            0,
+            format!("this is not YAML: {why}"),
+            "often the line above is the cause: its indentation, a colon, a quote",
+        ),
+    };
+    Problem::new(masked.span(at, at + len), message).help(help)
+}
+
+/// The tab that an error at the offset `at` is about. The parser names a place near it at best, and
+/// may complain about what comes after an indentation it did not understand.
+fn blamed_tab(text: &str, why: &str, at: usize) -> Option<usize> {
+    let line_start = |end: usize| text[..end].rfind('\n').map_or(0, |newline| newline + 1);
+    let start = line_start(at);
+    let before = start.checked_sub(1).map(line_start);
+    let indenting = [Some(start), before].into_iter().flatten().find_map(|start| {
+        let indentation = text[start..].find(|c| c != ' ' && c != '\t').unwrap_or(0);
+        text[start..start + indentation].find('\t').map(|tab| start + tab)
+    });
+    indenting.or_else(|| {
+        let tab = text[at..].find('\t').map(|tab| at + tab);
+        tab.filter(|_| why.contains("tab"))
+    })
 }
 
 /// A tag would change how a value is read; here the key alone decides that.

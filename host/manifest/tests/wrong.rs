@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use trellis_manifest::{Format, Problem, Report, SourceText, Span, Style, read};
+use trellis_manifest::{Format, Problem, Report, SourceText, Span, Style, read, readable_trust};
 
 fn env(name: &str) -> Option<String> {
     (name == "SECRET").then(|| "hunter2".to_owned())
@@ -33,6 +33,9 @@ fn syntax() {
             ("quote.yaml", "name: \"unclosed\nactors: []\n"),
             ("bracket.yaml", "actors: [a.wasm\nname: x\n"),
             ("tab.yaml", "actors:\n\t- a.wasm\n"),
+            ("tab-after-spaces.yaml", "actors:\n  - image: a.wasm\n  \t name: x\n"),
+            ("tab-in-a-mapping.yaml", "host:\n\tdrain: 1s\n\tadmin: 127.0.0.1:1\n"),
+            ("tab-deep.yaml", "actors:\n  - image: a\n    limits:\n\t\tmemory: 1MiB\nname: x\n"),
             ("two-documents.yaml", "name: a\n---\nname: b\n"),
             ("empty.yaml", "# nothing but a comment\n"),
             ("tag.yaml", "name: !secret x\n"),
@@ -137,6 +140,11 @@ fn variables() {
             ),
             ("unset.json", "{\n  \"name\": \"é ${APP}\"\n}"),
             ("malformed.yaml", "name: ${my-app}\nlabels: {a: '${open', b: '${}'}\n"),
+            (
+                "shell.yaml",
+                "name: $APP\nlabels: {a: '${A:?needed}', b: '${B:+other}', c: '${C=d}', d: x$y}\n",
+            ),
+            ("plain-dollar.yaml", "actors: [{image: a, instances: {max: $$5}}]\n"),
             ("wrong-value.yaml", "actors: [{image: a, instances: {max: ${SECRET}}}]\n"),
         ],
     );
@@ -239,6 +247,10 @@ fn fragments() -> impl Strategy<Value = String> {
         "${",
         "}",
         "$${X}",
+        "$$",
+        "$NAME",
+        "${U:-d}",
+        "${U:?d}",
         "${SECRET}",
         "${U:d}",
         "\"",
@@ -259,6 +271,9 @@ fn fragments() -> impl Strategy<Value = String> {
         "~",
         "64MiB",
         "bindings:",
+        "trust:",
+        "revoked:",
+        "MB4OLDIC3TCZ4Q4TGGOVAZC43VXFE2JQVRAXQMQFXUCREOOFEKOKZTY2",
         "instances",
         "max",
         "\u{feff}",
@@ -277,6 +292,8 @@ proptest! {
                 prop_assert!(report.to_string().contains("any"));
                 prop_assert!(report.to_json().is_object());
             }
+            // It must only end: there is no text that it refuses.
+            let _ = readable_trust(&SourceText::new("any", text.as_str(), format), &env);
         }
     }
 }
