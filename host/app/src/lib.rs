@@ -2,7 +2,7 @@
 //!
 //! [`Host::build`] makes a host from its parts, [`run()`] gives it the life a user sees: read the
 //! manifest, start, watch, drain. Everything at the rim is here: files, the environment, signals,
-//! the log, the admin address, the user's keystore.
+//! the log, the admin address.
 //!
 //! **Deliberately absent:** decisions. What a manifest means, who may call whom, and what to start
 //! or stop is decided by the crates below; this one only wires them.
@@ -14,7 +14,6 @@ pub mod exit;
 mod failure;
 mod guest_log;
 mod host;
-pub mod keystore;
 pub mod logging;
 mod manifest;
 mod metrics;

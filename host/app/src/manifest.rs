@@ -6,12 +6,12 @@ use std::sync::Arc;
 use trellis_claims::{ClaimsError, PublicKey, SystemClock, TrustList, Unsigned};
 use trellis_core::{CallError, Code, ErrorKind};
 use trellis_engine::Checker;
+use trellis_keystore::Keystore;
 use trellis_manifest::{Format, Manifest, Problem, Report, SourceText, Spanned};
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{Ground, Prepared, prepare};
 
 use crate::failure::Failure;
-use crate::keystore::Keystore;
 use crate::providers::builtins;
 
 /// What a manifest is loaded for.
@@ -94,8 +94,8 @@ fn read(path: &Path) -> Result<(SourceText, Manifest), Failure> {
     Ok((source, manifest))
 }
 
-/// Whom the manifest trusts; without a word of it, the user's own accounts. With it come the keys
-/// that are none.
+/// Whom the manifest trusts; when it says nothing, the user's own account. Texts that are no
+/// keys come back as problems.
 fn trust(manifest: &Manifest, allow_unsigned: bool) -> Result<(TrustList, Vec<Problem>), Failure> {
     let spec = &manifest.trust;
     let mut problems = Vec::new();
@@ -107,7 +107,7 @@ fn trust(manifest: &Manifest, allow_unsigned: bool) -> Result<(TrustList, Vec<Pr
         list = add_key(list, key, TrustList::revoke, &mut problems);
     }
     if spec.issuers.is_empty() {
-        list = trust_own_accounts(list)?;
+        list = trust_own_account(list)?;
     }
     if allow_unsigned || spec.unsigned {
         tracing::warn!("unsigned modules are admitted; for development only");
@@ -133,15 +133,15 @@ fn add_key(
 }
 
 /// A user without any key yet has signed nothing, so nothing more is trusted.
-fn trust_own_accounts(list: TrustList) -> Result<TrustList, Failure> {
+fn trust_own_account(list: TrustList) -> Result<TrustList, Failure> {
     let refused = |error: CallError| Failure::call("your keystore", error);
-    let issuers = Keystore::open_default()
-        .and_then(|store| store.own_issuers())
+    let issuer = Keystore::open_default()
+        .and_then(|store| store.default_issuer())
         .map_err(|error| refused(error.into()))?;
-    issuers
-        .iter()
-        .try_fold(list, |list, issuer| list.trust(issuer))
-        .map_err(|error| refused(error.into()))
+    match issuer {
+        Some(issuer) => list.trust(&issuer).map_err(|error| refused(error.into())),
+        None => Ok(list),
+    }
 }
 
 /// What an unsigned module may use in development: whatever this host has.

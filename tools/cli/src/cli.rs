@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{call, completions, explain, inspect, keys, sign, verify};
 use crate::failure::Failure;
+use crate::global::{Color, Form, Global};
 use crate::output::Output;
 
 /// Keys, signatures and trials for Trellis actors.
@@ -24,45 +25,6 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What every command takes.
-#[derive(Args, Clone, Copy, Debug)]
-#[command(next_help_heading = "Output")]
-pub(crate) struct Global {
-    /// The form of what is printed on stdout, errors included.
-    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORM")]
-    pub(crate) output: Form,
-
-    /// Says nothing on stderr but errors.
-    #[arg(long, global = true)]
-    pub(crate) quiet: bool,
-
-    /// When to use color; `auto` is on a terminal unless NO_COLOR is set.
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
-    pub(crate) color: Color,
-}
-
-/// The form of results.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
-pub(crate) enum Form {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON document.
-    Json,
-}
-
-/// When to use color.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
-pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 #[derive(Subcommand, Debug)]
@@ -129,16 +91,6 @@ impl Stopped {
                     || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
                 (if wrong { Exit::Usage } else { Exit::Ok }).into()
             }
-        }
-    }
-}
-
-impl From<Color> for clap::ColorChoice {
-    fn from(color: Color) -> Self {
-        match color {
-            Color::Auto => Self::Auto,
-            Color::Always => Self::Always,
-            Color::Never => Self::Never,
         }
     }
 }

@@ -8,10 +8,10 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use trellis_app::Exit;
-use trellis_app::keystore::KeystoreError;
 use trellis_claims::ClaimsError;
 use trellis_core::{CallError, Code};
 use trellis_engine::EngineError;
+use trellis_keystore::KeystoreError;
 use trellis_manifest::{Report, Style};
 
 /// The code of a command line that cannot be carried out; the host has no use for it.

@@ -1,11 +1,11 @@
 //! Files as the commands read and write them: bounded, and whole or not at all.
 
-use std::fs::{File, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use trellis_core::Code;
+use trellis_keystore::destination::{self, Existing, Privacy};
 
 use crate::failure::Failure;
 
@@ -59,22 +59,18 @@ pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
         .ok_or_else(|| Failure::usage(format!("{name} is larger than {INPUT_BYTES_MAX} bytes")))
 }
 
-/// Writes a file so that a reader sees the old content or the new, never a part.
+/// True for a path that means this program's stdout.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
+/// Writes a file whole or not at all; see [`destination`] for links, devices and permissions.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let written = tempfile::Builder::new()
-        .prefix(".trellis-")
-        // As any program creates files: the umask takes its bits away.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .and_then(|mut file| {
-            file.write_all(content)?;
-            file.persist(path).map(drop).map_err(|error| error.error)
-        });
-    written.map_err(|error| Failure::file(format!("cannot write {}", path.display()), &error))
+    destination::write(path, content, Privacy::Shared, Existing::Replace)
+        .map_err(|error| Failure::file(format!("cannot write {}", path.display()), &error))
 }
 
 /// Everything a reader has, or `None` when that is more than `bytes_max`.

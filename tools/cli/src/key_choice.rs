@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use trellis_app::keystore::{
+use trellis_claims::{KeyKind, KeyPair, PublicKey};
+use trellis_keystore::{
     Access, KeyName, Keystore, KeystoreError, Stored, parse_seed, read_seed_file, refuse_seed,
 };
-use trellis_claims::{KeyKind, KeyPair, PublicKey};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -93,7 +93,7 @@ fn by_name(
     name: &KeyName,
     make: bool,
     output: Output,
-) -> Result<trellis_app::keystore::StoredKey, Failure> {
+) -> Result<trellis_keystore::StoredKey, Failure> {
     if !make {
         let missing = || {
             let names = keystore.entries().unwrap_or_default();

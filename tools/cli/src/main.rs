@@ -15,6 +15,7 @@ mod cli;
 mod commands;
 mod failure;
 mod files;
+mod global;
 mod key_choice;
 mod output;
 

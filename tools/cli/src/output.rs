@@ -9,8 +9,8 @@ use serde::Serialize;
 use trellis_app::Exit;
 use trellis_manifest::Style;
 
-use crate::cli::{Color, Form, Global};
 use crate::failure::Failure;
+use crate::global::{Color, Form, Global};
 
 /// Version of the JSON documents: it grows when a field changes its meaning or goes away.
 const SCHEMA_VERSION: u32 = 1;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
-use trellis_app::keystore::{DEFAULT_NAME, Keystore};
+use trellis_keystore::{KeyName, Keystore};
 
 use crate::account::Account;
 use crate::binary::host_binary;
@@ -26,8 +26,7 @@ impl Site {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let account = Account::default();
         let keystore = Keystore::at(folder.path().join("keys"));
-        let name = DEFAULT_NAME.parse().expect("the default name is a name");
-        keystore.store(&name, account.issuer(), false).expect("the keystore is new");
+        keystore.store(&KeyName::default(), account.issuer(), false).expect("the keystore is new");
         Self { folder, account }
     }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use trellis_app::keystore::Keystore;
 use trellis_claims::{KeyKind, PublicKey, SystemClock, TrustList, verify};
 use trellis_core::Code;
+use trellis_keystore::Keystore;
 use trellis_manifest::{Format, SourceText};
 
 use crate::commands::inspect::{hex, window};
@@ -19,7 +19,7 @@ use crate::{files, key_choice};
 #[command(after_help = "\
 Exit codes: 0 a host with this trust runs it, 3 no such file, 4 refused (unsigned, tampered,
 expired, untrusted, revoked), 6 not a sound module. The trusted issuers are those of --issuer and
---trust; with neither, the account keys of your own keystore.")]
+--trust; with neither, your own account key `default`.")]
 pub(crate) struct VerifyArgs {
     /// The module.
     file: PathBuf,
@@ -91,7 +91,8 @@ impl TrustArgs {
             list = list.trust(&key_choice::public_key(text, KeyKind::Account)?)?;
         }
         if self.is_silent() {
-            for issuer in Keystore::open_default()?.own_issuers()? {
+            // As a host does with a manifest that says nothing about trust.
+            if let Some(issuer) = Keystore::open_default()?.default_issuer()? {
                 list = list.trust(&issuer)?;
             }
         }

@@ -23,6 +23,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer("capabilities/*", 0, &["capabilities/core", "capabilities/macros"]),
     layer("host/claims", 1, &["capabilities/core"]),
     layer("host/manifest", 1, &["capabilities/core"]),
+    layer("host/keystore", 2, &["capabilities/core", "host/claims"]),
     layer("host/meters", 0, &[]),
     layer("host/engine", 1, &["capabilities/core", "host/meters"]),
     layer("host/entitlements", 2, &["capabilities/core", "host/claims"]),
@@ -51,7 +52,14 @@ pub(super) const LAYERS: &[Layer] = &[
     layer(
         "tools/cli",
         6,
-        &["capabilities/*", "host/app", "host/claims", "host/engine", "host/manifest"],
+        &[
+            "capabilities/*",
+            "host/app",
+            "host/claims",
+            "host/engine",
+            "host/keystore",
+            "host/manifest",
+        ],
     ),
     layer("tools/xtask", 6, &["capabilities/*", "host/claims", "host/manifest"]),
     layer("tools/*", 7, &["capabilities/*", "host/*", "providers/*", "tools/*"]),

@@ -8,7 +8,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trellis_core::wire;
 
-use super::payload::from_hex;
+use super::hex::from_hex;
 use crate::failure::Failure;
 
 /// In JSON, an object of this one key stands for bytes, given as text.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER;
 
+use super::hex::from_hex;
 use super::message::Message;
 use crate::failure::Failure;
 use crate::files;
@@ -69,17 +70,6 @@ pub(super) fn reply_json(reply: &[u8]) -> Result<serde_json::Value, Failure> {
     Ok(message.to_json())
 }
 
-/// The bytes of hex digits of either case; white space between them is nothing.
-///
-/// # Errors
-/// When it is not hex.
-pub(super) fn from_hex(text: &str) -> Result<Vec<u8>, Failure> {
-    let digits: String = text.split_whitespace().collect();
-    HEXLOWER_PERMISSIVE
-        .decode(digits.as_bytes())
-        .map_err(|error| Failure::usage("not an even number of hex digits").cause(&error))
-}
-
 /// A short form of a message for a trace: JSON, text or hex.
 pub(super) fn brief(bytes: &[u8]) -> String {
     const SHOWN_CHARS: usize = 200;
@@ -107,13 +97,6 @@ fn readable(bytes: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hex_is_read_in_either_case_with_spaces() {
-        assert_eq!(from_hex("00 fF\n1a").expect("well-formed"), [0, 0xff, 0x1a]);
-        assert!(from_hex("").expect("nothing is nothing").is_empty());
-        assert!(from_hex("0").is_err() && from_hex("zz").is_err());
-    }
 
     #[test]
     fn a_trace_shows_what_is_there() {

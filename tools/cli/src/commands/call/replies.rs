@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::hex::from_hex;
 use super::message::Message;
-use super::payload::from_hex;
 use crate::failure::Failure;
 
 /// One answer.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use trellis_core::Code;
 
-use super::CallArgs;
-use super::payload::from_hex;
+use super::args::CallArgs;
+use super::hex::from_hex;
 use super::replies::{Reply, WrittenReply};
 use super::session::{Outcome, Session};
 use crate::failure::Failure;

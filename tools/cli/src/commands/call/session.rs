@@ -14,7 +14,7 @@ use trellis_engine::{
     Actor, CacheConfig, Compiler, Engine, EngineConfig, HostCalls, LogSink, ModuleSpec, host_caps,
 };
 
-use super::CallArgs;
+use super::args::CallArgs;
 use super::desk::{Desk, RecordedCall};
 use super::payload::brief;
 use super::replies::Reply;

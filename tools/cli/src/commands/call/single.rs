@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::CallArgs;
+use super::args::CallArgs;
 use super::payload::{self, Notation};
 use super::replies::{self, Reply};
 use super::session::{Outcome, Session};

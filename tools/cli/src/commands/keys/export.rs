@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use trellis_app::keystore::{Keystore, write_seed_file};
+use trellis_keystore::{Keystore, Stored, StoredKey, write_seed_file};
 use zeroize::Zeroizing;
 
-use super::{KeyInfo, Kind};
+use super::info::KeyInfo;
+use super::kind::Kind;
 use crate::failure::Failure;
+use crate::files;
 use crate::output::Output;
 
 #[derive(Args, Debug)]
@@ -21,11 +23,11 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_enum, ignore_case = true)]
     kind: Option<Kind>,
 
-    /// Writes the SEED to this new file (0600); `-` is stdout, which must not be a terminal.
+    /// Writes the SEED to this file (0600); `-` is stdout, which must not be a terminal.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
 
-    /// Replaces the file.
+    /// Replaces a file that holds something else.
     #[arg(long, requires = "seed")]
     force: bool,
 }
@@ -34,6 +36,9 @@ pub(crate) struct ExportArgs {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Exported {
+    /// What writing the seed came to: `created`, `unchanged` or `replaced`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<&'static str>,
     #[serde(flatten)]
     key: KeyInfo,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +52,7 @@ impl fmt::Display for Exported {
 }
 
 pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<(), Failure> {
-    let to_stdout = args.seed.as_deref() == Some(Path::new("-"));
+    let to_stdout = args.seed.as_deref().is_some_and(files::is_stdout);
     if to_stdout && output.is_json() {
         return Err(Failure::usage("a seed is never printed as JSON")
             .cure("Leave out `-o json`, or export it to a file."));
@@ -57,14 +62,31 @@ pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<(), Failure> {
             .cure("Pipe it to where it is needed, or export it to a file."));
     }
     let key = Keystore::open_default()?.find(&args.key, args.kind.map(Into::into))?;
-    let seed = key.pair.seed();
     if to_stdout {
+        let seed = key.pair.seed();
         return output.raw(Zeroizing::new(format!("{}\n", seed.expose())).as_bytes());
     }
-    if let Some(path) = &args.seed {
-        write_seed_file(path, &seed, args.force)?;
-        output.note(format_args!("wrote the seed of `{}` to {}", key.entry.name, path.display()));
-    }
+    let written = args.seed.as_deref().map(|path| write_seed(&key, path, args.force, output));
     let seed_file = args.seed.as_ref().map(|path| path.display().to_string());
-    output.show(&Exported { key: KeyInfo::from(&key), seed_file })
+    output.show(&Exported { result: written.transpose()?, key: KeyInfo::from(&key), seed_file })
+}
+
+/// Writes the seed and gives the word for what that came to.
+fn write_seed(
+    key: &StoredKey,
+    path: &Path,
+    replace: bool,
+    output: Output,
+) -> Result<&'static str, Failure> {
+    let stored = write_seed_file(path, &key.pair, replace)?;
+    let (name, path) = (&key.entry.name, path.display());
+    match stored {
+        Stored::Unchanged => {
+            output.note(format_args!("unchanged: {path} holds the seed of `{name}` already"));
+        }
+        Stored::Created | Stored::Replaced => {
+            output.note(format_args!("wrote the seed of `{name}` to {path}"));
+        }
+    }
+    Ok(stored.as_str())
 }

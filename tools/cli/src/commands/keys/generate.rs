@@ -4,9 +4,10 @@ use std::fmt;
 
 use clap::Args;
 use serde::Serialize;
-use trellis_app::keystore::{DEFAULT_NAME, KeyName, Keystore, Stored};
+use trellis_keystore::{DEFAULT_NAME, KeyName, Keystore, Stored};
 
-use super::{KeyInfo, Kind};
+use super::info::KeyInfo;
+use super::kind::Kind;
 use crate::failure::Failure;
 use crate::output::Output;
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use trellis_app::keystore::{Access, KeyName, Keystore, Stored, read_seed_file};
+use trellis_keystore::{Access, KeyName, Keystore, read_seed_file};
 
-use super::KeyInfo;
+use super::info::KeyInfo;
 use crate::failure::Failure;
 use crate::key_choice::read_seed_from_stdin;
 use crate::output::Output;
@@ -17,7 +17,7 @@ pub(crate) struct ImportArgs {
     /// What to call the key; its kind is in the seed.
     name: String,
 
-    /// A file that holds the seed, such as one of wash's .nk files; `-` is stdin.
+    /// The file that holds the seed, such as one of wash's .nk files; `-` is stdin.
     #[arg(long, value_name = "FILE", default_value = "-")]
     from: PathBuf,
 
@@ -47,11 +47,7 @@ pub(crate) fn run(args: &ImportArgs, output: Output) -> Result<(), Failure> {
         read_seed_file(&args.from, Access::Any)?
     };
     let (entry, stored) = Keystore::open_default()?.store(&name, &pair, args.force)?;
-    let result = match stored {
-        Stored::Created => "created",
-        Stored::Unchanged => "unchanged",
-        Stored::Replaced => "replaced",
-    };
+    let result = stored.as_str();
     output.note(format_args!("{result}: {}", entry.path.display()));
     output.show(&Imported { result, key: KeyInfo::new(&entry, pair.public()) })
 }

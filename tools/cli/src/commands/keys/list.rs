@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::Serialize;
-use trellis_app::keystore::Keystore;
+use trellis_keystore::Keystore;
 
-use super::KeyInfo;
+use super::info::KeyInfo;
 use crate::failure::Failure;
 use crate::output::Output;
 

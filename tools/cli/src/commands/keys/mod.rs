@@ -3,15 +3,12 @@
 mod export;
 mod generate;
 mod import;
+mod info;
+mod kind;
 mod list;
 mod show;
 
-use std::fmt;
-
-use clap::{Subcommand, ValueEnum};
-use serde::Serialize;
-use trellis_app::keystore::{Entry, StoredKey};
-use trellis_claims::{KeyKind, PublicKey};
+use clap::Subcommand;
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -34,37 +31,6 @@ pub(crate) enum KeysCommand {
     Export(export::ExportArgs),
 }
 
-/// The kind of a key, as it is typed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Kind {
-    /// Signs actors and providers (A...).
-    Account,
-    /// Names an actor (M...).
-    Module,
-    /// Signs accounts and clusters (O...).
-    Operator,
-    /// Signs hosts (C...).
-    Cluster,
-    /// Names a host (N...).
-    #[value(alias = "host")]
-    Server,
-    /// Names a provider (V...).
-    #[value(alias = "provider")]
-    Service,
-    /// A user of NATS (U...).
-    User,
-}
-
-/// One key, as the commands show it: never its seed.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct KeyInfo {
-    name: String,
-    kind: &'static str,
-    public_key: PublicKey,
-    path: String,
-}
-
 impl KeysCommand {
     /// Does what was asked.
     ///
@@ -77,46 +43,6 @@ impl KeysCommand {
             Self::Show(args) => show::run(&args, output),
             Self::Import(args) => import::run(&args, output),
             Self::Export(args) => export::run(&args, output),
-        }
-    }
-}
-
-impl KeyInfo {
-    fn new(entry: &Entry, public_key: &PublicKey) -> Self {
-        Self {
-            name: entry.name.to_string(),
-            kind: entry.kind.as_str(),
-            public_key: public_key.clone(),
-            path: entry.path.display().to_string(),
-        }
-    }
-}
-
-impl From<&StoredKey> for KeyInfo {
-    fn from(key: &StoredKey) -> Self {
-        Self::new(&key.entry, key.pair.public())
-    }
-}
-
-impl fmt::Display for KeyInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "name        {}", self.name)?;
-        writeln!(f, "kind        {}", self.kind)?;
-        writeln!(f, "public key  {}", self.public_key)?;
-        writeln!(f, "file        {}", self.path)
-    }
-}
-
-impl From<Kind> for KeyKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Account => Self::Account,
-            Kind::Module => Self::Module,
-            Kind::Operator => Self::Operator,
-            Kind::Cluster => Self::Cluster,
-            Kind::Server => Self::Server,
-            Kind::Service => Self::Service,
-            Kind::User => Self::User,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `trellis keys show`.
 
 use clap::Args;
-use trellis_app::keystore::Keystore;
+use trellis_keystore::Keystore;
 
-use super::{KeyInfo, Kind};
+use super::info::KeyInfo;
+use super::kind::Kind;
 use crate::failure::Failure;
 use crate::output::Output;
 

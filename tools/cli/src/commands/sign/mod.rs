@@ -5,8 +5,8 @@ mod signed;
 
 use std::path::{Path, PathBuf};
 
-use trellis_app::keystore::{DEFAULT_NAME, KeyName};
 use trellis_claims::{ActorClaims, ClaimsDraft, Clock, KeyKind, KeyPair, PublicKey, SystemClock};
+use trellis_keystore::{DEFAULT_NAME, KeyName};
 
 use crate::failure::Failure;
 use crate::files;
@@ -121,7 +121,7 @@ impl SignArgs {
             operations.extend(grant.operations.iter().cloned());
         }
         for callee in &self.calls {
-            trellis_app::keystore::refuse_seed(callee)?;
+            trellis_keystore::refuse_seed(callee)?;
         }
         let days = |days: u32| now.saturating_add(u64::from(days) * DAY_S);
         Ok(ClaimsDraft {

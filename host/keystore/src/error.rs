@@ -14,46 +14,46 @@ pub enum KeystoreError {
     #[error("no folder for keys: none of TRELLIS_KEYS, XDG_CONFIG_HOME and HOME is set")]
     NoHome,
     /// Others may read a key file.
-    #[error("{} can be read by others (mode {mode:03o}), so its key is not used", path.display())]
+    #[error("{} is readable by others (mode {mode:03o}), so its key is not used", path.display())]
     Exposed {
         /// The key file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// Others may exchange key files.
-    #[error("{} can be changed by others (mode {mode:03o}), so its keys are not used", path.display())]
+    /// Others may replace key files.
+    #[error("{} is writable by others (mode {mode:03o}), so its keys are not used", path.display())]
     OpenFolder {
         /// The keystore's folder.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
-    /// No key is meant by the text.
+    /// The text names no key.
     #[error("no {}key matches `{text}`", kind_word(*kind))]
     NotFound {
         /// What was asked for.
         text: String,
         /// The kind it had to have.
         kind: Option<KeyKind>,
-        /// The names there are.
+        /// The names that exist.
         names: Vec<String>,
     },
-    /// Several keys are meant by the text.
-    #[error("`{text}` means more than one key: {}", candidates.join(", "))]
+    /// The text could name several keys.
+    #[error("`{text}` could be any of these keys: {}", candidates.join(", "))]
     Ambiguous {
         /// What was asked for.
         text: String,
         /// Name and kind of each key it could be.
         candidates: Vec<String>,
     },
-    /// The file is there and stays.
-    #[error("{} exists already and holds another key or cannot be replaced", path.display())]
+    /// A file with other content is there and was not to be replaced.
+    #[error("{} exists and holds something else", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// Not a name of a key.
+    /// The text cannot be the name of a key.
     #[error("`{name}` cannot name a key: {reason}")]
     BadName {
         /// The text.
@@ -70,14 +70,14 @@ pub enum KeystoreError {
         source: ClaimsError,
     },
     /// The file's name says another kind than its seed.
-    #[error("{} holds a key of the kind {found}, which its name contradicts", path.display())]
+    #[error("{} holds a key of the kind {found}, but its name says otherwise", path.display())]
     KindOfFile {
         /// The key file.
         path: PathBuf,
-        /// What its seed is.
+        /// The kind of its seed.
         found: KeyKind,
     },
-    /// A seed stands where it can be seen.
+    /// A seed was given where others can see it.
     #[error("that is a seed; seeds are never taken from the command line or the environment")]
     SeedGiven,
     /// The operating system refuses.
@@ -93,7 +93,7 @@ pub enum KeystoreError {
 }
 
 impl KeystoreError {
-    pub(super) fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(verb: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { verb, path: path.to_owned(), source }
     }
 
@@ -126,18 +126,20 @@ impl KeystoreError {
             Self::OpenFolder { path, .. } => format!("Run `chmod 700 {}`.", path.display()),
             Self::NotFound { names, kind, .. } if names.is_empty() => {
                 let kind = kind.map_or("account", KeyKind::as_str);
-                format!("There is none yet: `trellis keys gen {kind} NAME` makes one.")
+                format!("You have none yet. `trellis keys gen {kind} NAME` makes one.")
             }
             Self::NotFound { names, .. } => {
-                format!("There are: {}. `trellis keys list` shows them.", names.join(", "))
+                format!("Your keys: {}. `trellis keys list` shows them.", names.join(", "))
             }
             Self::Ambiguous { .. } => {
-                "Write more of the name, the whole public key, or say the kind.".to_owned()
+                "Write more of the name, give the whole public key, or add `--kind`.".to_owned()
             }
-            Self::Exists { .. } => "Choose another name, or `--force` to replace it.".to_owned(),
+            Self::Exists { .. } => {
+                "Choose another name, or pass `--force` to replace it.".to_owned()
+            }
             Self::BadName { .. } => "Use a short plain name, such as `default`.".to_owned(),
             Self::NotASeed { .. } => {
-                "Give a file with one seed: 58 characters that start with S.".to_owned()
+                "Give a file that holds one seed: 58 characters, the first of them S.".to_owned()
             }
             Self::KindOfFile { path, found } => {
                 format!("Rename {} so that it ends in `_{found}.nk`.", path.display())
@@ -153,7 +155,7 @@ impl KeystoreError {
 }
 
 impl From<KeystoreError> for CallError {
-    /// One sentence with the cause and the cure, which knows the file.
+    /// One text with the cause and the cure: the cure names the file, which a code's own cannot.
     fn from(error: KeystoreError) -> Self {
         let cause = error.source().map_or_else(String::new, |source| format!(" ({source})"));
         Self::new(error.code(), format!("{error}{cause}. {}", error.cure()))

@@ -1,29 +1,16 @@
-//! The user's keys: one file per key, `<name>_<kind>.nk`, readable by its owner only.
-//!
-//! The folder is `$TRELLIS_KEYS`, else `$XDG_CONFIG_HOME/trellis/keys`, else
-//! `~/.config/trellis/keys`. A file holds the seed and nothing else (the habit of `wash`, whose
-//! files can be copied here). `host` takes its default trust from it, `trellis` signs with it.
-//!
-//! **Deliberately absent:** what keys are used for, and every way for a seed to leave its file
-//! other than as a [`KeyPair`].
-
-mod error;
-mod file;
-mod name;
-#[cfg(test)]
-mod tests;
+//! The folder of keys.
 
 use std::path::{Path, PathBuf};
 
 use trellis_claims::{KeyKind, KeyPair, PublicKey};
 
-pub use error::KeystoreError;
-pub use file::{Access, read_seed_file, write_seed_file};
-pub use name::KeyName;
+use crate::error::KeystoreError;
+use crate::folder;
+use crate::name::{self, KeyName};
+use crate::seed::refuse_seed;
+use crate::seed_file::{Access, Stored, read_seed_file, write_seed_file};
 
-/// The name of the keys that are used when none is named.
-pub const DEFAULT_NAME: &str = "default";
-/// The environment variable that names another folder.
+/// The environment variable that names the folder.
 pub const DIR_VARIABLE: &str = "TRELLIS_KEYS";
 
 /// A folder of keys.
@@ -50,17 +37,6 @@ pub struct StoredKey {
     pub entry: Entry,
     /// The key itself.
     pub pair: KeyPair,
-}
-
-/// What storing a key came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stored {
-    /// The file is new.
-    Created,
-    /// The same key was there already.
-    Unchanged,
-    /// Another key was there and is gone.
-    Replaced,
 }
 
 impl Keystore {
@@ -96,7 +72,7 @@ impl Keystore {
     /// # Errors
     /// When the folder cannot be read or others may write to it.
     pub fn entries(&self) -> Result<Vec<Entry>, KeystoreError> {
-        if !file::folder_is_safe(&self.dir)? {
+        if !folder::is_safe(&self.dir)? {
             return Ok(Vec::new());
         }
         let unreadable = |source| KeystoreError::io("read", &self.dir, source);
@@ -116,7 +92,7 @@ impl Keystore {
     /// # Errors
     /// When others may read the file, or it holds no seed of the kind its name says.
     pub fn open(&self, entry: Entry) -> Result<StoredKey, KeystoreError> {
-        let pair = file::read_seed_file(&entry.path, Access::OwnerOnly)?;
+        let pair = read_seed_file(&entry.path, Access::OwnerOnly)?;
         let found = pair.public().kind();
         if found != entry.kind {
             return Err(KeystoreError::KindOfFile { path: entry.path, found });
@@ -130,7 +106,7 @@ impl Keystore {
     /// As [`Keystore::open`].
     pub fn get(&self, name: &KeyName, kind: KeyKind) -> Result<Option<StoredKey>, KeystoreError> {
         let entry = self.entry(name.clone(), kind);
-        if !file::folder_is_safe(&self.dir)? || !entry.path.try_exists().unwrap_or(true) {
+        if !folder::is_safe(&self.dir)? || !entry.path.try_exists().unwrap_or(true) {
             return Ok(None);
         }
         self.open(entry).map(Some)
@@ -202,30 +178,19 @@ impl Keystore {
         replace: bool,
     ) -> Result<(Entry, Stored), KeystoreError> {
         let entry = self.entry(name.clone(), pair.public().kind());
-        file::create_folder(&self.dir)?;
-        let existing = if replace { None } else { self.get(name, entry.kind)? };
-        match existing {
-            Some(existing) if existing.pair.public() == pair.public() => {
-                return Ok((entry, Stored::Unchanged));
-            }
-            Some(_) => return Err(KeystoreError::Exists { path: entry.path }),
-            None => {}
-        }
-        let there = replace && entry.path.exists();
-        file::write_seed_file(&entry.path, &pair.seed(), replace)?;
-        Ok((entry, if there { Stored::Replaced } else { Stored::Created }))
+        folder::create(&self.dir)?;
+        let stored = write_seed_file(&entry.path, pair, replace)?;
+        Ok((entry, stored))
     }
 
-    /// The public keys of the user's own accounts: whom the user trusts when nothing else is said.
+    /// The public key of the account named [`DEFAULT_NAME`]: whom its user trusts when nothing
+    /// else is said. Other accounts in the keystore are there to sign with, not to be trusted.
     ///
     /// # Errors
-    /// As [`Keystore::entries`] and [`Keystore::open`].
-    pub fn own_issuers(&self) -> Result<Vec<PublicKey>, KeystoreError> {
-        let entries = self.entries()?.into_iter();
-        entries
-            .filter(|entry| entry.kind == KeyKind::Account)
-            .map(|entry| Ok(self.open(entry)?.pair.public().clone()))
-            .collect()
+    /// As [`Keystore::open`].
+    pub fn default_issuer(&self) -> Result<Option<PublicKey>, KeystoreError> {
+        let name = KeyName::default();
+        Ok(self.get(&name, KeyKind::Account)?.map(|stored| stored.pair.public().clone()))
     }
 
     fn entry(&self, name: KeyName, kind: KeyKind) -> Entry {
@@ -252,21 +217,4 @@ impl Keystore {
                 .open(entry.clone())
                 .is_ok_and(|stored| stored.pair.public().as_str().starts_with(text))
     }
-}
-
-/// Reads a seed's text, with white space around it.
-///
-/// # Errors
-/// [`KeystoreError::NotASeed`]; the error names `origin` and never holds the text.
-pub fn parse_seed(text: &str, origin: &str) -> Result<KeyPair, KeystoreError> {
-    KeyPair::from_seed(text.trim())
-        .map_err(|source| KeystoreError::NotASeed { origin: origin.to_owned(), source })
-}
-
-/// Refuses a seed where the name of a key is expected, so that it is never echoed.
-///
-/// # Errors
-/// [`KeystoreError::SeedGiven`].
-pub fn refuse_seed(text: &str) -> Result<(), KeystoreError> {
-    if KeyPair::from_seed(text.trim()).is_ok() { Err(KeystoreError::SeedGiven) } else { Ok(()) }
 }

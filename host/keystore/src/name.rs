@@ -5,8 +5,11 @@ use std::str::FromStr;
 
 use trellis_claims::KeyKind;
 
-use super::KeystoreError;
+use crate::error::KeystoreError;
+use crate::seed::refuse_seed;
 
+/// The name of the keys that are used when none is named.
+pub const DEFAULT_NAME: &str = "default";
 /// Longest name, in bytes; with the kind it stays below what file systems take.
 const NAME_BYTES_MAX: usize = 100;
 /// What key files end in.
@@ -21,6 +24,13 @@ impl KeyName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Default for KeyName {
+    /// [`DEFAULT_NAME`].
+    fn default() -> Self {
+        Self(DEFAULT_NAME.to_owned())
     }
 }
 
@@ -39,7 +49,7 @@ impl FromStr for KeyName {
         } else if text.chars().any(|c| c.is_control() || c == '/' || c == '\\') {
             "it has a slash or a control character in it"
         } else {
-            super::refuse_seed(text)?;
+            refuse_seed(text)?;
             return Ok(Self(text.to_owned()));
         };
         Err(KeystoreError::BadName { name: text.to_owned(), reason })
@@ -53,12 +63,12 @@ impl fmt::Display for KeyName {
 }
 
 /// `<name>_<kind>.nk`.
-pub(super) fn file_name(name: &KeyName, kind: KeyKind) -> String {
+pub(crate) fn file_name(name: &KeyName, kind: KeyKind) -> String {
     format!("{name}_{kind}{EXTENSION}")
 }
 
 /// The name and kind of a key file; `None` for any other file.
-pub(super) fn parse_file_name(file_name: &str) -> Option<(KeyName, KeyKind)> {
+pub(crate) fn parse_file_name(file_name: &str) -> Option<(KeyName, KeyKind)> {
     let (name, kind) = file_name.strip_suffix(EXTENSION)?.rsplit_once('_')?;
     Some((name.parse().ok()?, KeyKind::parse(kind)?))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use trellis_claims::{KeyKind, KeyPair};
 use trellis_core::Code;
 
-use super::{DEFAULT_NAME, KeyName, Keystore, KeystoreError, Stored, parse_seed};
+use trellis_keystore::{DEFAULT_NAME, KeyName, Keystore, KeystoreError, Stored, parse_seed};
 
 fn name(text: &str) -> KeyName {
     text.parse().expect("a plain name")
@@ -45,7 +45,7 @@ fn a_key_is_made_once_for_its_owner_only() {
     let (again, stored) = account(&keystore);
     assert_eq!(stored, Stored::Unchanged);
     assert_eq!(again.pair.public(), first.pair.public());
-    assert_eq!(keystore.own_issuers().expect("one account"), [first.pair.public().clone()]);
+    assert_eq!(keystore.default_issuer().expect("readable"), Some(first.pair.public().clone()));
     let files = std::fs::read_dir(keystore.dir()).expect("the folder").count();
     assert_eq!(files, 1, "no temporary file is left");
 }
@@ -57,16 +57,25 @@ fn files_and_folders_open_to_others_are_refused_with_the_cure() {
         keystore.get_or_create(&name(DEFAULT_NAME), KeyKind::Account).expect("a writable folder");
     for bits in [0o640, 0o604, 0o660, 0o601] {
         set_mode(&key.entry.path, bits);
-        let error = keystore.own_issuers().expect_err("others may read it");
+        let error = keystore.default_issuer().expect_err("others may read it");
         assert!(matches!(error, KeystoreError::Exposed { .. }), "{bits:o}: {error}");
         assert_eq!(error.code(), Code::Keystore);
         assert!(error.cure().contains("chmod 600"), "{}", error.cure());
     }
     set_mode(&key.entry.path, 0o400);
-    keystore.own_issuers().expect("read-only is fine");
+    keystore.default_issuer().expect("read-only is fine");
     set_mode(keystore.dir(), 0o770);
-    let error = keystore.own_issuers().expect_err("others may write");
+    let error = keystore.default_issuer().expect_err("others may write");
     assert!(error.cure().contains("chmod 700"), "{}", error.cure());
+}
+
+#[test]
+fn only_the_default_account_is_trusted_without_a_word() {
+    let (_dir, keystore) = keystore();
+    assert_eq!(keystore.default_issuer().expect("no folder is no key"), None);
+    keystore.get_or_create(&name("work"), KeyKind::Account).expect("a writable folder");
+    keystore.get_or_create(&name(DEFAULT_NAME), KeyKind::Module).expect("a writable folder");
+    assert_eq!(keystore.default_issuer().expect("readable"), None);
 }
 
 #[test]
