@@ -93,9 +93,9 @@ pub trait OperationSpec {
     /// The contract it belongs to.
     const CONTRACT: &'static Contract;
     /// The request message; `()` is an empty payload.
-    type Input: Encode + Decode + Serialize + DeserializeOwned;
+    type Input: Encode + Decode + Serialize + DeserializeOwned + PartialEq + fmt::Debug;
     /// The reply message; `()` is an empty payload.
-    type Output: Encode + Decode + Serialize + DeserializeOwned;
+    type Output: Encode + Decode + Serialize + DeserializeOwned + PartialEq + fmt::Debug;
 
     /// Encodes a request.
     #[must_use]
@@ -124,4 +124,11 @@ pub trait OperationSpec {
     fn decode_output(payload: &[u8]) -> Result<Self::Output, CallError> {
         wire::from_bytes(payload)
     }
+}
+
+/// What is done with every operation of a contract: the `visit_operations` that `contract!` makes
+/// calls it once for each, so that golden vectors and fuzz targets leave none out.
+pub trait OperationVisitor {
+    /// Meets one operation.
+    fn visit<O: OperationSpec>(&mut self);
 }

@@ -28,6 +28,6 @@ pub mod generated {
 }
 
 pub use call::{Invocation, Parties, Trace};
-pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec};
+pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec, OperationVisitor};
 pub use entity::{ActorKey, BindingName, Entity};
 pub use error::{CallError, Code, ErrorKind};

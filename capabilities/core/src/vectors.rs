@@ -1,15 +1,15 @@
 //! Golden vectors: the exact bytes of a contract's messages, and the forms that are tolerated.
 //!
 //! A contract crate keeps them in `vectors/*.json`, so that the clients in other languages are
-//! checked against the same bytes, and names its operations in a test:
-//! `Suite::read(..).check::<Get>().check::<Set>().finish()`.
+//! checked against the same bytes, and checks them all in a test:
+//! `Suite::read(..).check(visit_operations)`.
 
 use std::fmt::Debug;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::OperationSpec;
+use crate::contract::{OperationSpec, OperationVisitor};
 use crate::wire::{self, Decode, Encode};
 
 /// The vectors of one contract.
@@ -57,16 +57,21 @@ impl Suite {
         serde_json::from_str(text).expect("a file of vectors is JSON of the documented form")
     }
 
-    /// Checks every vector of one operation, both ways.
+    /// Checks every vector of every operation, both ways; `visit` is the contract's
+    /// `visit_operations`.
     ///
     /// # Panics
-    /// When a message does not encode to its bytes or does not decode from one of its forms, or
-    /// when the operation has no vector for one of its sides.
-    #[must_use]
-    pub fn check<O>(mut self) -> Self
-    where
-        O: OperationSpec<Input: Debug + PartialEq, Output: Debug + PartialEq>,
-    {
+    /// When a message does not encode to its bytes or does not decode from one of its forms, when
+    /// an operation has no vector for one of its sides, or when a vector names no operation.
+    pub fn check(mut self, visit: fn(&mut Self)) {
+        visit(&mut self);
+        let left: Vec<_> = self.vectors.iter().map(|vector| &vector.operation).collect();
+        assert!(left.is_empty(), "vectors of unknown operations: {left:?}");
+    }
+}
+
+impl OperationVisitor for Suite {
+    fn visit<O: OperationSpec>(&mut self) {
         assert!(O::CONTRACT.answers_to(&self.contract), "{} is of another contract", O::NAME);
         let mine = |vector: &Vector| vector.operation == O::NAME;
         let vectors: Vec<_> = self.vectors.extract_if(.., |vector| mine(vector)).collect();
@@ -79,16 +84,6 @@ impl Suite {
                 Side::Reply => vector.check::<O::Output>(),
             }
         }
-        self
-    }
-
-    /// The end: no vector is left.
-    ///
-    /// # Panics
-    /// When a vector names an operation that was not checked.
-    pub fn finish(self) {
-        let left: Vec<_> = self.vectors.iter().map(|vector| &vector.operation).collect();
-        assert!(left.is_empty(), "vectors of unknown operations: {left:?}");
     }
 }
 

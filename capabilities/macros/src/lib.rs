@@ -36,6 +36,7 @@ mod source;
 /// - for each function an uninhabited marker type (`ListItemDelete`) that implements
 ///   `trellis_core::OperationSpec`, and, unless its only parameter is a record, a struct of its
 ///   parameters (`ListItemDeleteRequest`);
+/// - `visit_operations`, which shows a `trellis_core::OperationVisitor` each of these markers;
 /// - when the world imports functions: `trait Provider` with one async method each, `serve`, which
 ///   decodes, calls the trait and encodes, and `Client`, through which a guest calls.
 ///

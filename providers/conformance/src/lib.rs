@@ -1,4 +1,4 @@
-//! One behaviour suite per contract, run against every provider of it.
+//! One behavior suite per contract, run against every provider of it.
 //!
 //! A suite is a list of named cases over the object-safe `Provider` trait: what it sends are the
 //! bytes an actor would send, so it checks the wire form along with the behavior. A provider's
@@ -11,5 +11,8 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a suite speaks by panicking")]
 
-pub mod keyvalue;
 pub mod redis;
+
+// -- generated from the folders here by `cargo xtask generate`; do not edit --
+pub mod keyvalue;
+// -- end of generated --

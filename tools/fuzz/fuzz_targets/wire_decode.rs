@@ -2,12 +2,18 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use trellis_capabilities_extras as extras;
-use trellis_capabilities_http_server as http_server;
-use trellis_capabilities_keyvalue as keyvalue;
-use trellis_capabilities_logging as logging;
-use trellis_core::OperationSpec;
 use trellis_core::wire::{self, Decode, Encode};
+use trellis_core::{OperationSpec, OperationVisitor};
+
+/// Reads the bytes as every message there is.
+struct Reading<'a>(&'a [u8]);
+
+impl OperationVisitor for Reading<'_> {
+    fn visit<O: OperationSpec>(&mut self) {
+        settle::<O::Input>(self.0);
+        settle::<O::Output>(self.0);
+    }
+}
 
 /// Encoding is exact, so one round settles the bytes.
 fn settle<M: Encode + Decode>(bytes: &[u8]) {
@@ -17,18 +23,4 @@ fn settle<M: Encode + Decode>(bytes: &[u8]) {
     assert_eq!(wire::to_bytes(&again), once);
 }
 
-fn both<O: OperationSpec>(bytes: &[u8]) {
-    settle::<O::Input>(bytes);
-    settle::<O::Output>(bytes);
-}
-
-fuzz_target!(|bytes: &[u8]| {
-    both::<http_server::HandleRequest>(bytes);
-    both::<keyvalue::Add>(bytes);
-    both::<keyvalue::Get>(bytes);
-    both::<keyvalue::Set>(bytes);
-    both::<keyvalue::Range>(bytes);
-    both::<keyvalue::SetUnion>(bytes);
-    both::<logging::WriteLog>(bytes);
-    both::<extras::RequestRandom>(bytes);
-});
+fuzz_target!(|bytes: &[u8]| trellis_capabilities::visit_operations(&mut Reading(bytes)));

@@ -7,6 +7,7 @@
 //! the workshop.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A command line tool: lines are its product.
 
+mod catalog;
 mod doc_commands;
 mod generate;
 mod guests;
@@ -34,8 +35,8 @@ enum Command {
     Layers,
     /// Check file, function and line lengths, crate pages, links, and words that must not stay.
     Tidy,
-    /// Write the generated files: the manifest's schema, and the pages of contracts, errors,
-    /// limits.
+    /// Write the generated files: the lists of contracts, providers and fuzz targets, the
+    /// manifest's schema, and the pages of contracts, errors, limits.
     Generate(generate::Options),
     /// Build the actors for wasm32 and check their sizes; with `--sign`, sign them into dist/.
     Guests(guests::Options),

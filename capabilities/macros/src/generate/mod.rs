@@ -18,6 +18,7 @@ pub(crate) fn all(wit: &Wit, model: &Model) -> TokenStream {
     let path = &wit.path;
     let contract = operations::contract(model);
     let types = model.types.iter().map(types::declaration);
+    let visit = operations::visit(&model.operations);
     let operations = model.operations.iter().map(operations::operation);
     let to_provider: Vec<_> = model.operations.iter().filter(|op| op.to_provider).collect();
     let (provider, client) = if to_provider.is_empty() {
@@ -31,6 +32,7 @@ pub(crate) fn all(wit: &Wit, model: &Model) -> TokenStream {
         #contract
         #(#types)*
         #(#operations)*
+        #visit
         #provider
         #client
     }

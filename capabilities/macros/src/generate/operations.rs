@@ -41,6 +41,17 @@ pub(super) fn contract(model: &Model) -> TokenStream {
     }
 }
 
+/// The way past every marker, for whatever concerns all operations alike.
+pub(super) fn visit(operations: &[Operation]) -> TokenStream {
+    let markers = operations.iter().map(|operation| names::type_name(&operation.name));
+    quote! {
+        /// Shows `visitor` each operation of the contract, in the order of the WIT file.
+        pub fn visit_operations<V: ::trellis_core::OperationVisitor>(visitor: &mut V) {
+            #(visitor.visit::<#markers>();)*
+        }
+    }
+}
+
 /// The marker of an operation, and the struct of its parameters when it has one.
 pub(super) fn operation(operation: &Operation) -> TokenStream {
     let name = names::pascal(&operation.name);

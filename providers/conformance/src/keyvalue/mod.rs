@@ -94,7 +94,7 @@ impl Bench {
             id,
             actor: ActorKey::new("MCONFORMANCE"),
             actor_name: "conformance".to_owned(),
-            contract: trellis_capabilities_keyvalue::CONTRACT.id.clone(),
+            contract: trellis_capabilities::keyvalue::CONTRACT.id.clone(),
             name: BindingName::default(),
             values,
         };

@@ -15,21 +15,13 @@ const INTRODUCTION: &str = include_str!("contracts-head.txt");
 /// More digits than these do not help anybody to understand a message.
 const HEX_DIGITS_MAX: usize = 80;
 
-/// Every contract, by the name of its folder.
-const CONTRACTS: [(&str, &Contract); 4] = [
-    ("http-server", &trellis_capabilities_http_server::CONTRACT),
-    ("keyvalue", &trellis_capabilities_keyvalue::CONTRACT),
-    ("logging", &trellis_capabilities_logging::CONTRACT),
-    ("extras", &trellis_capabilities_extras::CONTRACT),
-];
-
 /// The whole page.
 ///
 /// # Errors
 /// When a file of a contract cannot be read.
 pub(super) fn page(repo: &Repo) -> Result<String> {
     let mut page = INTRODUCTION.to_owned();
-    for (folder, contract) in CONTRACTS {
+    for (folder, contract) in trellis_capabilities::ALL {
         let read = |path: &str| {
             let path = format!("capabilities/{folder}/{path}");
             repo.text(&path)?.with_context(|| format!("{path} is missing"))
@@ -47,7 +39,11 @@ pub(super) fn page(repo: &Repo) -> Result<String> {
 
 fn heading(contract: &Contract) -> String {
     let aliases: Vec<_> = contract.aliases.iter().map(|alias| format!("`{alias}`")).collect();
-    format!("\n## {}\n\nAlso known as {}.\n\n", contract.id, aliases.join(" and "))
+    let known_as = match aliases.as_slice() {
+        [] => String::new(),
+        _ => format!("Also known as {}.\n\n", aliases.join(" and ")),
+    };
+    format!("\n## {}\n\n{known_as}", contract.id)
 }
 
 /// The crate's page, its headings two levels down.
@@ -105,11 +101,11 @@ mod tests {
     #[test]
     fn every_operation_is_shown_with_its_messages() {
         let page = page(&Repo::find().expect("the repository")).expect("the page");
-        for (_, contract) in CONTRACTS {
+        for (_, contract) in trellis_capabilities::ALL {
             for operation in contract.operations.iter() {
                 let row =
                     page.lines().find(|line| line.contains(&format!("| `{}` |", operation.name)));
-                assert!(row.is_some_and(|row| row.contains('{')), "{}", operation.name);
+                assert!(row.is_some_and(|row| row.contains("<br>")), "{}", operation.name);
             }
         }
     }

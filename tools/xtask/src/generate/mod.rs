@@ -3,6 +3,8 @@
 //! `--check` writes nothing and fails when a file is out of date; that is what CI runs.
 
 mod contracts;
+mod lists;
+mod section;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -23,37 +25,95 @@ pub(crate) struct Options {
     check: bool,
 }
 
-/// A generated file and its source.
+/// A generated file, or the generated part of one, and its source.
 struct Generated {
     path: &'static str,
+    extent: Extent,
     text: fn(&Repo) -> Result<String>,
 }
 
-const FILES: &[Generated] = &[
-    Generated { path: "docs/contracts.md", text: contracts::page },
-    Generated { path: "docs/errors.md", text: |_| Ok(errors()) },
-    Generated { path: "docs/limits.md", text: |_| Ok(limits()) },
-    Generated { path: "manifests/schema.json", text: |_| Ok(schema()) },
+/// How much of the file is generated.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// All of it.
+    File,
+    /// What stands between its markers.
+    Section,
+}
+
+/// What is made from folders alone. Cargo reads these, and this tool links what they name, so they
+/// come first.
+const LISTS: &[Generated] = &[
+    section("capabilities/all/Cargo.toml", lists::contract_dependencies),
+    section("capabilities/all/src/lib.rs", lists::contract_items),
+    section("host/app/Cargo.toml", lists::provider_dependencies),
+    section("providers/conformance/src/lib.rs", lists::suites),
+    section("tools/fuzz/Cargo.toml", lists::fuzz_targets),
+    file("actors/sdk/rust/src/contracts.rs", lists::guest_contracts),
 ];
+
+/// What is made from the code this tool links.
+const PAGES: &[Generated] = &[
+    file("docs/contracts.md", contracts::page),
+    file("docs/errors.md", |_| Ok(errors())),
+    file("docs/limits.md", |_| Ok(limits())),
+    file("manifests/schema.json", |_| Ok(schema())),
+];
+
+const fn file(path: &'static str, text: fn(&Repo) -> Result<String>) -> Generated {
+    Generated { path, extent: Extent::File, text }
+}
+
+const fn section(path: &'static str, text: fn(&Repo) -> Result<String>) -> Generated {
+    Generated { path, extent: Extent::Section, text }
+}
 
 /// Writes or checks every generated file.
 pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
-    let mut problems = Vec::new();
-    for file in FILES {
-        let path = repo.root().join(file.path);
-        let text = (file.text)(repo)?;
-        if fs::read_to_string(&path).is_ok_and(|present| present == text) {
-            continue;
-        }
-        if options.check {
-            let message = "is out of date: run `cargo xtask generate`";
-            problems.push(Problem::new(file.path, 0, message));
-        } else {
-            fs::write(&path, text).with_context(|| format!("writing {}", file.path))?;
-            println!("wrote {}", file.path);
-        }
+    let mut stale = Vec::new();
+    for list in LISTS {
+        stale.extend(list.stale(repo)?);
     }
+    if !options.check && !stale.is_empty() {
+        write(repo, &stale)?;
+        // The pages are about what this tool was linked with: it has to be built again.
+        return repo.run(".", "cargo", &["run", "--quiet", "--bin", "xtask", "--", "generate"]);
+    }
+    for page in PAGES {
+        stale.extend(page.stale(repo)?);
+    }
+    let message = "is out of date: run `cargo xtask generate`";
+    let problems = match options.check {
+        true => stale.iter().map(|(path, _)| Problem::new(*path, 0, message)).collect(),
+        false => write(repo, &stale).map(|()| Vec::new())?,
+    };
     conclude("generate", problems, "generated files are up to date")
+}
+
+/// A file by its path, and what it is to hold.
+type Stale = (&'static str, String);
+
+impl Generated {
+    /// The whole file as it is to be, unless it is that already.
+    fn stale(&self, repo: &Repo) -> Result<Option<Stale>> {
+        let present = fs::read_to_string(repo.root().join(self.path)).unwrap_or_default();
+        let text = (self.text)(repo)?;
+        let wanted = match self.extent {
+            Extent::File => text,
+            Extent::Section => {
+                section::replaced(&present, &text).with_context(|| self.path.to_owned())?
+            }
+        };
+        Ok((wanted != present).then_some((self.path, wanted)))
+    }
+}
+
+fn write(repo: &Repo, files: &[Stale]) -> Result<()> {
+    for (path, text) in files {
+        fs::write(repo.root().join(path), text).with_context(|| format!("writing {path}"))?;
+        println!("wrote {path}");
+    }
+    Ok(())
 }
 
 fn errors() -> String {

@@ -20,6 +20,7 @@ pub(super) const OWN_CONTRACT: &str = "its own contract";
 pub(super) const LAYERS: &[Layer] = &[
     layer("capabilities/core", 0, &[]),
     layer("capabilities/macros", 0, &[]),
+    layer("capabilities/all", 0, &["capabilities/*"]),
     layer("capabilities/*", 0, &["capabilities/core", "capabilities/macros"]),
     layer("host/claims", 1, &["capabilities/core"]),
     layer("host/manifest", 1, &["capabilities/core"]),

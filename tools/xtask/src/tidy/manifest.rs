@@ -12,7 +12,10 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Problem> {
     let mut before = ("", "");
     let mut lints = false;
     for (index, line) in text.lines().enumerate() {
-        if line.starts_with('[') {
+        if line.starts_with("# -- ") {
+            // Generated lines are sorted among themselves.
+            before = ("", "");
+        } else if line.starts_with('[') {
             (section, before) = (line.trim_matches(['[', ']']), ("", ""));
             lints |= section == "lints";
         } else if section.ends_with("dependencies")
@@ -21,7 +24,8 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Problem> {
             let name = name.trim().trim_end_matches(".workspace");
             let mut report =
                 |message: String| problems.push(Problem::new(path, index + 1, message));
-            if !line.contains("workspace") || !value.contains("true") {
+            let by_folder = value.contains("path = ") && !value.contains("version");
+            if !by_folder && (!line.contains("workspace") || !value.contains("true")) {
                 report(format!("`{name}` sets its own version; take it from the workspace"));
             }
             // By name or by line: editors sort `http-body-util.workspace` before `http.workspace`.
@@ -53,6 +57,10 @@ mod tests {
         let fine = "[lints]\nworkspace = true\n[dependencies]\nbytes.workspace = true\n\
                     syn = { workspace = true, features = [\"visit\"] }\n";
         assert!(messages(fine).is_empty());
+        let by_folder = "[lints]\nworkspace = true\n[dependencies]\na = { path = \"../a\" }\n";
+        assert!(messages(by_folder).is_empty(), "a crate of this repository has no version");
+        let both = by_folder.replace("../a\"", "../a\", version = \"1\"");
+        assert_eq!(messages(&both).len(), 1);
     }
 
     #[test]
