@@ -50,6 +50,41 @@ pub(crate) fn dispatch(operation: &[u8], payload: &[u8]) -> Result<Vec<u8>> {
     if operation == b"HealthRequest" {
         return Ok(Vec::new());
     }
-    let name = String::from_utf8_lossy(operation);
-    Err(Error::new(format!("No handler registered for function \"{name}\"")))
+    Err(Error::new(unknown(&String::from_utf8_lossy(operation))))
+}
+
+/// The sentence about an operation without a handler; it begins as other guests begin theirs.
+fn unknown(operation: &str) -> String {
+    let mut text =
+        format!("No handler registered for function \"{operation}\"; this actor handles ");
+    // Smallest first, each once. Sorting a list would make every actor 10 kB larger.
+    let mut last = None;
+    let after = |name: &&str, last: Option<&str>| last.is_none_or(|last| *name > last);
+    let names = || inventory::iter::<Registration>.into_iter().map(|known| known.operation);
+    while let Some(next) = names().filter(|name| after(name, last)).min() {
+        text.push_str(if last.is_some() { ", " } else { "" });
+        text.push_str(next);
+        last = Some(next);
+    }
+    if last.is_none() {
+        text.push_str("nothing: no function has #[handler]");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    register!("Zip", |_| Ok(Vec::new()));
+    register!("Bless", |_| Ok(b"blessed".to_vec()));
+
+    #[test]
+    fn an_unknown_operation_names_those_that_exist() {
+        let error = dispatch(b"Blss", b"").expect_err("there is no such handler");
+        let expected = "No handler registered for function \"Blss\"; this actor handles Bless, Zip";
+        assert_eq!(error.text(), expected);
+        assert_eq!(dispatch(b"Bless", b"").expect("there is a handler"), b"blessed");
+        assert_eq!(dispatch(b"HealthRequest", b"").expect("every actor answers"), b"");
+    }
 }

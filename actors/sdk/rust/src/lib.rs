@@ -14,15 +14,20 @@
 //! ```
 //!
 //! Build it as a `cdylib` for `wasm32-unknown-unknown`, sign it with the capabilities it uses, and
-//! bind them in a manifest. [`http_server`], [`keyvalue`], [`logging`] and [`extras`] hold the
-//! messages and clients of the contracts; [`actor`] calls other actors; the macros of the `log`
-//! crate write to the host's log; [`testing`] runs handlers in ordinary unit tests.
+//! bind them in a manifest. The modules of [`contracts`] hold the messages and clients of the
+//! contracts, and stand here too: [`http_server`], [`keyvalue`], [`logging`] and so on. [`actor`]
+//! calls other actors; the macros of the `log` crate write to the host's log; [`testing`] runs
+//! handlers in ordinary unit tests.
+//!
+//! The time, randomness and the actor's own settings are contracts like any other: [`clock`],
+//! [`random`] and [`config`]. They have to be claimed (`trellis sign --cap trellis:clock`) and need
+//! no binding. `SystemTime::now()` of the standard library has no clock on this target: it panics.
 //!
 //! An instance handles one call at a time and keeps its statics between calls, but the host may
 //! start many instances and drop any between two calls: what must last belongs into a capability.
 //!
-//! **Deliberately absent:** async, threads, files, sockets and clocks. An actor can do nothing but
-//! compute and ask the host.
+//! **Deliberately absent:** async, threads, files and sockets. An actor can do nothing but compute
+//! and ask the host.
 
 /// The ways to a contract's client on the host.
 macro_rules! client_of {
@@ -42,6 +47,7 @@ macro_rules! client_of {
 }
 
 mod abi;
+pub mod contracts;
 mod error;
 mod handler;
 mod host;
@@ -49,39 +55,19 @@ mod logger;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
+pub use contracts::*;
 pub use error::{Error, Result};
 pub use handler::{Registration, handle};
 pub use host::{Actor, Host, actor};
-pub use trellis_capabilities_http_server as http_server;
 pub use trellis_core::{CallError, Code, OperationSpec};
 pub use trellis_macros::handler;
 
 #[doc(hidden)]
 pub use inventory;
 
-/// The key-value store: counters, strings, lists and sets.
-pub mod keyvalue {
-    pub use trellis_capabilities_keyvalue::*;
-
-    client_of!(Client);
-}
-
-/// The host's log. The macros of the `log` crate are the usual way to it.
-pub mod logging {
-    pub use trellis_capabilities_logging::*;
-
-    client_of!(Client);
-}
-
-/// Unique ids, sequence numbers, random numbers.
-pub mod extras {
-    pub use trellis_capabilities_extras::*;
-
-    client_of!(Client);
-}
-
-/// What an actor's file usually begins with.
+/// What an actor's file usually begins with: every contract, `handler`, `actor` and the log macros.
 pub mod prelude {
-    pub use crate::{Error, Result, actor, extras, handler, http_server, keyvalue, logging};
+    pub use crate::contracts::*;
+    pub use crate::{Error, Result, actor, handler};
     pub use log::{debug, error, info, trace, warn};
 }

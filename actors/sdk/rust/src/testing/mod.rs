@@ -21,6 +21,11 @@
 //! assert_eq!(reply.expect("doubles"), b"42");
 //! assert_eq!(calls.len(), 1);
 //! ```
+//!
+//! [`FakeHost`] answers for the contracts that bind themselves: a clock that stands still until it
+//! is told to go on, randomness that is the same in every run, settings of the test's own.
+
+mod fake;
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -29,6 +34,8 @@ use trellis_core::OperationSpec;
 
 use crate::error::Result;
 use crate::{handler, logger};
+
+pub use fake::{FakeClock, FakeHost};
 
 /// One call of the actor to the host.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,0 +1,23 @@
+//! The clock in the types of the standard library.
+
+use std::time::{Duration, SystemTime};
+
+use trellis_core::CallError;
+
+/// The host's wall clock. What the standard library can do with a `SystemTime` works; only its own
+/// `SystemTime::now()` does not, since the target has no clock.
+///
+/// # Errors
+/// Why the host refused the call: the actor does not claim `trellis:clock`.
+pub fn now() -> Result<SystemTime, CallError> {
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_nanos(super::default().now()?.unix_nanos))
+}
+
+/// Time since some moment before the host started, for measuring: the difference of two readings on
+/// one host is what went by between them, whatever happened to the wall clock.
+///
+/// # Errors
+/// As [`now`].
+pub fn monotonic() -> Result<Duration, CallError> {
+    Ok(Duration::from_nanos(super::default().now()?.monotonic_nanos))
+}
