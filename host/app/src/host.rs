@@ -10,7 +10,7 @@ use trellis_claims::Clock;
 use trellis_core::{CallError, Trace};
 use trellis_dispatch::{Bounds, Dispatcher, Message};
 use trellis_engine::{Engine, EngineConfig};
-use trellis_entitlements::{AllowAll, Ask, Gate, LogAudit, Policy};
+use trellis_entitlements::{AllowAll, AuthzRequest, Gate, LogAudit, Policy};
 use trellis_supervisor::Supervisor;
 
 use crate::metrics::Metrics;
@@ -104,7 +104,7 @@ impl Host {
         let message =
             Message { payload: payload.into(), deadline: None, depth: 0, trace: Trace::default() };
         let operation = &operation.into();
-        self.dispatcher.dispatch(Ask::FromSystem { actor, operation }, message).await
+        self.dispatcher.dispatch(AuthzRequest::FromSystem { actor, operation }, message).await
     }
 
     /// Stops intake, lets what is under way finish until `deadline`, lets go of everything.

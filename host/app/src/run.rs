@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use trellis_control::{Address, Applied};
 use trellis_core::{CallError, Code};
 use trellis_engine::{CacheConfig, Compiler, EngineConfig};
 use trellis_entitlements::Rules;
 use trellis_manifest::CacheSpec;
-use trellis_supervisor::Applied;
+use trellis_supervisor::ApplyOptions;
 
 use crate::admin::Admin;
 use crate::args::HostArgs;
@@ -91,7 +92,7 @@ struct Life {
     host: Host,
     watch: FileWatch,
     /// The addresses that were printed, with their actors.
-    printed: Vec<(String, Arc<str>)>,
+    printed: Vec<Address>,
 }
 
 impl Life {
@@ -116,8 +117,8 @@ impl Life {
             Ok(loaded) => {
                 self.watch.follow(files(path, &loaded));
                 self.host.supervisor().enforce(loaded.trust).await;
-                let rules = rules(&loaded.manifest);
-                report(&self.host.supervisor().apply(loaded.prepared, rules).await);
+                let options = options(&loaded.manifest);
+                report(&self.host.supervisor().apply(loaded.prepared, options).await);
                 self.host.metrics().applied();
                 self.print_addresses();
             }
@@ -133,9 +134,9 @@ impl Life {
 
     /// Prints every address that was not there before.
     fn print_addresses(&mut self) {
-        let addresses = self.host.supervisor().status().addresses.clone();
+        let addresses = self.host.supervisor().status().state.addresses.clone();
         for address in addresses.iter().filter(|address| !self.printed.contains(address)) {
-            let (url, actor) = address;
+            let Address { url, actor } = address;
             say(&format!("listening {url} -> {actor}"));
         }
         self.printed = addresses;
@@ -170,11 +171,11 @@ fn compiler() -> Compiler {
 }
 
 async fn start(host: &Host, loaded: Loaded) -> Result<(), Failure> {
-    let rules = rules(&loaded.manifest);
-    let applied = host.supervisor().apply(loaded.prepared, rules).await;
+    let options = options(&loaded.manifest);
+    let applied = host.supervisor().apply(loaded.prepared, options).await;
     report(&applied);
     if let Some(fault) = applied.faults.into_iter().next() {
-        return Err(Failure::call(fault.what, fault.error));
+        return Err(Failure::call(fault.what.clone(), fault.error()));
     }
     Ok(())
 }
@@ -190,22 +191,18 @@ async fn serve_admin(admin: &Admin, address: Option<SocketAddr>) -> Result<(), F
 }
 
 /// The manifest's owner decides for the whole host.
-fn rules(manifest: &trellis_manifest::Manifest) -> Rules {
-    Rules { open_calls: manifest.host.open_calls }
+fn options(manifest: &trellis_manifest::Manifest) -> ApplyOptions {
+    let rules = Rules { open_calls: manifest.host.open_calls };
+    ApplyOptions { rules, ..ApplyOptions::default() }
 }
 
 fn files<'a>(manifest: &'a Path, loaded: &'a Loaded) -> impl Iterator<Item = &'a Path> {
     std::iter::once(manifest).chain(loaded.prepared.module_paths())
 }
 
+/// What was done, and what was not, the supervisor logs itself.
 fn report(applied: &Applied) {
-    for change in &applied.changes {
-        tracing::info!("{change}");
-    }
-    for fault in &applied.faults {
-        tracing::error!(code = fault.error.code().as_str(), "{fault}");
-    }
-    if applied.changes.is_empty() && applied.faults.is_empty() {
+    if applied.steps.is_empty() && applied.faults.is_empty() && !applied.superseded {
         tracing::info!("unchanged");
     }
 }

@@ -5,17 +5,19 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use trellis_core::{CallError, Code, Entity, Invocation, Trace};
-use trellis_entitlements::{Ask, Gate, Granted, Table, TargetId};
+use trellis_core::{CallError, Code, Entity, Trace};
+use trellis_entitlements::{AuthzRequest, Gate, Granted};
 use trellis_meters::{Coarse, Timing};
 
+use crate::Invocation;
 use crate::failures::FailureLog;
 use crate::metrics::Metrics;
-use crate::router::{Route, Routes, Snapshot};
-use crate::target::{Delivery, Target};
-use crate::under_way::{Ended, UnderWay};
+use crate::route::{Route, RouteHandle};
+use crate::snapshot::Snapshot;
+use crate::target::Target;
+use crate::under_way::{Alarm, Ended, UnderWay};
 
-/// What a caller sends along with its ask.
+/// What a caller sends along with its request.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// The encoded request.
@@ -52,37 +54,45 @@ impl Dispatcher {
         Self { gate, snapshot: ArcSwap::default(), metrics, bounds }
     }
 
-    /// Replaces who may do what; calls admitted before go on. For the control plane, one caller at
-    /// a time, as [`edit_routes`](Self::edit_routes).
-    pub fn publish(&self, table: Table) {
-        let routes = Arc::clone(&self.snapshot.load().routes);
-        self.snapshot.store(Arc::new(Snapshot { table: Arc::new(table), routes }));
+    /// A copy of what is published, to be edited.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::clone(&self.snapshot.load())
     }
 
-    /// Changes who can be reached: `edit` gets a copy of the current routes, which is then
-    /// published; calls that resolved before keep their targets.
-    pub fn edit_routes(&self, edit: impl FnOnce(&mut RouteEditor<'_>)) {
-        let now = self.snapshot.load();
-        let mut editor = RouteEditor { routes: Routes::clone(&now.routes), metrics: &self.metrics };
-        edit(&mut editor);
-        let (table, routes) = (Arc::clone(&now.table), Arc::new(editor.routes));
-        self.snapshot.store(Arc::new(Snapshot { table, routes }));
+    /// Replaces who may do what and who can be reached, both at once; calls admitted before go on
+    /// as they are. For the control plane, one caller at a time.
+    pub fn publish(&self, next: Snapshot) {
+        self.snapshot.store(Arc::new(next));
     }
 
-    /// Carries one call from its ask to its answer.
+    /// A route to a target, to be put into a snapshot. `name` labels its metrics and its log lines;
+    /// routes of the same name count together.
+    #[must_use]
+    pub fn route(&self, name: &str, target: Arc<dyn Target>) -> (Arc<Route>, RouteHandle) {
+        let failures = Arc::new(FailureLog::of_target(name));
+        Route::new(target, self.metrics.of_target(name), failures)
+    }
+
+    /// Carries one call from its request to its answer.
     ///
     /// # Errors
     /// Any [`CallError`]: a denial, a missing target, the deadline, or what the target answered.
-    pub async fn dispatch(&self, ask: Ask<'_>, message: Message) -> Result<Bytes, CallError> {
+    pub async fn dispatch(
+        &self,
+        request: AuthzRequest<'_>,
+        message: Message,
+    ) -> Result<Bytes, CallError> {
         let route;
         let (call, terms) = {
             let now = self.snapshot.load();
-            let permit = self.gate.admit(&now.table, &ask)?;
+            let permit = self.gate.admit(&now.entitlements, &request)?;
             let granted;
             (route, granted) = now.routes.resolve(permit)?;
             let parties = granted.parties;
-            let (delivery, terms) = self.stamp(&route, granted, message);
-            (UnderWay::begin(terms.deadline, || route.target.call(parties, delivery)), terms)
+            let (invocation, terms) = self.stamp(&route, granted, message);
+            let call = || route.target.call(parties, invocation);
+            (UnderWay::begin(terms.deadline, &route.cut, call), terms)
         };
         let outcome = self.judge(call.await, &route, &terms);
         route.record(&outcome, &terms);
@@ -91,7 +101,7 @@ impl Dispatcher {
 
     /// Writes on a call what only the host may say: deadline, depth, trace.
     #[inline]
-    fn stamp(&self, route: &Route, granted: Granted<'_>, message: Message) -> (Delivery, Terms) {
+    fn stamp(&self, route: &Route, granted: Granted<'_>, message: Message) -> (Invocation, Terms) {
         let now = Coarse::now();
         let to_provider = matches!(granted.parties.target, Entity::Provider { .. });
         let (started, deadline) = self.deadline(to_provider, message.deadline, now);
@@ -102,11 +112,12 @@ impl Dispatcher {
             operation: granted.operation,
             payload: message.payload,
             deadline,
+            remaining: deadline.saturating_duration_since(started),
             depth: message.depth,
             trace,
+            binding: granted.binding,
         };
-        let remaining = deadline.saturating_duration_since(started);
-        (Delivery { invocation, remaining, link: granted.link }, terms)
+        (invocation, terms)
     }
 
     /// What the caller gets for how the call ended.
@@ -124,7 +135,8 @@ impl Dispatcher {
             }
             Ended::Answered(outcome) => outcome,
             Ended::Panicked => Err(panicked(route.metrics.name())),
-            Ended::Late => Err(terms.late(route.metrics.name())),
+            Ended::Early(Alarm::Late) => Err(terms.late(route.metrics.name())),
+            Ended::Early(Alarm::Cut) => Err(stopped(route.metrics.name())),
         }
     }
 
@@ -188,6 +200,11 @@ fn panicked(target: &str) -> CallError {
     CallError::new(Code::Provider, format!("{target} failed on this call; the host's log says why"))
 }
 
+#[cold]
+fn stopped(target: &str) -> CallError {
+    CallError::new(Code::Stopping, format!("{target} was stopped; the call was cut"))
+}
+
 impl Route {
     #[inline]
     fn record(&self, outcome: &Result<Bytes, CallError>, terms: &Terms) {
@@ -201,30 +218,4 @@ impl Route {
 #[inline]
 fn fresh_trace() -> Trace {
     Trace::new([fastrand::u64(1..), fastrand::u64(..)], fastrand::u64(1..))
-}
-
-/// The routes while they are changed.
-pub struct RouteEditor<'a> {
-    routes: Routes,
-    metrics: &'a Metrics,
-}
-
-impl RouteEditor<'_> {
-    /// Puts a target at an id, replacing what stood there. `name` labels its metrics.
-    pub fn put(&mut self, id: TargetId, name: &str, target: Arc<dyn Target>) {
-        let metrics = self.metrics.of_target(name);
-        let failures = FailureLog::of_target(name);
-        self.routes.put(id, Route { target, metrics, failures });
-    }
-
-    /// Takes every target away.
-    pub fn clear(&mut self) {
-        self.routes = Routes::default();
-    }
-
-    /// Takes a target away, with its metrics.
-    pub fn remove(&mut self, id: TargetId, name: &str) {
-        self.routes.remove(id);
-        self.metrics.forget(name);
-    }
 }

@@ -1,23 +1,28 @@
 //! The one road of a call: admit, resolve, call, record.
 //!
 //! Whoever calls (a guest calling out, a provider with a request from outside, the host itself)
-//! comes through [`Dispatcher::dispatch`]. The gate turns the ask into a permit, the router
-//! takes the permit and gives the target, the target does the work, and the outcome is recorded.
+//! comes through [`Dispatcher::dispatch`]. The gate turns the request into a permit, the routes take
+//! the permit and give the target, the target does the work, and the outcome is recorded. Both are
+//! read from one [`Snapshot`], so that a call never sees new routes under old entitlements.
 //!
 //! **Deliberately absent:** WebAssembly, sockets, NATS, manifests. A target is whatever implements
 //! [`Target`]; the composition root puts actors and providers behind it.
 
 mod dispatcher;
 mod failures;
+mod invocation;
 mod metrics;
-mod router;
+mod route;
+mod snapshot;
 mod target;
 mod under_way;
 
-pub use dispatcher::{Bounds, Dispatcher, Message, RouteEditor};
+pub use dispatcher::{Bounds, Dispatcher, Message};
+pub use invocation::Invocation;
 pub use metrics::Metrics;
-
-pub use target::{Delivery, Target};
+pub use route::{Route, RouteHandle};
+pub use snapshot::{Routes, Snapshot};
+pub use target::Target;
 
 /// The future type of the object-safe traits here.
 pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
@@ -17,7 +17,7 @@ use trellis_meters::{Coarse, Times, Timing};
 /// Counters and durations per target. Cheap to clone.
 #[derive(Clone, Default, Debug)]
 pub struct Metrics {
-    durations: Arc<Mutex<BTreeMap<String, Arc<Times>>>>,
+    targets: Arc<Mutex<BTreeMap<String, Weak<Times>>>>,
     failures: Family<FailureLabels, Counter>,
 }
 
@@ -34,19 +34,40 @@ impl Metrics {
         registry.register("call_failures", "Admitted calls that failed", self.failures.clone());
     }
 
-    /// The metrics of one target, resolved once so that recording a call looks nothing up.
+    /// The metrics of one target, resolved once so that recording a call looks nothing up. They
+    /// are shown for as long as anybody holds them.
     pub(crate) fn of_target(&self, name: &str) -> TargetMetrics {
-        let mut durations = self.durations.lock();
-        TargetMetrics {
-            name: name.to_owned(),
-            durations: Arc::clone(durations.entry(name.to_owned()).or_default()),
-            failures: self.failures.clone(),
-        }
+        let mut targets = self.targets.lock();
+        let durations = match targets.get(name).and_then(Weak::upgrade) {
+            Some(durations) => durations,
+            None => {
+                let durations = Arc::<Times>::default();
+                targets.insert(name.to_owned(), Arc::downgrade(&durations));
+                durations
+            }
+        };
+        TargetMetrics { name: Arc::from(name), durations, failures: self.failures.clone() }
     }
 
-    /// Forgets a target that is gone for good.
-    pub(crate) fn forget(&self, name: &str) {
-        self.durations.lock().remove(name);
+    /// The targets that are still there; forgets the others.
+    fn present(&self) -> Vec<(String, Arc<Times>)> {
+        let mut present = Vec::new();
+        self.targets.lock().retain(|name, durations| {
+            let held = durations.upgrade();
+            match held {
+                Some(durations) => present.push((name.clone(), durations)),
+                None => self.forget_failures(name),
+            }
+            durations.strong_count() > 0
+        });
+        present
+    }
+
+    fn forget_failures(&self, name: &str) {
+        for code in Code::ALL {
+            let labels = FailureLabels { target: name.to_owned(), code: code.as_str() };
+            self.failures.remove(&labels);
+        }
     }
 }
 
@@ -63,7 +84,7 @@ impl Collector for Durations {
             None,
             MetricType::Histogram,
         )?;
-        for (target, times) in &*self.0.durations.lock() {
+        for (target, times) in &self.0.present() {
             times.encode(family.encode_family(&[("target", target.as_str())])?)?;
         }
         Ok(())
@@ -71,8 +92,9 @@ impl Collector for Durations {
 }
 
 /// The metrics of one target.
+#[derive(Clone)]
 pub(crate) struct TargetMetrics {
-    name: String,
+    name: Arc<str>,
     durations: Arc<Times>,
     failures: Family<FailureLabels, Counter>,
 }
@@ -89,7 +111,7 @@ impl TargetMetrics {
         self.durations.begin(now.tick())
     }
 
-    /// It ended so.
+    /// It ended with this outcome.
     #[inline]
     pub(crate) fn record<T>(&self, timing: Timing, outcome: &Result<T, CallError>) {
         self.durations.end(timing, Coarse::now().tick());
@@ -100,7 +122,7 @@ impl TargetMetrics {
 
     #[cold]
     fn count_failure(&self, code: Code) {
-        let labels = FailureLabels { target: self.name.clone(), code: code.as_str() };
+        let labels = FailureLabels { target: self.name.to_string(), code: code.as_str() };
         self.failures.get_or_create(&labels).inc();
     }
 }

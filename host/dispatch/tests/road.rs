@@ -11,9 +11,12 @@ use trellis_core::{
     BindingName, CallError, Code, Contract, ContractId, Direction, Entity, Operation, Parties,
     Trace,
 };
-use trellis_dispatch::{Bounds, BoxFuture, Delivery, Dispatcher, Message, Metrics, Target};
+use trellis_dispatch::{
+    Bounds, BoxFuture, Dispatcher, Invocation, Message, Metrics, RouteHandle, Snapshot, Target,
+};
 use trellis_entitlements::{
-    ActorId, AllowAll, Ask, Gate, LinkId, LinkSpec, LogAudit, Member, Roster, Table, TargetId,
+    ActorId, AllowAll, AuthzRequest, BindingId, BindingSpec, Gate, LogAudit, PrincipalSpec,
+    TargetId,
 };
 
 const ACTOR: TargetId = TargetId(1);
@@ -25,14 +28,14 @@ struct Answers<F>(F);
 
 impl<F> Target for Answers<F>
 where
-    F: Fn(Parties<'_>, Delivery) -> BoxFuture<'static, Result<Bytes, CallError>> + Send + Sync,
+    F: Fn(Parties<'_>, Invocation) -> BoxFuture<'static, Result<Bytes, CallError>> + Send + Sync,
 {
     fn call<'a>(
         &'a self,
         parties: Parties<'_>,
-        delivery: Delivery,
+        call: Invocation,
     ) -> BoxFuture<'a, Result<Bytes, CallError>> {
-        (self.0)(parties, delivery)
+        (self.0)(parties, call)
     }
 }
 
@@ -65,48 +68,71 @@ fn claims(key: &KeyPair) -> ActorClaims {
 }
 
 /// One actor, `counter`, bound to one provider of `test:store`.
-fn dispatcher(actor: Arc<dyn Target>, provider: Arc<dyn Target>) -> Dispatcher {
+struct Road {
+    dispatcher: Dispatcher,
+    to_provider: RouteHandle,
+}
+
+impl Road {
+    async fn ask(&self, request: AuthzRequest<'_>) -> Result<Bytes, CallError> {
+        self.dispatcher.dispatch(request, message()).await
+    }
+
+    /// Publishes what `edit` makes of what is published.
+    fn edit(&self, edit: impl FnOnce(&mut Snapshot)) {
+        let mut next = self.dispatcher.snapshot();
+        edit(&mut next);
+        self.dispatcher.publish(next);
+    }
+}
+
+fn road(actor: Arc<dyn Target>, provider: Arc<dyn Target>) -> Road {
     let gate = Gate::new(
         Box::new(AllowAll),
         Box::new(LogAudit::default()),
         trellis_entitlements::Metrics::default(),
     );
-    let member = Member {
+    let bounds = Bounds { call_time_max: TIME_MAX, reply_bytes_max: 8 };
+    let dispatcher = Dispatcher::new(gate, Metrics::default(), bounds);
+    let mut first = Snapshot::default();
+    first.entitlements.add(PrincipalSpec {
         id: ActorId(1),
         target: ACTOR,
         name: "counter".into(),
         claims: Arc::new(claims(&KeyPair::generate(KeyKind::Module))),
-    };
+    });
     let get = Operation {
         name: Cow::Borrowed("Get"),
         direction: Direction::ToProvider,
         doc: Cow::Borrowed(""),
     };
-    let link = LinkSpec {
-        id: LinkId(7),
+    first.entitlements.bind(&BindingSpec {
+        id: BindingId(7),
         actor: ActorId(1),
         contract: Arc::new(Contract {
             id: ContractId::from_static("test:store"),
             aliases: Cow::Borrowed(&[]),
             operations: Cow::Owned(vec![get]),
         }),
-        binding: BindingName::default(),
+        name: BindingName::default(),
         target: PROVIDER,
-    };
-    let bounds = Bounds { call_time_max: TIME_MAX, reply_bytes_max: 8 };
-    let dispatcher = Dispatcher::new(gate, Metrics::default(), bounds);
-    let roster = Roster { actors: vec![member], links: vec![link], ..Roster::default() };
-    dispatcher.publish(Table::build(&roster));
-    dispatcher.edit_routes(|routes| {
-        routes.put(ACTOR, "counter", actor);
-        routes.put(PROVIDER, "store", provider);
     });
-    dispatcher
+    let (route, _) = dispatcher.route("counter", actor);
+    first.routes.put(ACTOR, route);
+    let (route, to_provider) = dispatcher.route("store", provider);
+    first.routes.put(PROVIDER, route);
+    dispatcher.publish(first);
+    Road { dispatcher, to_provider }
 }
 
-const FROM_HOST: Ask<'_> = Ask::FromSystem { actor: "counter", operation: &Cow::Borrowed("Count") };
-const FROM_ACTOR: Ask<'_> =
-    Ask::FromActor { actor: ActorId(1), binding: "", namespace: "test:store", operation: "Get" };
+const FROM_HOST: AuthzRequest<'_> =
+    AuthzRequest::FromSystem { actor: "counter", operation: &Cow::Borrowed("Count") };
+const FROM_ACTOR: AuthzRequest<'_> = AuthzRequest::FromActor {
+    actor: ActorId(1),
+    binding: "",
+    namespace: "test:store",
+    operation: "Get",
+};
 
 fn message() -> Message {
     Message { payload: Bytes::from_static(b"?"), deadline: None, depth: 3, trace: Trace::default() }
@@ -114,47 +140,46 @@ fn message() -> Message {
 
 #[tokio::test]
 async fn an_admitted_call_reaches_its_target_with_what_the_host_knows() {
-    let echo = |parties: Parties<'_>, delivery: Delivery| -> BoxFuture<'static, _> {
+    let echo = |parties: Parties<'_>, call: Invocation| -> BoxFuture<'static, _> {
         assert!(matches!(parties.origin, Entity::Actor(_)));
         assert_eq!(parties.target.to_string(), "test:store/default");
         Box::pin(async move {
-            let call = delivery.invocation;
             assert_eq!((&*call.operation, call.depth), ("Get", 3));
-            assert_eq!(delivery.link, Some(LinkId(7)));
+            assert_eq!(call.binding, Some(BindingId(7)));
             assert!(!call.trace.is_none());
             Ok(call.payload)
         })
     };
-    let road = dispatcher(at_once(b"actor"), Arc::new(Answers(echo)));
-    assert_eq!(road.dispatch(FROM_ACTOR, message()).await.expect("answers"), "?");
-    assert_eq!(road.dispatch(FROM_HOST, message()).await.expect("answers"), "actor");
+    let road = road(at_once(b"actor"), Arc::new(Answers(echo)));
+    assert_eq!(road.dispatcher.dispatch(FROM_ACTOR, message()).await.expect("answers"), "?");
+    assert_eq!(road.dispatcher.dispatch(FROM_HOST, message()).await.expect("answers"), "actor");
 }
 
 #[tokio::test]
 async fn a_provider_that_panics_fails_one_call_and_no_more() {
-    let moody = |_: Parties<'_>, delivery: Delivery| -> BoxFuture<'static, _> {
-        assert!(delivery.invocation.payload != "now", "as asked");
+    let moody = |_: Parties<'_>, call: Invocation| -> BoxFuture<'static, _> {
+        assert!(call.payload != "now", "as asked");
         Box::pin(async move {
-            assert!(delivery.invocation.payload != "later", "as asked");
+            assert!(call.payload != "later", "as asked");
             Ok(Bytes::new())
         })
     };
-    let road = dispatcher(at_once(b""), Arc::new(Answers(moody)));
+    let road = road(at_once(b""), Arc::new(Answers(moody)));
     for when in ["now", "later"] {
         let asked = Message { payload: Bytes::from_static(when.as_bytes()), ..message() };
-        let error = road.dispatch(FROM_ACTOR, asked).await.expect_err("panics");
+        let error = road.dispatcher.dispatch(FROM_ACTOR, asked).await.expect_err("panics");
         assert_eq!(error.code(), Code::Provider, "{when}");
     }
-    road.dispatch(FROM_ACTOR, message()).await.expect("the next call is served");
+    road.dispatcher.dispatch(FROM_ACTOR, message()).await.expect("the next call is served");
 }
 
 #[tokio::test]
 async fn an_oversized_reply_is_its_targets_fault() {
-    let road = dispatcher(at_once(b"nine bytes"), at_once(b"nine bytes"));
-    let error = road.dispatch(FROM_ACTOR, message()).await.expect_err("too large");
+    let road = road(at_once(b"nine bytes"), at_once(b"nine bytes"));
+    let error = road.dispatcher.dispatch(FROM_ACTOR, message()).await.expect_err("too large");
     assert_eq!(error.code(), Code::Provider);
     assert!(error.message().contains("payload_bytes_max (8)"), "{error}");
-    let error = road.dispatch(FROM_HOST, message()).await.expect_err("too large");
+    let error = road.dispatcher.dispatch(FROM_HOST, message()).await.expect_err("too large");
     assert_eq!(error.code(), Code::TooLarge);
 }
 
@@ -165,12 +190,12 @@ async fn a_target_that_never_answers_is_left_at_the_deadline() {
             Box::pin(std::future::pending())
         }))
     };
-    let road = dispatcher(never(), never());
-    let error = road.dispatch(FROM_HOST, message()).await.expect_err("late");
+    let road = road(never(), never());
+    let error = road.dispatcher.dispatch(FROM_HOST, message()).await.expect_err("late");
     assert_eq!(error.code(), Code::Timeout);
     assert!(error.message().ends_with("did not answer within 5000 ms"), "{error}");
     // The actor that asked keeps a tenth of its time to say so.
-    let error = road.dispatch(FROM_ACTOR, message()).await.expect_err("late");
+    let error = road.dispatcher.dispatch(FROM_ACTOR, message()).await.expect_err("late");
     assert_eq!(error.code(), Code::Provider);
     assert!(error.message().ends_with("did not answer within 4500 ms"), "{error}");
 }
@@ -180,18 +205,21 @@ async fn the_callers_deadline_counts_when_it_is_nearer() {
     let never: Arc<dyn Target> = Arc::new(Answers(|_: Parties<'_>, _| -> BoxFuture<'static, _> {
         Box::pin(std::future::pending())
     }));
-    let road = dispatcher(never, at_once(b""));
+    let road = road(never, at_once(b""));
     let deadline = Some(Instant::now() + Duration::from_millis(20));
-    let error =
-        road.dispatch(FROM_HOST, Message { deadline, ..message() }).await.expect_err("late");
+    let error = road
+        .dispatcher
+        .dispatch(FROM_HOST, Message { deadline, ..message() })
+        .await
+        .expect_err("late");
     assert_eq!(error.code(), Code::Timeout);
 }
 
 #[tokio::test]
 async fn a_target_that_is_gone_is_said_to_be_stopping() {
-    let road = dispatcher(at_once(b""), at_once(b""));
-    road.edit_routes(|routes| routes.remove(PROVIDER, "store"));
-    let error = road.dispatch(FROM_ACTOR, message()).await.expect_err("gone");
+    let road = road(at_once(b""), at_once(b""));
+    road.edit(|next| next.routes.remove(PROVIDER));
+    let error = road.dispatcher.dispatch(FROM_ACTOR, message()).await.expect_err("gone");
     assert_eq!(error.code(), Code::Stopping);
     assert!(error.code().retry_is_safe());
 }
@@ -202,12 +230,75 @@ async fn what_is_refused_never_reaches_a_target() {
         Arc::new(Answers(|_: Parties<'_>, _| -> BoxFuture<'static, _> {
             panic!("nobody may get here");
         }));
-    let road = dispatcher(Arc::clone(&untouched), untouched);
-    let ask = Ask::FromActor {
+    let road = road(Arc::clone(&untouched), untouched);
+    let ask = AuthzRequest::FromActor {
         actor: ActorId(1),
         binding: "other",
         namespace: "test:store",
         operation: "Get",
     };
-    assert_eq!(road.dispatch(ask, message()).await.expect_err("refused").code(), Code::Denied);
+    assert_eq!(
+        road.dispatcher.dispatch(ask, message()).await.expect_err("refused").code(),
+        Code::Denied
+    );
+}
+
+fn never() -> Arc<dyn Target> {
+    Arc::new(Answers(|_: Parties<'_>, _| -> BoxFuture<'static, _> {
+        Box::pin(std::future::pending())
+    }))
+}
+
+#[tokio::test]
+async fn a_route_is_gone_when_its_last_call_has_ended() {
+    let (answer, asked) = tokio::sync::oneshot::channel::<Bytes>();
+    let asked = std::sync::Mutex::new(Some(asked));
+    let waits = move |_: Parties<'_>, _: Invocation| -> BoxFuture<'static, _> {
+        let asked = asked.lock().expect("no panics").take().expect("asked once");
+        Box::pin(async move { Ok(asked.await.expect("it is sent")) })
+    };
+    let road = road(at_once(b""), Arc::new(Answers(waits)));
+    let mut call = Box::pin(road.ask(FROM_ACTOR));
+    assert!(futures_util::poll!(&mut call).is_pending(), "it is under way");
+
+    // A route of its own for those that come: those that came hold the one before.
+    let mut renewed = None;
+    road.edit(|next| renewed = next.routes.renew(PROVIDER));
+    let mut gone = Box::pin(road.to_provider.gone());
+    assert!(futures_util::poll!(&mut gone).is_pending(), "its call is under way");
+    answer.send(Bytes::from_static(b"late")).expect("it waits");
+    assert_eq!(call.await.expect("it goes on"), "late");
+    gone.await;
+
+    let renewed = renewed.expect("there is such a target");
+    let mut gone = Box::pin(renewed.gone());
+    assert!(futures_util::poll!(&mut gone).is_pending(), "it is published");
+    road.edit(|next| next.routes.remove(PROVIDER));
+    gone.await;
+}
+
+#[tokio::test]
+async fn a_cut_ends_the_calls_of_a_route_at_once() {
+    let road = road(at_once(b""), never());
+    let mut call = Box::pin(road.ask(FROM_ACTOR));
+    assert!(futures_util::poll!(&mut call).is_pending(), "it is under way");
+    road.to_provider.cut();
+    let error = call.await.expect_err("cut");
+    assert_eq!(error.code(), Code::Stopping);
+    assert!(error.message().contains("was stopped"), "{error}");
+    assert_eq!(road.ask(FROM_ACTOR).await.expect_err("so is a later one").code(), Code::Stopping);
+}
+
+#[tokio::test]
+async fn rights_and_routes_change_at_once() {
+    let road = road(at_once(b"old"), at_once(b"old"));
+    let (route, _) = road.dispatcher.route("store", at_once(b"new"));
+    let held = road.dispatcher.snapshot();
+    road.edit(|next| {
+        next.routes.put(PROVIDER, route);
+        next.entitlements.remove(ActorId(1));
+    });
+    assert_eq!(road.ask(FROM_ACTOR).await.expect_err("no rights").code(), Code::Stopping);
+    road.dispatcher.publish(held);
+    assert_eq!(road.ask(FROM_ACTOR).await.expect("as before"), "old");
 }

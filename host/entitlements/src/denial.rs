@@ -23,7 +23,7 @@ pub enum Reason {
     Policy,
     /// The caller itself is no longer here.
     UnknownCaller,
-    /// The host was asked for an actor that does not run here.
+    /// The actor that was asked for does not run here, or not any more.
     UnknownActor,
 }
 

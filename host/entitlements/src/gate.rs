@@ -6,18 +6,19 @@ use std::sync::Arc;
 use trellis_core::{BindingName, CallError, ContractId, Direction, Entity, Parties};
 
 use crate::audit::AuditSink;
+use crate::binding::{Binding, End};
 use crate::denial::{Denial, Reason};
-use crate::link::{End, Link};
 use crate::metrics::Metrics;
 use crate::permit::{Granted, Permit};
-use crate::policy::{Decision, Policy, Question};
-use crate::roster::{ActorId, LinkId, TargetId};
-use crate::table::{Seat, Table};
+use crate::policy::{Decision, Policy, PolicyInput};
+use crate::principal::Principal;
+use crate::set::EntitlementSet;
+use crate::spec::{ActorId, BindingId, TargetId};
 
 /// Who asks for what, in the words the asker used. The asker itself is known by its handle, which
 /// the host gave it: no payload can change it.
 #[derive(Clone, Copy, Debug)]
-pub enum Ask<'a> {
+pub enum AuthzRequest<'a> {
     /// A guest called out.
     FromActor {
         /// The guest.
@@ -34,7 +35,7 @@ pub enum Ask<'a> {
         /// The provider.
         provider: TargetId,
         /// The binding.
-        link: LinkId,
+        binding: BindingId,
         /// The operation.
         operation: &'a str,
     },
@@ -47,8 +48,8 @@ pub enum Ask<'a> {
     },
 }
 
-/// Claims, binding and policy, checked on every call. The claims and bindings are the table's,
-/// which every check is given: the caller holds it, together with the routes of the same moment.
+/// Claims, binding and policy, checked on every call. The claims and bindings are the set's, which
+/// every check is given: the caller holds it, together with the routes of the same moment.
 pub struct Gate {
     policy: Box<dyn Policy>,
     audit: Box<dyn AuditSink>,
@@ -68,39 +69,49 @@ impl Gate {
     /// [`trellis_core::Code::Denied`] naming what is missing, [`trellis_core::Code::NotFound`] when
     /// the host asks for an actor that is not here. Every refusal is audited and counted.
     #[inline]
-    pub fn admit<'t>(&self, table: &'t Table, ask: &Ask<'_>) -> Result<Permit<'t>, CallError> {
-        self.check(table, ask).map_err(|denial| self.refused(table, *denial))
+    pub fn admit<'t>(
+        &self,
+        set: &'t EntitlementSet,
+        request: &AuthzRequest<'_>,
+    ) -> Result<Permit<'t>, CallError> {
+        self.check(set, request).map_err(|denial| self.refused(set, *denial))
     }
 
     #[cold]
-    fn refused(&self, table: &Table, denial: Denial) -> CallError {
+    fn refused(&self, set: &EntitlementSet, denial: Denial) -> CallError {
         // What a policy refuses was resolved before, and what lacks a binding is claimed: both are
         // words of the host's own.
         let known = matches!(denial.reason, Reason::Policy | Reason::NotBound)
-            || table.has_contract(&denial.namespace);
+            || set.has_contract(&denial.namespace);
         self.metrics.count(&denial, known && !denial.namespace.is_empty());
         self.audit.denied(&denial);
         CallError::from(denial)
     }
 
     #[inline]
-    fn check<'t>(&self, table: &'t Table, ask: &Ask<'_>) -> Result<Permit<'t>, Box<Denial>> {
-        let (granted, contract) = match *ask {
-            Ask::FromActor { actor, binding, namespace, operation } => {
-                let seat = table.seat(actor).ok_or_else(|| gone(namespace, operation))?;
-                let binding = BindingName::normalise(binding);
-                match seat.link(namespace, binding) {
-                    Some(link) => (outward(seat, link, operation)?, Some(&link.contract)),
-                    None => (to_actor(table, seat, binding, namespace, operation)?, None),
+    fn check<'t>(
+        &self,
+        set: &'t EntitlementSet,
+        request: &AuthzRequest<'_>,
+    ) -> Result<Permit<'t>, Box<Denial>> {
+        let (granted, contract) = match *request {
+            AuthzRequest::FromActor { actor, binding, namespace, operation } => {
+                let caller = set.principal(actor).ok_or_else(|| gone(namespace, operation))?;
+                let name = BindingName::normalise(binding);
+                match caller.binding(namespace, name) {
+                    Some(binding) => {
+                        (outward(caller, binding, operation)?, Some(binding.contract()))
+                    }
+                    None => (to_actor(set, caller, (name, namespace), operation)?, None),
                 }
             }
-            Ask::FromProvider { provider, link, operation } => {
-                let own = |link: &&Arc<Link>| link.provider.target == provider;
-                let link = table.link(link).filter(own).ok_or_else(|| unbound(operation))?;
-                (inward(link, operation)?, Some(&link.contract))
+            AuthzRequest::FromProvider { provider, binding, operation } => {
+                let own = |binding: &&Arc<Binding>| binding.provider.target == provider;
+                let binding = set.binding(binding).filter(own).ok_or_else(|| unbound(operation))?;
+                (inward(binding, operation)?, Some(binding.contract()))
             }
-            Ask::FromSystem { actor, operation } => {
-                (from_system(table, actor, operation.clone())?, None)
+            AuthzRequest::FromSystem { actor, operation } => {
+                (from_system(set, actor, operation.clone())?, None)
             }
         };
         self.consult(granted, contract)
@@ -112,9 +123,9 @@ impl Gate {
         granted: Granted<'t>,
         contract: Option<&ContractId>,
     ) -> Result<Permit<'t>, Box<Denial>> {
-        let question =
-            Question { parties: granted.parties, contract, operation: &granted.operation };
-        match self.policy.decide(&question) {
+        let input =
+            PolicyInput { parties: granted.parties, contract, operation: &granted.operation };
+        match self.policy.decide(&input) {
             Decision::Allow => Ok(Permit::new(granted)),
             Decision::Deny(why) => {
                 let Parties { origin, target } = granted.parties;
@@ -135,73 +146,87 @@ impl Gate {
 }
 
 #[inline]
-fn outward<'t>(seat: &Seat, link: &'t Link, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
-    let verb = link.verb(operation, Direction::ToProvider);
-    verb.map(|name| over(link, (&link.actor, &link.provider), name.clone())).map_err(|reason| {
-        let Entity::Provider { binding, .. } = &link.provider.entity else {
-            return gone(link.contract.as_str(), operation);
+fn outward<'t>(
+    caller: &Principal,
+    binding: &'t Binding,
+    operation: &str,
+) -> Result<Granted<'t>, Box<Denial>> {
+    let verb = binding.verb(operation, Direction::ToProvider);
+    let ends = (&binding.actor, &binding.provider);
+    verb.map(|name| over(binding, ends, name.clone())).map_err(|reason| {
+        let contract = binding.contract().as_str();
+        let Entity::Provider { binding, .. } = &binding.provider.entity else {
+            return gone(contract, operation);
         };
-        refuse(reason, &Words::of(seat, binding.as_str(), link.contract.as_str(), operation))
+        refuse(reason, &DenialContext::of(caller, (binding.as_str(), contract), operation))
     })
 }
 
 #[inline]
-fn inward<'t>(link: &'t Link, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
-    let verb = link.verb(operation, Direction::ToActor);
-    verb.map(|name| over(link, (&link.provider, &link.actor), name.clone())).map_err(|reason| {
-        let words = Words {
-            origin: link.provider.entity.clone(),
-            actor: &link.actor.entity.to_string(),
+fn inward<'t>(binding: &'t Binding, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
+    let verb = binding.verb(operation, Direction::ToActor);
+    let ends = (&binding.provider, &binding.actor);
+    verb.map(|name| over(binding, ends, name.clone())).map_err(|reason| {
+        let context = DenialContext {
+            origin: binding.provider.entity.clone(),
+            actor: &binding.actor.entity.to_string(),
             binding: BindingName::DEFAULT,
-            namespace: link.contract.as_str(),
+            namespace: binding.contract().as_str(),
             operation,
         };
-        refuse(reason, &words)
+        refuse(reason, &context)
     })
 }
 
 #[inline]
 fn over<'t>(
-    link: &Link,
+    binding: &Binding,
     (from, to): (&'t End, &'t End),
     operation: Cow<'static, str>,
 ) -> Granted<'t> {
     Granted {
         target: to.target,
-        link: Some(link.id),
+        binding: Some(binding.id),
         parties: Parties { origin: &from.entity, target: &to.entity },
         operation,
     }
 }
 
-/// No link by that name: an actor's name, a contract without a binding, or nothing at all.
+/// No binding by that name: an actor's name, a contract without a binding, or nothing at all.
 fn to_actor<'t>(
-    table: &'t Table,
-    seat: &'t Seat,
-    binding: &str,
-    namespace: &str,
+    set: &'t EntitlementSet,
+    caller: &'t Principal,
+    (binding, namespace): (&str, &str),
     operation: &str,
 ) -> Result<Granted<'t>, Box<Denial>> {
-    let words = Words::of(seat, binding, namespace, operation);
-    let Some(callee) = table.seat_named(namespace) else {
-        let claimed = seat.member.claims.caps.iter().any(|cap| cap == namespace)
-            || seat.has_contract(namespace);
-        let reason = if claimed { Reason::NotBound } else { Reason::NotClaimed };
-        return Err(refuse(reason, &words));
+    let context = DenialContext::of(caller, (binding, namespace), operation);
+    let is_a_contract = set.is_a_contract(namespace);
+    let callee = if is_a_contract { None } else { set.named(namespace) };
+    let Some(callee) = callee else {
+        let claimed = caller.spec.claims.caps.iter().any(|cap| cap == namespace)
+            || caller.has_contract(namespace);
+        // Whom the claims let it call by this name is not here, or not any more.
+        let callable = caller.lists(namespace) || set.rules().open_calls;
+        let reason = match (claimed, callable && !is_a_contract) {
+            (_, true) => Reason::UnknownActor,
+            (true, false) => Reason::NotBound,
+            (false, false) => Reason::NotClaimed,
+        };
+        return Err(refuse(reason, &context));
     };
-    if !table.rules().open_calls && !seat.may_call(callee) {
-        return Err(refuse(Reason::NotCallable, &words));
+    if !set.rules().open_calls && !caller.may_call(callee) {
+        return Err(refuse(Reason::NotCallable, &context));
     }
-    Ok(direct(&seat.entity, callee, Cow::Owned(operation.to_owned())))
+    Ok(direct(&caller.entity, callee, Cow::Owned(operation.to_owned())))
 }
 
 #[inline]
 fn from_system<'t>(
-    table: &'t Table,
+    set: &'t EntitlementSet,
     actor: &str,
     operation: Cow<'static, str>,
 ) -> Result<Granted<'t>, Box<Denial>> {
-    let Some(callee) = table.seat_named(actor) else {
+    let Some(callee) = set.named(actor) else {
         return Err(Box::new(Denial {
             reason: Reason::UnknownActor,
             origin: Some(Entity::System),
@@ -215,17 +240,21 @@ fn from_system<'t>(
 }
 
 #[inline]
-fn direct<'t>(origin: &'t Entity, callee: &'t Seat, operation: Cow<'static, str>) -> Granted<'t> {
+fn direct<'t>(
+    origin: &'t Entity,
+    callee: &'t Principal,
+    operation: Cow<'static, str>,
+) -> Granted<'t> {
     Granted {
-        target: callee.member.target,
-        link: None,
+        target: callee.spec.target,
+        binding: None,
         parties: Parties { origin, target: &callee.entity },
         operation,
     }
 }
 
 /// What was asked for, for the sentence of a denial.
-struct Words<'a> {
+struct DenialContext<'a> {
     origin: Entity,
     actor: &'a str,
     binding: &'a str,
@@ -233,11 +262,15 @@ struct Words<'a> {
     operation: &'a str,
 }
 
-impl<'a> Words<'a> {
-    fn of(seat: &'a Seat, binding: &'a str, namespace: &'a str, operation: &'a str) -> Self {
+impl<'a> DenialContext<'a> {
+    fn of(
+        caller: &'a Principal,
+        (binding, namespace): (&'a str, &'a str),
+        operation: &'a str,
+    ) -> Self {
         Self {
-            origin: seat.entity.clone(),
-            actor: &seat.member.name,
+            origin: caller.entity.clone(),
+            actor: &caller.spec.name,
             binding,
             namespace,
             operation,
@@ -245,8 +278,8 @@ impl<'a> Words<'a> {
     }
 }
 
-fn refuse(reason: Reason, words: &Words<'_>) -> Box<Denial> {
-    let Words { actor, binding, namespace, operation, .. } = *words;
+fn refuse(reason: Reason, context: &DenialContext<'_>) -> Box<Denial> {
+    let DenialContext { actor, binding, namespace, operation, .. } = *context;
     let message = match reason {
         Reason::NotClaimed => format!(
             "actor `{actor}` is not authorized to use capability {namespace}: its claims do not \
@@ -265,6 +298,7 @@ fn refuse(reason: Reason, words: &Words<'_>) -> Box<Denial> {
         Reason::WrongDirection => {
             format!("operation {operation} of {namespace} goes the other way")
         }
+        Reason::UnknownActor => format!("no actor `{namespace}` runs on this host"),
         _ => format!(
             "actor `{actor}` may not call actor `{namespace}`: its claims do not list it under \
              `calls`; sign it with `--calls {namespace}`"
@@ -272,7 +306,7 @@ fn refuse(reason: Reason, words: &Words<'_>) -> Box<Denial> {
     };
     Box::new(Denial {
         reason,
-        origin: Some(words.origin.clone()),
+        origin: Some(context.origin.clone()),
         namespace: namespace.to_owned(),
         binding: binding.to_owned(),
         operation: operation.to_owned(),

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use trellis_core::Parties;
 
-use crate::roster::{LinkId, TargetId};
+use crate::spec::{BindingId, TargetId};
 
 /// One admitted call. Only the gate makes it, it cannot be copied, and the router takes it whole.
-/// It lives no longer than the table it was made from.
+/// It lives no longer than the set it was made from.
 #[must_use = "a permit that is not redeemed is a call that was checked for nothing"]
 #[derive(Debug)]
 pub struct Permit<'t>(Granted<'t>);
@@ -18,7 +18,7 @@ pub struct Granted<'t> {
     /// Who may be called.
     pub target: TargetId,
     /// The binding it goes over; `None` from actor to actor and from the host itself.
-    pub link: Option<LinkId>,
+    pub binding: Option<BindingId>,
     /// Who asks whom.
     pub parties: Parties<'t>,
     /// The admitted operation.

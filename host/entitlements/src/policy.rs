@@ -4,7 +4,7 @@ use trellis_core::{ContractId, Parties};
 
 /// What a policy is asked.
 #[derive(Debug)]
-pub struct Question<'a> {
+pub struct PolicyInput<'a> {
     /// Who asks whom.
     pub parties: Parties<'a>,
     /// The contract, when the call goes over a binding.
@@ -25,7 +25,7 @@ pub enum Decision {
 /// A rule over calls. Asked on every call, so it must answer from memory and never block.
 pub trait Policy: Send + Sync {
     /// Decides one call.
-    fn decide(&self, question: &Question<'_>) -> Decision;
+    fn decide(&self, input: &PolicyInput<'_>) -> Decision;
 }
 
 /// The policy of a host without one: claims and bindings decide alone.
@@ -33,7 +33,7 @@ pub trait Policy: Send + Sync {
 pub struct AllowAll;
 
 impl Policy for AllowAll {
-    fn decide(&self, _: &Question<'_>) -> Decision {
+    fn decide(&self, _: &PolicyInput<'_>) -> Decision {
         Decision::Allow
     }
 }

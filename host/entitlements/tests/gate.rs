@@ -7,12 +7,17 @@ use std::collections::BTreeSet;
 
 use support::{ACTORS, HTTP, KEYVALUE, NoAdd, World};
 use trellis_core::{Code, Entity};
-use trellis_entitlements::{AllowAll, Ask, Reason, Rules};
+use trellis_entitlements::{AllowAll, AuthzRequest, Reason, Rules};
 
 const GREET: Cow<'static, str> = Cow::Borrowed("Greet");
 
-fn from_actor<'a>(world: &World, actor: &str, namespace: &'a str, operation: &'a str) -> Ask<'a> {
-    Ask::FromActor { actor: world.ids[actor], binding: "", namespace, operation }
+fn from_actor<'a>(
+    world: &World,
+    actor: &str,
+    namespace: &'a str,
+    operation: &'a str,
+) -> AuthzRequest<'a> {
+    AuthzRequest::FromActor { actor: world.ids[actor], binding: "", namespace, operation }
 }
 
 #[test]
@@ -25,7 +30,7 @@ fn a_permit_carries_the_caller_the_host_knows() {
     assert_eq!(key.as_str(), world.keys["whole"].as_str());
     assert_eq!(granted.parties.target.to_string(), "wascc:keyvalue/default");
     assert_eq!(&*granted.operation, "Get");
-    assert!(granted.link.is_some());
+    assert!(granted.binding.is_some());
 }
 
 #[test]
@@ -40,7 +45,7 @@ fn every_denial_is_audited_with_its_reason() {
         (from_actor(&world, "whole", HTTP, "HandleRequest"), Reason::WrongDirection),
         (from_actor(&world, "whole", KEYVALUE, "Add"), Reason::Policy),
         (from_actor(&world, "unbound", "friend", "Greet"), Reason::NotCallable),
-        (Ask::FromSystem { actor: "nobody", operation: &GREET }, Reason::UnknownActor),
+        (AuthzRequest::FromSystem { actor: "nobody", operation: &GREET }, Reason::UnknownActor),
     ];
     for (ask, _) in &asks {
         gate.admit(ask).expect_err("refused");
@@ -54,7 +59,7 @@ fn every_denial_is_audited_with_its_reason() {
 #[test]
 fn open_calls_let_every_actor_call_every_actor_and_nothing_else() {
     let mut world = World::new();
-    world.roster.rules = Rules { open_calls: true };
+    world.rules = Rules { open_calls: true };
     let (gate, _) = world.gate(AllowAll);
     let _ = gate.admit(&from_actor(&world, "unclaimed", "friend", "Greet")).expect("open");
     let error = gate.admit(&from_actor(&world, "unclaimed", KEYVALUE, "Get")).expect_err("closed");
@@ -67,23 +72,23 @@ fn a_stopped_actor_can_ask_for_nothing() {
     let ask = from_actor(&world, "whole", KEYVALUE, "Get");
     let (mut gate, _) = world.gate(AllowAll);
     let _ = gate.admit(&ask).expect("it runs");
-    world.roster.actors.retain(|member| member.id != world.ids["whole"]);
-    gate.publish(trellis_entitlements::Table::build(&world.roster));
+    world.actors.retain(|member| member.id != world.ids["whole"]);
+    gate.publish(world.set());
     assert_eq!(gate.admit(&ask).expect_err("gone").code(), Code::Stopping);
 }
 
 #[test]
 fn names_cannot_be_taken_over_by_a_later_actor() {
     let mut world = World::new();
-    let mut squatter = world.roster.actors[1].clone();
+    let mut squatter = world.actors[1].clone();
     let mut claims = (*squatter.claims).clone();
     claims.call_alias = Some("friend".to_owned());
     squatter.claims = std::sync::Arc::new(claims);
     squatter.name = "whole-in-manifest".into();
-    world.roster.actors[1] = squatter;
+    world.actors[1] = squatter;
     let (gate, _) = world.gate(AllowAll);
     for name in ["friend", "whole-in-manifest"] {
-        let ask = Ask::FromSystem { actor: name, operation: &GREET };
+        let ask = AuthzRequest::FromSystem { actor: name, operation: &GREET };
         assert_eq!(gate.admit(&ask).expect("first wins").redeem().target.0, 100);
     }
 }
@@ -127,7 +132,8 @@ fn d1_a_million_guesses_match_the_reference_model() {
         let namespace = spellings[pick(spellings.len())];
         let binding = bindings[pick(bindings.len())];
         let operation = operations[pick(operations.len())];
-        let ask = Ask::FromActor { actor: world.ids[actor], binding, namespace, operation };
+        let ask =
+            AuthzRequest::FromActor { actor: world.ids[actor], binding, namespace, operation };
         let bound = binding.is_empty() || binding == "default";
         let to_friend = namespace == "friend"
             && ["whole", "by_key", "by_alias", "by_issuer", "by_caps"].contains(&actor);

@@ -6,7 +6,7 @@ mod support;
 use std::fmt::Write as _;
 
 use support::{ACTORS, Guarded, HTTP, KEYVALUE, NoAdd, World};
-use trellis_entitlements::{AllowAll, Ask, LinkId, TargetId};
+use trellis_entitlements::{AllowAll, AuthzRequest, BindingId, TargetId};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/matrix.golden");
 const NAMESPACES: [&str; 6] = [
@@ -45,7 +45,12 @@ fn contract_rows(out: &mut String, world: &World, gate: &Guarded, (policy, actor
     for namespace in NAMESPACES {
         for binding in ["", "default", "other"] {
             for operation in ["Get", "Add", "HandleRequest", "get", "Remove"] {
-                let ask = Ask::FromActor { actor: world.ids[actor], binding, namespace, operation };
+                let ask = AuthzRequest::FromActor {
+                    actor: world.ids[actor],
+                    binding,
+                    namespace,
+                    operation,
+                };
                 let verdict = verdict(gate, &ask);
                 writeln!(
                     out,
@@ -61,8 +66,12 @@ fn callee_rows(out: &mut String, world: &World, gate: &Guarded, (policy, actor):
     for callee in CALLEES {
         let key = world.keys.get(callee).map(ToString::to_string);
         let namespace = key.as_deref().unwrap_or(callee);
-        let ask =
-            Ask::FromActor { actor: world.ids[actor], binding: "", namespace, operation: "Greet" };
+        let ask = AuthzRequest::FromActor {
+            actor: world.ids[actor],
+            binding: "",
+            namespace,
+            operation: "Greet",
+        };
         let verdict = verdict(gate, &ask);
         writeln!(out, "{policy:9} {actor:10} actor:{callee:23} Greet          {verdict}")
             .expect("text grows");
@@ -70,27 +79,31 @@ fn callee_rows(out: &mut String, world: &World, gate: &Guarded, (policy, actor):
 }
 
 fn provider_rows(out: &mut String, world: &World, gate: &Guarded, policy: &str) {
-    for link in &world.roster.links {
+    for bound in &world.bindings {
         for provider in [TargetId(1), TargetId(2)] {
             for operation in ["HandleRequest", "Get"] {
-                let ask = Ask::FromProvider { provider, link: link.id, operation };
-                let actor = ACTORS[usize::try_from(link.actor.0).expect("few actors")];
-                let (link, verdict) = (&link.contract.id, verdict(gate, &ask));
+                let ask = AuthzRequest::FromProvider { provider, binding: bound.id, operation };
+                let actor = ACTORS[usize::try_from(bound.actor.0).expect("few actors")];
+                let (contract, verdict) = (&bound.contract.id, verdict(gate, &ask));
                 writeln!(
                     out,
-                    "{policy:9} provider {} over {actor}'s {link}: {operation:14} {verdict}",
+                    "{policy:9} provider {} over {actor}'s {contract}: {operation:14} {verdict}",
                     provider.0
                 )
                 .expect("text grows");
             }
         }
     }
-    let ask = Ask::FromProvider { provider: TargetId(1), link: LinkId(999), operation: "Get" };
+    let ask = AuthzRequest::FromProvider {
+        provider: TargetId(1),
+        binding: BindingId(999),
+        operation: "Get",
+    };
     writeln!(out, "{policy:9} provider 1 over nothing: Get {}", verdict(gate, &ask))
         .expect("text grows");
 }
 
-fn verdict(gate: &Guarded, ask: &Ask<'_>) -> String {
+fn verdict(gate: &Guarded, ask: &AuthzRequest<'_>) -> String {
     match gate.admit(ask) {
         Ok(permit) => {
             let granted = permit.redeem();

@@ -1,29 +1,39 @@
 //! How the providers are.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use trellis_providers_sdk::Health;
+use futures_util::future::join_all;
 
-use crate::world::RunningProvider;
+use crate::shared::Shared;
 
-/// Longest wait for one provider's answer; slower is as good as none.
-const HEALTH_ANSWER_MAX: Duration = Duration::from_secs(2);
-
-/// Asks every provider at once and logs only what changed.
-pub(crate) async fn check(providers: &mut BTreeMap<Arc<str>, RunningProvider>) {
-    let asked = providers.iter_mut().map(|(name, running)| async move {
-        let answer = tokio::time::timeout(HEALTH_ANSWER_MAX, running.provider.health()).await;
-        let ailment = match answer {
-            Ok(Health::Healthy) => None,
-            Ok(Health::Degraded(why)) => Some(why),
-            Err(_) => Some(format!("no answer within {} ms", HEALTH_ANSWER_MAX.as_millis())),
-        };
-        report(name, running.ailment.as_deref(), ailment.as_deref());
-        running.ailment = ailment;
-    });
-    futures_util::future::join_all(asked).await;
+impl Shared {
+    /// Asks every provider at once, logs what changed, and says whether anything did.
+    pub(crate) async fn check_health(&self) -> bool {
+        let serving: Vec<_> = self.look(|actual| {
+            let named = actual.providers.iter();
+            let instance = |(name, running): (&Arc<str>, &crate::actual::RunningProvider)| {
+                let instance = actual.instances.get(&running.target)?.clone();
+                Some((Arc::clone(name), running.target, instance))
+            };
+            named.filter_map(instance).collect()
+        });
+        let asked = serving.into_iter().map(|(name, target, instance)| async move {
+            (name, target, instance.ailment().await)
+        });
+        let mut changed = false;
+        for (name, target, ailment) in join_all(asked).await {
+            self.look(|actual| {
+                let running = actual.providers.get_mut(&name);
+                let Some(running) = running.filter(|running| running.target == target) else {
+                    return;
+                };
+                report(&name, running.ailment.as_deref(), ailment.as_deref());
+                changed |= running.ailment != ailment;
+                running.ailment = ailment;
+            });
+        }
+        changed
+    }
 }
 
 fn report(provider: &str, before: Option<&str>, now: Option<&str>) {

@@ -1,27 +1,40 @@
 //! Lifecycle: which actors, providers and bindings run, and how one set becomes another.
 //!
 //! [`prepare()`] checks a manifest against the modules and providers it names and gives a
-//! [`Prepared`], the only thing that can be applied. One owner task holds what runs, turns the
-//! difference into steps, and publishes what changed: first the new is started, then the routes
-//! and entitlements are published, then the old is drained.
+//! [`Prepared`], the only thing that can be applied. What is wanted and what runs are two values; the
+//! difference is a list of [steps](trellis_control::Step), which [`dry_run`] shows and a change
+//! carries out: the new is made beside the old, one publish lets it take over, and the old finishes
+//! aside. Steps that fail leave in place what they were to replace and are tried again.
+//!
+//! One owner task holds what is wanted and waits for nothing, so that a revocation, an expiry or a
+//! stop acts at once, whatever is loading, draining or silent.
 //!
 //! **Deliberately absent:** files' formats, sockets, signals, the road of a call. This crate never
-//! stands on the road: it publishes snapshots that the road reads.
+//! stands on the road: it publishes snapshots that the road reads, and what a call passes through is
+//! in `trellis-targets`.
 
-mod actor;
-mod applied;
-mod apply;
+mod actual;
+mod aside;
+mod border;
+mod change;
 mod command;
+mod desired;
 mod health;
 mod metrics;
 mod owner;
+mod plan;
 mod prepare;
-mod provider;
+mod reconciler;
+mod retire;
+mod shared;
+mod status;
+mod stop;
 mod supervisor;
-mod world;
+mod trust;
 
-pub use applied::{Applied, Fault};
-pub use command::{Sampler, Status};
+pub use desired::ApplyOptions;
 pub use metrics::Metrics;
+pub use plan::dry_run;
 pub use prepare::{Ground, Prepared, prepare};
+pub use status::{Sampler, Status};
 pub use supervisor::Supervisor;

@@ -1,145 +1,244 @@
-//! The task that owns what runs.
+//! The task that owns what is wanted. It waits for nothing: what takes time runs beside it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
-use trellis_claims::{ClaimsError, Clock, TrustList, Verified};
-use trellis_dispatch::Dispatcher;
-use trellis_engine::Engine;
-use trellis_entitlements::{LinkId, Table};
-use trellis_providers_sdk::Health;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use trellis_control::{Applied, ApplyError};
+use trellis_core::{CallError, Code};
 
-use crate::command::{Command, Sampler, Status};
-use crate::health;
-use crate::metrics::Metrics;
-use crate::world::World;
+use crate::change::{Change, Outcome};
+use crate::command::Command;
+use crate::desired::Desired;
+use crate::plan::plan;
+use crate::reconciler::Reconciler;
+use crate::shared::{DRAIN_MAX, Shared};
 
 /// How often claims are held against the clock: an expired actor stops within this time.
 const EXPIRY_CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How often providers are asked how they are.
 const HEALTH_CHECK_EVERY: Duration = Duration::from_secs(5);
-/// How long a drained actor or provider may finish what it has when the host goes on running.
-pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(30);
+/// Most steps of one change that are logged one by one.
+const LOGGED_STEPS_MAX: usize = 200;
 
 pub(crate) struct Owner {
-    pub(crate) engine: Engine,
-    pub(crate) dispatcher: Arc<Dispatcher>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) world: World,
-    pub(crate) metrics: Metrics,
-    pub(crate) status: Arc<ArcSwap<Status>>,
+    pub(crate) shared: Arc<Shared>,
+    reconciler: Reconciler,
+    running: Option<Running>,
+    /// Who waits for the change that begins when the running one has made way.
+    next: Option<oneshot::Sender<Applied>>,
+    health: Option<JoinHandle<bool>>,
+    stopping: Option<Stopping>,
+}
+
+/// A change that is carried out.
+struct Running {
+    task: JoinHandle<Outcome>,
+    superseded: watch::Sender<bool>,
+    answer: Option<oneshot::Sender<Applied>>,
+}
+
+/// The end of a host.
+struct Stopping {
+    task: JoinHandle<()>,
+    answers: Vec<oneshot::Sender<()>>,
 }
 
 impl Owner {
+    pub(crate) const fn new(shared: Arc<Shared>, reconciler: Reconciler) -> Self {
+        Self { shared, reconciler, running: None, next: None, health: None, stopping: None }
+    }
+
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
-        let mut expiry = tokio::time::interval(EXPIRY_CHECK_EVERY);
+        let mut expiry = interval(EXPIRY_CHECK_EVERY);
         expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut health = tokio::time::interval(HEALTH_CHECK_EVERY);
+        let mut health = interval(HEALTH_CHECK_EVERY);
         health.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut asked = true;
         loop {
-            let command = tokio::select! {
-                command = inbox.recv() => command,
-                _ = expiry.tick() => {
-                    self.stop_expired().await;
-                    continue;
-                }
-                _ = health.tick() => {
-                    health::check(&mut self.world.providers).await;
-                    self.publish_status();
-                    continue;
-                }
-            };
-            // An answer nobody waits for any more is no failure.
-            match command {
-                Some(Command::Apply(prepared, rules, answer)) => {
-                    let applied = self.apply(*prepared, rules).await;
-                    self.publish_status();
-                    let _ = answer.send(applied);
-                }
-                Some(Command::Trust(trust, answer)) => {
-                    let _ = answer.send(self.enforce(&trust).await);
-                }
-                Some(Command::Stop(deadline, answer)) => {
-                    self.stop(deadline).await;
-                    let _ = answer.send(());
-                    return;
-                }
-                // Every handle is gone: nobody can ask for anything any more.
-                None => return self.stop(Instant::now() + DRAIN_MAX).await,
+            tokio::select! {
+                command = inbox.recv(), if asked => match command {
+                    Some(command) => self.take(command),
+                    // Every handle is gone: nobody can ask for anything any more.
+                    None => {
+                        asked = false;
+                        self.begin_to_stop(Instant::now() + DRAIN_MAX, None);
+                    }
+                },
+                () = ended(self.stopping.as_mut().map(|stopping| &mut stopping.task)) => break,
+                outcome = outcome_of(&mut self.running) => self.finished(outcome),
+                changed = answer_of(&mut self.health) => self.checked(changed),
+                () = self.reconciler.time_to_try() => self.reconcile(None),
+                _ = expiry.tick() => self.expire(),
+                _ = health.tick() => self.begin_health_check(),
             }
+            if self.stopping.as_ref().is_some_and(|stopping| stopping.task.is_finished()) {
+                break;
+            }
+        }
+        self.end(inbox);
+    }
+
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::Apply(prepared, options, answer) if self.stopping.is_none() => {
+                let prepared = *prepared;
+                self.reconciler.want(Desired { prepared, options });
+                self.reconcile(Some(answer));
+            }
+            // Too late: the dropped answer says so.
+            Command::Apply(..) => {}
+            Command::Trust(trust, answer) => {
+                self.shared.look(|actual| actual.trust = Some(trust));
+                let names = self.shared.expel_refused();
+                self.publish_status();
+                // An answer nobody waits for any more is no failure.
+                let _ = answer.send(names);
+            }
+            Command::Stop(until, answer) => self.begin_to_stop(until, Some(answer)),
         }
     }
 
-    /// Publishes who may do what. Called whenever actors, links or rules changed.
-    pub(crate) fn publish_entitlements(&self) {
-        self.dispatcher.publish(Table::build(&self.world.roster()));
+    /// Begins what is between what runs and what is wanted, or has the running change make way.
+    fn reconcile(&mut self, answer: Option<oneshot::Sender<Applied>>) {
+        if let Some(running) = &self.running {
+            running.superseded.send_replace(true);
+            if let Some(passed_over) = std::mem::replace(&mut self.next, answer) {
+                let _ = passed_over.send(Applied { superseded: true, ..Applied::default() });
+            }
+            return;
+        }
+        let Some(desired) = self.reconciler.desired.clone() else { return };
+        self.reconciler.begin();
+        let shared = Arc::clone(&self.shared);
+        let steps = shared.look(|actual| {
+            let barred = desired.barred(actual.trust.as_ref(), &*shared.clock);
+            plan(&desired.inventory(&barred), &actual.inventory())
+        });
+        let steps = self.reconciler.worth_trying(steps);
+        let (superseded, is_superseded) = watch::channel(false);
+        let change = Change::new(shared, desired, steps, is_superseded);
+        let task = tokio::spawn(change.carry_out());
+        self.running = Some(Running { task, superseded, answer });
+        self.publish_status();
+    }
+
+    fn finished(&mut self, (outcome, answer): (Outcome, Option<oneshot::Sender<Applied>>)) {
+        if !outcome.superseded {
+            let now = self.shared.clock.now_unix_s();
+            let news = self.reconciler.settle(&outcome, now);
+            log_done(&outcome);
+            for fault in &news {
+                self.shared.metrics.fault(fault.code);
+                tracing::error!(code = fault.code.as_str(), "{fault}");
+            }
+        }
+        // Published first: whoever gets the answer looks at the status next.
+        self.publish_status();
+        if let Some(answer) = answer {
+            let _ = answer.send(applied(&outcome));
+        }
+        if let Some(next) = self.next.take() {
+            self.reconcile(Some(next));
+        } else if outcome.superseded {
+            self.reconcile(None);
+        }
+    }
+
+    fn expire(&mut self) {
+        if !self.shared.expel_refused().is_empty() {
+            self.publish_status();
+        }
+    }
+
+    fn begin_health_check(&mut self) {
+        if self.health.is_none() && self.stopping.is_none() {
+            let shared = Arc::clone(&self.shared);
+            self.health = Some(tokio::spawn(async move { shared.check_health().await }));
+        }
+    }
+
+    fn checked(&mut self, changed: bool) {
+        if changed {
+            self.publish_status();
+        }
     }
 
     fn publish_status(&self) {
-        let world = &self.world;
-        let health =
-            |ailment: &Option<String>| ailment.clone().map_or(Health::Healthy, Health::Degraded);
-        self.status.store(Arc::new(Status {
-            actors: world.actors.keys().cloned().collect(),
-            providers: (world.providers.iter())
-                .map(|(name, running)| (Arc::clone(name), health(&running.ailment)))
-                .collect(),
-            addresses: (world.providers.values())
-                .flat_map(|running| running.provider.addresses())
-                .filter_map(|at| Some((at.url, world.actor_of(LinkId(at.binding.0))?)))
-                .collect(),
-            samplers: (world.providers.iter())
-                .map(|(name, running)| Sampler::new(name, &running.provider))
-                .collect(),
-        }));
+        let changing = self.running.is_some();
+        self.shared.publish_status(self.reconciler.degraded(), changing);
     }
 
-    async fn stop_expired(&mut self) {
-        let clock = Arc::clone(&self.clock);
-        self.stop_where(|verified| verified.check_time(&*clock)).await;
-    }
-
-    async fn enforce(&mut self, trust: &TrustList) -> Vec<Arc<str>> {
-        let clock = Arc::clone(&self.clock);
-        self.stop_where(|verified| verified.recheck(trust, &*clock)).await
-    }
-
-    /// Stops every actor the check refuses, with the check's own words in the log.
-    async fn stop_where(
-        &mut self,
-        check: impl Fn(&Verified) -> Result<(), ClaimsError>,
-    ) -> Vec<Arc<str>> {
-        let refused: Vec<_> = (self.world.actors.iter())
-            .filter_map(|(name, actor)| {
-                Some((Arc::clone(name), check(&actor.prepared.verified).err()?))
-            })
-            .collect();
-        for (name, error) in &refused {
-            self.metrics.stopped(error.code());
-            tracing::warn!(actor = %name, code = error.code().as_str(), "stopped: {error}");
+    /// Stops; asked again while it does, ends at once.
+    fn begin_to_stop(&mut self, until: Instant, answer: Option<oneshot::Sender<()>>) {
+        if let Some(stopping) = &mut self.stopping {
+            stopping.task.abort();
+            stopping.answers.extend(answer);
+            return;
         }
-        let names: Vec<_> = refused.into_iter().map(|(name, _)| name).collect();
-        self.remove_actors(&names).await;
-        if !names.is_empty() {
-            self.publish_status();
+        self.reconciler.stop();
+        if let Some(running) = self.running.take() {
+            // What it edited is whole at every moment.
+            running.task.abort();
         }
-        names
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move { shared.stop(until).await });
+        self.stopping = Some(Stopping { task, answers: answer.into_iter().collect() });
     }
 
-    async fn stop(&mut self, deadline: Instant) {
-        let providers: Vec<_> =
-            self.world.providers.values().map(|p| Arc::clone(&p.provider)).collect();
-        // Providers first: what comes from outside stops coming, and what it asked for finishes.
-        let grace = deadline.saturating_duration_since(Instant::now());
-        futures_util::future::join_all(providers.iter().map(|p| p.shutdown(grace))).await;
-        let actors: Vec<_> = self.world.actors.values().map(|actor| actor.engine.clone()).collect();
-        futures_util::future::join_all(actors.iter().map(|actor| actor.drain(deadline))).await;
-        self.dispatcher.edit_routes(|routes| routes.clear());
-        self.world = World::default();
-        self.publish_entitlements();
-        self.publish_status();
+    fn end(self, mut inbox: mpsc::Receiver<Command>) {
+        inbox.close();
+        self.shared.clear();
+        self.shared.publish_status(Vec::new(), false);
+        for answer in self.stopping.into_iter().flat_map(|stopping| stopping.answers) {
+            let _ = answer.send(());
+        }
+    }
+}
+
+/// Waits for a task that may not be there.
+async fn ended(task: Option<&mut JoinHandle<()>>) {
+    match task {
+        // Aborted is ended too.
+        Some(task) => drop(task.await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn outcome_of(running: &mut Option<Running>) -> (Outcome, Option<oneshot::Sender<Applied>>) {
+    let Some(change) = running else { return std::future::pending().await };
+    let outcome = (&mut change.task).await.unwrap_or_else(|_| broken());
+    let answer = running.take().and_then(|change| change.answer);
+    (outcome, answer)
+}
+
+/// A change that panicked. What it edited is whole, so that the next try finds out what is left.
+fn broken() -> Outcome {
+    let error = CallError::new(Code::Internal, "the host failed on a change; its log says why");
+    let step = trellis_control::Step::StopProvider { provider: "of the manifest".to_owned() };
+    Outcome { failed: vec![(step, error)], ..Outcome::default() }
+}
+
+async fn answer_of(health: &mut Option<JoinHandle<bool>>) -> bool {
+    let Some(task) = health else { return std::future::pending().await };
+    let changed = task.await.unwrap_or_default();
+    *health = None;
+    changed
+}
+
+fn applied(outcome: &Outcome) -> Applied {
+    let faults = outcome.failed.iter().map(|(step, error)| ApplyError::of(step, error));
+    let (steps, superseded) = (outcome.done.clone(), outcome.superseded);
+    Applied { steps, faults: faults.collect(), superseded }
+}
+
+fn log_done(outcome: &Outcome) {
+    for step in outcome.done.iter().take(LOGGED_STEPS_MAX) {
+        tracing::info!("{}", step.done());
+    }
+    if let Some(more) = outcome.done.len().checked_sub(LOGGED_STEPS_MAX).filter(|more| *more > 0) {
+        tracing::info!("and {more} more steps");
     }
 }

@@ -6,16 +6,18 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 use trellis_claims::{Clock, TrustList};
+use trellis_control::Applied;
 use trellis_dispatch::Dispatcher;
 use trellis_engine::Engine;
-use trellis_entitlements::Rules;
 
-use crate::applied::Applied;
-use crate::command::{Command, Status};
+use crate::command::Command;
+use crate::desired::ApplyOptions;
 use crate::metrics::Metrics;
 use crate::owner::Owner;
 use crate::prepare::Prepared;
-use crate::world::World;
+use crate::reconciler::Reconciler;
+use crate::shared::Shared;
+use crate::status::Status;
 
 /// Asks the owner task. Cheap to clone.
 #[derive(Clone)]
@@ -38,22 +40,24 @@ impl Supervisor {
     ) -> Self {
         let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
         let status = Arc::<ArcSwap<Status>>::default();
-        let world = World::default();
-        let owner =
-            Owner { engine, dispatcher, clock, world, metrics, status: Arc::clone(&status) };
+        let shared = Shared::new((engine, dispatcher), clock, metrics, Arc::clone(&status));
+        let owner = Owner::new(Arc::new(shared), Reconciler::default());
         tokio::spawn(owner.run(inbox));
         Self { commands, status }
     }
 
-    /// Makes a prepared manifest run: what is new or changed is started, what is left out is
-    /// drained, and what is the same is not touched. Idempotent.
-    pub async fn apply(&self, prepared: Prepared, rules: Rules) -> Applied {
-        self.ask(|answer| Command::Apply(Box::new(prepared), rules, answer)).await
+    /// Makes a prepared manifest run, and nothing else. What is the same is not touched. Answers
+    /// when every step was tried; those that failed are tried again until they work or something
+    /// else is wanted. An apply that comes while another is carried out takes its place.
+    pub async fn apply(&self, prepared: Prepared, options: ApplyOptions) -> Applied {
+        let ended = Applied { superseded: true, ..Applied::default() };
+        self.ask(|answer| Command::Apply(Box::new(prepared), options, answer), ended).await
     }
 
-    /// Stops every running actor that a new trust list refuses; gives their names.
+    /// Stops every running actor that a new trust list refuses, whatever else is going on; gives
+    /// their names. None of them starts again before a list that trusts it.
     pub async fn enforce(&self, trust: TrustList) -> Vec<Arc<str>> {
-        self.ask(|answer| Command::Trust(trust, answer)).await
+        self.ask(|answer| Command::Trust(trust, answer), Vec::new()).await
     }
 
     /// What runs now. Never waits for the owner task.
@@ -62,17 +66,18 @@ impl Supervisor {
         self.status.load_full()
     }
 
-    /// Stops intake, lets what is under way finish until `deadline`, then lets go of everything.
+    /// Stops intake, lets what is under way finish until `deadline`, then lets go of everything;
+    /// also while something is being applied. Asked a second time, it lets go at once.
     pub async fn stop(&self, deadline: Instant) {
-        self.ask(|answer| Command::Stop(deadline, answer)).await
+        self.ask(|answer| Command::Stop(deadline.into(), answer), ()).await;
     }
 
-    /// After a stop the owner task is gone, and everything is as empty as the default says.
-    async fn ask<T: Default>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> T {
+    /// After a stop the owner task is gone, and the answer is `ended`.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command, ended: T) -> T {
         let (answer, answered) = oneshot::channel();
         if self.commands.send(command(answer)).await.is_err() {
-            return T::default();
+            return ended;
         }
-        answered.await.unwrap_or_default()
+        answered.await.unwrap_or(ended)
     }
 }

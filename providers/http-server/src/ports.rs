@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use trellis_core::{ActorKey, BindingName, CallError, Code};
+use trellis_core::{BindingName, CallError, Code};
 use trellis_providers_sdk::{Binding, BindingId, Listening};
 
 use crate::config::{Config, Host};
@@ -28,7 +28,6 @@ pub(crate) struct Ports {
 
 #[derive(Debug)]
 struct Bound {
-    actor: ActorKey,
     name: BindingName,
     config: Config,
     /// The bound address: the configured one, or the port the system chose.
@@ -59,7 +58,7 @@ impl Ports {
             return Err(CallError::new(Code::Stopping, "the HTTP server is being stopped"));
         }
         let replaced: Vec<_> = self.replaced_by(binding).collect();
-        let wanted = self.wanted_address(binding.id, &config);
+        let wanted = self.wanted_address(&replaced, &config);
         for (id, other) in &self.bound {
             if Some(other.address) == wanted && !replaced.contains(id) {
                 let one = Tenant { actor: &binding.actor_name, config: &config };
@@ -82,8 +81,8 @@ impl Ports {
                 }
             }
         }
-        let (actor, name) = (binding.actor.clone(), binding.name.clone());
-        self.bound.insert(binding.id, Bound { actor, name, config, address, route });
+        let name = binding.name.clone();
+        self.bound.insert(binding.id, Bound { name, config, address, route });
         self.publish(address);
         for old in left.into_iter().filter(|old| *old != address) {
             self.publish(old);
@@ -113,25 +112,28 @@ impl Ports {
         addresses
     }
 
-    /// Earlier bindings this one takes the place of: itself with other values, or the same actor's
-    /// binding of the same name under its former id.
+    /// Earlier bindings this one takes the place of: itself with other values, or the binding of the
+    /// same name of an earlier version of the actor, whatever its key was.
     fn replaced_by(&self, binding: &Binding) -> impl Iterator<Item = BindingId> {
         self.bound
             .iter()
             .filter(|(id, bound)| {
-                **id == binding.id || (bound.actor == binding.actor && bound.name == binding.name)
+                let same =
+                    bound.route.actor_name == binding.actor_name && bound.name == binding.name;
+                **id == binding.id || same
             })
             .map(|(id, _)| *id)
     }
 
     /// The address to serve; `None` when the system shall choose a port. A binding that let the
     /// system choose keeps its port when its values change.
-    fn wanted_address(&self, id: BindingId, config: &Config) -> Option<SocketAddr> {
+    fn wanted_address(&self, replaced: &[BindingId], config: &Config) -> Option<SocketAddr> {
         if config.address.port() != 0 {
             return Some(config.address);
         }
-        let before = self.bound.get(&id)?;
-        (before.config.address == config.address).then_some(before.address)
+        let mut before = replaced.iter().filter_map(|id| self.bound.get(id));
+        let same = before.find(|before| before.config.address == config.address)?;
+        Some(same.address)
     }
 
     fn open(

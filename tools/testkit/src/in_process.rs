@@ -5,7 +5,7 @@ use std::path::Path;
 use trellis_app::{Host, HostConfig, providers::builtins};
 use trellis_claims::{SystemClock, TrustList};
 use trellis_manifest::{Format, SourceText};
-use trellis_supervisor::{Ground, prepare};
+use trellis_supervisor::{ApplyOptions, Ground, prepare};
 
 use crate::account::Account;
 
@@ -26,7 +26,8 @@ pub async fn host_of(config: HostConfig, manifest: &str, folder: &Path, account:
     let prepared = prepared.unwrap_or_else(|report| panic!("{report}"));
     let host = Host::build(config).expect("a host fits on this machine");
     let rules = trellis_entitlements::Rules { open_calls: manifest.host.open_calls };
-    let applied = host.supervisor().apply(prepared, rules).await;
+    let options = ApplyOptions { rules, ..ApplyOptions::default() };
+    let applied = host.supervisor().apply(prepared, options).await;
     assert!(applied.faults.is_empty(), "{:?}", applied.faults);
     host
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use trellis_claims::{ActorClaims, KeyKind, KeyPair, PublicKey};
 use trellis_core::{BindingName, CallError, Contract, ContractId, Direction, Operation};
 use trellis_entitlements::{
-    ActorId, Ask, AuditSink, Decision, Denial, Gate, LinkId, LinkSpec, Member, Metrics, Permit,
-    Policy, Question, Roster, Rules, Table, TargetId,
+    ActorId, AuditSink, AuthzRequest, BindingId, BindingSpec, Decision, Denial, EntitlementSet,
+    Gate, Metrics, Permit, Policy, PolicyInput, PrincipalSpec, Rules, TargetId,
 };
 
 pub(crate) const KEYVALUE: &str = "wascc:keyvalue";
@@ -31,7 +31,9 @@ pub(crate) const ACTORS: [&str; 9] = [
 pub(crate) struct World {
     pub(crate) keys: BTreeMap<&'static str, PublicKey>,
     pub(crate) ids: BTreeMap<&'static str, ActorId>,
-    pub(crate) roster: Roster,
+    pub(crate) actors: Vec<PrincipalSpec>,
+    pub(crate) bindings: Vec<BindingSpec>,
+    pub(crate) rules: Rules,
 }
 
 fn contract(
@@ -61,7 +63,7 @@ impl World {
             .iter()
             .map(|name| (*name, KeyPair::generate(KeyKind::Module).public().clone()))
             .collect();
-        let mut roster = Roster { rules: Rules::default(), ..Roster::default() };
+        let mut actors = Vec::new();
         let mut ids = BTreeMap::new();
         for (index, name) in ACTORS.iter().enumerate() {
             let id = ActorId(index as u64);
@@ -75,14 +77,14 @@ impl World {
                 _ => {}
             }
             ids.insert(*name, id);
-            roster.actors.push(Member {
+            actors.push(PrincipalSpec {
                 id,
                 target: TargetId(100 + index as u64),
                 name: Arc::from(format!("{name}-in-manifest")),
                 claims: Arc::new(claims),
             });
         }
-        let world = Self { keys, ids, roster };
+        let world = Self { keys, ids, actors, bindings: Vec::new(), rules: Rules::default() };
         world.bound()
     }
 
@@ -92,11 +94,11 @@ impl World {
             contract(KEYVALUE, "wasmcloud:keyvalue", &[("Get", ToProvider), ("Add", ToProvider)]);
         let http = contract(HTTP, "wasmcloud:httpserver", &[("HandleRequest", ToActor)]);
         let mut bind = |actor: &str, contract: &Arc<Contract>, target| {
-            self.roster.links.push(LinkSpec {
-                id: LinkId(self.roster.links.len() as u64),
+            self.bindings.push(BindingSpec {
+                id: BindingId(self.bindings.len() as u64),
                 actor: self.ids[actor],
                 contract: Arc::clone(contract),
-                binding: BindingName::default(),
+                name: BindingName::default(),
                 target: TargetId(target),
             });
         };
@@ -111,23 +113,31 @@ impl World {
         let audited = Arc::new(Audited::default());
         let gate =
             Gate::new(Box::new(policy), Box::new(Shared(Arc::clone(&audited))), Metrics::default());
-        (Guarded { gate, table: Table::build(&self.roster) }, audited)
+        (Guarded { gate, set: self.set() }, audited)
+    }
+
+    pub(crate) fn set(&self) -> EntitlementSet {
+        let mut set = EntitlementSet::default();
+        self.actors.iter().for_each(|actor| set.add(actor.clone()));
+        self.bindings.iter().for_each(|binding| set.bind(binding));
+        set.set_rules(self.rules);
+        set
     }
 }
 
-/// A gate and the table it reads.
+/// A gate and the set it reads.
 pub(crate) struct Guarded {
     gate: Gate,
-    table: Table,
+    set: EntitlementSet,
 }
 
 impl Guarded {
-    pub(crate) fn admit(&self, ask: &Ask<'_>) -> Result<Permit<'_>, CallError> {
-        self.gate.admit(&self.table, ask)
+    pub(crate) fn admit(&self, request: &AuthzRequest<'_>) -> Result<Permit<'_>, CallError> {
+        self.gate.admit(&self.set, request)
     }
 
-    pub(crate) fn publish(&mut self, table: Table) {
-        self.table = table;
+    pub(crate) fn publish(&mut self, set: EntitlementSet) {
+        self.set = set;
     }
 }
 
@@ -171,8 +181,8 @@ fn claims(
 pub(crate) struct NoAdd;
 
 impl Policy for NoAdd {
-    fn decide(&self, question: &Question<'_>) -> Decision {
-        match question.operation {
+    fn decide(&self, input: &PolicyInput<'_>) -> Decision {
+        match input.operation {
             "Add" => Decision::Deny("nothing is added today".to_owned()),
             _ => Decision::Allow,
         }

@@ -10,7 +10,7 @@ use trellis_providers_sdk::{ProviderFactory, Values};
 use super::{
     Ground, PreparedActor, PreparedLink, PreparedProvider, Providers, plain_provider, plain_values,
 };
-use crate::world::LinkKey;
+use crate::desired::BindingKey;
 
 /// A binding, with where the manifest says so.
 pub(super) struct Written<'a> {
@@ -42,7 +42,7 @@ pub(super) fn prepare<'a>(
                 continue;
             }
         };
-        if !seen.insert(LinkKey::of(&link)) {
+        if !seen.insert(BindingKey::of(&link)) {
             let sentence = format!(
                 "`{}` is already bound to {} under the name `{}`",
                 link.actor, link.contract.id, link.binding

@@ -8,8 +8,8 @@ use bench_side::{guest, time};
 use trellis_claims::{KeyKind, KeyPair, SystemClock, TrustList, verify};
 use trellis_core::BindingName;
 use trellis_entitlements::{
-    ActorId, AllowAll, Ask, Gate, LinkId, LinkSpec, LogAudit, Member, Metrics, Roster, Rules,
-    Table, TargetId,
+    ActorId, AllowAll, AuthzRequest, BindingId, BindingSpec, EntitlementSet, Gate, LogAudit,
+    Metrics, PrincipalSpec, TargetId,
 };
 
 use super::{echo, ground};
@@ -18,39 +18,42 @@ const ACTOR: ActorId = ActorId(1);
 
 pub(super) async fn measure(longest: Duration) -> Result<f64> {
     let gate = Gate::new(Box::new(AllowAll), Box::new(LogAudit::default()), Metrics::default());
-    let table = Table::build(&roster()?);
-    let ask = Ask::FromActor {
+    let set = entitlements()?;
+    let ask = AuthzRequest::FromActor {
         actor: ACTOR,
         binding: "default",
         namespace: echo::CAPABILITY,
         operation: "Echo",
     };
     time(longest, async || {
-        let permit = gate.admit(&table, std::hint::black_box(&ask))?;
+        let permit = gate.admit(&set, std::hint::black_box(&ask))?;
         drop(std::hint::black_box(permit));
         Ok(())
     })
     .await
 }
 
-fn roster() -> Result<Roster> {
+fn entitlements() -> Result<EntitlementSet> {
     let account = KeyPair::generate(KeyKind::Account);
     let caps = [echo::CAPABILITY.to_owned()];
     let module = ground::sign(&guest("warm-relay")?, "guest", &caps, &account)?;
     let trust = TrustList::new(0).trust(account.public())?;
     let verified = verify(&module, &trust, &SystemClock)?;
-    let member = Member {
+    let actor = PrincipalSpec {
         id: ACTOR,
         target: TargetId(1),
         name: Arc::from("guest"),
         claims: Arc::clone(verified.claims()),
     };
-    let link = LinkSpec {
-        id: LinkId(1),
+    let binding = BindingSpec {
+        id: BindingId(1),
         actor: ACTOR,
         contract: Arc::new(echo::contract()),
-        binding: BindingName::default(),
+        name: BindingName::default(),
         target: TargetId(2),
     };
-    Ok(Roster { actors: vec![member], links: vec![link], rules: Rules::default() })
+    let mut set = EntitlementSet::default();
+    set.add(actor);
+    set.bind(&binding);
+    Ok(set)
 }

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use trellis_app::{Host, HostConfig};
 use trellis_claims::{ClaimsDraft, KeyKind, KeyPair, SystemClock, TrustList};
 use trellis_engine::{CacheConfig, Compiler, EngineConfig};
-use trellis_entitlements::Rules;
 use trellis_manifest::{Format, SourceText};
+use trellis_supervisor::ApplyOptions;
 
 use super::echo;
 
@@ -89,7 +89,7 @@ impl Ground {
             checker: None,
         };
         let prepared = trellis_supervisor::prepare(&manifest, &source, &ground).map_err(report)?;
-        let applied = host.supervisor().apply(prepared, Rules::default()).await;
+        let applied = host.supervisor().apply(prepared, ApplyOptions::default()).await;
         ensure!(applied.faults.is_empty(), "{:?}", applied.faults);
         Ok(())
     }

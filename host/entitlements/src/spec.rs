@@ -1,36 +1,26 @@
-//! Who is here and who is bound to what, as the control plane knows it: the table's input.
+//! Who is here and who is bound to what, as the control plane says it.
 
 use std::sync::Arc;
 
 use trellis_claims::ActorClaims;
 use trellis_core::{BindingName, Contract};
 
-/// The host's handle for a running actor; never reused while the host runs.
+/// The host's handle for one version of an actor's code; never reused while the host runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ActorId(pub u64);
 
 /// The host's handle for a binding; never reused while the host runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct LinkId(pub u64);
+pub struct BindingId(pub u64);
 
-/// The host's handle for something that can be called: an actor or a provider.
+/// The host's handle for something that can be called: a version of an actor, or a provider. Never
+/// reused while the host runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct TargetId(pub u64);
 
-/// Everything an entitlement depends on.
-#[derive(Clone, Default, Debug)]
-pub struct Roster {
-    /// The running actors, in the order they were registered: the first to claim a name has it.
-    pub actors: Vec<Member>,
-    /// The bindings between them and providers.
-    pub links: Vec<LinkSpec>,
-    /// What the owner of the host decided for all of them.
-    pub rules: Rules,
-}
-
-/// One running actor.
+/// One version of an actor.
 #[derive(Clone, Debug)]
-pub struct Member {
+pub struct PrincipalSpec {
     /// Its handle as a caller.
     pub id: ActorId,
     /// Its handle as a target.
@@ -43,15 +33,15 @@ pub struct Member {
 
 /// One binding.
 #[derive(Clone, Debug)]
-pub struct LinkSpec {
+pub struct BindingSpec {
     /// Its handle.
-    pub id: LinkId,
+    pub id: BindingId,
     /// The bound actor.
     pub actor: ActorId,
     /// The contract it is for.
     pub contract: Arc<Contract>,
     /// The binding's name.
-    pub binding: BindingName,
+    pub name: BindingName,
     /// The provider's handle.
     pub target: TargetId,
 }

@@ -1,0 +1,54 @@
+//! What came of a change.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use trellis_core::{CallError, Code};
+
+use crate::step::Step;
+
+/// What applying a manifest did so far.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Applied {
+    /// The steps that were done, in order; empty when nothing had to be.
+    pub steps: Vec<Step>,
+    /// The steps that failed. All others were done, what ran in their place goes on, and they are
+    /// tried again until they work or something else is wanted.
+    pub faults: Vec<ApplyError>,
+    /// True when something newer was wanted, or the host was stopped, before it was done.
+    pub superseded: bool,
+}
+
+/// One step that failed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ApplyError {
+    /// What it was about, such as `actor counter`.
+    pub what: String,
+    /// The stable code of the failure.
+    #[serde(with = "crate::code")]
+    pub code: Code,
+    /// Why it failed.
+    pub why: String,
+}
+
+impl ApplyError {
+    /// The failure of a step.
+    #[must_use]
+    pub fn of(step: &Step, error: &CallError) -> Self {
+        Self { what: step.subject(), code: error.code(), why: error.message().to_owned() }
+    }
+
+    /// The failure alone, for those who report it in a frame of their own.
+    #[must_use]
+    pub fn error(&self) -> CallError {
+        CallError::new(self.code, self.why.clone())
+    }
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+impl std::error::Error for ApplyError {}

@@ -1,0 +1,15 @@
+//! The admin API as types: the steps of a change, what came of them, and the state of a host.
+//!
+//! Each has a text for people and a JSON form for programs. The supervisor makes them; the log, the
+//! dry run, the admin address and the command line show them; a lattice will send them.
+//!
+//! **Deliberately absent:** how anything is done, and sockets. These are values.
+
+mod applied;
+mod code;
+mod status;
+mod step;
+
+pub use applied::{Applied, ApplyError};
+pub use status::{Address, Degraded, ProviderStatus, Status};
+pub use step::{BindingRef, Step};

@@ -1,0 +1,100 @@
+//! The state of a host.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use trellis_core::Code;
+
+/// What runs, and what is not as it should be.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The names of the running actors.
+    pub actors: Vec<String>,
+    /// The running providers.
+    pub providers: Vec<ProviderStatus>,
+    /// Every address where an actor takes work from outside.
+    pub addresses: Vec<Address>,
+    /// What is wanted and not so, or so and not well; empty when all is well.
+    pub degraded: Vec<Degraded>,
+    /// True while a change is under way.
+    pub changing: bool,
+}
+
+/// One running provider.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProviderStatus {
+    /// Its name in the manifest.
+    pub name: String,
+    /// What it is, such as `keyvalue-redis`.
+    pub implementation: String,
+    /// Why it is not well; `None` when it is.
+    pub ailment: Option<String>,
+}
+
+/// Where an actor takes work from outside.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Address {
+    /// What to open, such as `http://127.0.0.1:8081/api`.
+    pub url: String,
+    /// The actor's name in the manifest.
+    pub actor: String,
+}
+
+/// One thing that is not as it should be.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Degraded {
+    /// What, such as `actor counter` or `binding of counter to wascc:keyvalue`.
+    pub what: String,
+    /// The stable code of the reason.
+    #[serde(with = "crate::code")]
+    pub code: Code,
+    /// Why, as a sentence.
+    pub why: String,
+    /// Since when, in seconds since 1970.
+    pub since_unix_s: u64,
+    /// When it is tried again, in seconds since 1970; `None` when only another manifest, or the
+    /// thing itself, can change it.
+    pub retry_unix_s: Option<u64>,
+}
+
+impl Degraded {
+    /// How long it lasts and when it is tried again, for people.
+    #[must_use]
+    pub fn timing(&self, now_unix_s: u64) -> String {
+        let since = now_unix_s.saturating_sub(self.since_unix_s);
+        match self.retry_unix_s {
+            Some(at) => format!("for {since} s; next try in {} s", at.saturating_sub(now_unix_s)),
+            None => format!("for {since} s"),
+        }
+    }
+}
+
+impl fmt::Display for Degraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} [{}]", self.what, self.why, self.code.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_survives_json_with_codes_as_users_know_them() {
+        let degraded = Degraded {
+            what: "binding of late to wascc:http_server".into(),
+            code: Code::Address,
+            why: "127.0.0.1:80 is taken".into(),
+            since_unix_s: 100,
+            retry_unix_s: Some(104),
+        };
+        assert_eq!(degraded.timing(102), "for 2 s; next try in 2 s");
+        assert!(degraded.to_string().ends_with("is taken [E_ADDRESS]"), "{degraded}");
+        let status = Status { degraded: vec![degraded], ..Status::default() };
+        let json = serde_json::to_string(&status).expect("it is data");
+        assert!(json.contains(r#""code":"E_ADDRESS""#), "{json}");
+        assert_eq!(serde_json::from_str::<Status>(&json).expect("it reads back"), status);
+        let unknown = json.replace("E_ADDRESS", "E_NOTHING");
+        assert!(serde_json::from_str::<Status>(&unknown).is_err());
+    }
+}

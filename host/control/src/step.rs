@@ -1,0 +1,213 @@
+//! What a change is made of.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Which binding: an actor, a contract, and the binding's name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct BindingRef {
+    /// The actor's name in the manifest.
+    pub actor: String,
+    /// The contract's id.
+    pub contract: String,
+    /// The binding's name; `default` unless the manifest says otherwise.
+    pub name: String,
+}
+
+/// One step from what runs to what is wanted. Its [`Display`](fmt::Display) form says what is to be
+/// done ("start actor counter"), [`done`](Step::done) what was ("started actor counter").
+///
+/// Steps are listed in the order in which they act: what may be done less acts first, then the new
+/// starts beside the old, then it takes over, then the old goes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// An actor is no longer wanted; calls it has go on to their end.
+    StopActor {
+        /// Its name in the manifest.
+        actor: String,
+    },
+    /// A binding is no longer wanted, while its actor is.
+    Unbind {
+        /// Which.
+        binding: BindingRef,
+        /// The provider it leads to.
+        provider: String,
+    },
+    /// A provider is wanted.
+    StartProvider {
+        /// Its name in the manifest.
+        provider: String,
+        /// What it is, such as `keyvalue-redis`.
+        implementation: String,
+    },
+    /// A provider is wanted with other values, or as another implementation.
+    ReplaceProvider {
+        /// Its name in the manifest.
+        provider: String,
+        /// What it will be.
+        implementation: String,
+        /// The settings whose values old and new cannot hold at the same time: with any, calls wait
+        /// from the end of the old one until the new one is there; without, nobody waits.
+        waits_for: Vec<String>,
+    },
+    /// An actor is wanted.
+    StartActor {
+        /// Its name in the manifest.
+        actor: String,
+        /// Its key (`M…`).
+        key: String,
+    },
+    /// An actor is wanted with other code or other limits. Its bindings go with it.
+    ReplaceActor {
+        /// Its name in the manifest.
+        actor: String,
+        /// Its key (`M…`).
+        key: String,
+        /// The key of what runs, when that is another: another actor takes over the name.
+        replaces_key: Option<String>,
+    },
+    /// A binding is wanted.
+    Bind {
+        /// Which.
+        binding: BindingRef,
+        /// The provider it leads to.
+        provider: String,
+    },
+    /// A binding is wanted with other values, or to another provider.
+    Rebind {
+        /// Which.
+        binding: BindingRef,
+        /// The provider it will lead to.
+        provider: String,
+        /// The provider it leads to now, when that is another.
+        leaves: Option<String>,
+    },
+    /// A provider is no longer wanted; calls it has go on to their end.
+    StopProvider {
+        /// Its name in the manifest.
+        provider: String,
+    },
+}
+
+/// The words of a step: for what is to be done, and for what was done.
+type Verb = (&'static str, &'static str);
+
+impl Step {
+    /// What was done, for a log.
+    #[must_use]
+    pub fn done(&self) -> String {
+        let (_, verb) = self.verb();
+        format!("{verb} {}", self.object())
+    }
+
+    /// What the step is about, such as `actor counter`: the same for every step about it.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::StopActor { actor }
+            | Self::StartActor { actor, .. }
+            | Self::ReplaceActor { actor, .. } => format!("actor {actor}"),
+            Self::StartProvider { provider, .. }
+            | Self::ReplaceProvider { provider, .. }
+            | Self::StopProvider { provider } => format!("provider {provider}"),
+            Self::Unbind { binding, .. }
+            | Self::Bind { binding, .. }
+            | Self::Rebind { binding, .. } => format!("binding of {binding}"),
+        }
+    }
+
+    const fn verb(&self) -> Verb {
+        match self {
+            Self::StopActor { .. } | Self::StopProvider { .. } => ("stop", "stopped"),
+            Self::Unbind { .. } => ("unbind", "unbound"),
+            Self::StartProvider { .. } | Self::StartActor { .. } => ("start", "started"),
+            Self::ReplaceProvider { .. } | Self::ReplaceActor { .. } => ("replace", "replaced"),
+            Self::Bind { .. } => ("bind", "bound"),
+            Self::Rebind { .. } => ("rebind", "rebound"),
+        }
+    }
+
+    fn object(&self) -> String {
+        let plain = || self.subject();
+        match self {
+            Self::StopActor { .. } | Self::StopProvider { .. } | Self::StartActor { .. } => plain(),
+            Self::StartProvider { implementation, .. } => format!("{} ({implementation})", plain()),
+            Self::ReplaceProvider { implementation, waits_for, .. } if waits_for.is_empty() => {
+                format!("{} ({implementation})", plain())
+            }
+            Self::ReplaceProvider { implementation, waits_for, .. } => {
+                let keys = waits_for.join(", ");
+                format!("{} ({implementation}); calls wait for the same {keys}", plain())
+            }
+            Self::ReplaceActor { replaces_key: None, .. } => plain(),
+            Self::ReplaceActor { replaces_key: Some(old), key, .. } => {
+                format!("{}; its key changes from {old} to {key}", plain())
+            }
+            Self::Unbind { binding, provider } => format!("{binding} from provider {provider}"),
+            Self::Bind { binding, provider } | Self::Rebind { binding, provider, leaves: None } => {
+                format!("{binding} at provider {provider}")
+            }
+            Self::Rebind { binding, provider, leaves: Some(old) } => {
+                format!("{binding} from provider {old} to provider {provider}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, _) = self.verb();
+        write!(f, "{verb} {}", self.object())
+    }
+}
+
+impl fmt::Display for BindingRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { actor, contract, name } = self;
+        write!(f, "{actor} to {contract}")?;
+        if name == "default" { Ok(()) } else { write!(f, " as {name}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding() -> BindingRef {
+        let (actor, contract, name) = ("counter", "wascc:keyvalue", "default");
+        BindingRef { actor: actor.into(), contract: contract.into(), name: name.into() }
+    }
+
+    #[test]
+    fn a_step_says_what_is_to_be_done_and_what_was_done() {
+        let to_redis = Step::Rebind {
+            binding: BindingRef { name: "cache".into(), ..binding() },
+            provider: "redis".into(),
+            leaves: Some("memory".into()),
+        };
+        let text = "counter to wascc:keyvalue as cache from provider memory to provider redis";
+        assert_eq!(to_redis.to_string(), format!("rebind {text}"));
+        assert_eq!(to_redis.done(), format!("rebound {text}"));
+        let store = Step::ReplaceProvider {
+            provider: "store".into(),
+            implementation: "keyvalue-embedded".into(),
+            waits_for: vec!["PATH".into()],
+        };
+        let text = "replace provider store (keyvalue-embedded); calls wait for the same PATH";
+        assert_eq!(store.to_string(), text);
+        assert_eq!(store.subject(), "provider store");
+        let bind = Step::Bind { binding: binding(), provider: "redis".into() };
+        assert_eq!(bind.done(), "bound counter to wascc:keyvalue at provider redis");
+    }
+
+    #[test]
+    fn a_step_survives_json() {
+        let step = Step::Bind { binding: binding(), provider: "redis".into() };
+        let json = serde_json::to_string(&step).expect("it is data");
+        let expected = r#"{"step":"bind","binding":{"actor":"counter","contract":"wascc:keyvalue","name":"default"},"provider":"redis"}"#;
+        assert_eq!(json, expected);
+        assert_eq!(serde_json::from_str::<Step>(&json).expect("it reads back"), step);
+    }
+}

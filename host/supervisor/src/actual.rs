@@ -1,0 +1,265 @@
+//! What runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use trellis_claims::{ActorClaims, TrustList, Verified};
+use trellis_core::{ActorKey, CallError};
+use trellis_dispatch::{RouteHandle, Snapshot};
+use trellis_engine::Actor;
+use trellis_entitlements::{ActorId, BindingId, BindingSpec, PrincipalSpec, TargetId};
+use trellis_providers_sdk::Binding;
+
+use crate::border::{self, Instance};
+use crate::desired::{BindingKey, Inventory};
+use crate::prepare::{PreparedActor, PreparedLink, PreparedProvider};
+
+/// Everything that runs, and what of it the road is to see. Every edit is made at once, and every
+/// state in between is one the host can stay in.
+#[derive(Default)]
+pub(crate) struct ActualState {
+    /// The actors that have their name, by it.
+    pub(crate) actors: BTreeMap<Arc<str>, RunningActor>,
+    /// Versions without a name, which finish what they have.
+    pub(crate) retired: BTreeMap<ActorId, RunningActor>,
+    /// The providers that have their name, by it.
+    pub(crate) providers: BTreeMap<Arc<str>, RunningProvider>,
+    /// Every provider that serves some binding, those that have no name any more too.
+    pub(crate) instances: BTreeMap<TargetId, Instance>,
+    /// Every binding that some provider serves, those of retired versions too.
+    pub(crate) bindings: BTreeMap<BindingId, RunningBinding>,
+    /// Which of them belong to which version.
+    owned: BTreeMap<ActorId, BTreeSet<BindingId>>,
+    /// The bindings that are in force.
+    pub(crate) current: BTreeMap<BindingKey, BindingId>,
+    /// What the road sees once it is published.
+    pub(crate) road: Snapshot,
+    /// Whom the host trusts, once somebody said so.
+    pub(crate) trust: Option<TrustList>,
+    /// Nothing new may start.
+    pub(crate) stopping: bool,
+    last_id: u64,
+}
+
+/// A version of an actor that runs.
+pub(crate) struct RunningActor {
+    pub(crate) id: ActorId,
+    pub(crate) target: TargetId,
+    pub(crate) prepared: PreparedActor,
+    pub(crate) engine: Actor,
+    pub(crate) route: RouteHandle,
+    /// Its retirement has begun.
+    pub(crate) leaving: bool,
+}
+
+/// A provider that runs.
+pub(crate) struct RunningProvider {
+    /// The same for every instance that follows another under one name: a binding stays the same
+    /// binding when its provider is replaced.
+    pub(crate) target: TargetId,
+    pub(crate) prepared: PreparedProvider,
+    pub(crate) route: RouteHandle,
+    /// What its last health check said, when it was not well.
+    pub(crate) ailment: Option<String>,
+    /// Why there is no instance: neither the new one nor the old one could be started.
+    pub(crate) broken: Option<CallError>,
+}
+
+/// A binding that some provider serves.
+#[derive(Clone)]
+pub(crate) struct RunningBinding {
+    pub(crate) key: BindingKey,
+    pub(crate) spec: BindingSpec,
+    pub(crate) prepared: PreparedLink,
+    /// The key of the version it belongs to.
+    pub(crate) actor: ActorKey,
+}
+
+impl ActualState {
+    /// A handle that nothing ever had.
+    pub(crate) const fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// What runs, to be compared with what is wanted.
+    pub(crate) fn inventory(&self) -> Inventory<'_> {
+        let bound = |(key, id): (&BindingKey, &BindingId)| {
+            Some((key.clone(), &self.bindings.get(id)?.prepared))
+        };
+        let mut stale = BTreeSet::new();
+        for (key, id) in &self.current {
+            let owner = self.bindings.get(id).map(|binding| binding.spec.actor);
+            let now = self.actors.get(&key.actor).map(|actor| actor.id);
+            if owner != now {
+                stale.insert(key.clone());
+            }
+        }
+        Inventory {
+            actors: self.actors.iter().map(|(name, actor)| (&**name, &actor.prepared)).collect(),
+            providers: (self.providers.iter())
+                .filter(|(_, provider)| provider.broken.is_none())
+                .map(|(name, provider)| (&**name, &provider.prepared))
+                .collect(),
+            bindings: self.current.iter().filter_map(bound).collect(),
+            stale,
+        }
+    }
+
+    /// Every version that runs, with and without its name.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = &RunningActor> {
+        self.actors.values().chain(self.retired.values())
+    }
+
+    /// True when that version has the name.
+    pub(crate) fn runs(&self, id: ActorId, name: &str) -> bool {
+        self.actors.get(name).is_some_and(|actor| actor.id == id)
+    }
+
+    /// Puts a version of an actor in its place; the one before it retires.
+    pub(crate) fn install(&mut self, actor: RunningActor) {
+        let name = Arc::clone(&actor.prepared.name);
+        let spec = actor.principal();
+        match self.actors.remove(&name) {
+            Some(old) => {
+                self.road.entitlements.succeed(old.id, spec);
+                self.retired.insert(old.id, old);
+            }
+            None => self.road.entitlements.add(spec),
+        }
+        self.actors.insert(name, actor);
+    }
+
+    /// Takes an actor's name away, and its bindings out of force.
+    pub(crate) fn retire(&mut self, name: &str) {
+        if let Some(old) = self.actors.remove(name) {
+            self.road.entitlements.retire(old.id);
+            self.retired.insert(old.id, old);
+        }
+        self.current.retain(|key, _| &*key.actor != name);
+    }
+
+    /// The retired versions that no binding in force belongs to and whose retirement has not begun;
+    /// marks them.
+    pub(crate) fn leaving(&mut self) -> Vec<ActorId> {
+        if self.retired.values().all(|actor| actor.leaving) {
+            return Vec::new();
+        }
+        let needed: BTreeSet<_> = (self.current.values())
+            .filter_map(|id| self.bindings.get(id))
+            .map(|binding| binding.spec.actor)
+            .collect();
+        let waiting = (self.retired.values_mut())
+            .filter(|actor| !actor.leaving && !needed.contains(&actor.id));
+        let mut leaving = Vec::new();
+        for actor in waiting {
+            actor.leaving = true;
+            leaving.push(actor.id);
+        }
+        leaving
+    }
+
+    /// Adds a binding that its provider serves or is about to serve; the road sees it.
+    pub(crate) fn add(&mut self, binding: RunningBinding) {
+        self.road.entitlements.bind(&binding.spec);
+        self.owned.entry(binding.spec.actor).or_default().insert(binding.spec.id);
+        self.bindings.insert(binding.spec.id, binding);
+    }
+
+    /// Puts a binding in force that its provider serves. Gives the one it takes over from, when that
+    /// belongs to the same version; that of an earlier version goes with that version.
+    pub(crate) fn put_in_force(&mut self, binding: &RunningBinding) -> Option<BindingId> {
+        let old = self.current.insert(binding.key.clone(), binding.spec.id)?;
+        let owner = self.bindings.get(&old)?.spec.actor;
+        (owner == binding.spec.actor).then_some(old)
+    }
+
+    /// The bindings of a version: those over which calls come in, and the others.
+    pub(crate) fn bindings_of(&self, actor: ActorId) -> (Vec<BindingId>, Vec<BindingId>) {
+        let is_intake =
+            |id: &BindingId| self.bindings.get(id).is_some_and(RunningBinding::is_intake);
+        self.owned.get(&actor).into_iter().flatten().copied().partition(is_intake)
+    }
+
+    /// The instance that serves a binding.
+    pub(crate) fn instance_of(&self, id: BindingId) -> Option<&Instance> {
+        self.instances.get(&self.bindings.get(&id)?.spec.target)
+    }
+
+    /// Takes a version away at once: it may ask for nothing any more, nobody reaches it, and its
+    /// calls end. Gives its bindings with their instances, so that these may be told.
+    pub(crate) fn expel(&mut self, name: &str, id: ActorId) -> Vec<(BindingId, Instance)> {
+        let named = self.runs(id, name);
+        let actor = if named { self.actors.remove(name) } else { self.retired.remove(&id) };
+        let Some(actor) = actor else { return Vec::new() };
+        self.road.entitlements.remove(id);
+        self.road.routes.remove(actor.target);
+        actor.route.cut();
+        let (intake, outlets) = self.bindings_of(id);
+        let bindings = intake.into_iter().chain(outlets);
+        bindings.filter_map(|id| self.forget(id)).collect()
+    }
+
+    /// Takes a binding away; gives the instance that served it, so that it may be told.
+    pub(crate) fn forget(&mut self, id: BindingId) -> Option<(BindingId, Instance)> {
+        self.road.entitlements.unbind(id);
+        let binding = self.bindings.remove(&id)?;
+        if let Some(owned) = self.owned.get_mut(&binding.spec.actor) {
+            owned.remove(&id);
+            if owned.is_empty() {
+                self.owned.remove(&binding.spec.actor);
+            }
+        }
+        if self.current.get(&binding.key) == Some(&id) {
+            self.current.remove(&binding.key);
+        }
+        Some((id, self.instances.get(&binding.spec.target)?.clone()))
+    }
+
+    /// Refuses claims that are older than those of the same actor that runs, whatever its name is.
+    pub(crate) fn check_succeeds(&self, claims: &ActorClaims) -> Result<(), CallError> {
+        let same = |actor: &&RunningActor| actor.claims().subject == claims.subject;
+        for running in self.versions().filter(same) {
+            claims.check_succeeds(running.claims())?;
+        }
+        Ok(())
+    }
+}
+
+impl RunningActor {
+    pub(crate) fn claims(&self) -> &ActorClaims {
+        self.verified().claims()
+    }
+
+    pub(crate) const fn verified(&self) -> &Verified {
+        &self.prepared.verified
+    }
+
+    fn principal(&self) -> PrincipalSpec {
+        PrincipalSpec {
+            id: self.id,
+            target: self.target,
+            name: Arc::clone(&self.prepared.name),
+            claims: Arc::clone(self.verified().claims()),
+        }
+    }
+}
+
+impl RunningBinding {
+    /// True when calls come in over it.
+    pub(crate) fn is_intake(&self) -> bool {
+        border::is_intake(&self.spec.contract)
+    }
+
+    /// What its provider is told; `provider` brings the values the binding leaves out.
+    pub(crate) fn told(&self, provider: &PreparedProvider) -> Binding {
+        Binding {
+            id: trellis_providers_sdk::BindingId(self.spec.id.0),
+            actor: self.actor.clone(),
+            actor_name: self.key.actor.to_string(),
+            contract: self.key.contract.clone(),
+            name: self.key.name.clone(),
+            values: self.prepared.values.over(&provider.values),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The one place that knows how providers are made and asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+use trellis_core::{CallError, Code, Contract, Direction};
+use trellis_providers_sdk::{
+    Binding, BindingId, Context, Health, Invoker, Listening, Provider, Scope, Setting,
+};
+
+use crate::prepare::PreparedProvider;
+use crate::status::Sampler;
+
+/// Longest wait for a provider to be made, or to take a binding.
+const PROVIDER_ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for a provider to say how it is; slower is as good as none.
+const HEALTH_ANSWER_MAX: Duration = Duration::from_secs(2);
+
+/// One instance of a provider. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Instance {
+    name: Arc<str>,
+    provider: Arc<dyn Provider>,
+    is_server: bool,
+}
+
+impl Instance {
+    /// Makes one.
+    pub(crate) async fn make(
+        prepared: &PreparedProvider,
+        calls: Arc<dyn Invoker>,
+    ) -> Result<Self, CallError> {
+        let name = Arc::clone(&prepared.name);
+        let made = prepared.factory.create(Context::new(calls), prepared.values.clone());
+        let provider = in_time(&name, "start", made).await?;
+        let is_server = prepared.descriptor.contracts.iter().any(is_intake);
+        Ok(Self { name, provider, is_server })
+    }
+
+    pub(crate) const fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
+    pub(crate) fn sampler(&self) -> Sampler {
+        Sampler::new(&self.name, &self.provider)
+    }
+
+    pub(crate) async fn bind(&self, binding: Binding) -> Result<(), CallError> {
+        in_time(&self.name, "take a binding", self.provider.bind(binding)).await
+    }
+
+    /// Takes a binding away; true when that was done by `until`.
+    pub(crate) async fn unbind(&self, id: trellis_entitlements::BindingId, until: Instant) -> bool {
+        timeout_at(until, self.provider.unbind(BindingId(id.0))).await.is_ok()
+    }
+
+    /// Why it is not well; `None` when it is.
+    pub(crate) async fn ailment(&self) -> Option<String> {
+        match timeout(HEALTH_ANSWER_MAX, self.provider.health()).await {
+            Ok(Health::Healthy) => None,
+            Ok(Health::Degraded(why)) => Some(why),
+            Err(_) => Some(format!("no answer within {} ms", HEALTH_ANSWER_MAX.as_millis())),
+        }
+    }
+
+    /// True when any of its contracts brings calls in.
+    pub(crate) const fn is_server(&self) -> bool {
+        self.is_server
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<Listening> {
+        self.provider.addresses()
+    }
+
+    /// Has it finish what it has by `until`.
+    pub(crate) async fn shut_down(&self, until: Instant) {
+        self.provider.shutdown(until.saturating_duration_since(Instant::now())).await;
+    }
+}
+
+async fn in_time<T>(
+    provider: &str,
+    what: &str,
+    answer: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    timeout(PROVIDER_ANSWER_MAX, answer).await.unwrap_or_else(|_| {
+        let ms = PROVIDER_ANSWER_MAX.as_millis();
+        let text = format!("provider {provider} did not {what} within {ms} ms");
+        Err(CallError::new(Code::Timeout, text))
+    })
+}
+
+/// True when calls come in over the contract: its provider brings them to actors. Whoever may be
+/// called by such a provider must be ready before the provider learns of the binding.
+pub(crate) fn is_intake(contract: &Contract) -> bool {
+    contract.operations.iter().any(|operation| operation.direction == Direction::ToActor)
+}
+
+/// The settings whose values an old and a new instance cannot both hold. What stands at a binding
+/// is held by the binding, and is the provider's own affair.
+pub(crate) fn contested(old: &PreparedProvider, new: &PreparedProvider) -> Vec<String> {
+    let meets = |setting: &&Setting| {
+        let held = held(old, &setting.key);
+        let wanted = held_by(setting, new);
+        wanted.is_some() && held == wanted
+    };
+    let settings = new.descriptor.settings.iter().filter(meets);
+    settings.map(|setting| setting.key.to_string()).collect()
+}
+
+fn held<'a>(provider: &'a PreparedProvider, key: &str) -> Option<&'a str> {
+    held_by(provider.descriptor.setting(key)?, provider)
+}
+
+fn held_by<'a>(setting: &'a Setting, provider: &'a PreparedProvider) -> Option<&'a str> {
+    let value = provider.values.get(&setting.key).or(setting.default.as_deref())?;
+    (setting.scope == Scope::Provider && setting.holds(value)).then_some(value)
+}

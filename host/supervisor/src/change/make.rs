@@ -1,0 +1,168 @@
+//! Makes the new beside the old: providers are started, actors loaded. Nobody sees them yet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use trellis_control::Step;
+use trellis_core::{CallError, Code};
+use trellis_engine::{Actor, ModuleSpec};
+use trellis_entitlements::{ActorId, TargetId};
+use trellis_targets::GuestCalls;
+
+use super::{Change, broken};
+use crate::border::Instance;
+use crate::prepare::{PreparedActor, PreparedProvider};
+use crate::shared::Shared;
+
+/// Most modules on their way into memory at once; those that must be compiled are bounded by the
+/// engine besides.
+const LOADS_MAX: usize = 32;
+
+/// What was made, by name.
+#[derive(Default)]
+pub(super) struct Made {
+    pub(super) actors: BTreeMap<Arc<str>, MadeActor>,
+    pub(super) providers: BTreeMap<Arc<str>, MadeProvider>,
+}
+
+pub(super) struct MadeActor {
+    /// The place of its step.
+    pub(super) place: usize,
+    pub(super) id: ActorId,
+    pub(super) target: TargetId,
+    pub(super) prepared: PreparedActor,
+    pub(super) engine: Actor,
+}
+
+pub(super) struct MadeProvider {
+    /// The place of its step.
+    pub(super) place: usize,
+    pub(super) target: TargetId,
+    pub(super) prepared: PreparedProvider,
+    pub(super) instance: Instance,
+    /// An instance of that name serves bindings already, which go over to this one.
+    pub(super) succeeds: bool,
+}
+
+enum Piece {
+    Actor(Box<MadeActor>),
+    Provider(Box<MadeProvider>),
+}
+
+impl Change {
+    /// `None` when something newer is wanted; what was made by then is let go.
+    pub(super) async fn make(&mut self) -> Option<Made> {
+        let mut jobs = self.jobs();
+        let mut made = Made::default();
+        let mut superseded = self.superseded.clone();
+        loop {
+            let joined = tokio::select! {
+                joined = jobs.join_next() => joined,
+                () = newer(&mut superseded) => {
+                    jobs.shutdown().await;
+                    made.providers.into_values().for_each(|one| self.shared.discard(one.instance));
+                    return None;
+                }
+            };
+            let Some(joined) = joined else { return Some(made) };
+            match joined {
+                Ok((_, Ok(Piece::Actor(actor)))) => {
+                    made.actors.insert(Arc::clone(&actor.prepared.name), *actor);
+                }
+                Ok((_, Ok(Piece::Provider(one)))) => {
+                    made.providers.insert(Arc::clone(&one.prepared.name), *one);
+                }
+                Ok((place, Err(error))) => self.fail(place, error),
+                // A job that panicked does not say which it was: see `jobs`.
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn jobs(&self) -> JoinSet<(usize, Result<Piece, CallError>)> {
+        let wanted = self.desired.inventory(&BTreeMap::new());
+        let turns = Arc::new(Semaphore::new(LOADS_MAX));
+        let mut jobs = JoinSet::new();
+        for (place, step) in self.steps.iter().enumerate() {
+            let shared = Arc::clone(&self.shared);
+            match step {
+                Step::StartProvider { provider, .. } => {
+                    let Some(prepared) = wanted.providers.get(&**provider) else { continue };
+                    jobs.spawn(alone(place, make_provider(shared, place, (*prepared).clone())));
+                }
+                Step::ReplaceProvider { provider, waits_for, .. } if waits_for.is_empty() => {
+                    let Some(prepared) = wanted.providers.get(&**provider) else { continue };
+                    jobs.spawn(alone(place, make_provider(shared, place, (*prepared).clone())));
+                }
+                Step::StartActor { actor, .. } | Step::ReplaceActor { actor, .. } => {
+                    let Some(prepared) = wanted.actors.get(&**actor) else { continue };
+                    let load = load(shared, place, (*prepared).clone());
+                    let turns = Arc::clone(&turns);
+                    jobs.spawn(alone(place, async move {
+                        let _turn = turns.acquire_owned().await;
+                        load.await
+                    }));
+                }
+                _ => {}
+            }
+        }
+        jobs
+    }
+}
+
+/// Waits until something newer is wanted.
+async fn newer(superseded: &mut watch::Receiver<bool>) {
+    // An error means that the owner is gone, which ends this change too.
+    drop(superseded.wait_for(|superseded| *superseded).await);
+}
+
+/// A piece of work whose panic is its failure.
+async fn alone(
+    place: usize,
+    work: impl Future<Output = Result<Piece, CallError>> + Send + 'static,
+) -> (usize, Result<Piece, CallError>) {
+    let mut task = JoinSet::new();
+    task.spawn(work);
+    let ended = task.join_next().await.map(|ended| ended.map_err(broken));
+    let nothing = || CallError::new(Code::Internal, "the step ended without a result");
+    (place, ended.unwrap_or_else(|| Err(nothing())).and_then(|result| result))
+}
+
+async fn make_provider(
+    shared: Arc<Shared>,
+    place: usize,
+    prepared: PreparedProvider,
+) -> Result<Piece, CallError> {
+    let (target, succeeds) = shared.look(|actual| {
+        let running = actual.providers.get(&prepared.name).map(|running| running.target);
+        (running.unwrap_or_else(|| TargetId(actual.next_id())), running.is_some())
+    });
+    let instance = shared.make(&prepared, target).await?;
+    Ok(Piece::Provider(Box::new(MadeProvider { place, target, prepared, instance, succeeds })))
+}
+
+async fn load(
+    shared: Arc<Shared>,
+    place: usize,
+    prepared: PreparedActor,
+) -> Result<Piece, CallError> {
+    let (id, target) = shared.look(|actual| {
+        actual.check_succeeds(prepared.verified.claims())?;
+        Ok::<_, CallError>((ActorId(actual.next_id()), TargetId(actual.next_id())))
+    })?;
+    let calls = GuestCalls::new(Arc::clone(&shared.dispatcher), id);
+    let reading = prepared.clone();
+    let bytes = tokio::task::spawn_blocking(move || reading.read()).await.map_err(broken)??;
+    let module = ModuleSpec {
+        name: Arc::clone(&prepared.name),
+        bytes,
+        digest: *prepared.verified.digest(),
+        isolation: prepared.isolation,
+        limits: prepared.limits.clone(),
+        source: Some(Arc::new(prepared.clone())),
+    };
+    let engine = shared.engine.load(module, Arc::new(calls)).await?;
+    Ok(Piece::Actor(Box::new(MadeActor { place, id, target, prepared, engine })))
+}

@@ -1,0 +1,146 @@
+//! Carries out the steps of a change.
+//!
+//! It makes no choices of its own: which steps there are was planned, and a step that fails leaves
+//! in place what it was to replace. The order keeps calls alive. First acts what takes rights away.
+//! Then the new is made beside the old and bound to the providers it calls. Then one publish gives
+//! it names, rights and routes. Then the providers that bring calls in learn of it, because the
+//! first call may come before they have answered. And last the old is let go, which nobody waits
+//! for.
+
+mod bind;
+mod make;
+mod swap;
+mod take_over;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use trellis_control::Step;
+use trellis_core::{CallError, Code};
+use trellis_entitlements::BindingId;
+
+use crate::desired::Desired;
+use crate::shared::Shared;
+
+/// One change on its way.
+pub(crate) struct Change {
+    shared: Arc<Shared>,
+    desired: Arc<Desired>,
+    steps: Vec<Step>,
+    /// True once something newer is wanted.
+    superseded: watch::Receiver<bool>,
+    /// The steps that failed, by their place.
+    failed: BTreeMap<usize, CallError>,
+    /// What failed beside the steps: a binding that was to go with its actor.
+    more_failed: Vec<(Step, CallError)>,
+    /// Steps that have to wait for one that failed.
+    postponed: Vec<usize>,
+}
+
+/// What came of a change.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) done: Vec<Step>,
+    pub(crate) failed: Vec<(Step, CallError)>,
+    pub(crate) superseded: bool,
+}
+
+impl Change {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        desired: Arc<Desired>,
+        steps: Vec<Step>,
+        superseded: watch::Receiver<bool>,
+    ) -> Self {
+        let (failed, more_failed, postponed) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { shared, desired, steps, superseded, failed, more_failed, postponed }
+    }
+
+    pub(crate) async fn carry_out(mut self) -> Outcome {
+        self.shrink();
+        let Some(mut made) = self.make().await else {
+            return Outcome { superseded: true, ..Outcome::default() };
+        };
+        self.swap_contested().await;
+        let mut fresh = self.fresh_bindings(&made);
+        self.bind_outlets(&mut made, &mut fresh).await;
+        self.judge_health(&mut made, &mut fresh).await;
+        let intake = self.take_over(made, fresh);
+        self.bind_intake(intake).await;
+        self.let_providers_go();
+        self.shared.let_versions_go();
+        self.outcome()
+    }
+
+    /// What may be done less acts first: actors that are not wanted lose their names, bindings
+    /// that are not wanted go.
+    fn shrink(&self) {
+        let mut unbound = Vec::new();
+        self.shared.edit(|actual| {
+            for step in &self.steps {
+                match step {
+                    Step::StopActor { actor } => actual.retire(actor),
+                    Step::Unbind { binding, .. } => {
+                        let of = |key: &crate::desired::BindingKey| key.is(binding);
+                        let key = actual.current.keys().find(|key| of(key)).cloned();
+                        unbound.extend(key.and_then(|key| actual.current.remove(&key)));
+                    }
+                    _ => {}
+                }
+            }
+        });
+        self.let_go(unbound);
+        self.shared.let_versions_go();
+    }
+
+    fn let_go(&self, bindings: Vec<BindingId>) {
+        if !bindings.is_empty() {
+            self.shared.let_bindings_go(bindings);
+        }
+    }
+
+    /// Providers that are not wanted go, unless a binding that was to leave one could not.
+    fn let_providers_go(&mut self) {
+        let mut gone = Vec::new();
+        self.shared.look(|actual| {
+            for (place, step) in self.steps.iter().enumerate() {
+                let Step::StopProvider { provider } = step else { continue };
+                let Some(target) = actual.providers.get(&**provider).map(|known| known.target)
+                else {
+                    continue;
+                };
+                let bindings = actual.current.values().filter_map(|id| actual.bindings.get(id));
+                if { bindings }.any(|binding| binding.spec.target == target) {
+                    self.postponed.push(place);
+                } else if let Some(provider) = actual.providers.remove(&**provider) {
+                    gone.push(provider);
+                }
+            }
+        });
+        for provider in gone {
+            self.shared.let_provider_go(provider.target, provider.route);
+        }
+    }
+
+    fn fail(&mut self, place: usize, error: CallError) {
+        self.failed.entry(place).or_insert(error);
+    }
+
+    fn outcome(self) -> Outcome {
+        let mut outcome = Outcome { failed: self.more_failed, ..Outcome::default() };
+        for (place, step) in self.steps.into_iter().enumerate() {
+            match self.failed.get(&place) {
+                Some(error) => outcome.failed.push((step, error.clone())),
+                None if self.postponed.contains(&place) => {}
+                None => outcome.done.push(step),
+            }
+        }
+        outcome
+    }
+}
+
+/// What a helper task ended with, when it did not end as it should.
+fn broken(_: tokio::task::JoinError) -> CallError {
+    CallError::new(Code::Internal, "the host failed on this step; its log says why")
+}

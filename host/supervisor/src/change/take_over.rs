@@ -1,0 +1,88 @@
+//! The one moment at which the new takes over.
+
+use std::sync::Arc;
+
+use trellis_core::CallError;
+use trellis_targets::{ActorTarget, ProviderTarget};
+
+use super::Change;
+use super::bind::{Fresh, NewBinding};
+use super::make::{Made, MadeActor, MadeProvider};
+use crate::actual::{ActualState, RunningActor, RunningProvider};
+use crate::desired::vouch;
+
+impl Change {
+    /// Publishes names, rights and routes of everything that was made, all at once; then lets go
+    /// what it took over from. Gives the bindings over which calls are to come in.
+    pub(super) fn take_over(&mut self, made: Made, fresh: Fresh) -> Vec<NewBinding> {
+        let shared = Arc::clone(&self.shared);
+        let mut instances = Vec::new();
+        let (mut refused, mut unbound, mut intake) = (Vec::new(), Vec::new(), Vec::new());
+        let old = shared.edit(|actual| {
+            actual.road.entitlements.set_rules(self.desired.options.rules);
+            for one in made.providers.into_values() {
+                instances.extend(self.install_provider(actual, one));
+            }
+            for actor in made.actors.into_values() {
+                if let Err((place, error)) = self.install_actor(actual, actor) {
+                    refused.push((place, error));
+                }
+            }
+            let mut old = Vec::new();
+            let Fresh { outlets, intake: coming } = fresh;
+            for new in outlets.into_iter().chain(coming) {
+                // Its actor may have lost its trust just now.
+                if !actual.runs(new.binding.spec.actor, &new.binding.key.actor) {
+                    unbound.push(new.undo());
+                    continue;
+                }
+                actual.add(new.binding.clone());
+                if new.binding.is_intake() {
+                    intake.push(new);
+                } else {
+                    old.extend(actual.put_in_force(&new.binding));
+                }
+            }
+            old
+        });
+        refused.into_iter().for_each(|(place, error)| self.fail(place, error));
+        self.let_go(old);
+        shared.tell_unbound(unbound);
+        instances.into_iter().for_each(|(instance, route)| shared.let_instance_go(instance, route));
+        intake
+    }
+
+    fn install_provider(
+        &self,
+        actual: &mut ActualState,
+        made: MadeProvider,
+    ) -> Option<(crate::border::Instance, trellis_dispatch::RouteHandle)> {
+        let MadeProvider { target, prepared, instance, .. } = made;
+        let answers = Arc::new(ProviderTarget::new(Arc::clone(instance.provider())));
+        let (route, handle) = self.shared.dispatcher.route(&prepared.name, answers);
+        actual.road.routes.put(target, route);
+        let old = actual.instances.insert(target, instance);
+        let name = Arc::clone(&prepared.name);
+        let running =
+            RunningProvider { target, prepared, route: handle, ailment: None, broken: None };
+        let before = actual.providers.insert(name, running);
+        old.zip(before.map(|before| before.route))
+    }
+
+    /// Trust and time may have changed while it was loaded.
+    fn install_actor(
+        &self,
+        actual: &mut ActualState,
+        made: MadeActor,
+    ) -> Result<(), (usize, CallError)> {
+        let MadeActor { place, id, target, prepared, engine } = made;
+        vouch(&prepared.verified, actual.trust.as_ref(), &*self.shared.clock)
+            .map_err(|error| (place, error.into()))?;
+        let answers = Arc::new(ActorTarget::new(engine.clone()));
+        let (route, handle) = self.shared.dispatcher.route(&prepared.name, answers);
+        actual.road.routes.put(target, route);
+        let leaving = false;
+        actual.install(RunningActor { id, target, prepared, engine, route: handle, leaving });
+        Ok(())
+    }
+}

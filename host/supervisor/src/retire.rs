@@ -1,0 +1,166 @@
+//! How the old goes: aside, one piece after the other, within a bound.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
+use trellis_dispatch::RouteHandle;
+use trellis_entitlements::{ActorId, BindingId, TargetId};
+
+use crate::border::Instance;
+use crate::shared::{DRAIN_MAX, Shared};
+
+impl Shared {
+    /// Lets retired versions go that nothing in force needs any more.
+    pub(crate) fn let_versions_go(self: &Arc<Self>) {
+        for id in self.look(|actual| actual.leaving()) {
+            let shared = Arc::clone(self);
+            self.aside.spawn(async move { shared.let_version_go(id).await });
+        }
+    }
+
+    /// First calls stop coming in, then those it has end, then it may ask for nothing any more, and
+    /// last its providers forget it.
+    async fn let_version_go(&self, id: ActorId) {
+        let until = Instant::now() + DRAIN_MAX;
+        let intake = self.look(|actual| {
+            let (intake, _) = actual.bindings_of(id);
+            let instance = |id: BindingId| Some((id, actual.instance_of(id)?.clone()));
+            intake.into_iter().filter_map(instance).collect::<Vec<_>>()
+        });
+        unbind(&intake, until).await;
+        let route = self.edit(|actual| {
+            intake.iter().for_each(|(id, _)| drop(actual.forget(*id)));
+            let version = actual.retired.get(&id)?;
+            let (target, route) = (version.target, version.route.clone());
+            actual.road.routes.remove(target);
+            Some(route)
+        });
+        self.let_go.notify_waiters();
+        // Without one, it was expelled meanwhile.
+        let Some(route) = route else { return };
+        if timeout_at(until, route.gone()).await.is_err() {
+            tracing::warn!(drain_s = DRAIN_MAX.as_secs(), "calls of a replaced actor were cut");
+        }
+        let outlets = self.edit(|actual| {
+            let name = actual.retired.get(&id).map(|version| Arc::clone(&version.prepared.name));
+            name.map_or_else(Vec::new, |name| actual.expel(&name, id))
+        });
+        unbind(&outlets, Instant::now() + DRAIN_MAX).await;
+        self.let_go.notify_waiters();
+    }
+
+    /// Tells providers of bindings that were taken away.
+    pub(crate) fn tell_unbound(self: &Arc<Self>, bindings: Vec<(BindingId, Instance)>) {
+        if bindings.is_empty() {
+            return;
+        }
+        let shared = Arc::clone(self);
+        self.aside.spawn(async move {
+            unbind(&bindings, Instant::now() + DRAIN_MAX).await;
+            shared.let_go.notify_waiters();
+        });
+    }
+
+    /// Lets bindings go whose actor stays. Where calls come in, the provider stops taking them and
+    /// then the binding goes; elsewhere the actor cannot use it any more, and its provider forgets
+    /// it when the calls that went out over it before have ended.
+    pub(crate) fn let_bindings_go(self: &Arc<Self>, bindings: Vec<BindingId>) {
+        let (intake, outlets) = self.edit(|actual| {
+            let (mut intake, mut outlets) = (Vec::new(), Vec::new());
+            for id in bindings {
+                let Some(binding) = actual.bindings.get(&id) else { continue };
+                if binding.is_intake() {
+                    intake.push(id);
+                } else {
+                    outlets.push((binding.spec.target, id));
+                    actual.road.entitlements.unbind(id);
+                }
+            }
+            (intake, self.grace(actual, outlets))
+        });
+        for id in intake {
+            let shared = Arc::clone(self);
+            self.aside.spawn(async move {
+                let instance = shared.look(|actual| actual.instance_of(id).cloned());
+                if let Some(instance) = instance {
+                    instance.unbind(id, Instant::now() + DRAIN_MAX).await;
+                }
+                shared.edit(|actual| drop(actual.forget(id)));
+                shared.let_go.notify_waiters();
+            });
+        }
+        for (route, ids) in outlets {
+            let shared = Arc::clone(self);
+            self.aside.spawn(async move {
+                // Past that time a call that is still out finds its binding gone.
+                let _ = timeout_at(Instant::now() + DRAIN_MAX, route.gone()).await;
+                let gone: Vec<_> =
+                    shared.look(|actual| ids.iter().filter_map(|id| actual.forget(*id)).collect());
+                unbind(&gone, Instant::now() + DRAIN_MAX).await;
+                shared.let_go.notify_waiters();
+            });
+        }
+    }
+
+    /// For each provider a route whose end says that all calls before now have ended.
+    fn grace(
+        &self,
+        actual: &mut crate::actual::ActualState,
+        outlets: Vec<(TargetId, BindingId)>,
+    ) -> Vec<(RouteHandle, Vec<BindingId>)> {
+        let mut by_target: BTreeMap<TargetId, Vec<BindingId>> = BTreeMap::new();
+        for (target, id) in outlets {
+            by_target.entry(target).or_default().push(id);
+        }
+        let mut graces = Vec::new();
+        for (target, ids) in by_target {
+            let provider = actual.providers.values_mut().find(|known| known.target == target);
+            // One that is itself being let go waits for its last call anyway.
+            let Some(provider) = provider else { continue };
+            let Some(renewed) = actual.road.routes.renew(target) else { continue };
+            graces.push((std::mem::replace(&mut provider.route, renewed), ids));
+        }
+        graces
+    }
+
+    /// Lets a provider go that lost its name: once nothing is bound to it any more, and its last
+    /// call has ended.
+    pub(crate) fn let_provider_go(self: &Arc<Self>, target: TargetId, route: RouteHandle) {
+        let shared = Arc::clone(self);
+        self.aside.spawn(async move {
+            let until = Instant::now() + DRAIN_MAX;
+            let unused = |actual: &crate::actual::ActualState| {
+                !actual.bindings.values().any(|binding| binding.spec.target == target)
+            };
+            shared.wait_for(until, unused).await;
+            let instance = shared.edit(|actual| {
+                actual.road.routes.remove(target);
+                actual.instances.remove(&target)
+            });
+            let _ = timeout_at(until, route.gone()).await;
+            if let Some(instance) = instance {
+                instance.shut_down(Instant::now() + DRAIN_MAX).await;
+            }
+        });
+    }
+
+    /// Lets an instance go whose successor serves in its place already.
+    pub(crate) fn let_instance_go(&self, instance: Instance, route: RouteHandle) {
+        self.aside.spawn(async move {
+            let until = Instant::now() + DRAIN_MAX;
+            let _ = timeout_at(until, route.gone()).await;
+            instance.shut_down(until).await;
+        });
+    }
+
+    /// Lets an instance go that never served.
+    pub(crate) fn discard(&self, instance: Instance) {
+        self.aside.spawn(async move { instance.shut_down(Instant::now() + DRAIN_MAX).await });
+    }
+}
+
+async fn unbind(bindings: &[(BindingId, Instance)], until: Instant) {
+    join_all(bindings.iter().map(|(id, instance)| instance.unbind(*id, until))).await;
+}

@@ -1,0 +1,17 @@
+//! What stands on the road: everything that adapts one side of it to another.
+//!
+//! A [`Target`](trellis_dispatch::Target) is what the dispatcher calls: [`ActorTarget`] an actor of
+//! the engine, [`ProviderTarget`] a provider, [`HeldTarget`] a provider that is being replaced. The
+//! way back is an object that knows who calls, because the host made it for that caller:
+//! [`GuestCalls`] for what a guest asks, [`ProviderCalls`] for what a provider brings.
+//!
+//! **Deliberately absent:** who runs and why (the supervisor decides that, and puts these in
+//! place), and what any call means.
+
+mod actor;
+mod held;
+mod provider;
+
+pub use actor::{ActorTarget, GuestCalls};
+pub use held::{HELD_CALLS_MAX, HeldTarget, Hold};
+pub use provider::{ProviderCalls, ProviderTarget};

@@ -1,0 +1,72 @@
+//! A provider as a target of the road, and the road as a provider's way to actors.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use trellis_core::{CallError, Code, Parties};
+use trellis_dispatch::{BoxFuture, Dispatcher, Invocation, Message, Target};
+use trellis_entitlements::{AuthzRequest, TargetId};
+use trellis_meters::Coarse;
+use trellis_providers_sdk::{Call, Invoke, Invoker, Provider};
+
+/// Calls a provider.
+pub struct ProviderTarget(Arc<dyn Provider>);
+
+impl ProviderTarget {
+    /// A target that is this provider.
+    #[must_use]
+    pub const fn new(provider: Arc<dyn Provider>) -> Self {
+        Self(provider)
+    }
+}
+
+impl Target for ProviderTarget {
+    fn call<'a>(
+        &'a self,
+        _: Parties<'_>,
+        invocation: Invocation,
+    ) -> BoxFuture<'a, Result<Bytes, CallError>> {
+        let Invocation { operation, payload, remaining, trace, binding, .. } = invocation;
+        let Some(binding) = binding else {
+            // The gate gives a provider's target to bindings alone.
+            let error = CallError::new(Code::Internal, "a provider is called over a binding");
+            return Box::pin(async { Err(error) });
+        };
+        let binding = trellis_providers_sdk::BindingId(binding.0);
+        self.0.call(Call { binding, operation, payload, remaining, trace })
+    }
+}
+
+/// Takes a provider's calls to the dispatcher, stamped with which provider it is.
+pub struct ProviderCalls {
+    dispatcher: Arc<Dispatcher>,
+    provider: TargetId,
+}
+
+impl ProviderCalls {
+    /// The way from this provider to the actors that are bound to it.
+    #[must_use]
+    pub const fn new(dispatcher: Arc<Dispatcher>, provider: TargetId) -> Self {
+        Self { dispatcher, provider }
+    }
+}
+
+impl Invoker for ProviderCalls {
+    fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>> {
+        // Before anything else: the provider's patience counts from here.
+        let deadline = invoke.patience.map(|patience| {
+            let now = Coarse::now();
+            now.before(now.instant() + patience) + patience
+        });
+        Box::pin(async move {
+            let Invoke { binding, operation, payload, trace, .. } = invoke;
+            let request = AuthzRequest::FromProvider {
+                provider: self.provider,
+                binding: trellis_entitlements::BindingId(binding.0),
+                operation: &operation,
+            };
+            let trace = trace.unwrap_or_default();
+            self.dispatcher.dispatch(request, Message { payload, deadline, depth: 0, trace }).await
+        })
+    }
+}
