@@ -157,7 +157,7 @@ impl Inside {
         let line = line.trim();
         match self {
             Self::Nothing => false,
-            Self::Brackets => !line.contains(':'),
+            Self::Brackets => !line.split(']').next().is_some_and(|list| list.contains(':')),
             Self::Items => line.is_empty() || line.starts_with('-'),
         }
     }
