@@ -161,6 +161,12 @@ codes! {
     Revision = "E_REVISION", Denied, retry: false,
         cause: "The module's revision is older than the one that runs.",
         cure: "Sign it with a higher `--rev`.";
+    /// A module that goes by a name was signed with another actor key than before.
+    ActorKey = "E_ACTOR_KEY", Denied, retry: false,
+        cause: "The module carries another actor key than the one this name had, so to a host it is another \
+                actor: data kept for the old key is out of its reach.",
+        cure: "Sign it with the old key (`--subject`), or pass `--force` if it is meant to be another actor; \
+               docs/teams.md tells how a team shares keys.";
     /// Claims, binding or policy refuse the call.
     Denied = "E_DENIED", Denied, retry: false,
         cause: "The caller lacks the claim, the binding or the policy's consent for this call.",

@@ -64,6 +64,23 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
 
+/// What a module would be written over: the module that is there, or nothing. A device or a pipe
+/// holds nothing that would be lost.
+///
+/// # Errors
+/// When the file is there and is no module, or cannot be read.
+pub(crate) fn read_destination(path: &Path) -> Result<Vec<u8>, Failure> {
+    if is_stdout(path) || !destination::is_file(path) {
+        return Ok(Vec::new());
+    }
+    let there = read_module(path)?;
+    if there.is_empty() || there.starts_with(b"\0asm") {
+        return Ok(there);
+    }
+    let message = format!("{} exists and is not a module", path.display());
+    Err(Failure::usage(message).cure("Choose another --destination."))
+}
+
 /// Writes a file whole or not at all; see [`destination`] for links, devices and permissions.
 ///
 /// # Errors

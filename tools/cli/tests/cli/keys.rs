@@ -92,8 +92,14 @@ fn keys_travel_by_file_and_pipe() {
     let said = here.run(&["keys", "export", "counter", "--seed", arg(&file)]);
     assert!(said.stderr.contains("wrote the seed"), "{said:?}");
     assert_eq!(mode(&file), 0o600);
-    here.run(&["keys", "export", "counter", "--seed", arg(&file)]).fails(1, "E_KEYSTORE");
-    here.run(&["keys", "export", "counter", "--seed", arg(&file), "--force"]).ok();
+    let export = ["keys", "export", "counter", "--seed", arg(&file), "-o", "json"];
+    assert_eq!(here.run(&export).json()["result"], "unchanged");
+    here.run(&["keys", "gen", "module", "another"]).ok();
+    let export = ["keys", "export", "another", "--seed", arg(&file)];
+    here.run(&export).fails(1, "E_KEYSTORE");
+    here.run(&[export.as_slice(), &["--force"]].concat()).ok();
+    let export = ["keys", "export", "counter", "--seed", arg(&file), "--force", "-o", "json"];
+    assert_eq!(here.run(&export).json()["result"], "replaced");
     let from = ["keys", "import", "mine", "--from", arg(&file), "-o", "json"];
     assert_eq!(there.run(&from).json()["result"], "unchanged");
 

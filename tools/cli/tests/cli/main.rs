@@ -1,8 +1,11 @@
 //! The real binary over real files: every command, its output, its exit code.
 
 mod call;
+mod destination;
 mod guest;
+mod identity;
 mod keys;
+mod names;
 mod rim;
 mod sandbox;
 mod script;

@@ -14,7 +14,10 @@ fn help_and_version_are_data() {
         sandbox.run(&[command, "--help"]).ok();
     }
     assert!(!help.contains("\n  compile"), "the engine's own command is hidden");
-    assert!(sandbox.run(&["sign", "--help"]).ok().contains("-h, --http-client"));
+    for help in [["sign", "x.wasm", "--help"], ["sign", "x.wasm", "-h"]] {
+        let help = sandbox.run(&help).ok();
+        assert!(help.contains("--http-client") && help.contains("except `-h`"), "{help}");
+    }
 }
 
 #[test]

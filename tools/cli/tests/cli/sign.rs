@@ -1,5 +1,7 @@
 //! `trellis sign` and `trellis inspect`.
 
+use trellis_claims::{Clock, SystemClock};
+
 use crate::guest;
 use crate::sandbox::{Sandbox, arg};
 
@@ -35,6 +37,7 @@ fn signing_makes_keys_says_which_and_where() {
     assert_eq!(std::fs::read(&destination).expect("it is there"), before);
     let changed = sandbox.run(&["sign", arg(&file), "-k", "-o", "json"]).json();
     assert_eq!(changed["result"], "signed");
+    assert_eq!(changed["grants"], serde_json::json!({}));
     let text = sandbox.run(&["sign", arg(&file), "--quiet"]);
     assert_eq!(text.stderr, "", "--quiet means quiet");
     assert!(text.ok().contains("default"), "it says which key signed");
@@ -50,7 +53,7 @@ fn every_option_reaches_the_claims() {
         "Counter",
         "-k",
         "-q",
-        "-h",
+        "--http-client",
         "-c",
         "acme:x,acme:y",
         "-t",
@@ -104,6 +107,56 @@ fn every_option_reaches_the_claims() {
 }
 
 #[test]
+fn what_was_granted_is_shown_in_either_form() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["keys", "gen", "module", "audit"]).ok();
+    let file = sandbox.write("echo.wasm", guest::module());
+    let args = ["sign", arg(&file), "--grant", "wascc:keyvalue=Get,Add", "--calls", "Audit"];
+    let signed = sandbox.run(&[args.as_slice(), &["-o", "json"]].concat()).json();
+    assert_eq!(signed["grants"], serde_json::json!({"wascc:keyvalue": ["Get", "Add"]}));
+    assert_eq!(signed["calls"], serde_json::json!(["audit"]));
+    assert_eq!(signed["warnings"], serde_json::json!([]));
+    let text = sandbox.run(&args).ok();
+    assert!(text.contains("only   wascc:keyvalue: Get, Add"), "{text}");
+    assert!(text.contains("may call audit"), "{text}");
+}
+
+#[test]
+fn claims_that_end_are_the_same_all_day() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("echo.wasm", guest::module());
+    let today = || SystemClock.now_unix_s() / 86_400;
+    // Midnight may pass between two signatures, but not twice.
+    for _ in 0..2 {
+        let day = today();
+        let args = ["sign", arg(&file), "--expires", "90", "--nbf", "0", "-o", "json"];
+        let first = sandbox.run(&args).json();
+        let second = sandbox.run(&args).json();
+        if today() != day {
+            continue;
+        }
+        assert_eq!(first["expires"], (day + 91) * 86_400, "the end of the ninetieth day");
+        assert_eq!(first["notBefore"], day * 86_400);
+        assert_eq!(first["expiresHuman"], "in 90 days");
+        assert_eq!(second["result"], "unchanged", "{second}");
+        return;
+    }
+    panic!("midnight passed twice");
+}
+
+#[test]
+fn a_window_that_never_opens_is_refused() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("echo.wasm", guest::module());
+    let said =
+        sandbox.run(&["sign", arg(&file), "--expires", "3", "--nbf", "5"]).fails(2, "E_USAGE");
+    assert!(said.contains("--nbf 5 begins after --expires 3 has ended"), "{said}");
+    let ran = sandbox.run(&["sign", arg(&file), "--expires", "0"]);
+    assert!(ran.code == 2 && ran.stderr.contains("leave --expires out"), "{ran:?}");
+    sandbox.run(&["sign", arg(&file), "--expires", "3", "--nbf", "3"]).ok();
+}
+
+#[test]
 fn keys_can_be_chosen_and_not_made() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("echo.wasm", guest::module());
@@ -130,12 +183,14 @@ fn keys_can_be_chosen_and_not_made() {
             "json",
         ])
         .json();
-    assert_eq!((&signed["issuerKey"], &signed["module"]), (&"work".into(), &subject.into()));
+    let module = subject.as_str().into();
+    assert_eq!((&signed["issuerKey"], &signed["module"]), (&"work".into(), &module));
     let seed_file = sandbox.keys().join("work_account.nk");
-    let by_file = ["sign", arg(&file), "-i", arg(&seed_file), "-d", arg(&out), "-o", "json"];
+    let by_file =
+        ["sign", arg(&file), "-i", arg(&seed_file), "-s", &subject, "-d", arg(&out), "-o", "json"];
     assert_eq!(sandbox.run(&by_file).json()["issuer"], signed["issuer"]);
     let seed = sandbox.seeds().into_iter().find(|seed| seed.starts_with("SA")).expect("an account");
-    let by_pipe = ["sign", arg(&file), "-i", "-", "-d", arg(&out), "-o", "json"];
+    let by_pipe = ["sign", arg(&file), "-i", "-", "-s", "known", "-d", arg(&out), "-o", "json"];
     assert_eq!(sandbox.run_with(&by_pipe, seed.as_bytes()).json()["issuer"], signed["issuer"]);
     let said = sandbox.run(&["sign", arg(&file), "-i", &seed]).fails(2, "E_KEYSTORE");
     assert!(said.contains("never taken from the command line"), "{said}");

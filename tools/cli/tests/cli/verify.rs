@@ -19,6 +19,12 @@ fn ones_own_signature_is_trusted_and_others_are_not() {
     theirs.run(&["verify", arg(&file), "-o", "json"]).fails_json(4, "E_ISSUER");
     theirs.run(&["verify", arg(&file), "--issuer", &issuer]).ok();
     mine.run(&["verify", arg(&file), "--issuer", "default"]).ok();
+    // As a host does: an account that is only there to sign with is not trusted.
+    let work = mine.write("work.wasm", guest::module());
+    mine.run(&["keys", "gen", "account", "work"]).ok();
+    mine.run(&["sign", arg(&work), "--issuer", "work"]).ok();
+    mine.run(&["verify", "work_s.wasm"]).fails(4, "E_ISSUER");
+    mine.run(&["verify", "work_s.wasm", "--issuer", "work"]).ok();
     theirs.run(&["verify", arg(&file), "--issuer", "AWRONG"]).fails(3, "E_NOT_FOUND");
 
     let trust = |text: String| {
@@ -31,6 +37,23 @@ fn ones_own_signature_is_trusted_and_others_are_not() {
     trust(format!("issuers: [{issuer}], revoked: [{subject}]")).fails(4, "E_REVOKED");
     assert_eq!(trust("issuers: [".to_owned()).code, 6);
     theirs.run(&["verify", arg(&file), "--trust", "missing.yaml"]).fails(3, "E_NOT_FOUND");
+}
+
+#[test]
+fn an_unsigned_module_can_be_revoked_by_the_key_it_goes_by() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("echo.wasm", guest::module());
+    let seen = sandbox.run(&["inspect", arg(&file), "-o", "json"]).json();
+    let key = seen["unsignedKey"].as_str().expect("it has no claims");
+    assert!(sandbox.run(&["inspect", arg(&file)]).ok().contains(key));
+    let args = ["call", arg(&file), "Echo", "--allow-unsigned"];
+    sandbox.run(&args).ok();
+    let trust = sandbox.write("trust.yaml", format!("trust: {{revoked: [{key}]}}\n"));
+    let args = [args.as_slice(), &["--trust", arg(&trust)]].concat();
+    sandbox.run(&args).fails(4, "E_REVOKED");
+    let signed = sandbox.signed("echo", &guest::module(), &[]);
+    let seen = sandbox.run(&["inspect", arg(&signed), "-o", "json"]).json();
+    assert!(seen.get("unsignedKey").is_none(), "{seen}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::Value;
-use trellis_claims::{ActorClaims, Check, Clock, Inspection};
+use trellis_claims::{ActorClaims, Check, Clock, Inspection, PublicKey, unsigned_key};
 use trellis_engine::ModuleShape;
 use trellis_engine::shape::ExportKind;
 
@@ -24,6 +24,9 @@ pub(super) struct Report {
     state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
+    /// Of an unsigned module: the key it goes by where unsigned modules run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsigned_key: Option<PublicKey>,
     checks: Checks,
     #[serde(skip_serializing_if = "Option::is_none")]
     claims: Option<Claims>,
@@ -102,6 +105,7 @@ impl Report {
             digest: hex(&seen.digest),
             signed: seen.section_name.is_some(),
             state: state.to_owned(),
+            unsigned_key: seen.is_unsigned().then(|| unsigned_key(&seen.digest)),
             problem,
             checks: Checks {
                 section: seen.section.as_str(),
@@ -172,6 +176,9 @@ impl fmt::Display for Report {
         row(f, "size", format!("{} bytes, {} functions", self.size_bytes, self.functions))?;
         row(f, "memory", format!("{} bytes at the start", self.memory_bytes))?;
         row(f, "sha-256", &self.digest)?;
+        if let Some(key) = &self.unsigned_key {
+            row(f, "key", format!("{key} (made from its bytes)"))?;
+        }
         row(f, "dialect", &self.dialect)?;
         let checks = &self.checks;
         row(f, "section", format!("{} ({})", checks.section, self.section.unwrap_or("none")))?;

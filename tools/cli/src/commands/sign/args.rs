@@ -3,21 +3,25 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{ArgAction, Args};
+use clap::Args;
+
+/// Most days from now that claims may begin or end: a hundred years.
+const DAYS_MAX: u32 = 36_500;
 
 #[derive(Args, Debug)]
-// `-h` is the HTTP client, as in the original tools.
-#[command(disable_help_flag = true)]
 #[command(after_help = "\
-The account key `default` signs unless --issuer says otherwise; the actor's own key is kept under
-its name. Both are made on first need. The module's old claims are replaced. Without --destination,
-echo.wasm is signed into echo_s.wasm. A destination that holds the same module with the same claims
-is left alone.")]
+The account key `default` signs unless --issuer says otherwise. The actor's own key is kept in your
+keystore under the actor's name. Both are made when they are first needed. The module's old claims
+are replaced. Without --destination, echo.wasm is signed into echo_s.wasm. A destination that holds
+the same module with the same claims is left alone.
+
+The letters are those of `wash` and `wascap`, except `-h`: there it meant --http-client, here it
+prints this help.")]
 pub(crate) struct SignArgs {
     /// The module.
     pub(super) file: PathBuf,
 
-    /// Where the signed module goes.
+    /// Where the signed module goes; `-` is stdout.
     #[arg(short, long, value_name = "FILE")]
     pub(super) destination: Option<PathBuf>,
 
@@ -45,12 +49,14 @@ pub(crate) struct SignArgs {
     #[arg(short, long)]
     pub(super) provider: bool,
 
-    /// The claims end after this many days; without it they never do.
+    /// The claims end this many days from now, at the end of that day (UTC); without it, never.
     #[arg(short = 'x', long = "expires", alias = "expires-in-days", value_name = "DAYS")]
+    #[arg(value_parser = expires_days, allow_negative_numbers = true)]
     pub(super) expires_days: Option<u32>,
 
-    /// The claims begin after this many days; without it they begin at once.
+    /// The claims begin this many days from now, when that day begins (UTC); without it, at once.
     #[arg(short = 'b', long = "nbf", alias = "not-before", value_name = "DAYS")]
+    #[arg(value_parser = not_before_days, allow_negative_numbers = true)]
     pub(super) not_before_days: Option<u32>,
 
     #[command(flatten)]
@@ -89,9 +95,9 @@ pub(crate) struct SignArgs {
     #[arg(long, help_heading = "Keys")]
     pub(super) disable_keygen: bool,
 
-    /// Prints help.
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
+    /// Signs even if the actor gets another key than before, or a contract looks mistyped.
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 /// The contracts every original tool had a letter for.
@@ -105,8 +111,8 @@ pub(super) struct StandardCapabilities {
     /// wascc:http_server
     #[arg(short = 'q', long, alias = "http_server")]
     http_server: bool,
-    /// wascc:http_client
-    #[arg(short = 'h', long, alias = "http_client")]
+    /// wascc:http_client (`-h` in the original tools)
+    #[arg(long, alias = "http_client")]
     http_client: bool,
     /// wascc:messaging
     #[arg(short = 'g', long, alias = "msg")]
@@ -167,6 +173,25 @@ impl FromStr for Grant {
     }
 }
 
+fn expires_days(text: &str) -> Result<u32, String> {
+    match days(text)? {
+        0 => Err(format!(
+            "claims have to hold for a day at least: give 1 to {DAYS_MAX} days, or leave --expires \
+             out for claims that never end"
+        )),
+        days => Ok(days),
+    }
+}
+
+fn not_before_days(text: &str) -> Result<u32, String> {
+    days(text)
+}
+
+fn days(text: &str) -> Result<u32, String> {
+    let days = text.parse().ok().filter(|days| *days <= DAYS_MAX);
+    days.ok_or_else(|| format!("give a whole number of days, {DAYS_MAX} at most"))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -187,7 +212,7 @@ mod tests {
     #[test]
     fn the_originals_letters_mean_what_they_meant() {
         let args = parse(
-            "a.wasm -k -q -g -f -l -e -h -z -c acme:x -c acme:y -t one -t two -r 3 -v 1.2 -a al-ias \
+            "a.wasm -k -q -g -f -l -e --http-client -z -c acme:x -c acme:y -t one -t two -r 3 -v 1.2 -a al-ias \
              -n Name -x 30 -b 1 -p -i issuer.nk -s subject.nk -d out.wasm --disable-keygen",
         );
         let contracts = args.standard.contracts();
@@ -222,7 +247,6 @@ mod tests {
         for (letter, contract) in [
             ("k", "keyvalue"),
             ("q", "http_server"),
-            ("h", "http_client"),
             ("g", "messaging"),
             ("f", "blobstore"),
             ("l", "logging"),
@@ -233,6 +257,36 @@ mod tests {
             assert_eq!(contracts, [format!("wascc:{contract}")], "-{letter}");
         }
         assert_eq!(parse("a.wasm -kq").standard.contracts().len(), 2, "letters may stand together");
+    }
+
+    #[test]
+    fn h_is_help_and_names_what_it_meant() {
+        let shown = Line::try_parse_from(["sign", "a.wasm", "-kh"]).expect_err("help");
+        assert_eq!(shown.kind(), clap::error::ErrorKind::DisplayHelp);
+        let help = shown.to_string();
+        assert!(help.contains("--http-client") && help.contains("`-h`"), "{help}");
+    }
+
+    #[test]
+    fn days_are_whole_and_within_a_century() {
+        let days = |line: &str| {
+            let words = ["sign", "a.wasm"].into_iter().chain(line.split(' '));
+            Line::try_parse_from(words).map(|line| line.sign).map_err(|error| error.to_string())
+        };
+        assert_eq!(days("-x 1").expect("a day").expires_days, Some(1));
+        assert_eq!(days("-x 36500 -b 0").expect("a century").not_before_days, Some(0));
+        for (line, said) in [
+            ("-x 0", "never end"),
+            ("-x -1", "whole number of days"),
+            ("-x 36501", "36500 at most"),
+            ("-x 1.5", "whole number of days"),
+            ("-x 99999999999999999999", "whole number of days"),
+            ("-b -1", "whole number of days"),
+            ("-b soon", "whole number of days"),
+        ] {
+            let error = days(line).expect_err(line);
+            assert!(error.contains(said), "{line}: {error}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What `trellis sign` prints.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -11,54 +12,91 @@ use crate::commands::inspect::window;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Signed {
+    /// `signed` or `unchanged`.
     result: &'static str,
+    #[serde(flatten)]
+    claims: Claims,
+    /// Which key signed: its name in the keystore, or its file.
+    issuer_key: String,
+    size_bytes: usize,
+    destination: String,
+    /// What should be looked at again.
+    warnings: Vec<String>,
+}
+
+/// The claims, as far as a signer cares.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Claims {
     name: String,
     module: PublicKey,
     issuer: PublicKey,
-    /// Which key signed: its name in the keystore, or its file.
-    issuer_key: String,
     hash: String,
     caps: Vec<String>,
+    grants: BTreeMap<String, Vec<String>>,
+    calls: Vec<String>,
+    call_alias: Option<String>,
+    not_before: Option<u64>,
     expires: Option<u64>,
     expires_human: String,
-    size_bytes: usize,
-    destination: String,
 }
 
 impl Signed {
-    pub(super) fn new(
-        claims: &ActorClaims,
-        issuer_key: String,
-        destination: &Path,
-        size_bytes: usize,
-        unchanged: bool,
-    ) -> Self {
+    /// What there is to say about these claims.
+    pub(super) fn new(claims: &ActorClaims, unchanged: bool) -> Self {
         Self {
             result: if unchanged { "unchanged" } else { "signed" },
-            name: claims.display_name().to_owned(),
-            module: claims.subject.clone(),
-            issuer: claims.issuer.clone(),
-            issuer_key,
-            hash: claims.hash.clone(),
-            caps: claims.caps.clone(),
-            expires: claims.expires,
-            expires_human: window(claims, &SystemClock).expires,
-            size_bytes,
-            destination: destination.display().to_string(),
+            claims: Claims {
+                name: claims.display_name().to_owned(),
+                module: claims.subject.clone(),
+                issuer: claims.issuer.clone(),
+                hash: claims.hash.clone(),
+                caps: claims.caps.clone(),
+                grants: claims.grants.clone(),
+                calls: claims.calls.clone(),
+                call_alias: claims.call_alias.clone(),
+                not_before: claims.not_before,
+                expires: claims.expires,
+                expires_human: window(claims, &SystemClock).expires,
+            },
+            issuer_key: String::new(),
+            size_bytes: 0,
+            destination: String::new(),
+            warnings: Vec::new(),
         }
+    }
+
+    /// The same, with which key signed and what came of it.
+    pub(super) fn with(self, issuer_key: String, destination: &Path, size_bytes: usize) -> Self {
+        Self { issuer_key, size_bytes, destination: destination.display().to_string(), ..self }
+    }
+
+    /// The same, with what should be looked at again.
+    pub(super) fn warned(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
     }
 }
 
 impl fmt::Display for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let caps = if self.caps.is_empty() { "nothing".to_owned() } else { self.caps.join(", ") };
+        let claims = &self.claims;
+        let list = |texts: &[String]| match texts {
+            [] => "nothing".to_owned(),
+            texts => texts.join(", "),
+        };
         writeln!(f, "{} {}", self.result, self.destination)?;
-        writeln!(f, "  name     {}", self.name)?;
-        writeln!(f, "  module   {}", self.module)?;
-        writeln!(f, "  issuer   {} ({})", self.issuer, self.issuer_key)?;
-        writeln!(f, "  hash     {}", self.hash)?;
-        writeln!(f, "  may use  {caps}")?;
-        writeln!(f, "  expires  {}", self.expires_human)?;
+        writeln!(f, "  name     {}", claims.name)?;
+        writeln!(f, "  module   {}", claims.module)?;
+        writeln!(f, "  issuer   {} ({})", claims.issuer, self.issuer_key)?;
+        writeln!(f, "  hash     {}", claims.hash)?;
+        writeln!(f, "  may use  {}", list(&claims.caps))?;
+        for (contract, operations) in &claims.grants {
+            writeln!(f, "    only   {contract}: {}", list(operations))?;
+        }
+        if !claims.calls.is_empty() {
+            writeln!(f, "  may call {}", list(&claims.calls))?;
+        }
+        writeln!(f, "  expires  {}", claims.expires_human)?;
         writeln!(f, "  size     {} bytes", self.size_bytes)
     }
 }
