@@ -1,7 +1,8 @@
 //! Writing to a path the user named. What is already there decides how.
 //!
 //! - A plain file is replaced in one step: a reader sees the old content or the new, never a part
-//!   of either. The file keeps its permissions, and its owner where the system allows that.
+//!   of either. It keeps its permissions, and its owner where the system allows that, unless it
+//!   holds a secret.
 //! - A symbolic link is followed; the link stays and its target is written.
 //! - A device or a pipe takes the bytes; it is never replaced by a file.
 
@@ -18,8 +19,8 @@ const LINKS_MAX: usize = 40;
 pub enum Privacy {
     /// Whoever could before; a new file has the permissions that the umask gives it.
     Shared,
-    /// Its owner alone (0600), whoever could before. It is on the disk when the write returns, and
-    /// it is not written to a terminal.
+    /// The user who writes it alone (0600), whoever could before. It is on the disk when the write
+    /// returns, and it is not written to a terminal.
     OwnerOnly,
 }
 
@@ -85,12 +86,11 @@ fn place(
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder.unwrap_or(Path::new(".")))?;
     file.write_all(content)?;
-    if let Some(former) = former {
-        take_after(file.as_file(), former, privacy)?;
-    }
-    if privacy == Privacy::OwnerOnly {
+    match (privacy, former) {
+        (Privacy::Shared, Some(former)) => take_after(file.as_file(), former)?,
+        (Privacy::Shared, None) => {}
         // What only exists here must outlive a crash; anything else can be made again.
-        file.as_file().sync_all()?;
+        (Privacy::OwnerOnly, _) => file.as_file().sync_all()?,
     }
     let placed = match former {
         Some(_) => file.persist(path),
@@ -101,16 +101,13 @@ fn place(
 }
 
 /// Gives a new file the owner and the permissions of the one it replaces.
-fn take_after(file: &File, former: &Metadata, privacy: Privacy) -> io::Result<()> {
+fn take_after(file: &File, former: &Metadata) -> io::Result<()> {
     let own = file.metadata()?;
     if (own.uid(), own.gid()) != (former.uid(), former.gid()) {
         // Only root may give a file away. For anybody else replacing a file means owning it.
         let _ = fchown(file, Some(former.uid()), Some(former.gid()));
     }
-    match privacy {
-        Privacy::Shared => file.set_permissions(Permissions::from_mode(former.mode() & 0o777)),
-        Privacy::OwnerOnly => Ok(()),
-    }
+    file.set_permissions(Permissions::from_mode(former.mode() & 0o777))
 }
 
 /// Where a link that leads to nothing leads.

@@ -62,6 +62,22 @@ fn a_secret_is_for_its_owner_whoever_could_read_before() {
 }
 
 #[test]
+fn only_what_is_shared_keeps_a_strangers_ownership() {
+    const STRANGER: u32 = 12_345;
+    let folder = folder();
+    let path = file(folder.path().join("a"), 0o644);
+    if std::os::unix::fs::chown(&path, Some(STRANGER), Some(STRANGER)).is_err() {
+        // Only root can have a file of somebody else's here.
+        return;
+    }
+    let owner = || fs::metadata(&path).expect("it exists").uid();
+    write(&path, b"new", Privacy::Shared, Existing::Replace).expect("writable");
+    assert_eq!(owner(), STRANGER);
+    write(&path, b"secret", Privacy::OwnerOnly, Existing::Replace).expect("writable");
+    assert_ne!(owner(), STRANGER, "a secret is not given away");
+}
+
+#[test]
 fn a_link_stays_and_its_target_is_written() {
     let folder = folder();
     let real = folder.path().join("real");
