@@ -45,8 +45,8 @@ pub struct ActorClaims {
     pub provider: bool,
     /// For a contract named here only these operations are granted; others are granted whole.
     pub grants: BTreeMap<String, Vec<String>>,
-    /// Whom it may call: actor keys, call aliases (normalized), or account keys for all actors of
-    /// that issuer.
+    /// Whom it may call: actor keys, call aliases (normalized), or account keys, which stand for
+    /// all actors of that issuer.
     pub calls: Vec<String>,
     /// `wascap_revision`: `None` before wascap 0.10.
     pub wascap_revision: Option<u32>,
@@ -131,7 +131,7 @@ impl ActorClaims {
         if self.revision < running.revision {
             let show = |revision: Option<i32>| revision.map_or("none".into(), |n| n.to_string());
             let (new, old) = (show(self.revision), show(running.revision));
-            let message = format!("revision {new} is older than {old}, which runs");
+            let message = format!("revision {new} is older than {old}, which is running");
             return Err(ClaimsError::new(Code::Revision, message));
         }
         Ok(())

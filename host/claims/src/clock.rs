@@ -1,4 +1,4 @@
-//! What time it is, for whoever has to know whether claims hold.
+//! What time it is: claims hold from one moment to another.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! What a module's claims say and which checks hold, for people; it decides nothing.
+//! What a module's claims say and which checks hold. It is for people and decides nothing.
 
 use serde_json::Value;
 
@@ -88,7 +88,7 @@ impl Inspection {
     }
 }
 
-/// Looks at a module's claims. It never fails: what is wrong stands in the checks.
+/// Looks at a module's claims. It never fails; the checks tell what is wrong.
 #[must_use]
 pub fn inspect(module: &[u8]) -> Inspection {
     let mut seen = Inspection {

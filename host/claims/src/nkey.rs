@@ -163,7 +163,7 @@ impl PublicKey {
             return Ok(key);
         }
         let (wanted, letter) = (kind, kind.letter());
-        Err(bad_key(format!("{text} is a {} key; needed is a {wanted} key ({letter}…)", key.kind)))
+        Err(bad_key(format!("{text} is a {} key; a {wanted} key ({letter}…) is needed", key.kind)))
     }
 
     /// What the key stands for.

@@ -44,7 +44,7 @@ pub struct ClaimsDraft {
 }
 
 impl ClaimsDraft {
-    /// Claims that grant nothing and never end.
+    /// Claims that grant nothing and never expire.
     #[must_use]
     pub fn new(subject: PublicKey) -> Self {
         Self {
@@ -124,7 +124,7 @@ fn check_callee(callee: &str) -> Result<String, ClaimsError> {
     if let Ok(key) = PublicKey::parse(callee)
         && !matches!(key.kind(), KeyKind::Module | KeyKind::Account)
     {
-        return Err(refused("which is neither an actor's nor an account's key"));
+        return Err(refused("which is the key of neither an actor nor an account"));
     }
     normalize_callee(callee).ok_or_else(|| refused("which has no ASCII letters"))
 }

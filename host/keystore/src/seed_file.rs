@@ -75,8 +75,8 @@ impl Stored {
 ///
 /// # Errors
 /// [`KeystoreError::Exists`] when the file holds anything else and `replace` is false,
-/// [`KeystoreError::Exposed`] when it holds this very seed and others can read it, and when it cannot
-/// be written.
+/// [`KeystoreError::Exposed`] when it holds this very seed and others can read it, and when it
+/// cannot be written.
 pub fn write_seed_file(
     path: &Path,
     pair: &KeyPair,

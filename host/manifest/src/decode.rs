@@ -21,8 +21,9 @@ impl SourceText {
         let good = error.utf8_error().valid_up_to();
         let byte = error.as_bytes().get(good).copied().unwrap_or_default();
         let span = Span { start: good, len: 0 };
-        let problem = Problem::new(span, format!("byte {byte:#04x} makes this no UTF-8 text"))
-            .help("save the file as UTF-8; a .wasm module is not a manifest");
+        let problem =
+            Problem::new(span, format!("this is not UTF-8 text: it has the byte {byte:#04x}"))
+                .help("save the file as UTF-8; a .wasm module is not a manifest");
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
         Err(Report::of(&Self { name, text, format }, vec![problem]))
     }

@@ -12,7 +12,7 @@ use crate::report::{Problem, Problems};
 use crate::source::Spanned;
 use crate::tree::{Node, Value};
 
-/// Longest name of anything, in bytes: what a guest may write in a host call.
+/// Longest name of anything, in bytes: as long as a guest may write it in a host call.
 const NAME_BYTES_MAX: usize = 256;
 
 /// How a time is written, as a regular expression.
@@ -20,7 +20,7 @@ pub(crate) const TIME_PATTERN: &str = "^\\s*[0-9]+\\s*(ms|s|m|h)?\\s*$";
 
 /// A kind of value a manifest may hold.
 pub(crate) trait Form: Sized {
-    /// What the JSON schema says of it.
+    /// What the JSON schema says about it.
     fn schema() -> Json;
 
     /// Reads it; `None` after a problem was reported. `what` names the value in a message.
@@ -60,7 +60,7 @@ pub(crate) fn misfit_with(
     problems: &mut Problems,
 ) {
     let secret = match &node.value {
-        // What is wrong with it was reported where it stands.
+        // The mistake in it was reported already.
         Value::Unknown => return,
         Value::Scalar { written: Some(_), .. } => {
             Some("the environment decides this value; it is not shown, as it may be a secret")
@@ -81,7 +81,7 @@ fn scalar<'n>(node: &'n Node, what: &str, form: &str, problems: &mut Problems) -
     None
 }
 
-/// Reads a scalar with `parse`, which says `None` to a text that is not `form`.
+/// Reads a scalar with `parse`, which returns `None` for a text that is not `form`.
 pub(crate) fn parsed<T>(
     node: &Node,
     what: &str,
@@ -114,7 +114,7 @@ impl Form for Text {
         if text.trim().is_empty() {
             problems.push(
                 Problem::new(node.span, format!("{what} must not be empty"))
-                    .help("write a text, or remove the key"),
+                    .help("write some text, or remove the key"),
             );
             return None;
         }
@@ -149,7 +149,7 @@ impl Form for Name {
     }
 }
 
-/// The number that `text` writes in digits alone.
+/// The number in `text`, which must be digits alone.
 pub(crate) fn whole_number(text: &str) -> Option<u32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
@@ -199,7 +199,7 @@ impl Form for Spanned<SocketAddr> {
 /// A list. An absent one is empty.
 pub(crate) struct List<T> {
     pub(crate) items: Vec<Spanned<T>>,
-    /// False when an item could not be read, so that names it gives may be missing.
+    /// False when an item could not be read: a name that it gives may be missing.
     pub(crate) whole: bool,
 }
 
@@ -243,7 +243,7 @@ impl Form for Pairs {
         };
         let mut pairs = Vec::with_capacity(entries.len());
         for (key, value) in entries {
-            // A value may be empty, so this is not the form `Text`.
+            // Unlike `Text`, a value may be empty.
             let named = shown(key, None);
             match &value.value {
                 Value::Scalar { text, .. } => {
@@ -251,7 +251,7 @@ impl Form for Pairs {
                 }
                 Value::Null => problems.push(
                     Problem::new(key.span, format!("{named} has no value"))
-                        .help("write \"\" for an empty text, or remove the key"),
+                        .help("write \"\" for empty text, or remove the key"),
                 ),
                 _ => misfit(value, &named, "text", problems),
             }
@@ -264,7 +264,7 @@ impl Form for Pairs {
     }
 }
 
-/// Declares the words of an enum, one of which a manifest may write.
+/// Declares the words of an enum; a manifest writes one of them.
 macro_rules! choice {
     ($name:ty { $($variant:ident = $word:literal),+ }) => {
         impl $crate::form::Form for $name {

@@ -1,7 +1,7 @@
 //! JSON to the tree.
 //!
-//! serde_json judges the syntax, so an error speaks of JSON and of the real line; its raw values
-//! are slices of the text, so their addresses tell where each value stood.
+//! serde_json checks the syntax, so an error is about JSON and names the real line. Its raw values
+//! are slices of the text, so their addresses tell where each value was written.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::report::Problem;
 use crate::source::Span;
 use crate::tree::{Builder, Node};
 
-/// The tree of a JSON text, or the problem that ends the reading.
+/// The tree of a JSON text, or the problem that stops the reading.
 pub(crate) fn parse(builder: &mut Builder<'_>) -> Result<Arc<Node>, Problem> {
     let text = builder.masked.text.as_str();
     let whole = serde_json::from_str::<&RawValue>(text)
@@ -31,7 +31,7 @@ pub(crate) fn parse(builder: &mut Builder<'_>) -> Result<Arc<Node>, Problem> {
 /// The offset of a place that serde_json names; its columns count bytes, from 1.
 fn offset(text: &str, line: usize, column: usize) -> usize {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    // An unexpected end is shown at the last thing there is.
+    // An unexpected end is shown at the last character.
     let last = text.trim_end().len().saturating_sub(1);
     let mut offset = (start + column.saturating_sub(1)).min(last);
     while !text.is_char_boundary(offset) {
@@ -80,8 +80,8 @@ impl<'t> Reader<'_, '_, 't> {
     }
 }
 
-/// Reads one value. The syntax of the whole was checked, but a lone surrogate in an escape, for
-/// one, is found only when the text is needed.
+/// Reads one value. The syntax of the whole was checked, but a few mistakes are found only now,
+/// such as a lone surrogate in an escape.
 fn understood<'t, T: Deserialize<'t>>(span: Span, written: &'t str) -> Result<T, Problem> {
     serde_json::from_str(written).map_err(|error| Problem::new(span, not_json(&error)))
 }

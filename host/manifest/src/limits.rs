@@ -11,14 +11,14 @@ use crate::object::{self, Entries, Key};
 use crate::report::Problems;
 use crate::tree::Node;
 
-/// Where a limit is kept, and so in which unit it is written.
+/// Where a limit is kept, which also decides its unit.
 #[derive(Clone, Copy)]
 enum Slot {
     Size(fn(&mut ActorLimits) -> &mut u64),
-    /// A size that a guest's 32-bit memory bounds too.
+    /// A size that cannot exceed a guest's 32-bit memory.
     Size32(fn(&mut ActorLimits) -> &mut u32),
     Time(fn(&mut ActorLimits) -> &mut Duration),
-    /// A number from `.0`; below it no call could be made at all.
+    /// A number from `.0` up; with less no call could be made at all.
     Count(u32, fn(&mut ActorLimits) -> &mut u32),
 }
 
@@ -72,7 +72,7 @@ impl Slot {
     }
 
     fn set(self, limits: &mut ActorLimits, value: u64) {
-        // `read` keeps a value within 32 bits where its place has no more.
+        // `read` has checked that the value fits.
         let narrow = u32::try_from(value).unwrap_or(u32::MAX);
         match self {
             Self::Size(place) => *place(limits) = value,
@@ -98,7 +98,7 @@ impl Slot {
 pub(crate) struct Limits(Vec<(Slot, u64)>);
 
 impl Limits {
-    /// These limits in `limits`, the others as they were.
+    /// Writes these limits into `limits` and leaves the others alone.
     pub(crate) fn apply(&self, limits: &mut ActorLimits) {
         for (slot, value) in &self.0 {
             slot.set(limits, *value);

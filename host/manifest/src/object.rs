@@ -21,8 +21,8 @@ pub(crate) struct Key {
 
 /// Declares a mapping: a struct whose fields are [`Form`]s, and the form of the whole.
 ///
-/// A field is needed unless its form knows what stands for an absent one. `| "other"` gives a key
-/// another name, for what the originals called it.
+/// A field is needed unless its form has a value for an absent one. `| "other"` gives a key another
+/// name: what the originals called it.
 macro_rules! object {
     (
         $(#[doc = $about:literal])+
@@ -101,14 +101,14 @@ pub(crate) struct Entries<'n, 'k> {
     node: &'n Node,
     called: &'static str,
     known: Vec<(&'k Key, Option<&'n Entry>)>,
-    /// Known keys that an unknown one was probably meant to be: not missing as well.
+    /// Known keys that an unknown one was probably meant to be; they are not reported as missing.
     mistyped: Vec<&'k str>,
 }
 
 type Entry = (Spanned<String>, Arc<Node>);
 
 impl<'n, 'k> Entries<'n, 'k> {
-    /// Sorts the entries of `node`; those nobody knows, and second names, are problems.
+    /// Sorts the entries of `node`; unknown keys, and two names of one key, are problems.
     ///
     /// `what` names the value in a message, `called` the kind of mapping.
     pub(crate) fn open(
@@ -181,7 +181,7 @@ fn known_here(keys: &[Key]) -> String {
 }
 
 fn doubled(name: &Spanned<String>, first: &Entry, key: &Key) -> Problem {
-    let message = format!("{} says the same as {}", quoted(name), quoted(&first.0));
+    let message = format!("{} means the same as {}", quoted(name), quoted(&first.0));
     Problem::new(name.span, message)
-        .help(format!("keep one of them; here the name is `{}`", key.names[0]))
+        .help(format!("keep one of them; its name here is `{}`", key.names[0]))
 }

@@ -1,7 +1,7 @@
 //! Providers as the manifests of waSCC 0.14 and wasmCloud 0.18 name them.
 //!
-//! Those name native libraries and provider archives. Their code cannot run here, but their
-//! contracts are ours, so each well-known one means a built-in provider.
+//! Those manifests name native libraries and provider archives. Their code cannot run here, but
+//! their contracts are ours, so each well-known one means a built-in provider.
 
 /// Names the originals' providers go by, without `lib`, `wascc_`, `_provider`, version and file
 /// type, and the name of the built-in provider that takes their place.

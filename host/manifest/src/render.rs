@@ -10,7 +10,7 @@ use miette::{
 use crate::report::{Problem, Report};
 use crate::source::SourceText;
 
-/// Longest line a snippet shows, in bytes; a longer one is named by its number only.
+/// Longest line a snippet shows, in bytes; for a longer one only its number is given.
 const LINE_MAX: usize = 400;
 
 /// How a report is drawn.
@@ -73,8 +73,8 @@ fn render(report: &Report, style: Style) -> String {
     let mut drawn = String::new();
     for problem in report.problems() {
         let shown = Shown { problem, source, named: &named };
-        // Writing to a String fails only when a Display does, and ours do not; the message alone
-        // is then better than nothing.
+        // Writing to a String fails only when a Display does, and ours do not. If one ever does,
+        // the message alone is better than nothing.
         if handler.render_report(&mut drawn, &shown).is_err() {
             drawn.push_str(&problem.message);
         }
@@ -153,7 +153,7 @@ impl Diagnostic for Shown<'_> {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let start = self.source.floor(self.problem.span.start);
         let end = self.source.floor(start.saturating_add(self.problem.span.len));
-        // One line shows where it is; miette draws a bracket around several.
+        // One line shows the place; for several lines miette would draw a bracket.
         let span = &self.source.text[start..end];
         let len = span.find(['\r', '\n']).unwrap_or(span.len());
         let label = LabeledSpan::new(None, start, len);

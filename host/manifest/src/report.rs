@@ -1,11 +1,11 @@
-//! What is wrong with a manifest, collected until nothing is left to check.
+//! Everything that is wrong with a manifest.
 
 use serde_json::{Value as Json, json};
 use trellis_core::Code;
 
 use crate::source::{SourceText, Span};
 
-/// Problems kept for one report; a file of nonsense must not print for minutes.
+/// Most problems kept for one report: a file of nonsense must not print for minutes.
 const KEPT_MAX: usize = 50;
 
 /// One thing that is wrong, at one place.
@@ -27,7 +27,7 @@ impl Problem {
         Self { code: Code::Manifest, message: message.into(), help: None, span }
     }
 
-    /// A name that is none of `known`: offers the nearest and lists all.
+    /// A name that is not among `known`: offers the nearest and lists all.
     ///
     /// `what` says what kind of name it is, such as `provider`.
     pub fn unknown<'a>(
@@ -157,7 +157,7 @@ impl Problems {
 
 /// The word of `known` that `name` was most likely meant to be.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A third of the letters wrong is still a typo; more is another word.
+    // With a third of the letters wrong it is still a typo; with more it is another word.
     const SIMILAR: f64 = 0.66;
     let name = name.to_lowercase();
     known

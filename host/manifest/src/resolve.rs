@@ -1,4 +1,4 @@
-//! What was written, made into a manifest that holds together.
+//! From what was written to a manifest that holds together.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use crate::spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Manifest, ProviderKind, ProviderSpec, TrustSpec,
 };
 
-/// The manifest that `written` means. It is to be used only when no problem was reported.
+/// The manifest that `written` means. Use it only if no problem was reported.
 pub(crate) fn resolve(written: Root, problems: &mut Problems) -> Manifest {
     let actors = actors(written.actors.items, problems);
     let providers_whole = written.providers.whole;
@@ -78,7 +78,7 @@ fn actors(written: Vec<Spanned<Actor>>, problems: &mut Problems) -> Vec<Spanned<
             let message = format!("the image {} is listed twice", quoted(&spec.image));
             problems.push(
                 Problem::new(spec.image.span, message)
-                    .help("a host runs a module once; let it have more `instances`"),
+                    .help("a host runs each module once; raise its `instances` instead"),
             );
         } else if !ids.insert(spec.id().to_owned()) {
             let place = spec.name.as_ref().unwrap_or(&spec.image).span;
@@ -101,7 +101,7 @@ fn actor_spec(written: ActorKeys, problems: &mut Problems) -> ActorSpec {
     {
         problems.push(
             Problem::new(name.span, "an actor's name cannot look like an actor key")
-                .help("a name of 56 letters from `M` could be taken for another actor's key"),
+                .help("a name of this form could be mistaken for another actor's key"),
         );
     }
     ActorSpec {
@@ -137,7 +137,7 @@ fn providers(
             let message = format!("the provider {} is listed twice", quoted(&spec.name));
             problems.push(
                 Problem::new(spec.name.span, message)
-                    .help("give each its own `name`, and bindings the `provider` they mean"),
+                    .help("give each its own `name`, and name the `provider` in bindings"),
             );
         }
         specs.push(Spanned::new(spec, span));
@@ -169,7 +169,7 @@ fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Opti
     if let Some(name) = binding_name.as_ref().filter(|_| !original) {
         problems.push(
             Problem::new(name.span, "`binding_name` goes with `path` or `image_ref` only")
-                .help("give the provider a `name`, and the binding that `provider`"),
+                .help("give the provider a `name`, and use it as `provider` of the binding"),
         );
     }
     let name = match (written.name, &binding_name) {
@@ -195,12 +195,15 @@ fn original_builtin(path: &Text, problems: &mut Problems) -> Option<Text> {
             originals::PROVIDERS.iter().map(|(_, builtin)| *builtin).collect();
         builtins.dedup();
         problems.push(
-            Problem::new(path.span, format!("no built-in provider stands for {}", quoted(path)))
-                .help(format!(
-                    "native libraries and provider archives are not loaded; write `builtin: NAME`, \
+            Problem::new(
+                path.span,
+                format!("no built-in provider takes the place of {}", quoted(path)),
+            )
+            .help(format!(
+                "native libraries and provider archives are not loaded; write `builtin: NAME`, \
                  with one of: {}",
-                    builtins.join(", ")
-                )),
+                builtins.join(", ")
+            )),
         );
     }
     builtin.map(|builtin| Spanned::new(builtin.to_owned(), path.span))
@@ -215,7 +218,7 @@ fn bindings(
     let mut specs = Vec::with_capacity(written.len());
     for Spanned { value: binding, span } in written {
         let provider = binding.provider.map(|Name(provider)| provider);
-        // The originals name a provider by its key; here the contract finds it.
+        // The originals name a provider by its key; here it is found by its contract.
         let provider = provider.filter(|provider| !is_key(provider, 'V'));
         if let (Some(provider), Some(providers)) = (&provider, providers)
             && !providers.iter().any(|known| known.name == *provider)
@@ -250,7 +253,7 @@ fn default_name(span: Span) -> Text {
     Spanned::new(BindingName::DEFAULT.to_owned(), span)
 }
 
-/// True for text of the form of a public nkey that begins with `prefix`.
+/// True for text that has the form of a public nkey and begins with `prefix`.
 fn is_key(text: &str, prefix: char) -> bool {
     let base32 = |c: char| matches!(c, 'A'..='Z' | '2'..='7');
     text.len() == 56 && text.starts_with(prefix) && text.chars().all(base32)

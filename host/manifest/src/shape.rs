@@ -14,7 +14,8 @@ use crate::spec::Isolation;
 use crate::tree::{Node, Value};
 
 object! {
-    /// A Trellis manifest: which actors run, what provides their capabilities, what binds the two.
+    /// A Trellis manifest: which actors run, what provides their capabilities, and how they are
+    /// bound.
     Root("a manifest") {
         /// The application's name, in logs and lists.
         name: Option<Name>,
@@ -34,11 +35,12 @@ object! {
 }
 
 object! {
-    /// Whose signatures are accepted. Left out: the account key of the user who runs the host.
+    /// Whose signatures are accepted. Without it, the account key `default` of the user who runs
+    /// the host.
     Trust("`trust`") {
         /// Account keys (`A...`) whose actors may run.
         issuers: List<Text>,
-        /// Account keys (`A...`) and actor keys (`M...`) that may not run, whoever signed.
+        /// Account keys (`A...`) and actor keys (`M...`) that may not run, whoever signed them.
         revoked: List<Text>,
         /// `allow` runs unsigned modules too; for development only.
         unsigned: Option<Unsigned>,
@@ -68,7 +70,7 @@ object! {
     ActorKeys("an actor") {
         /// A path (from the manifest's folder), a registry reference or an actor key.
         image: Text,
-        /// What bindings and other actors call it; left out, the name in its claims.
+        /// What bindings and other actors call it; the name in its claims without it.
         name: Option<Name>,
         /// How many instances serve it.
         instances: Option<Instances>,
@@ -123,10 +125,10 @@ object! {
     Provider("a provider") {
         /// A provider that is part of the host, such as `http-server`.
         builtin: Option<Name>,
-        /// What the originals load: a library or a registry reference. The well-known ones are
-        /// taken to mean the built-in provider of the same capability.
+        /// What the originals load: a library or a registry reference. The well-known ones mean
+        /// the built-in provider of the same capability.
         path | "image_ref": Option<Text>,
-        /// What bindings call it; left out, the name of the built-in provider.
+        /// What bindings call it; the name of the built-in provider without it.
         name: Option<Name>,
         /// With `path` or `image_ref`: the name of the bindings it serves; default `default`.
         binding_name | "link_name": Option<Name>,
@@ -154,11 +156,11 @@ object! {
 object! {
     /// How the host itself behaves.
     Host("`host`") {
-        /// Address of `/livez`, `/readyz` and `/metrics`; left out, there is none.
+        /// Address of `/livez`, `/readyz` and `/metrics`; without it they are not served.
         admin: Option<Spanned<SocketAddr>>,
         /// Longest wait for running calls when the host stops; default 30s.
         drain: Option<Duration>,
-        /// Folder of compiled modules, or `off`; left out, the user's cache folder.
+        /// Folder of compiled modules, or `off`; the user's cache folder without it.
         cache: Option<Text>,
         /// Most instances of all actors together; default 1000.
         instances_total: Option<Count<1>>,

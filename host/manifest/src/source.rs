@@ -73,8 +73,8 @@ pub struct Span {
 
 /// A value and where it was written.
 ///
-/// Comparing, ordering and hashing look at the value alone, so that moving a line in a manifest is
-/// no change.
+/// Comparing, ordering and hashing look at the value alone, so moving a line in a manifest changes
+/// nothing.
 #[derive(Clone, Copy)]
 pub struct Spanned<T> {
     /// The value.

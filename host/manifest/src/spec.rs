@@ -10,10 +10,10 @@ use crate::source::Spanned;
 /// Keys with their texts, in the order written, each key once.
 pub type TextPairs = Vec<(Spanned<String>, Spanned<String>)>;
 
-/// What shall run, as one manifest says it.
+/// What should run, according to one manifest.
 ///
-/// Within it actors have unique images and ids, providers unique names, and no binding comes twice.
-/// Whether an actor or a built-in provider of a given name exists is for the caller to find out.
+/// Actors have unique images and ids in it, providers have unique names, and no binding is there
+/// twice. The caller still has to find out whether an actor or a provider of a name exists.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Manifest {
     /// The application's name.
@@ -35,7 +35,7 @@ pub struct Manifest {
 /// Whose signatures are accepted.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct TrustSpec {
-    /// Account keys; none means the account key of the user who runs the host.
+    /// Account keys; none means the account key `default` of the user who runs the host.
     pub issuers: Vec<Spanned<String>>,
     /// Account and actor keys that may not run.
     pub revoked: Vec<Spanned<String>>,
@@ -52,12 +52,12 @@ pub struct ActorSpec {
     pub name: Option<Spanned<String>>,
     /// How long its instances live.
     pub isolation: Isolation,
-    /// Its limits, the numbers of instances among them.
+    /// Its limits, including how many instances it may have.
     pub limits: ActorLimits,
 }
 
 impl ActorSpec {
-    /// What tells it from the other actors of a manifest: its name, or else its image.
+    /// What sets it apart from the other actors of a manifest: its name, or else its image.
     #[must_use]
     pub fn id(&self) -> &str {
         self.name.as_ref().map_or(&self.image, |name| name)
@@ -110,7 +110,7 @@ pub struct BindingSpec {
 }
 
 impl BindingSpec {
-    /// What tells it from the other bindings of a manifest: actor, capability, name.
+    /// What sets it apart from the other bindings of a manifest: actor, capability, name.
     #[must_use]
     pub fn id(&self) -> (&str, &str, &str) {
         (&self.actor, &self.capability, &self.name)

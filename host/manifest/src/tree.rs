@@ -9,10 +9,10 @@ use crate::source::{Span, Spanned};
 
 /// Deepest nesting of lists and mappings.
 pub(crate) const DEPTH_MAX: u32 = 32;
-/// Most values, each alias counted as all it stands for.
+/// Most values; an alias counts as everything it stands for.
 pub(crate) const VALUES_MAX: usize = 500_000;
 
-/// A value and where a caret should point: at its first line, not at all of it.
+/// A value and where a caret should point: at its first line, not at the whole of it.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) span: Span,
@@ -28,7 +28,7 @@ pub(crate) struct Node {
 pub(crate) enum Value {
     /// Nothing: `key:` without a value, `~`, `null`.
     Null,
-    /// Text, a number or a boolean; how it is understood is the reader's matter.
+    /// Text, a number or a boolean; its reader decides which.
     Scalar {
         text: String,
         /// As in [`crate::expand::Expanded`].

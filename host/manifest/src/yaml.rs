@@ -14,11 +14,11 @@ struct Open {
     start: Span,
     anchor: usize,
     mapping: bool,
-    /// Items; in a mapping key, value, key, value.
+    /// Items; keys and values in turn in a mapping.
     items: Vec<Arc<Node>>,
 }
 
-/// The tree of a YAML text, or the problem that ends the reading.
+/// The tree of a YAML text, or the problem that stops the reading.
 pub(crate) fn parse(builder: &mut Builder<'_>) -> Result<Arc<Node>, Problem> {
     let text = &builder.masked.text;
     let places = Places::of(text);
@@ -161,7 +161,7 @@ fn blamed_tab(text: &str, why: &str, at: usize) -> Option<usize> {
     })
 }
 
-/// A tag would change how a value is read; here the key alone decides that.
+/// A tag would change how a value is read, and here only its key decides that.
 fn known_tag(tag: Option<&Tag>, span: Span) -> Result<(), Problem> {
     match tag {
         Some(tag) if !tag.is_yaml_core_schema() => {

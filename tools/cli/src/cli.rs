@@ -19,7 +19,7 @@ use crate::output::Output;
 #[command(name = "trellis", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "\
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 denied (signature, trust, credentials),
-5 timeout, 6 invalid module or manifest. `trellis explain CODE` tells what an error code means.")]
+5 timeout, 6 invalid module or manifest. `trellis explain CODE` explains an error code.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -38,11 +38,11 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     /// Checks a module as a host does before running it.
     Verify(verify::VerifyArgs),
-    /// Runs one operation, or a script of them, in one module alone.
+    /// Runs operations in one module, without a host or providers.
     Call(Box<call::CallArgs>),
     /// Runs the actors of a manifest: the same as `host`.
     Up(Box<HostArgs>),
-    /// Tells the cause and the cure of an error code.
+    /// Explains an error code: its cause and what to do.
     Explain(explain::ExplainArgs),
     /// Prints a shell's completion script.
     Completions(completions::CompletionsArgs),
@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Compile,
 }
 
-/// Why parsing did not lead to a command.
+/// Why there is no command to run.
 pub(crate) enum Stopped {
     /// clap has text to print: help, the version, or an error for people.
     Clap(clap::Error),
@@ -85,7 +85,7 @@ impl Stopped {
         match self {
             Self::Json(failure, global) => Output::new(&global).finish(Err(*failure)),
             Self::Clap(error) => {
-                // Nobody listens when this fails.
+                // If this fails there is nobody left to tell.
                 let _ = error.print();
                 let wrong = error.use_stderr()
                     || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
@@ -95,8 +95,8 @@ impl Stopped {
     }
 }
 
-/// The output options of a command line that may be wrong otherwise: its error should come out in
-/// the form asked for.
+/// The output options of a command line that may be wrong: its error should have the form that was
+/// asked for.
 fn glance(args: &[OsString]) -> Global {
     let texts: Vec<&str> = args.iter().skip(1).map_while(|arg| arg.to_str()).collect();
     let texts = texts.split(|text| *text == "--").next().unwrap_or_default();

@@ -14,10 +14,10 @@ use trellis_engine::EngineError;
 use trellis_keystore::KeystoreError;
 use trellis_manifest::{Report, Style};
 
-/// The code of a command line that cannot be carried out; the host has no use for it.
+/// The code for a wrong command line; the host has no use for it.
 pub(crate) const USAGE: &str = "E_USAGE";
 /// What [`USAGE`] means.
-pub(crate) const USAGE_CAUSE: &str = "The command line is wrong, or what it names does not fit.";
+pub(crate) const USAGE_CAUSE: &str = "The command line is wrong, or its parts do not go together.";
 /// What to do about [`USAGE`].
 pub(crate) const USAGE_CURE: &str = "`trellis COMMAND --help` shows what a command takes.";
 
@@ -33,10 +33,10 @@ struct Story {
     message: String,
     /// What the errors beneath say, outermost first.
     causes: Vec<String>,
-    /// Why a user meets the code at all.
+    /// What the code means.
     meaning: &'static str,
     cure: String,
-    /// Further facts for programs, such as the result of a call that failed.
+    /// More for programs, such as the result of a call that failed.
     details: Option<Value>,
     /// Already drawn for people, with places in a file.
     drawn: Option<String>,
@@ -123,7 +123,7 @@ impl Failure {
         self
     }
 
-    /// The same failure with further facts for programs.
+    /// The same failure with more for programs.
     pub(crate) fn details<T: Serialize>(mut self, details: &T) -> Self {
         self.0.details = serde_json::to_value(details).ok();
         self
@@ -144,15 +144,16 @@ impl Failure {
         self.0.exit
     }
 
-    /// True when nobody reads stdout any more, which is no failure (`trellis keys list | head -1`).
+    /// True when nobody reads stdout anymore, which is not a failure (as in `keys list | head -1`).
     pub(crate) fn is_closed_pipe(&self) -> bool {
         self.0.closed_pipe
     }
 }
 
-/// A report in one line; its places are drawn for people, and details for programs.
+/// A report in one line. People get the places drawn, programs get them as details.
 fn summary(report: &Report) -> String {
-    let first = report.problems().first().map_or("it is wrong", |problem| problem.message.as_str());
+    let first =
+        report.problems().first().map_or("it is not valid", |problem| problem.message.as_str());
     let name = &report.source_text().name;
     match report.problems().len() + report.omitted() {
         0 | 1 => format!("{name}: {first}"),
@@ -160,7 +161,7 @@ fn summary(report: &Report) -> String {
     }
 }
 
-/// What a library says, without the line breaks it likes.
+/// What a library says, on one line.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

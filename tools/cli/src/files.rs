@@ -9,15 +9,15 @@ use trellis_keystore::destination::{self, Existing, Privacy};
 
 use crate::failure::Failure;
 
-/// Largest module file the command reads, in bytes: what a host may be told to run at most.
+/// Largest module file that is read, in bytes: no host can be told to run a larger one.
 const MODULE_BYTES_MAX: u64 = 256 << 20;
-/// Largest payload, script or list of replies the command reads, in bytes.
+/// Largest payload, script or list of replies that is read, in bytes.
 const INPUT_BYTES_MAX: u64 = 256 << 20;
 
 /// Reads a module.
 ///
 /// # Errors
-/// `E_NOT_FOUND` that suggests to build it, `E_STORAGE`, or `E_MODULE_LIMIT`.
+/// `E_NOT_FOUND`, which suggests building it, `E_STORAGE`, or `E_MODULE_LIMIT`.
 pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, Failure> {
     let file = File::open(path).map_err(|error| {
         let missing = error.kind() == io::ErrorKind::NotFound;
@@ -47,7 +47,7 @@ pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Reads a file, or stdin for `-`.
 ///
 /// # Errors
-/// When it cannot be read or is too large to be meant.
+/// When it cannot be read, or is too large to be the right file.
 pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
     let (name, read) = if path == Path::new("-") {
         ("stdin".to_owned(), read_bounded(io::stdin().lock(), INPUT_BYTES_MAX))
@@ -90,7 +90,7 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::file(format!("cannot write {}", path.display()), &error))
 }
 
-/// Everything a reader has, or `None` when that is more than `bytes_max`.
+/// Everything a reader gives, or `None` when that is more than `bytes_max`.
 fn read_bounded(reader: impl Read, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let mut content = Vec::new();
     reader.take(bytes_max + 1).read_to_end(&mut content)?;

@@ -10,7 +10,7 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORM")]
     pub(crate) output: Form,
 
-    /// Says nothing on stderr but errors.
+    /// Prints nothing on stderr but errors.
     #[arg(long, global = true)]
     pub(crate) quiet: bool,
 

@@ -23,11 +23,11 @@ pub(crate) struct Signer {
     pub(crate) name: String,
 }
 
-/// The key that signs, of one kind: what `--issuer` says, else the key of this name, which is made
-/// when there is none and `make` allows it.
+/// The key that signs, of one kind: the one `asked` for, else the key of this name. A missing key
+/// is made if `make` allows it.
 ///
 /// # Errors
-/// When no key, or more than one, is meant, or it cannot be read or made.
+/// When the text could mean no key or several, or the key cannot be read or made.
 pub(crate) fn signer(
     asked: Option<&str>,
     kind: KeyKind,
@@ -78,7 +78,7 @@ pub(crate) fn read_seed_from_stdin() -> Result<KeyPair, Failure> {
     use std::io::IsTerminal;
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        return Err(Failure::usage("a seed typed into a terminal would be shown")
+        return Err(Failure::usage("a seed that is typed into a terminal can be seen")
             .cure("Pipe it in, or give a file."));
     }
     let mut text = Zeroizing::new(String::with_capacity(SEED_BYTES_MAX as usize + 1));
@@ -114,7 +114,7 @@ fn by_name(
     Ok(stored)
 }
 
-/// A text that can only be a path: `-`, something with a slash, or a file that ends in `.nk`.
+/// The path in a text that can only be one: `-`, or with a slash, or ending in `.nk`.
 fn seed_file(text: &str) -> Option<PathBuf> {
     let is_path = text == "-" || text.contains('/') || text.ends_with(".nk");
     (is_path && refuse_seed(text).is_ok()).then(|| PathBuf::from(text))

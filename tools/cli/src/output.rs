@@ -47,7 +47,7 @@ impl Output {
         self.form == Form::Json
     }
 
-    /// True when somebody reads stdout on a terminal.
+    /// True when stdout is a terminal.
     pub(crate) fn is_terminal(self) -> bool {
         io::stdout().is_terminal()
     }
@@ -60,7 +60,7 @@ impl Output {
         if self.is_json() { self.show_json(result) } else { self.text(&result.to_string()) }
     }
 
-    /// Prints a result that has no other form than JSON.
+    /// Prints a result that has only a JSON form.
     ///
     /// # Errors
     /// When stdout cannot be written.
@@ -100,7 +100,7 @@ impl Output {
             .map_err(|error| Failure::stdout(&error))
     }
 
-    /// Says something on stderr that a user may like to know.
+    /// Says something on stderr that is useful to know.
     pub(crate) fn note(self, text: impl Display) {
         if !self.quiet {
             self.say(&text.to_string());
@@ -110,7 +110,7 @@ impl Output {
     /// Says something on stderr that was asked for, even under `--quiet`.
     pub(crate) fn say(self, text: &str) {
         let mut stderr = AutoStream::new(io::stderr(), self.color).lock();
-        // Without stderr there is nobody to tell.
+        // Without stderr there is nobody left to tell.
         let _ = writeln!(stderr, "{text}");
     }
 

@@ -2,7 +2,7 @@
 
 use crate::error::ClaimsError;
 
-/// Longest token, in bytes: it is parsed before anybody vouches for it.
+/// Longest token, in bytes: it is parsed before its signature is checked.
 pub const TOKEN_BYTES_MAX: usize = 64 << 10;
 
 /// The revision of the format this crate writes, wascap's newest.

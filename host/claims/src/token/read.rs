@@ -13,8 +13,8 @@ use crate::error::ClaimsError;
 use crate::json;
 use crate::nkey::{KeyKind, PublicKey};
 
-/// A token whose form and signature hold. Its time window and its issuer's standing are the
-/// reader's to check.
+/// A token whose form and signature hold. The reader still has to check its time window and whether
+/// its issuer is trusted.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Token<K> {
     /// The claims every kind of token has.
@@ -23,7 +23,7 @@ pub struct Token<K> {
     pub body: K,
 }
 
-/// A token taken apart. Nothing in it is to be believed before [`Parts::check_signature`].
+/// A token taken apart. Believe nothing in it before [`Parts::check_signature`].
 pub(crate) struct Parts<'a> {
     signed: &'a [u8],
     signature: [u8; 64],
@@ -81,7 +81,7 @@ impl<'a> Parts<'a> {
         Ok(Self { signed, signature, claims })
     }
 
-    /// The claims as JSON, unchecked: for people who look at a token that is refused.
+    /// The claims as JSON, unchecked: for people who want to see why a token is refused.
     pub(crate) fn raw_claims(&self) -> &Map<String, Value> {
         &self.claims
     }

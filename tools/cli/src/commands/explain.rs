@@ -12,7 +12,7 @@ use crate::output::Output;
 
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArgs {
-    /// The code, such as E_DENIED; all codes without it.
+    /// The code, such as E_DENIED; without it all codes are listed.
     #[arg(value_name = "CODE")]
     code: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `trellis inspect`: everything a module says about itself, and which of it holds.
+//! `trellis inspect`: everything a module says about itself, and which checks it passes.
 
 mod report;
 mod time;
@@ -17,8 +17,8 @@ pub(crate) use time::window;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Inspect shows and does not judge: it ends with 0 for a tampered or expired module too; `trellis
-verify` judges. Claims whose signature or hash does not hold may be forged.")]
+Inspect shows and does not judge: its exit code is 0 for a tampered or expired module too; use
+`trellis verify` for that. Claims whose signature or hash does not hold may be forged.")]
 pub(crate) struct InspectArgs {
     /// The module.
     file: PathBuf,

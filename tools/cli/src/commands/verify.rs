@@ -27,14 +27,14 @@ pub(crate) struct VerifyArgs {
     trust: TrustArgs,
 }
 
-/// Whom to trust.
+/// Who is trusted.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TrustArgs {
     /// Trusts this account: a public key (A...), or the name of a key of yours. Repeatable.
     #[arg(short, long, value_name = "KEY")]
     issuer: Vec<String>,
 
-    /// Trusts and revokes what the `trust:` of this manifest says.
+    /// Trusts and revokes the keys under `trust:` in this manifest.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
 }
@@ -73,15 +73,15 @@ pub(crate) fn run(args: &VerifyArgs, output: Output) -> Result<(), Failure> {
 }
 
 impl TrustArgs {
-    /// True when nothing was said about trust.
+    /// True when no option says anything about trust.
     pub(crate) fn is_silent(&self) -> bool {
         self.issuer.is_empty() && self.trust.is_none()
     }
 
-    /// The list these options, or the user's keystore, make.
+    /// The trust list that these options make, or else the user's keystore.
     ///
     /// # Errors
-    /// When a key is none, or a file cannot be read.
+    /// When a text is not a key, or a file cannot be read.
     pub(crate) fn list(&self, output: Output) -> Result<TrustList, Failure> {
         let mut list = TrustList::new(0);
         if let Some(path) = &self.trust {
@@ -123,7 +123,7 @@ fn of_manifest(mut list: TrustList, path: &Path, output: Output) -> Result<Trust
     if manifest.trust.issuers.is_empty() && manifest.trust.revoked.is_empty() {
         let message = format!("{name} says nothing about trust");
         return Err(Failure::new(Code::Manifest, message)
-            .cure("Write `trust: {issuers: [A...]}` into it, or use --issuer."));
+            .cure("Add `trust: {issuers: [A...]}` to it, or use --issuer."));
     }
     Ok(list)
 }

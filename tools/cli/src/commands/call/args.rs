@@ -10,20 +10,20 @@ use crate::commands::verify::TrustArgs;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The module's signature, hash and time window are checked; whom it is signed by matters only with
---issuer or --trust, since nothing is given to it here.
+The module's signature, hash and time window are checked. Who signed it matters only with --issuer
+or --trust, because the module is given nothing here that would need trust.
 
-Host calls are answered from --replies, in order. It is a JSON array of {\"replyHex\": s},
-{\"replyText\": s}, {\"replyJson\": any} (sent as MessagePack) or {\"error\": s}, which the guest
-reads as it stands. One host call too many is an error.
+Host calls are answered from --replies, in order: a JSON array of {\"replyHex\": s},
+{\"replyText\": s}, {\"replyJson\": any} (sent as MessagePack) or {\"error\": s}, which the
+guest gets as it is. A host call with no reply left fails.
 
 With --json the payload is JSON and is sent as MessagePack; {\"$text\": s} and {\"$hex\": s} stand
-for bytes. A reply is printed as JSON, with --json; as hex, with --hex; else as it is, or readably
-on a terminal.
+for bytes. A reply is printed as JSON with --json, as hex with --hex, and otherwise as it is (on a
+terminal: as text or hex).
 
 A script is a JSON array of steps, or one step a line:
   {\"operation\": s, \"payloadHex\" or \"payloadText\": s, \"replies\": [...]}
-One instance serves them all; one that trapped or ran out of time is replaced. Each step prints
+One instance serves all steps; if it traps or runs out of time it is replaced. Each step prints
 one line of JSON:
   {\"operation\": s, \"status\": \"ok\", \"guest_error\", \"trap\", \"timeout\" or \"refused\",
    \"responseHex\": s, \"error\": s, \"log\": [s], \"micros\": n, \"hostCalls\":
@@ -67,11 +67,11 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
     pub(super) timeout: Duration,
 
-    /// Runs a module without claims. One with claims must still keep to them.
+    /// Runs a module without claims. A module that has claims is still held to them.
     #[arg(long)]
     pub(super) allow_unsigned: bool,
 
-    /// Where compiled modules are kept; the default is the host's.
+    /// Where compiled modules are kept; by default where the host keeps them.
     #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR")]
     pub(super) cache_dir: Option<PathBuf>,
 

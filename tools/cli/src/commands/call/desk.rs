@@ -1,4 +1,4 @@
-//! The world a guest meets: it answers host calls from a list, and writes everything down.
+//! Answers a guest's host calls from a list, and records everything the guest does.
 
 use std::collections::VecDeque;
 
@@ -13,8 +13,8 @@ use super::payload::brief;
 use super::replies::Reply;
 use crate::output::Output;
 
-/// Most bytes of host calls written down for one operation; a guest that makes more is stopped
-/// rather than let it fill the memory.
+/// Most bytes of host calls recorded for one operation. A guest that makes more is stopped before
+/// it fills the memory.
 const RECORDED_BYTES_MAX: usize = 64 << 20;
 /// The code under which a script's errors go to the guest; nothing else here fails with it.
 const SCRIPTED: Code = Code::Guest;
@@ -39,7 +39,7 @@ pub(super) struct Record {
     bytes: usize,
 }
 
-/// The guest's only partner.
+/// Everything outside the guest.
 pub(super) struct Desk {
     state: Mutex<State>,
     trace: Option<Output>,
@@ -52,7 +52,7 @@ struct State {
 }
 
 impl Desk {
-    /// A desk without replies; with `trace` it says what happens as it happens.
+    /// A desk without replies; with `trace` it prints what happens as it happens.
     pub(super) fn new(trace: Option<Output>) -> Self {
         Self { state: Mutex::default(), trace }
     }
@@ -62,7 +62,7 @@ impl Desk {
         *self.state.lock() = State { replies: replies.into(), record: Record::default() };
     }
 
-    /// Takes away what was written down.
+    /// Takes what was recorded.
     pub(super) fn clear(&self) -> Record {
         std::mem::take(&mut *self.state.lock()).record
     }

@@ -76,8 +76,8 @@ fn parse(text: &[u8]) -> Result<Vec<Step>, Failure> {
     steps.collect()
 }
 
-/// Runs a script. How its steps end is data; only a module that cannot be run at all is a failure,
-/// and then every step says so too.
+/// Runs a script. A step that fails is a result like any other. Only a module that cannot run at
+/// all is a failure, and then every step says so too.
 ///
 /// # Errors
 /// Why the module is refused.

@@ -38,7 +38,7 @@ pub(super) enum Status {
     Refused,
 }
 
-/// One operation and what came of it. The texts are empty where there is nothing to say.
+/// One operation and its result. Texts are empty where there is nothing to say.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Outcome {
@@ -156,13 +156,13 @@ impl Session {
 fn compiler() -> Compiler {
     match std::env::current_exe() {
         Ok(program) => Compiler::Child { program, args: vec![COMPILE_COMMAND.into()] },
-        // The program was deleted under us: slower to stop, but it runs.
+        // The program's file was deleted. In this process a compilation is slower to stop.
         Err(_) => Compiler::InProcess,
     }
 }
 
-/// Checks the claims. Whoever signed them is trusted unless the user names whom to trust: nothing
-/// is given to the module here that would need trust.
+/// Checks the claims. Any signer is trusted unless the user names issuers: the module is given
+/// nothing here that would need trust.
 fn admit(args: &CallArgs, module: &[u8], output: Output) -> Result<Verified, Failure> {
     let mut trust = if args.trust.is_silent() {
         match trellis_claims::inspect(module).claims {

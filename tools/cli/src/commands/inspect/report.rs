@@ -12,7 +12,7 @@ use trellis_engine::shape::ExportKind;
 
 use super::time::{relative, window};
 
-/// One module, from outside.
+/// One module, seen from outside.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
@@ -30,7 +30,7 @@ pub(super) struct Report {
     checks: Checks,
     #[serde(skip_serializing_if = "Option::is_none")]
     claims: Option<Claims>,
-    /// The claims as they stand in the token.
+    /// The claims exactly as the token has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     raw_claims: Option<Value>,
     section: Option<&'static str>,
@@ -238,7 +238,7 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt:
     writeln!(f, "  {name:<11} {}", clean(&value.to_string()))
 }
 
-/// Text from a file nobody vouches for: it must not steer the terminal.
+/// Text from a file that may be anybody's: it must not control the terminal.
 fn clean(text: &str) -> String {
     text.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })

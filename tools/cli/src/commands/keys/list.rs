@@ -13,7 +13,7 @@ use crate::output::Output;
 struct Keys {
     folder: String,
     keys: Vec<KeyInfo>,
-    /// Files that are there but not usable, and why.
+    /// Key files that cannot be used, and why.
     problems: Vec<Failure>,
 }
 

@@ -16,16 +16,16 @@ use crate::output::Output;
 #[derive(Subcommand, Debug)]
 #[command(after_help = "\
 Keys live one to a file, readable by you only, in $TRELLIS_KEYS, else $XDG_CONFIG_HOME/trellis/keys,
-else ~/.config/trellis/keys. Wherever a key is asked for, its name will do, or its public key, or a
+else ~/.config/trellis/keys. Wherever a command takes a key, give its name, its public key, or a
 prefix of either that no other key has. Seeds are never shown unless `export --seed` asks for one.")]
 pub(crate) enum KeysCommand {
-    /// Makes a key and keeps it; one that exists already stays as it is.
+    /// Makes a key and stores it; an existing key is left alone.
     Gen(generate::GenArgs),
     /// Lists the keys you have.
     List,
     /// Shows one key: its kind, public key and file.
     Show(show::ShowArgs),
-    /// Keeps a key whose seed is in a file or comes from stdin.
+    /// Stores a key whose seed is in a file or comes from stdin.
     Import(import::ImportArgs),
     /// Prints a public key, or writes a seed where you say.
     Export(export::ExportArgs),
@@ -35,7 +35,7 @@ impl KeysCommand {
     /// Does what was asked.
     ///
     /// # Errors
-    /// Whatever kept the command from it.
+    /// Why it could not be done.
     pub(crate) fn run(self, output: Output) -> Result<(), Failure> {
         match self {
             Self::Gen(args) => generate::run(&args, output),

@@ -59,6 +59,10 @@ pub(crate) struct SignArgs {
     #[arg(value_parser = not_before_days, allow_negative_numbers = true)]
     pub(super) not_before_days: Option<u32>,
 
+    /// Signs even if the actor gets another key than before, or a contract looks mistyped.
+    #[arg(long)]
+    pub(super) force: bool,
+
     #[command(flatten)]
     pub(super) standard: StandardCapabilities,
 
@@ -94,10 +98,6 @@ pub(crate) struct SignArgs {
     /// Fails rather than making a key that is missing.
     #[arg(long, help_heading = "Keys")]
     pub(super) disable_keygen: bool,
-
-    /// Signs even if the actor gets another key than before, or a contract looks mistyped.
-    #[arg(long)]
-    pub(super) force: bool,
 }
 
 /// The contracts every original tool had a letter for.
