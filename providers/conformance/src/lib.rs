@@ -12,7 +12,14 @@
 #![allow(clippy::missing_panics_doc, reason = "a suite speaks by panicking")]
 
 pub mod redis;
+pub mod suite;
 
 // -- generated from the folders here by `cargo xtask generate`; do not edit --
+pub mod clock;
+pub mod config;
+pub mod extras;
+pub mod http_server;
 pub mod keyvalue;
+pub mod logging;
+pub mod random;
 // -- end of generated --
