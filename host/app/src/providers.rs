@@ -8,11 +8,14 @@ use trellis_providers_sdk::ProviderFactory;
 #[must_use]
 pub fn builtins() -> Vec<Arc<dyn ProviderFactory>> {
     vec![
+        Arc::new(trellis_providers_clock::Factory),
+        Arc::new(trellis_providers_config::Factory),
         Arc::new(trellis_providers_extras::Factory),
         Arc::new(trellis_providers_http_server::Factory),
         Arc::new(trellis_providers_keyvalue_embedded::Factory),
         Arc::new(trellis_providers_keyvalue_redis::Factory),
         Arc::new(trellis_providers_logging::Factory),
+        Arc::new(trellis_providers_random::Factory),
     ]
 }
 

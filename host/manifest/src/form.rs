@@ -228,6 +228,7 @@ impl<T: Form> Form for List<T> {
 }
 
 /// Keys of the user's choice, each with a text. An absent one is empty.
+#[derive(Default)]
 pub(crate) struct Pairs(pub(crate) Vec<(Text, Text)>);
 
 impl Form for Pairs {

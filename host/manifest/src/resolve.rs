@@ -109,6 +109,7 @@ fn actor_spec(written: ActorKeys, problems: &mut Problems) -> ActorSpec {
         name: written.name.map(|name| name.0),
         isolation: written.isolation.unwrap_or_default(),
         limits,
+        values: written.values.0,
     }
 }
 

@@ -64,10 +64,12 @@ mod tests {
     #[test]
     fn accepts_what_the_reader_accepts() {
         let schema = jsonschema::validator_for(&json_schema()).expect("it is a schema");
-        let examples = ["hello", "kvcounter", "kvcounter-redis", "ping-pong"].map(|name| {
-            let path = manifests().join(format!("{name}.yaml"));
-            std::fs::read_to_string(path).expect("the example is there")
-        });
+        let examples: Vec<_> = (std::fs::read_dir(manifests()).expect("the examples"))
+            .map(|entry| entry.expect("a file").path())
+            .filter(|path| path.extension().is_some_and(|it| it == "yaml"))
+            .map(|path| std::fs::read_to_string(path).expect("an example is text"))
+            .collect();
+        assert!(examples.len() >= 4, "manifests/ holds the examples");
         let others = [
             include_str!("../tests/originals/wascc-0.14.yaml"),
             include_str!("../tests/originals/wasmcloud-0.18.yaml"),
@@ -75,7 +77,7 @@ mod tests {
             "actors: [{image: a, instances: {max: '${MAX}'}, limits: {call_time: '${T:5s}'}}]",
             "host: {admin: '[::1]:9464', drain: 5, cache: off}\ntrust: {unsigned: allow}",
             "host: {instances_total: 20, modules_resident: '${M:5}', host_calls_in_flight: 1}",
-            "actors: [{image: a, isolation: '${ISOLATION:fresh}'}]",
+            "actors: [{image: a, isolation: '${ISOLATION:fresh}', values: {A: 1, b c: ''}}]",
             "labels:\nbindings:\n",
         ];
         for text in examples.iter().map(String::as_str).chain(others) {
@@ -97,6 +99,7 @@ mod tests {
             "actors: [{image: a, limits: {memory: 64 potatoes}}]",
             "actors: [{image: a, instances: {max: 0}}]",
             "actors: [{image: a, isolation: shared}]",
+            "actors: [{image: a, values: {A: [1]}}]",
             "bindings: [{actor: a}]",
             "bindings: [{actor: a, capability: c, values: {URLS: [a]}}]",
             "trust: {unsigned: yes}",

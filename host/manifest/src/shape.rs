@@ -78,6 +78,8 @@ object! {
         isolation: Option<Isolation>,
         /// What it may use.
         limits: Limits,
+        /// Its settings, which it reads by `trellis:config`.
+        values: Pairs,
     }
 }
 
@@ -116,6 +118,7 @@ impl Form for Actor {
             instances: None,
             isolation: None,
             limits: Limits::default(),
+            values: Pairs::default(),
         }))
     }
 }

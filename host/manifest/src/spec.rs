@@ -54,6 +54,8 @@ pub struct ActorSpec {
     pub isolation: Isolation,
     /// Its limits, including how many instances it may have.
     pub limits: ActorLimits,
+    /// Its settings.
+    pub values: TextPairs,
 }
 
 impl ActorSpec {

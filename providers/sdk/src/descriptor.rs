@@ -24,6 +24,10 @@ pub struct Descriptor {
     /// manifest.
     #[serde(default)]
     pub implicit: bool,
+    /// True when its bindings are given the actor's own `values` of the manifest, whatever their
+    /// keys: they mean something to the actor and nothing to the provider.
+    #[serde(default)]
+    pub actor_values: bool,
     /// True when it keeps data by the actor's key, so that an actor whose key changes loses sight
     /// of what it wrote.
     #[serde(default)]
@@ -46,6 +50,7 @@ impl Descriptor {
             contracts: Cow::Borrowed(contracts),
             settings: Cow::Borrowed(settings),
             implicit: false,
+            actor_values: false,
             stateful: false,
         }
     }

@@ -101,13 +101,16 @@ fn read_whole<T>(
 /// (unknown keys, wrong forms), then the provider's own rules.
 #[must_use]
 pub fn problems(factory: &dyn ProviderFactory, wanted: &Wanted) -> Vec<ValueProblem> {
-    let settings = &factory.descriptor().settings;
+    let descriptor = factory.descriptor();
+    let settings = &descriptor.settings;
     let mut found = Vec::new();
     let mut add = |place, errors: Vec<ValueError>| {
         found.extend(errors.into_iter().map(|error| ValueProblem { place, error }));
     };
     add(Place::Provider, misfits(&wanted.values, Scope::Provider, settings));
-    for (index, binding) in wanted.bindings.iter().enumerate() {
+    let bindings = wanted.bindings.iter().enumerate();
+    // The actor's own values have keys that no provider knows.
+    for (index, binding) in bindings.filter(|_| !descriptor.actor_values) {
         add(Place::Binding(index), misfits(&binding.values, Scope::Binding, settings));
     }
     let formless = found.len();

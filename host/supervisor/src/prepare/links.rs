@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use trellis_core::{BindingName, Code, Contract};
-use trellis_manifest::{BindingSpec, Manifest, Problem, Span};
+use trellis_manifest::{BindingSpec, Manifest, Problem, Span, Spanned};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
 use super::{
@@ -54,7 +54,7 @@ pub(super) fn prepare<'a>(
         links.push(Written { link, spec: Some(spec), span: binding.span });
     }
     for factory in ground.builtins.iter().filter(|factory| factory.descriptor().implicit) {
-        bind_claimed(factory, (manifest, actors), providers, &mut links);
+        bind_claimed(factory, (manifest, actors), providers, &mut links, problems);
     }
     links
 }
@@ -88,12 +88,16 @@ fn one(
             Problem::new(spec.capability.span, sentence).code(Code::Denied).help(cure),
         ));
     }
+    let mut values = plain_values(&spec.values);
+    if providers[&provider].descriptor.actor_values {
+        values = values.over(&actor.values);
+    }
     Ok(Some(PreparedLink {
         actor: Arc::clone(&actor.name),
         contract: Arc::new(contract),
         binding: BindingName::new(&spec.name.value),
         provider,
-        values: plain_values(&spec.values),
+        values,
     }))
 }
 
@@ -192,8 +196,10 @@ fn bind_claimed<'a>(
     (manifest, actors): (&'a Manifest, &[Option<PreparedActor>]),
     providers: &mut Providers,
     links: &mut Vec<Written<'a>>,
+    problems: &mut Vec<Problem>,
 ) {
-    for contract in factory.descriptor().contracts.iter() {
+    let descriptor = factory.descriptor();
+    for contract in descriptor.contracts.iter() {
         let contract = Arc::new(contract.clone());
         let bound: BTreeSet<Arc<str>> = (links.iter())
             .filter(|written| written.link.contract.id == contract.id)
@@ -204,6 +210,8 @@ fn bind_claimed<'a>(
                 continue;
             };
             if !actor.verified.claims().caps.iter().any(|cap| contract.answers_to(cap)) {
+                let unread = spec.value.values.first().filter(|_| descriptor.actor_values);
+                problems.extend(unread.map(|(key, _)| unreadable(actor, key, &contract)));
                 continue;
             }
             let link = PreparedLink {
@@ -211,11 +219,25 @@ fn bind_claimed<'a>(
                 contract: Arc::clone(&contract),
                 binding: BindingName::default(),
                 provider: implicit_provider(factory, &contract, providers),
-                values: Values::default(),
+                values: if descriptor.actor_values {
+                    actor.values.clone()
+                } else {
+                    Values::default()
+                },
             };
             links.push(Written { link, spec: None, span: spec.value.image.span });
         }
     }
+}
+
+/// Settings given to an actor that may not read them.
+fn unreadable(actor: &PreparedActor, key: &Spanned<String>, contract: &Contract) -> Problem {
+    let sentence = format!(
+        "actor `{}` cannot read its `values`: its claims do not list {}",
+        actor.name, contract.id
+    );
+    let cure = format!("sign it again with `--cap {}`, or leave out `values`", contract.id);
+    Problem::new(key.span, sentence).code(Code::Denied).help(cure)
 }
 
 /// The name of the provider that serves an implicit contract; added when there is none.

@@ -10,7 +10,7 @@ use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{ActorSpec, Manifest, Problem, Spanned};
 
-use super::{Ground, PreparedActor};
+use super::{Ground, PreparedActor, plain_values};
 
 /// Verifies every module; `None` stands for one with a problem, so that its place is kept.
 pub(super) fn prepare(
@@ -55,6 +55,7 @@ fn one(spec: &ActorSpec, ground: &Ground<'_>) -> Result<PreparedActor, Problem> 
             trellis_manifest::Isolation::Fresh => trellis_engine::Isolation::Fresh,
         },
         limits: spec.limits.clone(),
+        values: plain_values(&spec.values),
     })
 }
 

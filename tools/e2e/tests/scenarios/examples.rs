@@ -48,6 +48,18 @@ scenarios! {
         get("kvcounter", "/a").is(200, "{\"counter\": 2}"),
     ];
 
+    /// An actor with a clock, randomness and settings.
+    ticket = [
+        actor("ticket", built("ticket"))
+            .in_dist()
+            .cap("trellis:clock")
+            .cap("trellis:random")
+            .cap("trellis:config"),
+        example!("ticket"),
+        Step::Start,
+        get("ticket", "/").is(200, "{\"title\": \"bakery\", \"number\": \""),
+    ];
+
     /// An actor that calls another.
     ping_pong = [
         actor("ping", built("ping")).in_dist().calls("pong"),

@@ -5,6 +5,7 @@ mod faults;
 mod redis;
 mod refusals;
 mod reload;
+mod settings;
 mod stop;
 mod storage;
 mod values;

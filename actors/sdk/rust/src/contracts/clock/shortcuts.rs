@@ -13,8 +13,8 @@ pub fn now() -> Result<SystemTime, CallError> {
     Ok(SystemTime::UNIX_EPOCH + Duration::from_nanos(super::default().now()?.unix_nanos))
 }
 
-/// Time since some moment before the host started, for measuring: the difference of two readings on
-/// one host is what went by between them, whatever happened to the wall clock.
+/// Time since some moment that stays the same while the host runs, for measuring: the difference of
+/// two readings on one host is what went by between them, whatever happened to the wall clock.
 ///
 /// # Errors
 /// As [`now`].
