@@ -16,6 +16,7 @@ pub(crate) struct ContractFolder(String);
 
 impl ContractFolder {
     /// The contract of that folder, whether it exists or not.
+    #[cfg(test)]
     pub(crate) fn new(name: &str) -> Self {
         Self(name.to_owned())
     }

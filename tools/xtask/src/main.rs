@@ -12,6 +12,7 @@ mod doc_commands;
 mod generate;
 mod guests;
 mod layers;
+mod new_contract;
 mod repo;
 mod report;
 mod tidy;
@@ -38,6 +39,8 @@ enum Command {
     /// Write the generated files: the lists of contracts, providers and fuzz targets, the
     /// manifest's schema, and the pages of contracts, errors, limits.
     Generate(generate::Options),
+    /// Make the skeleton of a new contract with a provider, which builds and passes.
+    NewContract(new_contract::Options),
     /// Build the actors for wasm32 and check their sizes; with `--sign`, sign them into dist/.
     Guests(guests::Options),
     /// Run every command shown in README.md and docs/, and compare what it prints.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Layers => layers::run(&repo),
         Command::Tidy => tidy::run(&repo),
         Command::Generate(options) => generate::run(&repo, &options),
+        Command::NewContract(options) => new_contract::run(&repo, &options),
         Command::Guests(options) => guests::run(&repo, &options),
         Command::DocCommands(options) => doc_commands::run(&repo, &options),
     });

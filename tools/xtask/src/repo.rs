@@ -11,8 +11,11 @@ use cargo_metadata::{Metadata, MetadataCommand};
 const PRODUCTS: [&str; 5] = [".git", "target", "dist", "data", "node_modules"];
 
 /// The root of the repository.
+#[derive(Clone)]
 pub(crate) struct Repo {
     root: PathBuf,
+    /// Where commands build, when it is not where cargo would.
+    target: Option<PathBuf>,
 }
 
 impl Repo {
@@ -20,13 +23,18 @@ impl Repo {
     pub(crate) fn find() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = manifest.ancestors().nth(2).context("tools/xtask lies two folders deep")?;
-        Ok(Self { root: root.to_owned() })
+        Ok(Self::at(root))
     }
 
-    /// A repository at a path, for tests over fixtures.
-    #[cfg(test)]
+    /// A repository at a path: a copy, or a fixture.
     pub(crate) fn at(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), target: None }
+    }
+
+    /// The same repository, whose commands build in this folder.
+    pub(crate) fn with_target(mut self, target: &Path) -> Self {
+        self.target = Some(target.to_owned());
+        self
     }
 
     /// The root folder.
@@ -82,8 +90,10 @@ impl Repo {
 
     /// Runs a command in a folder of the repository, its output passed through.
     pub(crate) fn run(&self, folder: &str, program: &str, arguments: &[&str]) -> Result<()> {
+        let target = self.target.iter().map(|target| ("CARGO_TARGET_DIR", target));
         let status = Command::new(program)
             .args(arguments)
+            .envs(target)
             .current_dir(self.root.join(folder))
             .status()
             .with_context(|| format!("starting {program}"))?;

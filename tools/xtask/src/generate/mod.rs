@@ -90,6 +90,11 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     conclude("generate", problems, "generated files are up to date")
 }
 
+/// Every file that is generated in whole or in part.
+pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+    LISTS.iter().chain(PAGES).map(|generated| generated.path)
+}
+
 /// A file by its path, and what it is to hold.
 type Stale = (&'static str, String);
 

@@ -2,6 +2,7 @@
 //!
 //! Every rule is a function from a file's text to problems, so that each is tested on a few lines.
 
+mod contracts;
 mod docs;
 mod manifest;
 mod rust;
@@ -25,6 +26,7 @@ pub(crate) fn run(repo: &Repo) -> Result<()> {
         let Some(text) = repo.text(path)? else { continue };
         problems.extend(check(path, &text));
     }
+    problems.extend(contracts::whole(repo)?);
     problems.extend(docs::links(repo, &files)?);
     problems.extend(docs::architecture(repo)?);
     conclude("tidy", problems, &format!("{} files", files.len()))
