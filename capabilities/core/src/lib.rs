@@ -7,7 +7,6 @@
 //! **Deliberately absent:** async runtimes, sockets, files, clocks, WebAssembly and signatures.
 //! Nothing here knows any particular contract either; `contract!` generates those from WIT.
 
-pub mod bucket;
 pub mod call;
 pub mod contract;
 pub mod entity;

@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use trellis_core::bucket::TokenBucket;
 use trellis_core::{CallError, ErrorKind, Trace};
+use trellis_meters::TokenBucket;
 
 /// Lines a second for one target, after the burst.
 const LINES_PER_S: u32 = 10;

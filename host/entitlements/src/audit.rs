@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use trellis_core::Entity;
-use trellis_core::bucket::TokenBucket;
+use trellis_meters::TokenBucket;
 
 use crate::denial::Denial;
 

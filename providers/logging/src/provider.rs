@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
 use trellis_capabilities_logging as contract;
-use trellis_core::bucket::TokenBucket;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
     Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Provider, ProviderFactory,
-    Reply, Sample, ValueProblem, Values, Wanted,
+    Reply, Sample, TokenBucket, ValueProblem, Values, Wanted,
 };
 
 use crate::metrics::Metrics;

@@ -6,9 +6,9 @@ use parking_lot::Mutex;
 use tracing::{debug, error, info, trace, warn};
 use trellis_capabilities_logging as contract;
 use trellis_capabilities_logging::Level;
-use trellis_core::bucket::TokenBucket;
 use trellis_core::limits::ActorLimits;
 use trellis_core::{ActorKey, CallError};
+use trellis_providers_sdk::TokenBucket;
 
 use crate::metrics::Metrics;
 use crate::text::one_line;

@@ -32,6 +32,7 @@ pub use factory::{Created, ProviderFactory};
 pub use provider::{Health, Listening, Provider};
 pub use sample::{Counter, Gauge, Sample, SampleValue};
 pub use setting::{Scope, Setting, SettingKind};
+pub use trellis_meters::TokenBucket;
 pub use validate::{Place, ValueProblem, Wanted, WantedBinding};
 pub use values::{ValueError, Values};
 
