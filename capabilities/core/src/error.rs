@@ -107,11 +107,13 @@ codes! {
     /// The module is over a static limit, or would not compile within its limits.
     ModuleLimit = "E_MODULE_LIMIT", Invalid, retry: false,
         cause: "The module is larger, or compiles slower, than the host allows; the message names the limit.",
-        cure: "Make the module smaller, or raise the named limit in the manifest if you trust it.";
-    /// The module imports or exports something the host cannot honour.
+        cure: "Make the module smaller: strip debug information, optimize for size. Most limits have a key under `limits:` in the manifest; docs/limits.md lists them.";
+    /// The module imports, exports or is made of something the host cannot serve.
     ModuleAbi = "E_MODULE_ABI", Invalid, retry: false,
-        cause: "An import is unknown to the host, or a needed export is missing or has another type.",
-        cure: "Build the actor with a waPC guest SDK; `trellis inspect FILE` lists its imports and exports.";
+        cause: "An import is unknown to the host, an export is missing or has another type, or the module uses a \
+                part of WebAssembly that the host does not run.",
+        cure: "Build the actor with a waPC guest SDK for WebAssembly 2.0, without what the message names; \
+               `trellis inspect FILE` lists its imports and exports.";
     /// The module carries no claims.
     Unsigned = "E_UNSIGNED", Denied, retry: false,
         cause: "The module has no claims section, so nobody vouches for it.",
@@ -202,7 +204,8 @@ codes! {
     /// The actor needs more memory than it may have.
     Memory = "E_MEMORY", Guest, retry: false,
         cause: "The actor asked for more memory or table space than its limit.",
-        cure: "Raise `limits.memory` in the manifest, or use less.";
+        cure: "Use less, or raise the limit that the message names: `limits.memory` or `limits.table_elements` \
+               in the manifest.";
     /// The actor handed the host a bad pointer.
     GuestPointer = "E_GUEST_POINTER", Guest, retry: false,
         cause: "A pointer and length the actor gave the host lie outside its memory.",

@@ -12,7 +12,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use clap::Args;
 use trellis_core::Code;
-use trellis_core::limits::{HOST_TABLE, Limit, TABLE};
+use trellis_core::limits::{HOST_TABLE, Limit, TABLE, fixed};
 
 use crate::repo::Repo;
 use crate::report::{Problem, conclude};
@@ -152,6 +152,8 @@ fn limits() -> String {
     limit_rows(&mut text, TABLE);
     text += "\n## The whole host\n\nThe key stands under `host:`; it is read at the start.\n\n";
     limit_rows(&mut text, HOST_TABLE);
+    text += "\n## Fixed\n\nThese have no key: no manifest changes them.\n\n";
+    limit_rows(&mut text, fixed::TABLE);
     text
 }
 
@@ -182,7 +184,7 @@ mod tests {
         let errors = errors();
         assert_eq!(errors.matches("\n## E_").count(), Code::ALL.len());
         let limits = limits();
-        for limit in TABLE.iter().chain(HOST_TABLE) {
+        for limit in TABLE.iter().chain(HOST_TABLE).chain(fixed::TABLE) {
             assert!(limits.contains(limit.name), "{} is missing", limit.name);
         }
     }
