@@ -1,10 +1,6 @@
 //! One call, as the whole host sees it.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::time::Instant;
-
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::Entity;
@@ -16,25 +12,6 @@ pub struct Parties<'a> {
     pub origin: &'a Entity,
     /// Who is asked.
     pub target: &'a Entity,
-}
-
-/// One call on its way: what is asked, and until when.
-///
-/// Made by the dispatcher from what the host knows (never from what a guest says), then carried
-/// out by the target it reaches.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    /// The operation's name on the wire. Borrowed for those of a contract, which costs nothing to
-    /// pass on.
-    pub operation: Cow<'static, str>,
-    /// The request message, encoded.
-    pub payload: Bytes,
-    /// When the caller stops waiting.
-    pub deadline: Instant,
-    /// How many calls stand above this one; 0 for a call that enters the host.
-    pub depth: u32,
-    /// What ties the calls of one request together.
-    pub trace: Trace,
 }
 
 /// The ids of W3C Trace Context: which request a call belongs to. The default is "no trace".

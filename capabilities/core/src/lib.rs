@@ -1,4 +1,4 @@
-//! The language every part of Trellis shares: ids, entities, invocations, the wire codec, errors.
+//! The language every part of Trellis shares: ids, entities, traces, the wire codec, errors.
 //!
 //! Pure and small on purpose: it compiles for `wasm32-unknown-unknown`, so the same types serve the
 //! host, the providers and the actors. Read [`entity`] and [`call`] first: they are the nouns of
@@ -26,7 +26,7 @@ pub mod generated {
     pub use serde;
 }
 
-pub use call::{Invocation, Parties, Trace};
+pub use call::{Parties, Trace};
 pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec, OperationVisitor};
 pub use entity::{ActorKey, BindingName, Entity};
 pub use error::{CallError, Code, ErrorKind};

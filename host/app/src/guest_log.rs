@@ -7,11 +7,10 @@ pub(crate) struct GuestLog;
 
 impl LogSink for GuestLog {
     fn line(&self, actor: &str, source: LogSource, line: &str) {
-        match source {
-            LogSource::Console | LogSource::Stdout => {
-                tracing::info!(target: "actor", actor, "{line}")
-            }
-            LogSource::Stderr | LogSource::Host => tracing::warn!(target: "actor", actor, "{line}"),
+        if source.is_warning(line) {
+            tracing::warn!(target: "actor", actor, "{line}");
+        } else {
+            tracing::info!(target: "actor", actor, "{line}");
         }
     }
 }

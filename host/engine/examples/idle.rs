@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trellis_core::{CallError, Code, Invocation, Trace};
+use trellis_core::{CallError, Code, Trace};
 use trellis_engine::{
-    Actor, BoxFuture, CacheConfig, Engine, EngineConfig, HostCall, HostCalls, ModuleSource,
+    Actor, BoxFuture, CacheConfig, Call, Engine, EngineConfig, HostCall, HostCalls, ModuleSource,
     ModuleSpec,
 };
 
@@ -60,7 +60,7 @@ async fn load(engine: &Engine, module: Numbered, bytes: Bytes) -> Actor {
 }
 
 async fn call(actor: &Actor) -> Bytes {
-    let request = Invocation {
+    let request = Call {
         operation: "op".into(),
         payload: Bytes::new(),
         deadline: Instant::now() + Duration::from_secs(10),

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trellis_core::{CallError, Invocation, Trace};
+use trellis_core::{CallError, Trace};
 use trellis_engine::{
-    Actor, BoxFuture, Engine, EngineConfig, HostCall, HostCalls, Isolation, ModuleSpec,
+    Actor, BoxFuture, Call, Engine, EngineConfig, HostCall, HostCalls, Isolation, ModuleSpec,
 };
 use wasmtime::{
     Caller, Config, Enabled, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module,
@@ -59,7 +59,7 @@ async fn ours(actor: &Actor, calls: u32) -> Duration {
     for _ in 0..calls {
         let (operation, payload) = ("op".into(), payload.clone());
         let trace = Trace::default();
-        let request = Invocation { operation, payload, deadline, depth: 0, trace };
+        let request = Call { operation, payload, deadline, depth: 0, trace };
         std::hint::black_box(actor.call(request).await.expect("the guest answers"));
     }
     started.elapsed() / calls

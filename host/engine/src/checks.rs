@@ -4,42 +4,44 @@
 //! what it refuses. [`validate`] checks every instruction; it is only needed for bytes that were
 //! never compiled here.
 
-use trellis_core::limits::ActorLimits;
+use trellis_core::limits::{ActorLimits, Limit, fixed};
 use trellis_core::{CallError, Code};
 use wasmparser::{
     BinaryReaderError, Encoding, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
     ValidPayload, Validator, WasmFeatures,
 };
 
-use crate::shape::{Dialect, Export, ExportKind, FunctionType, Import, ModuleShape, invalid};
+use crate::refusal::Refusal;
+use crate::shape::{Export, ExportKind, FunctionType, Import, ModuleShape, invalid};
 
-/// Most types, imports and exports: far above what compilers write, far below what hurts.
-const TYPES_MAX: u32 = 65_536;
-const IMPORTS_MAX: u32 = 1_000;
-const EXPORTS_MAX: u32 = 20_000;
-/// Most blocks within one another. Compilers nest one block per arm of a `br_table`.
-const NESTING_MAX: usize = 20_000;
 const PAGE_BYTES: u64 = 64 << 10;
 
 /// Reads the outline of a module within `limits`.
 ///
 /// # Errors
 /// `E_MODULE_INVALID` with the offset; `E_MODULE_LIMIT` or `E_MEMORY` naming the limit;
-/// `E_MODULE_ABI` for a component.
-pub(crate) fn surface(bytes: &[u8], limits: &ActorLimits) -> Result<ModuleShape, CallError> {
-    at_most("module_bytes_max", bytes.len() as u64, limits.module_bytes_max)?;
-    let mut outline = Outline::new(bytes.len(), limits);
+/// `E_MODULE_ABI` for a component, or what else this host does not run.
+pub(crate) fn surface(bytes: &[u8], limits: &ActorLimits) -> Result<ModuleShape, Refusal> {
+    let size = bytes.len() as u64;
+    at_most(("module_bytes_max", "bytes"), size, limits.module_bytes_max)?;
+    let mut outline = Outline::new(size, limits);
     for payload in Parser::new(0).parse_all(bytes) {
-        outline.payload(payload.map_err(not_wasm)?)?;
+        let read = payload.map_err(not_wasm).and_then(|payload| outline.payload(payload));
+        read.map_err(|refusal| unless_whole(refusal, bytes))?;
     }
-    Ok(outline.finish())
+    Ok(outline.shape)
 }
 
 /// Checks every instruction of a module that passed [`surface`].
 ///
 /// # Errors
-/// `E_MODULE_INVALID` with the offset; `E_MODULE_LIMIT` for blocks nested too deep.
-pub(crate) fn validate(bytes: &[u8]) -> Result<(), CallError> {
+/// `E_MODULE_INVALID` with the offset; `E_MODULE_LIMIT` for blocks nested too deep; `E_MODULE_ABI`
+/// for a part of WebAssembly that this host does not run.
+pub(crate) fn validate(bytes: &[u8]) -> Result<(), Refusal> {
+    validate_all(bytes).map_err(|refusal| unless_whole(refusal, bytes))
+}
+
+fn validate_all(bytes: &[u8]) -> Result<(), Refusal> {
     let mut validator = Validator::new_with_features(features());
     let mut allocations = wasmparser::FuncValidatorAllocations::default();
     for payload in Parser::new(0).parse_all(bytes) {
@@ -55,19 +57,33 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<(), CallError> {
 }
 
 /// What the runtime is configured for: WebAssembly 2.0 with tail calls and extended constants,
-/// without threads, 64-bit or several memories, garbage collection, exceptions.
+/// without `externref`, threads, 64-bit or several memories, garbage collection, exceptions.
 fn features() -> WasmFeatures {
-    WasmFeatures::WASM2 | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST
+    let with = WasmFeatures::WASM2 | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST;
+    with.difference(WasmFeatures::GC_TYPES)
 }
 
-fn nesting(body: &FunctionBody<'_>) -> Result<(), CallError> {
-    let mut depth = 0_usize;
+/// The refusal, or another one when the module is well-formed and only uses what this host does
+/// not run: then nothing is wrong with the file.
+#[cold]
+fn unless_whole(refusal: Refusal, bytes: &[u8]) -> Refusal {
+    let is_whole = || Validator::new_with_features(WasmFeatures::all()).validate_all(bytes).is_ok();
+    if refusal.error.code() != Code::ModuleInvalid || !is_whole() {
+        return refusal;
+    }
+    let why = refusal.error.message();
+    let message = format!("the module uses a part of WebAssembly this host does not run: {why}");
+    CallError::new(Code::ModuleAbi, message).into()
+}
+
+fn nesting(body: &FunctionBody<'_>) -> Result<(), Refusal> {
+    let mut depth = 0_u64;
     let mut operators = body.get_operators_reader().map_err(not_wasm)?;
     while !operators.eof() {
         match operators.read().map_err(not_wasm)? {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                 depth += 1;
-                at_most("nested blocks", depth as u64, NESTING_MAX as u64)?;
+                within(&fixed::MODULE_NESTING, depth)?;
             }
             Operator::End => depth = depth.saturating_sub(1),
             _ => {}
@@ -86,26 +102,26 @@ struct Outline<'l> {
 }
 
 impl<'l> Outline<'l> {
-    fn new(size: usize, limits: &'l ActorLimits) -> Self {
+    fn new(size: u64, limits: &'l ActorLimits) -> Self {
         let shape = ModuleShape {
-            bytes: size as u64,
+            bytes: size,
             functions: 0,
             imports: Vec::new(),
             exports: Vec::new(),
             memory_bytes: 0,
-            dialect: Dialect::Unknown,
         };
         Self { limits, shape, types: Vec::new(), functions: Vec::new() }
     }
 
-    fn payload(&mut self, payload: Payload<'_>) -> Result<(), CallError> {
+    fn payload(&mut self, payload: Payload<'_>) -> Result<(), Refusal> {
         match payload {
             Payload::Version { encoding: Encoding::Component, .. } => Err(CallError::new(
                 Code::ModuleAbi,
                 "the file is a WebAssembly component; this host runs core modules",
-            )),
+            )
+            .into()),
             Payload::TypeSection(section) => {
-                at_most("types", section.count().into(), TYPES_MAX.into())?;
+                within(&fixed::MODULE_TYPES, section.count())?;
                 for ty in section.into_iter_err_on_gc_types() {
                     self.types.push(FunctionType::from(&ty.map_err(not_wasm)?));
                 }
@@ -115,7 +131,7 @@ impl<'l> Outline<'l> {
             Payload::FunctionSection(section) => {
                 let count = section.count();
                 let max = self.limits.module_functions_max;
-                at_most("module_functions_max", count.into(), max.into())?;
+                at_most(("module_functions_max", "functions"), count.into(), max.into())?;
                 self.shape.functions = count;
                 for index in section {
                     self.functions.push(index.map_err(not_wasm)?);
@@ -123,29 +139,32 @@ impl<'l> Outline<'l> {
                 Ok(())
             }
             Payload::TableSection(section) => {
-                at_most("tables", section.count().into(), 1)?;
+                within(&fixed::MODULE_TABLES, section.count())?;
                 for table in section {
                     self.table(table.map_err(not_wasm)?.ty.initial)?;
                 }
                 Ok(())
             }
             Payload::MemorySection(section) => {
-                at_most("memories", section.count().into(), 1)?;
+                within(&fixed::MODULE_MEMORIES, section.count())?;
                 for memory in section {
                     self.memory(memory.map_err(not_wasm)?.initial)?;
                 }
                 Ok(())
             }
+            Payload::GlobalSection(section) => within(&fixed::MODULE_GLOBALS, section.count()),
+            Payload::DataSection(section) => within(&fixed::MODULE_SEGMENTS, section.count()),
+            Payload::ElementSection(section) => within(&fixed::MODULE_SEGMENTS, section.count()),
             Payload::ExportSection(section) => self.exports(section),
             Payload::CodeSectionEntry(body) => self.locals(&body),
             _ => Ok(()),
         }
     }
 
-    fn imports(&mut self, section: wasmparser::ImportSectionReader<'_>) -> Result<(), CallError> {
+    fn imports(&mut self, section: wasmparser::ImportSectionReader<'_>) -> Result<(), Refusal> {
         for import in section.into_imports() {
             let import = import.map_err(not_wasm)?;
-            at_most("imports", self.shape.imports.len() as u64 + 1, IMPORTS_MAX.into())?;
+            within(&fixed::MODULE_IMPORTS, self.shape.imports.len() as u64 + 1)?;
             let function = match import.ty {
                 TypeRef::Func(index) | TypeRef::FuncExact(index) => {
                     self.functions.push(index);
@@ -162,8 +181,8 @@ impl<'l> Outline<'l> {
         Ok(())
     }
 
-    fn exports(&mut self, section: wasmparser::ExportSectionReader<'_>) -> Result<(), CallError> {
-        at_most("exports", section.count().into(), EXPORTS_MAX.into())?;
+    fn exports(&mut self, section: wasmparser::ExportSectionReader<'_>) -> Result<(), Refusal> {
+        within(&fixed::MODULE_EXPORTS, section.count())?;
         for export in section {
             let export = export.map_err(not_wasm)?;
             let kind = match export.kind {
@@ -180,23 +199,26 @@ impl<'l> Outline<'l> {
         Ok(())
     }
 
-    fn memory(&mut self, pages: u64) -> Result<(), CallError> {
+    fn memory(&mut self, pages: u64) -> Result<(), Refusal> {
         let bytes = pages.saturating_mul(PAGE_BYTES);
         self.shape.memory_bytes = bytes;
-        starts_within("actor_memory_bytes_max", bytes, self.limits.memory_bytes_max)
+        let max = self.limits.memory_bytes_max;
+        starts_within(("actor_memory_bytes_max", "bytes of memory"), bytes, max)
     }
 
-    fn table(&self, elements: u64) -> Result<(), CallError> {
-        starts_within("table_elements_max", elements, self.limits.table_elements_max.into())
+    fn table(&self, elements: u64) -> Result<(), Refusal> {
+        let max = self.limits.table_elements_max.into();
+        starts_within(("table_elements_max", "table elements"), elements, max)
     }
 
-    fn locals(&self, body: &FunctionBody<'_>) -> Result<(), CallError> {
+    fn locals(&self, body: &FunctionBody<'_>) -> Result<(), Refusal> {
         let mut total = 0_u64;
         let mut locals = body.get_locals_reader().map_err(not_wasm)?;
         for _ in 0..locals.get_count() {
             let (count, _) = locals.read().map_err(not_wasm)?;
             total += u64::from(count);
-            at_most("module_locals_max", total, self.limits.module_locals_max.into())?;
+            let max = self.limits.module_locals_max.into();
+            at_most(("module_locals_max", "locals in one function"), total, max)?;
         }
         Ok(())
     }
@@ -204,34 +226,42 @@ impl<'l> Outline<'l> {
     fn type_at(&self, index: u32) -> Result<FunctionType, CallError> {
         self.types.get(index as usize).cloned().ok_or_else(|| missing("type", index))
     }
-
-    fn finish(mut self) -> ModuleShape {
-        self.shape.recognise();
-        self.shape
-    }
 }
 
 fn missing(what: &str, index: u32) -> CallError {
     CallError::new(Code::ModuleInvalid, format!("{what} {index} does not exist"))
 }
 
-fn at_most(limit: &str, found: u64, max: u64) -> Result<(), CallError> {
+/// A bound that no manifest changes.
+fn within(limit: &Limit, found: impl Into<u64>) -> Result<(), Refusal> {
+    at_most((limit.name, limit.unit), found.into(), limit.default)
+}
+
+fn at_most(
+    (limit, unit): (&'static str, &'static str),
+    found: u64,
+    max: u64,
+) -> Result<(), Refusal> {
     if found <= max {
         return Ok(());
     }
-    let message = format!("the module has {found}, {limit} allows {max}");
-    Err(CallError::new(Code::ModuleLimit, message))
+    let message = format!("the module has {found} {unit}, {limit} allows {max}");
+    Err(Refusal::over(Code::ModuleLimit, limit, message))
 }
 
-fn starts_within(limit: &str, found: u64, max: u64) -> Result<(), CallError> {
+fn starts_within(
+    (limit, unit): (&'static str, &'static str),
+    found: u64,
+    max: u64,
+) -> Result<(), Refusal> {
     if found <= max {
         return Ok(());
     }
-    let message = format!("the module starts with {found}, {limit} allows {max}");
-    Err(CallError::new(Code::Memory, message))
+    let message = format!("the module starts with {found} {unit}, {limit} allows {max}");
+    Err(Refusal::over(Code::Memory, limit, message))
 }
 
-fn not_wasm(error: BinaryReaderError) -> CallError {
+fn not_wasm(error: BinaryReaderError) -> Refusal {
     // wasmparser has limits of its own (a function of 7 MiB, for one); it tells them from broken
     // bytes only by their text.
     let text = error.message();
@@ -240,7 +270,7 @@ fn not_wasm(error: BinaryReaderError) -> CallError {
         .any(|part| text.contains(part))
     {
         let message = format!("{text} (at offset {:#x})", error.offset());
-        return CallError::new(Code::ModuleLimit, message);
+        return CallError::new(Code::ModuleLimit, message).into();
     }
-    invalid(text, error.offset())
+    invalid(text, error.offset()).into()
 }

@@ -6,8 +6,57 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Instant;
 
+use trellis_core::{CallError, Code};
+
 thread_local! {
     static YIELDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// When a guest is cut, and on whose behalf.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) bound: Bound,
+}
+
+/// What a deadline comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Bound {
+    /// The caller waits no longer.
+    Caller,
+    /// The actor's `call_time_ms_max`.
+    CallTime,
+    /// The actor's `init_time_ms_max`.
+    InitTime,
+}
+
+impl Deadline {
+    /// This deadline, or another one if that comes first.
+    #[inline]
+    pub(crate) fn or_sooner(self, at: Instant, bound: Bound) -> Self {
+        if at < self.at { Self { at, bound } } else { self }
+    }
+}
+
+impl Bound {
+    /// The limit that was hit; none when only the caller had enough.
+    pub(crate) const fn limit(self) -> Option<&'static str> {
+        match self {
+            Self::Caller => None,
+            Self::CallTime => Some("call_time_ms_max"),
+            Self::InitTime => Some("init_time_ms_max"),
+        }
+    }
+
+    /// The error of a guest that was cut.
+    pub(crate) fn error(self) -> CallError {
+        let message = match self {
+            Self::Caller => "the actor was cut at its caller's deadline",
+            Self::CallTime => "the actor was cut at its deadline (call_time_ms_max)",
+            Self::InitTime => "the actor was cut while it started (init_time_ms_max)",
+        };
+        CallError::new(Code::Timeout, message)
+    }
 }
 
 /// Notes that the guest polled on this thread stopped because its time slice is over, not because

@@ -2,49 +2,50 @@
 
 use trellis_core::{CallError, Code};
 use wasmtime::Trap;
-use wasmtime_wasi::I32Exit;
 
-use crate::instance::Guest;
+use crate::guest::Guest;
 
-/// The call ran past its deadline.
-pub(crate) fn timeout(limit: &'static str) -> CallError {
-    CallError::new(Code::Timeout, format!("the actor was cut at its deadline ({limit})"))
+/// How many addresses a 32-bit pointer has.
+const ADDRESSES: u64 = 1 << 32;
+/// So far below zero an address still counts as below the memory: many times a large frame.
+const BELOW_BYTES: u64 = 16 << 20;
+
+/// How a guest that does not answer stopped.
+pub(crate) enum Fault {
+    /// It was still computing at its deadline.
+    Cut,
+    /// It broke.
+    Broken(CallError),
 }
 
-/// Why the guest stopped: a trap, an exit, or an error of the host function it was in.
-pub(crate) fn of_guest(error: wasmtime::Error, guest: &Guest) -> CallError {
+/// Why the guest stopped: a trap, or an error of the host function it was in.
+pub(crate) fn of_guest<S>(error: wasmtime::Error, guest: &Guest<S>) -> Fault {
     let error = match error.downcast::<CallError>() {
-        Ok(ours) => return ours,
+        Ok(ours) => return Fault::Broken(ours),
         Err(error) => error,
     };
     if let Some(trap) = error.downcast_ref::<Trap>() {
+        if *trap == Trap::MemoryOutOfBounds && is_below_memory(&error) {
+            return stack("its stack grew down to the start of its memory and beyond");
+        }
         return of_trap(*trap, guest);
     }
-    if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
-        return CallError::new(Code::Trap, format!("the guest exited with status {status}"));
-    }
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return CallError::new(Code::Busy, "the host has no room for one more instance");
+        let message = "the host has no room for one more instance";
+        return Fault::Broken(CallError::new(Code::Busy, message));
     }
     if let Some(limit) = guest.limiter.refused() {
         return over(limit, guest);
     }
     tracing::warn!(actor = %guest.actor.name, error = %format!("{error:#}"), "guest failed");
-    CallError::new(Code::Trap, "the guest broke the rules of a host function; see the log")
+    let message = "the guest broke the rules of a host function; see the log";
+    Fault::Broken(CallError::new(Code::Trap, message))
 }
 
-fn of_trap(trap: Trap, guest: &Guest) -> CallError {
-    if trap == Trap::Interrupt {
-        return timeout("call_time_ms_max");
-    }
-    if trap == Trap::StackOverflow {
-        return CallError::new(Code::Stack, "the guest used up its stack of 512 KiB");
-    }
-    // Allocators abort when memory cannot grow; the refusal is the cause worth telling.
-    if let (Trap::UnreachableCodeReached, Some(limit)) = (trap, guest.limiter.refused()) {
-        return over(limit, guest);
-    }
+fn of_trap<S>(trap: Trap, guest: &Guest<S>) -> Fault {
     let kind = match trap {
+        Trap::Interrupt => return Fault::Cut,
+        Trap::StackOverflow => return stack("it may have 512 KiB"),
         Trap::MemoryOutOfBounds | Trap::HeapMisaligned => "memory access out of bounds",
         Trap::TableOutOfBounds => "table access out of bounds",
         Trap::IndirectCallToNull | Trap::NullReference => "indirect call to nothing",
@@ -52,17 +53,39 @@ fn of_trap(trap: Trap, guest: &Guest) -> CallError {
         Trap::IntegerOverflow => "integer overflow",
         Trap::IntegerDivisionByZero => "integer division by zero",
         Trap::BadConversionToInteger => "float that is not an integer",
-        Trap::UnreachableCodeReached => "unreachable code",
+        // Allocators abort when memory cannot grow; the refusal is the cause worth telling.
+        Trap::UnreachableCodeReached => match guest.limiter.refused() {
+            Some(limit) => return over(limit, guest),
+            None => "unreachable code",
+        },
         _ => "trap",
     };
-    CallError::new(Code::Trap, format!("the guest trapped: {kind}"))
+    Fault::Broken(CallError::new(Code::Trap, format!("the guest trapped: {kind}")))
 }
 
-fn over(limit: &'static str, guest: &Guest) -> CallError {
+fn stack(what: &str) -> Fault {
+    Fault::Broken(CallError::new(Code::Stack, format!("the guest used up its stack: {what}")))
+}
+
+/// Whether a guest touched what would lie below its memory. Compilers of our time put the stack
+/// for what does not fit into locals first and let it grow down, so that this is how a deep
+/// recursion of large frames ends; an index that is a little below zero looks the same.
+fn is_below_memory(error: &wasmtime::Error) -> bool {
+    // The library gives the address only as text.
+    let address = error.chain().find_map(|cause| {
+        let text = cause.to_string();
+        let digits = text.strip_prefix("memory fault at wasm address 0x")?.split(' ').next()?;
+        u64::from_str_radix(digits, 16).ok()
+    });
+    address.is_some_and(|address| (ADDRESSES - BELOW_BYTES..ADDRESSES).contains(&address))
+}
+
+fn over<S>(limit: &'static str, guest: &Guest<S>) -> Fault {
     guest.actor.metrics.limit_hit(limit);
     let max = match limit {
         "table_elements_max" => u64::from(guest.actor.limits.table_elements_max),
         _ => guest.actor.limits.memory_bytes_max,
     };
-    CallError::new(Code::Memory, format!("the guest needs more than {limit} allows ({max})"))
+    let message = format!("the guest needs more than {limit} allows ({max})");
+    Fault::Broken(CallError::new(Code::Memory, message))
 }

@@ -13,7 +13,6 @@ use tokio::task::AbortHandle;
 use trellis_core::{CallError, Code};
 
 use crate::deadline;
-use crate::fault;
 
 /// How much the slow lane gives way to others (`nice`): about a tenth of a contended core.
 const GUEST_NICENESS: i32 = 10;
@@ -55,13 +54,13 @@ impl Lane {
         &self.handle
     }
 
-    /// Runs the rest of a call here and waits for it, at most until `deadline`; also says whether
-    /// it used up a slice here. Dropping the returned future ends the call.
+    /// Runs the rest of a call here and waits for it, at most until `deadline`: then there is none.
+    /// Also says whether it used up a slice here. Dropping the returned future ends the call.
     pub(crate) async fn finish<F>(
         &self,
         mut call: Pin<Box<F>>,
         deadline: Instant,
-    ) -> Result<(F::Output, bool), CallError>
+    ) -> Result<Option<(F::Output, bool)>, CallError>
     where
         F: Future<Output: Send> + Send + 'static,
     {
@@ -74,9 +73,9 @@ impl Lane {
         let mut task = self.handle.spawn(rest);
         let _cancel = CancelOnDrop(task.abort_handle());
         match tokio::time::timeout_at(deadline.into(), &mut task).await {
-            Ok(Ok(output)) => Ok(output),
+            Ok(Ok(output)) => Ok(Some(output)),
             Ok(Err(_)) => Err(CallError::new(Code::Internal, "the call ended with a host failure")),
-            Err(_) => Err(fault::timeout("call_time_ms_max")),
+            Err(_) => Ok(None),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use trellis_core::limits::ActorLimits;
+use trellis_meters::TokenBucket;
 
 use crate::metrics::Metrics;
 
@@ -29,6 +30,22 @@ pub enum LogSource {
     Host,
 }
 
+/// How the last words of a guest begin that printed them where it prints everything: Rust's panic
+/// hook of the guest SDK, Rust's own, an AssemblyScript `abort`, Go's.
+const LAST_WORDS: [&str; 4] = ["panicked at ", "thread '", "abort: ", "panic: "];
+
+impl LogSource {
+    /// Whether a line of this source tells of something that went wrong. Standard error is for
+    /// that; elsewhere the words tell.
+    #[must_use]
+    pub fn is_warning(self, line: &str) -> bool {
+        match self {
+            Self::Stderr | Self::Host => true,
+            Self::Console | Self::Stdout => LAST_WORDS.iter().any(|words| line.starts_with(words)),
+        }
+    }
+}
+
 /// Throws every line away.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoLog;
@@ -46,31 +63,15 @@ pub(crate) struct ActorLog {
     sink: Arc<dyn LogSink>,
     metrics: Arc<Metrics>,
     line_bytes_max: usize,
-    bucket: Mutex<Bucket>,
+    rate: Mutex<Rate>,
     /// Lines dropped and not yet reported; read at the end of every call, so outside the lock.
     dropped: AtomicU32,
 }
 
-/// A token bucket: a burst, then a rate.
-struct Bucket {
-    tokens: f64,
-    burst: f64,
-    per_second: f64,
-    filled: Instant,
+struct Rate {
+    bucket: TokenBucket,
+    /// When drops were reported last.
     reported: Instant,
-}
-
-impl Bucket {
-    fn take(&mut self, now: Instant) -> bool {
-        let gained = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
-        self.tokens = (self.tokens + gained).min(self.burst);
-        self.filled = now;
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
-    }
 }
 
 impl ActorLog {
@@ -81,19 +82,13 @@ impl ActorLog {
         limits: &ActorLimits,
     ) -> Self {
         let now = Instant::now();
-        let burst = f64::from(limits.log_burst_lines);
+        let bucket = TokenBucket::new(limits.log_lines_per_s, limits.log_burst_lines, now);
         Self {
             actor,
             sink,
             metrics,
             line_bytes_max: limits.log_line_bytes_max as usize,
-            bucket: Mutex::new(Bucket {
-                tokens: burst,
-                burst,
-                per_second: f64::from(limits.log_lines_per_s),
-                filled: now,
-                reported: now,
-            }),
+            rate: Mutex::new(Rate { bucket, reported: now }),
             dropped: AtomicU32::new(0),
         }
     }
@@ -103,12 +98,11 @@ impl ActorLog {
         self.line_bytes_max
     }
 
-    /// Writes one line, or counts it as dropped.
-    pub(crate) fn write(&self, source: LogSource, bytes: &[u8]) {
-        if !self.bucket.lock().take(Instant::now()) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            self.metrics.log_line_dropped();
-            return;
+    /// Writes one line, or counts it as dropped: then it is false.
+    pub(crate) fn write(&self, source: LogSource, bytes: &[u8]) -> bool {
+        if self.rate.lock().bucket.take(Instant::now()).is_none() {
+            self.drop_lines(1);
+            return false;
         }
         self.report();
         let cut = bytes.len() > self.line_bytes_max;
@@ -117,6 +111,14 @@ impl ActorLog {
         }
         let kept = &bytes[..bytes.len().min(self.line_bytes_max)];
         self.sink.line(&self.actor, source, &harmless(kept, cut));
+        true
+    }
+
+    /// Counts lines as dropped without looking at them: what a flood is not worth.
+    pub(crate) fn drop_lines(&self, count: u32) {
+        // Relaxed, here and below: a number to be told, which guards nothing.
+        self.dropped.fetch_add(count, Ordering::Relaxed);
+        self.metrics.log_lines_dropped(count);
     }
 
     /// Reports a flood that goes on or has ended; called at the end of every call.
@@ -130,10 +132,10 @@ impl ActorLog {
     #[cold]
     fn report_if_due(&self) {
         let due = {
-            let mut bucket = self.bucket.lock();
-            let due = bucket.reported.elapsed() >= REPORT_EVERY;
+            let mut rate = self.rate.lock();
+            let due = rate.reported.elapsed() >= REPORT_EVERY;
             if due {
-                bucket.reported = Instant::now();
+                rate.reported = Instant::now();
             }
             due
         };
@@ -225,6 +227,20 @@ mod tests {
             *lines.0.lock(),
             ["a: x", "a: x", "a: x", "a: 997 log lines dropped (log_lines_per_s)"]
         );
+    }
+
+    #[test]
+    fn last_words_are_warnings_wherever_they_are_printed() {
+        for line in [
+            "panicked at src/lib.rs:7:3:\\nno",
+            "thread '<unnamed>' panicked at src/lib.rs:7:3:",
+            "abort: no in index.ts(7:3)",
+            "panic: runtime error: index out of range",
+        ] {
+            assert!(LogSource::Console.is_warning(line) && LogSource::Stdout.is_warning(line));
+        }
+        assert!(!LogSource::Console.is_warning("nothing panicked at all"));
+        assert!(LogSource::Stderr.is_warning("anything"));
     }
 
     #[test]

@@ -14,8 +14,10 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use trellis_core::Code;
+use trellis_core::{CallError, Code};
 use trellis_meters::{Tick, Times, Timing};
+
+use crate::refusal::Refusal;
 
 /// Why instances of fresh actors go.
 pub(crate) const FRESH: &str = "fresh";
@@ -131,6 +133,14 @@ impl Metrics {
         self.module_rejected.get_or_create(&[("reason", code.as_str())]).inc();
     }
 
+    /// Counts the limit a module was refused for; gives the error.
+    pub(crate) fn refused(&self, refusal: Refusal) -> CallError {
+        if let Some(limit) = refusal.limit {
+            self.limit_hit(limit);
+        }
+        refusal.error
+    }
+
     pub(crate) fn limit_hit(&self, limit: &'static str) {
         self.limit_hit.get_or_create(&[("limit", limit)]).inc();
     }
@@ -147,8 +157,8 @@ impl Metrics {
         self.slow_lane.inc();
     }
 
-    pub(crate) fn log_line_dropped(&self) {
-        self.log_lines_dropped.inc();
+    pub(crate) fn log_lines_dropped(&self, count: u32) {
+        self.log_lines_dropped.inc_by(count.into());
     }
 
     /// Instances created since the start.

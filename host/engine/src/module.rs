@@ -1,4 +1,4 @@
-//! A module, from bytes to something that makes instances.
+//! A module as the engine is given it, and its bytes while it is not in use.
 
 use std::io;
 use std::sync::Arc;
@@ -6,11 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
-use wasmtime::{InstancePre, Module, ModuleExport};
-
-use crate::abi::{Linkers, wapc, wasi};
-use crate::instance::Guest;
-use crate::shape::ModuleShape;
 
 /// What [`Engine::load`](crate::Engine::load) makes an actor from.
 #[derive(Clone)]
@@ -93,54 +88,5 @@ impl Wasm {
                 Err(CallError::new(Code::Hash, "the module's file changed since it was loaded"))
             }
         }
-    }
-}
-
-/// A compiled module, linked and ready: making an instance of it resolves nothing.
-pub(crate) struct Compiled {
-    pub(crate) pre: InstancePre<Guest>,
-    pub(crate) memory: ModuleExport,
-    pub(crate) guest_call: ModuleExport,
-    pub(crate) starts: Vec<ModuleExport>,
-    pub(crate) wasi: bool,
-}
-
-impl Compiled {
-    pub(crate) fn link(
-        module: &Module,
-        outline: &Outline,
-        linkers: &Linkers,
-    ) -> Result<Self, CallError> {
-        let export = |name: &str| {
-            module.get_export_index(name).ok_or_else(|| {
-                CallError::new(Code::ModuleAbi, format!("the module does not export `{name}`"))
-            })
-        };
-        let pre = linkers.choose(outline.wasi).instantiate_pre(module).map_err(|error| {
-            CallError::new(Code::ModuleAbi, format!("an import cannot be served: {error}"))
-        })?;
-        Ok(Self {
-            pre,
-            memory: export(wapc::MEMORY)?,
-            guest_call: export(wapc::names::GUEST_CALL)?,
-            starts: outline.starts.iter().map(|name| export(name)).collect::<Result<_, _>>()?,
-            wasi: outline.wasi,
-        })
-    }
-
-    pub(crate) fn engine(&self) -> &wasmtime::Engine {
-        self.pre.module().engine()
-    }
-}
-
-/// What has to be known of a module to link it again.
-pub(crate) struct Outline {
-    starts: Vec<&'static str>,
-    wasi: bool,
-}
-
-impl From<&ModuleShape> for Outline {
-    fn from(shape: &ModuleShape) -> Self {
-        Self { starts: wapc::start::functions(shape), wasi: wasi::is_imported(shape) }
     }
 }

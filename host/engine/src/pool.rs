@@ -1,59 +1,62 @@
-//! The instances of one actor: idle ones by thread, a bound on all of them, a queue for the rest.
+//! A bounded pool: idle instances by thread, a bound on all of them, a queue for who finds none.
+//!
+//! It knows nothing of what it holds. Two rules keep callers from waiting beside what they wait
+//! for. Who puts something back looks at the queue *after* that, and who joins the queue looks for
+//! something *after* that; and both use a step that reads and writes the same place (an instance's
+//! cell, or [`Pool::live`]). Of two such steps on one place the later sees all that came before the
+//! earlier one, so one of the two sees the other.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Instant;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 
-use crossbeam_utils::atomic::AtomicCell;
-use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
-use trellis_core::{CallError, Code};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, oneshot};
 
-use crate::actor::Inner;
-use crate::instance::Instance;
-use trellis_meters::{Padded, own, shard_count};
+use crate::sync::{
+    AtomicBool, AtomicU32, Cell, Mutex, MutexGuard, Ordering, Padded, own, shard_count,
+};
 
-/// The pool of one actor.
-pub(crate) struct Pool {
-    shards: Box<[Padded<Shard>]>,
+/// A pool of `T`s.
+pub(crate) struct Pool<T> {
+    shards: Box<[Padded<Shard<T>>]>,
     /// Instances alive or being made.
     live: AtomicU32,
     live_max: u32,
     /// Length of the queue; changed only under its lock.
     waiting: AtomicU32,
     waiting_max: u32,
-    queue: Mutex<VecDeque<oneshot::Sender<Grant>>>,
-    /// No instance is kept any more: the actor is gone, or its module left memory.
+    queue: Mutex<VecDeque<oneshot::Sender<Lease<T>>>>,
+    /// Nothing is kept any more.
     closed: AtomicBool,
-    /// Told when an instance or a waiting call goes away.
-    pub(crate) changed: Notify,
+    /// Told when an instance or a waiter goes away.
+    changed: Notify,
 }
 
 /// The idle instances one thread left behind.
-#[derive(Default)]
-struct Shard {
+struct Shard<T> {
     /// The warmest. Nearly every call takes it and puts it back, which needs no lock.
-    warmest: AtomicCell<Option<Instance>>,
+    warmest: Cell<T>,
     /// An instance was taken since the last sweep.
     taken: AtomicBool,
-    others: Mutex<Others>,
+    others: Mutex<Others<T>>,
 }
 
 /// The rest, the warmest last.
-#[derive(Default)]
-struct Others {
-    idle: Vec<Instance>,
+struct Others<T> {
+    idle: Vec<T>,
     /// The fewest there were since the last sweep: that many nobody needed.
     unneeded: usize,
 }
 
-/// What a call needs to run.
-pub(crate) enum Grant {
+/// What a caller needs to go on.
+pub(crate) enum Lease<T> {
     /// An idle instance.
-    Idle(Instance),
+    Idle(T),
     /// The right to make one.
-    Seat(Seat),
+    Slot(InstanceSlot<T>),
 }
 
 /// Numbers of a pool at one moment.
@@ -64,114 +67,112 @@ pub(crate) struct PoolCounts {
     pub(crate) waiting: u32,
 }
 
-impl Pool {
-    pub(crate) fn new(live_max: u32, waiting_max: u32) -> Self {
-        Self {
-            shards: (0..shard_count()).map(|_| Padded::default()).collect(),
+impl<T> Pool<T> {
+    pub(crate) fn new(live_max: u32, waiting_max: u32) -> Arc<Self> {
+        Arc::new(Self {
+            shards: (0..shard_count()).map(|_| Padded(Shard::new())).collect(),
             live: AtomicU32::new(0),
             live_max,
             waiting: AtomicU32::new(0),
             waiting_max,
-            queue: Mutex::default(),
+            queue: Mutex::new(VecDeque::new()),
             closed: AtomicBool::new(false),
             changed: Notify::new(),
-        }
+        })
     }
 
     /// An idle instance: this thread's, or else another's.
     #[inline]
-    pub(crate) fn take_idle(&self) -> Option<Instance> {
-        if self.live.load(Ordering::Acquire) == 0 {
+    pub(crate) fn take_idle(&self) -> Option<T> {
+        // Relaxed: without live instances there is nothing to find. Who must not miss one that was
+        // just put back has read `live` in a stronger way (see `try_slot`).
+        if self.live.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let own = own(&self.shards).take();
         own.or_else(|| self.shards.iter().find_map(|shard| shard.0.take()))
     }
 
-    /// Takes an instance back. Gives it to the longest waiting call if there is one; otherwise
-    /// keeps it, unless the pool is closed: then it is returned.
+    /// Takes an instance back. Gives it to the longest waiter if there is one; otherwise keeps it,
+    /// unless the pool is closed: then it is returned.
     #[inline]
-    pub(crate) fn put_back(&self, instance: Instance) -> Option<Instance> {
-        if self.closed.load(Ordering::Acquire) {
-            return self.hand_over(Grant::Idle(instance)).and_then(Grant::into_idle);
-        }
-        let mut instance = instance;
-        if self.waiting.load(Ordering::Acquire) > 0 {
-            match self.hand_over(Grant::Idle(instance)).and_then(Grant::into_idle) {
-                Some(back) => instance = back,
-                None => return None,
+    pub(crate) fn put_back(&self, mut instance: T) -> Option<T> {
+        loop {
+            // Acquire, here and below, with the release of who joined the queue or closed the
+            // pool, as one expects of such a number; what nobody must miss is seen below because
+            // of the exchange before it.
+            if self.waiting.load(Ordering::Acquire) > 0 {
+                match self.hand_over(Lease::Idle(instance)) {
+                    Some(Lease::Idle(back)) => instance = back,
+                    _ => return None,
+                }
+            }
+            let shard = own(&self.shards);
+            shard.put(instance);
+            // Who joined the queue, or closed the pool, either looked into this shard after that
+            // and found the instance, or is seen here: both exchange the same cell.
+            let waiting = self.waiting.load(Ordering::Acquire) > 0;
+            let closed = self.closed.load(Ordering::Acquire);
+            if !waiting && !closed {
+                return None;
+            }
+            // Or whatever is there now: nothing means that another thread took it, which will
+            // stand here in turn.
+            instance = shard.take()?;
+            if closed && !waiting {
+                return Some(instance);
             }
         }
-        let shard = own(&self.shards);
-        shard.put(instance);
-        // A call that queued up meanwhile either sees the instance (it looks once more after it
-        // stands in the queue) or is seen here: both sides exchange the same cell.
-        if self.waiting.load(Ordering::Acquire) > 0 || self.closed.load(Ordering::Acquire) {
-            let again = shard.take()?;
-            return self.requeue(again);
+    }
+
+    /// A slot if the pool may have one more instance.
+    pub(crate) fn try_slot(self: &Arc<Self>) -> Option<InstanceSlot<T>> {
+        // A write, though it adds nothing: a waiter that only read here could read a number from
+        // before a slot was given back, whose owner in turn did not see the waiter.
+        let mut live = self.live.fetch_add(0, Ordering::AcqRel);
+        loop {
+            if live >= self.live_max {
+                return None;
+            }
+            let (now, next) = (Ordering::AcqRel, Ordering::Acquire);
+            match self.live.compare_exchange_weak(live, live + 1, now, next) {
+                Ok(_) => return Some(InstanceSlot { pool: Arc::downgrade(self) }),
+                Err(other) => live = other,
+            }
         }
-        None
     }
 
-    #[cold]
-    fn requeue(&self, instance: Instance) -> Option<Instance> {
-        let instance = self.hand_over(Grant::Idle(instance)).and_then(Grant::into_idle)?;
-        if self.closed.load(Ordering::Acquire) {
-            return Some(instance);
-        }
-        own(&self.shards).put(instance);
-        None
-    }
-
-    /// A seat if the actor may have one more instance.
-    pub(crate) fn try_seat(&self, actor: &Arc<Inner>) -> Option<Seat> {
-        let up = |live: u32| (live < self.live_max).then_some(live + 1);
-        self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, up).ok()?;
-        Some(Seat { actor: Arc::clone(actor), permit: None, born: false, reason: "cancelled" })
-    }
-
-    /// Waits in the queue for an instance or a seat.
-    ///
-    /// # Errors
-    /// `E_BUSY` at once when the queue is full, and at the deadline.
-    pub(crate) async fn wait(
-        &self,
-        actor: &Arc<Inner>,
-        deadline: Instant,
-    ) -> Result<Grant, CallError> {
-        let receiver = {
+    /// Joins the queue; `None` when it is full.
+    pub(crate) fn enqueue(self: &Arc<Self>) -> Option<Waiter<'_, T>> {
+        let lease = {
             let mut queue = self.queue.lock();
             if queue.len() >= self.waiting_max as usize {
-                actor.shared.metrics.limit_hit("queue_max");
-                return Err(busy(format!("{} calls wait (queue_max)", self.waiting_max)));
+                return None;
             }
             let (sender, receiver) = oneshot::channel();
             queue.push_back(sender);
             self.set_waiting(&queue);
             receiver
         };
-        let mut place = Place { pool: self, receiver };
-        if let Some(instance) = self.take_idle() {
-            if let Some(Grant::Idle(instance)) = self.hand_over(Grant::Idle(instance)) {
-                drop(self.put_back(instance));
-            }
-        } else if let Some(seat) = self.try_seat(actor) {
-            drop(self.hand_over(Grant::Seat(seat)));
-        }
-        match tokio::time::timeout_at(deadline.into(), &mut place.receiver).await {
-            Ok(Ok(grant)) => Ok(grant),
-            _ => {
-                actor.shared.metrics.limit_hit("instances_max");
-                let max = self.live_max;
-                Err(busy(format!(
-                    "all {max} instances were busy until the deadline (instances_max)"
-                )))
+        let waiter = Waiter { pool: self, lease };
+        self.look_again();
+        Some(waiter)
+    }
+
+    /// Looks for what came free before the queue was joined, for whoever waits longest.
+    fn look_again(self: &Arc<Self>) {
+        match self.try_slot() {
+            Some(slot) => drop(self.hand_over(Lease::Slot(slot))),
+            None => {
+                if let Some(instance) = self.take_idle() {
+                    drop(self.put_back(instance));
+                }
             }
         }
     }
 
-    /// Gives a grant to the longest waiting call; back when nobody waits.
-    fn hand_over(&self, mut grant: Grant) -> Option<Grant> {
+    /// Gives a lease to the longest waiter; back when nobody waits.
+    fn hand_over(&self, mut lease: Lease<T>) -> Option<Lease<T>> {
         loop {
             let sender = {
                 let mut queue = self.queue.lock();
@@ -179,25 +180,40 @@ impl Pool {
                 self.set_waiting(&queue);
                 sender
             };
-            let Some(sender) = sender else { return Some(grant) };
-            match sender.send(grant) {
+            let Some(sender) = sender else { return Some(lease) };
+            match sender.send(lease) {
                 Ok(()) => return None,
-                Err(back) => grant = back,
+                Err(back) => lease = back,
             }
         }
     }
 
-    fn set_waiting(&self, queue: &VecDeque<oneshot::Sender<Grant>>) {
+    fn set_waiting(&self, queue: &VecDeque<oneshot::Sender<Lease<T>>>) {
+        // Release, though the number guards nothing: the queue itself is read under its lock.
         self.waiting.store(u32::try_from(queue.len()).unwrap_or(u32::MAX), Ordering::Release);
     }
 
+    /// A slot is given back.
+    fn release(self: &Arc<Self>) {
+        // A waiter that found no slot wrote to `live` after it joined the queue (`try_slot`): if
+        // that came first, it is seen here.
+        self.live.fetch_sub(1, Ordering::AcqRel);
+        if self.waiting.load(Ordering::Acquire) > 0
+            && let Some(slot) = self.try_slot()
+        {
+            // When nobody waits any more the slot comes back, and is given back in turn.
+            drop(self.hand_over(Lease::Slot(slot)));
+        }
+        self.changed.notify_waiters();
+    }
+
     /// Takes every idle instance.
-    pub(crate) fn take_all_idle(&self) -> Vec<Instance> {
+    pub(crate) fn take_all_idle(&self) -> Vec<T> {
         self.shards.iter().flat_map(|shard| shard.0.take_all()).collect()
     }
 
     /// Takes the instances nobody needed since the last sweep, leaving `min` idle.
-    pub(crate) fn sweep(&self, min: usize) -> Vec<Instance> {
+    pub(crate) fn sweep(&self, min: usize) -> Vec<T> {
         let mut spare = self.counts().idle as usize;
         let mut swept = Vec::new();
         for Padded(shard) in &self.shards {
@@ -208,14 +224,30 @@ impl Pool {
         swept
     }
 
-    /// From now on no instance is kept (true), or they are again (false).
+    /// From now on nothing is kept (true), or it is again (false). Whoever closes the pool takes
+    /// what is idle after that.
     pub(crate) fn set_closed(&self, closed: bool) {
+        // Release, as one expects. Who puts something back after the idle ones were taken sees it
+        // because of the cell both exchange (`put_back`).
         self.closed.store(closed, Ordering::Release);
     }
 
     /// Nothing runs and nothing waits.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.live.load(Ordering::Acquire) == 0 && self.waiting.load(Ordering::Acquire) == 0
+        // A write: whoever takes a slot after this sees what its caller did before, such as
+        // refusing new calls.
+        self.live.fetch_add(0, Ordering::AcqRel) == 0 && self.waiting.load(Ordering::Acquire) == 0
+    }
+
+    /// Ends when an instance or a waiter has gone away.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Instances alive or being made.
+    pub(crate) fn live(&self) -> u32 {
+        // Relaxed: a number to compare with a wish.
+        self.live.load(Ordering::Relaxed)
     }
 
     pub(crate) fn counts(&self) -> PoolCounts {
@@ -231,32 +263,41 @@ impl Pool {
     }
 }
 
-impl Shard {
+impl<T> Shard<T> {
+    fn new() -> Self {
+        Self {
+            warmest: Cell::new(None),
+            taken: AtomicBool::new(false),
+            others: Mutex::new(Others { idle: Vec::new(), unneeded: 0 }),
+        }
+    }
+
     #[inline]
-    fn take(&self) -> Option<Instance> {
+    fn take(&self) -> Option<T> {
         let instance = self.warmest.take().or_else(|| {
             let mut others = self.others.lock();
             let instance = others.idle.pop();
             others.unneeded = others.unneeded.min(others.idle.len());
             instance
         });
+        // Relaxed: a hint for the next sweep, which forgives a wrong one.
         self.taken.store(true, Ordering::Relaxed);
         instance
     }
 
     #[inline]
-    fn put(&self, instance: Instance) {
+    fn put(&self, instance: T) {
         if let Some(colder) = self.warmest.swap(Some(instance)) {
             self.others.lock().idle.push(colder);
         }
     }
 
-    fn take_all(&self) -> impl Iterator<Item = Instance> {
+    fn take_all(&self) -> impl Iterator<Item = T> + use<T> {
         std::mem::take(&mut self.gather().idle).into_iter()
     }
 
     /// Takes what nobody needed since the last sweep, `max` at most, the coldest first.
-    fn sweep(&self, max: usize) -> Vec<Instance> {
+    fn sweep(&self, max: usize) -> Vec<T> {
         let mut others = self.gather();
         self.taken.store(false, Ordering::Relaxed);
         let count = others.unneeded.min(max).min(others.idle.len());
@@ -267,7 +308,7 @@ impl Shard {
 
     /// All of them, to be looked at: a cell shows nothing but what is taken out of it, so the
     /// warmest joins the others. Whoever needs it meanwhile looks for it there.
-    fn gather(&self) -> MutexGuard<'_, Others> {
+    fn gather(&self) -> MutexGuard<'_, Others<T>> {
         let mut others = self.others.lock();
         if let Some(warmest) = self.warmest.take() {
             others.unneeded += usize::from(!self.taken.load(Ordering::Relaxed));
@@ -277,31 +318,27 @@ impl Shard {
     }
 }
 
-impl Grant {
-    fn into_idle(self) -> Option<Instance> {
-        match self {
-            Self::Idle(instance) => Some(instance),
-            Self::Seat(_) => None,
-        }
+/// A place in the queue; leaving it early gives back what was leased meanwhile.
+pub(crate) struct Waiter<'a, T> {
+    pool: &'a Arc<Pool<T>>,
+    lease: oneshot::Receiver<Lease<T>>,
+}
+
+impl<T> Future for Waiter<'_, T> {
+    /// `None` never happens while the pool lives.
+    type Output = Option<Lease<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.lease).poll(cx).map(Result::ok)
     }
 }
 
-/// A place in the queue; leaving it early gives back what was granted meanwhile.
-struct Place<'a> {
-    pool: &'a Pool,
-    receiver: oneshot::Receiver<Grant>,
-}
-
-impl Drop for Place<'_> {
+impl<T> Drop for Waiter<'_, T> {
     fn drop(&mut self) {
-        self.receiver.close();
-        match self.receiver.try_recv() {
-            Ok(Grant::Idle(instance)) => {
-                if let Some(instance) = self.pool.put_back(instance) {
-                    instance.retire("closed");
-                }
-            }
-            Ok(Grant::Seat(seat)) => drop(seat),
+        self.lease.close();
+        match self.lease.try_recv() {
+            Ok(Lease::Idle(instance)) => drop(self.pool.put_back(instance)),
+            Ok(Lease::Slot(slot)) => drop(slot),
             Err(_) => {
                 let mut queue = self.pool.queue.lock();
                 queue.retain(|sender| !sender.is_closed());
@@ -312,65 +349,15 @@ impl Drop for Place<'_> {
     }
 }
 
-/// The right to be one of an actor's instances. Dropping it lets a waiting call make another.
-pub(crate) struct Seat {
-    actor: Arc<Inner>,
-    /// The right to be one of the host's instances.
-    permit: Option<OwnedSemaphorePermit>,
-    born: bool,
-    reason: &'static str,
+/// The right to be one of a pool's instances. Dropping it lets a waiter make another.
+pub(crate) struct InstanceSlot<T> {
+    pool: Weak<Pool<T>>,
 }
 
-impl Seat {
-    /// Whose instance it is.
-    pub(crate) fn actor(&self) -> &Arc<Inner> {
-        &self.actor
-    }
-
-    /// The instance exists.
-    pub(crate) fn born(&mut self) {
-        self.born = true;
-        self.actor.shared.metrics.instance_created();
-    }
-
-    /// Why the instance will end.
-    pub(crate) fn ends(&mut self, reason: &'static str) {
-        self.reason = reason;
-    }
-
-    pub(crate) fn hold(&mut self, permit: OwnedSemaphorePermit) {
-        self.permit = Some(permit);
-    }
-}
-
-impl Drop for Seat {
+impl<T> Drop for InstanceSlot<T> {
     fn drop(&mut self) {
-        if self.born {
-            self.actor.shared.metrics.instance_gone(self.reason);
+        if let Some(pool) = self.pool.upgrade() {
+            pool.release();
         }
-        let pool = &self.actor.pool;
-        self.permit = None;
-        pool.live.fetch_sub(1, Ordering::AcqRel);
-        if pool.waiting.load(Ordering::Acquire) > 0
-            && let Some(seat) = pool.try_seat(&self.actor)
-        {
-            // When nobody waits any more the seat comes back, and is dropped in turn.
-            drop(pool.hand_over(Grant::Seat(seat)));
-        }
-        pool.changed.notify_waiters();
-    }
-}
-
-fn busy(message: String) -> CallError {
-    CallError::new(Code::Busy, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_warmest_is_exchanged_without_a_lock() {
-        assert!(AtomicCell::<Option<Instance>>::is_lock_free());
     }
 }

@@ -2,6 +2,7 @@
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
+use trellis_core::limits::{ActorLimits, fixed};
 use trellis_core::{CallError, Code};
 
 use crate::config::{EngineConfig, EngineError};
@@ -12,8 +13,14 @@ const GUEST_STACK_BYTES: usize = 512 << 10;
 const STACK_BYTES: usize = 2 << 20;
 /// Address space of one memory: all a 32-bit pointer can reach, so that no access needs a check.
 const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
-/// Largest table of wasmtime's own bookkeeping for one instance.
-const INSTANCE_BYTES: usize = 1 << 20;
+/// What wasmtime keeps for each instance, in bytes: for each function that can be called from
+/// outside or through a table, each import, each global, each segment, and for the rest.
+/// Source: `VMOffsets` of wasmtime-environ.
+const FUNCTION_BYTES: u64 = 32;
+const IMPORT_BYTES: u64 = 32;
+const GLOBAL_BYTES: u64 = 16;
+const SEGMENT_BYTES: u64 = 16;
+const INSTANCE_BASE_BYTES: u64 = 64 << 10;
 
 /// Settings that shape the compiled code. The compile child uses exactly these: what it makes must
 /// load here.
@@ -72,7 +79,7 @@ pub(crate) fn runtime_engine(config: &EngineConfig) -> Result<wasmtime::Engine, 
         .max_tables_per_module(1)
         .max_memory_size(memory_bytes)
         .table_elements(config.caps.table_elements_max as usize)
-        .max_core_instance_size(INSTANCE_BYTES)
+        .max_core_instance_size(instance_bytes(&config.caps))
         .linear_memory_keep_resident(config.memory_keep_resident_bytes)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10)
@@ -90,6 +97,19 @@ pub(crate) fn runtime_engine(config: &EngineConfig) -> Result<wasmtime::Engine, 
             EngineError::Runtime(error.into())
         }
     })
+}
+
+/// What wasmtime may keep for one instance: enough for every module that passes the checks, so that
+/// none is refused only when it starts. Taken when an instance is made, and only what it needs.
+fn instance_bytes(caps: &ActorLimits) -> usize {
+    let imports = fixed::MODULE_IMPORTS.default;
+    let functions = u64::from(caps.module_functions_max) + imports;
+    let bytes = INSTANCE_BASE_BYTES
+        + functions * FUNCTION_BYTES
+        + imports * IMPORT_BYTES
+        + fixed::MODULE_GLOBALS.default * GLOBAL_BYTES
+        + 2 * fixed::MODULE_SEGMENTS.default * SEGMENT_BYTES;
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

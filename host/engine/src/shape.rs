@@ -4,10 +4,6 @@ use std::fmt;
 
 use trellis_core::{CallError, Code};
 
-use crate::abi::wapc;
-use crate::checks;
-use crate::config::host_caps;
-
 /// A module's surface, as the command line shows it and the ABI check reads it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ModuleShape {
@@ -21,8 +17,6 @@ pub struct ModuleShape {
     pub exports: Vec<Export>,
     /// Size of the memory it starts with, in bytes.
     pub memory_bytes: u64,
-    /// The language it speaks with a host.
-    pub dialect: Dialect,
 }
 
 /// One import.
@@ -82,28 +76,6 @@ pub enum ValueType {
     Ref,
 }
 
-/// The language a module speaks with a host.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dialect {
-    /// waPC with this many parameters of `__host_call`; 0 when it makes no host calls.
-    Wapc(u32),
-    /// waPC under the name `wasmbus` (wasmCloud OTP).
-    Wasmbus(u32),
-    /// None this host knows.
-    Unknown,
-}
-
-impl fmt::Display for Dialect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wapc(0) => f.write_str("wapc, no host calls"),
-            Self::Wapc(arity) => write!(f, "wapc, host call with {arity} arguments"),
-            Self::Wasmbus(arity) => write!(f, "wasmbus, host call with {arity} arguments"),
-            Self::Unknown => f.write_str("unknown"),
-        }
-    }
-}
-
 impl FunctionType {
     pub(crate) fn of_i32(params: usize, results: usize) -> Self {
         Self { params: vec![ValueType::I32; params], results: vec![ValueType::I32; results] }
@@ -156,34 +128,6 @@ impl ModuleShape {
     pub(crate) fn exports_memory(&self, name: &str) -> bool {
         self.exports.iter().any(|e| e.name == name && e.kind == ExportKind::Memory)
     }
-
-    /// Sets the dialect from the imports and exports.
-    pub(crate) fn recognise(&mut self) {
-        let arity = self
-            .imports
-            .iter()
-            .find(|i| i.name == wapc::names::HOST_CALL)
-            .and_then(|i| i.function.as_ref())
-            .map_or(0, |ty| u32::try_from(ty.params.len()).unwrap_or(u32::MAX));
-        let imports_from = |module: &str| self.imports.iter().any(|i| i.module == module);
-        self.dialect = if imports_from("wasmbus") {
-            Dialect::Wasmbus(arity)
-        } else if imports_from("wapc") || self.exported_function(wapc::names::GUEST_CALL).is_some()
-        {
-            Dialect::Wapc(arity)
-        } else {
-            Dialect::Unknown
-        };
-    }
-}
-
-/// Reads a module's surface.
-///
-/// # Errors
-/// `E_MODULE_INVALID` when it is not a core module, with the byte offset; `E_MODULE_LIMIT` when it
-/// is beyond even [`host_caps`].
-pub fn inspect(bytes: &[u8]) -> Result<ModuleShape, CallError> {
-    checks::surface(bytes, &host_caps())
 }
 
 impl From<&wasmparser::FuncType> for FunctionType {

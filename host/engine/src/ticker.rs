@@ -4,11 +4,13 @@
 //! read a flag, so waking it costs nothing while it is awake.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use trellis_meters::{Mine, Padded, Tick, own, shard_count};
+use trellis_meters::Tick;
+
+use crate::activity::Activity;
 
 /// Length of a tick. Deadlines of guests are checked at this grain.
 const TICK: Duration = Duration::from_millis(1);
@@ -22,28 +24,17 @@ pub(crate) struct Ticker {
 }
 
 struct Shared {
-    /// Calls begun and ended, by thread number.
-    places: Box<[Padded<Place>]>,
-    awake: AtomicBool,
-    stop: AtomicBool,
+    activity: Activity,
     origin: Instant,
     /// Microseconds since `origin`, at the last tick.
     now_us: AtomicU64,
-}
-
-#[derive(Default)]
-struct Place {
-    begun: AtomicU64,
-    ended: AtomicU64,
 }
 
 impl Ticker {
     /// Starts the clock of `engine`.
     pub(crate) fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            places: (0..shard_count()).map(|_| Padded::default()).collect(),
-            awake: AtomicBool::new(false),
-            stop: AtomicBool::new(false),
+            activity: Activity::new(),
             origin: Instant::now(),
             now_us: AtomicU64::new(0),
         });
@@ -58,10 +49,7 @@ impl Ticker {
     #[inline]
     pub(crate) fn running(&self) -> Running<'_> {
         let shared = &*self.shared;
-        // SeqCst, with the load after it: either this sees the clock asleep, or the clock sees
-        // this call (see `run`).
-        own(&shared.places).begun.fetch_add(1, Ordering::SeqCst);
-        if !shared.awake.load(Ordering::SeqCst) {
+        if shared.activity.begin() {
             self.wake();
         }
         Running { shared }
@@ -69,14 +57,14 @@ impl Ticker {
 
     /// No call has run for a while.
     pub(crate) fn is_asleep(&self) -> bool {
-        !self.shared.awake.load(Ordering::Relaxed)
+        self.shared.activity.is_asleep()
     }
 
     #[cold]
     fn wake(&self) {
         // Before anybody sees the clock awake, it shows the right time.
         self.shared.look();
-        self.shared.awake.store(true, Ordering::SeqCst);
+        self.shared.activity.wake();
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
         }
@@ -85,7 +73,7 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.activity.stop();
         self.wake();
         if let Some(thread) = self.thread.take() {
             // The thread has no way to panic; if it did, there is nothing left to tell.
@@ -116,8 +104,7 @@ impl Running<'_> {
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
-        // Maybe on another thread than it began.
-        Mine::of(&self.shared.places).add(|place| &place.ended, 1);
+        self.shared.activity.end();
     }
 }
 
@@ -125,42 +112,25 @@ impl Shared {
     #[expect(clippy::disallowed_methods, reason = "this is the one ticker")]
     fn run(&self, engine: &wasmtime::Engine) {
         let mut idle = IDLE_TICKS;
-        while !self.stop.load(Ordering::SeqCst) {
+        while !self.activity.is_stopping() {
             if idle >= IDLE_TICKS {
-                self.sleep();
+                self.activity.sleep(std::thread::park);
+                self.look();
+                self.activity.wake();
                 idle = 0;
             }
             std::thread::park_timeout(TICK);
             engine.increment_epoch();
             self.look();
-            idle = if self.is_idle() { idle + 1 } else { 0 };
+            idle = if self.activity.is_idle() { idle + 1 } else { 0 };
         }
-    }
-
-    /// Until a call begins.
-    fn sleep(&self) {
-        self.awake.store(false, Ordering::SeqCst);
-        while self.is_idle()
-            && !self.awake.load(Ordering::SeqCst)
-            && !self.stop.load(Ordering::SeqCst)
-        {
-            std::thread::park();
-        }
-        self.look();
-        self.awake.store(true, Ordering::SeqCst);
     }
 
     /// Publishes the time. It never goes back: two threads may look at once.
     fn look(&self) {
         let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // Relaxed, as where it is read: the time guards no other memory, and one tick sooner or
+        // later is what it may be off.
         self.now_us.fetch_max(now, Ordering::Relaxed);
-    }
-
-    /// Nothing runs. What ended is read first, so that a call between the two reads counts as
-    /// running.
-    fn is_idle(&self) -> bool {
-        let ended: u64 = self.places.iter().map(|place| place.0.ended.load(Ordering::SeqCst)).sum();
-        let begun: u64 = self.places.iter().map(|place| place.0.begun.load(Ordering::SeqCst)).sum();
-        begun == ended
     }
 }

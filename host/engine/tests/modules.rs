@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use trellis_core::Code;
 use trellis_core::limits::ActorLimits;
 use trellis_engine::{
-    Actor, CacheConfig, Checker, Engine, EngineConfig, ModuleSource, ModuleSpec, inspect,
+    Actor, CacheConfig, Checker, Engine, EngineConfig, ModuleSource, ModuleSpec, dialect, inspect,
 };
 
 /// A module with every section a compiler writes.
@@ -278,7 +278,7 @@ async fn a5_without_a_usable_folder_there_is_only_no_cache() {
 #[test]
 fn the_surface_of_a_module_is_shown() {
     let shape = inspect(&forward()).expect("well-formed");
-    assert_eq!(shape.dialect.to_string(), "wapc, host call with 8 arguments");
+    assert_eq!(dialect(&shape).to_string(), "wapc, host call with 8 arguments");
     assert_eq!((shape.imports.len(), shape.functions, shape.memory_bytes), (9, 1, 4 << 16));
     assert!(shape.exported_function("__guest_call").is_some());
 }

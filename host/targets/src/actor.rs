@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use trellis_core::{CallError, Parties};
 use trellis_dispatch::{BoxFuture, Dispatcher, Invocation, Message, Target};
-use trellis_engine::{Actor, HostCall, HostCalls};
+use trellis_engine::{Actor, Call, HostCall, HostCalls};
 use trellis_entitlements::{ActorId, AuthzRequest};
 
 /// Calls an actor of the engine.
@@ -26,7 +26,7 @@ impl Target for ActorTarget {
         invocation: Invocation,
     ) -> BoxFuture<'a, Result<Bytes, CallError>> {
         let Invocation { operation, payload, deadline, depth, trace, .. } = invocation;
-        let call = trellis_core::Invocation { operation, payload, deadline, depth, trace };
+        let call = Call { operation, payload, deadline, depth, trace };
         Box::pin(self.0.call(call))
     }
 }

@@ -1,30 +1,142 @@
-//! The languages guests speak with the host. An ABI is a folder here and a line in
-//! [`Linkers`].
+//! The languages guests speak with the host, and the only place that names them.
+//!
+//! An ABI is a folder with the same files: `recognize` (which modules speak it, and what of them
+//! cannot be served), `link` (everything a guest may import), `instance` (starting and calling one)
+//! and `imports` (what the host does when a guest calls it). It is one variant of each type here.
+//! WASI is such a folder too, but no ABI: a set of imports that guests of an ABI may use.
 
-pub(crate) mod wapc;
-pub(crate) mod wasi;
+mod wapc;
+mod wasi;
 
-use wasmtime::Linker;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
 
-use crate::instance::Guest;
+use bytes::Bytes;
+use trellis_core::CallError;
+use wasmtime::Module;
 
-/// Everything a guest may import, built once per engine.
+use crate::call::Call;
+use crate::context::ActorContext;
+use crate::fault::Fault;
+use crate::shape::ModuleShape;
+
+/// What a module speaks, and all that must be known of it to link it again.
+pub(crate) enum Abi {
+    /// waPC, in one of its forms.
+    Wapc(wapc::Form),
+}
+
+/// Recognizes ABIs. One serves any number of modules.
+pub(crate) struct Recognizer {
+    wasi: wasi::Catalog,
+}
+
+impl Recognizer {
+    pub(crate) fn new(engine: &wasmtime::Engine) -> wasmtime::Result<Self> {
+        Ok(Self { wasi: wasi::Catalog::new(engine)? })
+    }
+
+    /// The ABI of a module, whose every import and export it has checked.
+    ///
+    /// # Errors
+    /// `E_MODULE_ABI`, naming the import or export.
+    pub(crate) fn recognize(&self, shape: &ModuleShape) -> Result<Abi, CallError> {
+        wapc::recognize(shape, &self.wasi).map(Abi::Wapc)
+    }
+}
+
+/// Everything guests may import, built once per engine.
 pub(crate) struct Linkers {
-    plain: Linker<Guest>,
-    with_wasi: Linker<Guest>,
+    wapc: wapc::Linkers,
 }
 
 impl Linkers {
     pub(crate) fn new(engine: &wasmtime::Engine) -> wasmtime::Result<Self> {
-        let mut plain = Linker::new(engine);
-        wapc::imports::link(&mut plain)?;
-        let mut with_wasi = plain.clone();
-        wasi::link(&mut with_wasi)?;
-        Ok(Self { plain, with_wasi })
+        Ok(Self { wapc: wapc::Linkers::new(engine)? })
     }
 
-    /// The linker for a module; WASI only for those that import it.
-    pub(crate) fn choose(&self, wasi: bool) -> &Linker<Guest> {
-        if wasi { &self.with_wasi } else { &self.plain }
+    /// Resolves a module's imports and exports, once for all its instances.
+    ///
+    /// # Errors
+    /// `E_MODULE_ABI` for what cannot be served; [`Recognizer::recognize`] finds it earlier.
+    pub(crate) fn link(&self, abi: &Abi, module: &Module) -> Result<Linked, CallError> {
+        match abi {
+            Abi::Wapc(form) => self.wapc.link(form, module).map(Linked::Wapc),
+        }
+    }
+}
+
+/// A compiled module, linked and ready: making an instance of it resolves nothing.
+pub(crate) enum Linked {
+    Wapc(wapc::Linked),
+}
+
+impl Linked {
+    /// Makes a guest and runs its start functions; the caller ends it at `deadline` if it waits.
+    pub(crate) async fn start(
+        &self,
+        actor: Arc<ActorContext>,
+        deadline: Instant,
+    ) -> Result<LiveGuest, Fault> {
+        match self {
+            Self::Wapc(linked) => {
+                wapc::Instance::start(linked, actor, deadline).await.map(LiveGuest::Wapc)
+            }
+        }
+    }
+}
+
+/// A guest that has started. It serves one call at a time.
+pub(crate) enum LiveGuest {
+    Wapc(wapc::Instance),
+}
+
+impl LiveGuest {
+    /// Prepares the next call.
+    #[inline]
+    pub(crate) fn begin(&mut self, call: Call) {
+        match self {
+            Self::Wapc(instance) => instance.begin(call),
+        }
+    }
+
+    /// Runs the prepared call; [`answer`](Self::answer) has what came of it. After a fault the
+    /// guest is in an unknown state and must not be called again.
+    #[inline]
+    pub(crate) async fn run(&mut self) -> Result<(), Fault> {
+        match self {
+            Self::Wapc(instance) => instance.run().await,
+        }
+    }
+
+    /// Takes out what the guest left as its answer, and makes it forget the call.
+    ///
+    /// # Errors
+    /// The guest's own, as `E_GUEST`; an outage it passed on keeps its code.
+    #[inline]
+    pub(crate) fn answer(&mut self) -> Result<Bytes, CallError> {
+        match self {
+            Self::Wapc(instance) => instance.answer(),
+        }
+    }
+}
+
+/// The language a module seems to speak, whether or not this host can serve it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dialect(Option<wapc::Dialect>);
+
+/// What a module's imports and exports say it speaks.
+#[must_use]
+pub fn dialect(shape: &ModuleShape) -> Dialect {
+    Dialect(wapc::Dialect::of(shape))
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(dialect) => dialect.fmt(f),
+            None => f.write_str("unknown"),
+        }
     }
 }

@@ -1,15 +1,17 @@
 //! An actor as its callers see it.
 
-mod inner;
+mod state;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use trellis_core::CallError;
 use trellis_core::limits::ActorLimits;
-use trellis_core::{CallError, Invocation};
 
-pub(crate) use inner::{Inner, Parts};
+use crate::call::Call;
+use crate::residency::Resident;
+pub(crate) use state::{ActorState, Parts};
 
 /// A loaded actor. Cheap to clone; the last clone to go ends its idle instances.
 #[derive(Clone)]
@@ -31,11 +33,11 @@ pub struct Stats {
 }
 
 impl Actor {
-    pub(crate) fn new(inner: Arc<Inner>) -> Self {
-        Self { handle: Arc::new(Handle(inner)) }
+    pub(crate) fn new(state: Arc<ActorState>) -> Self {
+        Self { handle: Arc::new(Handle(state)) }
     }
 
-    /// Runs one operation, until the invocation's deadline or `call_time_ms_max`. Dropping the
+    /// Runs one operation, until its deadline or `call_time_ms_max`. Dropping the
     /// future ends the call and its instance.
     ///
     /// # Errors
@@ -43,25 +45,29 @@ impl Actor {
     /// anything runs; `E_BUSY` when no instance becomes free; `E_TIMEOUT` at the deadline;
     /// `E_GUEST` with the guest's own words; `E_TRAP`, `E_STACK`, `E_MEMORY`, `E_GUEST_POINTER`
     /// when the guest broke (its instance is gone, the next call gets another).
-    pub async fn call(&self, request: Invocation) -> Result<Bytes, CallError> {
-        let inner = &self.handle.0;
-        let running = inner.engine.ticker.running();
-        let timing = inner.engine.metrics.call_begins(running.now());
-        let result = match inner.admit(&request, running.instant()) {
-            Ok(deadline) => match inner.pool.take_idle() {
-                Some(mut instance) => {
-                    instance.begin(request, deadline);
-                    inner.finish(inner.drive(Box::pin(instance.run()), deadline).await)
+    pub async fn call(&self, mut call: Call) -> Result<Bytes, CallError> {
+        let state = &self.handle.0;
+        let running = state.runtime.ticker.running();
+        let timing = state.runtime.metrics.call_begins(running.now());
+        let result = match state.admit(&call, running.instant()) {
+            Ok(deadline) => {
+                call.deadline = deadline.at;
+                match state.pool.take_idle() {
+                    Some(mut instance) => {
+                        instance.begin(call);
+                        let run = Box::pin(instance.run(deadline));
+                        state.finish(state.drive(run, deadline).await)
+                    }
+                    // Boxed: rare in a warm actor, and large.
+                    None => Box::pin(state.serve_cold(call, deadline)).await,
                 }
-                // Boxed: rare in a warm actor, and large.
-                None => Box::pin(inner.serve_cold(request, deadline)).await,
-            },
+            }
             Err(error) => Err(error),
         };
-        inner.engine.metrics.call_ended(timing, running.now());
-        inner.shared.log.call_ended();
+        state.runtime.metrics.call_ended(timing, running.now());
+        state.context.log.call_ended();
         if let Err(error) = &result {
-            inner.count_fault(error);
+            state.count_fault(error);
         }
         result
     }
@@ -69,17 +75,17 @@ impl Actor {
     /// Refuses new calls and waits for those that run or wait; true when none is left before
     /// `deadline`.
     pub async fn drain(&self, deadline: Instant) -> bool {
-        let inner = &self.handle.0;
-        inner.stop();
+        let state = &self.handle.0;
+        state.stop();
         loop {
-            let changed = inner.pool.changed.notified();
+            let changed = state.pool.changed();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if inner.pool.is_quiet() {
+            if state.pool.is_quiet() {
                 return true;
             }
             if tokio::time::timeout_at(deadline.into(), changed).await.is_err() {
-                return inner.pool.is_quiet();
+                return state.pool.is_quiet();
             }
         }
     }
@@ -87,13 +93,13 @@ impl Actor {
     /// The name it was loaded with.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
-        &self.handle.0.shared.name
+        &self.handle.0.context.name
     }
 
     /// Its limits, after the host's caps.
     #[must_use]
     pub fn limits(&self) -> &ActorLimits {
-        &self.handle.0.shared.limits
+        &self.handle.0.context.limits
     }
 
     /// Its instances now.
@@ -111,7 +117,7 @@ impl Actor {
 
 /// What all clones of an [`Actor`] share. Idle instances know their actor, so without this the two
 /// would keep each other alive.
-struct Handle(Arc<Inner>);
+struct Handle(Arc<ActorState>);
 
 impl Drop for Handle {
     fn drop(&mut self) {

@@ -19,6 +19,7 @@ use trellis_core::{CallError, Code};
 
 use super::artifact::{self, Artifact};
 use super::{Haste, WATCH_EVERY};
+use crate::refusal::Refusal;
 use crate::settings;
 
 /// The names of the two limits of a compilation.
@@ -41,11 +42,6 @@ const PATIENCE: u32 = 6;
 const REASON_BYTES_MAX: u64 = 4 << 10;
 /// Compiled code larger than this is not read. Code is a few times as large as its module.
 const CODE_BYTES_MAX: u64 = 1 << 30;
-
-/// The name of the limit an error of this module is about.
-pub(super) fn limit_named_in(message: &str) -> &'static str {
-    if message.contains(MEMORY) { MEMORY } else { TIME }
-}
 
 /// What a child shall do.
 pub(super) struct Order<'a> {
@@ -84,7 +80,7 @@ pub(super) async fn compile(
     (program, args): (&Path, &[OsString]),
     order: &Order<'_>,
     fingerprint: &blake3::Hash,
-) -> Result<Artifact, CallError> {
+) -> Result<Artifact, Refusal> {
     let limits = order.limits;
     let mut child = Command::new(program)
         .args(args)
@@ -100,11 +96,11 @@ pub(super) async fn compile(
     let (status, code, reason) = match outcome {
         Ok(Ok(Watched::Ended(status, code, reason))) => (status, code, reason),
         Ok(Ok(Watched::Over(limit))) => return Err(over(limit, limits)),
-        Ok(Err(error)) => return Err(broken("was lost", &error)),
+        Ok(Err(error)) => return Err(broken("was lost", &error).into()),
         Err(_) => return Err(over(TIME, limits)),
     };
     if status.success() {
-        return accept(code, fingerprint);
+        return Ok(accept(code, fingerprint)?);
     }
     Err(explain(status, &reason, limits))
 }
@@ -192,12 +188,12 @@ fn accept(code: Vec<u8>, fingerprint: &blake3::Hash) -> Result<Artifact, CallErr
     Ok(Artifact::of_child(code, fingerprint.as_bytes().len()))
 }
 
-fn explain(status: ExitStatus, reason: &[u8], limits: &ActorLimits) -> CallError {
+fn explain(status: ExitStatus, reason: &[u8], limits: &ActorLimits) -> Refusal {
     use std::os::unix::process::ExitStatusExt;
     let reason = String::from_utf8_lossy(reason);
     match (status.code(), status.signal().and_then(rustix::process::Signal::from_named_raw)) {
         (Some(code), _) if code == i32::from(EXIT_REFUSED) => {
-            CallError::new(Code::ModuleInvalid, reason.trim().to_owned())
+            CallError::new(Code::ModuleInvalid, reason.trim().to_owned()).into()
         }
         (_, Some(signal)) if signal == rustix::process::Signal::XCPU => over(TIME, limits),
         // Running out of memory aborts a Rust program; the kernel's own killer sends KILL.
@@ -209,19 +205,19 @@ fn explain(status: ExitStatus, reason: &[u8], limits: &ActorLimits) -> CallError
         }
         _ => {
             tracing::error!(%status, %reason, "the compile helper failed");
-            CallError::new(Code::Internal, "the compile helper failed; see the log")
+            CallError::new(Code::Internal, "the compile helper failed; see the log").into()
         }
     }
 }
 
-fn over(limit: &'static str, limits: &ActorLimits) -> CallError {
+fn over(limit: &'static str, limits: &ActorLimits) -> Refusal {
     let max = if limit == TIME {
         format!("{} ms", limits.compile_time_max.as_millis())
     } else {
         format!("{} bytes", limits.compile_memory_bytes_max)
     };
     let message = format!("compiling the module needs more than {max} ({limit})");
-    CallError::new(Code::ModuleLimit, message)
+    Refusal::over(Code::ModuleLimit, limit, message)
 }
 
 fn broken(what: &str, error: &io::Error) -> CallError {
@@ -237,12 +233,12 @@ fn broken(what: &str, error: &io::Error) -> CallError {
 pub fn compile_child_main() -> ExitCode {
     match compile_stdin() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Refusal::Module(error)) => {
+        Err(NoCode::Module(error)) => {
             // Standard error is the parent's channel for the reason; it may be gone.
             let _ = writeln!(io::stderr(), "{}", error.message());
             ExitCode::from(EXIT_REFUSED)
         }
-        Err(Refusal::Io(error)) => {
+        Err(NoCode::Io(error)) => {
             let _ = writeln!(io::stderr(), "{error}");
             ExitCode::FAILURE
         }
@@ -250,29 +246,29 @@ pub fn compile_child_main() -> ExitCode {
 }
 
 /// Why the child ends without code.
-enum Refusal {
+enum NoCode {
     Module(CallError),
     Io(io::Error),
 }
 
-impl From<io::Error> for Refusal {
+impl From<io::Error> for NoCode {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-fn compile_stdin() -> Result<(), Refusal> {
+fn compile_stdin() -> Result<(), NoCode> {
     let mut header = [0_u8; HEADER_BYTES];
     io::stdin().read_exact(&mut header)?;
     let number = |at: usize| {
         let bytes = header[at..at + 8].try_into();
         u64::from_le_bytes(bytes.expect("a slice of eight bytes is eight bytes"))
     };
-    let engine = compiler(number(16)).map_err(Refusal::Module)?;
+    let engine = compiler(number(16)).map_err(NoCode::Module)?;
     bound_this_process(number(0), Duration::from_secs(number(8)))?;
     let mut wasm = Vec::new();
     io::stdin().read_to_end(&mut wasm)?;
-    let artifact = Artifact::compile(&engine, &wasm).map_err(Refusal::Module)?;
+    let artifact = Artifact::compile(&engine, &wasm).map_err(NoCode::Module)?;
     let mut stdout = io::stdout().lock();
     stdout.write_all(artifact::fingerprint(&engine).as_bytes())?;
     stdout.write_all(artifact.bytes())?;

@@ -23,6 +23,7 @@ use crate::checks;
 use crate::config::{Compiler, EngineConfig};
 use crate::metrics::Metrics;
 use crate::module::Wasm;
+use crate::refusal::Refusal;
 use crate::settings;
 
 /// Gives compiled modules.
@@ -84,7 +85,8 @@ impl Compilers {
         }
         let _turn = self.turn.acquire().await.map_err(|_| stopped())?;
         let bytes = wasm.read()?;
-        let artifact = self.compile(bytes, limits, haste).await?;
+        let compiled = self.compile(bytes, limits, haste).await;
+        let artifact = compiled.map_err(|refusal| self.metrics.refused(refusal))?;
         self.metrics.module_compiled();
         let module = artifact.load(&self.runtime).map_err(|error| {
             tracing::error!(error = %format!("{error:#}"), "compiled code does not load");
@@ -116,12 +118,12 @@ impl Compilers {
         bytes: Bytes,
         limits: &ActorLimits,
         haste: Haste,
-    ) -> Result<Artifact, CallError> {
+    ) -> Result<Artifact, Refusal> {
         match &self.compiler {
             Compiler::InProcess => {
                 let work = move || {
                     checks::validate(&bytes)?;
-                    Artifact::compile(&settings::compile_engine()?, &bytes)
+                    Ok(Artifact::compile(&settings::compile_engine()?, &bytes)?)
                 };
                 self.loader.spawn_blocking(work).await.map_err(|_| stopped())?
             }
@@ -130,12 +132,7 @@ impl Compilers {
                 let check = move || checks::validate(&checked);
                 self.loader.spawn_blocking(check).await.map_err(|_| stopped())??;
                 let order = child::Order { wasm: &bytes, limits, haste };
-                let compiled = child::compile((program, args), &order, &self.fingerprint).await;
-                compiled.inspect_err(|error| {
-                    if error.code() == Code::ModuleLimit {
-                        self.metrics.limit_hit(child::limit_named_in(error.message()));
-                    }
-                })
+                child::compile((program, args), &order, &self.fingerprint).await
             }
         }
     }

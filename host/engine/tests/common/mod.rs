@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use trellis_core::{CallError, Code, Invocation, Trace};
+use trellis_core::{CallError, Code, Trace};
 use trellis_engine::{
-    Actor, BoxFuture, Engine, EngineConfig, HostCall, HostCalls, Isolation, LogSink, LogSource,
-    ModuleSpec,
+    Actor, BoxFuture, Call, Engine, EngineConfig, HostCall, HostCalls, Isolation, LogSink,
+    LogSource, ModuleSpec,
 };
 
 /// The imports every hand-written guest may use.
@@ -97,12 +97,12 @@ pub(crate) fn rounds(quick: usize, thorough: usize) -> usize {
     if std::env::var_os("TRELLIS_THOROUGH").is_some() { thorough } else { quick }
 }
 
-pub(crate) fn request(payload: impl Into<Bytes>) -> Invocation {
+pub(crate) fn request(payload: impl Into<Bytes>) -> Call {
     request_within(payload, Duration::from_secs(20))
 }
 
-pub(crate) fn request_within(payload: impl Into<Bytes>, time: Duration) -> Invocation {
-    Invocation {
+pub(crate) fn request_within(payload: impl Into<Bytes>, time: Duration) -> Call {
+    Call {
         operation: "op".into(),
         payload: payload.into(),
         deadline: Instant::now() + time,

@@ -1,4 +1,4 @@
-//! Pointers and names from a guest: nothing is believed.
+//! Pointers from a guest: nothing is believed.
 
 use trellis_core::{CallError, Code};
 
@@ -7,7 +7,7 @@ use trellis_core::{CallError, Code};
 /// # Errors
 /// `E_GUEST_POINTER` when any of it lies outside.
 #[inline]
-pub(crate) fn slice(memory: &[u8], pointer: u32, length: u32) -> Result<&[u8], CallError> {
+pub(super) fn slice(memory: &[u8], pointer: u32, length: u32) -> Result<&[u8], CallError> {
     pointer
         .checked_add(length)
         .and_then(|end| memory.get(pointer as usize..end as usize))
@@ -19,7 +19,7 @@ pub(crate) fn slice(memory: &[u8], pointer: u32, length: u32) -> Result<&[u8], C
 /// # Errors
 /// `E_GUEST_POINTER` when any of it would lie outside; then nothing is written.
 #[inline]
-pub(crate) fn write(memory: &mut [u8], pointer: u32, bytes: &[u8]) -> Result<(), CallError> {
+pub(super) fn write(memory: &mut [u8], pointer: u32, bytes: &[u8]) -> Result<(), CallError> {
     let size = memory.len();
     let target = (pointer as usize)
         .checked_add(bytes.len())
@@ -35,31 +35,6 @@ fn outside(pointer: u32, length: usize, size: usize) -> CallError {
         Code::GuestPointer,
         format!("{length} bytes at {pointer} lie outside the guest's memory of {size} bytes"),
     )
-}
-
-/// Reads a name: bounded, UTF-8, without control characters.
-///
-/// # Errors
-/// `E_BAD_NAME`; the message says which name and why, never the name itself.
-#[inline]
-pub(crate) fn name<'a>(what: &str, bytes: &'a [u8], max: u32) -> Result<&'a str, CallError> {
-    if bytes.len() > max as usize {
-        return Err(bad_name(what, &format!("has {} bytes, name_bytes_max is {max}", bytes.len())));
-    }
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return Err(bad_name(what, "is not UTF-8"));
-    };
-    // Nearly every name is printable ASCII, which needs no decoding.
-    let plain = bytes.iter().all(|b| (0x20..0x7f).contains(b));
-    if !plain && text.chars().any(char::is_control) {
-        return Err(bad_name(what, "has control characters"));
-    }
-    Ok(text)
-}
-
-#[cold]
-fn bad_name(what: &str, why: &str) -> CallError {
-    CallError::new(Code::BadName, format!("the {what} {why}"))
 }
 
 #[cfg(test)]
@@ -80,17 +55,5 @@ mod tests {
         assert_eq!(memory, [7; 16], "nothing half-written");
         write(&mut memory, 14, &[1, 2]).expect("inside");
         assert_eq!(memory[14..], [1, 2]);
-    }
-
-    #[test]
-    fn c8_names_are_clean() {
-        assert_eq!(name("operation", "Größe!".as_bytes(), 256).expect("clean"), "Größe!");
-        assert_eq!(name("operation", b"", 256).expect("empty is allowed"), "");
-        let bad: [&[u8]; 7] =
-            [b"a\0", b"a\n", b"\x1b[2J", b"\x7f", b"\xff", "\u{85}".as_bytes(), &[b'a'; 257]];
-        for bytes in bad {
-            let error = name("operation", bytes, 256).expect_err("not clean");
-            assert_eq!(error.code(), Code::BadName, "{bytes:?}");
-        }
     }
 }

@@ -9,9 +9,10 @@ use serde::Serialize;
 use trellis_app::COMPILE_COMMAND;
 use trellis_claims::{SystemClock, TrustList, Unsigned, Verified, verify};
 use trellis_core::limits::ActorLimits;
-use trellis_core::{CallError, Code, ErrorKind, Invocation, Trace};
+use trellis_core::{CallError, Code, ErrorKind, Trace};
 use trellis_engine::{
-    Actor, CacheConfig, Compiler, Engine, EngineConfig, HostCalls, LogSink, ModuleSpec, host_caps,
+    Actor, CacheConfig, Call, Compiler, Engine, EngineConfig, HostCalls, LogSink, ModuleSpec,
+    host_caps,
 };
 
 use super::args::CallArgs;
@@ -107,7 +108,8 @@ impl Session {
             ..ModuleSpec::new(verified.claims().display_name(), module, *verified.digest())
         };
         let calls = Arc::clone(&desk) as Arc<dyn HostCalls>;
-        let actor = engine.load(spec, calls).await.map_err(Failure::from).map_err(about_file)?;
+        let loaded = engine.load(spec, calls).await;
+        let actor = loaded.map_err(|error| about_file(not_loaded(error)))?;
         Ok(Self { actor, desk, timeout: args.timeout })
     }
 
@@ -121,7 +123,7 @@ impl Session {
         self.desk.lay_out(replies);
         self.desk.say(|| format!("=> {} {}", operation.escape_debug(), brief(&payload)));
         let started = Instant::now();
-        let request = Invocation {
+        let request = Call {
             operation: operation.to_owned().into(),
             payload,
             deadline: started + self.timeout,
@@ -149,6 +151,20 @@ impl Session {
             micros,
         };
         (outcome, result)
+    }
+}
+
+/// Why the module cannot be loaded. There is no manifest here that could raise a limit.
+fn not_loaded(error: CallError) -> Failure {
+    let is_over = matches!(error.code(), Code::ModuleLimit | Code::Memory);
+    let failure = Failure::from(error);
+    if is_over {
+        failure.cure(
+            "Make the module smaller: strip debug information, optimize for size. This command \
+             runs it within the default limits of docs/limits.md.",
+        )
+    } else {
+        failure
     }
 }
 

@@ -117,7 +117,7 @@ impl Report {
             claims: seen.claims.map(|claims| Claims::new(claims, clock)),
             raw_claims: seen.raw_claims,
             section: seen.section_name,
-            dialect: shape.dialect.to_string(),
+            dialect: trellis_engine::dialect(&shape).to_string(),
             functions: shape.functions,
             memory_bytes: shape.memory_bytes,
             imports: imports(&shape),

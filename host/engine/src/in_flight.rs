@@ -1,0 +1,50 @@
+//! Host calls that wait, all guests together.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use trellis_core::{CallError, Code};
+
+use crate::metrics::Metrics;
+
+/// The bound on waiting host calls. One that is answered at once never counts.
+pub(crate) struct InFlight {
+    count: AtomicU32,
+    max: u32,
+}
+
+impl InFlight {
+    pub(crate) const fn new(max: u32) -> Self {
+        Self { count: AtomicU32::new(0), max }
+    }
+
+    /// Whether one more may wait.
+    ///
+    /// # Errors
+    /// `E_QUOTA` naming the limit.
+    #[inline]
+    pub(crate) fn check(&self, metrics: &Metrics) -> Result<(), CallError> {
+        // Relaxed: the count guards no other memory, and calls that check at the same moment may
+        // pass together; the bound is about the order of magnitude.
+        if self.count.load(Ordering::Relaxed) < self.max {
+            return Ok(());
+        }
+        metrics.limit_hit("host_calls_in_flight_max");
+        let message = format!("{} host calls wait (host_calls_in_flight_max)", self.max);
+        Err(CallError::new(Code::Quota, message))
+    }
+
+    pub(crate) fn enter(&self) -> Waiting<'_> {
+        // Relaxed, here and below: only the number itself is read.
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Waiting(self)
+    }
+}
+
+/// One waiting host call.
+pub(crate) struct Waiting<'a>(&'a InFlight);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}

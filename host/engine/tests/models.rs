@@ -1,0 +1,335 @@
+//! The pool's hand-over, the clock's sleep and the publishing of snapshots under a model checker,
+//! which tries the orders in which threads can meet and every value a thread may then see.
+//!
+//! The files under test are the engine's own: they name what threads meet at by `crate::sync`, and
+//! here that is loom's. A lost wake-up shows as a deadlock. Above each model stands which edits of
+//! the code were tried that it finds.
+
+#[path = "../src/activity.rs"]
+#[allow(dead_code, reason = "models use a part of it")]
+mod activity;
+#[path = "../src/pool.rs"]
+#[allow(dead_code, reason = "models use a part of it")]
+mod pool;
+
+use std::sync::Arc;
+
+use loom::future::block_on;
+use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::thread;
+
+use activity::Activity;
+use pool::{Lease, Pool};
+
+/// What `crate::sync` is here.
+mod sync {
+    use std::cell::Cell as StdCell;
+
+    pub(crate) use loom::sync::MutexGuard;
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+    pub(crate) use trellis_meters::Padded;
+
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().expect("a panic ends the model")
+        }
+    }
+
+    /// An exchange under a lock: what an exchange in one step gives, and no more. Of two on one
+    /// cell the later sees what came before the earlier.
+    pub(crate) struct Cell<T>(Mutex<Option<T>>);
+
+    impl<T> Cell<T> {
+        pub(crate) fn new(value: Option<T>) -> Self {
+            Self(Mutex::new(value))
+        }
+
+        pub(crate) fn take(&self) -> Option<T> {
+            self.0.lock().take()
+        }
+
+        pub(crate) fn swap(&self, value: Option<T>) -> Option<T> {
+            std::mem::replace(&mut *self.0.lock(), value)
+        }
+    }
+
+    loom::thread_local! {
+        static PLACE: StdCell<usize> = StdCell::new(0);
+    }
+
+    /// Chooses this thread's place; the first one if it never does.
+    pub(crate) fn stand_at(place: usize) {
+        PLACE.with(|mine| mine.set(place));
+    }
+
+    pub(crate) const fn shard_count() -> usize {
+        2
+    }
+
+    pub(crate) fn own<T>(places: &[Padded<T>]) -> &T {
+        PLACE.with(|mine| &places[mine.get()].0)
+    }
+
+    pub(crate) struct Mine<'a, T>(&'a T);
+
+    impl<'a, T> Mine<'a, T> {
+        pub(crate) fn of(places: &'a [Padded<T>]) -> Self {
+            Self(own(places))
+        }
+
+        /// As a thread does that is alone at its place: without a step that reads and writes.
+        pub(crate) fn add(&self, counter: impl FnOnce(&'a T) -> &'a AtomicU64, by: u64) {
+            let counter = counter(self.0);
+            counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Runs a model with at most so many changes of thread where none was needed: nearly every fault
+/// of this kind needs two.
+fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(body);
+}
+
+/// A pool of one, whose one instance is in somebody's hands.
+fn pool_of_one() -> (Arc<Pool<u32>>, u32, pool::InstanceSlot<u32>) {
+    let pool = Pool::new(1, 4);
+    let slot = pool.try_slot().expect("the pool is empty");
+    (pool, 7, slot)
+}
+
+/// An instance, or the right to make one, as a call gets it.
+fn obtain(pool: &Arc<Pool<u32>>) -> Lease<u32> {
+    if let Some(instance) = pool.take_idle() {
+        return Lease::Idle(instance);
+    }
+    if let Some(slot) = pool.try_slot() {
+        return Lease::Slot(slot);
+    }
+    let waiter = pool.enqueue().expect("the queue has room");
+    block_on(waiter).expect("the pool lives")
+}
+
+/// Found when tried: `put_back` looks at the queue before the exchange only; `enqueue` does not
+/// look again.
+#[test]
+fn whoever_waits_gets_what_is_put_back() {
+    model(3, || {
+        let (pool, instance, slot) = pool_of_one();
+        let other = Arc::clone(&pool);
+        let waits = thread::spawn(move || {
+            sync::stand_at(1);
+            assert!(matches!(obtain(&other), Lease::Idle(7)));
+        });
+        assert!(pool.put_back(instance).is_none());
+        waits.join().expect("it was served");
+        drop(slot);
+    });
+}
+
+/// Found when tried: `try_slot` reads `live` without writing to it; `release` does not look at the
+/// queue.
+#[test]
+fn whoever_waits_gets_the_place_of_one_that_ended() {
+    model(3, || {
+        let (pool, _, slot) = pool_of_one();
+        let other = Arc::clone(&pool);
+        let waits = thread::spawn(move || {
+            sync::stand_at(1);
+            assert!(matches!(obtain(&other), Lease::Slot(_)));
+        });
+        drop(slot);
+        waits.join().expect("it was served");
+        assert!(pool.is_quiet());
+    });
+}
+
+/// Found when tried: `put_back` keeps, without looking again, an instance that the queue did not
+/// want (the old `requeue`); a waiter that leaves keeps what it was given.
+#[test]
+fn whoever_waits_behind_one_that_leaves_is_served() {
+    model(2, || {
+        let (pool, instance, slot) = pool_of_one();
+        let (leaver, waiter) = (Arc::clone(&pool), Arc::clone(&pool));
+        let leaves = thread::spawn(move || drop(leaver.enqueue()));
+        let waits = thread::spawn(move || {
+            sync::stand_at(1);
+            let lease = obtain(&waiter);
+            if let Lease::Idle(instance) = lease {
+                assert!(waiter.put_back(instance).is_none());
+            }
+        });
+        assert!(pool.put_back(instance).is_none());
+        leaves.join().expect("no panic");
+        waits.join().expect("it was served");
+        drop(slot);
+        assert_eq!(pool.counts().idle, 1, "nothing is lost");
+    });
+}
+
+/// Found when tried: `put_back` looks whether the pool is closed before the exchange only;
+/// `put_back` keeps an instance after it looked a second time.
+#[test]
+fn nothing_stays_in_a_closed_pool() {
+    model(3, || {
+        let (pool, instance, slot) = pool_of_one();
+        let other = Arc::clone(&pool);
+        let closes = thread::spawn(move || {
+            sync::stand_at(1);
+            other.set_closed(true);
+            other.take_all_idle().len()
+        });
+        let returned = usize::from(pool.put_back(instance).is_some());
+        let taken = closes.join().expect("no panic");
+        assert_eq!(returned + taken, 1, "one of the two has it");
+        assert_eq!(pool.counts().idle, 0);
+        drop(slot);
+    });
+}
+
+/// The same with a second instance on its way through the same place, and a call that waits.
+#[test]
+fn a_drain_serves_who_waits_and_keeps_nothing() {
+    model(2, || {
+        let (pool, instance, slot) = pool_of_one();
+        let (closer, waiter) = (Arc::clone(&pool), Arc::clone(&pool));
+        let closes = thread::spawn(move || {
+            closer.set_closed(true);
+            closer.take_all_idle().len()
+        });
+        let waits = thread::spawn(move || match waiter.enqueue() {
+            // Who is late finds the instance gone, and then its place.
+            Some(place) => block_on(place).map(|lease| match lease {
+                Lease::Idle(instance) => {
+                    assert!(waiter.put_back(instance).is_none_or(|seven| seven == 7))
+                }
+                Lease::Slot(slot) => drop(slot),
+            }),
+            None => None,
+        });
+        let _ = pool.put_back(instance);
+        closes.join().expect("no panic");
+        drop(slot);
+        waits.join().expect("no panic");
+        assert_eq!(pool.counts().idle, 0);
+        assert!(pool.is_quiet());
+    });
+}
+
+/// How an actor gives an instance back and how a call of another actor asks for its place, with
+/// the pool between them (`actor::state::give_back`, `residency::permit`). Found when tried: the
+/// actor looks whether anybody is short before it puts the instance back.
+#[test]
+fn a_full_host_gets_the_place_of_an_idle_instance() {
+    model(3, || {
+        let (pool, instance, slot) = pool_of_one();
+        let waiting = Arc::new(AtomicU32::new(0));
+        let (other, counter) = (Arc::clone(&pool), Arc::clone(&waiting));
+        let asks = thread::spawn(move || {
+            sync::stand_at(1);
+            counter.fetch_add(1, Ordering::AcqRel);
+            other.take_all_idle().len()
+        });
+        assert!(pool.put_back(instance).is_none());
+        let mut given = 0;
+        if waiting.load(Ordering::Acquire) > 0 {
+            given += usize::from(pool.take_idle().is_some());
+        }
+        let taken = asks.join().expect("no panic");
+        assert_eq!(given + taken, 1, "the place is free");
+        drop(slot);
+    });
+}
+
+/// The clock parks only while nothing runs, and whoever begins a call beside a parked clock wakes
+/// it. Found when tried: `is_idle` reads what began without writing to it; `begin` looks whether
+/// the clock is awake before it counts the call; `sleep` falls asleep after it looked.
+#[test]
+fn no_call_runs_beside_a_sleeping_clock() {
+    model(3, || {
+        let activity = Arc::new(Activity::new());
+        activity.wake();
+        let ticks = Arc::new(loom::sync::Notify::new());
+        let (clock_activity, clock_ticks) = (Arc::clone(&activity), Arc::clone(&ticks));
+        let parked = Arc::new(loom::sync::Notify::new());
+        let clock_parked = Arc::clone(&parked);
+        let clock = thread::spawn(move || {
+            sync::stand_at(1);
+            clock_activity.sleep(|| clock_parked.wait());
+            clock_activity.wake();
+            // The first tick after that: what the call waits for.
+            clock_ticks.notify();
+        });
+        if activity.begin() {
+            activity.wake();
+            parked.notify();
+        }
+        ticks.wait();
+        activity.end();
+        clock.join().expect("no panic");
+        assert!(activity.is_idle());
+    });
+}
+
+/// Who may do what, and what runs: one version of the two, as the dispatcher publishes them.
+#[derive(Default)]
+struct Version {
+    claims: AtomicU32,
+    code: AtomicU32,
+}
+
+/// The dispatcher's snapshot, with a stand-in for arc-swap: versions that are never reused, and
+/// one exchange of which is the current one. The dispatcher itself takes arc-swap as it is, so this
+/// is a model of the pattern and of no file.
+struct Snapshots {
+    versions: [Version; 3],
+    current: AtomicU32,
+}
+
+impl Snapshots {
+    fn new() -> Self {
+        Self { versions: Default::default(), current: AtomicU32::new(0) }
+    }
+
+    /// One publish of table and routes together.
+    fn publish(&self, version: u32) {
+        let next = &self.versions[version as usize];
+        next.claims.store(version, Ordering::Relaxed);
+        next.code.store(version, Ordering::Relaxed);
+        self.current.store(version, Ordering::Release);
+    }
+
+    /// Claims and code as one call sees them.
+    fn resolve(&self) -> (u32, u32) {
+        let now = &self.versions[self.current.load(Ordering::Acquire) as usize];
+        (now.claims.load(Ordering::Relaxed), now.code.load(Ordering::Relaxed))
+    }
+}
+
+/// Found when tried: the current version is stored relaxed; claims and code are two loads of what
+/// is current; the old version is written over.
+#[test]
+fn no_code_runs_under_the_claims_of_another() {
+    model(3, || {
+        let snapshots = Arc::new(Snapshots::new());
+        let other = Arc::clone(&snapshots);
+        let publishes = thread::spawn(move || (1..=2).for_each(|version| other.publish(version)));
+        let mut last = 0;
+        for _ in 0..2 {
+            let (claims, code) = snapshots.resolve();
+            assert_eq!(claims, code);
+            assert!(code >= last, "no call goes back");
+            last = code;
+        }
+        publishes.join().expect("no panic");
+        assert_eq!(snapshots.resolve(), (2, 2), "who calls after a publish sees it");
+    });
+}
