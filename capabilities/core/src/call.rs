@@ -1,6 +1,7 @@
 //! One call, as the whole host sees it.
 
 use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::entity::Entity;

@@ -294,7 +294,9 @@ async fn c13_waiting_host_calls_are_bounded_for_the_whole_host() {
         assert!(polled.is_pending());
     }
     // Instances are made on the first poll's way; let them reach their host call.
+    let until = Instant::now() + Duration::from_secs(20);
     while engine.metrics().instances_live() < 3 {
+        assert!(Instant::now() < until, "the instances are not made");
         for call in &mut waiting {
             assert!(futures_util::poll!(call.as_mut()).is_pending());
         }

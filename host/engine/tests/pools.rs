@@ -44,9 +44,8 @@ async fn begin(
             tokio::spawn(async move { actor.call(request("x")).await })
         })
         .collect();
-    while (actor.stats().instances, actor.stats().waiting) != (running, waiting) {
-        tokio::task::yield_now().await;
-    }
+    let counts = || (actor.stats().instances, actor.stats().waiting);
+    eventually("all calls run or wait", || counts() == (running, waiting)).await;
     tasks
 }
 
@@ -181,11 +180,64 @@ async fn unneeded_instances_go_and_the_minimum_stays() {
     for task in tasks {
         task.await.expect("no panic").expect("served");
     }
-    let until = Instant::now() + Duration::from_secs(10);
-    while actor.stats().instances > 1 && Instant::now() < until {
-        tokio::task::yield_now().await;
+    eventually("all but one are gone", || actor.stats().instances == 1).await;
+}
+
+/// Traps when its payload begins with `t`.
+fn trapping() -> Vec<u8> {
+    guest(
+        "(call $request (i32.const 0) (i32.const 1024))
+         (if (i32.eq (i32.load8_u (i32.const 1024)) (i32.const 0x74)) (then (unreachable)))
+         (i32.const 1)",
+    )
+}
+
+#[tokio::test]
+async fn the_minimum_is_made_again_after_traps_and_cuts() {
+    let engine = engine();
+    let limits = ActorLimits { instances_min: 2, ..ActorLimits::default() };
+    let spec = ModuleSpec { limits: limits.clone(), ..spec(trapping()) };
+    let actor = engine.load(spec, Arc::new(EchoHost)).await.expect("loads");
+    for _ in 0..3 {
+        assert_eq!(fails(&actor, b"trap").await.code(), Code::Trap);
+        eventually("two stand ready", || actor.stats().idle == 2).await;
     }
-    assert_eq!(actor.stats().instances, 1);
+    let (silent, _gate) = gated(&engine, limits).await;
+    let cut = silent.call(request_within("x", Duration::from_millis(10))).await;
+    assert_eq!(cut.expect_err("nobody answers").code(), Code::Timeout);
+    eventually("two stand ready", || silent.stats().idle == 2).await;
+    assert_eq!(engine.metrics().instances_live(), 4);
+}
+
+#[tokio::test]
+async fn a_minimum_takes_no_place_from_others() {
+    let config = EngineConfig { instances_total_max: 2, ..config() };
+    let engine = Engine::new(config).expect("starts");
+    let limits = ActorLimits { instances_min: 2, ..ActorLimits::default() };
+    let spec = ModuleSpec { limits, ..spec(trapping()) };
+    let actor = engine.load(spec, Arc::new(EchoHost)).await.expect("loads");
+    let other = load(&engine, echo()).await;
+    assert_eq!(other.call(request("x")).await.expect("an idle instance makes room"), "x");
+    assert_eq!(fails(&actor, b"trap").await.code(), Code::Trap);
+    eventually("one was made again", || actor.stats().idle == 1).await;
+    assert_eq!(other.stats().idle, 1, "the other keeps its own");
+}
+
+#[tokio::test]
+async fn a_dropped_call_leaves_its_place() {
+    let engine = engine();
+    let limits = ActorLimits { instances_max: 1, ..ActorLimits::default() };
+    let (actor, gate) = gated(&engine, limits).await;
+    for _ in 0..3 {
+        let mut running = Box::pin(actor.call(request("x")));
+        let mut waiting = Box::pin(actor.call(request("y")));
+        assert!(futures_util::poll!(running.as_mut()).is_pending());
+        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        drop((running, waiting));
+    }
+    assert_eq!(actor.stats(), trellis_engine::Stats { resident: true, ..Default::default() });
+    gate.0.add_permits(1);
+    assert_eq!(actor.call(request("z")).await.expect("there is room"), "z");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use trellis_core::Code;
-use trellis_engine::{Engine, EngineConfig, LogSource};
+use trellis_core::limits::ActorLimits;
+use trellis_engine::{Engine, EngineConfig, LogSource, ModuleSpec};
 
 const WRITE: &str = r#"(func $print (param i32 i32)
     (i32.store (i32.const 0) (local.get 0)) (i32.store (i32.const 4) (local.get 1))
@@ -106,4 +107,91 @@ async fn sleep_ends_at_the_deadline() {
     let error = actor.call(request_within("", time)).await.expect_err("cut");
     assert_eq!(error.code(), Code::Timeout);
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+/// A guest with 40 MiB whose operation polls for as many clocks as its payload says, in one call.
+fn polling(namespace: &str) -> Vec<u8> {
+    wasm(&format!(
+        r#"(module
+          (import "{namespace}" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+          (import "wapc" "__guest_request" (func $request (param i32 i32)))
+          (import "wapc" "__guest_response" (func $response (param i32 i32)))
+          (memory (export "memory") 720)
+          (func (export "__guest_call") (param $op i32) (param $len i32) (result i32)
+            (call $request (i32.const 0) (i32.const 64))
+            (i32.store8 (i32.const 0) (call $poll (i32.const 30000000) (i32.const 1024)
+              (i32.load (i32.const 64)) (i32.const 8)))
+            (call $response (i32.const 0) (i32.const 1)) (i32.const 1)))"#
+    ))
+}
+
+#[tokio::test]
+async fn a_poll_is_bounded_before_anything_is_allocated() {
+    for namespace in ["wasi_snapshot_preview1", "wasi_unstable"] {
+        let engine = engine();
+        let actor = load(&engine, polling(namespace)).await;
+        let poll = async |count: u32| {
+            let reply = actor.call(request(count.to_le_bytes().to_vec())).await;
+            reply.expect("an error number is no fault")[0]
+        };
+        // Clocks that are due at once: all zeros.
+        assert_eq!(poll(1_000).await, 0, "{namespace}: success");
+        assert_eq!(engine.metrics().limit_hits("wasi_poll_max"), 0);
+        let before = peak_bytes();
+        for count in [1_001, 500_000, u32::MAX] {
+            assert_eq!(poll(count).await, 28, "{namespace}: inval");
+        }
+        let grown = peak_bytes() - before;
+        assert!(grown < 16 << 20, "{grown} bytes for what is refused");
+        assert_eq!(engine.metrics().limit_hits("wasi_poll_max"), 3);
+    }
+}
+
+/// The most memory this process ever had in use.
+fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has /proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it is listed");
+    let kib = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
+    kib << 10
+}
+
+#[tokio::test]
+async fn one_call_hands_over_no_more_than_a_message_may_have() {
+    let engine = engine();
+    // Prints two parts of memory; answers with the error number.
+    let body =
+        "(i32.store (i32.const 0) (i32.const 1000)) (i32.store (i32.const 4) (local.get $len))
+        (i32.store8 (i32.const 200)
+          (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (call $response (i32.const 200) (i32.const 1)) (i32.const 1)";
+    let limits = ActorLimits { payload_bytes_max: 1_000, ..ActorLimits::default() };
+    let module = wasi_guest("wasi_snapshot_preview1", "", body);
+    let spec = ModuleSpec { limits, ..spec(module) };
+    let actor = engine.load(spec, Arc::new(EchoHost)).await.expect("loads");
+    // One pair of pointer and length has eight bytes.
+    for (bytes, errno) in [(992, 0), (993, 48)] {
+        let reply = actor.call(request(vec![b'x'; bytes])).await.expect("answers");
+        assert_eq!(reply[..], [errno], "{bytes} bytes: success, or no memory");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_in_one_write_is_counted_and_not_felt() {
+    let (engine, lines) = engine_with_log();
+    // 4 MiB of line ends.
+    let body = "(memory.fill (i32.const 65536) (i32.const 10) (i32.const 4194304))
+        (call $print (i32.const 65536) (i32.const 4194304)) (i32.const 1)";
+    let grow = "(func $grow (drop (memory.grow (i32.const 65)))) (start $grow)";
+    let actor = load(&engine, wasi_guest("wasi_snapshot_preview1", grow, body)).await;
+    actor.call(request("")).await.expect("a flood is no error");
+    drop((actor, engine));
+    let texts = lines.texts();
+    let reported: usize = texts
+        .iter()
+        .filter(|text| text.contains("log lines dropped"))
+        .filter_map(|text| text.split(' ').next()?.parse::<usize>().ok())
+        .sum();
+    let passed = texts.iter().filter(|text| text.is_empty()).count();
+    assert_eq!(passed + reported, 4 << 20);
+    assert!(passed < 5_000, "{passed} lines passed");
 }

@@ -120,6 +120,15 @@ pub(crate) async fn refused(engine: &Engine, bytes: Vec<u8>) -> CallError {
     engine.load(spec(bytes), Arc::new(EchoHost)).await.err().expect("the module must be refused")
 }
 
+/// Lets others run until `what` is so; a test that waits in vain says for what.
+pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < until, "waited in vain: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Answers every host call with its payload.
 pub(crate) struct EchoHost;
 
