@@ -183,7 +183,7 @@ impl Keystore {
         Ok((entry, stored))
     }
 
-    /// The public key of the account named [`DEFAULT_NAME`]: whom its user trusts when nothing
+    /// The public key of the account that is named `default`: whom its user trusts when nothing
     /// else is said. Other accounts in the keystore are there to sign with, not to be trusted.
     ///
     /// # Errors
