@@ -6,6 +6,7 @@ mod contracts;
 mod docs;
 mod manifest;
 mod rust;
+mod spelling;
 mod text;
 
 use anyhow::Result;
@@ -34,6 +35,7 @@ pub(crate) fn run(repo: &Repo) -> Result<()> {
 
 fn check(path: &str, text: &str) -> Vec<Problem> {
     let mut problems = text::check(path, text);
+    problems.extend(spelling::check(path, text));
     if path.ends_with(".rs") {
         problems.extend(rust::check(path, text));
         match rust::lines_without_tests(path, text) {
