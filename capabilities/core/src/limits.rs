@@ -63,7 +63,8 @@ impl Default for ActorLimits {
             call_time_max: Duration::from_secs(5),
             init_time_max: Duration::from_secs(5),
             call_depth_max: 16,
-            payload_bytes_max: 16 << 20,
+            // An HTTP body of 16 MiB with its header around it.
+            payload_bytes_max: 17 << 20,
             name_bytes_max: 256,
             instances_max: 64,
             instances_min: 0,
@@ -203,7 +204,7 @@ pub const TABLE: &[Limit] = &[
     row(("call_depth_max", "call_depth"), (16, "calls"), Some(Code::Depth), "the call is refused"),
     row(
         ("payload_bytes_max", "payload_bytes"),
-        (16 << 20, "bytes"),
+        (17 << 20, "bytes"),
         Some(Code::TooLarge),
         "refused before copying",
     ),

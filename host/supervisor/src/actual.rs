@@ -259,6 +259,7 @@ impl RunningBinding {
             actor_name: self.key.actor.to_string(),
             contract: self.key.contract.clone(),
             name: self.key.name.clone(),
+            payload_bytes_max: self.prepared.payload_bytes_max,
             values: self.prepared.values.over(&provider.values),
         }
     }

@@ -69,6 +69,8 @@ pub(crate) struct PreparedLink {
     pub(crate) contract: Arc<Contract>,
     pub(crate) binding: BindingName,
     pub(crate) provider: Arc<str>,
+    /// Largest message in either direction, in bytes.
+    pub(crate) payload_bytes_max: u32,
     pub(crate) values: Values,
 }
 

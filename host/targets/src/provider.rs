@@ -41,13 +41,16 @@ impl Target for ProviderTarget {
 pub struct ProviderCalls {
     dispatcher: Arc<Dispatcher>,
     provider: TargetId,
+    lineage: String,
 }
 
 impl ProviderCalls {
     /// The way from this provider to the actors that are bound to it.
     #[must_use]
-    pub const fn new(dispatcher: Arc<Dispatcher>, provider: TargetId) -> Self {
-        Self { dispatcher, provider }
+    pub fn new(dispatcher: Arc<Dispatcher>, provider: TargetId) -> Self {
+        // Nobody else in the process has this dispatcher and this target, and a successor has both.
+        let lineage = format!("{:p}/{}", Arc::as_ptr(&dispatcher), provider.0);
+        Self { dispatcher, provider, lineage }
     }
 }
 
@@ -68,5 +71,9 @@ impl Invoker for ProviderCalls {
             let trace = trace.unwrap_or_default();
             self.dispatcher.dispatch(request, Message { payload, deadline, depth: 0, trace }).await
         })
+    }
+
+    fn lineage(&self) -> &str {
+        &self.lineage
     }
 }

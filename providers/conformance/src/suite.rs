@@ -49,6 +49,7 @@ impl Caller {
             actor_name: format!("conformance-{}", id.0),
             contract: contract.id.clone(),
             name: BindingName::default(),
+            payload_bytes_max: 17 << 20,
             values,
         };
         let caller = Self { provider: Arc::clone(provider), binding };

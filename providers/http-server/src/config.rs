@@ -1,5 +1,6 @@
 //! The values of a binding: what they mean, their defaults, their bounds.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ const MIB: u64 = 1 << 20;
 pub(crate) struct Config {
     /// Address and port as asked for; port 0 takes a free one.
     pub(crate) address: SocketAddr,
-    /// Normalised host patterns; empty means every host.
+    /// Normalized host patterns; empty means every host.
     pub(crate) hosts: Vec<Host>,
     /// Path prefix without a trailing slash; empty means every path.
     pub(crate) path: String,
@@ -39,8 +40,17 @@ pub(crate) enum Host {
 pub(crate) struct RequestLimits {
     /// Largest request body, in bytes.
     pub(crate) body_bytes_max: u64,
+    /// Largest message the actor takes, in bytes: header and body together.
+    pub(crate) message_bytes_max: u64,
     /// Longest wait for the actor's answer.
     pub(crate) time_max: Duration,
+}
+
+impl RequestLimits {
+    /// Whether the actor takes the largest body, with nothing around it.
+    pub(crate) const fn admits_largest_body(&self) -> bool {
+        self.body_bytes_max < self.message_bytes_max
+    }
 }
 
 /// Bounds that hold before a request's route is known, so that they belong to the port.
@@ -60,6 +70,18 @@ pub(crate) struct PortLimits {
     pub(crate) idle_time_max: Duration,
     /// Most open connections.
     pub(crate) connections_max: usize,
+    /// The form of the access log.
+    pub(crate) access_log: AccessForm,
+    /// Whether the access log tells queries.
+    pub(crate) access_log_query: bool,
+}
+
+/// How the access log tells of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AccessForm {
+    Off,
+    Common,
+    Json,
 }
 
 impl PortLimits {
@@ -73,6 +95,8 @@ impl PortLimits {
             ("TRANSFER_GRACE", self.transfer_grace == other.transfer_grace),
             ("IDLE_TIME_MAX", self.idle_time_max == other.idle_time_max),
             ("CONNECTIONS_MAX", self.connections_max == other.connections_max),
+            ("ACCESS_LOG", self.access_log == other.access_log),
+            ("ACCESS_LOG_QUERY", self.access_log_query == other.access_log_query),
         ];
         pairs.into_iter().find(|(_, same)| !same).map(|(key, _)| key)
     }
@@ -85,8 +109,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         SettingKind::Integer { min: 0, max: 65_535 },
         Some("8080"),
         "TCP port; 0 takes a free one, which the host prints.",
-    )
-    .exclusive(),
+    ),
     setting(
         "ADDRESS",
         SettingKind::Text,
@@ -116,7 +139,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "BODY_BYTES_MAX",
         SettingKind::Size,
         Some("16MiB"),
-        "Largest request body; a larger one is answered with 413.",
+        "Largest request body; a larger one is answered with 413, and so is one that does not fit \
+         into the actor's `limits.payload_bytes` with its header.",
     ),
     setting(
         "REQUEST_TIME_MAX",
@@ -147,15 +171,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "TRANSFER_RATE_MIN",
         SettingKind::Size,
         Some("1KiB"),
-        "Slowest request body (then 408) or answer (then cut), in bytes per second after \
-         TRANSFER_GRACE. The same for a whole port.",
+        "Slowest request body (then 408) or answer (then cut), in bytes per second over each \
+         TRANSFER_GRACE; 0 allows any. The same for a whole port.",
     ),
     setting(
         "TRANSFER_GRACE",
         SettingKind::Duration,
         Some("5s"),
-        "How long a body or an answer may be slower than TRANSFER_RATE_MIN. The same for a \
-         whole port.",
+        "How long a body or an answer may stand still or be slower than TRANSFER_RATE_MIN. The \
+         same for a whole port.",
     ),
     setting(
         "IDLE_TIME_MAX",
@@ -169,7 +193,25 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Some("2000"),
         "Most open connections; more are answered with 503. The same for a whole port.",
     ),
+    setting(
+        "ACCESS_LOG",
+        SettingKind::Choice(Cow::Borrowed(ACCESS_FORMS)),
+        Some("off"),
+        "A line on standard output for each request: `common` is the Common Log Format with actor, \
+         seconds and trace id behind it, `json` an object. The same for a whole port.",
+    ),
+    setting(
+        "ACCESS_LOG_QUERY",
+        SettingKind::Boolean,
+        Some("false"),
+        "Whether the access log tells the query of a request, which may hold secrets. The same \
+         for a whole port.",
+    ),
 ];
+
+/// The words of `ACCESS_LOG`.
+const ACCESS_FORMS: &[Cow<'static, str>] =
+    &[Cow::Borrowed("off"), Cow::Borrowed("common"), Cow::Borrowed("json")];
 
 const fn setting(
     key: &'static str,
@@ -196,10 +238,28 @@ impl Config {
             methods: csv(values.get("METHODS")).map(method).collect::<Result<_, _>>()?,
             request: RequestLimits {
                 body_bytes_max: values.size("BODY_BYTES_MAX")?.unwrap_or(16 * MIB),
+                message_bytes_max: u64::from(u32::MAX),
                 time_max: time(values, "REQUEST_TIME_MAX", 30)?,
             },
             port: PortLimits::read(values)?,
         })
+    }
+
+    /// The same for an actor that takes messages of so many bytes.
+    pub(crate) fn for_messages_of(mut self, bytes: u32) -> Self {
+        self.request.message_bytes_max = u64::from(bytes);
+        self
+    }
+
+    /// The pairs of host pattern and path a binding claims.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = (Option<&Host>, &str)> {
+        let every = self.hosts.is_empty().then_some(None);
+        self.hosts.iter().map(Some).chain(every).map(|host| (host, self.path.as_str()))
+    }
+
+    /// The path prefix as people write it.
+    pub(crate) fn shown_path(&self) -> &str {
+        if self.path.is_empty() { "/" } else { &self.path }
     }
 }
 
@@ -221,6 +281,8 @@ impl PortLimits {
                 2_000,
                 1..=1_000_000,
             )?),
+            access_log: access_form(values.get("ACCESS_LOG"))?,
+            access_log_query: values.boolean("ACCESS_LOG_QUERY")?.unwrap_or(false),
         })
     }
 }
@@ -249,6 +311,17 @@ fn time(values: &Values, key: &'static str, default_s: u64) -> Result<Duration, 
         return Err(ValueError::new(key, format!("{key} must be longer than 0 and at most 24h")));
     }
     Ok(time)
+}
+
+fn access_form(text: Option<&str>) -> Result<AccessForm, ValueError> {
+    match text {
+        None | Some("off") => Ok(AccessForm::Off),
+        Some("common") => Ok(AccessForm::Common),
+        Some("json") => Ok(AccessForm::Json),
+        Some(_) => {
+            Err(ValueError::new("ACCESS_LOG", "ACCESS_LOG must be one of off, common, json"))
+        }
+    }
 }
 
 fn csv(text: Option<&str>) -> impl Iterator<Item = &str> {
@@ -340,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_paths_and_methods_are_normalised() {
+    fn hosts_paths_and_methods_are_normalized() {
         let config = Config::read(&values(&[
             ("HOSTS", " Api.Example.com., *.Example.org ,::1"),
             ("PATH", "/v1/things/"),
@@ -378,6 +451,8 @@ mod tests {
             ("IDLE_TIME_MAX", "0s"),
             ("CONNECTIONS_MAX", "0"),
             ("BODY_BYTES_MAX", "many"),
+            ("ACCESS_LOG", "combined"),
+            ("ACCESS_LOG_QUERY", "yes"),
         ] {
             let message = refused(&[(key, text)]);
             assert!(message.starts_with(key), "{key}={text}: {message}");

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use trellis_providers_sdk::{Place, ValueError, ValueProblem, Wanted};
 
-use crate::config::{Config, Host};
+use crate::config::Config;
 
 /// A binding on a port, beside others.
 #[derive(Clone, Copy)]
@@ -33,9 +33,12 @@ pub(crate) fn conflict(
         return Some(ValueError::new(key, sentence).help(help));
     }
     let meet = one.config.path == other.config.path
-        && claims(one.config).any(|(host, _)| claims(other.config).any(|(there, _)| host == there));
+        && one
+            .config
+            .claims()
+            .any(|(host, _)| other.config.claims().any(|(there, _)| host == there));
     meet.then(|| {
-        let path = if one.config.path.is_empty() { "/" } else { &one.config.path };
+        let path = one.config.shown_path();
         ValueError::new("PORT", format!("{whose} both want {address}{path}"))
             .help("give one of them another PORT, HOSTS or PATH")
     })
@@ -57,7 +60,7 @@ pub(crate) fn conflicts(wanted: &Wanted, configs: &[(usize, Config)]) -> Vec<Val
             continue;
         }
         let first_on_port = *ports.entry(address).or_insert(index);
-        let taken = claims(config).find_map(|claim| match places.entry((address, claim)) {
+        let taken = config.claims().find_map(|claim| match places.entry((address, claim)) {
             Entry::Occupied(first) => Some(*first.get()),
             Entry::Vacant(free) => {
                 free.insert(index);
@@ -72,12 +75,6 @@ pub(crate) fn conflicts(wanted: &Wanted, configs: &[(usize, Config)]) -> Vec<Val
         problems.extend(error.map(|error| ValueProblem { place, error }));
     }
     problems
-}
-
-/// The pairs of host pattern and path a binding claims.
-fn claims(config: &Config) -> impl Iterator<Item = (Option<&Host>, &str)> {
-    let every = config.hosts.is_empty().then_some(None);
-    config.hosts.iter().map(Some).chain(every).map(|host| (host, config.path.as_str()))
 }
 
 #[cfg(test)]

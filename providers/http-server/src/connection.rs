@@ -1,5 +1,6 @@
 //! One connection: hyper on a watched socket, and a polite end.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -12,12 +13,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::config::PortLimits;
-use crate::listener::Shard;
-use crate::refusal::HEADER_TOO_SLOW;
+use crate::access::Entry;
+use crate::config::{AccessForm, PortLimits};
+use crate::port::Shard;
+use crate::refusal::Refusal;
 use crate::service;
 use crate::stream::Stream;
-use crate::watch::{Expiry, Watch};
+use crate::watch::{Drain, Expiry, Watch};
 
 /// hyper's own default for the count of header fields, which it can hold without allocating.
 const HEADER_COUNT_OF_HYPER: usize = 100;
@@ -34,34 +36,60 @@ enum End {
     Cut(Expiry),
 }
 
-/// Serves a connection to its end.
-pub(crate) async fn run(shard: Rc<Shard>, watch: Rc<Watch>, mut tcp: TcpStream) {
+/// Serves a connection to its end, or until it goes to another port.
+pub(crate) async fn run(shard: Rc<Shard>, watch: Rc<Watch>, peer: SocketAddr, mut tcp: TcpStream) {
     let _ = tcp.set_nodelay(true);
-    let http = builder(&shard.table().limits);
+    let http = builder(&shard.seen().limits);
     loop {
-        let service =
-            service_fn(|request| service::serve(Rc::clone(&shard), Rc::clone(&watch), request));
-        let io = TokioIo::new(Stream::new(tcp, Rc::clone(&watch)));
-        let mut connection = http.serve_connection(io, service);
-        let end = std::future::poll_fn(|cx| {
-            watch.register(cx.waker());
-            // Served first, cut second: a request that has arrived is never idle.
-            match Pin::new(&mut connection).poll(cx) {
-                Poll::Ready(done) => Poll::Ready(End::Done(done)),
-                Poll::Pending => {
-                    watch.cut().map_or(Poll::Pending, |why| Poll::Ready(End::Cut(why)))
-                }
-            }
-        })
-        .await;
-        tcp = connection.into_parts().io.into_inner().into_tcp();
+        let (end, stream) = serve(&shard, &watch, peer, &http, tcp).await;
+        let refused;
+        (tcp, refused) = stream.into_parts();
+        let drain = watch.draining().filter(|_| matches!(end, End::Cut(Expiry::Idle)));
+        tcp = match drain {
+            Some(Drain::HandOver) => match hand_over(&shard, tcp) {
+                Ok(()) => return,
+                Err(tcp) => tcp,
+            },
+            _ => tcp,
+        };
         // While a port is being closed a request may have arrived that nobody has read yet.
-        let spare = matches!(end, End::Cut(Expiry::Idle)) && watch.is_draining() && has_data(&tcp);
-        if !spare {
-            return finish(&shard, tcp, end).await;
+        if drain.is_none() || !has_data(&tcp) {
+            return finish(&shard, peer, tcp, end, refused).await;
         }
         watch.forgive();
     }
+}
+
+/// Lets hyper serve, until it is done or the watch says that time is up.
+async fn serve(
+    shard: &Rc<Shard>,
+    watch: &Rc<Watch>,
+    peer: SocketAddr,
+    http: &http1::Builder,
+    tcp: TcpStream,
+) -> (End, Stream) {
+    let service =
+        service_fn(|request| service::serve(Rc::clone(shard), Rc::clone(watch), peer, request));
+    let io = TokioIo::new(Stream::new(tcp, Rc::clone(watch)));
+    let mut connection = http.serve_connection(io, service);
+    let end = std::future::poll_fn(|cx| {
+        watch.register(cx.waker());
+        // Served first, cut second: a request that has arrived is never idle.
+        match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(done) => Poll::Ready(End::Done(done)),
+            Poll::Pending => watch.cut().map_or(Poll::Pending, |why| Poll::Ready(End::Cut(why))),
+        }
+    })
+    .await;
+    (end, connection.into_parts().io.into_inner())
+}
+
+/// Gives a connection between two requests to the port that comes after; gives it back when there
+/// is none, or it takes no more.
+fn hand_over(shard: &Shard, tcp: TcpStream) -> Result<(), TcpStream> {
+    let Some(heir) = shard.port.heir() else { return Err(tcp) };
+    let Ok(tcp) = tcp.into_std() else { return Ok(()) };
+    heir.adopt(shard.worker, tcp).or_else(|tcp| TcpStream::from_std(tcp).map_or(Ok(()), Err))
 }
 
 fn builder(limits: &PortLimits) -> http1::Builder {
@@ -76,38 +104,58 @@ fn builder(limits: &PortLimits) -> http1::Builder {
     http
 }
 
-async fn finish(shard: &Shard, tcp: TcpStream, end: End) {
-    let worker = shard.metrics.worker(shard.worker);
-    match end {
-        // hyper has answered 400, 414 or 431 and shut its side down.
-        End::Done(Err(error)) if error.is_parse_too_large() => {
-            shard.metrics.rejected("http_header_max");
-            worker.counted(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-            linger(tcp).await;
+async fn finish(
+    shard: &Shard,
+    peer: SocketAddr,
+    tcp: TcpStream,
+    end: End,
+    refused: Option<StatusCode>,
+) {
+    let refusal = match end {
+        End::Done(Err(error)) if error.is_parse() || refused.is_some() => {
+            Refusal::unreadable(refused)
         }
-        End::Done(Err(error)) if error.is_parse() => {
-            shard.metrics.rejected("http_malformed");
-            worker.counted(StatusCode::BAD_REQUEST);
-            linger(tcp).await;
-        }
+        End::Cut(Expiry::Head) => Refusal::header_too_slow(),
         // Answered to the end, perhaps before the client had sent all of its body.
-        End::Done(Ok(())) => linger(tcp).await,
+        End::Done(Ok(())) => return linger(tcp).await,
         // The client is gone.
-        End::Done(Err(_)) => {}
-        End::Cut(Expiry::Head) => {
-            shard.metrics.rejected("http_header_time_max");
-            worker.counted(StatusCode::REQUEST_TIMEOUT);
-            refuse(tcp, HEADER_TOO_SLOW).await;
-        }
-        End::Cut(Expiry::Sending) => shard.metrics.rejected("http_transfer_rate_min"),
-        End::Cut(Expiry::Idle | Expiry::Body | Expiry::Actor) => {}
-    }
+        End::Done(Err(_)) => return,
+        End::Cut(Expiry::Sending) => return shard.metrics.rejected("http_transfer_rate_min"),
+        End::Cut(Expiry::Idle | Expiry::Body | Expiry::Actor) => return,
+    };
+    note(shard, peer, &refusal);
+    refuse(tcp, refusal).await;
 }
 
-/// Sends a prepared answer and closes.
-pub(crate) async fn refuse(mut tcp: TcpStream, answer: &'static [u8]) {
+/// Counts and tells of an answer that belongs to no request.
+pub(crate) fn note(shard: &Shard, peer: SocketAddr, refusal: &Refusal) {
+    if let Some(limit) = refusal.limit {
+        shard.metrics.rejected(limit);
+    }
+    shard.metrics.nobody().count(shard.worker, refusal.status());
+    let form = shard.seen().limits.access_log;
+    if form == AccessForm::Off {
+        return;
+    }
+    let entry = Entry {
+        peer,
+        head: None,
+        with_query: false,
+        status: refusal.status().as_u16(),
+        bytes: refusal.body_bytes(),
+        duration: Duration::ZERO,
+        actor: None,
+        code: Some(refusal.code()),
+        trace: None,
+    };
+    shard.port.access_log.write(form, &entry);
+}
+
+/// Answers a connection without a request that could be read, and closes it.
+pub(crate) async fn refuse(mut tcp: TcpStream, refusal: Refusal) {
+    let answer = refusal.into_bytes();
     let sent = async {
-        tcp.write_all(answer).await?;
+        tcp.write_all(&answer).await?;
         tcp.shutdown().await
     };
     if let Ok(Ok(())) = tokio::time::timeout(LINGER_TIME, sent).await {

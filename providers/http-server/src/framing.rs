@@ -3,20 +3,16 @@
 //! RFC 9112 section 6.3 lets a server take a request with both `Content-Length` and
 //! `Transfer-Encoding`, or with the same length twice, and hyper does; such requests are how
 //! smuggling past a proxy begins, so this provider refuses them. hyper hides the evidence, so the
-//! bytes are followed here beside it: line by line through headers, by count through bodies. What
-//! cannot be followed is refused too.
-
-/// Longest start of a line that is kept when a line comes in pieces.
-const LINE_KEPT: usize = 64;
+//! bytes are followed here beside it. What cannot be followed is refused too, and where hyper is
+//! lenient (a bare line feed inside trailers) this reading is not.
+//!
+//! Every byte moves one small state, so the verdict cannot depend on how the stream was cut into
+//! reads. Lines that say nothing about a body are skipped as a whole.
 
 /// Follows the requests of one connection.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Framing {
     state: State,
-    /// The start of a line whose end has not arrived.
-    partial: Vec<u8>,
-    /// True when `partial` is only the start of what came.
-    cut: bool,
     head: Head,
     heads: u64,
     suspect_from: Option<u64>,
@@ -25,29 +21,81 @@ pub(crate) struct Framing {
 /// Where in the stream the next byte lies. Counts are bytes still to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
+    /// Before a request, where empty lines are skipped.
     BetweenRequests,
-    Head,
+    /// In the first line of a request.
+    RequestLine,
+    /// At the start of a field, or of the empty line that ends the header.
+    FieldStart,
+    /// In the name of a field that may be `field`: so many bytes of it match.
+    Name(Field, usize),
+    /// In a field that says nothing about the body.
+    OtherField,
+    /// In the value of `Content-Length`; the number so far.
+    Length(Part, Option<u64>),
+    /// In the value of `Transfer-Encoding`: so many bytes of `chunked` match.
+    Coding(Part, usize),
+    /// After the carriage return of the empty line that ends the header.
+    HeadEnd,
     Body(u64),
-    ChunkSize,
+    /// In a chunk's size; the number so far.
+    ChunkSize(Option<u64>),
+    /// In what follows a chunk's size on its line.
+    ChunkExtension(u64),
+    /// After the carriage return that ends a chunk's size.
+    ChunkSizeEnd(u64),
+    /// In a chunk's data, or the line end behind it.
     ChunkData(u64),
+    /// At the start of a trailer field, or of the empty line that ends the body.
+    TrailerStart,
     Trailer,
+    /// After the carriage return of a trailer field.
+    TrailerEnd,
+    /// After the carriage return of the empty line that ends the body.
+    BodyEnd,
+    /// Nothing more is known.
     Lost,
 }
 
+/// The fields that say how long a body is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Field {
+    ContentLength,
+    TransferEncoding,
+}
+
+/// Where in a field's value the next byte lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    Before,
+    Inside,
+    After,
+    /// After a carriage return.
+    End,
+}
+
+/// What a byte of a field's value is.
+enum Piece {
+    Blank(Part),
+    Content,
+    LineEnd,
+    Misplaced,
+}
+
 /// What the header said about the body so far.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 struct Head {
     length: Option<u64>,
     chunked: bool,
     contradictory: bool,
 }
 
+const CHUNKED: &[u8] = b"chunked";
+
 impl Framing {
     pub(crate) const fn new() -> Self {
         Self {
             state: State::BetweenRequests,
-            partial: Vec::new(),
-            cut: false,
             head: Head { length: None, chunked: false, contradictory: false },
             heads: 0,
             suspect_from: None,
@@ -60,216 +108,212 @@ impl Framing {
         self.suspect_from.is_some_and(|from| number >= from)
     }
 
+    /// Requests whose header is complete.
+    pub(crate) const fn heads(&self) -> u64 {
+        self.heads
+    }
+
     /// True between the first byte of a request and the end of its header.
-    pub(crate) fn inside_head(&self) -> bool {
-        self.state == State::Head
-            || (self.state == State::BetweenRequests && !matches!(&self.partial[..], [] | b"\r"))
+    pub(crate) const fn inside_head(&self) -> bool {
+        matches!(
+            self.state,
+            State::RequestLine
+                | State::FieldStart
+                | State::Name(..)
+                | State::OtherField
+                | State::Length(..)
+                | State::Coding(..)
+                | State::HeadEnd
+        )
+    }
+
+    /// True when more bytes of the same request must follow.
+    pub(crate) const fn inside_request(&self) -> bool {
+        !matches!(self.state, State::BetweenRequests | State::Lost)
     }
 
     /// Takes the next bytes of the connection.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            match self.state {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            bytes = match self.state {
                 State::Lost => return,
-                State::Body(left) => bytes = self.skip(bytes, left),
-                State::ChunkData(left) => bytes = self.skip(bytes, left),
-                _ => match memchr::memchr(b'\n', bytes) {
-                    None => return self.keep(bytes),
+                State::Body(left) => self.skip(bytes, left, State::Body, State::BetweenRequests),
+                State::ChunkData(left) => {
+                    self.skip(bytes, left, State::ChunkData, State::ChunkSize(None))
+                }
+                State::RequestLine | State::OtherField => match memchr::memchr(b'\n', bytes) {
+                    None => return,
                     Some(end) => {
-                        self.end_line(&bytes[..end]);
-                        bytes = &bytes[end + 1..];
+                        self.state = State::FieldStart;
+                        &bytes[end + 1..]
                     }
                 },
-            }
+                _ => {
+                    self.state = self.after(byte);
+                    if self.state == State::Lost {
+                        self.suspect_from.get_or_insert(self.heads + 1);
+                    }
+                    rest
+                }
+            };
         }
     }
 
-    fn skip<'a>(&mut self, bytes: &'a [u8], left: u64) -> &'a [u8] {
+    fn skip<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        left: u64,
+        inside: fn(u64) -> State,
+        behind: State,
+    ) -> &'a [u8] {
         let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let left = left - here as u64;
-        self.state = match self.state {
-            State::Body(_) if left == 0 => State::BetweenRequests,
-            State::Body(_) => State::Body(left),
-            _ if left == 0 => State::ChunkSize,
-            _ => State::ChunkData(left),
-        };
+        self.state = if left == 0 { behind } else { inside(left) };
         &bytes[here..]
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = LINE_KEPT - self.partial.len();
-        self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.cut |= bytes.len() > room;
-    }
-
-    fn end_line(&mut self, rest: &[u8]) {
-        if self.partial.is_empty() {
-            return self.line(rest, false);
-        }
-        self.keep(rest);
-        let mut line = std::mem::take(&mut self.partial);
-        let cut = std::mem::take(&mut self.cut);
-        self.line(&line, cut);
-        line.clear();
-        self.partial = line;
-    }
-
-    /// One line without its line feed; `cut` when only its start is known.
-    fn line(&mut self, line: &[u8], cut: bool) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        match self.state {
-            State::BetweenRequests if line.is_empty() => {}
-            State::BetweenRequests => {
+    /// The state after one byte that matters.
+    fn after(&mut self, byte: u8) -> State {
+        match (self.state, byte) {
+            (State::BetweenRequests, b'\r' | b'\n') => State::BetweenRequests,
+            (State::BetweenRequests, _) => {
                 self.head = Head::default();
-                self.state = State::Head;
+                State::RequestLine
             }
-            State::Head if line.is_empty() => self.end_head(),
-            State::Head => self.head.field(line, cut),
-            State::ChunkSize => self.state = chunk(line).unwrap_or(State::Lost),
-            State::Trailer if line.is_empty() => self.state = State::BetweenRequests,
-            State::Trailer | State::Body(_) | State::ChunkData(_) | State::Lost => {}
-        }
-        if self.state == State::Lost {
-            self.suspect_from.get_or_insert(self.heads + 1);
+            (State::FieldStart, b'\n') | (State::HeadEnd, b'\n') => self.end_head(),
+            (State::FieldStart, b'\r') => State::HeadEnd,
+            (State::FieldStart, b'c' | b'C') => State::Name(Field::ContentLength, 1),
+            (State::FieldStart, b't' | b'T') => State::Name(Field::TransferEncoding, 1),
+            (State::FieldStart, _) => State::OtherField,
+            (State::Name(field, matched), byte) => field.after(matched, byte),
+            (State::Length(part, number), byte) => self.in_length(part, number, byte),
+            (State::Coding(part, matched), byte) => self.in_coding(part, matched, byte),
+            (state, byte) => in_chunks(state, byte),
         }
     }
 
-    fn end_head(&mut self) {
+    fn in_length(&mut self, part: Part, number: Option<u64>, byte: u8) -> State {
+        match part.piece(byte) {
+            Piece::Blank(part) => State::Length(part, number),
+            Piece::Content => match appended(number, byte, 10) {
+                Some(number) => State::Length(Part::Inside, Some(number)),
+                None => self.contradiction(),
+            },
+            Piece::LineEnd if number.is_none() || self.head.length.is_some() => {
+                self.head.contradictory = true;
+                State::FieldStart
+            }
+            Piece::LineEnd => {
+                self.head.length = number;
+                State::FieldStart
+            }
+            Piece::Misplaced => self.contradiction(),
+        }
+    }
+
+    fn in_coding(&mut self, part: Part, matched: usize, byte: u8) -> State {
+        match part.piece(byte) {
+            Piece::Blank(part) => State::Coding(part, matched),
+            Piece::Content if CHUNKED.get(matched) == Some(&byte.to_ascii_lowercase()) => {
+                State::Coding(Part::Inside, matched + 1)
+            }
+            Piece::LineEnd => {
+                self.head.contradictory |= self.head.chunked || matched != CHUNKED.len();
+                self.head.chunked = true;
+                State::FieldStart
+            }
+            Piece::Content | Piece::Misplaced => self.contradiction(),
+        }
+    }
+
+    /// The rest of the line says nothing any more.
+    fn contradiction(&mut self) -> State {
+        self.head.contradictory = true;
+        State::OtherField
+    }
+
+    fn end_head(&mut self) -> State {
         self.heads += 1;
         let Head { length, chunked, contradictory } = self.head;
-        self.state = if contradictory || (chunked && length.is_some()) {
+        if contradictory || (chunked && length.is_some()) {
             self.suspect_from.get_or_insert(self.heads);
             State::Lost
         } else if chunked {
-            State::ChunkSize
+            State::ChunkSize(None)
         } else {
             length.filter(|length| *length > 0).map_or(State::BetweenRequests, State::Body)
-        };
-    }
-}
-
-impl Head {
-    fn field(&mut self, line: &[u8], cut: bool) {
-        // Most lines are told apart by their first byte.
-        match line.first() {
-            Some(b'c' | b'C') => {
-                if let Some(value) = value_of(line, b"content-length:") {
-                    let length = number(value).filter(|_| !cut && self.length.is_none());
-                    self.contradictory |= length.is_none();
-                    self.length = self.length.or(length);
-                }
-            }
-            Some(b't' | b'T') => {
-                if let Some(value) = value_of(line, b"transfer-encoding:") {
-                    let chunked = value.eq_ignore_ascii_case(b"chunked");
-                    self.contradictory |= cut || self.chunked || !chunked;
-                    self.chunked = true;
-                }
-            }
-            _ => {}
         }
     }
 }
 
-fn value_of<'a>(line: &'a [u8], name_and_colon: &[u8]) -> Option<&'a [u8]> {
-    let (name, value) = line.split_at_checked(name_and_colon.len())?;
-    name.eq_ignore_ascii_case(name_and_colon).then(|| value.trim_ascii())
+impl Field {
+    fn after(self, matched: usize, byte: u8) -> State {
+        let name: &[u8] = match self {
+            Self::ContentLength => b"content-length",
+            Self::TransferEncoding => b"transfer-encoding",
+        };
+        match (name.get(matched), byte) {
+            // A line without a colon is no field; hyper refuses it as well.
+            (_, b'\n') => State::Lost,
+            (Some(expected), byte) if byte.eq_ignore_ascii_case(expected) => {
+                State::Name(self, matched + 1)
+            }
+            (None, b':') => match self {
+                Self::ContentLength => State::Length(Part::Before, None),
+                Self::TransferEncoding => State::Coding(Part::Before, 0),
+            },
+            _ => State::OtherField,
+        }
+    }
 }
 
-fn number(digits: &[u8]) -> Option<u64> {
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
+impl Part {
+    fn piece(self, byte: u8) -> Piece {
+        match (self, byte) {
+            (_, b'\n') => Piece::LineEnd,
+            (Self::End, _) => Piece::Misplaced,
+            (_, b'\r') => Piece::Blank(Self::End),
+            (Self::Before, b' ' | b'\t') => Piece::Blank(Self::Before),
+            (_, b' ' | b'\t') => Piece::Blank(Self::After),
+            (Self::Before | Self::Inside, _) => Piece::Content,
+            (Self::After, _) => Piece::Misplaced,
+        }
+    }
 }
 
-fn chunk(line: &[u8]) -> Option<State> {
-    let digits = line.split(|byte| !byte.is_ascii_hexdigit()).next()?;
-    let size = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    // The data is followed by its own line end.
-    if size == 0 { Some(State::Trailer) } else { size.checked_add(2).map(State::ChunkData) }
+/// One byte of a body in chunks (RFC 9112 section 7.1). Unlike in a header, every line must end in
+/// both a carriage return and a line feed.
+fn in_chunks(state: State, byte: u8) -> State {
+    match (state, byte) {
+        (State::ChunkSize(Some(size)), b';' | b' ' | b'\t') => State::ChunkExtension(size),
+        (State::ChunkSize(Some(size)) | State::ChunkExtension(size), b'\r') => {
+            State::ChunkSizeEnd(size)
+        }
+        (State::ChunkSize(size), digit) => {
+            appended(size, digit, 16).map_or(State::Lost, |size| State::ChunkSize(Some(size)))
+        }
+        (State::ChunkExtension(_), b'\n') => State::Lost,
+        (State::ChunkExtension(size), _) => State::ChunkExtension(size),
+        (State::ChunkSizeEnd(0), b'\n') => State::TrailerStart,
+        // The data is followed by a line end of its own, which hyper looks at.
+        (State::ChunkSizeEnd(size), b'\n') => {
+            size.checked_add(2).map_or(State::Lost, State::ChunkData)
+        }
+        (State::TrailerStart, b'\r') => State::BodyEnd,
+        (State::Trailer, b'\r') => State::TrailerEnd,
+        (State::TrailerStart | State::Trailer, b'\n') => State::Lost,
+        (State::TrailerStart | State::Trailer, _) => State::Trailer,
+        (State::TrailerEnd, b'\n') => State::TrailerStart,
+        (State::BodyEnd, b'\n') => State::BetweenRequests,
+        _ => State::Lost,
+    }
+}
+
+/// The number with one more digit.
+fn appended(number: Option<u64>, digit: u8, radix: u32) -> Option<u64> {
+    let digit = char::from(digit).to_digit(radix)?;
+    number.unwrap_or(0).checked_mul(radix.into())?.checked_add(digit.into())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Feeds in pieces of every size, and checks that the verdict does not depend on it.
-    fn first_suspect(bytes: &[u8]) -> Option<u64> {
-        let mut whole = Framing::new();
-        whole.feed(bytes);
-        for size in 1..bytes.len().min(80) {
-            let mut pieces = Framing::new();
-            bytes.chunks(size).for_each(|piece| pieces.feed(piece));
-            assert_eq!(pieces.suspect_from, whole.suspect_from, "pieces of {size}");
-            assert_eq!((pieces.state, pieces.heads), (whole.state, whole.heads), "{size}");
-        }
-        whole.suspect_from
-    }
-
-    #[test]
-    fn plain_requests_are_followed() {
-        let stream = b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\n\
-            Content-Length: 5\r\n\r\nhelloPOST / HTTP/1.1\ntransfer-encoding: Chunked\n\n\
-            5;ext=1\r\nhello\r\n0\r\nContent-Length: 3\r\n\r\nGET / HTTP/1.1\r\n\r\n";
-        assert_eq!(first_suspect(stream), None);
-        let mut framing = Framing::new();
-        framing.feed(stream);
-        assert_eq!((framing.heads, framing.state), (4, State::BetweenRequests));
-    }
-
-    #[test]
-    fn a_body_that_looks_like_smuggling_is_a_body() {
-        let inner = "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let sized = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{inner}", inner.len());
-        assert_eq!(first_suspect(sized.as_bytes()), None);
-        let chunked = format!(
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{inner}\r\n0\r\n\r\n",
-            inner.len()
-        );
-        assert_eq!(first_suspect(chunked.as_bytes()), None);
-    }
-
-    #[test]
-    fn contradictions_are_suspect() {
-        for fields in [
-            "Content-Length: 5\r\nTransfer-Encoding: chunked",
-            "transfer-encoding:chunked\r\nX: y\r\ncontent-length:5",
-            "Content-Length: 5\r\nContent-Length: 5",
-            "Content-Length: 5\r\nContent-Length: 6",
-            "Content-Length: 5, 5",
-            "Content-Length: +5",
-            "Content-Length:",
-            "Content-Length: 99999999999999999999999",
-            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-            "Transfer-Encoding: gzip, chunked",
-            "Transfer-Encoding: xchunked",
-        ] {
-            let stream = format!(
-                "GET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\nhello"
-            );
-            assert_eq!(first_suspect(stream.as_bytes()), Some(2), "{fields}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_followed_is_suspect_from_the_next_request_on() {
-        let stream = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
-        assert_eq!(first_suspect(stream), Some(2));
-        let long = format!("POST / HTTP/1.1\r\nContent-Length: {}5\r\n\r\n", " ".repeat(100));
-        let mut pieces = Framing::new();
-        long.as_bytes().chunks(7).for_each(|piece| pieces.feed(piece));
-        assert!(pieces.suspects(1));
-    }
-
-    #[test]
-    fn a_head_begins_with_its_first_byte() {
-        let mut framing = Framing::new();
-        framing.feed(b"\r\n\r");
-        assert!(!framing.inside_head());
-        framing.feed(b"\nG");
-        assert!(framing.inside_head());
-        framing.feed(b"ET / HTTP/1.1\r\n");
-        assert!(framing.inside_head());
-        framing.feed(b"\r\n");
-        assert!(!framing.inside_head());
-    }
-}
+mod tests;

@@ -30,21 +30,30 @@
     reason = "`Rc` is right here: a connection never leaves the thread that accepted it"
 )]
 
+mod access;
+mod body;
 mod config;
 mod conflict;
 mod connection;
+mod doors;
 mod framing;
 mod listener;
-mod message;
 mod metrics;
+mod moment;
+mod pace;
+mod port;
 mod ports;
 mod provider;
 mod refusal;
-mod routes;
+mod route;
 mod schedule;
 mod service;
+mod shards;
 mod sockets;
 mod stream;
+mod table;
+mod tally;
+mod target;
 mod watch;
 mod workers;
 

@@ -1,24 +1,28 @@
 //! What the provider counts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::StatusCode;
 use parking_lot::RwLock;
 use trellis_providers_sdk::{Counter, Gauge, Sample};
+
+use crate::tally::{CLASSES, Tallies, Tally};
 
 /// Upper bounds of the duration buckets, in seconds.
 const BUCKETS_S: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, f64::INFINITY];
-
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Everything counted by one provider. Requests are counted per worker and summed when read, so
 /// that workers share no cache line.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     workers: Box<[Worker]>,
+    /// What the actors answered, and the server in their place.
+    actors: Tallies,
+    /// What the server answered to requests that found no actor.
+    nobody: Tally,
     /// By the limit that was broken: a handful of names.
     rejected: RwLock<BTreeMap<&'static str, Counter>>,
     connections: Gauge,
@@ -28,7 +32,6 @@ pub(crate) struct Metrics {
 #[derive(Default, Debug)]
 #[repr(align(64))]
 pub(crate) struct Worker {
-    classes: [AtomicU64; 5],
     buckets: [AtomicU64; BUCKETS_S.len()],
     sum_us: AtomicU64,
 }
@@ -37,6 +40,8 @@ impl Metrics {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
             workers: (0..workers).map(|_| Worker::default()).collect(),
+            actors: Tallies::new(workers),
+            nobody: Tally::new(workers),
             rejected: RwLock::default(),
             connections: Gauge::default(),
         }
@@ -56,14 +61,26 @@ impl Metrics {
     }
 
     fn requests(&self) -> Vec<Sample> {
-        let help = "Requests answered, by class of status";
-        let classes = CLASSES.iter().enumerate().skip(1);
-        let sample = |(index, class): (usize, &&'static str)| {
-            let counts = self.workers.iter().map(|worker| &worker.classes[index]);
-            let total = counts.map(|count| count.load(Ordering::Relaxed)).sum();
-            Sample::counter("http_requests", help, total).label("status", *class)
+        let help = "Requests answered, by actor and class of status";
+        let sample = |actor: Option<&str>, class: &'static str, total| {
+            let sample = Sample::counter("http_requests", help, total);
+            let sample = match actor {
+                Some(actor) => sample.label("actor", actor.to_owned()),
+                None => sample,
+            };
+            sample.label("status", class)
         };
-        classes.map(sample).collect()
+        let mut samples = Vec::new();
+        let mut add = |actor: Option<&str>, totals: [u64; CLASSES.len()]| {
+            // 1xx is no answer.
+            let classes = CLASSES.iter().zip(totals).skip(1);
+            samples.extend(classes.map(|(class, total)| sample(actor, class, total)));
+        };
+        add(None, self.nobody.totals());
+        for (actor, totals) in self.actors.totals() {
+            add(Some(&actor), totals);
+        }
+        samples
     }
 
     fn durations(&self) -> Sample {
@@ -85,6 +102,16 @@ impl Metrics {
         &self.workers[index]
     }
 
+    /// Where the answers of an actor are counted.
+    pub(crate) fn actor(&self, name: &str) -> Arc<Tally> {
+        self.actors.of(name)
+    }
+
+    /// Where answers are counted that belong to no actor.
+    pub(crate) const fn nobody(&self) -> &Tally {
+        &self.nobody
+    }
+
     /// One request or connection was refused.
     pub(crate) fn rejected(&self, limit: &'static str) {
         if let Some(count) = self.rejected.read().get(limit) {
@@ -104,24 +131,19 @@ impl Metrics {
 
 impl Worker {
     /// One request was answered.
-    pub(crate) fn answered(&self, status: StatusCode, time: Duration) {
-        self.counted(status);
+    pub(crate) fn answered(&self, time: Duration) {
         let seconds = time.as_secs_f64();
         let bucket = BUCKETS_S.iter().position(|most| seconds <= *most).unwrap_or_default();
+        // Relaxed, both: statistics that order nothing.
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.sum_us.fetch_add(microseconds, Ordering::Relaxed);
-    }
-
-    /// One answer was sent without a request that could be read.
-    pub(crate) fn counted(&self, status: StatusCode) {
-        let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1;
-        self.classes[class].fetch_add(1, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
     use trellis_providers_sdk::SampleValue;
 
     use super::*;
@@ -129,15 +151,18 @@ mod tests {
     #[test]
     fn workers_are_summed() {
         let metrics = Metrics::new(2);
-        metrics.worker(0).answered(StatusCode::OK, Duration::from_micros(700));
-        metrics.worker(1).answered(StatusCode::NO_CONTENT, Duration::from_millis(30));
-        metrics.worker(1).counted(StatusCode::BAD_REQUEST);
+        metrics.worker(0).answered(Duration::from_micros(700));
+        metrics.worker(1).answered(Duration::from_millis(30));
+        let actor = metrics.actor("a");
+        actor.count(0, StatusCode::OK);
+        actor.count(1, StatusCode::NO_CONTENT);
+        metrics.nobody().count(1, StatusCode::BAD_REQUEST);
         metrics.rejected("http_body_bytes_max");
         metrics.connection_opened();
         let samples = metrics.samples();
         let count = |name: &str, label: &str| {
             let of = |sample: &&Sample| {
-                sample.name == name && sample.labels.iter().all(|(_, text)| text == label)
+                sample.name == name && sample.labels.last().is_none_or(|(_, text)| text == label)
             };
             samples.iter().find(of).map(|sample| &sample.value)
         };
@@ -145,8 +170,15 @@ mod tests {
             Some(SampleValue::Counter(count)) => *count,
             other => panic!("{name} {label}: {other:?}"),
         };
-        assert_eq!(counter("http_requests", "2xx"), 2);
-        assert_eq!(counter("http_requests", "4xx"), 1);
+        let lines: String = samples.iter().map(|sample| format!("{sample}\n")).collect();
+        for line in [
+            "http_requests_total{status=\"4xx\"} 1\n",
+            "http_requests_total{status=\"2xx\"} 0\n",
+            "http_requests_total{actor=\"a\",status=\"2xx\"} 2\n",
+            "http_requests_total{actor=\"a\",status=\"5xx\"} 0\n",
+        ] {
+            assert!(lines.contains(line), "{line} not in {lines}");
+        }
         assert_eq!(counter("http_rejected", "http_body_bytes_max"), 1);
         assert_eq!(count("http_connections", ""), Some(&SampleValue::Gauge(1)));
         let Some(SampleValue::Histogram { buckets, .. }) = count("http_request_duration", "")

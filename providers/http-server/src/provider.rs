@@ -11,8 +11,10 @@ use trellis_providers_sdk::{
     ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
+use crate::access::AccessLog;
 use crate::config::{Config, SETTINGS};
 use crate::conflict::conflicts;
+use crate::doors::Doors;
 use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::workers::Workers;
@@ -49,6 +51,7 @@ struct HttpServer {
     /// The provider's own values, below every binding's.
     values: Values,
     metrics: Arc<Metrics>,
+    access_log: AccessLog,
     ports: Mutex<Ports>,
     workers: Workers,
 }
@@ -58,14 +61,33 @@ fn create(context: Context, values: Values) -> Result<Arc<dyn Provider>, CallErr
     Config::read(&values)?;
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let metrics = Arc::new(Metrics::new(count));
-    let workers = Workers::start(count, &context, &metrics)?;
-    Ok(Arc::new(HttpServer { values, metrics, ports: Mutex::default(), workers }))
+    let access_log = AccessLog::default();
+    let ports = Mutex::new(Ports::new(Doors::of(context.lineage())));
+    let workers = Workers::start(count, context, access_log.clone(), Arc::clone(&metrics))?;
+    Ok(Arc::new(HttpServer { values, metrics, access_log, ports, workers }))
+}
+
+/// A larger body is refused by the actor's own limit, which a user who raised the other one must
+/// know.
+#[cold]
+fn tell_of_narrower_limit(binding: &Binding, config: &Config) {
+    tracing::warn!(
+        actor = binding.actor_name,
+        body_bytes_max = config.request.body_bytes_max,
+        payload_bytes_max = binding.payload_bytes_max,
+        "a body of BODY_BYTES_MAX does not fit into the actor's payload_bytes_max; raise \
+         `limits.payload_bytes` of the actor above it"
+    );
 }
 
 impl Provider for HttpServer {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         Box::pin(async move {
-            let config = Config::read(&binding.values.over(&self.values))?;
+            let values = binding.values.over(&self.values);
+            let config = Config::read(&values)?.for_messages_of(binding.payload_bytes_max);
+            if values.get("BODY_BYTES_MAX").is_some() && !config.request.admits_largest_body() {
+                tell_of_narrower_limit(&binding, &config);
+            }
             self.ports.lock().bind(&binding, config, &self.workers)
         })
     }
@@ -73,11 +95,12 @@ impl Provider for HttpServer {
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let leaving = self.ports.lock().unbind(id);
-            if let Some(route) = leaving.route {
-                route.retire().await;
+            for route in leaving.routes {
+                route.finished().await;
             }
+            // Its connections may take longer: no call comes from them any more.
             if let Some(port) = leaving.port {
-                port.closed().await;
+                port.stopped().await;
             }
         })
     }
@@ -92,20 +115,21 @@ impl Provider for HttpServer {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        self.metrics.samples()
+        let mut samples = self.metrics.samples();
+        let help = "Lines of the access log that were dropped because nobody read them in time";
+        samples.push(Sample::counter("http_access_log_dropped", help, self.access_log.dropped()));
+        samples
     }
 
     fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
         let deadline = Instant::now() + grace;
         Box::pin(async move {
-            let open = self.ports.lock().stop();
-            for port in &open {
-                port.drain(deadline);
-            }
+            let open = self.ports.lock().stop(deadline);
             let closed = async {
                 for port in &open {
                     port.closed().await;
                 }
+                self.access_log.flush().await;
             };
             // A worker that a guest keeps busy beyond the deadline is not waited for.
             let _ = tokio::time::timeout_at((deadline + LAST_WORDS).into(), closed).await;

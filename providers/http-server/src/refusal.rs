@@ -24,18 +24,6 @@ pub(crate) struct Refusal {
 /// Seconds a client should wait before it tries again.
 const RETRY_AFTER_S: &str = "1";
 
-/// What is written to a connection over `CONNECTIONS_MAX`, before it is closed.
-pub(crate) const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n\
-    content-length: 76\r\n\r\n\
-    {\"error\":{\"code\":\"E_BUSY\",\"message\":\"The server has too many connections.\"}}";
-
-/// What is written to a connection whose header came too slowly, before it is closed.
-pub(crate) const HEADER_TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
-    content-type: application/json\r\nconnection: close\r\n\
-    content-length: 78\r\n\r\n\
-    {\"error\":{\"code\":\"E_TIMEOUT\",\"message\":\"The request header came too slowly.\"}}";
-
 impl Refusal {
     fn new(status: StatusCode, code: Code, message: &'static str) -> Self {
         Self { status, code, message, limit: None, closes: false, allow: None }
@@ -46,20 +34,65 @@ impl Refusal {
         Self { closes: true, ..refusal }
     }
 
-    pub(crate) fn no_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, Code::NotFound, "No actor serves this host and path.")
+    /// The answer to what hyper's parser cannot read, with the status it chose.
+    pub(crate) fn unreadable(status: Option<StatusCode>) -> Self {
+        let refusal = match status {
+            Some(status @ StatusCode::URI_TOO_LONG) => {
+                Self::new(status, Code::TooLarge, "The request target is too long.")
+            }
+            Some(status @ StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => {
+                Self::new(status, Code::TooLarge, "The request header is too large.")
+            }
+            _ => {
+                let refusal = Self::malformed("The request is malformed.");
+                return Self { limit: Some("http_malformed"), ..refusal };
+            }
+        };
+        Self { limit: Some("http_header_max"), closes: true, ..refusal }
     }
 
-    pub(crate) fn method(allow: &str) -> Self {
+    pub(crate) fn header_too_slow() -> Self {
+        let message = "The request header came too slowly.";
+        let refusal = Self::new(StatusCode::REQUEST_TIMEOUT, Code::Timeout, message);
+        Self { limit: Some("http_header_time_max"), closes: true, ..refusal }
+    }
+
+    pub(crate) fn too_many_connections() -> Self {
+        let message = "The server has too many connections.";
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, message);
+        Self { limit: Some("http_connections_max"), closes: true, ..refusal }
+    }
+
+    /// `body_unread`: the connection closes rather than read a body that nobody wants.
+    pub(crate) fn no_route(body_unread: bool) -> Self {
+        let message = "No actor serves this host and path.";
+        let refusal = Self::new(StatusCode::NOT_FOUND, Code::NotFound, message);
+        Self { closes: body_unread, ..refusal }
+    }
+
+    /// For a request that comes while its port is being closed and has no routes any more.
+    pub(crate) fn port_closing() -> Self {
+        let message = "The server is stopping.";
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Stopping, message);
+        Self { closes: true, ..refusal }
+    }
+
+    pub(crate) fn method(allow: &str, body_unread: bool) -> Self {
         let message = "The method is not allowed here.";
         let refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::Denied, message);
-        Self { allow: HeaderValue::from_str(allow).ok(), ..refusal }
+        Self { allow: HeaderValue::from_str(allow).ok(), closes: body_unread, ..refusal }
     }
 
     pub(crate) fn body_too_large() -> Self {
-        let message = "The request body is too large.";
+        let message = "The request body is larger than BODY_BYTES_MAX.";
         let refusal = Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message);
         Self { limit: Some("http_body_bytes_max"), closes: true, ..refusal }
+    }
+
+    pub(crate) fn message_too_large() -> Self {
+        let message = "The request is larger than the actor's payload_bytes_max.";
+        let refusal = Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message);
+        Self { limit: Some("payload_bytes_max"), closes: true, ..refusal }
     }
 
     pub(crate) fn body_too_slow() -> Self {
@@ -78,17 +111,11 @@ impl Refusal {
         Self { limit: Some("http_request_time_max"), ..refusal }
     }
 
-    /// The same, for a request whose body is not read: its connection closes rather than read it.
-    pub(crate) fn with_body_unread(self) -> Self {
-        Self { closes: true, ..self }
-    }
-
     /// The answer to a call that failed.
     pub(crate) fn of_call(error: &CallError) -> Self {
         let (status, message) = match (error.code(), error.kind()) {
-            (Code::TooLarge, _) => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "The message is larger than the actor takes.")
-            }
+            // The request fits: that was checked before the call.
+            (Code::TooLarge, _) => (StatusCode::BAD_GATEWAY, "The actor's answer is too large."),
             (Code::Message, _) => {
                 (StatusCode::BAD_GATEWAY, "The actor and the host do not understand each other.")
             }
@@ -110,6 +137,37 @@ impl Refusal {
         Self::new(status, error.code(), message)
     }
 
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// How long the body is, in bytes.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.body().len() as u64
+    }
+
+    /// The answer as it goes over a connection that hyper has no part in any more.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        let response = self.into_response(HeaderMap::new());
+        let status = response.status();
+        let reason = status.canonical_reason().unwrap_or_default();
+        let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
+        for (name, value) in response.headers() {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        let body = response.into_body().into_inner().unwrap_or_default();
+        bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+        bytes.extend_from_slice(&body);
+        bytes
+    }
+
     /// The answer to send, in `header`'s memory.
     pub(crate) fn into_response(self, mut header: HeaderMap) -> Response<Full<Bytes>> {
         header.clear();
@@ -120,16 +178,18 @@ impl Refusal {
         if self.closes {
             header.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        let mut response = Response::new(Full::new(Bytes::from(self.body())));
+        *response.status_mut() = self.status;
         if let Some(allow) = self.allow {
             header.insert(ALLOW, allow);
         }
-        let body = serde_json::json!({
-            "error": { "code": self.code.as_str(), "message": self.message }
-        });
-        let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
-        *response.status_mut() = self.status;
         *response.headers_mut() = header;
         response
+    }
+
+    fn body(&self) -> String {
+        let (code, message) = (self.code.as_str(), self.message);
+        serde_json::json!({ "error": { "code": code, "message": message } }).to_string()
     }
 }
 
@@ -141,8 +201,7 @@ mod tests {
     fn every_code_has_its_status() {
         for code in Code::ALL {
             let expected = match code {
-                Code::TooLarge => 413,
-                Code::Message => 502,
+                Code::TooLarge | Code::Message => 502,
                 Code::Provider | Code::Storage => 503,
                 code => match code.kind() {
                     ErrorKind::Denied => 403,
@@ -161,12 +220,21 @@ mod tests {
     }
 
     #[test]
-    fn canned_answers_state_their_length() {
-        for canned in [TOO_MANY_CONNECTIONS, HEADER_TOO_SLOW] {
-            let text = std::str::from_utf8(canned).expect("ASCII");
+    fn answers_without_hyper_are_whole() {
+        for (refusal, status) in [
+            (Refusal::too_many_connections(), 503),
+            (Refusal::header_too_slow(), 408),
+            (Refusal::unreadable(None), 400),
+            (Refusal::unreadable(Some(StatusCode::URI_TOO_LONG)), 414),
+            (Refusal::unreadable(Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)), 431),
+        ] {
+            let text = String::from_utf8(refusal.into_bytes()).expect("ASCII");
             let (head, body) = text.split_once("\r\n\r\n").expect("a header and a body");
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
             let length = format!("content-length: {}", body.len());
-            assert!(head.lines().any(|line| line == length), "{length} not in {head}");
+            for line in [&length, "connection: close", "content-type: application/json"] {
+                assert!(head.lines().any(|found| found == line), "{line} not in {head}");
+            }
             serde_json::from_str::<serde_json::Value>(body).expect("JSON");
         }
     }

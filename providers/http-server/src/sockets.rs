@@ -13,9 +13,15 @@ const BACKLOG: i32 = 1_024;
 ///
 /// `SO_REUSEPORT` spreads connections over the listeners, but would also let a second host of the
 /// same user steal half of them. So the first socket is bound without it, which fails when anybody
-/// holds the port, and gets it afterwards.
-pub(crate) fn listen(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
+/// holds the port, and gets it afterwards; except when `beside` says that this provider itself
+/// listens on an overlapping address (`0.0.0.0` and `127.0.0.1`, say).
+pub(crate) fn listen(
+    address: SocketAddr,
+    count: usize,
+    beside: bool,
+) -> io::Result<Vec<TcpListener>> {
     let first = socket(address)?;
+    first.set_reuse_port(beside)?;
     first.bind(&address.into())?;
     first.set_reuse_port(true)?;
     let bound = first

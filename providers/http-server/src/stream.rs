@@ -1,30 +1,50 @@
-//! A socket that tells its [`Watch`] what passes through it.
+//! A socket that tells its [`Watch`] what passes through it, and keeps two things from hyper: the
+//! end of a client that still waits for its answer, and hyper's own bare answers to what it cannot
+//! parse, which are written by the connection instead.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::watch::Watch;
+
+/// Where a status line has its code: `HTTP/1.1 400 Bad Request`.
+const STATUS_CODE: std::ops::Range<usize> = 9..12;
 
 /// One accepted connection.
 #[derive(Debug)]
 pub(crate) struct Stream {
     tcp: TcpStream,
     watch: Rc<Watch>,
+    /// The status hyper wanted to refuse with.
+    refused: Option<StatusCode>,
 }
 
 impl Stream {
     pub(crate) fn new(tcp: TcpStream, watch: Rc<Watch>) -> Self {
-        Self { tcp, watch }
+        Self { tcp, watch, refused: None }
     }
 
-    /// The bare socket.
-    pub(crate) fn into_tcp(self) -> TcpStream {
-        self.tcp
+    /// The bare socket, and the status with which hyper refused what it could not parse.
+    pub(crate) fn into_parts(self) -> (TcpStream, Option<StatusCode>) {
+        (self.tcp, self.refused)
+    }
+
+    /// Swallows hyper's own refusal; `None` for everything else.
+    fn swallow(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.refused.is_none() {
+            if !self.watch.writes_unasked() {
+                return None;
+            }
+            let status = bytes.get(STATUS_CODE).and_then(|code| StatusCode::from_bytes(code).ok());
+            self.refused = Some(status.unwrap_or(StatusCode::BAD_REQUEST));
+        }
+        Some(bytes.len())
     }
 
     fn note_sent(&self, sent: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -45,6 +65,10 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.tcp).poll_read(cx, buf))?;
+        if buf.filled().len() == before && self.watch.ends() {
+            // The watch wakes the connection once the answer has left.
+            return Poll::Pending;
+        }
         self.watch.received(&buf.filled()[before..]);
         Poll::Ready(Ok(()))
     }
@@ -56,6 +80,9 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(swallowed) = self.swallow(bytes) {
+            return Poll::Ready(Ok(swallowed));
+        }
         let sent = Pin::new(&mut self.tcp).poll_write(cx, bytes);
         self.note_sent(sent)
     }
@@ -65,6 +92,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        if let Some(swallowed) = first.and_then(|slice| self.swallow(slice)) {
+            return Poll::Ready(Ok(swallowed));
+        }
         let sent = Pin::new(&mut self.tcp).poll_write_vectored(cx, slices);
         self.note_sent(sent)
     }
@@ -80,6 +111,10 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.refused.is_some() {
+            // The refusal is still to be written.
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 }

@@ -10,20 +10,38 @@ use std::time::{Duration, Instant};
 
 use crate::config::PortLimits;
 use crate::framing::Framing;
+use crate::pace::Pace;
 
 /// One connection, as its listener sees it.
 #[derive(Debug)]
 pub(crate) struct Watch {
     phase: Cell<Phase>,
     since: Cell<Instant>,
-    /// Body bytes received since then.
-    received: Cell<u64>,
-    sending: Cell<Option<Sending>>,
+    /// The body being received, since its phase began.
+    receiving: Cell<Pace>,
+    /// The answer that the client is slow to take.
+    sending: Cell<Option<Pace>>,
+    /// True from when an answer was handed to hyper until all of it has left.
+    answering: Cell<bool>,
     framing: RefCell<Framing>,
+    /// Requests whose service began.
     requests: Cell<u64>,
-    draining: Cell<bool>,
+    /// Requests whose answer was handed to hyper.
+    answered: Cell<u64>,
+    /// True once the client has ended its own direction while it waits for an answer.
+    half_closed: Cell<bool>,
+    draining: Cell<Option<Drain>>,
     expired: Cell<Option<Expiry>>,
     waker: RefCell<Option<Waker>>,
+}
+
+/// Why a connection takes no more requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Drain {
+    /// Its port is being closed.
+    Close,
+    /// Its port was handed over, and the connection follows between two requests.
+    HandOver,
 }
 
 /// What the connection waits for.
@@ -39,13 +57,6 @@ enum Phase {
     Actor(Instant),
     /// Nothing: the service is at work without waiting.
     Nothing,
-}
-
-/// An answer the client is slow to take.
-#[derive(Clone, Copy, Debug)]
-struct Sending {
-    since: Instant,
-    sent: u64,
 }
 
 /// Why a connection's time is up.
@@ -71,11 +82,14 @@ impl Watch {
         Self {
             phase: Cell::new(Phase::Request),
             since: Cell::new(now),
-            received: Cell::new(0),
+            receiving: Cell::new(Pace::new(now)),
             sending: Cell::new(None),
+            answering: Cell::new(false),
             framing: RefCell::new(Framing::new()),
             requests: Cell::new(0),
-            draining: Cell::new(false),
+            answered: Cell::new(0),
+            half_closed: Cell::new(false),
+            draining: Cell::new(None),
             expired: Cell::new(None),
             waker: RefCell::new(None),
         }
@@ -89,29 +103,48 @@ impl Watch {
         framing.feed(bytes);
         match self.phase.get() {
             Phase::Request if framing.inside_head() => self.enter(Phase::Head, Instant::now()),
-            Phase::Body => self.received.set(self.received.get() + bytes.len() as u64),
+            Phase::Body => self.receiving.set(self.receiving.get().moved(bytes.len())),
             _ => {}
         }
+    }
+
+    /// The client has ended its own direction. True when it still waits for an answer, so that the
+    /// end must not be told to hyper yet, which would drop the request.
+    pub(crate) fn ends(&self) -> bool {
+        let spared = self.owes_answer()
+            && self.phase.get() != Phase::Body
+            && !self.framing.borrow().inside_request();
+        self.half_closed.set(spared);
+        spared
     }
 
     /// The client's window is full.
     pub(crate) fn send_blocked(&self) {
         if self.sending.get().is_none() {
-            self.sending.set(Some(Sending { since: Instant::now(), sent: 0 }));
+            self.sending.set(Some(Pace::new(Instant::now())));
         }
     }
 
     /// Bytes of an answer left.
     pub(crate) fn sent(&self, bytes: usize) {
         if let Some(sending) = self.sending.get() {
-            let sent = sending.sent + bytes as u64;
-            self.sending.set(Some(Sending { sent, ..sending }));
+            self.sending.set(Some(sending.moved(bytes)));
         }
     }
 
     /// Everything that was to be sent has left.
     pub(crate) fn all_sent(&self) {
         self.sending.set(None);
+        self.answering.set(false);
+        if self.half_closed.get() && !self.owes_answer() {
+            // Nothing else would tell hyper of the end that was kept from it.
+            self.wake();
+        }
+    }
+
+    /// True when bytes that hyper writes belong to no request: it refuses what it cannot parse.
+    pub(crate) fn writes_unasked(&self) -> bool {
+        !self.answering.get() && matches!(self.phase.get(), Phase::Request | Phase::Head)
     }
 
     // --- what the service reports --------------------------------------------------------------
@@ -127,8 +160,9 @@ impl Watch {
 
     /// The service waits for the body.
     pub(crate) fn body_begins(&self) {
-        self.received.set(0);
-        self.enter(Phase::Body, Instant::now());
+        let now = Instant::now();
+        self.receiving.set(Pace::new(now));
+        self.enter(Phase::Body, now);
     }
 
     /// The service waits for the actor.
@@ -138,6 +172,8 @@ impl Watch {
 
     /// The answer was handed to hyper.
     pub(crate) fn request_ends(&self, now: Instant) {
+        self.answering.set(true);
+        self.answered.set(self.requests.get());
         let next = if self.framing.borrow().inside_head() { Phase::Head } else { Phase::Request };
         self.enter(next, now);
     }
@@ -160,7 +196,7 @@ impl Watch {
         self.enter(Phase::Request, Instant::now());
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
+    pub(crate) fn draining(&self) -> Option<Drain> {
         self.draining.get()
     }
 
@@ -174,9 +210,9 @@ impl Watch {
 
     // --- what the listener does ----------------------------------------------------------------
 
-    /// The port is being closed: finish what is under way, take nothing more.
-    pub(crate) fn drain(&self) {
-        self.draining.set(true);
+    /// Finish what is under way, take nothing more.
+    pub(crate) fn drain(&self, how: Drain) {
+        self.draining.set(Some(how));
         self.wake();
     }
 
@@ -193,26 +229,37 @@ impl Watch {
 
     fn overdue(&self, now: Instant, limits: &PortLimits) -> Option<Expiry> {
         let waited = now.saturating_duration_since(self.since.get());
-        if let Some(Sending { since, sent }) = self.sending.get()
-            && now.saturating_duration_since(since) > allowed(sent, limits)
-        {
-            return Some(Expiry::Sending);
+        if let Some(sending) = self.sending.get() {
+            let sending = sending.seen(now, limits.transfer_rate_min);
+            self.sending.set(Some(sending));
+            if sending.is_overdue(now, limits.transfer_grace) {
+                return Some(Expiry::Sending);
+            }
         }
         match self.phase.get() {
             Phase::Request => {
                 let most = match (self.draining.get(), self.requests.get()) {
-                    (false, _) => limits.idle_time_max,
-                    (true, 0) => FIRST_REQUEST_WHILE_DRAINING,
-                    (true, _) => Duration::ZERO,
+                    (None, _) => limits.idle_time_max,
+                    (Some(Drain::Close), 0) => FIRST_REQUEST_WHILE_DRAINING,
+                    (Some(_), _) => Duration::ZERO,
                 };
                 // What is still being sent is not idle.
                 (waited > most && self.sending.get().is_none()).then_some(Expiry::Idle)
             }
             Phase::Head => (waited > limits.header_time_max).then_some(Expiry::Head),
-            Phase::Body => (waited > allowed(self.received.get(), limits)).then_some(Expiry::Body),
+            Phase::Body => {
+                let receiving = self.receiving.get().seen(now, limits.transfer_rate_min);
+                self.receiving.set(receiving);
+                receiving.is_overdue(now, limits.transfer_grace).then_some(Expiry::Body)
+            }
             Phase::Actor(deadline) => (now > deadline).then_some(Expiry::Actor),
             Phase::Nothing => None,
         }
+    }
+
+    /// True while a request whose header is complete has no answer.
+    fn owes_answer(&self) -> bool {
+        self.framing.borrow().heads() > self.answered.get()
     }
 
     fn enter(&self, phase: Phase, now: Instant) {
@@ -231,13 +278,6 @@ impl Watch {
     }
 }
 
-/// How long `bytes` may take in either direction.
-fn allowed(bytes: u64, limits: &PortLimits) -> Duration {
-    let earned = bytes.checked_div(limits.transfer_rate_min);
-    let earned = earned.map_or(Duration::MAX, Duration::from_secs);
-    limits.transfer_grace.saturating_add(earned)
-}
-
 /// How often to look, so that no limit is overstepped by more than a quarter or 250 ms.
 pub(crate) fn period(limits: &PortLimits) -> Duration {
     let shortest = limits.header_time_max.min(limits.transfer_grace).min(limits.idle_time_max) / 4;
@@ -253,7 +293,7 @@ mod tests {
         Config::read(&trellis_providers_sdk::Values::default()).expect("defaults").port
     }
 
-    /// What `watch` would be cut for, this many seconds from now.
+    /// What `watch` would be cut for, this many seconds from now, looked at each second.
     fn after(watch: &Watch, seconds: u64) -> Option<Expiry> {
         watch.overdue(Instant::now() + Duration::from_secs(seconds), &limits())
     }
@@ -270,7 +310,7 @@ mod tests {
         watch.body_begins();
         assert_eq!((after(&watch, 4), after(&watch, 6)), (None, Some(Expiry::Body)));
         watch.received(&[b'x'; 4 << 10]);
-        assert_eq!((after(&watch, 8), after(&watch, 10)), (None, Some(Expiry::Body)));
+        assert_eq!((after(&watch, 6), after(&watch, 10)), (None, Some(Expiry::Body)));
         watch.actor_begins(Instant::now() + Duration::from_secs(30));
         assert_eq!((after(&watch, 29), after(&watch, 31)), (None, Some(Expiry::Actor)));
         watch.request_ends(Instant::now());
@@ -278,24 +318,52 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_takes_nothing_is_cut() {
+    fn a_client_that_takes_nothing_is_cut_however_fast_it_was_before() {
         let watch = Watch::new(Instant::now());
         watch.send_blocked();
-        watch.sent(10 << 10);
-        assert_eq!((after(&watch, 14), after(&watch, 16)), (None, Some(Expiry::Sending)));
+        watch.sent(100 << 20);
+        assert_eq!((after(&watch, 4), after(&watch, 10)), (None, Some(Expiry::Sending)));
         watch.all_sent();
-        assert_eq!(after(&watch, 16), None);
+        assert_eq!(after(&watch, 10), None);
     }
 
     #[test]
     fn draining_spares_only_a_first_request() {
         let fresh = Watch::new(Instant::now());
-        fresh.drain();
+        fresh.drain(Drain::Close);
         assert_eq!((after(&fresh, 0), after(&fresh, 1)), (None, Some(Expiry::Idle)));
         let used = Watch::new(Instant::now());
         used.request_begins();
         used.request_ends(Instant::now());
-        used.drain();
+        used.drain(Drain::Close);
         assert_eq!(after(&used, 1), Some(Expiry::Idle));
+    }
+
+    #[test]
+    fn a_client_that_waits_for_its_answer_may_end_its_direction() {
+        let watch = Watch::new(Instant::now());
+        assert!(!watch.ends(), "nothing was asked");
+        watch.received(b"GET / HTTP/1.1\r\n\r\n");
+        assert!(watch.ends(), "the service has not begun yet");
+        watch.request_begins();
+        assert!(watch.ends());
+        watch.request_ends(Instant::now());
+        assert!(!watch.ends(), "it was answered");
+        watch.received(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
+        assert!(!watch.ends(), "the body is incomplete");
+    }
+
+    #[test]
+    fn only_what_no_request_asked_for_is_unasked() {
+        let watch = Watch::new(Instant::now());
+        assert!(watch.writes_unasked());
+        watch.received(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
+        watch.request_begins();
+        watch.body_begins();
+        assert!(!watch.writes_unasked(), "100 Continue");
+        watch.request_ends(Instant::now());
+        assert!(!watch.writes_unasked(), "the answer");
+        watch.all_sent();
+        assert!(watch.writes_unasked());
     }
 }

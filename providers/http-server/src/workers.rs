@@ -1,27 +1,30 @@
 //! One thread per core, each with a runtime of its own.
 //!
-//! A connection lives and dies on the thread that accepted it, and so do the actor calls of its
-//! requests: nothing on a request's road crosses threads.
+//! A connection stays on the thread that accepted it, and so do the actor calls of its requests:
+//! nothing on a request's road crosses threads.
 
-use std::net::TcpListener as StdListener;
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{Receiver as Inbox, Sender, channel};
-use tokio::sync::watch::Receiver;
 use trellis_core::{CallError, Code};
 use trellis_providers_sdk::Context;
 
-use crate::listener::{Port, Shard, Stage, listen};
+use crate::access::AccessLog;
+use crate::listener::listen;
 use crate::metrics::Metrics;
+use crate::port::{Part, Port, Shard};
 use crate::schedule;
+use crate::table::Table;
+use crate::tally::Tally;
 
 /// The threads; dropping this ends them at once.
-#[derive(Debug)]
 pub(crate) struct Workers {
+    context: Context,
+    access_log: AccessLog,
+    metrics: Arc<Metrics>,
     inboxes: Vec<Sender<Opening>>,
 }
 
@@ -30,9 +33,8 @@ const OPENINGS_MAX: usize = 1_024;
 
 /// A worker's part of a new port.
 struct Opening {
-    port: Arc<Port>,
-    stage: Receiver<Stage>,
-    listener: StdListener,
+    part: Part,
+    listener: TcpListener,
 }
 
 impl Workers {
@@ -42,15 +44,16 @@ impl Workers {
     /// [`Code::Provider`] when the system refuses a thread.
     pub(crate) fn start(
         count: usize,
-        context: &Context,
-        metrics: &Arc<Metrics>,
+        context: Context,
+        access_log: AccessLog,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, CallError> {
         let start = |index| {
             let (inbox, openings) = channel(OPENINGS_MAX);
-            let (context, metrics) = (context.clone(), Arc::clone(metrics));
+            let metrics = Arc::clone(&metrics);
             std::thread::Builder::new()
                 .name(format!("http-{index}"))
-                .spawn(move || run(index, &context, &metrics, openings))
+                .spawn(move || run(index, &metrics, openings))
                 .map_err(|error| {
                     let text = format!("the system refuses a thread for the HTTP server: {error}");
                     CallError::new(Code::Provider, text)
@@ -58,26 +61,34 @@ impl Workers {
             Ok(inbox)
         };
         let inboxes = (0..count).map(start).collect::<Result<_, CallError>>()?;
-        Ok(Self { inboxes })
+        Ok(Self { context, access_log, metrics, inboxes })
     }
 
     pub(crate) fn count(&self) -> usize {
         self.inboxes.len()
     }
 
-    /// Gives each worker its listener of a port.
+    /// A port with a part for each worker.
+    pub(crate) fn port(&self, table: Table) -> (Arc<Port>, Vec<Part>) {
+        Port::new((self.context.clone(), self.access_log.clone()), table, self.count())
+    }
+
+    /// Where the answers of an actor are counted.
+    pub(crate) fn tally(&self, actor: &str) -> Arc<Tally> {
+        self.metrics.actor(actor)
+    }
+
+    /// Gives each worker its part of a port and its listener.
     ///
     /// # Errors
-    /// [`Code::Provider`] when a worker takes no more; the port is then closed again.
+    /// [`Code::Provider`] when a worker takes no more; the others must be told to drain theirs.
     pub(crate) fn open(
         &self,
-        port: &Arc<Port>,
-        listeners: Vec<StdListener>,
+        parts: Vec<Part>,
+        listeners: Vec<TcpListener>,
     ) -> Result<(), CallError> {
-        for (inbox, listener) in self.inboxes.iter().zip(listeners) {
-            let opening = Opening { port: Arc::clone(port), stage: port.stage(), listener };
-            inbox.try_send(opening).map_err(|_| {
-                port.drain(Instant::now());
+        for ((inbox, part), listener) in self.inboxes.iter().zip(parts).zip(listeners) {
+            inbox.try_send(Opening { part, listener }).map_err(|_| {
                 CallError::new(Code::Provider, "a thread of the HTTP server takes no more ports")
             })?;
         }
@@ -85,7 +96,7 @@ impl Workers {
     }
 }
 
-fn run(index: usize, context: &Context, metrics: &Arc<Metrics>, mut openings: Inbox<Opening>) {
+fn run(index: usize, metrics: &Arc<Metrics>, mut openings: Inbox<Opening>) {
     schedule::wake_without_preempting();
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     let runtime = match runtime {
@@ -96,16 +107,9 @@ fn run(index: usize, context: &Context, metrics: &Arc<Metrics>, mut openings: In
         }
     };
     runtime.block_on(async {
-        while let Some(Opening { port, stage, listener }) = openings.recv().await {
-            let listener = match TcpListener::from_std(listener) {
-                Ok(listener) => listener,
-                Err(error) => {
-                    tracing::error!(%error, "an HTTP worker cannot listen");
-                    continue;
-                }
-            };
-            let shard = Shard::new(index, context.clone(), Arc::clone(metrics), port);
-            tokio::task::spawn_local(listen(Rc::new(shard), listener, stage));
+        while let Some(Opening { part, listener }) = openings.recv().await {
+            let shard = Shard::new(index, Arc::clone(metrics), Arc::clone(&part.port));
+            tokio::task::spawn_local(listen(Rc::new(shard), listener, part));
         }
     });
 }

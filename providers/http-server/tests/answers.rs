@@ -155,7 +155,7 @@ async fn failed_calls_become_statuses_without_internals() {
         (Code::Trap, 502),
         (Code::Memory, 502),
         (Code::Message, 502),
-        (Code::TooLarge, 413),
+        (Code::TooLarge, 502),
         (Code::Provider, 503),
         (Code::Internal, 500),
     ] {
@@ -165,8 +165,10 @@ async fn failed_calls_become_statuses_without_internals() {
         assert!(!got.body.contains("internal detail"));
     }
     let metrics = common::metrics(&provider);
-    assert!(metrics.contains("http_requests_total{status=\"4xx\"} 4\n"), "{metrics}");
-    assert!(metrics.contains("http_requests_total{status=\"5xx\"} 9\n"), "{metrics}");
+    for line in ["status=\"4xx\"} 3\n", "status=\"5xx\"} 10\n"] {
+        let line = format!("http_requests_total{{actor=\"actor-1\",{line}");
+        assert!(metrics.contains(&line), "{line} not in {metrics}");
+    }
     assert!(metrics.contains("http_connections 1\n"), "{metrics}");
 }
 
@@ -245,4 +247,104 @@ async fn an_actor_that_never_answers_is_given_up() {
     .await;
     let got = exchange(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!((got.status, got.code().as_str()), (504, "E_TIMEOUT"));
+}
+
+#[tokio::test]
+async fn a_client_that_ends_its_own_direction_gets_its_answers() {
+    let (called, mut calls) = tokio::sync::mpsc::channel(16);
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let inner = std::sync::Arc::clone(&gate);
+    let (_provider, address) = serve(&[], move |_, request| {
+        let (called, gate) = (called.clone(), std::sync::Arc::clone(&inner));
+        async move {
+            if request.path == "/slow" {
+                called.send(()).await.expect("the test waits");
+                gate.acquire().await.expect("open").forget();
+            }
+            Ok(Response::text(request.path))
+        }
+    })
+    .await;
+    // The end arrives together with the request, or while the actor is at work.
+    for n in 0..200 {
+        let mut quick = Client::new(address).await;
+        quick.send(format!("GET /{n} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        quick.finish().await;
+        assert_eq!(quick.answer().await.body, format!("/{n}"));
+        assert!(quick.closed().await);
+    }
+    let mut slow = Client::new(address).await;
+    slow.send("POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").await;
+    calls.recv().await.expect("called");
+    slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    slow.finish().await;
+    gate.add_permits(1);
+    assert_eq!(slow.answer().await.body, "/slow");
+    calls.recv().await.expect("called for the request behind it");
+    gate.add_permits(1);
+    assert_eq!(slow.answer().await.body, "/slow");
+    assert!(slow.closed().await);
+    // Half a request is none.
+    let mut half = Client::new(address).await;
+    half.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhi").await;
+    half.finish().await;
+    assert!(half.try_answer().await.is_none_or(|got| got.status == 400));
+}
+
+#[tokio::test]
+async fn a_target_that_is_no_path_never_reaches_an_actor() {
+    let (_provider, address) = serve(&[("PATH", "/")], mirror).await;
+    let mut client = Client::new(address).await;
+    client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let got = client.answer().await;
+    assert_eq!((got.status, got.body.as_str()), (204, ""));
+    assert!(got.field("allow").is_some_and(|allow| allow.contains("OPTIONS")), "{got:?}");
+    client.send("OPTIONS /a HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(client.answer().await.body.starts_with("OPTIONS /a?"));
+    for target in ["*", "a.test", "a.test:80"] {
+        let got = exchange(address, format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        assert_eq!((got.status, got.code().as_str()), (400, "E_MESSAGE"), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn the_largest_body_is_the_one_that_is_promised() {
+    let (provider, address) =
+        serve(&[], |_, request| async move { Ok(Response::text(request.body.len().to_string())) })
+            .await;
+    let post = |bytes: usize, more: &str| {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{more}Content-Length: {bytes}\r\n\r\n");
+        [head.into_bytes(), vec![b'x'; bytes]].concat()
+    };
+    let most = 16 << 20;
+    let got = exchange(address, post(most, "")).await;
+    assert_eq!((got.status, got.body), (200, most.to_string()));
+    let mut client = Client::new(address).await;
+    client.try_send(post(most + 1, "")).await;
+    let got = client.answer().await;
+    assert_eq!(got.status, 413);
+    assert!(got.body.contains("BODY_BYTES_MAX"), "{got:?}");
+
+    // The actor's own limit is the narrower one.
+    let small = |id, pairs: &[(&str, &str)]| {
+        let payload_bytes_max = 64 << 10;
+        trellis_providers_sdk::Binding { payload_bytes_max, ..common::binding(id, pairs) }
+    };
+    provider.bind(small(2, &[])).await.expect("nothing was promised");
+    let listening = provider.addresses();
+    let address = listening.last().expect("bound").address;
+    assert_eq!(exchange(address, post(60 << 10, "")).await.status, 200);
+    for bytes in [64 << 10, 60 << 10] {
+        let header = format!("x: {}\r\n", "y".repeat(8 << 10));
+        let mut client = Client::new(address).await;
+        client.try_send(post(bytes, &header)).await;
+        let got = client.answer().await;
+        assert_eq!(got.status, 413, "{bytes}");
+        assert!(got.body.contains("payload_bytes_max"), "{got:?}");
+    }
+    let metrics = common::metrics(&provider);
+    for line in ["http_body_bytes_max\"} 1\n", "payload_bytes_max\"} 2\n"] {
+        let line = format!("http_rejected_total{{limit=\"{line}");
+        assert!(metrics.contains(&line), "{line} not in {metrics}");
+    }
 }

@@ -2,15 +2,16 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::{Client, exchange, metrics, mirror, serve};
+use common::{Client, bind, encoded, exchange, metrics, mirror, provider_raw, serve};
 use trellis_capabilities_http_server::Response;
 
 /// Sent whole, each must be answered with the status, and the connection closed. Nothing of it may
 /// reach the actor.
 const REFUSED: &[(&str, u16, &str)] = &[
     ("not HTTP", 400, "\x16\x03\x01 hello\r\n\r\n"),
+    ("HTTP/2 without asking", 400, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     ("no version", 400, "GET /\r\n\r\n"),
     ("a wrong version", 400, "GET / HTTP/3.0\r\nHost: a\r\n\r\n"),
     ("a bad method", 400, "G\x01T / HTTP/1.1\r\nHost: a\r\n\r\n"),
@@ -111,6 +112,8 @@ async fn malformed_requests_are_refused_and_closed() {
         let got = client.try_answer().await.unwrap_or_else(|| panic!("{what}: closed in silence"));
         assert_eq!(got.status, *status, "{what}");
         assert_eq!(got.field("connection"), Some("close"), "{what}");
+        let code = if *status == 413 { "E_TOO_LARGE" } else { "E_MESSAGE" };
+        assert_eq!(got.code(), code, "{what}");
         client.finish().await;
         assert!(client.closed().await, "{what}: more than one answer");
     }
@@ -135,6 +138,35 @@ async fn a_smuggled_request_is_not_served() {
 }
 
 #[tokio::test]
+async fn a_chunk_size_in_two_segments_smuggles_nothing() {
+    let (_provider, address) = serve(&[], mirror).await;
+    let mut client = Client::new(address).await;
+    client.send("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    client.send("0".repeat(80)).await;
+    // Read apart from what follows: the next client's answer comes after.
+    assert_eq!(Client::new(address).await.get("/").await.status, 200);
+    client
+        .send(
+            "14\r\naaaaaaaaaaaaaaaaaaaa\r\n0\r\n\r\n\
+             POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n\
+             0\r\n\r\n",
+        )
+        .await;
+    assert!(client.answer().await.body.ends_with("body aaaaaaaaaaaaaaaaaaaa\n"));
+    assert_eq!(client.answer().await.status, 400);
+}
+
+#[tokio::test]
+async fn a_target_over_64_kib_has_a_status_of_its_own() {
+    let (provider, address) = serve(&[("HEADER_BYTES_MAX", "1MiB")], mirror).await;
+    let got = exchange(address, format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "y".repeat(70_000)));
+    let got = got.await;
+    assert_eq!((got.status, got.code().as_str()), (414, "E_TOO_LARGE"));
+    let metrics = metrics(&provider);
+    assert!(metrics.contains("http_requests_total{status=\"4xx\"} 1\n"), "{metrics}");
+}
+
+#[tokio::test]
 async fn large_heads_are_refused() {
     let limits = [("HEADER_COUNT_MAX", "10"), ("HEADER_BYTES_MAX", "4KiB")];
     let (provider, address) = serve(&limits, mirror).await;
@@ -148,7 +180,8 @@ async fn large_heads_are_refused() {
     ] {
         let mut client = Client::new(address).await;
         client.try_send(bytes).await;
-        assert_eq!(client.answer().await.status, 431, "{what}");
+        let got = client.answer().await;
+        assert_eq!((got.status, got.code().as_str()), (431, "E_TOO_LARGE"), "{what}");
     }
     let exactly: String = (0..9).map(|n| format!("x-{n}: y\r\n")).collect();
     let got = exchange(address, format!("GET / HTTP/1.1\r\nHost: a\r\n{exactly}\r\n")).await;
@@ -211,13 +244,39 @@ async fn slow_headers_and_bodies_time_out() {
 
 #[tokio::test]
 async fn dripping_a_header_does_not_help() {
-    let (_provider, address) = serve(&HASTE, mirror).await;
+    let (provider, address) = serve(&HASTE, mirror).await;
     let mut client = Client::new(address).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n").await;
-    let mut drops = tokio::time::interval(Duration::from_millis(5));
-    while client.try_send("x: y\r\n").await {
-        drops.tick().await;
-    }
+    let dripping = async {
+        let mut drops = tokio::time::interval(Duration::from_millis(5));
+        while client.try_send("x: y\r\n").await {
+            drops.tick().await;
+        }
+    };
+    tokio::time::timeout(common::PATIENCE, dripping).await.expect("it is cut off");
+    let limit = "http_rejected_total{limit=\"http_header_time_max\"} 1\n";
+    assert!(metrics(&provider).contains(limit));
+    let metrics = metrics(&provider);
+    assert!(
+        metrics.contains("http_requests_total{actor=\"actor-1\",status=\"2xx\"} 0\n"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_was_fast_and_stops_is_cut_like_any_other() {
+    let (provider, address) = serve(&HASTE, mirror).await;
+    let mut client = Client::new(address).await;
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 16 << 20);
+    client.send(head).await;
+    // At the slowest rate this would pay for 15 seconds.
+    client.send(vec![b'x'; 15 << 20]).await;
+    let started = Instant::now();
+    assert_eq!(client.answer().await.status, 408);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(
+        metrics(&provider).contains("http_rejected_total{limit=\"http_transfer_rate_min\"} 1\n")
+    );
 }
 
 #[tokio::test]
@@ -227,6 +286,32 @@ async fn a_client_that_takes_no_answer_is_cut() {
     let mut client = Client::new(address).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     let cut = "http_rejected_total{limit=\"http_transfer_rate_min\"} 1\n";
+    common::until(|| metrics(&provider).contains(cut)).await;
+    common::until(|| metrics(&provider).contains("http_connections 0\n")).await;
+}
+
+#[tokio::test]
+async fn many_clients_that_never_read_are_cut_and_starve_nobody() {
+    let large = encoded(&Response::new(200, vec![b'x'; 32 << 20]));
+    let small = encoded(&Response::text("small"));
+    let provider = provider_raw(move |_, request| {
+        let answer = if request.path == "/large" { large.clone() } else { small.clone() };
+        async move { Ok(answer) }
+    })
+    .await;
+    let address = bind(&provider, 1, &HASTE).await;
+    let mut greedy = Vec::new();
+    for n in 0..100 {
+        let mut client = Client::new(address).await;
+        client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        // Half of them read fast first: that pays for nothing later.
+        if n % 2 == 0 {
+            client.take(1 << 20).await;
+        }
+        greedy.push(client);
+        assert_eq!(exchange(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.status, 200);
+    }
+    let cut = "http_rejected_total{limit=\"http_transfer_rate_min\"} 100\n";
     common::until(|| metrics(&provider).contains(cut)).await;
     common::until(|| metrics(&provider).contains("http_connections 0\n")).await;
 }
@@ -262,7 +347,7 @@ async fn connections_over_the_limit_are_told_so() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_cancels_its_call() {
+async fn a_client_that_resets_its_connection_cancels_its_call() {
     struct Left(tokio::sync::mpsc::Sender<()>);
     impl Drop for Left {
         fn drop(&mut self) {
@@ -284,6 +369,7 @@ async fn a_client_that_leaves_cancels_its_call() {
     let mut client = Client::new(address).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     calls.recv().await.expect("called");
-    drop(client);
-    gone.recv().await.expect("cancelled");
+    client.reset();
+    let gone = tokio::time::timeout(common::PATIENCE, gone.recv()).await;
+    gone.expect("before the actor's time is up").expect("cancelled");
 }

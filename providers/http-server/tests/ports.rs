@@ -69,6 +69,9 @@ async fn actors_share_a_port_by_host_and_path() {
     let urls: Vec<_> = provider.addresses().into_iter().map(|at| at.url).collect();
     assert_eq!(urls[0], format!("http://a.test:{port}/"));
     assert_eq!(urls[3], format!("http://127.0.0.1:{port}/any"));
+    bind(&provider, 6, &[("ADDRESS", "::1"), ("HOSTS", "::1")]).await;
+    let ipv6 = provider.addresses().pop().expect("bound last");
+    assert_eq!(ipv6.url, format!("http://[::1]:{}/", ipv6.address.port()));
 }
 
 #[tokio::test]
@@ -117,6 +120,48 @@ async fn a_port_in_use_is_said_so() {
     drop(holder);
     let values = [("PORT", taken.as_str())];
     assert_eq!(bind(&first, 7, &values).await.port().to_string(), taken);
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_made_changes_nothing() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("bound").port().to_string();
+    let provider = numbered().await;
+    let address = bind(&provider, 1, &[("PATH", "/a")]).await;
+    let other = bind(&provider, 2, &[]).await.port().to_string();
+    let mut kept = Client::new(address).await;
+    let before = provider.addresses();
+    for values in [
+        vec![("PORT", taken.as_str()), ("PATH", "/a")],
+        vec![("PORT", other.as_str())],
+        vec![("HOSTS", "http://wrong")],
+        vec![("PATH", "wrong")],
+        vec![("ADDRESS", "203.0.113.1")],
+    ] {
+        provider.bind(binding(1, &values)).await.expect_err("must be refused");
+        assert_eq!(provider.addresses(), before, "{values:?}");
+        assert_eq!(kept.get("/a").await.body, "1", "{values:?}");
+        assert_eq!(who(address, "a", "/a").await, "1", "{values:?}");
+    }
+    drop(holder);
+    let moved = bind(&provider, 1, &[("PORT", taken.as_str())]).await;
+    assert_eq!((moved.port().to_string(), who(moved, "a", "/").await), (taken, "1".into()));
+    drop(std::net::TcpListener::bind(address).expect("the former port is free again"));
+}
+
+#[tokio::test]
+async fn unbinding_does_not_wait_for_silent_clients() {
+    let slow = [("TRANSFER_GRACE", "1h"), ("HEADER_TIME_MAX", "1h"), ("REQUEST_TIME_MAX", "1h")];
+    let (provider, address) = serve(&slow, mirror).await;
+    let (mut head, mut body) = (Client::new(address).await, Client::new(address).await);
+    head.send("GET / HTTP").await;
+    body.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhel").await;
+    common::until(|| common::metrics(&provider).contains("http_connections 2\n")).await;
+    let gone = tokio::time::timeout(PATIENCE, provider.unbind(BindingId(1))).await;
+    gone.expect("nobody calls the actor");
+    drop(std::net::TcpListener::bind(address).expect("the port is free"));
+    body.send("lo world").await;
+    assert_eq!(body.answer().await.status, 503);
 }
 
 #[tokio::test]

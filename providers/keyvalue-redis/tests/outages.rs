@@ -155,6 +155,7 @@ async fn bind(provider: &Arc<RedisKeyValue>, values: &[(&str, &str)]) -> Result<
         actor_name: "test".to_owned(),
         contract: trellis_capabilities_keyvalue::CONTRACT.id,
         name: BindingName::default(),
+        payload_bytes_max: 17 << 20,
         values: values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
     };
     provider.bind(binding).await?;

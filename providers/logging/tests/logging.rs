@@ -113,6 +113,7 @@ fn binding(values: &[(&str, &str)]) -> Binding {
         actor_name: "greeter".to_owned(),
         contract: CONTRACT.id,
         name: BindingName::default(),
+        payload_bytes_max: 17 << 20,
         values: values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
     }
 }

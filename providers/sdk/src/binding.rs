@@ -23,6 +23,8 @@ pub struct Binding {
     pub contract: ContractId,
     /// The binding's name.
     pub name: BindingName,
+    /// Largest message in either direction, in bytes: the actor's limit of that name.
+    pub payload_bytes_max: u32,
     /// The manifest's values for this binding, over those of the provider.
     pub values: Values,
 }

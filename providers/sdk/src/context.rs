@@ -31,6 +31,12 @@ pub struct Invoke {
 pub trait Invoker: Send + Sync {
     /// Admits and carries out one call.
     fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>>;
+
+    /// What the provider is in its host: the same for instances that take one another's place when
+    /// values change, and for nobody else in the process. Empty when it takes nobody's place.
+    fn lineage(&self) -> &str {
+        ""
+    }
 }
 
 /// What a provider is given to reach actors with. Cheap to clone.
@@ -52,5 +58,12 @@ impl Context {
     /// Any [`CallError`]: denied, not found, busy, deadline, or the actor's own failure.
     pub async fn invoke(&self, invoke: Invoke) -> Result<Bytes, CallError> {
         self.invoker.invoke(invoke).await
+    }
+
+    /// What the provider is in its host; see [`Invoker::lineage`]. Instances of one lineage may
+    /// share what only one process can hold, such as a listening socket.
+    #[must_use]
+    pub fn lineage(&self) -> &str {
+        self.invoker.lineage()
     }
 }

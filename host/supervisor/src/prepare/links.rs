@@ -97,6 +97,7 @@ fn one(
         contract: Arc::new(contract),
         binding: BindingName::new(&spec.name.value),
         provider,
+        payload_bytes_max: actor.limits.payload_bytes_max,
         values,
     }))
 }
@@ -219,6 +220,7 @@ fn bind_claimed<'a>(
                 contract: Arc::clone(&contract),
                 binding: BindingName::default(),
                 provider: implicit_provider(factory, &contract, providers),
+                payload_bytes_max: actor.limits.payload_bytes_max,
                 values: if descriptor.actor_values {
                     actor.values.clone()
                 } else {

@@ -96,6 +96,7 @@ impl Bench {
             actor_name: "conformance".to_owned(),
             contract: trellis_capabilities::keyvalue::CONTRACT.id.clone(),
             name: BindingName::default(),
+            payload_bytes_max: 17 << 20,
             values,
         };
         self.subject.provider.bind(binding).await.expect("the suite's values are right");

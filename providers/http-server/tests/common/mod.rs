@@ -21,7 +21,10 @@ pub(crate) type Answer = Result<Response, CallError>;
 /// The longest any awaited event of a test may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Actors<F>(F);
+struct Actors<F> {
+    actors: F,
+    lineage: String,
+}
 
 impl<F, A> Invoker for Actors<F>
 where
@@ -31,7 +34,11 @@ where
     fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>> {
         assert_eq!(invoke.operation, "HandleRequest");
         let request = wire::decode(&invoke.payload).expect("the provider sends what it should");
-        Box::pin((self.0)(invoke, request))
+        Box::pin((self.actors)(invoke, request))
+    }
+
+    fn lineage(&self) -> &str {
+        &self.lineage
     }
 }
 
@@ -49,7 +56,16 @@ where
     F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
     A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
 {
-    let context = Context::new(Arc::new(Actors(actors)));
+    provider_of("", actors).await
+}
+
+/// The same, as one of the instances that take one another's place.
+pub(crate) async fn provider_of<F, A>(lineage: &str, actors: F) -> Arc<dyn Provider>
+where
+    F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
+{
+    let context = Context::new(Arc::new(Actors { actors, lineage: lineage.to_owned() }));
     Factory
         .create(context, values(&[("ADDRESS", "127.0.0.1"), ("PORT", "0")]))
         .await
@@ -76,6 +92,7 @@ pub(crate) fn binding(id: u64, pairs: &[(&str, &str)]) -> Binding {
         actor_name: format!("actor-{id}"),
         contract: CONTRACT.id.clone(),
         name: BindingName::default(),
+        payload_bytes_max: 17 << 20,
         values: values(pairs),
     }
 }
@@ -213,6 +230,18 @@ impl Client {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Closes at once and without a good-bye: what has not arrived yet is lost.
+    pub(crate) fn reset(self) {
+        self.tcp.set_zero_linger().expect("it is open");
+    }
+
+    /// Reads so many bytes and stops.
+    pub(crate) async fn take(&mut self, bytes: usize) {
+        while self.buffer.len() < bytes {
+            assert!(self.more().await, "the server closed");
         }
     }
 

@@ -78,6 +78,7 @@ pub(crate) async fn bind(provider: &Arc<Embedded>, actor: &str, given: Values) -
         actor_name: actor.to_lowercase(),
         contract: trellis_capabilities_keyvalue::CONTRACT.id,
         name: BindingName::default(),
+        payload_bytes_max: 17 << 20,
         values: given,
     };
     provider.bind(binding).await.expect("the binding's values are right");

@@ -1,9 +1,10 @@
-//! The contract's messages, straight from and to hyper's.
+//! The contract's messages, straight from and to those of the `http` crate. Every gateway needs
+//! this: it is where the rules about headers and statuses are carried out.
 //!
 //! The generated `Request` and `Response` would cost an allocation per header field. A request is
-//! written from hyper's parts instead, byte for byte as the generated type would be, and an answer
-//! in the exact form is read in place; any other form the wire rules tolerate takes the generated
-//! type's road. The tests hold both roads together.
+//! written from the `http` crate's parts instead, byte for byte as the generated type would be, and
+//! a response in the exact form is read in place; any other form that the wire rules tolerate goes
+//! through the generated type. The tests hold both ways together.
 
 use std::borrow::Cow;
 
@@ -11,8 +12,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
 use rmp::encode::{write_bin, write_bin_len, write_map_len, write_str};
-use trellis_capabilities_http_server::Response;
 use trellis_core::wire;
+
+use crate::Response;
 
 /// Why writing a message cannot fail.
 const VECTOR: &str = "writing to a vector cannot fail";
@@ -20,52 +22,74 @@ const VECTOR: &str = "writing to a vector cannot fail";
 /// MessagePack's nil.
 const NIL: u8 = 0xc0;
 
-/// Why an actor's answer cannot be sent.
+/// Why an actor's response cannot be sent: one sentence about the response.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Malformed(pub(crate) String);
+pub struct MalformedResponse(String);
 
-/// An actor's answer, besides its header.
+/// A response without its header, which was read into a map of the caller's.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) body: Bytes,
+pub struct DecodedResponse {
+    /// From 200 to 599.
+    pub status: StatusCode,
+    /// The body, sharing the memory of the message.
+    pub body: Bytes,
 }
 
-/// A request message whose body is still to come.
+/// Writes the contract's `Request`: the header first, then a body that may still be on its way.
 #[derive(Debug)]
-pub(crate) struct Draft(Vec<u8>);
+pub struct RequestEncoder(Vec<u8>);
 
-impl Draft {
-    /// Everything of the contract's `Request` up to its body.
+impl MalformedResponse {
+    /// The sentence, for the log: it may quote a header name of the actor's, escaped and cut.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.0
+    }
+}
+
+impl RequestEncoder {
+    /// Writes everything of the contract's `Request` up to its body.
     ///
     /// Field names are lower case; the values of a repeated field are joined as RFC 9110 section
     /// 5.3 says (`, `, cookies by `; ` as RFC 6265 section 5.4 says). Bytes that are
     /// not UTF-8 are replaced by U+FFFD. Fields about the connection itself are left out.
-    pub(crate) fn new(head: &request::Parts) -> Self {
+    #[must_use]
+    pub fn new(head: &request::Parts) -> Self {
         let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
         let fields = head.headers.len();
-        let mut draft = Self(Vec::with_capacity(128 + path.len() + query.len() + fields * 64));
-        draft.map(5);
-        draft.text("method");
-        draft.text(head.method.as_str());
-        draft.text("path");
-        draft.text(path);
-        draft.text("queryString");
-        draft.text(query);
-        draft.text("header");
-        draft.header(&head.headers);
-        draft.text("body");
-        draft
+        let mut message = Self(Vec::with_capacity(128 + path.len() + query.len() + fields * 64));
+        message.map(5);
+        message.text("method");
+        message.text(head.method.as_str());
+        message.text("path");
+        message.text(path);
+        message.text("queryString");
+        message.text(query);
+        message.text("header");
+        message.header(&head.headers);
+        message.text("body");
+        message
     }
 
-    /// The message with a body that is at hand.
-    pub(crate) fn with_body(mut self, body: &[u8]) -> Vec<u8> {
+    /// Bytes written so far.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The whole message, with a body that is at hand.
+    ///
+    /// # Panics
+    /// When the body has 4 GiB or more, which MessagePack cannot say.
+    #[must_use]
+    pub fn with_body(mut self, body: &[u8]) -> Vec<u8> {
         write_bin(&mut self.0, body).expect(VECTOR);
         self.0
     }
 
-    /// The message up to the bytes of a body of this length.
-    pub(crate) fn with_body_of(mut self, length: u32) -> Vec<u8> {
+    /// The message up to the bytes of a body of `length` bytes; the caller appends them.
+    #[must_use]
+    pub fn with_body_of(mut self, length: u32) -> Vec<u8> {
         write_bin_len(&mut self.0, length).expect(VECTOR);
         self.0
     }
@@ -103,24 +127,30 @@ impl Draft {
     }
 }
 
-/// Reads an actor's answer, adding its header to `header`.
+/// Reads an actor's response, adding its header to `header`.
 ///
 /// Repeated fields stay repeated. Fields about the connection are dropped, `content-length` too:
-/// hyper computes it.
+/// the server computes it.
 ///
 /// # Errors
-/// [`Malformed`] for bytes that are no answer, a status outside 200 to 599, a field that is not
-/// legal HTTP. `header` may then hold part of the answer.
-pub(crate) fn read_answer(reply: &Bytes, header: &mut HeaderMap) -> Result<Answer, Malformed> {
-    if let Some(answer) = read_exact(reply, header) {
-        return answer;
+/// [`MalformedResponse`] for bytes that are no response, a status outside 200 to 599, a field that
+/// is not legal HTTP. `header` may then hold part of the response.
+pub fn decode_response(
+    reply: &Bytes,
+    header: &mut HeaderMap,
+) -> Result<DecodedResponse, MalformedResponse> {
+    if let Some(response) = read_exact(reply, header) {
+        return response;
     }
     header.clear();
     read_tolerant(reply, header)
 }
 
 /// Reads the exact form in place; `None` for any other.
-fn read_exact(reply: &Bytes, header: &mut HeaderMap) -> Option<Result<Answer, Malformed>> {
+fn read_exact(
+    reply: &Bytes,
+    header: &mut HeaderMap,
+) -> Option<Result<DecodedResponse, MalformedResponse>> {
     let mut rest = &reply[..];
     let (mut status, mut body) = (None, None);
     let (mut seen_text, mut seen_header) = (false, false);
@@ -157,13 +187,13 @@ fn read_exact(reply: &Bytes, header: &mut HeaderMap) -> Option<Result<Answer, Ma
         }
     }
     let (status, body) = (status?, body?);
-    seen_header.then(|| Ok(Answer { status: status_of(status)?, body }))
+    seen_header.then(|| Ok(DecodedResponse { status: status_of(status)?, body }))
 }
 
-fn append(header: &mut HeaderMap, name: &str, value: Bytes) -> Result<(), Malformed> {
+fn append(header: &mut HeaderMap, name: &str, value: Bytes) -> Result<(), MalformedResponse> {
     let malformed = |what: &str| {
         let name: String = name.chars().take(64).flat_map(char::escape_default).collect();
-        Malformed(format!("{what} of header field `{name}` is not legal HTTP"))
+        MalformedResponse(format!("{what} of header field `{name}` is not legal HTTP"))
     };
     let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| malformed("the name"))?;
     let value = HeaderValue::from_maybe_shared(value).map_err(|_| malformed("the value"))?;
@@ -172,7 +202,7 @@ fn append(header: &mut HeaderMap, name: &str, value: Bytes) -> Result<(), Malfor
     }
     match header.try_append(key, value) {
         Ok(_) => Ok(()),
-        Err(_) => Err(Malformed("it has too many header fields".to_owned())),
+        Err(_) => Err(MalformedResponse("it has too many header fields".to_owned())),
     }
 }
 
@@ -182,22 +212,25 @@ fn take_str<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     Some(text)
 }
 
-fn read_tolerant(reply: &Bytes, header: &mut HeaderMap) -> Result<Answer, Malformed> {
+fn read_tolerant(
+    reply: &Bytes,
+    header: &mut HeaderMap,
+) -> Result<DecodedResponse, MalformedResponse> {
     let response: Response =
-        wire::decode(reply).map_err(|error| Malformed(error.message().to_owned()))?;
+        wire::decode(reply).map_err(|error| MalformedResponse(error.message().to_owned()))?;
     for (name, value) in response.header.0 {
         append(header, &name, value.into())?;
     }
     let status = status_of(response.status_code)?;
-    Ok(Answer { status, body: Bytes::from(response.body.into_vec()) })
+    Ok(DecodedResponse { status, body: Bytes::from(response.body.into_vec()) })
 }
 
-fn status_of(code: u32) -> Result<StatusCode, Malformed> {
-    // 1xx is not an answer: hyper sends 100 itself and switches no protocols.
+fn status_of(code: u32) -> Result<StatusCode, MalformedResponse> {
+    // 1xx is no response: a server sends 100 by itself and switches no protocols.
     let status = u16::try_from(code).ok().filter(|code| (200..=599).contains(code));
     status
         .and_then(|code| StatusCode::from_u16(code).ok())
-        .ok_or_else(|| Malformed(format!("its status {code} is not from 200 to 599")))
+        .ok_or_else(|| MalformedResponse(format!("its status {code} is not from 200 to 599")))
 }
 
 /// Fields that belong to one connection, not to the message (RFC 9110 section 7.6.1).

@@ -1,16 +1,16 @@
 //! Both roads, ours and the generated types', must agree to the byte.
 
 use http::Request as HttpRequest;
-use trellis_capabilities_http_server::Request;
 use trellis_core::wire::{Blob, Pairs};
 
 use super::*;
+use crate::Request;
 
 fn drafted(request: HttpRequest<()>, body: &[u8]) -> Vec<u8> {
     let (head, ()) = request.into_parts();
-    let whole = Draft::new(&head).with_body(body);
+    let whole = RequestEncoder::new(&head).with_body(body);
     let length = u32::try_from(body.len()).expect("small");
-    let mut streamed = Draft::new(&head).with_body_of(length);
+    let mut streamed = RequestEncoder::new(&head).with_body_of(length);
     streamed.extend_from_slice(body);
     assert_eq!(whole, streamed);
     whole
@@ -92,10 +92,10 @@ fn bytes_that_are_not_utf8_are_replaced() {
     assert_eq!(drafted(request, b""), generated("GET", "/", "", &fields, b""));
 }
 
-type Read = Result<(u16, Vec<(String, String)>, Vec<u8>), Malformed>;
+type Read = Result<(u16, Vec<(String, String)>, Vec<u8>), MalformedResponse>;
 
 fn read_by(
-    read: impl Fn(&Bytes, &mut HeaderMap) -> Result<Answer, Malformed>,
+    read: impl Fn(&Bytes, &mut HeaderMap) -> Result<DecodedResponse, MalformedResponse>,
     bytes: &[u8],
 ) -> Read {
     let mut header = HeaderMap::new();
@@ -107,7 +107,7 @@ fn read_by(
 }
 
 fn read(bytes: &[u8]) -> Read {
-    read_by(read_answer, bytes)
+    read_by(decode_response, bytes)
 }
 
 fn answer(status_code: u32, fields: &[(&str, &str)], body: &[u8]) -> Response {

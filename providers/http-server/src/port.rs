@@ -1,0 +1,243 @@
+//! One open port, and each worker's part of it.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::net::TcpStream;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::sync::watch::{Receiver, Sender};
+use trellis_providers_sdk::Context;
+
+use crate::access::AccessLog;
+use crate::metrics::Metrics;
+use crate::table::Table;
+
+/// One open port, shared by all workers.
+pub(crate) struct Port {
+    /// What it serves now.
+    pub(crate) table: ArcSwap<Table>,
+    stage: Sender<Stage>,
+    /// Its receivers are the workers that may still accept.
+    accepting: Sender<()>,
+    /// Reaches the actors of the port's bindings.
+    context: Context,
+    /// Where requests are told of, if they are.
+    pub(crate) access_log: AccessLog,
+    draining: AtomicBool,
+    /// The next port in the line for the same address. Asked for only by requests that find no
+    /// route here and by connections that are between two requests of a port that is being closed.
+    heir: Mutex<Option<Weak<Port>>>,
+    has_heir: AtomicBool,
+    /// For each worker, connections that come from the port this one took over.
+    adopted: Box<[mpsc::Sender<TcpStream>]>,
+    connections: AtomicUsize,
+}
+
+/// How far a port is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// Another port still accepts at its address.
+    Waiting,
+    Serving,
+    /// Takes no connection any more; cuts what is left at this time.
+    Draining(Instant),
+}
+
+/// What a worker needs to serve its part of a port.
+pub(crate) struct Part {
+    pub(crate) port: Arc<Port>,
+    pub(crate) stage: Receiver<Stage>,
+    /// Dropped by the worker together with its listener.
+    pub(crate) accepting: Receiver<()>,
+    pub(crate) adopted: mpsc::Receiver<TcpStream>,
+}
+
+/// Most connections that may wait for a worker to adopt them; the others are closed.
+const ADOPTED_MAX: usize = 4_096;
+
+/// One worker's part of a port.
+pub(crate) struct Shard {
+    /// The worker's index.
+    pub(crate) worker: usize,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) port: Arc<Port>,
+    /// The last table seen, behind a count that belongs to this worker alone.
+    current: RefCell<Rc<Seen>>,
+}
+
+/// What a port served when a worker looked.
+pub(crate) struct Seen {
+    table: Arc<Table>,
+    port: Arc<Port>,
+}
+
+/// An open connection, counted.
+pub(crate) struct Counted(Rc<Shard>);
+
+impl Port {
+    /// A port that waits for its turn, and the part of each of `workers` workers.
+    pub(crate) fn new(
+        (context, access_log): (Context, AccessLog),
+        table: Table,
+        workers: usize,
+    ) -> (Arc<Self>, Vec<Part>) {
+        let (adopted, inboxes): (Vec<_>, Vec<_>) =
+            (0..workers).map(|_| mpsc::channel(ADOPTED_MAX)).unzip();
+        let port = Arc::new(Self {
+            table: ArcSwap::from_pointee(table),
+            stage: Sender::new(Stage::Waiting),
+            accepting: Sender::new(()),
+            context,
+            access_log,
+            draining: AtomicBool::new(false),
+            heir: Mutex::new(None),
+            has_heir: AtomicBool::new(false),
+            adopted: adopted.into(),
+            connections: AtomicUsize::new(0),
+        });
+        let part = |adopted| Part {
+            port: Arc::clone(&port),
+            stage: port.stage.subscribe(),
+            accepting: port.accepting.subscribe(),
+            adopted,
+        };
+        let parts = inboxes.into_iter().map(part).collect();
+        (port, parts)
+    }
+
+    /// Begins to accept.
+    pub(crate) fn serve(&self) {
+        self.stage.send_if_modified(|stage| {
+            let waits = *stage == Stage::Waiting;
+            if waits {
+                *stage = Stage::Serving;
+            }
+            waits
+        });
+    }
+
+    /// Stops accepting, lets requests under way finish until `deadline`. Connections that wait
+    /// between two requests go to the heir, if there is one. Cheap to repeat.
+    pub(crate) fn drain(&self, deadline: Instant) {
+        // Released: who sees it closing sees its heir as well.
+        self.draining.store(true, Ordering::Release);
+        self.stage.send_replace(Stage::Draining(deadline));
+    }
+
+    /// Says which port comes after this one at the same address.
+    pub(crate) fn set_heir(&self, heir: Option<Weak<Self>>) {
+        let mut current = self.heir.lock();
+        // Relaxed: only a hint that saves the lock; the lock orders the rest.
+        self.has_heir.store(heir.is_some(), Ordering::Relaxed);
+        *current = heir;
+    }
+
+    /// The port that comes after this one at the same address.
+    pub(crate) fn heir(&self) -> Option<Arc<Self>> {
+        if !self.has_heir.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.heir.lock().as_ref().and_then(Weak::upgrade)
+    }
+
+    /// True once the port is being closed for good, so that an answer should say so.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.draining.load(Ordering::Acquire) && self.heir().is_none()
+    }
+
+    /// Gives a connection of a port before this one to one of this port's workers, or to whoever
+    /// comes after; gives it back when nobody takes it.
+    pub(crate) fn adopt(&self, worker: usize, tcp: TcpStream) -> Result<(), TcpStream> {
+        let Some(inbox) = self.adopted.get(worker) else { return Err(tcp) };
+        inbox.try_send(tcp).or_else(|refused| {
+            let tcp = refused.into_inner();
+            match self.heir() {
+                Some(heir) => heir.adopt(worker, tcp),
+                None => Err(tcp),
+            }
+        })
+    }
+
+    /// Waits until no worker accepts any more.
+    pub(crate) async fn stopped(&self) {
+        self.accepting.closed().await;
+    }
+
+    /// Waits until every worker has let go of the port.
+    pub(crate) async fn closed(&self) {
+        self.stage.closed().await;
+    }
+}
+
+impl Shard {
+    pub(crate) fn new(worker: usize, metrics: Arc<Metrics>, port: Arc<Port>) -> Self {
+        let current = RefCell::new(Rc::new(Seen::of(&port)));
+        Self { worker, metrics, port, current }
+    }
+
+    /// What the port serves now.
+    pub(crate) fn seen(&self) -> Rc<Seen> {
+        let latest = self.port.table.load();
+        let mut current = self.current.borrow_mut();
+        if !Arc::ptr_eq(&latest, &current.table) {
+            *current = Rc::new(Seen { table: Arc::clone(&latest), port: Arc::clone(&self.port) });
+        }
+        Rc::clone(&current)
+    }
+
+    /// Counts a connection; `None` when the port has its most.
+    pub(crate) fn count(self: &Rc<Self>) -> Option<Counted> {
+        let most = self.seen().table.limits.connections_max;
+        // Relaxed: a count of its own, which orders nothing else.
+        if self.port.connections.fetch_add(1, Ordering::Relaxed) >= most {
+            self.port.connections.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        self.metrics.connection_opened();
+        Some(Counted(Rc::clone(self)))
+    }
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port").field("stage", &*self.stage.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Seen {
+    fn of(port: &Arc<Port>) -> Self {
+        Self { table: port.table.load_full(), port: Arc::clone(port) }
+    }
+
+    /// What the next port at the same address serves.
+    pub(crate) fn of_heir(&self) -> Option<Rc<Self>> {
+        self.port.heir().map(|heir| Rc::new(Self::of(&heir)))
+    }
+
+    /// The way to the actors of its routes.
+    pub(crate) fn context(&self) -> &Context {
+        &self.port.context
+    }
+}
+
+impl Deref for Seen {
+    type Target = Table;
+
+    fn deref(&self) -> &Table {
+        &self.table
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.port.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.connection_closed();
+    }
+}

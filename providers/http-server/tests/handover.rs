@@ -1,0 +1,210 @@
+//! Instances that take one another's place at the same address, while clients go on.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use common::{Client, PATIENCE, binding, encoded, exchange, provider_of};
+use tokio::task::JoinHandle;
+use trellis_capabilities_http_server::Response;
+use trellis_core::Code;
+use trellis_providers_sdk::{Binding, BindingId, Provider};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// An instance whose actors answer with its name.
+async fn instance(lineage: &str, name: &str) -> Arc<dyn Provider> {
+    let answer = encoded(&Response::text(name));
+    provider_of(lineage, move |_, _| {
+        let answer = answer.clone();
+        async move { Ok(answer) }
+    })
+    .await
+}
+
+/// A binding of the one actor, under an id of its own.
+fn of_actor(id: u64, pairs: &[(&str, &str)]) -> Binding {
+    let of_first = binding(1, pairs);
+    Binding { id: BindingId(id), ..of_first }
+}
+
+/// Binds the one actor and tells where.
+async fn bind(provider: &Arc<dyn Provider>, id: u64, pairs: &[(&str, &str)]) -> SocketAddr {
+    provider.bind(of_actor(id, pairs)).await.expect("binds");
+    let addresses = provider.addresses();
+    addresses.iter().find(|at| at.binding == BindingId(id)).expect("listens").address
+}
+
+async fn who(address: SocketAddr) -> String {
+    exchange(address, GET).await.body
+}
+
+/// Clients that never stop asking, one over a kept connection, one over a new one each time.
+struct Load {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    fn on(address: SocketAddr) -> Self {
+        let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let tasks = [true, true, false].map(|kept| {
+            let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+            tokio::spawn(async move {
+                let mut client = Client::new(address).await;
+                while !stop.load(Ordering::Relaxed) {
+                    let got = client.get("/").await;
+                    assert_eq!(got.status, 200, "{got:?}");
+                    assert_eq!(got.field("connection"), None, "the connection goes on");
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    if !kept {
+                        client = Client::new(address).await;
+                    }
+                }
+            })
+        });
+        Self { stop, answered, tasks: tasks.into() }
+    }
+
+    /// Waits until more were answered.
+    async fn go_on(&self) {
+        let enough = self.answered.load(Ordering::Relaxed) + 20;
+        common::until(|| {
+            let dead = self.tasks.iter().any(JoinHandle::is_finished);
+            dead || self.answered.load(Ordering::Relaxed) > enough
+        })
+        .await;
+    }
+
+    async fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            task.await.expect("no request was lost");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_successor_takes_over_without_a_lost_request() {
+    let rounds = if std::env::var_os("TRELLIS_THOROUGH").is_some() { 500 } else { 25 };
+    let mut current = instance("load", "0").await;
+    let address = bind(&current, 0, &[]).await;
+    let load = Load::on(address);
+    for round in 1..=rounds {
+        let next = instance("load", &round.to_string()).await;
+        assert_eq!(bind(&next, round, &[]).await, address, "the port chosen before");
+        load.go_on().await;
+        let old = std::mem::replace(&mut current, next);
+        if round % 2 == 0 {
+            old.unbind(BindingId(round - 1)).await;
+        }
+        old.shutdown(PATIENCE).await;
+        assert_eq!(who(address).await, round.to_string());
+        load.go_on().await;
+    }
+    load.end().await;
+}
+
+#[tokio::test]
+async fn a_kept_connection_goes_to_the_successor() {
+    let old = instance("kept", "old").await;
+    let address = bind(&old, 1, &[]).await;
+    let (mut used, mut fresh) = (Client::new(address).await, Client::new(address).await);
+    assert_eq!(used.get("/").await.body, "old");
+    let new = instance("kept", "new").await;
+    assert_eq!(bind(&new, 2, &[]).await, address);
+    assert_eq!(used.get("/").await.body, "old", "it accepts until it is told to stop");
+    old.shutdown(PATIENCE).await;
+    drop(old);
+    assert_eq!((used.get("/").await.body, fresh.get("/").await.body), ("new".into(), "new".into()));
+    let metrics = common::metrics(&new);
+    assert!(metrics.contains("http_connections 2\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_silent_client_does_not_keep_the_port_from_the_successor() {
+    let old = instance("silent", "old").await;
+    let address = bind(&old, 1, &[("TRANSFER_GRACE", "1h"), ("REQUEST_TIME_MAX", "1h")]).await;
+    let mut silent = Client::new(address).await;
+    silent.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhel").await;
+    common::until(|| common::metrics(&old).contains("http_connections 1\n")).await;
+    let new = instance("silent", "new").await;
+    bind(&new, 2, &[]).await;
+    let stopping = tokio::spawn({
+        let old = Arc::clone(&old);
+        async move { old.shutdown(Duration::from_secs(3_600)).await }
+    });
+    common::until_async(|| async { who(address).await == "new" }).await;
+    assert!(!stopping.is_finished(), "the old one still waits for it");
+    silent.send("lo world").await;
+    assert_eq!(silent.answer().await.body, "old");
+    silent.finish().await;
+    stopping.await.expect("ends");
+}
+
+#[tokio::test]
+async fn requests_that_only_the_successor_knows_are_answered_by_it() {
+    let old = instance("routes", "old").await;
+    let address = bind(&old, 1, &[("PATH", "/old")]).await;
+    let mut client = Client::new(address).await;
+    assert_eq!(client.get("/new").await.status, 404);
+    let new = instance("routes", "new").await;
+    bind(&new, 2, &[("PATH", "/new")]).await;
+    assert_eq!(client.get("/old").await.body, "old");
+    assert_eq!(client.get("/new").await.body, "new");
+    old.unbind(BindingId(1)).await;
+    assert_eq!(client.get("/old").await.status, 404);
+    assert_eq!(client.get("/new").await.body, "new");
+}
+
+#[tokio::test]
+async fn who_gives_up_waiting_or_dies_leaves_the_port_to_the_others() {
+    let first = instance("line", "first").await;
+    let address = bind(&first, 1, &[]).await;
+    let (second, third) = (instance("line", "second").await, instance("line", "third").await);
+    bind(&second, 2, &[]).await;
+    bind(&third, 3, &[]).await;
+    second.shutdown(PATIENCE).await;
+    assert_eq!(who(address).await, "first");
+    drop(first);
+    assert_eq!(who(address).await, "third");
+    third.unbind(BindingId(3)).await;
+    let free = std::net::TcpListener::bind(address);
+    drop(free.expect("the last one closed the port"));
+    drop(second);
+}
+
+#[tokio::test]
+async fn only_instances_of_one_lineage_share() {
+    let ours = instance("ours", "ours").await;
+    let port = bind(&ours, 1, &[]).await.port().to_string();
+    for lineage in ["theirs", ""] {
+        let other = instance(lineage, "other").await;
+        let error = other.bind(of_actor(2, &[("PORT", &port)])).await.expect_err("in use");
+        assert_eq!(error.code(), Code::Address);
+    }
+    let heir = instance("ours", "heir").await;
+    heir.bind(of_actor(2, &[("PORT", &port)])).await.expect("the same lineage");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_may_change_to_one_that_overlaps() {
+    let provider = instance("", "here").await;
+    let everywhere = bind(&provider, 1, &[("ADDRESS", "0.0.0.0")]).await;
+    let port = everywhere.port().to_string();
+    let loopback = SocketAddr::from(([127, 0, 0, 1], everywhere.port()));
+    for address in ["127.0.0.1", "0.0.0.0", "127.0.0.1"] {
+        bind(&provider, 1, &[("ADDRESS", address), ("PORT", &port)]).await;
+        // Who is caught by the socket that closes is told to come again, not that there is nothing.
+        common::until_async(|| async {
+            let got = exchange(loopback, GET).await;
+            assert!([200, 503].contains(&got.status), "{address}: {got:?}");
+            got.status == 200
+        })
+        .await;
+    }
+}
