@@ -24,14 +24,11 @@
 //! They kept only the last of repeated headers, failed on values that are not UTF-8, and answered
 //! 500 whatever went wrong. `wasmcloud:httpserver` (2021) is the same contract.
 //!
-//! # Features
-//! `http` adds the way from and to messages of the `http` crate, for the server and other gateways.
-//! Guests do without it.
-//!
 //! **Deliberately absent:** streaming bodies, WebSockets, trailers: messages are whole.
 
 use std::borrow::Cow;
 
+// For the server and other gateways; guests do without it.
 #[cfg(feature = "http")]
 mod message;
 

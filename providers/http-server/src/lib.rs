@@ -3,7 +3,8 @@
 //! A binding gives an actor a port, alone or shared: requests find their actor by host and path
 //! prefix. `service` is the road of one request; `watch` keeps slow clients from holding on;
 //! `framing` refuses requests that contradict themselves; `ports` is the control plane, which
-//! publishes immutable route tables that the workers' requests read.
+//! publishes immutable route tables that the workers' requests read. `doors` lets an instance take
+//! over the listening sockets of the one before it, and `connection` the connections.
 //!
 //! # Rules of behavior
 //! - **Routing.** The most specific host with a matching path wins, then the longest path prefix.
@@ -17,10 +18,16 @@
 //!   computed.
 //! - **Failures** are JSON, `{"error":{"code":"E_...","message":"..."}}`, without anything of the
 //!   actor's or the host's inside: 400 malformed (and closed), 403 denied, 404 no route or actor,
-//!   405 with `Allow`, 408 too slow, 413 body, 431 header, 502 the actor failed or answered
-//!   nonsense, 503 with `Retry-After` busy, stopping, or a provider the actor needs is out, 504 out
-//!   of time, 500 anything else. What hyper's parser refuses (400, 414, 431) has no body.
+//!   405 with `Allow`, 408 too slow, 413 body, 414 target, 431 header, 502 the actor failed or
+//!   answered nonsense or too much, 503 with `Retry-After` busy, stopping, or a provider the actor
+//!   needs is out, 504 out of time, 500 anything else.
+//! - **The server itself** answers `OPTIONS *`. Any other target that is no path is malformed.
+//! - **A client that ends its own direction** still gets its answers. One that resets the
+//!   connection is gone, and its call is canceled.
 //! - **Tracing.** A `traceparent` goes with the call and comes back with the answer.
+//! - **Taking over.** An instance that binds an address of an earlier one of its lineage begins to
+//!   accept when that one stops, from the same socket. Connections that wait between two requests
+//!   go along.
 //!
 //! **Deliberately absent:** TLS and HTTP/2 (a proxy's work here), WebSockets and other upgrades,
 //! compression, static files, and streaming: the contract hands over whole bodies.

@@ -129,10 +129,11 @@ impl Provider for HttpServer {
                 for port in &open {
                     port.closed().await;
                 }
-                self.access_log.flush().await;
             };
-            // A worker that a guest keeps busy beyond the deadline is not waited for.
+            // A worker that a guest keeps busy beyond the deadline is not waited for, nor is whoever
+            // does not read the access log.
             let _ = tokio::time::timeout_at((deadline + LAST_WORDS).into(), closed).await;
+            let _ = tokio::time::timeout(LAST_WORDS, self.access_log.flush()).await;
         })
     }
 }

@@ -106,6 +106,18 @@ impl Stage {
                 Ok(())
             }
             Step::Log(says) => self.logs(says),
+            Step::Prints(says) => {
+                let found = self
+                    .host()?
+                    .printed()
+                    .wait_for(0, |line| says.iter().all(|says| line.contains(says)).then_some(()));
+                found.with_context(|| format!("no printed line has {says:?}"))
+            }
+            Step::NeverPrints(fragment) => {
+                let printed = self.host()?.printed();
+                ensure!(printed.count_of(fragment) == 0, "{fragment} in:\n{}", printed.text());
+                Ok(())
+            }
             Step::LogAtMost(most, fragment) => {
                 let count = self.host()?.log().count_of(fragment);
                 ensure!(count <= *most, "{count} lines of the log have {fragment}");
@@ -244,7 +256,9 @@ fn ends(command: &mut Command, code: i32, says: &[&str]) -> Result<()> {
 fn ask(client: &mut Client, request: &Request) -> Result<()> {
     let Request { actor, method, path, .. } = request;
     let what = format!("{method} {path} of {actor}");
-    let answer = client.send(method, path, request.body.as_bytes()).context(what.clone())?;
+    let answer = client
+        .send_with(method, path, request.header, request.body.as_bytes())
+        .context(what.clone())?;
     judge(&what, (answer.status, &answer.text()), (request.status, request.says))
 }
 

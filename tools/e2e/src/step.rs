@@ -40,6 +40,10 @@ pub enum Step {
     Unchanged(&'static str),
     /// Since the last change a line of the log has all of this.
     Log(&'static [&'static str]),
+    /// A line on standard output has all of this.
+    Prints(&'static [&'static str]),
+    /// No line on standard output has this.
+    NeverPrints(&'static str),
     /// No more than so many lines of the log have this.
     LogAtMost(usize, &'static str),
     /// A step holds, now or soon.
@@ -93,6 +97,8 @@ pub struct Request {
     pub(crate) actor: &'static str,
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
+    /// More header lines, each with its line end.
+    pub(crate) header: &'static str,
     pub(crate) body: &'static str,
     pub(crate) status: u16,
     pub(crate) says: &'static str,
@@ -101,16 +107,23 @@ pub struct Request {
 /// `GET` of a path from an actor.
 #[must_use]
 pub const fn get(actor: &'static str, path: &'static str) -> Request {
-    Request { actor, method: "GET", path, body: "", status: 200, says: "" }
+    Request { actor, method: "GET", path, header: "", body: "", status: 200, says: "" }
 }
 
 /// `POST` of a text to an actor, which makes a hostile one hostile.
 #[must_use]
 pub const fn post(actor: &'static str, body: &'static str) -> Request {
-    Request { actor, method: "POST", path: "/", body, status: 200, says: "" }
+    Request { actor, method: "POST", path: "/", header: "", body, status: 200, says: "" }
 }
 
 impl Request {
+    /// The same with more header lines, each with its line end.
+    #[must_use]
+    pub const fn with(mut self, header: &'static str) -> Self {
+        self.header = header;
+        self
+    }
+
     /// It must be answered with this status, and the body must hold this.
     #[must_use]
     pub const fn is(self, status: u16, says: &'static str) -> Step {

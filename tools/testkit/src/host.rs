@@ -97,6 +97,12 @@ impl HostProcess {
         &self.process.stderr
     }
 
+    /// What it printed so far.
+    #[must_use]
+    pub const fn printed(&self) -> &Lines {
+        &self.process.stdout
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, which: Signal) {
         signal(self.process_id(), which);

@@ -36,13 +36,28 @@ impl Client {
     /// # Errors
     /// When the server refuses, closes before it answered, or takes longer than patience allows.
     pub fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Response> {
+        self.send_with(method, path, "", body)
+    }
+
+    /// The same with more header lines, each with its line end.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub fn send_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        header: &str,
+        body: &[u8],
+    ) -> Result<Response> {
         let mut stream = match self.stream.take() {
             Some(open) => open,
             None => connect(self.address)?,
         };
         let (host, length) = (self.address, body.len());
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\n{header}content-length: {length}\r\n\r\n"
+        );
         stream.get_mut().write_all(&[head.as_bytes(), body].concat())?;
         let response = receive(&mut stream)?;
         if response.field("connection") != Some("close") {

@@ -2,6 +2,7 @@
 
 mod examples;
 mod faults;
+mod http;
 mod redis;
 mod refusals;
 mod reload;
