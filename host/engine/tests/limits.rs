@@ -129,7 +129,7 @@ fn crowded(functions: usize, globals: usize, segments: usize) -> Vec<u8> {
     // One element segment declares every function; the others are empty and passive.
     let elements = [&[3, 0][..], &leb(functions), &indices].concat();
     let elements = [elements, [1, 0, 0].repeat(segments - 1)].concat();
-    let bodies = [vec![2, 0, 0x0b].repeat(functions - 1), vec![4, 0, 0x41, 1, 0x0b]].concat();
+    let bodies = [[2, 0, 0x0b].repeat(functions - 1), vec![4, 0, 0x41, 1, 0x0b]].concat();
     [
         b"\0asm\x01\0\0\0".to_vec(),
         section(1, 2, &[0x60, 0, 0, 0x60, 2, 0x7f, 0x7f, 1, 0x7f]),
