@@ -6,9 +6,11 @@
 //! puts it back. What the guest asks of the world comes out through [`HostCalls`]; what it prints
 //! comes out through [`LogSink`].
 //!
-//! The types follow a guest's life: [`ModuleSpec`] (bytes), `module::Compiled` (linked, cheap to
-//! instantiate), `instance::Instance` (live, one call at a time). A guest that traps loses its
-//! instance; a guest that answers with an error keeps it.
+//! The types follow a guest's life: [`ModuleSpec`] (bytes), `abi::Abi` (what it speaks),
+//! `abi::Linked` (compiled, cheap to instantiate), `instance::Instance` (live, one call at a time).
+//! A guest that traps loses its instance; a guest that answers with an error keeps it. Only `abi`
+//! knows languages of guests; `pool` and `activity` know nothing but threads, which is how they are
+//! run under a model checker (`tests/models.rs`).
 //!
 //! Time: a call runs on its caller's thread for its first one or two milliseconds of computing. One
 //! that is still busy then moves to the slow lane, a few low-priority threads, so that an executor

@@ -67,6 +67,10 @@ async fn limited(module: Vec<u8>, limits: ActorLimits) -> (trellis_core::CallErr
     let spec = ModuleSpec { limits, ..spec(module) };
     let started = Instant::now();
     let error = engine.load(spec, Arc::new(EchoHost)).await.err().expect("killed");
+    let limits = ["compile_time_ms_max", "compile_memory_bytes_max"];
+    let named = limits.into_iter().find(|limit| error.message().contains(limit));
+    let hits = named.map(|limit| engine.metrics().limit_hits(limit));
+    assert_eq!(hits, Some(1), "{error}");
     bystander.call(request("x")).await.expect("nobody else noticed");
     (error, started.elapsed())
 }

@@ -27,6 +27,7 @@ pub fn thread_number() -> usize {
     }
     NUMBER.with(|number| {
         if number.get() == UNSET {
+            // Relaxed: each thread gets another number, and that is all.
             number.set(NEXT.fetch_add(1, Ordering::Relaxed));
         }
         number.get()
@@ -77,6 +78,8 @@ impl<'a, T> Mine<'a, T> {
     #[inline]
     pub fn add(&self, counter: impl FnOnce(&'a T) -> &'a AtomicU64, by: u64) {
         let counter = counter(self.place);
+        // Relaxed, as where they are read: counts guard no other memory. A thread that is alone
+        // sees its own last write, so nothing it adds is lost.
         if self.alone {
             let sum = counter.load(Ordering::Relaxed).wrapping_add(by);
             counter.store(sum, Ordering::Relaxed);

@@ -57,6 +57,8 @@ impl Times {
     #[must_use]
     pub fn begin(&self, tick: Tick) -> Timing {
         let shard = Mine::of(&self.shards).place();
+        // Relaxed, here and below: hints and sums. Threads that share a shard may time one too
+        // many or take another's time for theirs; every one of their calls is counted all the same.
         let left = shard.row_left.load(Ordering::Relaxed);
         if left > 0 && shard.row_tick.load(Ordering::Relaxed) == tick.0 {
             shard.row_left.store(left - 1, Ordering::Relaxed);

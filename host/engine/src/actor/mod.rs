@@ -1,6 +1,9 @@
 //! An actor as its callers see it.
 
+mod pace;
+mod serve;
 mod state;
+mod stock;
 
 use std::sync::Arc;
 use std::time::Instant;

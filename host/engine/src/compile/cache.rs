@@ -134,6 +134,7 @@ fn write_whole(dir: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
 /// A new file only its owner can read, under a name nobody else uses.
 fn temporary(dir: &Path) -> io::Result<(PathBuf, File)> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    // Relaxed: each gets another number, and that is all.
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let path = dir.join(format!("{NEW_PREFIX}{}-{number}", std::process::id()));
     let mut options = OpenOptions::new();

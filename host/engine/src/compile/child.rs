@@ -18,7 +18,7 @@ use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
 
 use super::artifact::{self, Artifact};
-use super::{Haste, WATCH_EVERY};
+use super::haste::Haste;
 use crate::refusal::Refusal;
 use crate::settings;
 
@@ -42,6 +42,9 @@ const PATIENCE: u32 = 6;
 const REASON_BYTES_MAX: u64 = 4 << 10;
 /// Compiled code larger than this is not read. Code is a few times as large as its module.
 const CODE_BYTES_MAX: u64 = 1 << 30;
+
+/// How often a running compilation is looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(10);
 
 /// What a child shall do.
 pub(super) struct Order<'a> {

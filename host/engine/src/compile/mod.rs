@@ -3,10 +3,10 @@
 mod artifact;
 mod cache;
 mod child;
+mod haste;
 mod room;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -18,6 +18,7 @@ use wasmtime::Module;
 use artifact::Artifact;
 use cache::Cache;
 pub use child::compile_child_main;
+pub(crate) use haste::Haste;
 
 use crate::checks;
 use crate::config::{Compiler, EngineConfig};
@@ -37,15 +38,6 @@ pub(crate) struct Compilers {
     /// One compilation at a time, so that serving goes on beside it.
     turn: Semaphore,
     metrics: Arc<Metrics>,
-}
-
-/// How much of the machine a compilation may take.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Haste {
-    /// The host serves: compiling must not be felt.
-    OneThread,
-    /// Nothing else is going on.
-    AllCores,
 }
 
 impl Compilers {
@@ -141,6 +133,3 @@ impl Compilers {
 fn stopped() -> CallError {
     CallError::new(Code::Stopping, "the engine is stopping")
 }
-
-/// How often a running compilation is looked at.
-const WATCH_EVERY: Duration = Duration::from_millis(10);

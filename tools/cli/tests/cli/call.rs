@@ -133,3 +133,72 @@ fn log_lines_are_shown_on_request_and_cannot_steer_the_terminal() {
     assert!(!hostile.stderr.contains('\x1b'), "{hostile:?}");
     assert!(!hostile.stderr.contains("\nforged"), "{hostile:?}");
 }
+
+/// A guest of an older SDK, which forwards its payload in the form of its time.
+fn old_guest(parameters: usize, names: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+          (import "wapc" "__guest_request" (func $request (param i32 i32)))
+          (import "wapc" "__guest_response" (func $response (param i32 i32)))
+          (import "wapc" "__host_call" (func $call (param {}) (result i32)))
+          (import "wapc" "__host_response_len" (func $reply_len (result i32)))
+          (import "wapc" "__host_response" (func $reply (param i32)))
+          (memory (export "memory") 1) (data (i32.const 0) "wascc:keyvalue!Add")
+          (func (export "__guest_call") (param $op i32) (param $len i32) (result i32)
+            (call $request (i32.const 512) (i32.const 1024))
+            (drop (call $call {names} (i32.const 1024) (local.get $len)))
+            (call $reply (i32.const 1024))
+            (call $response (i32.const 1024) (call $reply_len)) (i32.const 1)))"#,
+        "i32 ".repeat(parameters)
+    );
+    wat::parse_str(text).expect("well-formed")
+}
+
+#[test]
+fn modules_of_older_forms_are_called_alike() {
+    let apart = "(i32.const 0) (i32.const 14) (i32.const 15) (i32.const 3)";
+    let joined = "(i32.const 0) (i32.const 18)";
+    let sandbox = Sandbox::new();
+    let replies = sandbox.write("replies.json", r#"[{"replyText":"seven"}]"#);
+    for (parameters, names) in [(6, apart), (4, joined)] {
+        let module = old_guest(parameters, names);
+        let file = arg(&sandbox.signed(&format!("old-{parameters}"), &module, &["-k"])).to_owned();
+        let call = ["call", &file, "Run", "payload", "--replies", arg(&replies), "--trace"];
+        let ran = sandbox.run(&call);
+        let line = "-> wascc:keyvalue Add (binding default) payload";
+        assert!(ran.stderr.contains(line), "{parameters}: {ran:?}");
+        assert_eq!(ran.ok(), "seven", "{parameters}");
+        let seen = sandbox.run(&["inspect", &file]).ok();
+        let dialect = format!("wapc, host call with {parameters} arguments");
+        assert!(seen.contains(&dialect), "{seen}");
+    }
+}
+
+#[test]
+fn the_help_of_a_refused_module_can_help() {
+    let sandbox = Sandbox::new();
+    let guest = |item: &str| {
+        let text = format!(
+            r#"(module (memory (export "memory") 1) {item}
+               (func (export "__guest_call") (param i32 i32) (result i32) (i32.const 1)))"#
+        );
+        wat::parse_str(text).expect("well-formed")
+    };
+    for (item, code, says, says_not) in [
+        ("(table 30000 funcref)", "E_MEMORY", "default limits", "limits.memory"),
+        ("(table 1 funcref) (table 1 funcref)", "E_MODULE_LIMIT", "2 tables", "manifest"),
+        ("(tag)", "E_MODULE_ABI", "WebAssembly 2.0", "copied whole"),
+        (
+            "(func (export \"wapc_init\") (result i32) (i32.const 0))",
+            "E_MODULE_ABI",
+            "wapc_init",
+            "-",
+        ),
+    ] {
+        let file = sandbox.write("refused.wasm", guest(item));
+        let ran = sandbox.run(&["call", arg(&file), "Run", "--allow-unsigned"]);
+        let said = ran.fails(if code == "E_MEMORY" { 1 } else { 6 }, code);
+        assert!(said.contains(says), "{item}: {said}");
+        assert!(says_not == "-" || !said.contains(says_not), "{item}: {said}");
+    }
+}

@@ -96,7 +96,7 @@ pub(super) struct Owner {
 /// One owner per outside library that would spread if it were let.
 pub(super) const OWNERS: &[Owner] = &[
     owner(
-        &["wasmtime", "wasmtime-wasi", "wapc"],
+        &["wasmtime", "wasmtime-wasi", "wiggle", "wapc"],
         &["host/engine", "tools/bench/*"],
         "the sandbox is one crate, which can be audited and replaced",
     ),

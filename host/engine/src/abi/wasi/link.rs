@@ -15,6 +15,29 @@ const ERRNO_INVAL: i32 = 28;
 /// Subscriptions, events, how many, and where the number of events goes.
 type Poll = (i32, i32, i32, i32);
 
+/// Puts a bound before the `poll_oneoff` of one generation.
+macro_rules! bound_poll {
+    ($linker:ident, $generation:ident) => {
+        $linker.func_wrap_async(
+            stringify!($generation),
+            "poll_oneoff",
+            |mut caller, poll: Poll| {
+                Box::new(async move {
+                    if is_over(&caller, poll) {
+                        return Ok(ERRNO_INVAL);
+                    }
+                    let memory = caller.get_export("memory");
+                    let (mut memory, context) = parts(memory.as_ref(), &mut caller)?;
+                    let (subscriptions, events, count, ready) = poll;
+                    let memory = &mut memory;
+                    $generation::poll_oneoff(context, memory, subscriptions, events, count, ready)
+                        .await
+                })
+            },
+        )?;
+    };
+}
+
 /// Adds both generations.
 pub(crate) fn link<S: HasWasi + Send + 'static>(
     linker: &mut Linker<Guest<S>>,
@@ -22,38 +45,8 @@ pub(crate) fn link<S: HasWasi + Send + 'static>(
     p1::add_to_linker_async(linker, context_of)?;
     p0::add_to_linker_async(linker, context_of)?;
     linker.allow_shadowing(true);
-    linker.func_wrap_async("wasi_snapshot_preview1", "poll_oneoff", |mut caller, poll: Poll| {
-        Box::new(async move {
-            if is_over(&caller, poll) {
-                return Ok(ERRNO_INVAL);
-            }
-            let memory = caller.get_export("memory");
-            let (mut memory, context) = parts(&memory, &mut caller)?;
-            let (subscriptions, events, count, ready) = poll;
-            let memory = &mut memory;
-            wasi_snapshot_preview1::poll_oneoff(
-                context,
-                memory,
-                subscriptions,
-                events,
-                count,
-                ready,
-            )
-            .await
-        })
-    })?;
-    linker.func_wrap_async("wasi_unstable", "poll_oneoff", |mut caller, poll: Poll| {
-        Box::new(async move {
-            if is_over(&caller, poll) {
-                return Ok(ERRNO_INVAL);
-            }
-            let memory = caller.get_export("memory");
-            let (mut memory, context) = parts(&memory, &mut caller)?;
-            let (subscriptions, events, count, ready) = poll;
-            let memory = &mut memory;
-            wasi_unstable::poll_oneoff(context, memory, subscriptions, events, count, ready).await
-        })
-    })?;
+    bound_poll!(linker, wasi_snapshot_preview1);
+    bound_poll!(linker, wasi_unstable);
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -73,7 +66,7 @@ fn is_over<S: 'static>(caller: &Caller<'_, Guest<S>>, (_, _, count, _): Poll) ->
 
 /// The guest's memory and its WASI, as the library's functions take them.
 fn parts<'a, S: HasWasi + 'static>(
-    memory: &Option<Extern>,
+    memory: Option<&Extern>,
     caller: &'a mut Caller<'_, Guest<S>>,
 ) -> wasmtime::Result<(GuestMemory<'a>, &'a mut WasiP1Ctx)> {
     let Some(Extern::Memory(memory)) = memory else {

@@ -1,0 +1,132 @@
+//! The road of one call through its actor.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bytes::Bytes;
+use trellis_core::{CallError, Code, ErrorKind};
+
+use super::state::ActorState;
+use super::stock::create;
+use crate::call::Call;
+use crate::deadline::{Bound, Deadline};
+use crate::instance::{Ended, Instance};
+use crate::pool::{InstanceSlot, Lease};
+
+impl ActorState {
+    /// Refuses what must not reach the guest; gives the call's deadline.
+    #[inline]
+    pub(super) fn admit(&self, call: &Call, now: Instant) -> Result<Deadline, CallError> {
+        // Relaxed: a call that comes while the actor is being stopped may come before that. Where
+        // it matters, `lease` looks again.
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(self.is_stopping());
+        }
+        // Relaxed, a hint; and mostly only read, because a write would take the line from others.
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+        let context = &self.context;
+        let limits = &context.limits;
+        if call.depth > limits.call_depth_max {
+            self.runtime.metrics.limit_hit("call_depth_max");
+            let max = limits.call_depth_max;
+            let message = format!("{max} calls stand above this one (call_depth_max)");
+            return Err(CallError::new(Code::Depth, message));
+        }
+        context.check_name("operation", call.operation.as_bytes())?;
+        context.check_payload("request", call.payload.len())?;
+        if now >= call.deadline {
+            return Err(CallError::new(Code::Timeout, "the deadline passed before the call began"));
+        }
+        let deadline = Deadline { at: call.deadline, bound: Bound::Caller };
+        Ok(deadline.or_sooner(now + limits.call_time_max, Bound::CallTime))
+    }
+
+    /// The rest of a call that found no idle instance.
+    pub(super) async fn serve_cold(
+        self: &Arc<Self>,
+        call: Call,
+        deadline: Deadline,
+    ) -> Result<Bytes, CallError> {
+        let ended = match self.lease(deadline).await? {
+            Lease::Idle(mut instance) => {
+                instance.begin(call);
+                self.drive(Box::pin(instance.run(deadline)), deadline).await
+            }
+            Lease::Slot(slot) => {
+                let run = create_and_run(Arc::clone(self), slot, call, deadline);
+                self.drive(Box::pin(run), deadline).await
+            }
+        };
+        self.finish(ended)
+    }
+
+    /// No idle instance: may there be another, or must the call wait?
+    async fn lease(&self, deadline: Deadline) -> Result<Lease<Instance>, CallError> {
+        let slot = self.pool.try_slot();
+        if let Some(slot) = slot {
+            self.refuse_if_stopping()?;
+            return Ok(Lease::Slot(slot));
+        }
+        let limits = &self.context.limits;
+        let Some(waiter) = self.pool.enqueue() else {
+            self.runtime.metrics.limit_hit("queue_max");
+            let message = format!("{} calls wait (queue_max)", limits.queue_max);
+            return Err(CallError::new(Code::Busy, message));
+        };
+        self.refuse_if_stopping()?;
+        let since = Instant::now();
+        let leased = tokio::time::timeout_at(deadline.at.into(), waiter).await;
+        self.runtime.metrics.queue_waited(since.elapsed());
+        leased.ok().flatten().ok_or_else(|| {
+            self.runtime.metrics.limit_hit("instances_max");
+            let max = limits.instances_max;
+            let message =
+                format!("all {max} instances were busy until the deadline (instances_max)");
+            CallError::new(Code::Busy, message)
+        })
+    }
+
+    /// Takes answer and instance.
+    #[inline]
+    pub(super) fn finish(self: &Arc<Self>, ended: Ended) -> Result<Bytes, CallError> {
+        match ended {
+            Ended::Returned(mut instance) => {
+                let answer = instance.answer();
+                self.give_back(instance);
+                answer
+            }
+            other => {
+                self.refill_if_short();
+                Err(self.ended_without_answer(other))
+            }
+        }
+    }
+
+    #[cold]
+    pub(super) fn count_fault(&self, error: &CallError) {
+        if matches!(error.kind(), ErrorKind::Guest | ErrorKind::Deadline) {
+            self.runtime.metrics.guest_fault(error.code());
+        }
+    }
+}
+
+/// A call that needs an instance of its own. It owns all it needs, as [`Instance::run`] does, so
+/// that it can move to the slow lane.
+async fn create_and_run(
+    actor: Arc<ActorState>,
+    slot: InstanceSlot<Instance>,
+    call: Call,
+    deadline: Deadline,
+) -> Ended {
+    match create(&actor, slot, None, deadline).await {
+        Ended::Returned(mut instance) => {
+            drop(actor);
+            instance.begin(call);
+            instance.run(deadline).await
+        }
+        other => other,
+    }
+}
