@@ -13,6 +13,8 @@ pub struct ActorFile {
     call_alias: Option<&'static str>,
     expires_in_s: Option<i64>,
     begins_in_s: Option<i64>,
+    key_of: &'static str,
+    revision: Option<i32>,
     flaw: Option<Flaw>,
 }
 
@@ -39,6 +41,8 @@ pub fn actor(name: &'static str, module: impl Into<Vec<u8>>) -> ActorFile {
         call_alias: None,
         expires_in_s: None,
         begins_in_s: None,
+        key_of: name,
+        revision: None,
         flaw: None,
     }
 }
@@ -86,6 +90,20 @@ impl ActorFile {
         self
     }
 
+    /// Has the key of that name: another developer's, if it is not the actor's own.
+    #[must_use]
+    pub const fn key_of(mut self, name: &'static str) -> Self {
+        self.key_of = name;
+        self
+    }
+
+    /// Is this revision.
+    #[must_use]
+    pub const fn revision(mut self, revision: i32) -> Self {
+        self.revision = Some(revision);
+        self
+    }
+
     /// Something is wrong with it.
     #[must_use]
     pub const fn with(mut self, flaw: Flaw) -> Self {
@@ -100,7 +118,9 @@ impl ActorFile {
 
     fn signed(&self, account: &Account) -> Vec<u8> {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let mut draft = account.draft(self.name);
+        let mut draft = account.draft(self.key_of);
+        draft.name = Some(self.name.to_owned());
+        draft.revision = self.revision.or(draft.revision);
         draft.caps = owned(&self.caps);
         draft.calls = owned(&self.calls);
         draft.call_alias = self.call_alias.map(str::to_owned);

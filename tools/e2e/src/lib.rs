@@ -11,8 +11,10 @@ mod actor;
 pub mod hostile;
 mod load;
 mod run;
+pub mod slow;
 mod step;
 
 pub use actor::{ActorFile, Flaw, actor};
+pub use load::Load;
 pub use run::run;
 pub use step::{Change, Disk, Redis, Step, app, get, post};

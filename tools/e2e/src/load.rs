@@ -9,9 +9,9 @@ use anyhow::{Context, Result, bail, ensure};
 use trellis_testkit::{Client, eventually};
 
 /// A client on a thread of its own with one connection that it keeps.
-pub(crate) struct Load {
+pub struct Load {
     asking: Arc<Asking>,
-    client: JoinHandle<Result<()>>,
+    client: JoinHandle<Result<u64>>,
 }
 
 #[derive(Default)]
@@ -24,8 +24,11 @@ struct Asking {
 const AFTERWARDS: u64 = 20;
 
 impl Load {
-    /// Starts asking; returns when the first answers are there.
-    pub(crate) fn start(address: SocketAddr) -> Result<Self> {
+    /// Starts asking for `/`; returns when the first answers are there.
+    ///
+    /// # Errors
+    /// When none come.
+    pub fn start(address: SocketAddr) -> Result<Self> {
         let asking = Arc::<Asking>::default();
         let counters = Arc::clone(&asking);
         let load = Self { asking, client: std::thread::spawn(move || ask(address, &counters)) };
@@ -33,8 +36,11 @@ impl Load {
         Ok(load)
     }
 
-    /// Waits for some more answers, stops asking, and says what went wrong.
-    pub(crate) fn end(self) -> Result<()> {
+    /// Waits for some more answers, stops asking, and gives their number.
+    ///
+    /// # Errors
+    /// The first request that was not answered with 200.
+    pub fn end(self) -> Result<u64> {
         // What went wrong is told by the client below.
         let _ = self.wait_for_more();
         self.asking.stop.store(true, Ordering::Relaxed);
@@ -54,7 +60,7 @@ impl Load {
     }
 }
 
-fn ask(address: SocketAddr, asking: &Asking) -> Result<()> {
+fn ask(address: SocketAddr, asking: &Asking) -> Result<u64> {
     let mut client = Client::new(address);
     while !asking.stop.load(Ordering::Relaxed) {
         let number = asking.answered.load(Ordering::Relaxed) + 1;
@@ -63,5 +69,5 @@ fn ask(address: SocketAddr, asking: &Asking) -> Result<()> {
         ensure!(answer.status == 200, "request {number}: {} {text}", answer.status);
         asking.answered.store(number, Ordering::Relaxed);
     }
-    Ok(())
+    Ok(asking.answered.load(Ordering::Relaxed))
 }

@@ -86,7 +86,8 @@ impl Stage {
                 self.load = Some(Load::start(self.host()?.address_of(actor))?);
                 Ok(())
             }
-            Step::LoadEnds => self.load.take().context("no load was started")?.end(),
+            Step::LoadEnds => self.load_ends().map(drop),
+            Step::LoadCounted(actor) => self.load_counted(actor),
             Step::Admin(path, status, says) => {
                 let answer = self.host()?.ask(path).context("the admin address is silent")?;
                 judge(path, (answer.status, &answer.text()), (*status, says))
@@ -220,6 +221,17 @@ impl Stage {
     fn answered(&mut self) -> Result<()> {
         let asked = self.meanwhile.take().context("nothing was asked meanwhile")?;
         asked.join().unwrap_or_else(|_| bail!("the client panicked"))
+    }
+
+    fn load_ends(&mut self) -> Result<u64> {
+        self.load.take().context("no load was started")?.end()
+    }
+
+    fn load_counted(&mut self, actor: &'static str) -> Result<()> {
+        let acknowledged = self.load_ends()?;
+        let answer = Client::new(self.host()?.address_of(actor)).send("GET", "/", b"")?;
+        let counted = format!("{{\"counter\": {}}}", acknowledged + 1);
+        judge("the counter after the load", (answer.status, &answer.text()), (200, &counted))
     }
 
     fn closed(&self, actor: &'static str) -> Result<()> {

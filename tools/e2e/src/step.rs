@@ -30,6 +30,8 @@ pub enum Step {
     /// That client stops; every one of its requests was answered with 200, some since the last
     /// change.
     LoadEnds,
+    /// The same for an actor that counts its requests: it counted each one that was answered once.
+    LoadCounted(&'static str),
     /// The admin address answers so.
     Admin(&'static str, u16, &'static str),
     /// A metric is at least so much.

@@ -58,6 +58,7 @@ impl Change {
     }
 
     pub(crate) async fn carry_out(mut self) -> Outcome {
+        self.check_revisions();
         self.shrink();
         let Some(mut made) = self.make().await else {
             return Outcome { superseded: true, ..Outcome::default() };
@@ -71,6 +72,23 @@ impl Change {
         self.let_providers_go();
         self.shared.let_versions_go();
         self.outcome()
+    }
+
+    /// An older revision takes the place of no newer one, whatever their names are: checked before
+    /// anything is let go.
+    fn check_revisions(&mut self) {
+        let wanted = self.desired.inventory(&BTreeMap::new());
+        let mut refused = Vec::new();
+        for (place, step) in self.steps.iter().enumerate() {
+            let (Step::StartActor { actor, .. } | Step::ReplaceActor { actor, .. }) = step else {
+                continue;
+            };
+            let Some(actor) = wanted.actors.get(&**actor) else { continue };
+            let claims = actor.verified.claims();
+            let checked = self.shared.look(|actual| actual.check_succeeds(claims));
+            refused.extend(checked.err().map(|error| (place, error)));
+        }
+        refused.into_iter().for_each(|(place, error)| self.fail(place, error));
     }
 
     /// What may be done less acts first: actors that are not wanted lose their names, bindings

@@ -1,5 +1,7 @@
 //! Whole hosts as processes, as their users see them.
 
+mod change;
+mod change_load;
 mod examples;
 mod faults;
 mod http;

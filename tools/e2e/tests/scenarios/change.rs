@@ -1,0 +1,211 @@
+//! What takes the place of what, while clients never stop: an identity ends with its code, the new
+//! is there before the old goes, and what cannot be had leaves in place what works.
+
+use trellis_e2e::hostile::harmless;
+use trellis_e2e::slow::{BEGUN, counts_late, starts_late};
+use trellis_e2e::{Change, Redis, Step, actor, app, get, post};
+use trellis_testkit::Signal;
+use trellis_testkit::guests::built;
+
+use crate::scenarios;
+
+/// A second or some of computing.
+const A_WHILE: u64 = 2_000_000_000;
+/// Longer than any test waits.
+const FOR_EVER: u64 = 10_000_000_000_000;
+
+scenarios! {
+    /// New code gets its rights with its route, however long a neighbor takes to start.
+    a_new_right_beside_a_slow_neighbor = [
+        actor("counter", harmless()),
+        actor("slow", starts_late(A_WHILE)),
+        app(&[("counter", "")]),
+        Step::Start,
+        Step::LoadStarts("counter"),
+        Step::manifest(beside_a_slow_neighbor()),
+        Step::Log(&["the manifest was not applied", "not authorized"]),
+        actor("counter", counts_late(1)).cap("wascc:keyvalue"),
+        Step::Log(&["replaced actor counter"]),
+        get("counter", "/").is(200, ""),
+        get("slow", "/").is(200, ""),
+        Step::LoadEnds,
+    ];
+
+    /// Another developer's module takes over a name: a late call of the old code writes where the
+    /// old code always did, and nowhere else.
+    a_late_call_of_another_key = [
+        actor("counter", counts_late(A_WHILE)).cap("wascc:keyvalue"),
+        Step::manifest(counter("{builtin: keyvalue-embedded}", "")),
+        Step::Start,
+        get("counter", "/").is(200, "\u{1}"),
+        post("counter", "").meanwhile_is(200, "\u{2}"),
+        Step::Log(&[BEGUN]),
+        actor("counter", counts_late(A_WHILE + 1)).cap("wascc:keyvalue").key_of("other"),
+        Step::Log(&["replaced actor counter", "its key changes"]),
+        get("counter", "/").is(200, "\u{1}"),
+        Step::Answered,
+        get("counter", "/").is(200, "\u{2}"),
+    ];
+
+    /// An older revision does not come back under another name.
+    a_rollback_under_another_name = [
+        actor("one", harmless()).revision(2),
+        app(&[("one", "")]),
+        Step::Start,
+        get("one", "/").is(200, "ok"),
+        actor("two", harmless()).key_of("one").revision(1),
+        app(&[("two", "")]),
+        Step::Log(&["\"level\":\"ERROR\"", "E_REVISION", "actor two"]),
+    ];
+
+    /// A binding that wants a port it cannot have keeps the one it has, and says so.
+    a_binding_that_wants_a_taken_port = [
+        actor("echo", built("echo")),
+        app(&[("echo", "")]),
+        Step::Start,
+        Step::LoadStarts("echo"),
+        Step::manifest(at_port("'${TAKEN_PORT}'")),
+        Step::Log(&["\"level\":\"ERROR\"", "E_ADDRESS", "binding of echo"]),
+        Step::Metric("trellis_degraded", 1.0).soon(),
+        get("echo", "/").is(200, "hello"),
+        // Together with a new version of the module: the old one serves on.
+        actor("echo", harmless()),
+        Step::Log(&["replaced actor echo"]),
+        get("echo", "/").is(200, "hello"),
+        app(&[("echo", "")]),
+        Step::Log(&["rebound echo"]),
+        get("echo", "/").is(200, "ok").soon(),
+        Step::LoadEnds,
+    ];
+
+    /// A long call of an actor that is not trusted any more ends at once.
+    a_revocation_during_a_long_call = [
+        actor("counter", counts_late(FOR_EVER)).cap("wascc:keyvalue"),
+        Step::manifest(counter("{builtin: keyvalue-embedded}", "")),
+        Step::Start,
+        post("counter", "").meanwhile_is(503, "E_STOPPING"),
+        Step::Log(&[BEGUN]),
+        Step::manifest(counter(
+            "{builtin: keyvalue-embedded}",
+            "trust: {issuers: ['${ISSUER}'], revoked: ['${KEY_OF_COUNTER}']}",
+        )),
+        Step::Log(&["E_REVOKED", "stopped"]),
+        Step::Answered,
+        Step::Closed("counter").soon(),
+    ];
+
+    /// A call over a file store is answered when the host is told to stop: servers first, then
+    /// actors, then stores.
+    a_terminated_host_with_a_file_store = [
+        actor("counter", counts_late(A_WHILE)).cap("wascc:keyvalue"),
+        Step::Do(Change::File("data/README", Vec::new())),
+        Step::manifest(counter(STORE_IN_A_FILE, "")),
+        Step::Start,
+        post("counter", "").meanwhile_is(200, "\u{1}"),
+        Step::Log(&[BEGUN]),
+        Signal::TERM,
+        Step::Answered,
+        Step::Stops(0, 20),
+        Step::Start,
+        get("counter", "/").is(200, "\u{2}"),
+    ];
+
+    /// A store that is down does not take over from one that works; it does once it is up.
+    a_swap_to_a_store_that_is_down = [
+        Redis::Up,
+        Redis::Down,
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::manifest(kvcounter("{builtin: keyvalue-embedded, name: store}")),
+        Step::Start,
+        get("kvcounter", "/").is(200, "{\"counter\": 1}"),
+        Step::manifest(kvcounter(REDIS)),
+        Step::Log(&["\"level\":\"ERROR\"", "E_PROVIDER", "store", "is not well"]),
+        get("kvcounter", "/").is(200, "{\"counter\": 2}"),
+        Redis::Up,
+        Step::Log(&["replaced provider store"]),
+        get("kvcounter", "/").is(200, "{\"counter\": 1}").soon(),
+    ];
+
+    /// A provider whose value is wrong and then corrected serves again.
+    a_provider_that_is_corrected = [
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::Do(Change::File("data/README", Vec::new())),
+        Step::manifest(kvcounter("{builtin: keyvalue-embedded, name: store}")),
+        Step::Start,
+        get("kvcounter", "/").is(200, "{\"counter\": 1}"),
+        Step::manifest(kvcounter(&in_file("README/no-folder.redb"))),
+        Step::Log(&["\"level\":\"ERROR\"", "E_STORAGE", "provider store"]),
+        get("kvcounter", "/").is(200, "{\"counter\": 2}"),
+        Step::manifest(kvcounter(&in_file("counts.redb"))),
+        Step::Log(&["replaced provider store"]),
+        get("kvcounter", "/").is(200, "{\"counter\": 1}"),
+    ];
+
+    /// Two instances cannot hold one file: calls wait for the new one, and none fails.
+    a_changed_store_over_the_same_file = [
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::Do(Change::File("data/README", Vec::new())),
+        Step::manifest(kvcounter(&in_file("counts.redb"))),
+        Step::Start,
+        Step::LoadStarts("kvcounter"),
+        Step::manifest(kvcounter(&in_file("counts.redb', CACHE: '8MiB"))),
+        Step::Log(&["replaced provider store"]),
+        Step::manifest(kvcounter(&in_file("counts.redb"))),
+        Step::Log(&["replaced provider store"]),
+        Step::LoadCounted("kvcounter"),
+    ];
+}
+
+const STORE_IN_A_FILE: &str =
+    "{builtin: keyvalue-embedded, values: {PATH: '${DATA_DIR}/counts.redb'}}";
+const REDIS: &str = "{builtin: keyvalue-redis, name: store, values: {URL: '${REDIS_URL}'}}";
+
+fn in_file(name: &str) -> String {
+    format!("{{builtin: keyvalue-embedded, name: store, values: {{PATH: '${{DATA_DIR}}/{name}'}}}}")
+}
+
+/// One actor behind HTTP that counts in this store.
+fn counting(actor: &str, store: &str, more: &str) -> String {
+    format!(
+        "{more}
+actors: [{{image: {actor}.wasm, name: {actor}, limits: {{call_time: 120s}}}}]
+providers: [{{builtin: http-server}}, {store}]
+bindings:
+  - actor: {actor}
+    capability: wascc:http_server
+    values: {{PORT: 0, ADDRESS: 127.0.0.1, REQUEST_TIME_MAX: 120s}}
+  - {{actor: {actor}, capability: 'wascc:keyvalue'}}
+"
+    )
+}
+
+fn counter(store: &str, more: &str) -> String {
+    counting("counter", store, more)
+}
+
+fn kvcounter(store: &str) -> String {
+    counting("kvcounter", store, "")
+}
+
+fn at_port(port: &str) -> String {
+    format!(
+        "actors: [{{image: echo.wasm, name: echo}}]
+providers: [{{builtin: http-server}}]
+bindings:
+  - {{actor: echo, capability: 'wascc:http_server', values: {{PORT: {port}, ADDRESS: 127.0.0.1}}}}
+"
+    )
+}
+
+fn beside_a_slow_neighbor() -> String {
+    "actors:
+  - {image: counter.wasm, name: counter}
+  - {image: slow.wasm, name: slow, instances: {min: 1}, limits: {init_time: 60s}}
+providers: [{builtin: http-server}, {builtin: keyvalue-embedded}]
+bindings:
+  - {actor: counter, capability: 'wascc:http_server', values: {PORT: 0, ADDRESS: 127.0.0.1}}
+  - {actor: counter, capability: 'wascc:keyvalue'}
+  - {actor: slow, capability: 'wascc:http_server', values: {PORT: 0, ADDRESS: 127.0.0.1}}
+"
+    .to_owned()
+}
