@@ -105,6 +105,12 @@ impl fmt::Display for BindingName {
     }
 }
 
+/// The host's handle for one binding between an actor and a provider: unique while the host runs,
+/// never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BindingId(pub u64);
+
 /// One end of a call. Stamped by the host, never taken from a guest or a payload.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Entity {

@@ -28,5 +28,5 @@ pub mod generated {
 
 pub use call::{Parties, Trace};
 pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec, OperationVisitor};
-pub use entity::{ActorKey, BindingName, Entity};
+pub use entity::{ActorKey, BindingId, BindingName, Entity};
 pub use error::{CallError, Code, ErrorKind};

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use trellis_core::BindingId;
 use trellis_core::Trace;
-use trellis_entitlements::BindingId;
 
 /// One admitted call on its way: what is asked, and until when. Made by the dispatcher from what
 /// the host knows (never from what a guest says), then carried out by the target it reaches.

@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use trellis_claims::{ActorClaims, KeyKind, KeyPair};
 use trellis_core::{
-    BindingName, CallError, Code, Contract, ContractId, Direction, Entity, Operation, Parties,
-    Trace,
+    BindingId, BindingName, CallError, Code, Contract, ContractId, Direction, Entity, Operation,
+    Parties, Trace,
 };
 use trellis_dispatch::{
     Bounds, BoxFuture, Dispatcher, Invocation, Message, Metrics, RouteHandle, Snapshot, Target,
 };
 use trellis_entitlements::{
-    ActorId, AllowAll, AuthzRequest, BindingId, BindingSpec, Gate, LogAudit, PrincipalSpec,
-    TargetId,
+    ActorId, AllowAll, AuthzRequest, BindingSpec, Gate, LogAudit, PrincipalSpec, TargetId,
 };
 
 const ACTOR: TargetId = TargetId(1);

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use trellis_claims::ActorClaims;
-use trellis_core::{Contract, ContractId, Direction, Entity};
+use trellis_core::{BindingId, Contract, ContractId, Direction, Entity};
 
 use crate::denial::Reason;
-use crate::spec::{ActorId, BindingId, BindingSpec, PrincipalSpec, TargetId};
+use crate::spec::{ActorId, BindingSpec, PrincipalSpec, TargetId};
 
 /// A binding with both directions of its calls resolved.
 #[derive(Debug)]

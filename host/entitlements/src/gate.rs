@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use trellis_core::{BindingName, CallError, ContractId, Direction, Entity, Parties};
+use trellis_core::{BindingId, BindingName, CallError, ContractId, Direction, Entity, Parties};
 
 use crate::audit::AuditSink;
 use crate::binding::{Binding, End};
@@ -13,7 +13,7 @@ use crate::permit::{Granted, Permit};
 use crate::policy::{Decision, Policy, PolicyInput};
 use crate::principal::Principal;
 use crate::set::EntitlementSet;
-use crate::spec::{ActorId, BindingId, TargetId};
+use crate::spec::{ActorId, TargetId};
 
 /// Who asks for what, in the words the asker used. The asker itself is known by its handle, which
 /// the host gave it: no payload can change it.

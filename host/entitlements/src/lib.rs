@@ -30,4 +30,4 @@ pub use metrics::Metrics;
 pub use permit::{Granted, Permit};
 pub use policy::{AllowAll, Decision, Policy, PolicyInput};
 pub use set::EntitlementSet;
-pub use spec::{ActorId, BindingId, BindingSpec, PrincipalSpec, Rules, TargetId};
+pub use spec::{ActorId, BindingSpec, PrincipalSpec, Rules, TargetId};

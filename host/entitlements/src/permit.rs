@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use trellis_core::Parties;
+use trellis_core::{BindingId, Parties};
 
-use crate::spec::{BindingId, TargetId};
+use crate::spec::TargetId;
 
 /// One admitted call. Only the gate makes it, it cannot be copied, and the router takes it whole.
 /// It lives no longer than the set it was made from.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
-use trellis_core::Entity;
+use trellis_core::{BindingId, Entity};
 
 use crate::binding::Binding;
-use crate::spec::{BindingId, PrincipalSpec};
+use crate::spec::PrincipalSpec;
 
 /// One version of an actor with its own claims and its own bindings.
 #[derive(Clone, Debug)]

@@ -1,12 +1,13 @@
 //! Every entitlement of a moment, interned for the road of a call.
 
 use std::sync::Arc;
+use trellis_core::BindingId;
 
 use crate::binding::{Binding, Verbs};
 use crate::cow::CowMap;
 use crate::names::{Names, looks_like_a_contract};
 use crate::principal::Principal;
-use crate::spec::{ActorId, BindingId, BindingSpec, PrincipalSpec, Rules};
+use crate::spec::{ActorId, BindingSpec, PrincipalSpec, Rules};
 
 /// Who is here and who may do what. The control plane edits one and publishes copies of it, which
 /// are cheap: a copy shares all that is not edited afterwards.

@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use trellis_claims::ActorClaims;
-use trellis_core::{BindingName, Contract};
+use trellis_core::{BindingId, BindingName, Contract};
 
 /// The host's handle for one version of an actor's code; never reused while the host runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ActorId(pub u64);
-
-/// The host's handle for a binding; never reused while the host runs.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct BindingId(pub u64);
 
 /// The host's handle for something that can be called: a version of an actor, or a provider. Never
 /// reused while the host runs.

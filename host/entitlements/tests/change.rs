@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use support::{Guarded, KEYVALUE, World};
 use trellis_claims::{KeyKind, KeyPair};
-use trellis_core::Code;
+use trellis_core::{BindingId, Code};
 use trellis_entitlements::{
-    ActorId, AllowAll, AuthzRequest, BindingId, EntitlementSet, PrincipalSpec, Rules, TargetId,
+    ActorId, AllowAll, AuthzRequest, EntitlementSet, PrincipalSpec, Rules, TargetId,
 };
 
 const GREET: Cow<'static, str> = Cow::Borrowed("Greet");

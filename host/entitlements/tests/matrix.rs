@@ -4,9 +4,10 @@
 mod support;
 
 use std::fmt::Write as _;
+use trellis_core::BindingId;
 
 use support::{ACTORS, Guarded, HTTP, KEYVALUE, NoAdd, World};
-use trellis_entitlements::{AllowAll, AuthzRequest, BindingId, TargetId};
+use trellis_entitlements::{AllowAll, AuthzRequest, TargetId};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/matrix.golden");
 const NAMESPACES: [&str; 6] = [

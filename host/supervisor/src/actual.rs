@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use trellis_claims::{ActorClaims, TrustList, Verified};
-use trellis_core::{ActorKey, CallError};
+use trellis_core::{ActorKey, BindingId, CallError};
 use trellis_dispatch::{RouteHandle, Snapshot};
 use trellis_engine::Actor;
-use trellis_entitlements::{ActorId, BindingId, BindingSpec, PrincipalSpec, TargetId};
+use trellis_entitlements::{ActorId, BindingSpec, PrincipalSpec, TargetId};
 use trellis_providers_sdk::Binding;
 
 use crate::border::{self, Instance};
@@ -254,7 +254,7 @@ impl RunningBinding {
     /// What its provider is told; `provider` brings the values the binding leaves out.
     pub(crate) fn told(&self, provider: &PreparedProvider) -> Binding {
         Binding {
-            id: trellis_providers_sdk::BindingId(self.spec.id.0),
+            id: self.spec.id,
             actor: self.actor.clone(),
             actor_name: self.key.actor.to_string(),
             contract: self.key.contract.clone(),

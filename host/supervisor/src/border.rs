@@ -51,8 +51,8 @@ impl Instance {
     }
 
     /// Takes a binding away; true when that was done by `until`.
-    pub(crate) async fn unbind(&self, id: trellis_entitlements::BindingId, until: Instant) -> bool {
-        timeout_at(until, self.provider.unbind(BindingId(id.0))).await.is_ok()
+    pub(crate) async fn unbind(&self, id: BindingId, until: Instant) -> bool {
+        timeout_at(until, self.provider.unbind(id)).await.is_ok()
     }
 
     /// Why it is not well; `None` when it is.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use trellis_core::BindingId;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 use trellis_dispatch::RouteHandle;
-use trellis_entitlements::{ActorId, BindingId, TargetId};
+use trellis_entitlements::{ActorId, TargetId};
 
 use crate::border::Instance;
 use crate::shared::{DRAIN_MAX, Shared};

@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 
 use trellis_control::{Address, Degraded, ProviderStatus};
 use trellis_core::Code;
-use trellis_entitlements::BindingId;
 use trellis_providers_sdk::{Provider, Sample};
 
 use crate::actual::ActualState;
@@ -68,7 +67,7 @@ fn status_of(actual: &ActualState) -> Status {
     let mut addresses = Vec::new();
     for instance in actual.instances.values() {
         for at in instance.addresses() {
-            let Some(binding) = actual.bindings.get(&BindingId(at.binding.0)) else { continue };
+            let Some(binding) = actual.bindings.get(&at.binding) else { continue };
             addresses.push(Address { url: at.url, actor: binding.key.actor.to_string() });
         }
     }

@@ -32,7 +32,6 @@ impl Target for ProviderTarget {
             let error = CallError::new(Code::Internal, "a provider is called over a binding");
             return Box::pin(async { Err(error) });
         };
-        let binding = trellis_providers_sdk::BindingId(binding.0);
         self.0.call(Call { binding, operation, payload, remaining, trace })
     }
 }
@@ -65,7 +64,7 @@ impl Invoker for ProviderCalls {
             let Invoke { binding, operation, payload, trace, .. } = invoke;
             let request = AuthzRequest::FromProvider {
                 provider: self.provider,
-                binding: trellis_entitlements::BindingId(binding.0),
+                binding,
                 operation: &operation,
             };
             let trace = trace.unwrap_or_default();

@@ -1,14 +1,9 @@
 //! One actor's use of one provider.
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{ActorKey, BindingName, ContractId};
+use trellis_core::{ActorKey, BindingId, BindingName, ContractId};
 
 use crate::values::Values;
-
-/// The host's handle for a binding; unique while the host runs, never reused.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct BindingId(pub u64);
 
 /// What a provider learns when an actor is bound to it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ mod setting;
 pub mod validate;
 pub mod values;
 
-pub use binding::{Binding, BindingId};
+pub use binding::Binding;
 pub use call::{Call, Reply};
 pub use context::{Context, Invoke, Invoker};
 pub use descriptor::Descriptor;
@@ -32,6 +32,7 @@ pub use factory::{Created, ProviderFactory};
 pub use provider::{Health, Listening, Provider};
 pub use sample::{Counter, Gauge, Sample, SampleValue};
 pub use setting::{Scope, Setting, SettingKind};
+pub use trellis_core::BindingId;
 pub use trellis_meters::TokenBucket;
 pub use validate::{Place, ValueProblem, Wanted, WantedBinding};
 pub use values::{ValueError, Values};

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use trellis_claims::{ActorClaims, KeyKind, KeyPair, PublicKey};
-use trellis_core::{BindingName, CallError, Contract, ContractId, Direction, Operation};
+use trellis_core::{BindingId, BindingName, CallError, Contract, ContractId, Direction, Operation};
 use trellis_entitlements::{
-    ActorId, AuditSink, AuthzRequest, BindingId, BindingSpec, Decision, Denial, EntitlementSet,
-    Gate, Metrics, Permit, Policy, PolicyInput, PrincipalSpec, Rules, TargetId,
+    ActorId, AuditSink, AuthzRequest, BindingSpec, Decision, Denial, EntitlementSet, Gate, Metrics,
+    Permit, Policy, PolicyInput, PrincipalSpec, Rules, TargetId,
 };
 
 pub(crate) const KEYVALUE: &str = "wascc:keyvalue";

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use trellis_control::Step;
-use trellis_core::{CallError, Code};
-use trellis_entitlements::{BindingId, BindingSpec};
+use trellis_core::{BindingId, CallError, Code};
+use trellis_entitlements::BindingSpec;
 
 use super::Change;
 use super::make::{Made, MadeProvider};

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use trellis_control::Step;
+use trellis_core::BindingId;
 use trellis_core::{CallError, Code};
-use trellis_entitlements::BindingId;
 
 use crate::desired::Desired;
 use crate::shared::Shared;

@@ -51,22 +51,22 @@ scenarios! {
         Step::Unchanged(INSTANCES),
     ];
 
-    /// A new version of a module takes over between two requests of a client that never stops.
+    /// A new version of a module takes over between two requests of a client that never stops; each
+    /// request makes a call out of it, and each is counted once.
     a_new_module_under_load = [
-        actor("echo", built("echo")),
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
         actor("other", harmless()),
-        app(&[("echo", ""), ("other", "")]),
+        Step::manifest(COUNTING),
         Step::Start,
         get("other", "/").is(200, "ok"),
-        Step::LoadStarts("echo"),
-        actor("echo", harmless()),
-        Step::Log(&["replaced actor echo"]),
-        get("echo", "/").is(200, "ok"),
-        actor("echo", built("echo")),
-        Step::Log(&["replaced actor echo"]),
-        get("echo", "/").is(200, "hello"),
+        Step::LoadStarts("kvcounter"),
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue").revision(1),
+        Step::Log(&["replaced actor kvcounter"]),
         get("other", "/").is(200, "ok"),
-        Step::LoadEnds,
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue").revision(2),
+        Step::Log(&["replaced actor kvcounter"]),
+        get("other", "/").is(200, "ok"),
+        Step::LoadCounted("kvcounter"),
     ];
 
     /// A module that cannot run does not take over.
@@ -178,6 +178,16 @@ bindings:
   - actor: late
     capability: wascc:http_server
     values: {PORT: '${TAKEN_PORT}', ADDRESS: 127.0.0.1}
+";
+
+const COUNTING: &str = "actors:
+  - {image: kvcounter.wasm, name: kvcounter}
+  - {image: other.wasm, name: other}
+providers: [{builtin: http-server}, {builtin: keyvalue-embedded}]
+bindings:
+  - {actor: kvcounter, capability: 'wascc:http_server', values: {PORT: 0, ADDRESS: 127.0.0.1}}
+  - {actor: kvcounter, capability: 'wascc:keyvalue'}
+  - {actor: other, capability: 'wascc:http_server', values: {PORT: 0, ADDRESS: 127.0.0.1}}
 ";
 
 /// Two actors, of which some are revoked.

@@ -6,11 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use bench_side::{guest, time};
 use trellis_claims::{KeyKind, KeyPair, SystemClock, TrustList, verify};
-use trellis_core::BindingName;
-use trellis_entitlements::{
-    ActorId, AllowAll, AuthzRequest, BindingId, BindingSpec, EntitlementSet, Gate, LogAudit,
-    Metrics, PrincipalSpec, TargetId,
-};
+use trellis_core::{BindingId, BindingName};
+use trellis_entitlements::{ActorId, AllowAll, AuthzRequest, BindingSpec, EntitlementSet, Gate, LogAudit, Metrics, PrincipalSpec, TargetId};
 
 use super::{echo, ground};
 

@@ -1,0 +1,58 @@
+//! A provider that cannot stand beside its successor.
+
+use trellis_core::Code;
+
+use crate::provider::Making;
+use crate::stage::{Stage, done};
+
+fn store(values: &str) -> String {
+    format!("providers: [{{builtin: store, values: {{PATH: one, {values}}}}}]\n")
+}
+
+#[tokio::test]
+async fn the_old_one_ends_before_the_new_one_begins() {
+    let stage = Stage::new();
+    stage.apply(&store("SIZE: '1'")).await;
+    let applied = stage.apply(&store("SIZE: '2'")).await;
+    let says = "replaced provider store (store); calls wait for the same PATH";
+    assert_eq!(done(&applied), [says]);
+    let expected =
+        ["make store 1", "made store 1", "shut down store 1", "store 1 is down", "make store 2"];
+    assert_eq!(stage.script.events()[..5], expected);
+}
+
+#[tokio::test]
+async fn the_old_one_begins_again_when_the_new_one_cannot() {
+    let stage = Stage::new();
+    stage.apply(&store("SIZE: '1'")).await;
+    stage.script.next([Making::Fails(Code::Storage)]);
+    let applied = stage.apply(&store("SIZE: '2'")).await;
+    assert_eq!(applied.faults[0].code, Code::Storage);
+    assert_eq!(stage.script.events().last().map(String::as_str), Some("made store 1"));
+    assert_eq!(stage.status().providers.len(), 1);
+    assert_eq!(stage.status().degraded.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_broken_is_started_again() {
+    let stage = Stage::new();
+    stage.apply(&store("SIZE: '1'")).await;
+    stage.script.next([Making::Fails(Code::Storage), Making::Fails(Code::Storage)]);
+    stage.apply(&store("SIZE: '2'")).await;
+    assert_eq!(stage.script.events().last().map(String::as_str), Some("make store 1"));
+    stage.script.happened("made store 2", 1).await;
+    while !stage.status().degraded.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn another_file_is_in_nobodys_way() {
+    let stage = Stage::new();
+    stage.apply(&store("SIZE: '1'")).await;
+    let other = "providers: [{builtin: store, values: {PATH: two, SIZE: '2'}}]\n";
+    assert_eq!(done(&stage.apply(other).await), ["replaced provider store (store)"]);
+    let events = stage.script.events();
+    let place = |event: &str| events.iter().position(|known| known == event);
+    assert!(place("made store 2") < place("shut down store 1").or(Some(usize::MAX)), "{events:?}");
+}

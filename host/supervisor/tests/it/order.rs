@@ -1,0 +1,91 @@
+//! What comes before what.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use trellis_core::Code;
+use trellis_testkit::guests::by_hand;
+
+use crate::provider::Making;
+use crate::stage::{Stage, done};
+
+const BOTH: &str = "
+actors: [{image: one.wasm, name: one}]
+providers: [{builtin: server}, {builtin: store}]
+bindings:
+  - {actor: one, capability: 'test:server'}
+  - {actor: one, capability: 'test:store'}
+";
+
+fn stage() -> Stage {
+    let stage = Stage::new();
+    stage.put("one", &by_hand("(memory (export \"memory\") 1)", "(i32.const 1)"));
+    stage
+}
+
+/// The places of these events, in the order given.
+fn places(stage: &Stage, events: &[&str]) -> Vec<usize> {
+    let all = stage.script.events();
+    let place = |event: &&str| all.iter().position(|known| known == event);
+    events.iter().map(|event| place(event).unwrap_or_else(|| panic!("{event}: {all:?}"))).collect()
+}
+
+#[tokio::test]
+async fn a_server_learns_of_an_actor_when_its_stores_do_already() {
+    let stage = stage();
+    stage.apply(BOTH).await;
+    assert!(places(&stage, &["bind one at store", "bind one at server"]).is_sorted());
+}
+
+#[tokio::test]
+async fn a_stop_ends_servers_before_stores() {
+    let stage = stage();
+    stage.apply(BOTH).await;
+    stage.supervisor.stop((Instant::now() + Duration::from_secs(60)).into_std()).await;
+    assert!(places(&stage, &["server is down", "shut down store"]).is_sorted());
+}
+
+#[tokio::test]
+async fn a_successor_is_bound_before_the_old_one_goes() {
+    let stage = stage();
+    stage.apply(BOTH).await;
+    let larger = BOTH.replace("{builtin: store}", "{builtin: store, values: {SIZE: '2'}}");
+    let applied = stage.apply(&larger).await;
+    assert_eq!(done(&applied), ["replaced provider store (store)"]);
+    stage.script.happened("store is down", 1).await;
+    let order = places(&stage, &["made store 2", "bind one at store 2", "shut down store"]);
+    assert!(order.is_sorted(), "{:?}", stage.script.events());
+    assert_eq!(stage.script.times("bind one at server").len(), 1, "the others are not touched");
+    assert!(done(&stage.apply(&larger).await).is_empty(), "it is so now");
+}
+
+#[tokio::test]
+async fn a_successor_that_fails_leaves_the_old_one() {
+    let stage = stage();
+    stage.apply(BOTH).await;
+    stage.script.next([Making::Fails(Code::Storage)]);
+    let larger = BOTH.replace("{builtin: store}", "{builtin: store, values: {SIZE: '2'}}");
+    let applied = stage.apply(&larger).await;
+    assert_eq!(applied.faults[0].what, "provider store");
+    assert!(stage.script.times("shut down store").is_empty());
+    assert_eq!(stage.status().degraded[0].code, Code::Storage);
+    // Back to what runs: all is well.
+    assert!(stage.apply(BOTH).await.faults.is_empty());
+    assert!(stage.status().degraded.is_empty());
+}
+
+#[tokio::test]
+async fn a_successor_that_is_not_well_takes_over_only_when_forced() {
+    let stage = stage();
+    stage.apply(BOTH).await;
+    stage.script.fall_ill(Some("its server is down"));
+    let larger = BOTH.replace("{builtin: store}", "{builtin: store, values: {SIZE: '2'}}");
+    let applied = stage.apply(&larger).await;
+    assert_eq!(applied.faults[0].code, Code::Provider);
+    assert!(applied.faults[0].why.contains("its server is down"), "{applied:?}");
+    assert!(stage.script.times("shut down store").is_empty());
+    stage.script.happened("store 2 is down", 1).await;
+    let applied = stage.force(&larger).await;
+    assert_eq!(done(&applied), ["replaced provider store (store)"]);
+    stage.script.happened("store is down", 1).await;
+}

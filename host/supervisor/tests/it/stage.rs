@@ -1,0 +1,100 @@
+//! A supervisor, and manifests for it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trellis_claims::{FixedClock, TrustList};
+use trellis_control::{Applied, Status};
+use trellis_core::Direction;
+use trellis_dispatch::{Bounds, Dispatcher};
+use trellis_engine::{Engine, EngineConfig};
+use trellis_entitlements::{AllowAll, Gate, LogAudit};
+use trellis_manifest::{Format, SourceText};
+use trellis_providers_sdk::ProviderFactory;
+use trellis_supervisor::{ApplyOptions, Ground, Metrics, Prepared, Supervisor, prepare};
+use trellis_testkit::Account;
+
+use crate::provider::{Kind, Script};
+
+/// What time it is on the host's clock, in seconds since 1970.
+pub(crate) const NOW_S: u64 = 1_700_000_000;
+
+pub(crate) struct Stage {
+    pub(crate) script: Script,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) account: Account,
+    folder: tempfile::TempDir,
+    clock: Arc<FixedClock>,
+    builtins: Vec<Arc<dyn ProviderFactory>>,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let script = Script::default();
+        let kinds = [("store", Direction::ToProvider), ("server", Direction::ToActor)];
+        let kind = |(name, direction)| -> Arc<dyn ProviderFactory> {
+            Arc::new(Kind { name, direction, script: script.clone() })
+        };
+        let builtins = kinds.map(kind).to_vec();
+        let gate = Gate::new(
+            Box::new(AllowAll),
+            Box::new(LogAudit::default()),
+            trellis_entitlements::Metrics::default(),
+        );
+        let bounds = Bounds { call_time_max: Duration::from_secs(60), reply_bytes_max: 1 << 20 };
+        let dispatcher =
+            Arc::new(Dispatcher::new(gate, trellis_dispatch::Metrics::default(), bounds));
+        let config = EngineConfig { instances_total_max: 16, ..EngineConfig::default() };
+        let engine = Engine::new(config).expect("a small engine fits");
+        let clock = Arc::new(FixedClock::at(NOW_S));
+        let supervisor =
+            Supervisor::start(engine, dispatcher, Arc::clone(&clock) as Arc<_>, Metrics::default());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { script, supervisor, account: Account::default(), folder, clock, builtins }
+    }
+
+    /// Puts a signed module in place that claims both contracts.
+    pub(crate) fn put(&self, name: &str, module: &[u8]) {
+        let mut draft = self.account.draft(name);
+        draft.caps = vec!["test:store".to_owned(), "test:server".to_owned()];
+        let path: PathBuf = self.folder.path().join(format!("{name}.wasm"));
+        std::fs::write(path, self.account.sign(module, &draft)).expect("the folder is writable");
+    }
+
+    pub(crate) fn trust(&self) -> TrustList {
+        TrustList::new(0).trust(self.account.issuer().public()).expect("an account may sign")
+    }
+
+    pub(crate) fn prepare(&self, manifest: &str) -> Prepared {
+        let source = SourceText::new("manifest.yaml", manifest, Format::Yaml);
+        let read = trellis_manifest::read(&source, &|_| None);
+        let read = read.unwrap_or_else(|report| panic!("{report}"));
+        let ground = Ground {
+            folder: self.folder.path(),
+            builtins: &self.builtins,
+            trust: &self.trust(),
+            clock: &*self.clock,
+            checker: None,
+        };
+        prepare(&read, &source, &ground).unwrap_or_else(|report| panic!("{report}"))
+    }
+
+    pub(crate) async fn apply(&self, manifest: &str) -> Applied {
+        self.supervisor.apply(self.prepare(manifest), ApplyOptions::default()).await
+    }
+
+    pub(crate) async fn force(&self, manifest: &str) -> Applied {
+        let options = ApplyOptions { force: true, ..ApplyOptions::default() };
+        self.supervisor.apply(self.prepare(manifest), options).await
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.supervisor.status().state.clone()
+    }
+}
+
+/// The steps that were done, as the log has them.
+pub(crate) fn done(applied: &Applied) -> Vec<String> {
+    applied.steps.iter().map(trellis_control::Step::done).collect()
+}
