@@ -1,4 +1,4 @@
-//! What an actor may use: contracts, their operations, and the link from an operation to its types.
+//! What an actor may use: contracts, their operations, and the messages of each operation.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -55,15 +55,15 @@ pub struct Operation {
     pub name: Cow<'static, str>,
     /// Who asks whom.
     pub direction: Direction,
-    /// One sentence for people, from the WIT documentation.
+    /// One sentence from the WIT documentation.
     pub doc: Cow<'static, str>,
 }
 
-/// A contract as data: what `contract!` makes from a WIT file, and what a provider declares to
-/// serve.
+/// A contract as data: `contract!` makes it from a WIT file, and a provider declares the ones it
+/// serves.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Contract {
-    /// The id claims, manifests and guests use.
+    /// The id that claims, manifests and guests use.
     pub id: ContractId,
     /// Other ids that mean the same contract (`wasmcloud:httpserver` for `wascc:http_server`).
     pub aliases: Cow<'static, [ContractId]>,
@@ -78,23 +78,23 @@ impl Contract {
         self.id.as_str() == id || self.aliases.iter().any(|alias| alias.as_str() == id)
     }
 
-    /// The operation of that name.
+    /// The operation with this name.
     #[must_use]
     pub fn operation(&self, name: &str) -> Option<&Operation> {
         self.operations.iter().find(|operation| operation.name == name)
     }
 }
 
-/// An operation as a type: `contract!` makes one marker per operation, so that a handler or a test
-/// can name an operation and get its messages checked by the compiler.
+/// An operation as a type. `contract!` makes one marker per operation, so a handler or a test can
+/// name an operation and the compiler checks its messages.
 pub trait OperationSpec {
     /// The name on the wire.
     const NAME: &'static str;
     /// The contract it belongs to.
     const CONTRACT: &'static Contract;
-    /// The request message; `()` is an empty payload.
+    /// The request message; `()` means an empty payload.
     type Input: Encode + Decode + Serialize + DeserializeOwned + PartialEq + fmt::Debug;
-    /// The reply message; `()` is an empty payload.
+    /// The reply message; `()` means an empty payload.
     type Output: Encode + Decode + Serialize + DeserializeOwned + PartialEq + fmt::Debug;
 
     /// Encodes a request.
@@ -126,9 +126,9 @@ pub trait OperationSpec {
     }
 }
 
-/// What is done with every operation of a contract: the `visit_operations` that `contract!` makes
-/// calls it once for each, so that golden vectors and fuzz targets leave none out.
+/// Does something with every operation of a contract. The `visit_operations` that `contract!`
+/// generates calls it once for each operation, so golden vectors and fuzz targets leave none out.
 pub trait OperationVisitor {
-    /// Meets one operation.
+    /// Visits one operation.
     fn visit<O: OperationSpec>(&mut self);
 }

@@ -1,4 +1,4 @@
-//! Who takes part in a call.
+//! The parties of a call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use crate::contract::ContractId;
 
 /// The public nkey (`M…`, 56 characters) that names an actor: the `sub` of its claims.
 ///
-/// Cheap to clone. Whether the text is a valid nkey is decided by `trellis-claims`; here it is an
-/// opaque name, so that a test can call its actor `MECHO`.
+/// Cheap to clone. `trellis-claims` decides whether the text is a valid nkey. Here it is an opaque
+/// name, so a test can call its actor `MECHO`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct ActorKey(Arc<str>);
 
 impl ActorKey {
-    /// Wraps a key that was already checked (or that a test made up).
+    /// Wraps a key that was already checked, or that a test made up.
     pub fn new(key: impl Into<Arc<str>>) -> Self {
         Self(key.into())
     }
@@ -58,19 +58,19 @@ impl fmt::Debug for ActorKey {
 pub struct BindingName(Arc<str>);
 
 impl BindingName {
-    /// The name a binding has when nobody gave it one. An empty name on the wire means this
-    /// (the AssemblyScript SDK and wasmCloud actor calls send an empty string).
+    /// The name of a binding that was given none. An empty name on the wire means this one: the
+    /// AssemblyScript SDK and wasmCloud's actor calls send an empty string.
     pub const DEFAULT: &'static str = "default";
 
     /// The name as given; the empty name becomes [`BindingName::DEFAULT`].
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self(Arc::from(Self::normalise(name)))
+        Self(Arc::from(Self::normalize(name)))
     }
 
     /// `name`, or [`BindingName::DEFAULT`] when it is empty.
     #[must_use]
-    pub fn normalise(name: &str) -> &str {
+    pub fn normalize(name: &str) -> &str {
         if name.is_empty() { Self::DEFAULT } else { name }
     }
 
@@ -116,7 +116,7 @@ pub struct BindingId(pub u64);
 pub enum Entity {
     /// A signed WebAssembly module, by its key.
     Actor(ActorKey),
-    /// An implementation of a contract, as one actor's binding sees it.
+    /// A provider of a contract, as one actor reaches it through a binding.
     Provider {
         /// The contract it serves.
         contract: ContractId,

@@ -1,6 +1,6 @@
 //! What can go wrong with a call, by kind and by stable code.
 //!
-//! A [`Code`] is a promise to users: it never changes its meaning, `trellis explain CODE` tells its
+//! A [`Code`] is a promise to users: its meaning never changes, `trellis explain CODE` prints its
 //! cause and cure, and `docs/errors.md` lists them all from [`Code::ALL`].
 
 use std::borrow::Cow;
@@ -8,12 +8,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The few ways a call can fail, for whoever decides what to do next.
+/// The few ways in which a call can fail, for code that decides what to do next.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum ErrorKind {
-    /// Claims, binding or policy say no.
+    /// Claims, binding or policy refuse the call.
     Denied,
-    /// Nobody by that name is here.
+    /// Nothing with that name exists here.
     NotFound,
     /// A queue or a pool is full, or the host is stopping.
     Busy,
@@ -77,8 +77,8 @@ macro_rules! codes {
                 match self { $(Self::$variant => ErrorKind::$kind,)+ }
             }
 
-            /// True when the same call may be sent again without doing anything twice: it was
-            /// refused before it reached its target.
+            /// True when the call was refused before it reached its target, so sending it again
+            /// does nothing twice.
             #[must_use]
             pub const fn retry_is_safe(self) -> bool {
                 match self { $(Self::$variant => $retry,)+ }
@@ -104,15 +104,15 @@ codes! {
     ModuleInvalid = "E_MODULE_INVALID", Invalid, retry: false,
         cause: "The file is not a well-formed WebAssembly module; the message gives the byte offset.",
         cure: "Build the module again; check that the file is a core module (.wasm) and was copied whole.";
-    /// The module is over a static limit, or would not compile within its limits.
+    /// The module exceeds a static limit, or did not compile within its limits.
     ModuleLimit = "E_MODULE_LIMIT", Invalid, retry: false,
         cause: "The module is larger, or compiles slower, than the host allows; the message names the limit.",
         cure: "Make the module smaller: strip debug information, optimize for size. Most limits have a key under `limits:` in the manifest; docs/limits.md lists them.";
-    /// The module imports, exports or is made of something the host cannot serve.
+    /// The module imports, exports or uses something that the host does not support.
     ModuleAbi = "E_MODULE_ABI", Invalid, retry: false,
-        cause: "An import is unknown to the host, an export is missing or has another type, or the module uses a \
-                part of WebAssembly that the host does not run.",
-        cure: "Build the actor with a waPC guest SDK for WebAssembly 2.0, without what the message names; \
+        cause: "The host does not know an import, an export is missing or has the wrong type, or the module uses \
+                a part of WebAssembly that the host does not run.",
+        cure: "Build the actor with a waPC guest SDK for WebAssembly 2.0 and without what the message names; \
                `trellis inspect FILE` lists its imports and exports.";
     /// The module carries no claims.
     Unsigned = "E_UNSIGNED", Denied, retry: false,
@@ -120,7 +120,7 @@ codes! {
         cure: "Sign it: `trellis sign FILE --name NAME --caps ...`.";
     /// The token's signature does not verify.
     Signature = "E_SIGNATURE", Denied, retry: false,
-        cause: "The token was changed after signing, or signed by another key than its issuer.",
+        cause: "The token was changed after signing, or was not signed by its issuer's key.",
         cure: "Sign the module again; if you did not change it, do not run it.";
     /// The module is not the one that was signed.
     Hash = "E_HASH", Denied, retry: false,
@@ -130,7 +130,7 @@ codes! {
     Token = "E_TOKEN", Denied, retry: false,
         cause: "The token breaks the format: segments, header, algorithm, required claims or duplicate keys.",
         cure: "Sign the module again with `trellis sign`.";
-    /// The claims section is not where or how it must be.
+    /// The claims section is missing from its place, or is not the only one.
     Section = "E_SECTION", Denied, retry: false,
         cause: "A module must carry exactly one claims section, at top level, as its last section.",
         cure: "Sign the module after every other tool has run over it; signing replaces old sections.";
@@ -140,7 +140,7 @@ codes! {
         cure: "Sign the module again with a later expiry; check the host's clock.";
     /// The claims are not valid yet.
     NotYet = "E_NOT_YET", Denied, retry: false,
-        cause: "The claims' `nbf` time lies in the future.",
+        cause: "The claims' `nbf` time is in the future.",
         cure: "Wait, or sign the module again; check the host's clock.";
     /// The issuer is not trusted here.
     Issuer = "E_ISSUER", Denied, retry: false,
@@ -156,12 +156,12 @@ codes! {
         cure: "Copy the whole key; `trellis keys list` shows yours.";
     /// A key file or its folder cannot be used as it is.
     Keystore = "E_KEYSTORE", Denied, retry: false,
-        cause: "A key is not used: its file or folder is open to others, a name means several keys, or \
-                another key would be overwritten.",
-        cure: "The message names the file and the command; seeds belong in files only you can read (0600).";
-    /// An older revision of a running actor.
+        cause: "A key was not used: other users can read its file or folder, its name fits several \
+                keys, or another key would be overwritten.",
+        cure: "The message names the file and the command; keep seeds in files that only you can read (0600).";
+    /// The module is older than the one that runs.
     Revision = "E_REVISION", Denied, retry: false,
-        cause: "The module's revision is older than the one that runs.",
+        cause: "The module's revision is lower than that of the running actor.",
         cure: "Sign it with a higher `--rev`.";
     /// A module that goes by a name was signed with another actor key than before.
     ActorKey = "E_ACTOR_KEY", Denied, retry: false,
@@ -171,101 +171,101 @@ codes! {
                docs/teams.md tells how a team shares keys.";
     /// Claims, binding or policy refuse the call.
     Denied = "E_DENIED", Denied, retry: false,
-        cause: "The caller lacks the claim, the binding or the policy's consent for this call.",
-        cure: "The message names what is missing: sign with the capability, or add the binding to the manifest.";
-    /// Nobody, or nothing, by that name.
+        cause: "The caller's claims, its bindings or the policy do not allow this call.",
+        cure: "The message names what is missing: sign the actor with the capability, or add the binding to the manifest.";
+    /// Nothing has that name.
     NotFound = "E_NOT_FOUND", NotFound, retry: true,
-        cause: "No actor, provider or route by that name is running, or no file or key has that name.",
+        cause: "No running actor, provider or route has that name, or no file or key has it.",
         cure: "Check the name; start the actor or provider in the manifest, or build the file.";
-    /// No instance came free in time, or a queue is full.
+    /// No instance became free in time, or a queue is full.
     Busy = "E_BUSY", Busy, retry: true,
-        cause: "Every instance is in use and the queue is full, or no instance came free before the deadline.",
+        cause: "Every instance is in use and the queue is full, or no instance became free before the deadline.",
         cure: "Retry later; raise `instances.max` if the host has room.";
     /// The host is shutting down or the actor is being removed.
     Stopping = "E_STOPPING", Busy, retry: true,
-        cause: "The host, or the actor, is being stopped and takes no new calls.",
-        cure: "Retry against another host, or once the new version runs.";
+        cause: "The host or the actor is stopping and takes no new calls.",
+        cure: "Retry on another host, or when the new version runs.";
     /// The deadline passed.
     Timeout = "E_TIMEOUT", Deadline, retry: false,
         cause: "The call did not finish before its deadline.",
-        cure: "Look for a loop or a slow provider; raise `call_time` if the work is really that long.";
+        cure: "Look for a loop or a slow provider; raise `call_time` if the work really takes that long.";
     /// The actor answered with an error.
     Guest = "E_GUEST", Guest, retry: false,
         cause: "The actor handled the call and answered with an error of its own.",
         cure: "The message is the actor's; read its log.";
     /// The actor trapped.
     Trap = "E_TRAP", Guest, retry: false,
-        cause: "The actor trapped: unreachable code, a division by zero, an access out of bounds.",
-        cure: "A bug in the actor; `trellis call FILE OPERATION --trace` replays one call.";
+        cause: "The actor trapped: unreachable code, a division by zero, an out-of-bounds access.",
+        cure: "This is a bug in the actor; `trellis call FILE OPERATION --trace` replays one call.";
     /// The actor ran out of stack.
     Stack = "E_STACK", Guest, retry: false,
         cause: "The actor recursed deeper than its stack allows.",
         cure: "Bound the recursion in the actor.";
-    /// The actor needs more memory than it may have.
+    /// The actor asked for more memory than it may have.
     Memory = "E_MEMORY", Guest, retry: false,
-        cause: "The actor asked for more memory or table space than its limit.",
-        cure: "Use less, or raise the limit that the message names: `limits.memory` or `limits.table_elements` \
+        cause: "The actor asked for more memory or table space than its limit allows.",
+        cure: "Use less memory, or raise the limit that the message names: `limits.memory` or `limits.table_elements` \
                in the manifest.";
-    /// The actor handed the host a bad pointer.
+    /// The actor gave the host a bad pointer.
     GuestPointer = "E_GUEST_POINTER", Guest, retry: false,
-        cause: "A pointer and length the actor gave the host lie outside its memory.",
-        cure: "A bug in the actor or its guest SDK.";
-    /// A name is too long or not clean text.
+        cause: "The actor gave the host a pointer and a length that reach outside its memory.",
+        cure: "This is a bug in the actor or its guest SDK.";
+    /// A name is too long or not printable text.
     BadName = "E_BAD_NAME", Invalid, retry: false,
-        cause: "A binding, namespace or operation name is too long, not UTF-8, or has control characters.",
+        cause: "A binding, namespace or operation name is too long, not UTF-8, or contains control characters.",
         cure: "Use printable names of at most 256 bytes.";
     /// A payload is too large.
     TooLarge = "E_TOO_LARGE", Invalid, retry: false,
         cause: "A message is larger than `payload_bytes_max`.",
-        cure: "Send less at once, or raise the limit.";
-    /// A call budget is used up.
+        cure: "Send smaller messages, or raise the limit.";
+    /// The actor used up its budget of calls.
     Quota = "E_QUOTA", Guest, retry: false,
-        cause: "The actor made more host calls than one call, or the host, allows.",
+        cause: "The actor made more host calls than are allowed in one call, or at once on this host.",
         cure: "Batch the calls; raise the named limit if the work is legitimate.";
-    /// Calls stand too deep.
+    /// Calls are nested too deep.
     Depth = "E_DEPTH", Guest, retry: false,
-        cause: "Actors called actors deeper than `call_depth_max`; usually a cycle.",
+        cause: "Actors called actors deeper than `call_depth_max`, usually in a cycle.",
         cure: "Break the cycle.";
     /// A message cannot be decoded.
     Message = "E_MESSAGE", Invalid, retry: false,
-        cause: "A request or reply does not have the form its contract gives it.",
-        cure: "Compare the message with the contract; build the actor against this contract's version.";
-    /// The stored value is of another kind than the operation needs.
+        cause: "A request or a reply does not have the form that its contract defines.",
+        cure: "Compare the message with the contract; build the actor with this version of the contract.";
+    /// The stored value is not of the kind that the operation needs.
     WrongType = "E_WRONG_TYPE", Invalid, retry: false,
-        cause: "A key holds another kind of value (string, counter, list, set) than the operation works on.",
-        cure: "Use another key, or remove this one first; the message names the key.";
-    /// A number left the range its contract gives it.
+        cause: "The key holds a value of another kind (string, counter, list, set) than the operation works on.",
+        cure: "Use another key, or delete this one first; the message names the key.";
+    /// A number would leave the range that its contract defines.
     Range = "E_RANGE", Invalid, retry: false,
-        cause: "A counter or a count would leave the range of its type; nothing was changed.",
-        cure: "Start the counter anew, or keep several.";
+        cause: "A counter or a count would exceed the range of its type; nothing was changed.",
+        cure: "Reset the counter, or use several.";
     /// The provider failed.
     Provider = "E_PROVIDER", Provider, retry: false,
-        cause: "The provider, or the server behind it, could not do its work; the message says what.",
-        cure: "Check that server and the binding's values; the host goes on trying to reconnect.";
+        cause: "The provider or the server behind it failed; the message says how.",
+        cure: "Check the server and the binding's values; the host keeps trying to reconnect.";
     /// Storage failed.
     Storage = "E_STORAGE", Provider, retry: false,
-        cause: "A file could not be read or written: disk full, read-only, damaged.",
-        cure: "Free space or repair the named path; nothing half-written is visible.";
+        cause: "A file could not be read or written: the disk is full or read-only, or the file is damaged.",
+        cure: "Free some space, or repair the named path; nothing half-written is visible.";
     /// A value in a binding or a provider's configuration is wrong.
     Config = "E_CONFIG", Invalid, retry: false,
         cause: "A configuration value is unknown, missing or malformed; the message names it.",
         cure: "Correct the value in the manifest; docs/manifest.md lists each provider's values.";
-    /// An address cannot be bound.
+    /// The host cannot listen on an address.
     Address = "E_ADDRESS", Provider, retry: false,
-        cause: "A port or address is in use or not allowed.",
-        cure: "Stop what holds the port, or choose another `PORT`.";
+        cause: "The port or address is in use or not allowed.",
+        cure: "Stop the program that uses the port, or choose another `PORT`.";
     /// The manifest is wrong.
     Manifest = "E_MANIFEST", Invalid, retry: false,
         cause: "The manifest has errors; each is shown with file, line and column.",
-        cure: "Correct them; `host --manifest FILE --check` shows all at once without starting.";
+        cure: "Correct them; `host --manifest FILE --check` shows them all at once and starts nothing.";
     /// The host itself failed.
     Internal = "E_INTERNAL", Provider, retry: false,
-        cause: "The host met a state it did not expect.",
+        cause: "The host reached a state that it did not expect.",
         cure: "Please report it, with the log lines around it.";
 }
 
 impl Code {
-    /// The code of that text.
+    /// The code with this text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == text)
@@ -280,10 +280,10 @@ impl fmt::Display for Code {
 
 /// Why a call failed: a stable code and a sentence that names what is wrong.
 ///
-/// The message reaches callers and guests, so it holds names and limits but never payloads,
-/// secrets or paths of the host's internals.
+/// Callers and guests see the message. It may hold names and limits, but never payloads, secrets or
+/// paths inside the host.
 ///
-/// One pointer wide: it is part of every result on the road, and failing is the rare case.
+/// One pointer wide, because every result on the road contains it and failures are rare.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallError(Box<Failure>);
@@ -295,13 +295,13 @@ struct Failure {
 }
 
 impl CallError {
-    /// An error with its sentence.
+    /// An error with a code and a sentence.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Failure { code, message: message.into() }))
     }
 
-    /// Reads the text of an error back, `E_CODE: sentence`, as it crosses to a guest and back.
-    /// A text without a code gets `fallback`.
+    /// Reads back the text `E_CODE: sentence`, in which errors cross to a guest and back. A text
+    /// without a code gets `fallback`.
     #[must_use]
     pub fn from_text(text: String, fallback: Code) -> Self {
         match text.split_once(": ").and_then(|(code, rest)| Some((Code::parse(code)?, rest))) {

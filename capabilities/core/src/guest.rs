@@ -1,11 +1,11 @@
-//! The one thing a generated guest client needs from its surroundings.
+//! The one thing that a generated guest client needs from its surroundings.
 
 use crate::error::{CallError, Code};
 
 /// How an actor reaches the host. The Rust guest SDK implements it with the waPC imports; a test
 /// implements it with a closure.
 pub trait Transport {
-    /// Asks the host: `binding` and `namespace` name the target, `operation` the request.
+    /// Asks the host. `binding` and `namespace` name the target, `operation` names the request.
     ///
     /// # Errors
     /// The host's error text, `E_CODE: message`, when the call was refused or failed.
@@ -18,8 +18,8 @@ pub trait Transport {
     ) -> Result<Vec<u8>, String>;
 }
 
-/// Asks the host, and reads its error text back; what generated clients do for each operation.
-/// The target is a binding, a namespace and an operation.
+/// Asks the host and reads its error text; generated clients do this for each operation. The target
+/// is a binding, a namespace and an operation.
 ///
 /// # Errors
 /// What the operation failed with, or why the host refused the call.

@@ -1,12 +1,12 @@
-//! Every bound on an actor: its name, unit, default, and what happens when it is hit.
+//! Every limit of an actor: its name, its unit, its default, and what happens when it is hit.
 //!
-//! The manifest writes these, the engine enforces them, and the documentation lists [`TABLE`].
+//! The manifest sets them, the engine enforces them, and the documentation lists [`TABLE`].
 
 use std::time::Duration;
 
 use crate::error::Code;
 
-/// The bounds of one actor. Host-wide caps are a second value of the same type: see
+/// The limits of one actor. The caps of a whole host are another value of this type: see
 /// [`ActorLimits::capped_by`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ActorLimits {
@@ -26,9 +26,9 @@ pub struct ActorLimits {
     pub table_elements_max: u32,
     /// Longest call, host calls and sleeps included.
     pub call_time_max: Duration,
-    /// Longest start of an instance (start functions together).
+    /// Longest start of an instance, all start functions together.
     pub init_time_max: Duration,
-    /// Most calls standing above one another.
+    /// Most calls nested in one another.
     pub call_depth_max: u32,
     /// Largest message in either direction, in bytes.
     pub payload_bytes_max: u32,
@@ -36,15 +36,15 @@ pub struct ActorLimits {
     pub name_bytes_max: u32,
     /// Most instances at once.
     pub instances_max: u32,
-    /// Instances kept ready when idle.
+    /// Instances that are kept ready when idle.
     pub instances_min: u32,
     /// Most callers waiting for an instance.
     pub queue_max: u32,
     /// Most host calls one call may make.
     pub host_calls_per_call_max: u32,
-    /// Log lines a second, after the burst.
+    /// Log lines per second after the burst.
     pub log_lines_per_s: u32,
-    /// Log lines at once.
+    /// Log lines in one burst.
     pub log_burst_lines: u32,
     /// Longest log line, in bytes; the rest is cut.
     pub log_line_bytes_max: u32,
@@ -78,7 +78,7 @@ impl Default for ActorLimits {
 }
 
 impl ActorLimits {
-    /// These limits, none above `caps`: what the host owner allows wins over what a manifest asks.
+    /// These limits, none above `caps`: the host's owner has the last word, not the manifest.
     #[must_use]
     pub fn capped_by(&self, caps: &Self) -> Self {
         Self {
@@ -107,12 +107,12 @@ impl ActorLimits {
     }
 }
 
-/// The bounds of a whole host, all its actors together.
+/// The limits of a whole host, all its actors together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HostLimits {
     /// Most instances. Each reserves about 4 GiB of address space, not of memory.
     pub instances_total_max: u32,
-    /// Most modules whose code stays in memory.
+    /// Most modules with their code in memory.
     pub modules_resident_max: u32,
     /// Most host calls waiting at once.
     pub host_calls_in_flight_max: u32,
@@ -133,13 +133,13 @@ impl Default for HostLimits {
 pub struct Limit {
     /// The stable name, as errors and metrics print it.
     pub name: &'static str,
-    /// The key under `limits:` in a manifest, or where else it is set.
+    /// The key in a manifest: under `limits:` of an actor, or under `host:`.
     pub key: &'static str,
-    /// Unit of the value.
+    /// The unit of the value.
     pub unit: &'static str,
-    /// Default, in that unit.
+    /// The default, in that unit.
     pub default: u64,
-    /// The code of the error when it is hit; `None` where hitting it is counted and survived.
+    /// The code of the error when it is hit; `None` when the hit is only counted.
     pub code: Option<Code>,
     /// What happens when it is hit.
     pub hit: &'static str,
@@ -181,25 +181,25 @@ pub const TABLE: &[Limit] = &[
         ("actor_memory_bytes_max", "memory"),
         (64 << 20, "bytes"),
         Some(Code::Memory),
-        "memory.grow answers -1; a module that starts larger is refused",
+        "memory.grow returns -1; a module that starts larger is refused",
     ),
     row(
         ("table_elements_max", "table_elements"),
         (20_000, "elements"),
         Some(Code::Memory),
-        "table.grow answers -1; a module that starts larger is refused",
+        "table.grow returns -1; a module that starts larger is refused",
     ),
     row(
         ("call_time_ms_max", "call_time"),
         (5_000, "ms"),
         Some(Code::Timeout),
-        "the call is cut and its instance dropped",
+        "the call is cut off and its instance is dropped",
     ),
     row(
         ("init_time_ms_max", "init_time"),
         (5_000, "ms"),
         Some(Code::Timeout),
-        "the start is cut and its instance dropped",
+        "the start is cut off and its instance is dropped",
     ),
     row(("call_depth_max", "call_depth"), (16, "calls"), Some(Code::Depth), "the call is refused"),
     row(
@@ -237,23 +237,23 @@ pub const TABLE: &[Limit] = &[
         ("log_line_bytes_max", "log_line_bytes"),
         (8 << 10, "bytes"),
         None,
-        "the line is cut and counted",
+        "the line is shortened and counted",
     ),
 ];
 
-/// Every limit of a whole host; their keys stand under `host:`.
+/// Every limit of a whole host; their keys are under `host:`.
 pub const HOST_TABLE: &[Limit] = &[
     row(
         ("instances_total_max", "instances_total"),
         (1_000, "instances"),
         Some(Code::Busy),
-        "an idle instance of another actor makes room; without one the call is refused",
+        "an idle instance of another actor is dropped; if there is none, the call is refused",
     ),
     row(
         ("modules_resident_max", "modules_resident"),
         (1_000, "modules"),
         None,
-        "the module not used for longest leaves memory; its next call loads it from the cache",
+        "the least recently used module leaves memory; its next call loads it from the cache",
     ),
     row(
         ("host_calls_in_flight_max", "host_calls_in_flight"),

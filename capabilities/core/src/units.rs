@@ -1,4 +1,4 @@
-//! Spans of time and sizes as people write them, read the same way everywhere.
+//! Durations and sizes as people write them, read the same way everywhere.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_people_write() {
+    fn what_people_write_is_read() {
         assert_eq!(parse_duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(parse_duration("5"), Some(Duration::from_secs(5)));
         assert_eq!(parse_duration("2 m"), Some(Duration::from_secs(120)));

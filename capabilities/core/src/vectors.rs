@@ -1,8 +1,7 @@
-//! Golden vectors: the exact bytes of a contract's messages, and the forms that are tolerated.
+//! Golden vectors: the exact bytes of a contract's messages, and the other forms that are read.
 //!
-//! A contract crate keeps them in `vectors/*.json`, so that the clients in other languages are
-//! checked against the same bytes, and checks them all in a test:
-//! `Suite::read(..).check(visit_operations)`.
+//! A contract crate keeps them in `vectors/*.json`, so clients in other languages are checked
+//! against the same bytes. Its test checks them all: `Suite::read(..).check(visit_operations)`.
 
 use std::fmt::Debug;
 
@@ -29,7 +28,7 @@ struct Vector {
     message: serde_json::Value,
     /// Its exact encoding.
     hex: String,
-    /// Other encodings that decode to the same message.
+    /// Other encodings that are decoded to the same message.
     #[serde(default)]
     tolerated: Vec<Tolerated>,
 }
@@ -51,28 +50,29 @@ impl Suite {
     /// Reads a file of vectors.
     ///
     /// # Panics
-    /// When it is malformed: this runs in tests.
+    /// When it is malformed; this runs in tests only.
     #[must_use]
     pub fn read(text: &str) -> Self {
         serde_json::from_str(text).expect("a file of vectors is JSON of the documented form")
     }
 
-    /// Checks every vector of every operation, both ways; `visit` is the contract's
+    /// Checks every vector of every operation in both directions. `visit` is the contract's
     /// `visit_operations`.
     ///
     /// # Panics
-    /// When a message does not encode to its bytes or does not decode from one of its forms, when
-    /// an operation has no vector for one of its sides, or when a vector names no operation.
+    /// When a message is not encoded as its bytes or not decoded from one of its forms, when an
+    /// operation has no vector for its request or its reply, or when a vector's operation does not
+    /// exist.
     pub fn check(mut self, visit: fn(&mut Self)) {
         visit(&mut self);
         let left: Vec<_> = self.vectors.iter().map(|vector| &vector.operation).collect();
-        assert!(left.is_empty(), "vectors of unknown operations: {left:?}");
+        assert!(left.is_empty(), "there are vectors of unknown operations: {left:?}");
     }
 }
 
 impl OperationVisitor for Suite {
     fn visit<O: OperationSpec>(&mut self) {
-        assert!(O::CONTRACT.answers_to(&self.contract), "{} is of another contract", O::NAME);
+        assert!(O::CONTRACT.answers_to(&self.contract), "{} belongs to another contract", O::NAME);
         let mine = |vector: &Vector| vector.operation == O::NAME;
         let vectors: Vec<_> = self.vectors.extract_if(.., |vector| mine(vector)).collect();
         for side in [Side::Request, Side::Reply] {
@@ -101,13 +101,13 @@ impl Vector {
             let read = wire::from_bytes::<M>(&from_hex(hex));
             assert_eq!(read.expect(&name), message, "{name}, {form}");
         }
-        // No message is no bytes, for which serde has no word.
+        // serde cannot express a message of no bytes.
         if size_of::<M>() > 0 {
             self.check_serde(&name, &message);
         }
     }
 
-    /// The serde way leads to the same bytes and back from every form.
+    /// serde must write the same bytes and read every form.
     fn check_serde<M: Serialize + DeserializeOwned + Debug + PartialEq>(&self, name: &str, m: &M) {
         assert_eq!(to_hex(&wire::encode(m).expect(name)), self.hex, "{name}, by serde");
         let tolerated = self.tolerated.iter().map(|other| &other.hex);
@@ -127,7 +127,7 @@ fn from_hex(text: &str) -> Vec<u8> {
     digits
         .map(|pair| {
             let pair = std::str::from_utf8(pair).expect("hex is ASCII");
-            u8::from_str_radix(pair, 16).expect("two hex digits a byte")
+            u8::from_str_radix(pair, 16).expect("two hex digits per byte")
         })
         .collect()
 }

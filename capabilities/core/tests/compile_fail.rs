@@ -1,4 +1,4 @@
-//! What a mistake in a WIT file, or above a handler, looks like to whoever made it.
+//! The compile errors for mistakes in a WIT file or in a handler.
 
 #[test]
 fn mistakes_are_named_with_their_place() {

@@ -1,4 +1,4 @@
-//! What `contract!` generates, from a WIT file that uses every form.
+//! What `contract!` generates from a WIT file that uses every form.
 
 use std::fmt::Debug;
 use std::pin::pin;
@@ -32,7 +32,7 @@ fn wide() -> Wide {
     }
 }
 
-/// Answers every call by the `Service` below, as a host does.
+/// Answers every call with the `Service` below, as a host would.
 struct Loopback;
 
 impl Transport for Loopback {
@@ -104,7 +104,7 @@ fn the_table_has_ids_names_directions_and_docs() {
 }
 
 #[test]
-fn every_form_goes_to_the_provider_and_back() {
+fn every_form_reaches_the_provider_and_returns() {
     client().touch().expect("touches");
     let turned = client().turn(&wide()).expect("turns");
     assert_eq!(turned, Wide { amount: 8, ..wide() });
@@ -119,7 +119,7 @@ fn every_form_goes_to_the_provider_and_back() {
 }
 
 #[test]
-fn an_operation_without_message_has_no_bytes() {
+fn an_operation_without_a_message_has_no_bytes() {
     assert!(<AttemptText as OperationSpec>::encode_output(&()).is_empty());
     assert!(<AttemptText as OperationSpec>::decode_output(b"\xc0junk").is_ok());
 }
@@ -179,7 +179,7 @@ fn cases_are_read_in_every_form() {
 }
 
 #[test]
-fn the_generated_way_and_serde_agree() {
+fn generated_code_and_serde_agree() {
     let bytes = wire::to_bytes(&wide());
     assert_eq!(bytes, wire::encode(&wide()).expect("writes"));
     assert_eq!(wire::from_bytes::<Wide>(&bytes).expect("reads"), wide());

@@ -1,11 +1,11 @@
-//! `#[handler]`: registers a function of an actor under an operation.
+//! `#[handler]`: registers a function of an actor for an operation.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{FnArg, ItemFn, LitStr, Path, ReturnType};
 
-/// What stands between the parentheses.
+/// The attribute's argument.
 pub(crate) enum Operation {
     /// The marker type of a contract's operation: messages are decoded and encoded.
     Typed(Path),
@@ -37,19 +37,22 @@ impl Parse for Operation {
 pub(crate) fn expand(operation: &Operation, function: &ItemFn) -> syn::Result<TokenStream> {
     let signature = &function.sig;
     if let Some(asyncness) = &signature.asyncness {
-        let message = "a handler is not async: an instance handles one call at a time, and its \
-                       calls to the host answer before they return";
+        let message = "a handler cannot be async: an instance handles one call at a time, and its \
+                       calls to the host block until they are answered";
         return Err(syn::Error::new_spanned(asyncness, message));
     }
     if !signature.generics.params.is_empty() {
-        let message = "a handler is not generic: the operation fixes its messages";
+        let message = "a handler cannot be generic: the operation defines its messages";
         return Err(syn::Error::new_spanned(&signature.generics, message));
     }
     if let Some(receiver @ FnArg::Receiver(_)) = signature.inputs.first() {
-        return Err(syn::Error::new_spanned(receiver, "a handler is a plain function"));
+        return Err(syn::Error::new_spanned(
+            receiver,
+            "a handler must be a function without `self`",
+        ));
     }
     if matches!(signature.output, ReturnType::Default) {
-        let message = "a handler answers a `Result` of the operation's reply";
+        let message = "a handler must return a `Result` of the operation's reply";
         return Err(syn::Error::new_spanned(signature, message));
     }
     let registration = registration(operation, function)?;
@@ -74,10 +77,10 @@ fn registration(operation: &Operation, function: &ItemFn) -> syn::Result<TokenSt
         (Operation::Raw(text), 1) => Ok(quote!(#text, #name)),
         (Operation::Typed(_), _) => Err(syn::Error::new_spanned(
             &function.sig.inputs,
-            "a handler takes the operation's request message and nothing else",
+            "a handler takes one parameter, the operation's request message",
         )),
         (Operation::Raw(_), _) => {
-            let message = "a handler of a named operation takes the payload, `&[u8]`";
+            let message = "the handler of an operation given as text takes one parameter, the payload `&[u8]`";
             Err(syn::Error::new_spanned(&function.sig, message))
         }
     }

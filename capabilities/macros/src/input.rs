@@ -6,15 +6,15 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Path, Token, braced, bracketed};
 
-/// What stands between the braces of `contract!`.
+/// What `contract!` was given.
 pub(crate) struct Arguments {
-    /// The WIT file, beside the crate's `Cargo.toml` or beside the source file. Errors point here.
+    /// The WIT file, beside the crate's `Cargo.toml` or beside the source file; errors point to it.
     pub(crate) file: LitStr,
     /// Other ids of the contract.
     pub(crate) aliases: Vec<LitStr>,
     /// WIT types that the crate writes by hand.
     pub(crate) with: BTreeMap<String, (LitStr, Path)>,
-    /// `type.field` -> one more key the field is read from.
+    /// `type.field` -> another key that the field is read from.
     pub(crate) reads_also: BTreeMap<String, (LitStr, LitStr)>,
 }
 
@@ -48,7 +48,7 @@ impl Arguments {
             "with" => self.with = table(input)?,
             "reads_also" => self.reads_also = table(input)?,
             _ => {
-                let message = format!("unknown option `{key}`: aliases, with or reads_also");
+                let message = format!("unknown option `{key}`: use aliases, with or reads_also");
                 return Err(syn::Error::new(key.span(), message));
             }
         }

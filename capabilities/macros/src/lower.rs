@@ -1,6 +1,6 @@
-//! From the parsed WIT file to the model, refusing what the wire has no form for.
+//! From the parsed WIT file to the model; what has no form on the wire is refused.
 //!
-//! Problems are collected, not returned one by one: a compile shows all of them.
+//! Problems are collected, so one compilation shows all of them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,7 +80,7 @@ impl Lowering<'_> {
         self.wit.resolve.interfaces[id].types.values().copied().collect()
     }
 
-    /// The declaration of a named type; `None` for one brought in by `use` or written by hand.
+    /// The declaration of a named type; `None` when a `use` brought it in or it is written by hand.
     fn declaration(&self, id: TypeId, errors: &BTreeSet<TypeId>) -> Option<TypeDecl> {
         let def = &self.wit.resolve.types[id];
         let name = def.name.clone()?;
@@ -274,9 +274,9 @@ impl Lowering<'_> {
                 self.refuse("fixed-length list", "use `list<T>`", at, what)
             }
             TypeDefKind::Result(_) => {
-                self.refuse("result", "only a function may answer a result", at, what)
+                self.refuse("result", "only a function may return a result", at, what)
             }
-            other => self.refuse(other.as_str(), "a message is data, sent whole", at, what),
+            other => self.refuse(other.as_str(), "a message is data and is sent whole", at, what),
         }
     }
 
@@ -292,7 +292,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// The type that a `use` brought in under this id.
+    /// The type that a `use` brought in with this id.
     fn used_from_elsewhere(&self, id: TypeId) -> Option<TypeId> {
         let types = &self.wit.resolve.types;
         let TypeDefKind::Type(WitType::Id(target)) = &types[id].kind else { return None };
@@ -311,7 +311,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// Two items of one name would be one name in Rust, or one operation on the wire.
+    /// Two items with one name would clash in Rust, or be one operation on the wire.
     fn check_names(&self, model: &Model) {
         let mut taken = BTreeMap::from([
             ("Client".to_owned(), "the generated client"),
@@ -326,18 +326,18 @@ impl Lowering<'_> {
         });
         for (name, what) in types.chain(operations) {
             if let Some(other) = taken.insert(name.clone(), what) {
-                let message = format!("{what} and {other} would both be called `{name}`");
+                let message = format!("{what} and {other} would both have the name `{name}`");
                 self.problems.borrow_mut().push(self.wit.problem(None, &message));
             }
         }
     }
 
-    /// The client has methods of its own.
+    /// Operations must not have the names of the client's own methods.
     fn check_methods(&self, model: &Model) {
         for operation in model.operations.iter().filter(|operation| operation.to_provider) {
             if matches!(operation.name.as_str(), "new" | "binding" | "clone") {
                 let message = format!(
-                    "function `{}`: the generated client has a method of this name; choose another",
+                    "function `{}`: the generated client has a method with this name; choose another name",
                     operation.name
                 );
                 self.problems.borrow_mut().push(self.wit.problem(None, &message));
@@ -345,7 +345,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// An option that names nothing is a spelling error.
+    /// An option that names nothing is a typo.
     fn check_options(&self, model: &Model) {
         let resolve = &self.wit.resolve;
         for (name, (literal, _)) in &self.arguments.with {
@@ -380,4 +380,4 @@ impl Lowering<'_> {
     }
 }
 
-const ERROR_FORM: &str = "the error of a `result` is `string`, an enum, or a variant whose cases carry `string` or nothing";
+const ERROR_FORM: &str = "the error of a `result` must be `string`, an enum, or a variant whose cases carry `string` or nothing";

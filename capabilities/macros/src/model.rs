@@ -1,4 +1,4 @@
-//! A contract as the wire sees it: only what has a form there.
+//! A contract as the wire sees it: only what has a form on it.
 
 use proc_macro2::TokenStream;
 
@@ -22,7 +22,7 @@ pub(crate) struct TypeDecl {
     pub(crate) doc: String,
     /// What it is.
     pub(crate) kind: TypeKind,
-    /// Whether a function's `result` has it as error.
+    /// Whether a function's `result` has it as its error.
     pub(crate) is_error: bool,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Field {
     pub(crate) doc: String,
     /// The type.
     pub(crate) ty: Type,
-    /// One more key it is read from.
+    /// Another key that it is read from.
     pub(crate) also: Option<String>,
 }
 
@@ -64,11 +64,11 @@ pub(crate) struct Operation {
     pub(crate) name: String,
     /// The WIT documentation.
     pub(crate) doc: String,
-    /// Whether the provider serves it (an import of the world).
+    /// Whether the provider serves it: the world imports it.
     pub(crate) to_provider: bool,
     /// The request.
     pub(crate) input: Input,
-    /// The reply; `None` is an empty payload.
+    /// The reply; `None` means an empty payload.
     pub(crate) output: Option<Type>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) enum Input {
 
 /// A type with a form on the wire.
 pub(crate) enum Type {
-    /// A number or truth value, by its Rust name.
+    /// A number or a Boolean, by its Rust name.
     Plain(&'static str),
     /// Text.
     String,
@@ -100,17 +100,17 @@ pub(crate) enum Type {
     Named(TokenStream, Traits),
 }
 
-/// What holds for a named type.
+/// What is known of a named type.
 #[derive(Clone, Copy)]
 pub(crate) struct Traits {
     /// Whether it implements `Default`.
     pub(crate) default: bool,
-    /// Whether it is a record, and so may be a payload of its own.
+    /// Whether it is a record, which may be a payload by itself.
     pub(crate) record: bool,
 }
 
 impl Type {
-    /// Whether the Rust type has a default: no enum or variant inside.
+    /// Whether the Rust type has a default: it contains no enum or variant.
     pub(crate) fn has_default(&self) -> bool {
         match self {
             Self::Named(_, traits) => traits.default,

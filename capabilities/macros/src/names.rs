@@ -15,12 +15,12 @@ pub(crate) fn camel(name: &str) -> String {
     first + &words.map(capitalized).collect::<String>()
 }
 
-/// `status-code` -> `status_code`: Rust fields and functions, and the older spelling of keys.
+/// `status-code` -> `status_code`: Rust fields and functions, and the old spelling of keys.
 pub(crate) fn snake(name: &str) -> String {
     name.to_ascii_lowercase().replace('-', "_")
 }
 
-/// The snake-case identifier, raw when it is a Rust keyword.
+/// The identifier in snake case; raw when it is a Rust keyword.
 pub(crate) fn field(name: &str) -> Ident {
     let text = snake(name);
     let plain = syn::parse_str::<Ident>(&text).is_ok();
@@ -33,7 +33,7 @@ pub(crate) fn field(name: &str) -> Ident {
     }
 }
 
-/// The Pascal-case identifier.
+/// The identifier in Pascal case.
 pub(crate) fn type_name(name: &str) -> Ident {
     let text = pascal(name);
     let text = if text == "Self" { "Self_".to_owned() } else { text };

@@ -13,7 +13,7 @@ pub(crate) struct Wit {
     pub(crate) resolve: Resolve,
     /// The one package of the file.
     pub(crate) package: PackageId,
-    /// Where it lies, for `include_str!`.
+    /// Its path, for `include_str!`.
     pub(crate) path: String,
     literal: LitStr,
 }
@@ -21,13 +21,15 @@ pub(crate) struct Wit {
 /// Reads the file that the arguments name.
 ///
 /// # Errors
-/// A compile error at the file's name, which quotes the line of the WIT file.
+/// A compile error at the file's name that quotes the line of the WIT file.
 pub(crate) fn read(arguments: &Arguments) -> syn::Result<Wit> {
     let literal = arguments.file.clone();
     let wrong = |message: String| syn::Error::new(literal.span(), message);
     let name = literal.value();
     let path = find(&literal, &name).ok_or_else(|| {
-        wrong(format!("there is no {name}, neither beside Cargo.toml nor beside this source file"))
+        wrong(format!(
+            "{name} was not found, neither beside Cargo.toml nor beside this source file"
+        ))
     })?;
     let text = std::fs::read_to_string(&path)
         .map_err(|error| wrong(format!("cannot read {name}: {error}")))?;
@@ -38,7 +40,7 @@ pub(crate) fn read(arguments: &Arguments) -> syn::Result<Wit> {
     Ok(Wit { resolve, package, path, literal })
 }
 
-/// Where the file lies: beside `Cargo.toml`, or beside the source file that names it.
+/// Where the file is: beside `Cargo.toml`, or beside the source file that names it.
 fn find(literal: &LitStr, name: &str) -> Option<PathBuf> {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let source = literal.span().unwrap().local_file().and_then(|file| {
@@ -61,7 +63,7 @@ impl Wit {
             self.problem(
                 None,
                 &format!(
-                    "package `{name}` has no `world actor`: it says what an \
+                    "package `{name}` has no `world actor`, which says what an \
                 actor imports from the provider and exports to it"
                 ),
             )

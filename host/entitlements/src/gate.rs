@@ -97,7 +97,7 @@ impl Gate {
         let (granted, contract) = match *request {
             AuthzRequest::FromActor { actor, binding, namespace, operation } => {
                 let caller = set.principal(actor).ok_or_else(|| gone(namespace, operation))?;
-                let name = BindingName::normalise(binding);
+                let name = BindingName::normalize(binding);
                 match caller.binding(namespace, name) {
                     Some(binding) => {
                         (outward(caller, binding, operation)?, Some(binding.contract()))

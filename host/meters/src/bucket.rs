@@ -1,8 +1,9 @@
-//! A token bucket: the one way floods of lines and events are bounded here.
+//! A token bucket: how floods of lines and events are bounded.
 
 use std::time::Instant;
 
-/// Lets through a burst, then a steady rate; counts what it holds back. The clock is the caller's.
+/// Lets a burst through, then a steady rate, and counts what it holds back. The caller brings the
+/// clock.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     per_s: u32,
@@ -19,8 +20,8 @@ impl TokenBucket {
         Self { per_s, burst, tokens: f64::from(burst), filled: now, held_back: 0 }
     }
 
-    /// Takes one token: `Some` with the number held back since the last that passed, or `None` when
-    /// this one is held back too.
+    /// Takes one token. `Some` holds the number of events held back since the last one that passed;
+    /// `None` means that this one is held back too.
     pub fn take(&mut self, now: Instant) -> Option<u64> {
         let elapsed_s = now.saturating_duration_since(self.filled).as_secs_f64();
         self.filled = self.filled.max(now);

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Most memory set aside on the word of a length that has not been read yet.
+/// Most memory that is allocated for a list before its elements are read: its length may be a lie.
 const TRUSTED_CAPACITY_BYTES: usize = 4 << 10;
 
 /// `list<u8>` of a contract: written as `bin`; read from `bin`, `str`, an array of integers or nil.
@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for Blob {
     }
 }
 
-/// Borrowed bytes, written as [`Blob`] is; for messages that are only sent.
+/// Borrowed bytes, written like a [`Blob`]; for messages that are only sent.
 #[derive(Clone, Copy, Debug)]
 pub struct BlobRef<'a>(pub &'a [u8]);
 

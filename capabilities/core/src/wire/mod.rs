@@ -1,14 +1,13 @@
 //! The wire codec: MessagePack maps with camelCase keys, bytes as `bin` (the originals' G3/G4
 //! form).
 //!
-//! Encoding is exact; decoding accepts what signed modules of 2019 to 2024 were seen to send:
-//! structs as maps or as arrays in field order, bytes as `bin`, `str` or an array of integers,
-//! keys in camelCase or snake_case (an alias `contract!` writes), and bytes after the value
-//! (AssemblyScript adds a NUL).
+//! Encoding is exact. Decoding also accepts what signed modules of 2019 to 2024 send: structs as maps
+//! or as arrays in field order, bytes as `bin`, `str` or an array of integers, keys in camelCase or
+//! snake_case (`contract!` generates both), and bytes after the value (AssemblyScript adds a NUL).
 //!
-//! Two ways lead to the same bytes. [`to_bytes`] and [`from_bytes`] are the way of every call: the
-//! messages that `contract!` generates write and read themselves. [`encode`] and [`decode`] take
-//! anything serde knows, for tools and tests that meet messages of no fixed type.
+//! There are two ways to the same bytes. Calls use [`to_bytes`] and [`from_bytes`]: the messages
+//! that `contract!` generates write and read themselves. [`encode`] and [`decode`] take anything
+//! serde knows, for tools and tests that handle messages of no fixed type.
 
 mod blob;
 pub mod message;
@@ -19,18 +18,16 @@ pub mod writer;
 pub use blob::{Blob, BlobRef};
 pub use message::{Decode, Encode, from_bytes, to_bytes};
 pub use pairs::Pairs;
+pub use reader::NESTING_MAX;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::{CallError, Code};
 
-/// Deepest nesting a message may have; deeper ones are refused, not recursed into.
-pub const NESTING_MAX: usize = 32;
-
 /// Encodes a message as its contract says.
 ///
 /// # Errors
-/// [`Code::Message`] when the value cannot be written, which no generated message does.
+/// [`Code::Message`] when the value cannot be written; a generated message always can.
 pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, CallError> {
     let mut out = Vec::with_capacity(128);
     let mut serializer = rmp_serde::Serializer::new(&mut out).with_struct_map();

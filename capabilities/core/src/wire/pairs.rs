@@ -10,11 +10,12 @@ use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, SeqAccess, 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Most entries room is made for on the word of a length that has not been read yet.
+/// Most entries that are allocated before they are read: the length may be a lie.
 const TRUSTED_CAPACITY: usize = 32;
 
 /// `list<tuple<string, T>>` of a contract: a MessagePack map whose order is kept and whose keys may
-/// repeat, as HTTP headers need. A guest that reads it into a hash map gets the last of each name.
+/// repeat, as HTTP headers need. A guest that reads it into a hash map gets the last value of each
+/// name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pairs<T>(pub Vec<(String, T)>);
 
@@ -25,12 +26,12 @@ impl<T> Pairs<T> {
         Self(Vec::new())
     }
 
-    /// Adds an entry after the others, even when the name is already there.
+    /// Adds an entry at the end, even when its name is already there.
     pub fn push(&mut self, name: impl Into<String>, value: impl Into<T>) {
         self.0.push((name.into(), value.into()));
     }
 
-    /// The first value under `name`, ASCII case ignored.
+    /// The first value of `name`; ASCII case is ignored.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&T> {
         self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -113,8 +114,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
     }
 }
 
-/// Reads what stands under one name: a value, or the list of values OTP-era guests (G5) send per
-/// header. A list always means several values. Nothing is buffered: each value is read in place.
+/// Reads what one name has: a value, or the list of values that guests of the OTP era (G5) send for
+/// a header. A list always means several values. Each value is read in place, without a buffer.
 struct Values<'a, T> {
     name: String,
     pairs: &'a mut Pairs<T>,

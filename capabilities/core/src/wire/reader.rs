@@ -1,8 +1,9 @@
-//! MessagePack, read byte by byte, with the tolerance the module page lists.
+//! MessagePack, read byte by byte. The page of [`crate::wire`] lists the forms that are accepted.
 
 use std::fmt;
 
-use super::NESTING_MAX;
+/// Deepest nesting of a message. A deeper one is refused before the reader recurses into it.
+pub const NESTING_MAX: usize = 32;
 
 /// Why bytes are not the message: what was expected, and in which field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,13 +13,13 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// Something else than `expected` stands there.
+    /// The bytes are something other than `expected`.
     #[must_use]
     pub const fn expected(expected: &'static str) -> Self {
         Self { expected, field: None }
     }
 
-    /// The same, inside a field; the innermost is kept.
+    /// The same error with the name of a field; an inner field's name is kept.
     #[must_use]
     pub fn within(self, field: &'static str) -> Self {
         Self { field: self.field.or(Some(field)), ..self }
@@ -40,13 +41,13 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// What is left of the bytes.
+/// The bytes that are not read yet.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
-/// A record that is being read: a map, or its values in the order of the fields.
+/// A record that is being read: a map, or an array of values in the order of the fields.
 #[derive(Debug)]
 pub struct Fields {
     left: usize,
@@ -56,10 +57,10 @@ pub struct Fields {
 
 impl Fields {
     /// The position of the next field in the contract; `None` at the end. `position_of` knows the
-    /// keys; an unknown one gets a position that no field has.
+    /// keys and gives an unknown one a position that no field has.
     ///
     /// # Errors
-    /// When a key is no text.
+    /// When a key is not text.
     #[inline]
     pub fn next(
         &mut self,
@@ -88,7 +89,7 @@ impl<'a> Reader<'a> {
     /// Begins a record.
     ///
     /// # Errors
-    /// When neither a map nor an array stands here.
+    /// When the next value is neither a map nor an array.
     pub fn record(&mut self) -> Result<Fields, Malformed> {
         let position = 0;
         if let Some(left) = self.list_len()? {
@@ -98,7 +99,7 @@ impl<'a> Reader<'a> {
         Ok(Fields { left, position, keyed: true })
     }
 
-    /// The number of elements when a list begins here; else nothing is read.
+    /// The number of elements when the next value is a list; otherwise nothing is read.
     ///
     /// # Errors
     /// When the bytes end.
@@ -106,7 +107,7 @@ impl<'a> Reader<'a> {
         self.container(0x90, [0xdc, 0xdd])
     }
 
-    /// The number of entries when a map begins here; else nothing is read.
+    /// The number of entries when the next value is a map; otherwise nothing is read.
     ///
     /// # Errors
     /// When the bytes end.
@@ -129,7 +130,7 @@ impl<'a> Reader<'a> {
         self.big_endian(len_bytes).map(|len| Some(len as usize))
     }
 
-    /// True, and nil is read, when nil stands here.
+    /// Reads nil when the next value is nil, and says whether it was.
     ///
     /// # Errors
     /// When the bytes end.
@@ -144,17 +145,17 @@ impl<'a> Reader<'a> {
     /// Reads text.
     ///
     /// # Errors
-    /// When something else stands here, or it is not UTF-8.
+    /// When the next value is not text, or not UTF-8.
     pub fn text(&mut self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.text_bytes()?).map_err(|_| Malformed::expected("UTF-8 text"))
     }
 
-    /// Reads text as the bytes it is, without looking whether it is UTF-8.
+    /// Reads the bytes of a text without checking that they are UTF-8.
     fn text_bytes(&mut self) -> Result<&'a [u8], Malformed> {
         self.try_bytes()?.ok_or(Malformed::expected("text"))
     }
 
-    /// Reads `bin` or `str` when one stands here; else nothing is read.
+    /// Reads `bin` or `str` when the next value is one; otherwise nothing is read.
     ///
     /// # Errors
     /// When the bytes end.
@@ -175,11 +176,11 @@ impl<'a> Reader<'a> {
         self.take(len as usize).map(Some)
     }
 
-    /// Reads the name of a case, or its position (as guests of 2020 wrote enums). An unknown name
-    /// gets a position that no case has.
+    /// Reads the name of a case, or its position (guests of 2020 wrote enums that way). An unknown
+    /// name gets a position that no case has.
     ///
     /// # Errors
-    /// When neither stands here.
+    /// When the next value is neither.
     pub fn case(&mut self, position_of: fn(&[u8]) -> usize) -> Result<usize, Malformed> {
         match self.try_bytes()? {
             Some(name) => Ok(position_of(name)),
@@ -187,10 +188,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a truth value.
+    /// Reads a Boolean.
     ///
     /// # Errors
-    /// When something else stands here.
+    /// When the next value is not a Boolean.
     pub fn boolean(&mut self) -> Result<bool, Malformed> {
         match self.marker()? {
             0xc2 => Ok(false),
@@ -199,21 +200,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a number from 0, in any of its forms.
+    /// Reads an integer that is not negative, in any of its forms.
     ///
     /// # Errors
-    /// When something else stands here, or a negative number.
+    /// When the next value is not an integer, or is negative.
     pub fn unsigned(&mut self) -> Result<u64, Malformed> {
         self.number().and_then(|number| match number {
             Number::Unsigned(value) => Ok(value),
-            Number::Negative(_) => Err(Malformed::expected("a number from 0")),
+            Number::Negative(_) => Err(Malformed::expected("a number of 0 or more")),
         })
     }
 
-    /// Reads a number of either sign, in any of its forms.
+    /// Reads an integer of either sign, in any of its forms.
     ///
     /// # Errors
-    /// When something else stands here, or a number above `i64::MAX`.
+    /// When the next value is not an integer, or is above `i64::MAX`.
     pub fn signed(&mut self) -> Result<i64, Malformed> {
         self.number().and_then(|number| match number {
             Number::Unsigned(value) => {
@@ -226,7 +227,7 @@ impl<'a> Reader<'a> {
     /// Reads a float of either width.
     ///
     /// # Errors
-    /// When something else stands here.
+    /// When the next value is not a float.
     pub fn float(&mut self) -> Result<f64, Malformed> {
         match self.marker()? {
             0xca => Ok(f64::from(f32::from_bits(self.big_endian(4)? as u32))),
@@ -235,7 +236,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps over one value, whatever it is.
+    /// Skips one value of any kind.
     ///
     /// # Errors
     /// When the bytes end, or it is nested deeper than [`NESTING_MAX`].
@@ -299,7 +300,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The first byte of what stands here.
+    /// The first byte of the next value.
     pub(super) fn peek(&self) -> Result<u8, Malformed> {
         self.rest.first().copied().ok_or(ENDS_EARLY)
     }

@@ -1,16 +1,16 @@
-//! MessagePack, written byte by byte. Every number takes its shortest form, as rmp does.
+//! MessagePack, written byte by byte. Every integer gets its shortest form, as in rmp.
 
 /// Writes nil.
 pub fn nil(out: &mut Vec<u8>) {
     out.push(0xc0);
 }
 
-/// Writes a truth value.
+/// Writes a Boolean.
 pub fn boolean(out: &mut Vec<u8>, value: bool) {
     out.push(if value { 0xc3 } else { 0xc2 });
 }
 
-/// Writes a number from 0.
+/// Writes an integer that is not negative.
 pub fn unsigned(out: &mut Vec<u8>, value: u64) {
     match value {
         0..=0x7f => out.push(value as u8),
@@ -21,7 +21,7 @@ pub fn unsigned(out: &mut Vec<u8>, value: u64) {
     }
 }
 
-/// Writes a number of either sign.
+/// Writes an integer of either sign.
 pub fn signed(out: &mut Vec<u8>, value: i64) {
     match value {
         0.. => unsigned(out, value as u64),

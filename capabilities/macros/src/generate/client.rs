@@ -1,10 +1,11 @@
-//! The typed client through which a guest calls the provider.
+//! The typed client that a guest calls the provider with.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::generate::codec;
+use crate::generate::field::owned;
 use crate::generate::operations::output_type;
-use crate::generate::{codec, owned};
 use crate::model::{Field, Input, Operation, Type};
 use crate::names;
 
@@ -19,17 +20,17 @@ pub(super) fn client(id: &str, operations: &[&Operation]) -> TokenStream {
             binding: ::std::borrow::Cow<'static, str>,
         }
 
-        // The number of parameters is the contract's.
+        // The contract decides how many parameters there are.
         #[allow(clippy::too_many_arguments)]
         impl<T: ::trellis_core::guest::Transport> Client<T> {
-            /// A client of the binding named `default`.
+            /// A client for the binding `default`.
             pub const fn new(transport: T) -> Self {
                 let binding =
                     ::std::borrow::Cow::Borrowed(::trellis_core::BindingName::DEFAULT);
                 Self { transport, binding }
             }
 
-            /// The same client, for the binding of another name.
+            /// The same client for another binding.
             #[must_use]
             pub fn binding(
                 mut self,
@@ -87,7 +88,7 @@ fn request(operation: &Operation) -> (TokenStream, TokenStream) {
     }
 }
 
-/// Encodes the arguments where they lie.
+/// Encodes the arguments without copying them into a message first.
 fn borrowed_request(fields: &[Field]) -> TokenStream {
     let value = |field: &Field| {
         let name = names::field(&field.name);
@@ -108,7 +109,7 @@ fn borrowed_request(fields: &[Field]) -> TokenStream {
     }}
 }
 
-/// The type a caller passes.
+/// The type that a caller passes.
 fn argument(ty: &Type) -> TokenStream {
     match ty {
         Type::Plain(_) => owned(ty),

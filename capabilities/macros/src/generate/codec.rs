@@ -1,10 +1,10 @@
-//! How a message writes and reads itself.
+//! The code with which a message writes and reads itself.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Ident;
 
-use crate::generate::owned;
+use crate::generate::field::owned;
 use crate::model::{Case, Field, Type};
 use crate::names;
 
@@ -59,8 +59,8 @@ pub(super) fn record(name: &Ident, fields: &[Field]) -> TokenStream {
     implementations(name, &entries, &read)
 }
 
-/// Where a field's value is kept while the record is read. No WIT name has a word that begins with
-/// a digit, so this meets no other variable; the same holds for `out_0`.
+/// The variable of a field's value while the record is read. In a WIT name no word begins with a
+/// digit, so no other variable has this name; the same is true of `out_0`.
 fn slot(position: usize) -> Ident {
     Ident::new(&format!("slot_{position}"), proc_macro2::Span::call_site())
 }
@@ -170,7 +170,7 @@ fn implementations(name: &Ident, write: &TokenStream, read: &TokenStream) -> Tok
     }
 }
 
-/// Every key a name is read from, as byte-string patterns.
+/// Every key that a name is read from, as byte-string patterns.
 fn spellings(name: &str, also: Option<&str>) -> Vec<syn::LitByteStr> {
     let mut keys = vec![names::camel(name)];
     let snake = names::snake(name);

@@ -2,6 +2,7 @@
 
 mod client;
 mod codec;
+mod field;
 mod operations;
 mod provider;
 mod types;
@@ -9,8 +10,7 @@ mod types;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::model::{Field, Model, Type};
-use crate::names;
+use crate::model::Model;
 use crate::source::Wit;
 
 /// Everything `contract!` expands to.
@@ -27,7 +27,7 @@ pub(crate) fn all(wit: &Wit, model: &Model) -> TokenStream {
         (Some(provider::provider(&to_provider)), Some(client::client(&model.id, &to_provider)))
     };
     quote! {
-        // Makes the WIT file a dependency of the crate, so that a change to it builds again.
+        // A change to the WIT file builds the crate again.
         const _: &str = include_str!(#path);
         #contract
         #(#types)*
@@ -36,42 +36,4 @@ pub(crate) fn all(wit: &Wit, model: &Model) -> TokenStream {
         #provider
         #client
     }
-}
-
-/// The type as a message owns it.
-fn owned(ty: &Type) -> TokenStream {
-    match ty {
-        Type::Plain(name) => {
-            let name = proc_macro2::Ident::new(name, proc_macro2::Span::call_site());
-            quote!(#name)
-        }
-        Type::String => quote!(::std::string::String),
-        Type::Bytes => quote!(::trellis_core::wire::Blob),
-        Type::List(inner) => {
-            let inner = owned(inner);
-            quote!(::std::vec::Vec<#inner>)
-        }
-        Type::Pairs(inner) => {
-            let inner = owned(inner);
-            quote!(::trellis_core::wire::Pairs<#inner>)
-        }
-        Type::Option(inner) => {
-            let inner = owned(inner);
-            quote!(::core::option::Option<#inner>)
-        }
-        Type::Named(path, _) => path.clone(),
-    }
-}
-
-/// The serde attributes of one key: its name on the wire, the older spelling, whether it may be
-/// missing.
-fn key_attributes(field: &Field) -> TokenStream {
-    let key = names::camel(&field.name);
-    let snake = names::snake(&field.name);
-    let older = (snake != key).then(|| quote!(alias = #snake,));
-    let also = field.also.as_ref().map(|also| quote!(alias = #also,));
-    let default = field.ty.may_be_missing().then(|| quote!(default,));
-    let skip = matches!(field.ty, Type::Option(_))
-        .then(|| quote!(skip_serializing_if = "::core::option::Option::is_none",));
-    quote!(#[serde(rename = #key, #older #also #default #skip)])
 }

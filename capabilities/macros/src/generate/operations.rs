@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Ident;
 
-use crate::generate::{owned, types};
+use crate::generate::field::owned;
+use crate::generate::types;
 use crate::model::{Input, Model, Operation, Type};
 use crate::names;
 
@@ -36,16 +37,16 @@ pub(super) fn contract(model: &Model) -> TokenStream {
             }
         };
 
-        /// The contract at one address, for the markers.
+        /// The contract at a fixed address, for the markers.
         static TABLE: ::trellis_core::Contract = CONTRACT;
     }
 }
 
-/// The way past every marker, for whatever concerns all operations alike.
+/// The function that visits every marker, for what is done with all operations alike.
 pub(super) fn visit(operations: &[Operation]) -> TokenStream {
     let markers = operations.iter().map(|operation| names::type_name(&operation.name));
     quote! {
-        /// Shows `visitor` each operation of the contract, in the order of the WIT file.
+        /// Passes each operation of the contract to `visitor`, in the order of the WIT file.
         pub fn visit_operations<V: ::trellis_core::OperationVisitor>(visitor: &mut V) {
             #(visitor.visit::<#markers>();)*
         }

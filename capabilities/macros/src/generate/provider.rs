@@ -1,4 +1,4 @@
-//! The trait a provider implements, and the way from an encoded call to it.
+//! The trait that a provider implements, and the function that takes an encoded call to it.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -12,21 +12,21 @@ pub(super) fn provider(operations: &[&Operation]) -> TokenStream {
     let methods = operations.iter().map(|operation| method(operation));
     let arms = operations.iter().map(|operation| arm(operation));
     quote! {
-        /// What a provider of this contract implements: one method for each operation, written as
-        /// an `async fn`. [`serve`] calls them.
+        /// What a provider of this contract implements: an `async fn` for each operation. [`serve`]
+        /// calls them.
         pub trait Provider: ::core::marker::Send + ::core::marker::Sync {
-            /// What the provider knows of a call beside its message: the binding it came through,
-            /// a connection, a name space.
+            /// What the provider knows about a call besides its message: the binding it came
+            /// through, a connection, a namespace.
             type Caller: ::core::marker::Sync;
 
             #(#methods)*
         }
 
-        /// Carries out one call on `provider`: decodes the payload, calls the operation's method,
+        /// Makes one call to `provider`: decodes the payload, calls the operation's method, and
         /// encodes the reply.
         ///
         /// # Errors
-        /// What the method fails with; [`trellis_core::Code::Message`] when the payload is not the
+        /// Those of the method; [`trellis_core::Code::Message`] when the payload is not the
         /// operation's request; [`trellis_core::Code::NotFound`] when the contract has no such
         /// operation.
         pub async fn serve<P: Provider>(

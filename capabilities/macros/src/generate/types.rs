@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::generate::{codec, key_attributes, owned};
+use crate::generate::codec;
+use crate::generate::field::{key_attributes, owned};
 use crate::model::{Case, Field, TypeDecl, TypeKind};
 use crate::names;
 
@@ -24,7 +25,7 @@ pub(super) fn declaration(decl: &TypeDecl) -> TokenStream {
     }
 }
 
-/// A struct that is a map on the wire.
+/// A struct, which is a map on the wire.
 pub(super) fn record(name: &syn::Ident, doc: &str, fields: &[Field]) -> TokenStream {
     let codec = codec::record(name, fields);
     let default = fields.iter().all(|field| field.ty.has_default()).then(|| quote!(Default,));
@@ -92,7 +93,7 @@ fn error(name: &syn::Ident, cases: &[Case]) -> TokenStream {
     });
     quote! {
         impl #name {
-            /// The error that a call failed with, when it is one of these.
+            /// Which of these errors a call failed with, if it is one of them.
             #[must_use]
             pub fn of(error: &::trellis_core::CallError) -> ::core::option::Option<Self> {
                 let (kind, message) =

@@ -129,3 +129,184 @@ fn abort(
 fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
+<<<<<<< HEAD
+=======
+
+async fn host_call(mut caller: Caller<'_, Guest>, params: HostCallParams) -> Result<u32> {
+    let memory = memory_of(&mut caller)?;
+    let (answer, waited) = {
+        let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+        let Guest { call, actor, names, .. } = guest;
+        call.host_response = Bytes::new();
+        call.host_error.clear();
+        call.host_fault = None;
+        call.host_calls = call.host_calls.saturating_add(1);
+        let spans = Spans::read(bytes, params)?;
+        match spans.check(actor, call.host_calls, names) {
+            Ok(()) => {
+                let future = actor.host.host_call(HostCall {
+                    binding: BindingName::normalize(&names.binding),
+                    namespace: &names.namespace,
+                    operation: &names.operation,
+                    payload: Bytes::copy_from_slice(spans.payload),
+                    deadline: call.deadline,
+                    depth: call.depth,
+                    trace: call.trace,
+                });
+                let mut answer = Answer { future, in_flight: &actor.in_flight, waiting: None };
+                ((&mut answer).await, answer.waiting.is_some())
+            }
+            Err(error) => (Err(error), false),
+        }
+    };
+    if waited {
+        // The guest did not compute while it waited: it gets a whole slice.
+        caller.as_context_mut().set_epoch_deadline(SLICE_TICKS);
+    }
+    let Guest { call, actor, .. } = caller.data_mut();
+    let error = match answer {
+        Ok(reply) => match actor.check_payload("reply of the host", reply.len()) {
+            Ok(()) => {
+                call.host_response = reply;
+                return Ok(1);
+            }
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    call.host_error = actor.host.error_text(&error);
+    call.host_fault = Some(error.code());
+    Ok(0)
+}
+
+/// The four parts of a host call, as they lie in the guest's memory.
+struct Spans<'a> {
+    binding: &'a [u8],
+    namespace: &'a [u8],
+    operation: &'a [u8],
+    payload: &'a [u8],
+}
+
+impl<'a> Spans<'a> {
+    /// Finds them; a bad pointer ends the guest.
+    #[inline]
+    fn read(bytes: &'a [u8], params: HostCallParams) -> Result<Self> {
+        let (bd, bd_len, ns, ns_len, op, op_len, payload, payload_len) = params;
+        Ok(Self {
+            binding: memory::slice(bytes, bd, bd_len)?,
+            namespace: memory::slice(bytes, ns, ns_len)?,
+            operation: memory::slice(bytes, op, op_len)?,
+            payload: memory::slice(bytes, payload, payload_len)?,
+        })
+    }
+
+    /// Takes the names over, if the call is within all bounds; what is wrong with it is for the
+    /// guest to read.
+    #[inline]
+    fn check(
+        &self,
+        actor: &ActorShared,
+        made: u32,
+        names: &mut Names,
+    ) -> std::result::Result<(), CallError> {
+        actor.check_host_calls(made)?;
+        actor.check_payload("payload of a host call", self.payload.len())?;
+        actor.in_flight.check(&actor.metrics)?;
+        let max = actor.limits.name_bytes_max;
+        take_over("binding name", self.binding, &mut names.binding, max)?;
+        take_over("namespace", self.namespace, &mut names.namespace, max)?;
+        take_over("operation", self.operation, &mut names.operation, max)
+    }
+}
+
+/// The names of an instance's last host call, checked. Most calls repeat them, and comparing is a
+/// good deal cheaper than checking.
+#[derive(Default)]
+pub(crate) struct Names {
+    binding: String,
+    namespace: String,
+    operation: String,
+}
+
+#[inline]
+fn take_over(
+    what: &str,
+    bytes: &[u8],
+    known: &mut String,
+    max: u32,
+) -> std::result::Result<(), CallError> {
+    if bytes != known.as_bytes() {
+        let name = memory::name(what, bytes, max)?;
+        known.clear();
+        known.push_str(name);
+    }
+    Ok(())
+}
+
+/// The host's answer on its way; counted as in flight once it has to be waited for.
+///
+/// A panic of the host becomes an error for the guest: one broken provider must not take the
+/// caller's thread, or its executor, down.
+struct Answer<'a> {
+    future: crate::BoxFuture<'a, std::result::Result<Bytes, CallError>>,
+    in_flight: &'a InFlight,
+    waiting: Option<Waiting<'a>>,
+}
+
+impl Future for Answer<'_> {
+    type Output = std::result::Result<Bytes, CallError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.future.as_mut();
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(polled) => {
+                if polled.is_pending() && self.waiting.is_none() {
+                    self.waiting = Some(self.in_flight.enter());
+                }
+                polled
+            }
+            Err(_) => {
+                let message = "the host failed while answering the call";
+                Poll::Ready(Err(CallError::new(Code::Internal, message)))
+            }
+        }
+    }
+}
+
+/// Host calls that wait, all guests together. One that is answered at once never counts.
+pub(crate) struct InFlight {
+    count: AtomicU32,
+    max: u32,
+}
+
+impl InFlight {
+    pub(crate) fn new(max: u32) -> Self {
+        Self { count: AtomicU32::new(0), max }
+    }
+
+    #[inline]
+    fn check(&self, metrics: &Metrics) -> std::result::Result<(), CallError> {
+        if self.count.load(Ordering::Relaxed) < self.max {
+            return Ok(());
+        }
+        metrics.limit_hit("host_calls_in_flight_max");
+        let message = format!("{} host calls wait (host_calls_in_flight_max)", self.max);
+        Err(CallError::new(Code::Quota, message))
+    }
+
+    fn enter(&self) -> Waiting<'_> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Waiting(self)
+    }
+}
+
+/// One waiting host call.
+struct Waiting<'a>(&'a InFlight);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+>>>>>>> 21f2dff (core, macros: plain American English; no two files need each other)
