@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `make bench`: builds every side in release mode and measures. Options go to the runner, such as
+# `make bench`: builds every side in release mode and measures it. Options are for the runner, such as
 #   tools/bench/run.sh --only http --rounds 9
-# The first run also builds the peer `wasmtime serve` from source, which takes some minutes.
+# The first run also builds the peer `wasmtime serve` from source, which takes a few minutes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,7 +10,7 @@ target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 bench=$target/bench
 wasmtime_version=48.0.8
 
-# A package at a time: features of one build are shared, and the peer's are not ours.
+# One package at a time: the features of one build are shared, and the peer needs other ones.
 build() { (cd tools/bench && CARGO_TARGET_DIR=$bench cargo build --release --locked "$@"); }
 
 echo "building" >&2

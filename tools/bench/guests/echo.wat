@@ -1,4 +1,4 @@
-;; Answers every call with its payload. Every side runs these very bytes.
+;; Replies to every call with its payload. Every side runs the same bytes.
 (module
   (import "wapc" "__guest_request" (func $request (param i32 i32)))
   (import "wapc" "__guest_response" (func $respond (param i32 i32)))

@@ -1,5 +1,5 @@
-;; Sends its payload to binding `default`, contract `bench:echo`, operation `Echo`, and answers with
-;; what comes back. Every side runs these very bytes.
+;; Sends its payload to binding `default`, contract `bench:echo`, operation `Echo`, and replies with
+;; what it gets back. Every side runs the same bytes.
 (module
   (import "wapc" "__guest_request" (func $request (param i32 i32)))
   (import "wapc" "__guest_response" (func $respond (param i32 i32)))

@@ -1,8 +1,8 @@
-//! A signed module as a scenario describes it.
+//! A signed module, as a scenario describes it.
 
 use trellis_testkit::{Account, Site};
 
-/// A module to be signed and put at `app/NAME.wasm`, beside the manifest.
+/// A module that is signed and put at `app/NAME.wasm`, beside the manifest.
 #[derive(Clone)]
 pub struct ActorFile {
     pub(crate) name: &'static str,
@@ -21,11 +21,11 @@ pub struct ActorFile {
 /// What is wrong with how a module is signed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flaw {
-    /// Nobody signed it.
+    /// It is not signed.
     Unsigned,
-    /// Somebody unknown signed it.
+    /// An unknown issuer signed it.
     Stranger,
-    /// A byte changed after signing.
+    /// A byte was changed after signing.
     Tampered,
 }
 
@@ -48,42 +48,42 @@ pub fn actor(name: &'static str, module: impl Into<Vec<u8>>) -> ActorFile {
 }
 
 impl ActorFile {
-    /// Goes to `dist/`, where the manifests of this repository look.
+    /// Puts it in `dist/`, where this repository's manifests look for it.
     #[must_use]
     pub const fn in_dist(mut self) -> Self {
         self.folder = "dist";
         self
     }
 
-    /// Claims one more capability.
+    /// Adds a capability to its claims.
     #[must_use]
     pub fn cap(mut self, capability: &'static str) -> Self {
         self.caps.push(capability);
         self
     }
 
-    /// May call this actor.
+    /// Allows it to call this actor.
     #[must_use]
     pub fn calls(mut self, callee: &'static str) -> Self {
         self.calls.push(callee);
         self
     }
 
-    /// May be called by this name.
+    /// Lets others call it by this name.
     #[must_use]
     pub const fn alias(mut self, alias: &'static str) -> Self {
         self.call_alias = Some(alias);
         self
     }
 
-    /// Its claims end so many seconds from now.
+    /// Its claims expire this many seconds from now.
     #[must_use]
     pub const fn expires_in_s(mut self, seconds: i64) -> Self {
         self.expires_in_s = Some(seconds);
         self
     }
 
-    /// Its claims begin so many seconds from now.
+    /// Its claims begin this many seconds from now.
     #[must_use]
     pub const fn begins_in_s(mut self, seconds: i64) -> Self {
         self.begins_in_s = Some(seconds);
@@ -111,7 +111,7 @@ impl ActorFile {
         self
     }
 
-    /// Signs it and puts it in place.
+    /// Signs it and writes it to its place.
     pub(crate) fn put(&self, site: &Site) {
         site.put(&format!("{}/{}.wasm", self.folder, self.name), self.signed(site.account()));
     }
@@ -132,7 +132,7 @@ impl ActorFile {
             Some(Flaw::Stranger) => Account::default().sign(&self.module, &draft),
             Some(Flaw::Tampered) => {
                 let mut signed = account.sign(&self.module, &draft);
-                // Far inside the code: the token, the last section, stays as it is.
+                // The last byte of the code: the token, in the section after it, does not change.
                 let middle = self.module.len() - 1;
                 signed[middle] ^= 1;
                 signed

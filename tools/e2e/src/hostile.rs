@@ -1,37 +1,37 @@
-//! Guests written by hand that do everything wrong a guest can do.
+//! Guests written by hand that do everything wrong that a guest can do.
 //!
-//! Each is good when it is asked with `GET` and does its one bad thing on any other method, so that
-//! a scenario can see the same actor before, during and after.
+//! Each of them behaves well on `GET` and does its one bad thing on any other method, so a scenario
+//! can see the same actor before, during and after.
 
 use trellis_testkit::guests::by_hand;
 
-/// A reply `200 ok` as the HTTP contract writes it.
+/// The reply `200 ok` in the HTTP contract's encoding.
 const OK_REPLY: &str = r#"\83\aastatusCode\cc\c8\a6header\80\a4body\c4\02ok"#;
 /// Its size in bytes.
 const OK_BYTES: usize = 31;
-/// Where it lies in a guest's memory.
+/// Its address in a guest's memory.
 const OK_AT: usize = 16;
-/// Where a guest puts the operation and the payload it is called with.
+/// Where a guest puts the operation and the payload of a call.
 const OPERATION_AT: usize = 1_024;
 const PAYLOAD_AT: usize = 2_048;
-/// Offset of the method's first letter in a request: a map's head, `method` and a string's head.
+/// The method's first letter in a request, after a map's head, `method` and a string's head.
 const METHOD_AT: usize = PAYLOAD_AT + 9;
 
-/// What a guest here takes for a good request: all it looks at is the method.
+/// A request on which these guests behave well: they look at the method only.
 pub const GOOD: &[u8] = b"\x81\xa6method\xa3GET";
-/// What makes it do its worst.
+/// A request on which they do their worst.
 pub const BAD: &[u8] = b"\x81\xa6method\xa4POST";
 
-/// One way to be bad.
+/// One bad guest.
 pub struct Hostile {
-    /// What an actor of this kind is called.
+    /// The name of the actor.
     pub name: &'static str,
-    /// The code of the call that is answered badly; `None` when the guest only wastes what is its
-    /// own, and answers.
+    /// The code that a bad call fails with; `None` when the guest only wastes its own resources and
+    /// replies.
     pub code: Option<&'static str>,
-    /// Declarations beside `__guest_call`.
+    /// Declarations besides `__guest_call`.
     items: &'static str,
-    /// What it does when it is bad; falling out of it answers `200 ok`.
+    /// What it does when it is bad; at its end it replies `200 ok`.
     body: &'static str,
 }
 
@@ -53,19 +53,19 @@ impl Hostile {
     }
 }
 
-/// The memory of a guest that has no wishes.
+/// The memory of a guest that declares none.
 const MEMORY: &str = "(memory (export \"memory\") 1)";
 
-/// The guest of that name.
+/// The guest with this name.
 ///
 /// # Panics
 /// When there is none.
 #[must_use]
 pub fn hostile(name: &str) -> Vec<u8> {
-    ALL.iter().find(|guest| guest.name == name).expect("a hostile guest of that name").module()
+    ALL.iter().find(|guest| guest.name == name).expect("a hostile guest with that name").module()
 }
 
-/// A guest that does nothing wrong and nothing else: `200 ok`, whatever is asked.
+/// A guest that does nothing wrong: it replies `200 ok` to every request.
 #[must_use]
 pub fn harmless() -> Vec<u8> {
     guest(("harmless", None), "", "").module()

@@ -1,11 +1,12 @@
-//! End-to-end scenarios as data: what a whole host does, as its user sees it.
+//! End-to-end scenarios as data: what a whole host does, as its users see it.
 //!
-//! A scenario is a list of [`Step`]s: put actors and a manifest in place, start the host, ask it
-//! over HTTP, break something, look at answers, metrics, log and exit code. [`run()`] carries the
-//! steps out against the real `host` binary. The scenarios themselves are in `tests/scenarios`; the
-//! hostile guests they use are in [`hostile`], and `tests/soak.rs` throws all of them at one host.
+//! A scenario is a list of [`Step`]s: put actors and a manifest in place, start the host, send it
+//! HTTP requests, break something, check responses, metrics, log and exit code. [`run()`] runs the
+//! steps against the real `host` binary. The scenarios are in `tests/scenarios`. The hostile guests
+//! they use are in [`hostile`]; `tests/soak.rs` runs all of them on one host.
 //!
-//! **Deliberately absent:** details below what a user sees. A rule of one crate is tested there.
+//! **Deliberately absent:** details that a user does not see. The rules of a crate are tested in
+//! that crate.
 
 mod actor;
 pub mod hostile;

@@ -1,4 +1,4 @@
-//! A client that asks again and again, so that a lost request is seen.
+//! A client that sends requests without a pause, so a lost one is seen.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +14,17 @@ pub struct Load {
     client: JoinHandle<Result<u64>>,
 }
 
+/// What the client and the scenario share.
+///
+/// `Relaxed` is enough for both: they publish no other data, and joining the thread orders what the
+/// client returns.
 #[derive(Default)]
 struct Asking {
     answered: AtomicU64,
     stop: AtomicBool,
 }
 
-/// Requests that must be answered after a change before the load may end.
+/// How many requests must be answered after a change before the load may end.
 const AFTERWARDS: u64 = 20;
 
 impl Load {
@@ -54,7 +58,7 @@ impl Load {
         let enough = self.asking.answered.load(Ordering::Relaxed) + AFTERWARDS;
         eventually(|| {
             let answered = self.asking.answered.load(Ordering::Relaxed);
-            ensure!(answered >= enough || self.client.is_finished(), "only {answered} answers");
+            ensure!(answered >= enough || self.client.is_finished(), "only {answered} responses");
             Ok(())
         })
     }

@@ -1,4 +1,4 @@
-//! Carries a scenario out.
+//! Runs a scenario.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,15 +15,15 @@ use trellis_testkit::{
 use crate::load::Load;
 use crate::step::{Change, Disk, Redis, Request, Step};
 
-/// Where a scenario's manifest is.
+/// The path of a scenario's manifest.
 const MANIFEST: &str = "app/manifest.yaml";
-/// Where a small disk is.
+/// The path of a small disk.
 const DISK: &str = "disk";
 
-/// Carries out the steps one after another.
+/// Runs the steps one after another.
 ///
 /// # Panics
-/// At the first step that does not hold, with its number and the host's log.
+/// At the first step that fails, with its number and the host's log.
 pub fn run(steps: impl IntoIterator<Item = Step>) {
     let mut stage = Stage::new();
     for (number, step) in (1..).zip(steps) {
@@ -43,12 +43,12 @@ struct Stage {
     /// The actors put in place so far: `${KEY_OF_NAME}` in a manifest.
     actors: BTreeSet<&'static str>,
     host: Option<HostProcess>,
-    /// One connection for each actor, kept across reloads: that it lives is part of every scenario.
+    /// One connection for each actor. Every scenario checks that it survives reloads.
     clients: BTreeMap<&'static str, Client>,
     load: Option<Load>,
     meanwhile: Option<JoinHandle<Result<()>>>,
     remembered: BTreeMap<&'static str, f64>,
-    /// When the last change was made, and how much log there was.
+    /// When the last change was made, and how many lines the log had.
     changed: (Instant, usize),
 }
 
@@ -89,12 +89,13 @@ impl Stage {
             Step::LoadEnds => self.load_ends().map(drop),
             Step::LoadCounted(actor) => self.load_counted(actor),
             Step::Admin(path, status, says) => {
-                let answer = self.host()?.ask(path).context("the admin address is silent")?;
+                let answer =
+                    self.host()?.ask(path).context("the admin address does not respond")?;
                 judge(path, (answer.status, &answer.text()), (*status, says))
             }
             Step::Metric(name, least) => {
                 let value = self.host()?.metric(name);
-                ensure!(value >= *least, "{name} is {value}, not {least} or more");
+                ensure!(value >= *least, "{name} is {value}, expected at least {least}");
                 Ok(())
             }
             Step::Remember(name) => {
@@ -103,7 +104,7 @@ impl Stage {
             }
             Step::Unchanged(name) => {
                 let (value, before) = (self.host()?.metric(name), self.remembered.get(name));
-                ensure!(before == Some(&value), "{name} is {value}, and was {before:?}");
+                ensure!(before == Some(&value), "{name} is {value}, but was {before:?}");
                 Ok(())
             }
             Step::Log(says) => self.logs(says),
@@ -121,7 +122,7 @@ impl Stage {
             }
             Step::LogAtMost(most, fragment) => {
                 let count = self.host()?.log().count_of(fragment);
-                ensure!(count <= *most, "{count} lines of the log have {fragment}");
+                ensure!(count <= *most, "{count} lines of the log contain {fragment}");
                 Ok(())
             }
             Step::Soon(step) => eventually(|| self.step(step)),
@@ -198,7 +199,7 @@ impl Stage {
     }
 
     fn stops(&mut self, code: i32, within: Duration) -> Result<()> {
-        let ended = self.host.take().context("no host runs")?.wait();
+        let ended = self.host.take().context("no host is running")?.wait();
         let took = self.changed.0.elapsed();
         ensure!(ended.code == Some(code), "its exit code is {:?}:\n{}", ended.code, ended.stderr);
         ensure!(took < within, "it took {took:?}:\n{}", ended.stderr);
@@ -219,7 +220,7 @@ impl Stage {
     }
 
     fn answered(&mut self) -> Result<()> {
-        let asked = self.meanwhile.take().context("nothing was asked meanwhile")?;
+        let asked = self.meanwhile.take().context("no request was sent meanwhile")?;
         asked.join().unwrap_or_else(|_| bail!("the client panicked"))
     }
 
@@ -244,11 +245,11 @@ impl Stage {
         let found = self.host()?.log().wait_for(self.changed.1, |line| {
             says.iter().all(|says| line.contains(says)).then_some(())
         });
-        found.with_context(|| format!("no line of the log has {says:?}"))
+        found.with_context(|| format!("no line of the log contains {says:?}"))
     }
 
     fn host(&self) -> Result<&HostProcess> {
-        self.host.as_ref().context("no host runs")
+        self.host.as_ref().context("no host is running")
     }
 
     fn log(&self) -> String {
@@ -260,7 +261,7 @@ fn ends(command: &mut Command, code: i32, says: &[&str]) -> Result<()> {
     let ended = run_to_end(command);
     let all = format!("{}{}", ended.stdout, ended.stderr);
     let missing = says.iter().find(|says| !all.contains(**says));
-    ensure!(missing.is_none(), "it does not say {missing:?} but:\n{all}");
+    ensure!(missing.is_none(), "it did not print {missing:?}, but:\n{all}");
     ensure!(ended.code == Some(code), "its exit code is {:?}:\n{all}", ended.code);
     Ok(())
 }
@@ -277,7 +278,7 @@ fn ask(client: &mut Client, request: &Request) -> Result<()> {
 fn judge(what: &str, (status, text): (u16, &str), wanted: (u16, &str)) -> Result<()> {
     ensure!(
         status == wanted.0 && text.contains(wanted.1),
-        "{what}: {status} {text}, not {wanted:?}"
+        "{what}: {status} {text}, expected {wanted:?}"
     );
     Ok(())
 }

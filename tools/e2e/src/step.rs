@@ -1,46 +1,46 @@
-//! The steps a scenario is made of.
+//! The steps of a scenario.
 
 use trellis_testkit::Signal;
 
 use crate::actor::ActorFile;
 
-/// One step: something that is done, or something that must be so.
+/// One step: an action or a check.
 #[derive(Clone)]
 pub enum Step {
-    /// Something changes.
+    /// Changes something.
     Do(Change),
-    /// The host starts and is ready.
+    /// Starts the host and waits until it is ready.
     Start,
-    /// The host, started with these further arguments, ends with the code and says all of this.
+    /// Runs the host with more arguments: it exits with this code and prints all of these texts.
     Ends(&'static [&'static str], i32, &'static [&'static str]),
-    /// The host, started by a shell after this command, ends with the code and says all of this.
+    /// Runs the host in a shell after this command: it exits with this code and prints all of these
+    /// texts.
     EndsAfter(&'static str, i32, &'static [&'static str]),
-    /// The running host ends by itself with this code, within so many seconds of its last change.
+    /// The running host exits with this code, within this many seconds of the last change.
     Stops(i32, u64),
-    /// An actor answers a request.
+    /// Sends a request to an actor and checks the response.
     Asks(Request),
-    /// The same, sent by another client while the scenario goes on.
+    /// The same, by another client while the scenario continues.
     AsksMeanwhile(Request),
-    /// The request sent meanwhile was answered as it should be.
+    /// Waits for the response to the request sent meanwhile and checks it.
     Answered,
-    /// Nobody listens any more where the actor was.
+    /// Nothing listens any more on the actor's address.
     Closed(&'static str),
-    /// A client begins to ask an actor again and again over one connection.
+    /// Starts a client that sends requests to an actor without a pause over one connection.
     LoadStarts(&'static str),
-    /// That client stops; every one of its requests was answered with 200, some since the last
-    /// change.
+    /// Stops that client: each of its requests got a 200, some of them after the last change.
     LoadEnds,
     /// The same for an actor that counts its requests: it counted each one that was answered once.
     LoadCounted(&'static str),
     /// The admin address answers so.
     Admin(&'static str, u16, &'static str),
-    /// A metric is at least so much.
+    /// A metric has at least this value.
     Metric(&'static str, f64),
-    /// Remembers a metric.
+    /// Remembers the value of a metric.
     Remember(&'static str),
-    /// A remembered metric is what it was.
+    /// A remembered metric still has the same value.
     Unchanged(&'static str),
-    /// Since the last change a line of the log has all of this.
+    /// A line of the log since the last change contains all of these texts.
     Log(&'static [&'static str]),
     /// A line on standard output has all of this.
     Prints(&'static [&'static str]),
@@ -48,52 +48,52 @@ pub enum Step {
     NeverPrints(&'static str),
     /// No more than so many lines of the log have this.
     LogAtMost(usize, &'static str),
-    /// A step holds, now or soon.
+    /// A check that may take a moment to become true.
     Soon(Box<Self>),
 }
 
-/// Something that changes.
+/// A change.
 #[derive(Clone)]
 pub enum Change {
-    /// A signed module is put in place.
+    /// Writes a signed module.
     Actor(ActorFile),
-    /// A file is put in place.
+    /// Writes a file.
     File(&'static str, Vec<u8>),
-    /// A manifest is put in place.
+    /// Writes the manifest.
     Manifest(String),
-    /// The host gets a signal.
+    /// Sends the host a signal.
     Signal(Signal),
-    /// Something happens to Redis.
+    /// Does something to Redis.
     Redis(Redis),
-    /// Something happens to the disk under `${DISK}`.
+    /// Does something to the disk at `${DISK}`.
     Disk(Disk),
 }
 
 /// What can happen to a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Disk {
-    /// Hosts that start from now on have an empty one of a few megabytes.
+    /// Hosts that start from now on have an empty disk of a few megabytes.
     Small,
-    /// Nothing more fits on it.
+    /// It is full.
     Full,
-    /// There is room again.
+    /// It has room again.
     Free,
 }
 
 /// What can happen to Redis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Redis {
-    /// It is started, or started again.
+    /// It is started or restarted.
     Up,
     /// It is killed.
     Down,
-    /// It stands still: connections stay open and nothing is answered.
+    /// It is paused: connections stay open and nothing is answered.
     Frozen,
-    /// It goes on.
+    /// It continues.
     Thawed,
 }
 
-/// A request and the answer it must get.
+/// A request and the response that it must get.
 #[derive(Clone)]
 pub struct Request {
     pub(crate) actor: &'static str,
@@ -106,13 +106,13 @@ pub struct Request {
     pub(crate) says: &'static str,
 }
 
-/// `GET` of a path from an actor.
+/// A `GET` of an actor's path.
 #[must_use]
 pub const fn get(actor: &'static str, path: &'static str) -> Request {
     Request { actor, method: "GET", path, header: "", body: "", status: 200, says: "" }
 }
 
-/// `POST` of a text to an actor, which makes a hostile one hostile.
+/// A `POST` of a text to an actor, which makes a hostile one misbehave.
 #[must_use]
 pub const fn post(actor: &'static str, body: &'static str) -> Request {
     Request { actor, method: "POST", path: "/", header: "", body, status: 200, says: "" }
@@ -132,7 +132,7 @@ impl Request {
         Step::Asks(self.expecting(status, says))
     }
 
-    /// The same, while the scenario goes on; [`Step::Answered`] waits for the answer.
+    /// The same while the scenario continues; [`Step::Answered`] waits for the response.
     #[must_use]
     pub const fn meanwhile_is(self, status: u16, says: &'static str) -> Step {
         Step::AsksMeanwhile(self.expecting(status, says))
@@ -146,7 +146,7 @@ impl Request {
 }
 
 impl Step {
-    /// It must hold soon, if not now.
+    /// The check must succeed soon, if it does not now.
     #[must_use]
     pub fn soon(self) -> Self {
         Self::Soon(Box::new(self))
@@ -178,15 +178,15 @@ impl From<Redis> for Step {
 }
 
 impl Step {
-    /// Puts a manifest in place.
+    /// Writes a manifest.
     #[must_use]
     pub fn manifest(text: impl Into<String>) -> Self {
         Self::Do(Change::Manifest(text.into()))
     }
 }
 
-/// A manifest with these actors behind HTTP, each on a free port of its own; `more` goes into an
-/// actor's entry, such as `limits: {call_time: 300ms}`.
+/// A manifest with these actors behind HTTP, each on its own free port. The second text is added to
+/// the actor's entry, such as `limits: {call_time: 300ms}`.
 #[must_use]
 pub fn app(actors: &[(&str, &str)]) -> Step {
     let entry = |(name, more): &(&str, &str)| {

@@ -1,9 +1,9 @@
-//! Many thousand calls of guests that do everything wrong leave the host as it was: it runs, its
-//! memory is flat, and a neighbor is served as before.
+//! After many thousand calls to guests that do everything wrong, the host is as it was: it runs, its
+//! memory has not grown, and a neighbor is served as before.
 //!
-//! `TRELLIS_SOAK_CALLS` says how many calls; the default takes a quarter of a minute on two cores.
-//! The numbers are printed (`--nocapture`); how fast a neighbor is to the percent is for the
-//! release benchmark to say.
+//! `TRELLIS_SOAK_CALLS` sets how many calls; the default takes a quarter of a minute on two cores.
+//! The numbers are printed (`--nocapture`). How fast a neighbor is, to the percent, is a question
+//! for the release benchmark.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,23 +16,23 @@ use trellis_e2e::hostile::{ALL, BAD, GOOD, Hostile, harmless};
 use trellis_engine::{EngineConfig, LogSink, LogSource};
 use trellis_testkit::{Site, host_of};
 
-/// Calls of hostile guests.
+/// Calls to hostile guests.
 const CALLS: u64 = 100_000;
-/// The first of them make pools, caches and allocators as large as they will be.
+/// Calls before the measurement, which bring pools, caches and allocators to their full size.
 const WARM_UP: u64 = CALLS / 10;
 /// Hostile callers at once.
 const CALLERS: u64 = 4;
-/// Pause between two calls of the neighbor.
+/// Pause between two calls to the neighbor.
 const PACE: Duration = Duration::from_millis(2);
-/// Calls of the neighbor while nothing else happens.
+/// Calls to the neighbor while nothing else happens.
 const QUIET_CALLS: usize = 1_500;
-/// How much of the memory in use may be new after the warm-up.
+/// How much the memory in use may grow after the warm-up.
 const GROWTH_BYTES_MAX: usize = 8 << 20;
-/// What a neighbor may lose on a machine whose cores are shared with other tests.
+/// How much slower a neighbor may be on a machine whose cores are shared with other tests.
 const NOISE: Duration = Duration::from_millis(1);
 
-/// How often a guest has its turn, for those whose calls take their whole `call_time`, or thousands
-/// of lines: once in so many rounds.
+/// Guests whose calls take their whole `call_time` or write thousands of lines: they are called
+/// only once in this many rounds.
 const SELDOM: &[(&str, u64)] = &[("loops", 5), ("floods-the-log", 20), ("floods-the-host", 5)];
 
 #[test]
@@ -84,6 +84,8 @@ async fn start(site: &Site, lines: &Arc<Lines>) -> Host {
 }
 
 /// Calls the hostile guests in turn and checks each outcome.
+///
+/// `Relaxed` is enough for the number of the next call: nothing else depends on it.
 fn attack(runtime: &Runtime, host: &Arc<Host>, calls: std::ops::Range<u64>) {
     let next = Arc::new(AtomicU64::new(calls.start));
     let callers: Vec<_> = (0..CALLERS)
@@ -108,7 +110,7 @@ fn attack(runtime: &Runtime, host: &Arc<Host>, calls: std::ops::Range<u64>) {
     }
 }
 
-/// Whose turn it is: each guest once a round, those that take long in some rounds only.
+/// Whose turn it is: every guest once in a round, the slow ones in some rounds only.
 fn turn(number: u64) -> &'static Hostile {
     let count = ALL.len() as u64;
     let guest_of = |number: u64| &ALL[usize::try_from(number % count).unwrap_or_default()];
@@ -125,7 +127,7 @@ async fn everybody_still_answers(host: &Host) {
     }
 }
 
-/// A well-behaved caller of a well-behaved actor, on a thread of its own.
+/// A well-behaved caller of a well-behaved actor, on its own thread.
 struct Neighbor {
     stop: Arc<AtomicBool>,
     caller: thread::JoinHandle<Times>,
@@ -140,20 +142,21 @@ struct Times {
 }
 
 impl Neighbor {
-    /// Calls at a steady pace, so often, or until it is ended.
+    /// Calls at a steady pace, this many times or until it is stopped. `Relaxed` is enough for the
+    /// flag: joining the thread orders everything else.
     fn start(host: &Arc<Host>, calls: Option<usize>) -> Self {
         let (host, stop) = (Arc::clone(host), Arc::<AtomicBool>::default());
         let stopped = Arc::clone(&stop);
         let caller = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.expect("a thread is a runtime");
+            let runtime = runtime.expect("a runtime needs only this thread");
             let mut took = Vec::new();
             while calls.map_or(!stopped.load(Ordering::Relaxed), |calls| took.len() < calls) {
                 thread::park_timeout(PACE);
                 let started = Instant::now();
                 let reply = runtime.block_on(host.call("neighbor", "HandleRequest", GOOD));
                 took.push(started.elapsed());
-                assert!(reply.is_ok(), "the neighbor is answered: {reply:?}");
+                assert!(reply.is_ok(), "the neighbor does not reply: {reply:?}");
             }
             Times::of(took)
         });
@@ -162,7 +165,7 @@ impl Neighbor {
 
     fn end(self) -> Times {
         self.stop.store(true, Ordering::Relaxed);
-        self.caller.join().expect("the neighbor is always answered")
+        self.caller.join().expect("the neighbor always replies")
     }
 }
 
@@ -170,7 +173,7 @@ impl Times {
     fn of(mut took: Vec<Duration>) -> Self {
         took.sort_unstable();
         let count = took.len();
-        assert!(count >= 100, "{count} calls say nothing about one in a hundred");
+        assert!(count >= 100, "{count} calls are too few for a p99");
         let (median, p99, longest) = (took[count / 2], took[count * 99 / 100], took[count - 1]);
         Self { count, median, p99, longest }
     }
@@ -183,7 +186,7 @@ impl std::fmt::Display for Times {
     }
 }
 
-/// Counts the lines that reach the log.
+/// Counts the lines that reach the log. `Relaxed` is enough for a number that is read at the end.
 #[derive(Default)]
 struct Lines(AtomicU64);
 
@@ -195,14 +198,14 @@ impl LogSink for Lines {
 
 /// Memory this process has in use.
 fn resident_bytes() -> usize {
-    /// On every machine these tests run on.
+    /// The same on every machine that runs these tests.
     const PAGE_BYTES: usize = 4_096;
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux has /proc");
     let pages: usize = statm.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("a number");
     pages * PAGE_BYTES
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+#[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
 fn per_second(calls: u64, took: Duration) -> f64 {
     calls as f64 / took.as_secs_f64()
 }

@@ -1,18 +1,18 @@
-//! A signer of test actors.
+//! Keys that sign test actors.
 
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use trellis_claims::{ClaimsDraft, Clock, KeyKind, KeyPair, PublicKey, SystemClock, sign};
 
-/// What time it is for claims, in seconds since 1970.
+/// The time as claims use it, in seconds since 1970.
 #[must_use]
 pub fn now_unix_s() -> u64 {
     SystemClock.now_unix_s()
 }
 
-/// An account key, and one module key for each actor's name: an actor stays the same actor however
-/// often its code changes.
+/// An account key, and a module key for each actor's name: an actor keeps its key when its code
+/// changes.
 pub struct Account {
     issuer: KeyPair,
     actors: Mutex<BTreeMap<String, PublicKey>>,
@@ -31,7 +31,7 @@ impl Account {
         &self.issuer
     }
 
-    /// Claims for the actor of this name that grant nothing.
+    /// Claims of the actor with this name that grant nothing.
     #[must_use]
     pub fn draft(&self, name: &str) -> ClaimsDraft {
         let mut draft = ClaimsDraft::new(self.subject(name));
@@ -39,7 +39,7 @@ impl Account {
         draft
     }
 
-    /// The key of the actor of this name.
+    /// The key of the actor with this name.
     #[must_use]
     pub fn subject(&self, name: &str) -> PublicKey {
         let mut actors = self.actors.lock();
@@ -47,12 +47,13 @@ impl Account {
         actors.entry(name.to_owned()).or_insert_with(fresh).clone()
     }
 
-    /// The module with these claims, signed now.
+    /// Signs the module with these claims.
     ///
     /// # Panics
-    /// When module or claims are such that nobody could sign them.
+    /// When the module or the claims cannot be signed.
     #[must_use]
     pub fn sign(&self, module: &[u8], draft: &ClaimsDraft) -> Vec<u8> {
-        sign(module, draft, &self.issuer, &SystemClock).expect("a test signs what can be signed")
+        sign(module, draft, &self.issuer, &SystemClock)
+            .expect("the test's module and claims can be signed")
     }
 }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// The `host` binary, built by cargo once for each test process; quick when it is fresh.
+/// The `host` binary. Cargo builds it once for each test process, which is quick when it is fresh.
 ///
-/// Cargo gives a test only the binaries of its own package, so it is asked for this one with the
-/// very command of `make demo` and `make test`, whose work is shared that way.
+/// Cargo gives a test only the binaries of its own package, so this one is built with the command of
+/// `make demo` and `make test`, whose build is reused that way.
 pub fn host_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(build)
@@ -20,10 +20,10 @@ fn build() -> PathBuf {
         .current_dir(repository())
         .stderr(Stdio::inherit())
         .output()
-        .expect("cargo runs these tests, so it is here");
-    assert!(output.status.success(), "the host does not build; cargo's words are above");
+        .expect("cargo runs these tests, so it exists");
+    assert!(output.status.success(), "the host does not build; cargo's output is above");
     let messages = String::from_utf8_lossy(&output.stdout);
-    messages.lines().find_map(executable).expect("cargo names the binary it built")
+    messages.lines().find_map(executable).expect("cargo reports the binary it built")
 }
 
 fn executable(message: &str) -> Option<PathBuf> {

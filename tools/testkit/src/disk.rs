@@ -1,4 +1,4 @@
-//! A disk so small that it can be filled.
+//! A disk that is small enough to be filled.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -8,29 +8,29 @@ use std::process::Command;
 
 use crate::wrap::wrapped;
 
-/// Its size, as `mount` takes it: an empty store fits several times.
+/// Its size in the form of `mount`, several times that of an empty store.
 const SIZE: &str = "16m";
 /// The file that fills it.
 const BALLAST: &str = "ballast";
 
-/// A file system of a few megabytes in memory, which only one host sees: it is mounted in a mount
-/// namespace of that host's own, so that no test needs root and none leaves a mount behind.
+/// A file system of a few megabytes in memory. It is mounted in a mount namespace of one host, so
+/// only that host sees it, no test needs root, and none leaves a mount behind.
 pub struct SmallDisk {
     at: PathBuf,
 }
 
 impl SmallDisk {
-    /// A disk that hosts will see at this path.
+    /// A disk that hosts see at this path.
     ///
     /// # Panics
-    /// When the folder to mount it at cannot be made.
+    /// When the folder for the mount cannot be made.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
         fs::create_dir_all(&path).expect("the site is writable");
         Self { at: path }
     }
 
-    /// The same host, with this disk in its place, empty.
+    /// The command of a host that sees this disk, empty, at its path.
     #[must_use]
     pub fn under(&self, host: &Command) -> Command {
         let mount = format!("mount -t tmpfs -o size={SIZE} none \"$0\" && exec \"$@\"");
@@ -38,13 +38,13 @@ impl SmallDisk {
         wrapped(&[unshare.as_slice(), &[self.at.as_os_str()]].concat(), host)
     }
 
-    /// Writes until nothing more fits. `process_id` is the host's.
+    /// Fills the disk. `process_id` is the host's.
     ///
     /// # Panics
-    /// When the disk cannot be written for another reason.
+    /// When a write fails for another reason.
     pub fn fill(&self, process_id: u32) {
         let mut ballast = File::create(self.ballast(process_id)).expect("the disk is mounted");
-        // Large steps first, then what is left of the last page.
+        // Large steps first, then the rest of the last page.
         for step in [vec![0; 64 << 10], vec![0; 1]] {
             let full = loop {
                 if let Err(error) = ballast.write_all(&step) {
@@ -63,7 +63,7 @@ impl SmallDisk {
         fs::remove_file(self.ballast(process_id)).expect("the disk was filled");
     }
 
-    /// The ballast as this process sees it: through the host's own root.
+    /// The path of the ballast for this process, through the host's root.
     fn ballast(&self, process_id: u32) -> PathBuf {
         let root = Path::new("/proc").join(process_id.to_string()).join("root");
         let at = self.at.strip_prefix("/").expect("temporary folders have absolute paths");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::binary::repository;
 
-/// The imports a guest written by hand may use, by short names.
+/// The imports of a guest written by hand, with short names.
 const IMPORTS: &str = r#"
   (import "wapc" "__guest_request" (func $request (param i32 i32)))
   (import "wapc" "__guest_response" (func $response (param i32 i32)))
@@ -14,7 +14,7 @@ const IMPORTS: &str = r#"
   (import "wapc" "__console_log" (func $log (param i32 i32)))
 "#;
 
-/// The module of an actor in `actors/`, as `cargo xtask guests` built it.
+/// The module of an actor in `actors/`, built by `cargo xtask guests`.
 ///
 /// # Panics
 /// When it was not built.
@@ -28,8 +28,8 @@ pub fn built(actor: &str) -> Vec<u8> {
     })
 }
 
-/// A waPC guest with `items` (a memory at least) whose `__guest_call` is `body`; the locals `$op`
-/// and `$len` are the sizes of the operation and the payload.
+/// A waPC guest with these `items` (at least a memory) and this `body` of `__guest_call`. `$op` and
+/// `$len` are the lengths of the operation and the payload.
 #[must_use]
 pub fn by_hand(items: &str, body: &str) -> Vec<u8> {
     wasm(&format!(

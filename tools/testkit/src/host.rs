@@ -1,41 +1,41 @@
-//! A host as a process of its own.
+//! A host as a process.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 
 use crate::http::{Client, Response};
 use crate::lines::Lines;
+use crate::signal::{Signal, signal};
 use crate::wait::eventually;
-use crate::{Signal, signal};
 
-/// A running host; killed when dropped.
+/// A running host, killed when dropped.
 pub struct HostProcess {
     process: Process,
     admin: SocketAddr,
 }
 
-/// A host that is no more.
+/// A host that has exited.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its exit code; `None` when a signal ended it.
+    /// Its exit code; `None` when a signal killed it.
     pub code: Option<i32>,
     /// What it printed.
     pub stdout: String,
-    /// What it logged, or complained.
+    /// Its log and its errors.
     pub stderr: String,
 }
 
-/// A process whose output is read; killed when dropped.
+/// A process whose output is read. It is killed when dropped.
 struct Process {
     child: Child,
     stdout: Lines,
     stderr: Lines,
 }
 
-/// Runs a command to its end.
+/// Runs a command until it exits.
 ///
 /// # Panics
-/// When it does not end.
+/// When it does not exit.
 #[must_use]
 pub fn run_to_end(command: &mut Command) -> Ended {
     Process::spawn(command).wait()
@@ -45,13 +45,13 @@ impl HostProcess {
     /// Starts a host and waits until it is ready.
     ///
     /// # Errors
-    /// How it ended, when it did not become ready.
+    /// How it exited, when it did not become ready.
     pub fn start(command: &mut Command) -> Result<Self, Ended> {
         let process = Process::spawn(command);
         let admin = process.stdout.wait_for(0, |line| address_in(line.strip_prefix("admin ")?));
         let Some(admin) = admin else { return Err(process.end()) };
         let mut host = Self { process, admin };
-        // Ready, or gone: an error of the last look is neither.
+        // An error means that it was neither ready nor gone when patience ran out.
         let settled = eventually(|| match host.ask("/readyz") {
             Some(answer) if answer.status == 200 => Ok(true),
             _ if host.process.has_ended() => Ok(false),
@@ -60,10 +60,10 @@ impl HostProcess {
         if settled == Ok(true) { Ok(host) } else { Err(host.process.end()) }
     }
 
-    /// The address at which an actor takes requests, as the host printed it last.
+    /// The address of an actor, as the host last printed it.
     ///
     /// # Panics
-    /// When it prints none.
+    /// When the host prints none.
     #[must_use]
     pub fn address_of(&self, actor: &str) -> SocketAddr {
         let of_actor = |line: &str| {
@@ -73,17 +73,21 @@ impl HostProcess {
         let stdout = &self.process.stdout;
         let printed = stdout.text().lines().rev().find_map(of_actor);
         printed.or_else(|| stdout.wait_for(0, of_actor)).unwrap_or_else(|| {
-            panic!("no address of {actor}:\n{}\n{}", stdout.text(), self.log().text())
+            panic!(
+                "the host printed no address of {actor}:\n{}\n{}",
+                stdout.text(),
+                self.log().text()
+            )
         })
     }
 
-    /// Asks the admin address; `None` when nobody answers.
+    /// Sends a `GET` to the admin address; `None` when there is no response.
     #[must_use]
     pub fn ask(&self, path: &str) -> Option<Response> {
         Client::new(self.admin).send("GET", path, b"").ok()
     }
 
-    /// The value of a metric, named as `/metrics` prints it; 0 when it was not counted yet.
+    /// The value of a metric, by the name in `/metrics`; 0 when it is not there yet.
     #[must_use]
     pub fn metric(&self, name: &str) -> f64 {
         let text = self.ask("/metrics").map(|answer| answer.text()).unwrap_or_default();
@@ -114,7 +118,7 @@ impl HostProcess {
         self.process.child.id()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it exits.
     ///
     /// # Panics
     /// When it does not.
@@ -139,15 +143,15 @@ impl Process {
 
     fn wait(mut self) -> Ended {
         let ended = eventually(|| if self.has_ended() { Ok(()) } else { Err(()) });
-        assert!(ended.is_ok(), "it runs on:\n{}", self.stderr.text());
+        assert!(ended.is_ok(), "it is still running:\n{}", self.stderr.text());
         self.end()
     }
 
-    /// Kills it unless it has ended, and reads what it left.
+    /// Kills it unless it has exited, and reads the rest of its output.
     fn end(mut self) -> Ended {
-        // Killing what has ended is an error that says so.
+        // It fails if the process has exited, which is fine.
         let _ = self.child.kill();
-        let status = self.child.wait().expect("it is our own child");
+        let status = self.child.wait().expect("it is our child");
         self.stdout.wait_for_end();
         self.stderr.wait_for_end();
         Ended { code: status.code(), stdout: self.stdout.text(), stderr: self.stderr.text() }
@@ -156,7 +160,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended before; then there is nothing to kill.
+        // It fails if the process has exited, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,5 +1,5 @@
-//! A plain HTTP/1.1 client that shows what is on the wire: one connection, kept alive, never
-//! silently opened again.
+//! A plain HTTP/1.1 client that shows what is on the wire. It has one connection, keeps it open, and
+//! never reconnects silently.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,12 +12,12 @@ pub struct Client {
     stream: Option<BufReader<TcpStream>>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Header fields in order, names in lower case.
+    /// Header fields in order, with names in lower case.
     pub header: Vec<(String, String)>,
     /// The whole body.
     pub body: Vec<u8>,
@@ -30,11 +30,12 @@ impl Client {
         Self { address, stream: None }
     }
 
-    /// Sends a request and waits for its answer. A connection is opened when there is none: at
-    /// first, after an error, and after an answer that said `connection: close`.
+    /// Sends a request and waits for its response. It connects when there is no connection: at
+    /// first, after an error, and after a response with `connection: close`.
     ///
     /// # Errors
-    /// When the server refuses, closes before it answered, or takes longer than patience allows.
+    /// When the server refuses the connection, closes it before it responds, or takes longer than
+    /// [`PATIENCE`].
     pub fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Response> {
         self.send_with(method, path, "", body)
     }
@@ -68,7 +69,7 @@ impl Client {
 }
 
 impl Response {
-    /// The first field of that name.
+    /// The first field with this name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.header.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -117,5 +118,5 @@ fn line(stream: &mut impl BufRead) -> Result<String> {
 }
 
 fn malformed(line: &str) -> Error {
-    Error::new(ErrorKind::InvalidData, format!("no HTTP: {line:?}"))
+    Error::new(ErrorKind::InvalidData, format!("not HTTP: {line:?}"))
 }

@@ -1,4 +1,4 @@
-//! A host in the test's own process.
+//! A host in the process of the test.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use trellis_supervisor::{ApplyOptions, Ground, prepare};
 
 use crate::account::Account;
 
-/// Builds a host and runs a manifest on it whose module paths start from `folder`.
+/// Builds a host and runs a manifest on it. Module paths are relative to `folder`.
 ///
 /// # Panics
-/// When the manifest is wrong, or something in it does not start.
+/// When the manifest is wrong or something in it does not start.
 pub async fn host_of(config: HostConfig, manifest: &str, folder: &Path, account: &Account) -> Host {
     let source = SourceText::new("manifest.yaml", manifest, Format::Yaml);
     let manifest = trellis_manifest::read(&source, &|name| std::env::var(name).ok());
@@ -24,7 +24,7 @@ pub async fn host_of(config: HostConfig, manifest: &str, folder: &Path, account:
     let ground = Ground { folder, builtins, trust: &trust, clock, checker: None };
     let prepared = prepare(&manifest, &source, &ground);
     let prepared = prepared.unwrap_or_else(|report| panic!("{report}"));
-    let host = Host::build(config).expect("a host fits on this machine");
+    let host = Host::build(config).expect("this machine has room for a host");
     let rules = trellis_entitlements::Rules { open_calls: manifest.host.open_calls };
     let options = ApplyOptions { rules, ..ApplyOptions::default() };
     let applied = host.supervisor().apply(prepared, options).await;

@@ -1,4 +1,4 @@
-//! What a process writes, line by line, as it comes.
+//! The output of a process, line by line, as it is written.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::wait::PATIENCE;
 
-/// The lines of one stream so far. Cheap to clone; the clones see the same lines.
+/// The lines of one stream so far. Cheap to clone; clones share the lines.
 #[derive(Clone, Default)]
 pub struct Lines(Arc<(Mutex<Written>, Condvar)>);
 
@@ -20,13 +20,13 @@ struct Written {
 }
 
 impl Lines {
-    /// Reads the stream to its end on a thread of its own.
+    /// Reads the stream to its end on its own thread.
     pub(crate) fn read(stream: impl Read + Send + 'static) -> Self {
         let lines = Self::default();
         let (writer, mut reader) = (lines.clone(), BufReader::new(stream));
         thread::spawn(move || {
             let mut bytes = Vec::new();
-            // An error ends the stream as its end does: the process is gone.
+            // An error ends the stream too: the process is gone.
             while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
                 let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
                 bytes.clear();
@@ -37,26 +37,26 @@ impl Lines {
         lines
     }
 
-    /// How many lines there are by now.
+    /// How many lines there are so far.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.0.lock().lines.len()
     }
 
-    /// Everything so far, as one text.
+    /// All lines so far as one text.
     #[must_use]
     pub fn text(&self) -> String {
         self.0.0.lock().lines.join("\n")
     }
 
-    /// Lines so far that hold `fragment`.
+    /// How many lines so far contain `fragment`.
     #[must_use]
     pub fn count_of(&self, fragment: &str) -> usize {
         self.0.0.lock().lines.iter().filter(|line| line.contains(fragment)).count()
     }
 
-    /// The first line from number `from` on that `wanted` takes; `None` when the stream ends, or
-    /// patience does, without one.
+    /// Waits for a line, from number `from` on, for which `wanted` returns a value; `None` when the
+    /// stream or [`PATIENCE`] ends first.
     pub fn wait_for<T>(&self, from: usize, mut wanted: impl FnMut(&str) -> Option<T>) -> Option<T> {
         let (written, changed) = &*self.0;
         let until = Instant::now() + PATIENCE;

@@ -1,4 +1,4 @@
-//! A folder in which a host lives.
+//! A folder for a host.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +9,8 @@ use trellis_keystore::{KeyName, Keystore};
 use crate::account::Account;
 use crate::binary::host_binary;
 
-/// A temporary folder with everything one host needs, and nothing of the user's: its keystore holds
-/// a test account, so a manifest that names no issuers trusts what that account signed.
+/// A temporary folder with everything that a host needs, and nothing of the user's. Its keystore
+/// holds a test account, so a manifest that names no issuers trusts what that account signed.
 pub struct Site {
     folder: TempDir,
     account: Account,
@@ -20,7 +20,7 @@ impl Site {
     /// A site with an account and no files.
     ///
     /// # Panics
-    /// When the machine has no room for a temporary folder.
+    /// When a temporary folder cannot be made.
     #[must_use]
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -30,32 +30,32 @@ impl Site {
         Self { folder, account }
     }
 
-    /// Whom its hosts trust unless their manifest says otherwise.
+    /// The account that its hosts trust, unless their manifest names others.
     #[must_use]
     pub const fn account(&self) -> &Account {
         &self.account
     }
 
-    /// A path below the site.
+    /// A path in the site.
     #[must_use]
     pub fn path(&self, relative: &str) -> PathBuf {
         self.folder.path().join(relative)
     }
 
-    /// Writes a file in one step, as a deployment should: no reader ever sees half of it.
+    /// Writes a file in one step, as a deployment should, so no reader ever sees half of it.
     ///
     /// # Panics
     /// When it cannot be written.
     pub fn put(&self, relative: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(relative);
-        let folder = path.parent().expect("it is below the site");
+        let folder = path.parent().expect("it is in the site");
         std::fs::create_dir_all(folder).expect("the site is writable");
         let new = self.path("new");
         std::fs::write(&new, bytes).expect("the site is writable");
         std::fs::rename(&new, &path).expect("both are on one file system");
     }
 
-    /// The host binary with this manifest of the site, in an environment that is the site's own.
+    /// The command of a host that runs this manifest of the site, in the site's own environment.
     #[must_use]
     pub fn host(&self, manifest: &str) -> Command {
         let mut command = Command::new(host_binary());

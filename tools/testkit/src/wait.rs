@@ -1,18 +1,18 @@
-//! Waiting for what will happen, with an end.
+//! Waiting with a deadline.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must happen soon; only a failing test ever waits this long.
+/// How long a test waits for something that must happen soon. Only a failing test waits this long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Pause between two looks at something that gives no event.
+/// Pause between two looks at something that sends no event.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Looks again and again until `look` is satisfied.
+/// Calls `look` until it succeeds.
 ///
 /// # Errors
-/// What the last look said, once [`PATIENCE`] is over.
+/// The last error of `look`, when [`PATIENCE`] ends.
 pub fn eventually<T, E>(mut look: impl FnMut() -> Result<T, E>) -> Result<T, E> {
     let until = Instant::now() + PATIENCE;
     loop {

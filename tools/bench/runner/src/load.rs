@@ -1,4 +1,4 @@
-//! Load on an HTTP server: as much as it takes, or a fixed rate.
+//! Load on an HTTP server: as much as it can handle, or a fixed rate.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ use tokio::time::sleep_until;
 
 /// Connections that are kept open.
 const CONNECTIONS: u32 = 32;
-/// Requests per second of a latency row: well below what any side can do.
+/// Requests per second of a latency row, well below what any side can handle.
 const RATE_PER_S: u32 = 8_000;
 
-/// Requests per second, by `wrk`, or by a client of our own where it is not installed.
+/// Requests per second, measured by `wrk`, or by our own client when `wrk` is not installed.
 pub(crate) fn throughput(url: &str, longest: Duration) -> Result<f64> {
     let seconds = longest.as_secs().max(1);
     let wrk = Command::new("wrk")
@@ -31,26 +31,26 @@ pub(crate) fn throughput(url: &str, longest: Duration) -> Result<f64> {
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success() && !text.contains("Non-2xx"), "wrk {url}:\n{text}");
     let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-    line.with_context(|| format!("wrk said:\n{text}"))?.trim().parse().context("Requests/sec")
+    line.with_context(|| format!("wrk printed:\n{text}"))?.trim().parse().context("Requests/sec")
 }
 
 /// The 99th percentile at the fixed rate, in nanoseconds.
 pub(crate) fn latency_p99(url: &str, longest: Duration) -> Result<f64> {
     let every = Duration::from_secs(1) * CONNECTIONS / RATE_PER_S;
     let mut taken = run(url, longest, Some(every))?;
-    ensure!(!taken.is_empty(), "{url} answered nothing");
+    ensure!(!taken.is_empty(), "{url} did not respond");
     taken.sort_unstable();
     Ok(taken[taken.len() * 99 / 100].as_nanos() as f64)
 }
 
-/// How long each request took. With `every`, each connection sends one in that time.
+/// How long each request took. With `every`, each connection sends one request per `every`.
 fn run(url: &str, longest: Duration, every: Option<Duration>) -> Result<Vec<Duration>> {
     let uri: Uri = url.parse().context("an address")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connections = JoinSet::new();
         for number in 0..CONNECTIONS {
-            // Connections start apart, so that their requests do not come in bursts.
+            // Connections start at different times, so their requests do not come in bursts.
             let shift = every.unwrap_or_default() * number / CONNECTIONS;
             connections.spawn(connection(uri.clone(), Instant::now() + shift, longest, every));
         }
@@ -80,8 +80,8 @@ async fn connection(
         if every.is_some() && !late {
             sleep_until(due.into()).await;
         }
-        // A request that waited for the one before it counts from when it was due; one that the
-        // timer woke late counts from when it was sent.
+        // A request that had to wait for the one before it counts from when it was due. One that
+        // the timer woke late counts from when it was sent.
         let began = if every.is_some() && late { due } else { Instant::now() };
         get(&mut sender, &uri).await?;
         taken.push(began.elapsed());
@@ -96,7 +96,7 @@ async fn get(sender: &mut SendRequest<Empty<Bytes>>, uri: &Uri) -> Result<()> {
         .body(Empty::new())?;
     sender.ready().await?;
     let response = sender.send_request(request).await?;
-    ensure!(response.status() == StatusCode::OK, "{uri} answered {}", response.status());
+    ensure!(response.status() == StatusCode::OK, "{uri} responded with {}", response.status());
     response.into_body().collect().await?;
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! `make bench`: every row beside its peer and its ceiling, in one run.
+//! `make bench`: every row next to its peer and its ceiling, in one run.
 //!
-//! The sides of a row take turns, at least five rounds, so that a slow minute of the machine hits
-//! all of them. What counts is the ratio within a round; the table shows medians. How to read it
-//! is in docs/benchmarks.md.
+//! The sides of a row take turns, for at least five rounds, so a slow minute of the machine affects
+//! all of them. Ratios are taken within a round, and the table shows medians. docs/benchmarks.md says
+//! how to read it.
 //!
-//! **Deliberately absent:** measuring. Sides are processes (see `bench_side`) or servers under
-//! load; this program only decides whose turn it is and does the arithmetic.
+//! **Deliberately absent:** measuring. Sides are processes (see `bench_side`) or servers under load.
+//! This program only decides whose turn it is and does the arithmetic.
 
 mod load;
 mod places;
@@ -71,7 +71,7 @@ fn main() -> Result<()> {
         eprintln!("measuring {} ({} rounds)", row.name, row.rounds(arguments.rounds));
         match rounds::measure(row, &places, row.rounds(arguments.rounds), longest) {
             Ok(outcome) => results.push(outcome),
-            // The other rows are worth having all the same.
+            // The other rows are still worth measuring.
             Err(error) => failed.push(format!("{}: {error:#}", row.name)),
         }
     }

@@ -1,4 +1,4 @@
-//! Where the measured programs and guests are.
+//! Paths of the measured programs and guests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-/// Paths of everything that is measured, and a folder for what is made on the way.
+/// Paths of everything that is measured, and a folder for temporary files.
 pub(crate) struct Places {
     pub(crate) sides: PathBuf,
     pub(crate) host: PathBuf,
@@ -18,7 +18,7 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Signs an actor and writes a manifest that serves it; gives the manifest's path.
+    /// Signs an actor and writes a manifest that serves it; returns the manifest's path.
     pub(crate) fn manifest(&self, app: App, port: u16) -> Result<PathBuf> {
         let actor = app.actor();
         let signed = self.scratch.path().join(format!("{actor}.wasm"));
@@ -54,9 +54,9 @@ impl Places {
 /// What our host serves in an HTTP row.
 #[derive(Clone, Copy)]
 pub(crate) enum App {
-    /// `echo` greets, an instance serves many requests.
+    /// `echo` says hello, and an instance serves many requests.
     HelloWarm,
-    /// `echo` greets, a new instance for each request.
+    /// `echo` says hello, and each request gets a new instance.
     HelloFresh,
     /// `kvcounter` counts in memory.
     Counter,

@@ -1,4 +1,4 @@
-//! Rounds: every side of a row in turn, again and again.
+//! Rounds: all sides of a row in turn, several times.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::places::Places;
 use crate::rows::{Goal, Row};
 use crate::source;
 
-/// What one side did, a number per round.
+/// The results of one side, one number per round.
 #[derive(Clone, Default)]
 pub(crate) struct Series(pub(crate) Vec<f64>);
 
-/// What all sides of a row did.
+/// The results of all sides of a row.
 pub(crate) struct Outcome {
     pub(crate) row: &'static Row,
     pub(crate) ours: Series,
@@ -20,7 +20,7 @@ pub(crate) struct Outcome {
     pub(crate) ceiling: Option<Series>,
 }
 
-/// Measures a row. The first round warms caches and is thrown away, unless it is the only one.
+/// Measures a row. The first round fills caches and is discarded, unless it is the only one.
 pub(crate) fn measure(
     row: &'static Row,
     places: &Places,
@@ -71,14 +71,14 @@ impl Series {
         self.0.iter().copied().fold(f64::NAN, f64::max)
     }
 
-    /// This divided by `other`, round by round.
+    /// This series divided by `other`, round by round.
     fn over(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(ours, theirs)| ours / theirs).collect())
     }
 }
 
 impl Outcome {
-    /// Ours divided by what the goal is about: the peer, else the ceiling.
+    /// Our result divided by the one in the goal: the peer's, or the ceiling's if there is no peer.
     pub(crate) fn ratio(&self) -> Option<f64> {
         let other = match self.row.goal {
             Goal::CeilingAtLeast(_) | Goal::CeilingAtMost(_) => self.ceiling.as_ref(),
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_taken_within_rounds() {
-        // The machine was ten times slower in the second round; no side was.
+        // The machine was ten times slower in the second round, for both sides.
         let paired = outcome("warm-relay", &[40.0, 400.0, 40.0], &[100.0, 1_000.0, 100.0]);
         assert_eq!(paired.ratio(), Some(0.4));
         assert_eq!(paired.reached(), Some(true));

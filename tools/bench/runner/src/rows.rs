@@ -4,9 +4,9 @@ use crate::places::App;
 
 /// One line of the table.
 pub(crate) struct Row {
-    /// Its name; a process side is asked for it.
+    /// Its name, which a side process is asked for.
     pub(crate) name: &'static str,
-    /// What is measured, for people.
+    /// What is measured, for the table.
     pub(crate) what: &'static str,
     pub(crate) unit: Unit,
     pub(crate) ours: Side,
@@ -18,15 +18,15 @@ pub(crate) struct Row {
 /// What a number means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Of one operation; less is better.
+    /// Time of one operation; less is better.
     Nanoseconds,
-    /// Requests in a second; more is better.
+    /// Requests per second; more is better.
     PerSecond,
-    /// Less is better; measured once, as nothing alternates with it.
+    /// Memory; less is better. Measured once, because there is no other side.
     Bytes,
 }
 
-/// Who is asked.
+/// What is measured.
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
     /// A side process of this workspace, by its binary.
@@ -42,26 +42,26 @@ pub(crate) enum Side {
 pub(crate) enum Server {
     /// Our host.
     Ours(App),
-    /// hyper and nothing else.
+    /// A plain hyper server.
     BareHyper,
     /// `wasmtime serve` with a component that says hello.
     WasmtimeServe,
 }
 
-/// What must be reached.
+/// The goal of a row.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
     /// Shown for comparison only.
     None,
-    /// Ours divided by the peer's is at most this.
+    /// Our result divided by the peer's is at most this.
     PeerAtMost(f64),
-    /// Ours divided by the peer's is at least this.
+    /// Our result divided by the peer's is at least this.
     PeerAtLeast(f64),
-    /// Ours divided by the ceiling's is at most this.
+    /// Our result divided by the ceiling's is at most this.
     CeilingAtMost(f64),
-    /// Ours divided by the ceiling's is at least this.
+    /// Our result divided by the ceiling's is at least this.
     CeilingAtLeast(f64),
-    /// Ours is at most this, in the row's unit.
+    /// Our result is at most this, in the row's unit.
     AtMost(f64),
 }
 
@@ -98,13 +98,13 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 impl Row {
-    /// Rounds of this row when `asked` are asked for.
+    /// How many rounds this row gets when `asked` rounds are asked for.
     pub(crate) fn rounds(&self, asked: usize) -> usize {
         if self.unit == Unit::Bytes { 1 } else { asked }
     }
 }
 
-/// Against wapc and bare wasmtime, by processes.
+/// A row against wapc and bare wasmtime, each in a process.
 const fn sandbox(name: &'static str, what: &'static str, goal: Goal) -> Row {
     Row {
         name,
@@ -117,7 +117,7 @@ const fn sandbox(name: &'static str, what: &'static str, goal: Goal) -> Row {
     }
 }
 
-/// Against a fixed number.
+/// A row with a fixed number as its goal.
 const fn alone(name: &'static str, what: &'static str, unit: Unit, most: f64) -> Row {
     Row {
         name,
@@ -130,12 +130,12 @@ const fn alone(name: &'static str, what: &'static str, unit: Unit, most: f64) ->
     }
 }
 
-/// Against a fixed number of nanoseconds, beside what bare wasmtime needs.
+/// A row with a fixed number of nanoseconds as its goal, next to the time of bare wasmtime.
 const fn cold(name: &'static str, what: &'static str, most: f64) -> Row {
     Row { ceiling: Some(Side::Process("bare")), ..alone(name, what, Unit::Nanoseconds, most) }
 }
 
-/// Against bare hyper, by requests per second.
+/// A row against bare hyper, in requests per second.
 const fn http(name: &'static str, what: &'static str, app: App, goal: Goal) -> Row {
     Row {
         name,

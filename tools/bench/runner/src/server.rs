@@ -1,4 +1,4 @@
-//! Servers under load: started on a free port, waited for, ended.
+//! Servers under load: started on a free port, awaited, and stopped.
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -11,9 +11,9 @@ use anyhow::{Context, Result, ensure};
 use crate::places::Places;
 use crate::rows::Server;
 
-/// Longest time until a server accepts.
+/// Longest time until a server accepts connections.
 const READY_TIME_MAX: Duration = Duration::from_secs(30);
-/// Pause between two tries to connect.
+/// Pause between two attempts to connect.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A server that accepts connections.
@@ -37,13 +37,13 @@ impl Running {
             }
             Server::WasmtimeServe | Server::BareHyper => {
                 let mut command = Command::new(&places.wasmtime);
-                // The standard library of the target imports more than the HTTP world has.
+                // The target's standard library imports more than the HTTP world has.
                 command.args(["serve", "-Scli", "--addr", &format!("127.0.0.1:{port}")]);
                 command.arg(&places.hello);
                 command
             }
         };
-        // Nothing may wait for a reader of its log.
+        // No server may block because nobody reads its log.
         command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
         let child = command.spawn().context("starting a server")?;
         let mut running = Self { child, url: format!("http://127.0.0.1:{port}/") };
@@ -55,7 +55,7 @@ impl Running {
         &self.url
     }
 
-    /// The bare server prints its address and ends with its input, which it inherits a pipe for.
+    /// The bare server prints its address, and exits when its standard input is closed.
     fn bare(places: &Places) -> Result<Self> {
         let mut child = Command::new(places.sides.join("bare-http"))
             .stdin(Stdio::piped())
@@ -71,8 +71,8 @@ impl Running {
     fn await_port(&mut self, port: u16) -> Result<()> {
         let until = Instant::now() + READY_TIME_MAX;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            ensure!(self.child.try_wait()?.is_none(), "the server on port {port} ended at once");
-            ensure!(Instant::now() < until, "nothing accepts on port {port}");
+            ensure!(self.child.try_wait()?.is_none(), "the server on port {port} exited at once");
+            ensure!(Instant::now() < until, "nothing listens on port {port}");
             thread::park_timeout(LOOK_EVERY);
         }
         Ok(())
@@ -81,13 +81,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It holds nothing that must be kept; a failure means that it has ended already.
+        // It has nothing to save. A failure means that it has exited already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// A port that was free a moment ago: neither server can report one it chose itself.
+/// A port that was free a moment ago: neither server can report a port that it chose itself.
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("finding a free port")?;
     Ok(listener.local_addr()?.port())

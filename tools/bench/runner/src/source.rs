@@ -1,4 +1,4 @@
-//! Something that gives one number per turn.
+//! A source of one number per turn.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::server::Running;
 
 /// One side of one row, ready to be measured.
 pub(crate) trait Source {
-    /// Measures for about that long.
+    /// Measures for about this long.
     fn measure(&mut self, longest: Duration) -> Result<f64>;
 }
 
-/// Starts what a side needs; dropping the source stops it.
+/// Starts what a side needs. Dropping the source stops it.
 pub(crate) fn open(row: &Row, side: Side, places: &Places) -> Result<Box<dyn Source>> {
     Ok(match side {
         Side::Process(binary) => Box::new(Process::start(&places.sides.join(binary), row.name)?),
@@ -43,7 +43,7 @@ impl Source for Latency {
     }
 }
 
-/// A side process and the lines to and from it.
+/// A side process, with the lines to and from it.
 struct Process {
     row: &'static str,
     child: Child,
@@ -69,7 +69,7 @@ impl Source for Process {
         let requests = self.requests.as_mut().context("a running side")?;
         writeln!(requests, "{} {}", self.row, longest.as_millis()).context("asking a side")?;
         let mut answer = String::new();
-        self.answers.read_line(&mut answer).context("hearing a side")?;
+        self.answers.read_line(&mut answer).context("reading the answer of a side")?;
         match answer.trim().strip_prefix("error ") {
             Some(reason) => bail!("{}: {reason}", self.row),
             None => answer.trim().parse().with_context(|| format!("{}: `{answer}`", self.row)),
@@ -79,7 +79,7 @@ impl Source for Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A side ends with its input.
+        // A side exits when its input is closed.
         drop(self.requests.take());
         drop(self.child.wait());
     }

@@ -1,4 +1,4 @@
-//! The table on standard output, and the same as JSON.
+//! The table on standard output, and its JSON form.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::rows::{Goal, Unit};
 
 const HEAD: [&str; 8] = ["row", "what", "ours", "peer", "ceiling", "ratio", "goal", "verdict"];
 
-/// A Markdown table, so that it can be pasted into docs/benchmarks.md as it is.
+/// A Markdown table that can be pasted into docs/benchmarks.md.
 pub(crate) fn text(outcomes: &[Outcome]) -> String {
     let mut lines = vec![HEAD.map(str::to_owned)];
     lines.extend(outcomes.iter().map(cells));
@@ -75,7 +75,7 @@ fn cells(outcome: &Outcome) -> [String; HEAD.len()] {
     ]
 }
 
-/// The median with the smallest and the largest.
+/// The median, with the smallest and the largest value.
 fn span(unit: Unit, series: &Series) -> String {
     let median = amount(unit, series.median());
     if series.0.len() < 2 {

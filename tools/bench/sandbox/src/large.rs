@@ -1,4 +1,4 @@
-//! A module as large as a real actor.
+//! A module of the size of a real actor.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,10 @@ const FUNCTIONS: usize = 700;
 /// What "about" means, in bytes.
 const BYTES: std::ops::RangeInclusive<usize> = 280_000..=320_000;
 
-/// The echo guest with functions nobody calls, of arithmetic, loads, stores and branches.
+/// The echo guest with functions that nothing calls, made of arithmetic, loads, stores and branches.
 ///
 /// # Errors
-/// When it does not have the size its rows promise.
+/// When it does not have the size that its rows promise.
 pub(crate) fn module() -> Result<Vec<u8>> {
     let mut text = ECHO.trim_end().strip_suffix(')').context("a module")?.to_owned();
     for number in 0..FUNCTIONS {

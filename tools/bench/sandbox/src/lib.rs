@@ -1,11 +1,11 @@
-//! Our side, and the ceilings: what wasmtime does when nothing stands between it and the work.
+//! Our side, and the ceilings: wasmtime with nothing between it and the work.
 //!
-//! Three binaries use this package: `bare` measures the sandbox's ceilings, `bare-http` serves the
-//! ceiling of HTTP, `ours` measures our road. One build of wasmtime serves them all, so that its
-//! features are the same.
+//! This package has three binaries: `bare` measures the ceilings of the sandbox, `bare-http` is the
+//! ceiling of HTTP, and `ours` measures our road. They share one build of wasmtime, so its features
+//! are the same.
 //!
-//! **Deliberately absent:** our HTTP rows, which the runner measures on the released `host` binary
-//! from outside, and any road that users do not take: our side goes through a manifest.
+//! **Deliberately absent:** our HTTP rows, which the runner measures from outside on the `host`
+//! binary; and shortcuts that users do not have: our side goes through a manifest.
 
 pub mod bare;
 mod large;

@@ -1,29 +1,29 @@
-//! What every measured side shares: the guests, the timed loop, and how it is asked.
+//! What every measured side shares: the guests, the timed loop, and its input and output.
 //!
-//! A side is a process, so that no side's allocator, threads or wasmtime features touch another's.
-//! It reads `ROW MILLISECONDS` lines and answers each with one line: the nanoseconds of one
-//! operation, or `error` and the reason. The runner decides who is asked when.
+//! A side is a process, so its allocator, threads and wasmtime features do not affect another side.
+//! It reads lines of `ROW MILLISECONDS` and answers each with one line: the nanoseconds of one
+//! operation, or `error` and the reason. The runner decides when a side measures.
 //!
-//! **Deliberately absent:** rounds, medians and goals. A side only measures when told to.
+//! **Deliberately absent:** rounds, medians and goals. A side only measures when it is asked to.
 
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Answers every call with its payload.
+/// A guest that replies to every call with its payload.
 pub const ECHO: &str = include_str!("../../guests/echo.wat");
-/// Answers every call with what its host call gave for the payload.
+/// A guest that sends its payload to the host and replies with what it gets back.
 const RELAY: &str = include_str!("../../guests/relay.wat");
 /// Operations between two looks at the clock.
 const BATCH: u32 = 64;
-/// Part of the time that is run before measuring.
+/// The warm-up, as a part of the measured time.
 const WARM_UP: f64 = 0.2;
 
 /// The message every call carries: 128 bytes.
 pub const PAYLOAD: [u8; 128] = [b'x'; 128];
 
-/// A fixture guest by the last part of a row's name: `warm-echo` runs `echo`.
+/// The guest for a row, by the last part of its name: `warm-echo` runs `echo`.
 ///
 /// # Errors
 /// When there is no such guest.
@@ -36,7 +36,7 @@ pub fn guest(row: &str) -> Result<Vec<u8>> {
     wat::parse_str(text).context("assembling a fixture")
 }
 
-/// Runs an operation again and again; nanoseconds of one.
+/// Repeats an operation and returns the nanoseconds of one.
 ///
 /// # Errors
 /// The operation's first error.
@@ -63,10 +63,10 @@ async fn batches(
     Ok(started.elapsed().as_nanos() as f64 / f64::from(count.max(1)))
 }
 
-/// Answers requests until the input ends. `measure` gives the nanoseconds of one operation.
+/// Answers requests until the input ends. `measure` returns the nanoseconds of one operation.
 ///
 /// # Errors
-/// When standard input or output is gone.
+/// When standard input or output is closed.
 pub fn serve(measure: impl AsyncFn(&str, Duration) -> Result<f64>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     for line in io::stdin().lock().lines() {

@@ -1,7 +1,7 @@
-//! The peer: the `wapc` crate on `wasmtime-provider`, async, as its own documentation shows it.
+//! The peer: the `wapc` crate with `wasmtime-provider`, async, as its documentation shows it.
 //!
-//! **Deliberately absent:** anything its users would not write. Epoch deadlines are on, because a
-//! host without them cannot stop a guest; the allocator is the one our host uses.
+//! **Deliberately absent:** anything that its users would not write. Epoch deadlines are on, because
+//! a host without them cannot stop a guest. The allocator is the one of our host.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use wasmtime_provider::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Ticks a guest may run; nothing ticks in this process, as no call here is ever cut.
+/// Ticks that a guest may run. Nothing ticks in this process, because no call here runs too long.
 const DEADLINES: EpochDeadlines = EpochDeadlines { wapc_init: 1_000, wapc_func: 1_000 };
 
 fn main() -> Result<()> {

@@ -1,4 +1,4 @@
-//! The manifests in `manifests/`, as they are.
+//! The manifests in `manifests/`, unchanged.
 
 use trellis_e2e::{Redis, Step, actor, get, post};
 use trellis_testkit::Signal;
@@ -6,7 +6,7 @@ use trellis_testkit::guests::built;
 
 use crate::scenarios;
 
-/// A manifest of this repository; it looks for its actors in `../dist`.
+/// A manifest of this repository, which looks for its actors in `../dist`.
 macro_rules! example {
     ($name:literal) => {
         Step::manifest(include_str!(concat!("../../../../manifests/", $name, ".yaml")))
@@ -24,7 +24,7 @@ scenarios! {
         post("echo", "and back").is(200, "and back"),
     ];
 
-    /// Counts in a file, which outlives the host.
+    /// The counter is in a file, which survives a restart of the host.
     kvcounter = [
         actor("kvcounter", built("kvcounter")).in_dist().cap("wascc:keyvalue"),
         example!("kvcounter"),

@@ -1,5 +1,5 @@
-//! Actors that fail: their caller gets a status and a code, a metric counts it, the actor's next
-//! call and its neighbors go on.
+//! Actors that fail: the caller gets a status and a code, a metric counts the failure, and the
+//! actor's next call and its neighbors are not affected.
 
 use trellis_e2e::hostile::{harmless, hostile};
 use trellis_e2e::{Step, actor, app, get, post};
@@ -7,11 +7,11 @@ use trellis_testkit::guests::built;
 
 use crate::scenarios;
 
-/// Bounds that let a test be short.
+/// Limits that keep a test short.
 const SHORT: &str = "limits: {call_time: 300ms}";
 
 scenarios! {
-    /// A trap is a 502 and costs one instance; the actor serves on.
+    /// A trap is a 502 and costs one instance; the actor keeps serving.
     a_guest_that_traps = [
         actor("traps", hostile("traps")),
         actor("neighbor", harmless()),
@@ -25,7 +25,7 @@ scenarios! {
         Step::Metric("trellis_guest_fault_total{kind=\"E_TRAP\"}", 1.0),
     ];
 
-    /// A loop is cut at its deadline, and a neighbor is answered meanwhile.
+    /// A loop is cut off at its deadline; a neighbor responds in the meantime.
     a_guest_that_loops = [
         actor("loops", hostile("loops")),
         actor("neighbor", harmless()),
@@ -40,7 +40,7 @@ scenarios! {
         Step::Metric("trellis_guest_fault_total{kind=\"E_TIMEOUT\"}", 1.0),
     ];
 
-    /// Lies about pointers and lengths are found out before anything is copied.
+    /// Wrong pointers and lengths are found before anything is copied.
     a_guest_that_lies_about_lengths = [
         actor("answers-from-nowhere", hostile("answers-from-nowhere")),
         actor("answers-too-much", hostile("answers-too-much")),
@@ -60,7 +60,7 @@ scenarios! {
         Step::Metric("trellis_guest_fault_total{kind=\"E_GUEST_POINTER\"}", 3.0),
     ];
 
-    /// Recursion and growth end at their limits, each with its own code.
+    /// Recursion and growth stop at their limits, each with its own code.
     a_guest_that_wants_too_much = [
         actor("recurses", hostile("recurses")),
         actor("grows", hostile("grows")),
@@ -75,8 +75,8 @@ scenarios! {
         Step::Metric("trellis_limit_hit_total{limit=\"actor_memory_bytes_max\"}", 1.0),
     ];
 
-    /// The log takes a burst, then a trickle, and says what it dropped; what a guest writes stays
-    /// inside its own line.
+    /// The log accepts a burst and then a steady rate, and counts what it drops. A guest's text
+    /// stays inside its own log line.
     a_guest_that_floods_the_log = [
         actor("floods-the-log", hostile("floods-the-log")),
         app(&[("floods-the-log", "limits: {call_time: 20s}")]),
@@ -88,7 +88,7 @@ scenarios! {
         get("floods-the-log", "/").is(200, "ok"),
     ];
 
-    /// Host calls a guest may not make are refused one by one, counted and audited.
+    /// Host calls that a guest may not make are each refused, counted and audited.
     a_guest_that_calls_what_it_may_not = [
         actor("floods-the-host", hostile("floods-the-host")),
         app(&[("floods-the-host", "")]),
@@ -98,7 +98,7 @@ scenarios! {
         Step::Metric(NOT_CLAIMED, 200.0),
     ];
 
-    /// An actor that answers with an error, with nothing, or with what is no HTTP answer.
+    /// Actors that reply with an error, with nothing, or with something that is no HTTP response.
     a_guest_that_answers_badly = [
         actor("fails", hostile("fails")),
         actor("says-nothing", hostile("says-nothing")),
@@ -114,13 +114,13 @@ scenarios! {
         get("answers-nonsense", "/").is(200, "ok"),
     ];
 
-    /// An actor may call another only when its claims say so.
+    /// An actor may call another one only if its claims allow it.
     an_actor_that_calls_another_it_may_not = [
         actor("ping", built("ping")),
         actor("pong", built("pong")).alias("pong"),
         Step::manifest(PING_PONG),
         Step::Start,
-        // The actor was told why, and passed the refusal on as an error of its own.
+        // The actor got the reason and returned it as its own error.
         get("ping", "/x").is(502, "E_GUEST"),
         Step::Metric(NOT_CALLABLE, 1.0),
         Step::Log(&["\"target\":\"audit\"", "\"event\":\"denied\"", "sign it with `--calls pong`"]),

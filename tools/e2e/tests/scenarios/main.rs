@@ -13,7 +13,7 @@ mod stop;
 mod storage;
 mod values;
 
-/// A test for each scenario, named like it.
+/// A test for each scenario, with the same name.
 macro_rules! scenarios {
     ($($(#[doc = $doc:literal])+ $name:ident = [$($step:expr),+ $(,)?];)+) => {
         $($(#[doc = $doc])+

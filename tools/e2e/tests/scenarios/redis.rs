@@ -1,5 +1,5 @@
-//! A real Redis that comes and goes. An actor is told `E_PROVIDER`; kvcounter passes it on, which
-//! is a 503: the client may try again.
+//! A real Redis that comes and goes. The actor gets `E_PROVIDER`. kvcounter passes it on, which is a
+//! 503: the client may try again.
 
 use trellis_e2e::{Redis, Step, actor, get};
 use trellis_testkit::guests::built;
@@ -16,7 +16,7 @@ bindings:
 ";
 
 scenarios! {
-    /// A host starts without its Redis, says so, and counts as soon as Redis is there.
+    /// A host starts without its Redis, reports that, and counts as soon as Redis is there.
     redis_down_at_start = [
         Redis::Up,
         Redis::Down,
@@ -34,7 +34,7 @@ scenarios! {
         Step::Log(&["Redis answers again"]),
     ];
 
-    /// The same while running: errors while it is down, and no restart needed afterwards.
+    /// The same while the host runs: errors while Redis is down, and no restart afterwards.
     redis_killed_while_running = [
         Redis::Up,
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),

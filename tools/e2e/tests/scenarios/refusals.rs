@@ -1,4 +1,4 @@
-//! What a host does not start, with which words and which exit code.
+//! What a host refuses to start, with which message and which exit code.
 
 use trellis_e2e::hostile::harmless;
 use trellis_e2e::{Change, Flaw, Step, actor, app, get};
@@ -9,19 +9,19 @@ use crate::scenarios;
 const CHECK: &[&str] = &["--check"];
 
 scenarios! {
-    /// Without its manifest.
+    /// The manifest does not exist.
     a_missing_manifest = [
         Step::Ends(CHECK, 3, &["E_NOT_FOUND", "app/manifest.yaml"]),
         Step::Ends(&[], 3, &["E_NOT_FOUND", "app/manifest.yaml"]),
     ];
 
-    /// With a flag it does not know.
+    /// A flag is unknown, or its value is wrong.
     a_wrong_command_line = [
         Step::Ends(&["--no-such-flag"], 2, &["--no-such-flag"]),
         Step::Ends(&["--log", "a=b=c"], 2, &["log filter"]),
     ];
 
-    /// Every problem of a manifest is told at once, each at its place.
+    /// All problems of a manifest are reported at once, each with its place.
     a_wrong_manifest = [
         actor("echo", built("echo")),
         Step::manifest(WRONG),
@@ -42,20 +42,20 @@ scenarios! {
         Step::Ends(CHECK, 6, &["E_MANIFEST", "manifest.yaml"]),
     ];
 
-    /// A module is not where the manifest says.
+    /// A module is not at the path in the manifest.
     a_missing_module = [
         app(&[("echo", "")]),
         Step::Ends(CHECK, 6, &["E_NOT_FOUND", "echo.wasm", "sign"]),
     ];
 
-    /// A binding whose actor does not claim the capability.
+    /// The actor of a binding does not claim the capability.
     an_unclaimed_capability = [
         actor("kvcounter", built("kvcounter")),
         Step::manifest(UNCLAIMED),
         Step::Ends(CHECK, 4, &["E_DENIED", "wascc:keyvalue", "sign it again"]),
     ];
 
-    /// Nobody vouches for the module.
+    /// The module is not signed.
     an_unsigned_module = [
         actor("echo", built("echo")).with(Flaw::Unsigned),
         app(&[("echo", "")]),
@@ -64,7 +64,7 @@ scenarios! {
         Step::Ends(&["--check", "--allow-unsigned"], 0, &["ok", "unsigned modules are admitted"]),
     ];
 
-    /// A byte of the module is not what was signed.
+    /// A byte of the module was changed after signing.
     a_tampered_module = [
         actor("echo", built("echo")).with(Flaw::Tampered),
         app(&[("echo", "")]),
@@ -72,7 +72,7 @@ scenarios! {
         Step::Ends(&[], 4, &["E_HASH"]),
     ];
 
-    /// Signed by somebody this host does not know.
+    /// The module's issuer is not trusted.
     an_untrusted_module = [
         actor("echo", built("echo")).with(Flaw::Stranger),
         app(&[("echo", "")]),
@@ -80,7 +80,8 @@ scenarios! {
         Step::Ends(&[], 4, &["E_ISSUER"]),
     ];
 
-    /// Claims of another time; half a minute is forgiven, so that clocks may differ.
+    /// Claims that have expired or are not valid yet. Half a minute is allowed, because clocks
+    /// differ.
     a_module_out_of_its_time = [
         actor("echo", built("echo")).expires_in_s(-60),
         app(&[("echo", "")]),
@@ -92,7 +93,7 @@ scenarios! {
         Step::Ends(CHECK, 0, &["ok"]),
     ];
 
-    /// The manifest revokes the module, or who signed it.
+    /// The manifest revokes the module or its issuer.
     a_revoked_module = [
         actor("echo", built("echo")),
         Step::manifest(REVOKED_ISSUER),
@@ -102,7 +103,7 @@ scenarios! {
         Step::Ends(&[], 4, &["E_REVOKED"]),
     ];
 
-    /// Larger than the owner allows: refused before it is even read.
+    /// The module is larger than the manifest allows, so it is not even read.
     an_oversized_module = [
         actor("echo", built("echo")),
         app(&[("echo", "limits: {module_bytes: 1KiB}")]),
@@ -110,7 +111,7 @@ scenarios! {
         Step::Ends(&[], 6, &["E_MODULE_LIMIT"]),
     ];
 
-    /// No module at all; a signed one that is not valid; one that needs what no host has.
+    /// The file is not a module, not a valid module, or imports something that no host has.
     a_malformed_module = [
         Step::Do(Change::File("app/echo.wasm", b"#!/bin/sh\n".to_vec())),
         app(&[("echo", "")]),
@@ -123,14 +124,14 @@ scenarios! {
         Step::Ends(&[], 6, &["E_MODULE_ABI", "fork"]),
     ];
 
-    /// The machine gives less address space than all instances together may need.
+    /// The machine has less address space than all instances together may need.
     too_little_address_space = [
         actor("echo", harmless()),
         app(&[("echo", "")]),
         Step::EndsAfter("ulimit -v 8000000", 6, &["E_CONFIG", "`instances_total` under `host`"]),
     ];
 
-    /// The port belongs to somebody else.
+    /// Another process uses the port.
     a_port_in_use = [
         actor("echo", harmless()),
         Step::manifest(PORT_IN_USE),
@@ -142,7 +143,7 @@ scenarios! {
     ];
 }
 
-/// Its function promises a result and has none.
+/// Its function declares a result and returns none.
 const INVALID: &str = "(module (memory (export \"memory\") 1)
   (func (export \"__guest_call\") (param i32 i32) (result i32)))";
 

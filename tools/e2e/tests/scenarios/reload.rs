@@ -1,4 +1,4 @@
-//! What changes under a running host: only what changed is touched, and nobody waits.
+//! Changes under a running host: only what changed is touched, and no request waits.
 
 use trellis_e2e::hostile::{harmless, hostile};
 use trellis_e2e::{Change, Step, actor, app, get, post};
@@ -7,11 +7,11 @@ use trellis_testkit::guests::built;
 
 use crate::scenarios;
 
-/// Every instance that was ever made: an actor that was started again would need a new one.
+/// All instances that were ever made: a restarted actor would need a new one.
 const INSTANCES: &str = "trellis_instances_created_total";
 
 scenarios! {
-    /// A manifest that is wrong changes nothing.
+    /// A wrong manifest changes nothing.
     a_wrong_manifest_while_running = [
         actor("echo", built("echo")),
         app(&[("echo", "")]),
@@ -31,7 +31,7 @@ scenarios! {
         Step::Unchanged(INSTANCES),
     ];
 
-    /// An actor comes and goes; the other one keeps its instances and its connections.
+    /// An actor is added and removed; the other one keeps its instances and connections.
     an_actor_added_and_removed = [
         actor("echo", built("echo")),
         actor("other", harmless()),
@@ -85,7 +85,7 @@ scenarios! {
         Step::LoadEnds,
     ];
 
-    /// New limits hold from the next call on.
+    /// New limits apply from the next call on.
     new_limits_while_running = [
         actor("loops", hostile("loops")),
         app(&[("loops", "limits: {call_time: 60s}")]),
@@ -97,7 +97,7 @@ scenarios! {
         get("loops", "/").is(200, "ok"),
     ];
 
-    /// HUP reads everything again.
+    /// HUP makes the host read everything again.
     a_hangup = [
         actor("echo", built("echo")),
         app(&[("echo", "")]),
@@ -108,7 +108,7 @@ scenarios! {
         get("echo", "/").is(200, "hello"),
     ];
 
-    /// A route that cannot be had is told; what runs goes on.
+    /// A port in use is reported; what runs is not affected.
     a_port_in_use_while_running = [
         actor("echo", built("echo")),
         actor("late", harmless()),
@@ -137,7 +137,7 @@ scenarios! {
         get("other", "/").is(200, "ok"),
     ];
 
-    /// So it does when the manifest is wrong in another place: nothing else is changed then.
+    /// It stops even if the manifest is wrong in another place; nothing else changes then.
     a_revocation_in_a_wrong_manifest = [
         actor("echo", built("echo")),
         actor("other", harmless()),
@@ -153,10 +153,10 @@ scenarios! {
         Step::Unchanged(INSTANCES),
     ];
 
-    /// Claims that end while their actor runs stop it.
+    /// An actor stops when its claims expire.
     claims_that_expire_while_running = [
         actor("other", harmless()),
-        // Five seconds and the half minute clocks may differ by.
+        // Five seconds, minus the half minute by which clocks may differ.
         actor("echo", built("echo")).expires_in_s(5 - 30),
         app(&[("echo", ""), ("other", "")]),
         Step::Start,

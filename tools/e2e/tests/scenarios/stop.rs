@@ -1,4 +1,4 @@
-//! How a host ends.
+//! How a host stops.
 
 use trellis_e2e::hostile::harmless;
 use trellis_e2e::{Redis, Step, actor, app, get};
@@ -7,8 +7,8 @@ use trellis_testkit::guests::built;
 
 use crate::scenarios;
 
-/// Counts the commands sent to Redis: one more says that a request has come as far as it can while
-/// Redis is frozen.
+/// Counts the commands sent to Redis. While Redis is frozen, one more command means that a request
+/// has come as far as it can.
 const SENT: &str = "trellis_keyvalue_redis_commands_total{provider=\"keyvalue-redis\"}";
 
 const MANIFEST: &str = "
@@ -22,7 +22,7 @@ bindings:
 ";
 
 scenarios! {
-    /// Nothing is under way.
+    /// No request is being handled.
     a_terminated_host_stops = [
         actor("echo", harmless()),
         app(&[("echo", "")]),
@@ -32,7 +32,7 @@ scenarios! {
         Step::Stops(0, 10),
     ];
 
-    /// The user's Ctrl-C is a TERM.
+    /// Ctrl-C has the effect of TERM.
     an_interrupted_host_stops = [
         actor("echo", harmless()),
         app(&[("echo", "")]),
@@ -41,7 +41,7 @@ scenarios! {
         Step::Stops(0, 10),
     ];
 
-    /// A request under way is answered first; new ones are not taken.
+    /// A request that is being handled is finished first; new ones are not accepted.
     a_terminated_host_finishes_what_it_has = [
         Redis::Up,
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
@@ -61,7 +61,7 @@ scenarios! {
         Step::Stops(0, 10),
     ];
 
-    /// Who asks twice does not wait.
+    /// A second TERM stops the host without waiting.
     a_host_terminated_twice_stops_at_once = [
         Redis::Up,
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),

@@ -1,4 +1,4 @@
-//! A disk that is full: who needs it is told so, and nobody else notices.
+//! A full disk: calls that write to it fail with a clear error, and nothing else is affected.
 
 use trellis_e2e::{Disk, Step, actor, get};
 use trellis_testkit::guests::built;
@@ -17,7 +17,7 @@ bindings:
 ";
 
 scenarios! {
-    /// Counting fails while nothing can be written, and goes on when there is room again.
+    /// Counting fails while nothing can be written, and works when there is room again.
     a_full_disk_while_running = [
         Disk::Small,
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),

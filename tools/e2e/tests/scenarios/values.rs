@@ -1,4 +1,4 @@
-//! The values of providers and bindings: a check, a start and a reload know the same about them.
+//! The values of providers and bindings: a check, a start and a reload apply the same rules to them.
 
 use trellis_e2e::{Step, actor, app, get};
 use trellis_testkit::guests::built;
@@ -8,7 +8,7 @@ use crate::scenarios;
 const CHECK: &[&str] = &["--check"];
 
 scenarios! {
-    /// What only a provider knows of its values is told before anything starts, all at once.
+    /// Errors that only the provider can see are all reported at once, before anything starts.
     values_only_the_provider_knows = [
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
         Step::manifest(WRONG),
@@ -27,7 +27,7 @@ scenarios! {
         Step::Ends(&[], 6, &["two bindings of actor `kvcounter` both want"]),
     ];
 
-    /// A relative file path starts at the manifest's folder, wherever the host was started.
+    /// A relative file path is relative to the manifest's folder, wherever the host was started.
     a_relative_path_starts_at_the_manifest = [
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
         Step::manifest(RELATIVE),
@@ -36,7 +36,7 @@ scenarios! {
         get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
     ];
 
-    /// A wrong value of one binding applies nothing of the rest.
+    /// If one binding has a wrong value, nothing of the manifest is applied.
     a_wrong_value_while_running = [
         actor("echo", built("echo")),
         actor("other", built("echo")),

@@ -1,6 +1,6 @@
 //! Reading the fenced blocks of a document.
 
-/// In the information of a fence: the file its text is written to.
+/// Marks the file that a block's text is written to.
 const FILE: &str = "file=";
 
 /// One `console` block, or one file.
@@ -10,29 +10,29 @@ pub(super) struct Block {
     pub(super) steps: Vec<Step>,
 }
 
-/// What is to be done with a block.
+/// What to do with a block.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Run {
-    /// Run it; the last command ends with this code.
+    /// Run it; the last command must exit with this code.
     Expect(i32),
-    /// Show it only; the document says why.
+    /// Do not run it; the document says why.
     Never,
 }
 
-/// One command and what it must print.
+/// A command and what it must print.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Step {
     /// Line in the document, counted from 1.
     pub(super) line: usize,
-    /// The command, without the prompt and a trailing `&`.
+    /// The command without the prompt and the final `&`.
     pub(super) command: String,
-    /// True for a server that goes on running.
+    /// True for a server, which keeps running.
     pub(super) background: bool,
-    /// Lines to be found in the output, in this order.
+    /// Lines that the output must contain, in this order.
     pub(super) expected: Vec<String>,
 }
 
-/// Every `console` block and every file, or the line and the reason why one cannot be read.
+/// Every `console` block and every file; or the line and the reason why one cannot be read.
 pub(super) fn read(text: &str) -> Result<Vec<Block>, (usize, String)> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().zip(1..);
@@ -52,7 +52,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Block>, (usize, String)> {
                 blocks.push(Block { run: Run::Expect(0), steps: vec![step] });
             }
             "sh" | "bash" | "shell" => {
-                let message = "write commands as a `console` block, so that they are run";
+                let message = "write commands in a `console` block, so they are run";
                 return Err((number, message.to_owned()));
             }
             _ => {}
@@ -61,7 +61,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Block>, (usize, String)> {
     Ok(blocks)
 }
 
-/// An opening fence: how many back quotes, and what follows them.
+/// An opening fence: the number of backquotes, and the text after them.
 struct Fence<'a> {
     quotes: usize,
     info: &'a str,
@@ -85,7 +85,7 @@ impl<'a> Fence<'a> {
 fn file(path: &str, line: usize, body: &[(&str, usize)]) -> Result<Step, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
     if path.is_empty() || !path.chars().all(plain) {
-        return Err(format!("`{path}`: a file's path has letters, digits, `/`, `.`, `_`, `-`"));
+        return Err(format!("`{path}`: a path may have letters, digits, `/`, `.`, `_` and `-`"));
     }
     let text: String = body.iter().map(|(line, _)| format!("{line}\n")).collect();
     let command = format!(
@@ -100,11 +100,11 @@ fn attributes(text: &str) -> Result<Run, String> {
         return Ok(Run::Expect(0));
     }
     if let Some(code) = text.strip_prefix("exit=") {
-        return code.parse().map(Run::Expect).map_err(|_| format!("`{code}` is no exit code"));
+        return code.parse().map(Run::Expect).map_err(|_| format!("`{code}` is not an exit code"));
     }
     match text.strip_prefix("norun=\"").and_then(|rest| rest.strip_suffix('"')) {
         Some(why) if !why.is_empty() => Ok(Run::Never),
-        _ => Err(format!("`{text}`: known are exit=CODE and norun=\"why\"")),
+        _ => Err(format!("`{text}`: use exit=CODE or norun=\"why\"")),
     }
 }
 
@@ -124,7 +124,7 @@ fn steps(body: &[(&str, usize)]) -> Result<Vec<Step>, (usize, String)> {
             (Some(step), None) if !text.is_empty() => step.expected.push(text.to_owned()),
             (Some(_), None) => {}
             (None, None) if text.is_empty() => {}
-            (None, None) => return Err((*line, "a block begins with `$ COMMAND`".to_owned())),
+            (None, None) => return Err((*line, "a block must begin with `$ COMMAND`".to_owned())),
         }
         continued = text.ends_with('\\');
     }

@@ -1,6 +1,6 @@
-//! Comparing what was printed with what a document shows.
+//! Compares what was printed with what a document shows.
 
-/// The first expected line that is not found, in order, in the output; `None` when all are there.
+/// The first expected line that the output does not contain in its place; `None` when all are there.
 pub(super) fn missing<'a>(expected: &'a [String], output: &str) -> Option<&'a str> {
     let mut lines = output.lines().map(clean);
     let found = |pattern: &str| lines.any(|line| fits(pattern.trim(), line.trim()));
@@ -8,7 +8,7 @@ pub(super) fn missing<'a>(expected: &'a [String], output: &str) -> Option<&'a st
     expected.iter().find(|pattern| !found(pattern)).map(String::as_str)
 }
 
-/// True when the line contains the pattern; `…` in it stands for any text.
+/// True when the line contains the pattern, in which `…` matches any text.
 fn fits(pattern: &str, line: &str) -> bool {
     let mut rest = line;
     pattern.split('…').all(|part| match rest.find(part) {
@@ -20,7 +20,7 @@ fn fits(pattern: &str, line: &str) -> bool {
     })
 }
 
-/// A line without terminal colors.
+/// The line without terminal colors.
 fn clean(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut characters = line.chars();

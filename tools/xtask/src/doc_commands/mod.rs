@@ -1,7 +1,7 @@
-//! `cargo xtask doc-commands`: runs the commands that the documents show, as they stand there.
+//! `cargo xtask doc-commands`: runs the commands that the documents show, exactly as shown.
 //!
-//! A block fenced as `console` is a transcript. Lines that begin with `$ ` are commands; the lines
-//! below are what must be printed, in this order; `…` stands for anything.
+//! A `console` block is a transcript. Lines that begin with `$ ` are commands. The lines below a
+//! command must be printed, in this order; `…` matches anything.
 //!
 //! ````text
 //! ```console
@@ -14,15 +14,15 @@
 //! ```
 //! ````
 //!
-//! - A command that ends in `&` is a server: its lines are waited for, and it is stopped at the end
-//!   of the document.
-//! - `console exit=4` expects that exit code of the block's last command; else 0 is expected.
-//! - `console norun="why"` is shown only, and the reason stands in the document.
-//! - A block with `file=PATH` behind its language (`rust file=src/lib.rs`) is written there.
-//! - `sh` and `bash` blocks are refused: a command nobody runs is a command that will stop working.
+//! - A command that ends in `&` is a server: its lines are awaited, and it is stopped at the end of
+//!   the document.
+//! - `console exit=4` expects this exit code from the block's last command; the default is 0.
+//! - `console norun="why"` is not run; the reason is in the document.
+//! - A block with `file=PATH` after its language (`rust file=src/lib.rs`) is written to that file.
+//! - `sh` and `bash` blocks are refused: a command that nobody runs will stop working.
 //!
-//! Each document runs in order with a home folder of its own, in the repository's root at first;
-//! `cd` and `export` last until its end. The binaries of this build come first in PATH.
+//! Each document runs in order, with its own home folder, and starts in the repository's root. `cd`
+//! and `export` last until its end. The binaries of this build come first in PATH.
 
 mod blocks;
 mod compare;
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// Only this document, such as docs/first-actor.md.
     #[arg(long)]
     only: Option<String>,
-    /// Check the blocks' form without running anything.
+    /// List the commands and run nothing.
     #[arg(long)]
     list: bool,
 }
@@ -82,7 +82,7 @@ fn list(path: &str, blocks: &[Block]) -> usize {
     blocks.iter().map(|block| block.steps.len()).sum()
 }
 
-/// Runs a document until its first problem: what follows would fail for that reason alone.
+/// Runs a document until its first problem, because what follows depends on it.
 fn run_document(repo: &Repo, path: &str, blocks: &[Block]) -> Result<(usize, Option<Problem>)> {
     let runnable: Vec<&Block> =
         blocks.iter().filter(|block| matches!(block.run, Run::Expect(_))).collect();

@@ -1,4 +1,4 @@
-//! Running commands one after another as one user would: folder, environment and servers last.
+//! Runs commands one after another, as one user would: folder, environment and servers are kept.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::blocks::Step;
 use super::compare::missing;
 
-/// Longest time of one command: a cold build fits.
+/// Longest time of one command, enough for a cold build.
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(900);
 /// Longest time until a server has printed what the document shows.
 const READY_TIME_MAX: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// One document's shell.
 pub(super) struct Session {
-    /// Holds the home folder and what lasts between commands.
+    /// Holds the home folder and what is kept between commands.
     scratch: TempDir,
     path: String,
     servers: Vec<Child>,
@@ -44,7 +44,7 @@ impl Session {
         Ok(Self { scratch, path, servers: Vec::new(), outputs: 0 })
     }
 
-    /// Runs one command and compares; the error is the sentence for the user.
+    /// Runs one command and checks its output; the error is a sentence for the user.
     pub(super) fn step(&mut self, step: &Step, exit: i32) -> Result<(), String> {
         let output = self.output_path();
         let child = self.spawn(step, &output).map_err(|error| format!("{error:#}"))?;
@@ -57,7 +57,7 @@ impl Session {
         let printed = read(&output);
         if status.code() != Some(exit) {
             return Err(format!(
-                "ended with {status}, not with code {exit}; it printed:\n{printed}"
+                "exited with {status}, expected code {exit}; it printed:\n{printed}"
             ));
         }
         match missing(&step.expected, &printed) {
@@ -96,7 +96,7 @@ impl Session {
         command.spawn().context("starting bash")
     }
 
-    /// Folder and exported variables are carried over files from one bash to the next.
+    /// Files carry the folder and the exported variables from one bash to the next.
     fn script(&self, step: &Step) -> String {
         let enter =
             "set -o pipefail; source \"$STATE/environment\"; cd \"$(cat \"$STATE/folder\")\"";
@@ -133,11 +133,11 @@ fn await_ready(server: &mut Child, step: &Step, output: &Path) -> Result<(), Str
         let printed = read(output);
         let Some(line) = missing(&step.expected, &printed) else { return Ok(()) };
         if let Ok(Some(status)) = server.try_wait() {
-            return Err(format!("the server ended with {status}; it printed:\n{printed}"));
+            return Err(format!("the server exited with {status}; it printed:\n{printed}"));
         }
         if Instant::now() > until {
             return Err(format!(
-                "`{line}` did not come within {READY_TIME_MAX:?}; so far:\n{printed}"
+                "did not print `{line}` within {READY_TIME_MAX:?}; so far:\n{printed}"
             ));
         }
         thread::park_timeout(LOOK_EVERY);
@@ -153,17 +153,17 @@ fn await_exit(mut child: Child, longest: Duration) -> Result<ExitStatus, String>
             Ok(None) => {
                 signal(&child, Signal::KILL);
                 drop(child.wait());
-                return Err(format!("did not end within {longest:?}"));
+                return Err(format!("did not exit within {longest:?}"));
             }
-            Err(error) => return Err(format!("cannot be waited for: {error}")),
+            Err(error) => return Err(format!("waiting for it failed: {error}")),
         }
     }
 }
 
-/// Signals the whole group, so that what a command started ends with it.
+/// Signals the whole group, so processes that a command started end with it.
 fn signal(child: &Child, signal: Signal) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // The group may be gone already, which is what is wanted.
+        // It fails if the group is gone already, which is fine.
         let _ = kill_process_group(group, signal);
     }
 }

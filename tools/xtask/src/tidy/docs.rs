@@ -1,4 +1,4 @@
-//! Rules for documents: links lead somewhere, and the files ARCHITECTURE.md names exist.
+//! Rules for documents: links work, and the files that ARCHITECTURE.md names exist.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,10 +7,10 @@ use anyhow::Result;
 use crate::repo::Repo;
 use crate::report::Problem;
 
-/// The document that promises files.
+/// The document that names files.
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
-/// Every relative link of every document that leads nowhere.
+/// Every broken relative link of every document.
 pub(super) fn links(repo: &Repo, files: &[String]) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for path in files.iter().filter(|path| path.ends_with(".md")) {
@@ -24,7 +24,7 @@ pub(super) fn links(repo: &Repo, files: &[String]) -> Result<Vec<Problem>> {
     Ok(problems)
 }
 
-/// Every path that ARCHITECTURE.md names in back quotes and that is not there.
+/// Every path that ARCHITECTURE.md names in backquotes and that does not exist.
 pub(super) fn architecture(repo: &Repo) -> Result<Vec<Problem>> {
     if !repo.root().join(ARCHITECTURE).exists() {
         return Ok(vec![Problem::new(ARCHITECTURE, 0, "is missing: it is the map of the code")]);
@@ -84,7 +84,7 @@ fn broken_link(repo: &Repo, from: &str, target: &str) -> Result<Option<String>> 
     Ok((!found).then(|| format!("links to {target}, but {path} has no such heading")))
 }
 
-/// A heading's anchor, as forges make it.
+/// A heading's anchor, as code forges make it.
 fn slug(heading: &str) -> String {
     let kept =
         heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
@@ -103,7 +103,7 @@ fn normal(path: &Path) -> PathBuf {
     parts
 }
 
-/// Paths in back quotes that begin with a folder of the root.
+/// Paths in backquotes that begin with a folder of the root.
 fn named_paths<'a>(repo: &'a Repo, text: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
     prose_lines(text).flat_map(move |(line, prose)| {
         let quoted = prose.split('`').skip(1).step_by(2);
@@ -118,7 +118,7 @@ fn is_path(repo: &Repo, word: &str) -> bool {
     plain && first.is_some_and(|first| !first.is_empty() && repo.root().join(first).is_dir())
 }
 
-/// The map leaves `src/` out, so `host/engine/pool.rs` may be `host/engine/src/pool.rs`.
+/// `src/` may be left out: `host/engine/pool.rs` may mean `host/engine/src/pool.rs`.
 fn exists(repo: &Repo, path: &str) -> bool {
     let with_src = |(at, _): (usize, &str)| {
         let (krate, rest) = path.split_at(at);
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// A repository of a few files, gone when the folder is dropped.
+    /// A repository of a few files, deleted when the folder is dropped.
     fn fixture(files: &[(&str, &str)]) -> (tempfile::TempDir, Repo) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (path, text) in files {

@@ -1,8 +1,8 @@
-//! Rules for Cargo.toml files: versions live once, lints come from the workspace.
+//! Rules for Cargo.toml files: a version is set once, and lints come from the workspace.
 
 use crate::report::Problem;
 
-/// Every rule this manifest breaks. Workspace roots are where versions live, so they are let be.
+/// Every rule that this manifest breaks. A workspace's root sets the versions, so it breaks none.
 pub(super) fn check(path: &str, text: &str) -> Vec<Problem> {
     if text.lines().any(|line| line.trim() == "[workspace]") {
         return Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Problem> {
             // By name or by line: editors sort `http-body-util.workspace` before `http.workspace`.
             if name < before.0 && line < before.1 {
                 let (earlier, _) = before;
-                report(format!("`{name}` stands after `{earlier}`: keep dependencies sorted"));
+                report(format!("`{name}` comes after `{earlier}`: sort the dependencies"));
             }
             before = (name, line);
         }
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(
             messages(text),
             [
-                "a/Cargo.toml:3: `bytes` stands after `serde`: keep dependencies sorted",
+                "a/Cargo.toml:3: `bytes` comes after `serde`: sort the dependencies",
                 "a/Cargo.toml: no `[lints]` section with `workspace = true`",
             ]
         );

@@ -1,12 +1,13 @@
-//! Rules for any text file: white space, line length, words that must not stay.
+//! Rules for every text file: white space, line length, forbidden words.
 
 use crate::report::Problem;
 
-/// Longest line of Rust, in columns, not counting what stands between quotes: a message that is
-/// broken in two can no longer be searched for.
+/// Longest line of Rust, in columns, without the text between quotes: nobody finds a message that is
+/// broken in two.
 const COLUMNS_MAX: usize = 100;
 
-/// Words that mean "not finished" or "from my machine". Written in halves, so that this file passes.
+/// Words that mean "not finished" or "from my machine". They are written in halves, so this file
+/// passes.
 const FORBIDDEN: [(&str, &str); 9] = [
     (concat!("TO", "DO"), "finish it or delete it; a plan belongs to an issue"),
     (concat!("FIX", "ME"), "fix it; a known bug belongs to an issue"),
@@ -19,12 +20,12 @@ const FORBIDDEN: [(&str, &str); 9] = [
     (concat!("/ro", "ot/"), "a path of one person's machine"),
 ];
 
-/// Files whose text is not ours to change.
+/// Files that are not written by hand.
 const NOT_OURS: [&str; 2] = ["LICENSE", ".lock"];
-/// Folders whose files are inputs byte for byte.
+/// Folders with test inputs, whose bytes must not change.
 const INPUTS: &str = "/seeds/";
 
-/// Every rule this text breaks.
+/// Every rule that this text breaks.
 pub(super) fn check(path: &str, text: &str) -> Vec<Problem> {
     if !is_ours(path) {
         return Vec::new();
@@ -54,12 +55,12 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Problem> {
     problems
 }
 
-/// True for a file whose text may be changed to please a rule.
+/// True for a file that the rules apply to.
 pub(super) fn is_ours(path: &str) -> bool {
     !path.contains(INPUTS) && !NOT_OURS.iter().any(|name| path.ends_with(name))
 }
 
-/// Columns of a line without its quoted texts and addresses.
+/// The columns of a line without its quoted texts and URLs.
 fn columns(line: &str) -> usize {
     if line.chars().count() <= COLUMNS_MAX {
         return 0;
@@ -78,7 +79,7 @@ fn columns(line: &str) -> usize {
     count.saturating_sub(addresses.map(str::len).sum())
 }
 
-/// True when the word stands alone, not as a part of a longer one.
+/// True when the line contains the word by itself, not as part of a longer one.
 fn contains_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();

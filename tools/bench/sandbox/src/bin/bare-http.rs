@@ -1,6 +1,6 @@
-//! The ceiling of the HTTP rows: a hyper server that says hello, and nothing else.
+//! The ceiling of the HTTP rows: a plain hyper server that says hello.
 //!
-//! Prints its address once it listens; ends when its standard input does.
+//! It prints its address when it listens, and exits when its standard input is closed.
 
 use std::convert::Infallible;
 use std::io::Read as _;

@@ -1,4 +1,4 @@
-//! Measures the ceilings of the sandbox rows: see `bench_side` for how it is asked.
+//! Measures the ceilings of the sandbox rows. `bench_side` describes its input and output.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

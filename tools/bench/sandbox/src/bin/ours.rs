@@ -1,7 +1,7 @@
-//! Measures our side: see `bench_side` for how it is asked.
+//! Measures our side. `bench_side` describes its input and output.
 //!
-//! `ours sign FROM TO CAPABILITY...` signs a module with a new account and prints that account;
-//! `ours compile` is what it starts to compile a module, as the host starts itself.
+//! `ours sign FROM TO CAPABILITY...` signs a module with a new account and prints that account.
+//! It starts itself as `ours compile` to compile a module, as the host does.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -8,7 +8,7 @@ use bench_side::PAYLOAD;
 use super::ground::{Actor, Ground};
 use crate::large;
 
-/// Nanoseconds from reading the manifest to the first reply; making the host is not counted.
+/// Nanoseconds from reading the manifest to the first reply, without making the host.
 pub(super) async fn measure(longest: Duration, cached: bool) -> Result<f64> {
     let ground = Ground::new()?;
     ground.add(&Actor { name: "guest", module: &large::module()?, isolation: "reuse" })?;

@@ -1,4 +1,4 @@
-//! The trivial provider: it answers with what it was sent, as the peer's callback does.
+//! The trivial provider: it replies with what it was sent, as the peer's callback does.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use trellis_providers_sdk::{
     Reply, ValueProblem, Values, Wanted,
 };
 
-/// The contract's id, as the relay guest says it.
+/// The id of the contract that the relay guest calls.
 pub(super) const CAPABILITY: &str = "bench:echo";
 
-/// The provider, as the host is given it.
+/// The factory that the host gets.
 pub(super) struct Factory;
 
 impl ProviderFactory for Factory {
     fn descriptor(&self) -> Descriptor {
-        let text = ("bench-echo", "1.0.0", "Answers with what it was sent.");
+        let text = ("bench-echo", "1.0.0", "Replies with what it was sent.");
         Descriptor { contracts: vec![contract()].into(), ..Descriptor::new(text, &[], &[]) }
     }
 
@@ -50,7 +50,7 @@ pub(super) fn contract() -> Contract {
     let echo = Operation {
         name: Cow::Borrowed("Echo"),
         direction: Direction::ToProvider,
-        doc: Cow::Borrowed("Answers with what it was sent."),
+        doc: Cow::Borrowed("Replies with what it was sent."),
     };
     Contract {
         id: ContractId::from_static(CAPABILITY),

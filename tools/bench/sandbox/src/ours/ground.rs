@@ -1,4 +1,4 @@
-//! Signed modules and a manifest in a folder of their own, and a host that runs them.
+//! A folder with signed modules and a manifest, and a host that runs them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,7 +15,7 @@ use trellis_supervisor::ApplyOptions;
 
 use super::echo;
 
-/// The argument that makes this program its own compiler.
+/// The argument with which this program is its own compiler.
 pub const COMPILE: &str = "compile";
 
 /// One actor of the manifest.
@@ -25,7 +25,7 @@ pub(super) struct Actor<'a> {
     pub(super) isolation: &'a str,
 }
 
-/// A folder with modules, signed by an account of its own.
+/// A folder with modules, signed by its own account.
 pub(super) struct Ground {
     folder: TempDir,
     account: KeyPair,
@@ -47,7 +47,7 @@ impl Ground {
         self.folder.path()
     }
 
-    /// Who is trusted: this ground's account.
+    /// Trusts this ground's account.
     pub(super) fn trust(&self) -> Result<TrustList> {
         Ok(TrustList::new(0).trust(self.account.public())?)
     }
@@ -69,7 +69,7 @@ impl Ground {
     /// A host on which nothing runs yet.
     pub(super) fn host(&self, cache: Option<&Path>) -> Result<Host> {
         let cache = cache.map(|dir| CacheConfig::at(dir.to_owned()));
-        // As the `host` binary does.
+        // Like the `host` binary.
         let program = std::env::current_exe().context("finding this program")?;
         let compiler = Compiler::Child { program, args: vec![COMPILE.into()] };
         let engine = EngineConfig { cache, compiler, ..EngineConfig::default() };
@@ -109,7 +109,7 @@ fn report(report: trellis_manifest::Report) -> anyhow::Error {
     anyhow!("{report}")
 }
 
-/// Signs a module with a subject of its own.
+/// Signs a module with a new subject.
 pub(super) fn sign(
     module: &[u8],
     name: &str,
@@ -125,7 +125,7 @@ pub(super) fn sign(
     Ok(trellis_claims::sign(module, &draft, account, &SystemClock)?)
 }
 
-/// Signs a module file with a new account; gives that account's public key.
+/// Signs a module file with a new account; returns that account's public key.
 ///
 /// # Errors
 /// When a file cannot be read or written, or the module cannot carry claims.

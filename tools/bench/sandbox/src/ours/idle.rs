@@ -1,4 +1,4 @@
-//! What actors cost that do nothing: resident memory of this process with all of them registered.
+//! The cost of idle actors: the resident memory of this process with all of them loaded.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use super::ground::{Actor, Ground};
 /// Distinct signed actors on one host.
 const ACTORS: usize = 10_000;
 
-/// Resident bytes, after one call to the last actor.
+/// Resident bytes after one call to the last actor.
 pub(super) async fn measure() -> Result<f64> {
     let ground = Ground::new()?;
     for number in 0..ACTORS {
@@ -30,7 +30,7 @@ fn name_of(number: usize) -> String {
     format!("a{number}")
 }
 
-/// The echo guest with code of its own, so that no two actors share what was compiled.
+/// The echo guest with its own code, so no two actors share compiled code.
 fn distinct(number: usize) -> Result<Vec<u8>> {
     let echo = ECHO.trim_end().strip_suffix(')').context("a module")?;
     let own = format!("(func (export \"number\") (result i32) (i32.const {number}))");

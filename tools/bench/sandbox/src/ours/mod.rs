@@ -1,4 +1,4 @@
-//! Our road, taken whole: signed modules, a manifest, the supervisor, the dispatcher.
+//! Our whole road: signed modules, a manifest, the supervisor, the dispatcher.
 
 mod cold;
 mod echo;
@@ -15,7 +15,7 @@ use self::ground::{Actor, Ground};
 
 pub use ground::{COMPILE, sign_file};
 
-/// Measures one row; nanoseconds of one operation, or bytes for `idle-actors`.
+/// Measures one row: the nanoseconds of one operation, or the bytes of `idle-actors`.
 ///
 /// # Errors
 /// When the row is unknown or a call fails.
@@ -30,7 +30,7 @@ pub async fn measure(row: &str, longest: Duration) -> Result<f64> {
     }
 }
 
-/// A call from the host itself to the actor, and for `relay` from there to a provider and back.
+/// A call from the host to the actor; in `relay` rows the actor also calls a provider.
 async fn road(row: &str, longest: Duration) -> Result<f64> {
     let isolation = if row.starts_with("fresh-") { "fresh" } else { "reuse" };
     let ground = Ground::new()?;
