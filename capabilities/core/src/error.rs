@@ -163,12 +163,12 @@ codes! {
     Revision = "E_REVISION", Denied, retry: false,
         cause: "The module's revision is lower than that of the running actor.",
         cure: "Sign it with a higher `--rev`.";
-    /// A module that goes by a name was signed with another actor key than before.
+    /// The module has another actor key than this name had before.
     ActorKey = "E_ACTOR_KEY", Denied, retry: false,
-        cause: "The module carries another actor key than the one this name had, so to a host it is another \
-                actor: data kept for the old key is out of its reach.",
+        cause: "The module has another actor key than this name had before, so to a host it is another actor. \
+                It cannot reach data that was kept for the old key.",
         cure: "Sign it with the old key (`--subject`), or pass `--force` if it is meant to be another actor; \
-               docs/teams.md tells how a team shares keys.";
+               docs/teams.md says how a team shares keys.";
     /// Claims, binding or policy refuse the call.
     Denied = "E_DENIED", Denied, retry: false,
         cause: "The caller's claims, its bindings or the policy do not allow this call.",

@@ -35,11 +35,12 @@ mod source;
 /// - `CONTRACT`: the id (`wascc:http-server` becomes `wascc:http_server`), aliases and operations;
 /// - a struct, enum or alias for each WIT type, with the WIT's documentation;
 /// - for each function, an uninhabited marker type (`ListItemDelete`) that implements
-///   `trellis_core::OperationSpec`; and a struct of its parameters (`ListItemDeleteRequest`), unless
-///   its only parameter is a record;
+///   `trellis_core::OperationSpec`; and a struct of its parameters (`ListItemDeleteRequest`),
+///   unless its only parameter is a record;
 /// - `visit_operations`, which passes each of these markers to a `trellis_core::OperationVisitor`;
 /// - when the world imports functions: `trait Provider` with an async method for each; `serve`,
-///   which decodes a call, calls the trait and encodes the reply; and `Client`, which a guest calls.
+///   which decodes a call, calls the trait and encodes the reply; and `Client`, which a guest
+///   calls.
 ///
 /// Everything in the file must be documented, because the generated items take their documentation
 /// from it. WIT types with no form on the wire (flags, resources, handles, streams, futures, maps,
@@ -55,11 +56,11 @@ pub fn contract(input: TokenStream) -> TokenStream {
 
 /// Makes a function an actor's handler of one operation.
 ///
-/// `#[handler(http_server::HandleRequest)]` names an operation of a contract. The function takes its
-/// request message, or nothing, and returns a `trellis_actor::Result` of its reply message.
+/// `#[handler(http_server::HandleRequest)]` names an operation of a contract. The function takes
+/// its request message, or nothing, and returns a `trellis_actor::Result` of its reply message.
 /// `#[handler("Echo")]` names an operation outside any contract. The function takes `&[u8]` and
-/// returns `trellis_actor::Result<Vec<u8>>`. The function itself does not change, so a test can call
-/// it.
+/// returns `trellis_actor::Result<Vec<u8>>`. The function itself does not change, so a test can
+/// call it.
 #[proc_macro_attribute]
 pub fn handler(arguments: TokenStream, function: TokenStream) -> TokenStream {
     let operation = syn::parse_macro_input!(arguments as handler::Operation);

@@ -1,5 +1,5 @@
-//! After many thousand calls to guests that do everything wrong, the host is as it was: it runs, its
-//! memory has not grown, and a neighbor is served as before.
+//! After many thousand calls to guests that do everything wrong, the host is as it was: it runs,
+//! its memory has not grown, and a neighbor is served as before.
 //!
 //! `TRELLIS_SOAK_CALLS` sets how many calls; the default takes a quarter of a minute on two cores.
 //! The numbers are printed (`--nocapture`). How fast a neighbor is, to the percent, is a question

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 /// The `host` binary. Cargo builds it once for each test process, which is quick when it is fresh.
 ///
-/// Cargo gives a test only the binaries of its own package, so this one is built with the command of
-/// `make demo` and `make test`, whose build is reused that way.
+/// Cargo gives a test only the binaries of its own package, so this one is built with the command
+/// of `make demo` and `make test`, whose build is reused that way.
 pub fn host_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(build)

@@ -1,5 +1,5 @@
-//! A plain HTTP/1.1 client that shows what is on the wire. It has one connection, keeps it open, and
-//! never reconnects silently.
+//! A plain HTTP/1.1 client that shows what is on the wire. It has one connection, keeps it open,
+//! and never reconnects silently.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
 use std::net::{SocketAddr, TcpStream};

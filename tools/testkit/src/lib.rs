@@ -1,15 +1,16 @@
-//! The parts of end-to-end tests: real servers on free ports, hosts as processes and in this process,
-//! signed actors, a plain HTTP client.
+//! The parts of end-to-end tests: real servers on free ports, hosts as processes and in this
+//! process, signed actors, a plain HTTP client.
 //!
 //! A test makes a [`Site`] (a folder with its own keys), puts actors and a manifest into it, and
 //! starts a [`HostProcess`] there. Everything waits for events with a deadline ([`PATIENCE`]), and
 //! nothing sleeps. A process is killed when its value is dropped.
 //!
 //! This crate is for tests: when something is missing on the machine or goes wrong here, it panics
-//! with a message that says what to do. What a *host* does is always returned, for the test to check.
+//! with a message that says what to do. What a *host* does is always returned, for the test to
+//! check.
 //!
-//! **Deliberately absent:** what a host should do, which is in `trellis-e2e`; and mocks: the host is
-//! the real binary, and Redis is a real Redis.
+//! **Deliberately absent:** what a host should do, which is in `trellis-e2e`; and mocks: the host
+//! is the real binary, and Redis is a real Redis.
 
 mod account;
 mod binary;

@@ -1,9 +1,10 @@
 //! The wire codec: MessagePack maps with camelCase keys, bytes as `bin` (the originals' G3/G4
 //! form).
 //!
-//! Encoding is exact. Decoding also accepts what signed modules of 2019 to 2024 send: structs as maps
-//! or as arrays in field order, bytes as `bin`, `str` or an array of integers, keys in camelCase or
-//! snake_case (`contract!` generates both), and bytes after the value (AssemblyScript adds a NUL).
+//! Encoding is exact. Decoding also accepts what signed modules of 2019 to 2024 send: structs as
+//! maps or as arrays in field order, bytes as `bin`, `str` or an array of integers, keys in
+//! camelCase or snake_case (`contract!` generates both), and bytes after the value (AssemblyScript
+//! adds a NUL).
 //!
 //! There are two ways to the same bytes. Calls use [`to_bytes`] and [`from_bytes`]: the messages
 //! that `contract!` generates write and read themselves. [`encode`] and [`decode`] take anything

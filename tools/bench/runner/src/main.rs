@@ -1,11 +1,11 @@
 //! `make bench`: every row next to its peer and its ceiling, in one run.
 //!
 //! The sides of a row take turns, for at least five rounds, so a slow minute of the machine affects
-//! all of them. Ratios are taken within a round, and the table shows medians. docs/benchmarks.md says
-//! how to read it.
+//! all of them. Ratios are taken within a round, and the table shows medians. docs/benchmarks.md
+//! says how to read it.
 //!
-//! **Deliberately absent:** measuring. Sides are processes (see `bench_side`) or servers under load.
-//! This program only decides whose turn it is and does the arithmetic.
+//! **Deliberately absent:** measuring. Sides are processes (see `bench_side`) or servers under
+//! load. This program only decides whose turn it is and does the arithmetic.
 
 mod load;
 mod places;

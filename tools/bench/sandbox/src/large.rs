@@ -10,7 +10,8 @@ const FUNCTIONS: usize = 700;
 /// What "about" means, in bytes.
 const BYTES: std::ops::RangeInclusive<usize> = 280_000..=320_000;
 
-/// The echo guest with functions that nothing calls, made of arithmetic, loads, stores and branches.
+/// The echo guest with functions that nothing calls, made of arithmetic, loads, stores and
+/// branches.
 ///
 /// # Errors
 /// When it does not have the size that its rows promise.

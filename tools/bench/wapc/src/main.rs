@@ -1,7 +1,7 @@
 //! The peer: the `wapc` crate with `wasmtime-provider`, async, as its documentation shows it.
 //!
-//! **Deliberately absent:** anything that its users would not write. Epoch deadlines are on, because
-//! a host without them cannot stop a guest. The allocator is the one of our host.
+//! **Deliberately absent:** anything that its users would not write. Epoch deadlines are on,
+//! because a host without them cannot stop a guest. The allocator is the one of our host.
 
 use std::time::Duration;
 

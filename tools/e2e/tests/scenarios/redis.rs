@@ -1,5 +1,5 @@
-//! A real Redis that comes and goes. The actor gets `E_PROVIDER`. kvcounter passes it on, which is a
-//! 503: the client may try again.
+//! A real Redis that comes and goes. The actor gets `E_PROVIDER`. kvcounter passes it on, which is
+//! a 503: the client may try again.
 
 use trellis_e2e::{Redis, Step, actor, get};
 use trellis_testkit::guests::built;

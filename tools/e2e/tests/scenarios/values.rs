@@ -1,4 +1,5 @@
-//! The values of providers and bindings: a check, a start and a reload apply the same rules to them.
+//! The values of providers and bindings: a check, a start and a reload apply the same rules to
+//! them.
 
 use trellis_e2e::{Step, actor, app, get};
 use trellis_testkit::guests::built;

@@ -1,6 +1,7 @@
 //! Compares what was printed with what a document shows.
 
-/// The first expected line that the output does not contain in its place; `None` when all are there.
+/// The first expected line that the output does not contain in its place; `None` when all are
+/// there.
 pub(super) fn missing<'a>(expected: &'a [String], output: &str) -> Option<&'a str> {
     let mut lines = output.lines().map(clean);
     let found = |pattern: &str| lines.any(|line| fits(pattern.trim(), line.trim()));

@@ -2,8 +2,8 @@
 
 use crate::report::Problem;
 
-/// Longest line of Rust, in columns, without the text between quotes: nobody finds a message that is
-/// broken in two.
+/// Longest line of Rust, in columns, without the text between quotes: nobody finds a message that
+/// is broken in two.
 const COLUMNS_MAX: usize = 100;
 
 /// Words that mean "not finished" or "from my machine". They are written in halves, so this file
