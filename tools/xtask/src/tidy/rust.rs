@@ -1,9 +1,9 @@
-//! Rules for Rust files, on the syntax tree: function length, crate pages, length without tests.
+//! Rules for Rust files, on the syntax tree: function length and crate pages.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::visit::Visit;
-use syn::{Attribute, Block, ImplItemFn, Item, ItemFn, ItemMod, TraitItemFn};
+use syn::{Block, ImplItemFn, ItemFn, TraitItemFn};
 
 use crate::report::Problem;
 
@@ -13,7 +13,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// What a crate page must say besides what the crate is for.
 const ABSENT: &str = "Deliberately absent";
 
-/// Every rule this file breaks.
+/// Every rule that this file breaks.
 pub(super) fn check(path: &str, text: &str) -> Vec<Problem> {
     let file = match syn::parse_file(text) {
         Ok(file) => file,
@@ -29,28 +29,6 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Problem> {
         problems.extend(crate_page(path, text));
     }
     problems
-}
-
-/// Lines of a file, its test modules left out; a file that is all tests has none.
-pub(super) fn lines_without_tests(path: &str, text: &str) -> usize {
-    if path.contains("/tests/") || path.ends_with("/tests.rs") {
-        return 0;
-    }
-    let items = syn::parse_file(text).map(|file| file.items).unwrap_or_default();
-    let tests: usize = items.iter().map(test_lines).sum();
-    text.lines().count() - tests
-}
-
-fn test_lines(item: &Item) -> usize {
-    match item {
-        Item::Mod(ItemMod { attrs, .. }) if attrs.iter().any(is_cfg_test) => lines(item.span()),
-        _ => 0,
-    }
-}
-
-fn is_cfg_test(attribute: &Attribute) -> bool {
-    let test = attribute.parse_args::<syn::Ident>().is_ok_and(|name| name == "test");
-    attribute.path().is_ident("cfg") && test
 }
 
 fn lines(span: Span) -> usize {
@@ -124,16 +102,6 @@ mod tests {
         assert_eq!(problems[0].to_string(), "a.rs:1: `long` has 71 lines; at most 70");
         let method = format!("struct S;\nimpl S {{\n{}}}\n", function(80));
         assert_eq!(check("a.rs", &method)[0].line, 3);
-    }
-
-    #[test]
-    fn test_modules_do_not_count_as_length() {
-        let code = function(10);
-        let text = format!("{code}\n#[cfg(test)]\nmod tests {{\n{code}}}\n");
-        assert_eq!(lines_without_tests("src/a.rs", &text), 11);
-        assert_eq!(lines_without_tests("src/a.rs", &code), 10);
-        assert_eq!(lines_without_tests("tests/a.rs", "fn a() {}\n"), 1);
-        assert_eq!(lines_without_tests("host/engine/tests/a.rs", "fn a() {}\n"), 0);
     }
 
     #[test]
