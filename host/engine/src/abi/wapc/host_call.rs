@@ -67,7 +67,7 @@ async fn host_call<P: Params>(
         match spans.check(actor, guest.host_calls, names) {
             Ok(()) => {
                 let future = actor.host.host_call(HostCall {
-                    binding: BindingName::normalise(&names.binding),
+                    binding: BindingName::normalize(&names.binding),
                     namespace: &names.namespace,
                     operation: &names.operation,
                     payload: Bytes::copy_from_slice(spans.payload),
