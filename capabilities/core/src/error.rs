@@ -216,8 +216,8 @@ codes! {
         cure: "Use printable names of at most 256 bytes.";
     /// A payload is too large.
     TooLarge = "E_TOO_LARGE", Invalid, retry: false,
-        cause: "A message is larger than `payload_bytes_max`.",
-        cure: "Send smaller messages, or raise the limit.";
+        cause: "A message is larger than `payload_bytes_max`, or an operation is over a limit of its provider; the message names the limit.",
+        cure: "Send or ask for less at once, or raise the named limit.";
     /// The actor used up its budget of calls.
     Quota = "E_QUOTA", Guest, retry: false,
         cause: "The actor made more host calls than are allowed in one call, or at once on this host.",

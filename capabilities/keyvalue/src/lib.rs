@@ -16,6 +16,19 @@
 //! - An operation for one kind fails with `E_WRONG_TYPE` on a key that holds another, and changes
 //!   nothing. `Set`, `Del` and `KeyExists` take any kind; only `Set` replaces one kind by another.
 //!
+//! # Whose keys
+//! - An actor sees its own keys: the same ones through all of its bindings to a store, and no other
+//!   actor's. They are its own by its key, not by its name: an actor that is signed with a new
+//!   module key begins with an empty store.
+//! - A binding that gives a `NAMESPACE` sees the keys of that name instead, together with every
+//!   other binding that gives it; one that says `SHARED: true` sees those of every other binding
+//!   that says so. Where both stand, the name wins. (`NAMESPACE` with an actor's former key is how
+//!   its data is found again.)
+//! - In the manifests of waSCC 0.14 and wasmCloud 0.18 key-value providers say `SHARED: true`
+//!   unless their values say otherwise: those hosts had one set of keys for all actors.
+//! - A store that is a server of its own holds shared keys under the names they have, and others
+//!   behind a prefix; whoever else uses that server sees them all.
+//!
 //! # Order
 //! - A list keeps its order. `Push` puts at the head, so position 0 is the newest element.
 //! - Members of sets (`SetQuery`, `SetUnion`, `SetIntersection`) are answered in ascending order of
@@ -37,12 +50,17 @@
 //! # Sizes
 //! - Counts and positions are 32-bit. A list or set with more than `i32::MAX` elements is not
 //!   reachable: an addition that would make one fails with `E_RANGE`.
-//! - Keys and values are bounded by `payload_bytes_max` alone. An answer larger than that limit
-//!   fails with `E_TOO_LARGE`, which the host raises.
+//! - Keys and values are bounded by `payload_bytes_max`.
+//! - One operation is bounded in its keys (`OPERANDS_MAX`), in the elements it looks at and a list
+//!   or set may have (`ELEMENTS_MAX`), and in the bytes it answers (`ANSWER_MAX`). What is over
+//!   fails with `E_TOO_LARGE` before memory is set aside for it, and changes nothing. `Del`, `Clear`
+//!   and `SetRemove` are never refused. Naming a key twice counts twice, and costs once.
+//! - An operation ends when its caller no longer waits: a long one gives way to others while it
+//!   works.
 //!
 //! # Errors
 //! `E_WRONG_TYPE` and `E_RANGE` as above; `E_MESSAGE` for a request that is malformed or has a
-//! negative `expires`; `E_PROVIDER` when the server behind the provider cannot be reached or holds
+//! negative `expires`; `E_TOO_LARGE` over a bound; `E_PROVIDER` when the server behind the provider cannot be reached or holds
 //! something the contract has no word for (a value that is not UTF-8); `E_STORAGE` when the disk
 //! fails.
 //!
@@ -54,8 +72,12 @@
 //! **Deliberately absent:** transactions over several keys, scans over keys, watches and binary
 //! values: the contract of the originals has none.
 
+mod bounds;
+mod keyspace;
 mod set_count;
 
+pub use bounds::{Bounds, Tally};
+pub use keyspace::Keyspace;
 pub use set_count::SetCount;
 
 trellis_macros::contract! {

@@ -34,6 +34,16 @@ pub fn builtin_for(reference: &str) -> Option<&'static str> {
     PROVIDERS.iter().find(|(known, _)| *known == name).map(|(_, builtin)| *builtin)
 }
 
+/// Values the original hosts' provider has without a word: there, all actors shared the keys of a
+/// key-value store.
+#[must_use]
+pub fn implied_values(builtin: &str) -> &'static [(&'static str, &'static str)] {
+    match builtin {
+        "keyvalue-embedded" | "keyvalue-redis" => &[("SHARED", "true")],
+        _ => &[],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

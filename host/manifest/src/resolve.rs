@@ -166,6 +166,13 @@ fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Opti
             return None;
         }
     };
+    let mut values = written.values.0;
+    for (key, text) in original.then(|| originals::implied_values(&builtin)).into_iter().flatten() {
+        if !values.iter().any(|(written, _)| written.value == *key) {
+            let implied = |text: &str| Spanned::new(text.to_owned(), builtin.span);
+            values.push((implied(key), implied(text)));
+        }
+    }
     let binding_name = written.binding_name.map(|Name(name)| name);
     if let Some(name) = binding_name.as_ref().filter(|_| !original) {
         problems.push(
@@ -185,7 +192,7 @@ fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Opti
         name,
         kind: ProviderKind::Builtin(builtin),
         binding_name: original.then(|| binding_name.unwrap_or_else(|| default_name(span))),
-        values: written.values.0,
+        values,
     })
 }
 

@@ -7,22 +7,25 @@
 //! `DURABILITY: immediate`, of the machine. A disk that is full or fails costs the changes of that
 //! moment (`E_STORAGE`); the file is opened again by itself, and nothing half-written is visible.
 //!
-//! An actor sees only its own keys, unless its binding names a `NAMESPACE`; bindings that name the
-//! same one share it.
+//! Providers of one process that name the same file share it: one database, one writer. Each may
+//! have its own durability and limits, so that changing those is no reason to close the file.
 //!
-//! **Deliberately absent:** replication, quotas for single actors, and a bound on the size of the
-//! file: its disk is the bound. Operations over keys of several namespaces.
+//! Operations over many elements work piece by piece (`memory/pieces.rs`) or beside the writer
+//! (`file/view.rs`), within bounds, and end when nobody waits for them any more.
+//!
+//! **Deliberately absent:** replication, quotas for single actors, and operations over keys of
+//! several namespaces.
 
+mod arguments;
 mod clock;
 mod file;
 mod memory;
 mod metrics;
+mod namespace;
 mod number;
 mod provider;
 mod refusal;
 mod settings;
-mod space;
-mod span;
 
 pub use clock::{Clock, SystemClock};
 pub use provider::{Embedded, Factory};

@@ -1,25 +1,24 @@
 //! The provider: bindings, and the store behind them.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::time::MissedTickBehavior;
 use trellis_capabilities_keyvalue as contract;
+use trellis_capabilities_keyvalue::{Bounds, Keyspace};
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Health, Provider,
+    Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Health, Provider,
     ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
 use crate::clock::{Clock, SystemClock};
 use crate::file::{FileConfig, FileStore};
 use crate::memory::Memory;
-use crate::metrics::Metrics;
-use crate::settings::{SETTINGS, Settings, namespace};
-use crate::space::{Space, Spaces};
+use crate::metrics::{FileMetrics, Held, Metrics};
+use crate::namespace::{Namespace, Namespaces};
+use crate::settings::{SETTINGS, Settings, keyspace};
 
 const CONTRACTS: &[Contract] = &[contract::CONTRACT];
 
@@ -37,7 +36,7 @@ impl ProviderFactory for Factory {
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
         let mut problems = Vec::new();
         wanted.read_each(&mut problems, |values| {
-            namespace(values)?;
+            keyspace(values)?;
             Settings::read(values)
         });
         problems
@@ -57,9 +56,11 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// `keyvalue-embedded`: one store and the bindings to it.
 pub struct Embedded {
     store: Store,
-    spaces: Spaces,
-    /// Read by every call, changed by the few that bind.
-    bindings: ArcSwap<HashMap<BindingId, Arc<Space>, foldhash::fast::RandomState>>,
+    /// The provider's own values, below every binding's.
+    values: Values,
+    namespaces: Namespaces,
+    bindings: Bindings<Namespace>,
+    bounds: Bounds,
     metrics: Metrics,
 }
 
@@ -77,19 +78,23 @@ impl Embedded {
     /// [`Code::Config`] naming a wrong value; [`Code::Storage`] naming what is wrong with `PATH`.
     pub async fn open(values: &Values, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
         let settings = Settings::read_unchecked(values)?;
-        let metrics = Metrics::default();
         let store = match settings.path {
-            None => Store::Memory(Arc::new(Memory::new(clock, settings.memory_bytes_max))),
+            None => {
+                let memory = Memory::new(clock, settings.memory_bytes_max, settings.bounds);
+                Store::Memory(Arc::new(memory))
+            }
             Some(path) => {
                 let config = FileConfig {
                     path,
                     cache_bytes: settings.cache_bytes,
                     immediate: settings.immediate,
+                    bytes_max: settings.file_bytes_max,
+                    bounds: settings.bounds,
                 };
                 // The whole path, so that nobody has to guess where a relative one started.
                 let whole = std::path::absolute(&config.path);
                 let shown = whole.as_ref().unwrap_or(&config.path).display().to_string();
-                let opened = FileStore::open(config, clock, metrics.clone()).await;
+                let opened = FileStore::open(config, clock).await;
                 // This one error is for whoever wrote the manifest, so it may name the path.
                 let named =
                     |e: CallError| CallError::new(e.code(), format!("{shown}: {}", e.message()));
@@ -98,54 +103,66 @@ impl Embedded {
                 Store::File(Arc::new(file))
             }
         };
-        store.keep_swept(metrics.clone());
-        Ok(Self { store, spaces: Spaces::default(), bindings: ArcSwap::default(), metrics })
+        store.keep_swept();
+        Ok(Self {
+            store,
+            values: values.clone(),
+            namespaces: Namespaces::default(),
+            bindings: Bindings::default(),
+            bounds: settings.bounds,
+            metrics: Metrics::default(),
+        })
     }
 
-    fn space(&self, binding: BindingId) -> Result<Arc<Space>, CallError> {
-        let space = self.bindings.load().get(&binding).map(Arc::clone);
-        space.ok_or_else(|| {
-            CallError::new(Code::NotFound, "the key-value store has no such binding")
-        })
+    fn namespace(&self, binding: &Binding) -> Result<Namespace, CallError> {
+        let values = binding.values.over(&self.values);
+        Ok(self.namespaces.named(match keyspace(&values)? {
+            Keyspace::Own => binding.actor.as_str(),
+            Keyspace::Named(name) => name,
+            // The one name that nobody can give.
+            Keyspace::Shared => "",
+        }))
     }
 }
 
 impl Provider for Embedded {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
-        let name = match namespace(&binding.values) {
-            Ok(name) => name.unwrap_or(binding.actor.as_str()),
-            Err(error) => return Box::pin(async { Err(error.into()) }),
-        };
-        let space = Arc::new(self.spaces.named(name));
-        self.bindings.rcu(|bindings| {
-            let mut bindings = HashMap::clone(bindings);
-            bindings.insert(binding.id, Arc::clone(&space));
-            bindings
-        });
-        Box::pin(async { Ok(()) })
+        let bound = self.namespace(&binding);
+        let bound = bound.map(|namespace| self.bindings.insert(binding.id, namespace));
+        Box::pin(async { bound })
     }
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
-        self.bindings.rcu(|bindings| {
-            let mut bindings = HashMap::clone(bindings);
-            bindings.remove(&id);
-            bindings
-        });
+        self.bindings.remove(id);
         Box::pin(async {})
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
-        let space = match self.space(call.binding) {
-            Ok(space) => space,
-            Err(error) => return Box::pin(async { Err(error) }),
+        let bound = self.bindings.get(call.binding).ok_or_else(|| {
+            CallError::new(Code::NotFound, "the key-value store has no such binding")
+        });
+        let bound = bound.and_then(|namespace| {
+            self.bounds.check_request(&call.operation, &call.payload)?;
+            Ok(namespace)
+        });
+        let namespace = match bound {
+            Ok(namespace) => namespace,
+            Err(error) => {
+                self.metrics.failed(&error);
+                return Box::pin(async { Err(error) });
+            }
         };
         // Two futures, so that a call in memory does not carry the room a call to a file needs.
         match &self.store {
             Store::Memory(memory) => Box::pin(async move {
-                contract::serve(&**memory, &space, &call.operation, &call.payload).await
+                contract::serve(&**memory, &namespace, &call.operation, &call.payload)
+                    .await
+                    .inspect_err(|error| self.metrics.failed(error))
             }),
             Store::File(file) => Box::pin(async move {
-                contract::serve(&**file, &space, &call.operation, &call.payload).await
+                contract::serve(&**file, &namespace, &call.operation, &call.payload)
+                    .await
+                    .inspect_err(|error| self.metrics.failed(error))
             }),
         }
     }
@@ -161,7 +178,17 @@ impl Provider for Embedded {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        self.metrics.samples()
+        let unused = FileMetrics::default();
+        match &self.store {
+            Store::Memory(memory) => {
+                let held = Held { memory_bytes: memory.bytes(), ..Held::default() };
+                self.metrics.samples(held, &unused)
+            }
+            Store::File(file) => {
+                let held = Held { file_bytes: file.bytes(), ..Held::default() };
+                self.metrics.samples(held, file.metrics())
+            }
+        }
     }
 
     fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
@@ -176,7 +203,7 @@ impl Provider for Embedded {
 
 impl Store {
     /// Sweeps for as long as the store lives.
-    fn keep_swept(&self, metrics: Metrics) {
+    fn keep_swept(&self) {
         let weak = match self {
             Self::Memory(memory) => WeakStore::Memory(Arc::downgrade(memory)),
             Self::File(file) => WeakStore::File(Arc::downgrade(file)),
@@ -190,7 +217,6 @@ impl Store {
                     WeakStore::Memory(memory) => {
                         let Some(memory) = memory.upgrade() else { return };
                         memory.sweep();
-                        metrics.memory_bytes.set(i64::try_from(memory.bytes()).unwrap_or(i64::MAX));
                     }
                     WeakStore::File(file) => {
                         let Some(file) = file.upgrade() else { return };
@@ -209,8 +235,6 @@ enum WeakStore {
 
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Embedded")
-            .field("bindings", &self.bindings.load().len())
-            .finish_non_exhaustive()
+        f.debug_struct("Embedded").field("bindings", &self.bindings.len()).finish_non_exhaustive()
     }
 }

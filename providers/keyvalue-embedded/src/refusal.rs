@@ -50,6 +50,14 @@ pub(crate) fn store_full(bytes_max: u64) -> CallError {
     CallError::new(Code::Storage, sentence)
 }
 
+/// The file may not grow further.
+pub(crate) fn file_full(bytes_max: u64) -> CallError {
+    let sentence = format!(
+        "the key-value file holds the {bytes_max} bytes its FILE_MAX allows; remove keys or raise it"
+    );
+    CallError::new(Code::Storage, sentence)
+}
+
 /// The number of elements as the contract answers it.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
+use trellis_capabilities_keyvalue::{Bounds, Keyspace};
 use trellis_providers_sdk::validate::misfits;
 use trellis_providers_sdk::{Scope, Setting, SettingKind, ValueError, Values};
 
@@ -21,8 +22,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Some(IN_MEMORY),
         "The file that keeps the keys; made with its folder when missing. `:memory:` keeps them \
          in memory, for as long as the provider runs.",
-    )
-    .exclusive(),
+    ),
     Setting::new(
         "DURABILITY",
         Scope::Provider,
@@ -47,12 +47,51 @@ pub(crate) const SETTINGS: &[Setting] = &[
          each item; changes that need more fail with E_STORAGE.",
     ),
     Setting::new(
+        "FILE_MAX",
+        Scope::Provider,
+        SettingKind::Size,
+        Some("16GiB"),
+        "Of a file: most bytes of keys and values, with about 100 bytes for each key and 32 and \
+         the key for each item; changes that need more fail with E_STORAGE. The file itself may \
+         be several times as large.",
+    ),
+    Setting::new(
+        "OPERANDS_MAX",
+        Scope::Provider,
+        SettingKind::Integer { min: 1, max: 1_000_000 },
+        Some("1024"),
+        "Most keys of one SetUnion or SetIntersection; more are refused with E_TOO_LARGE.",
+    ),
+    Setting::new(
+        "ELEMENTS_MAX",
+        Scope::Provider,
+        SettingKind::Integer { min: 1, max: 2_147_483_647 },
+        Some("1000000"),
+        "Most elements of a list or a set, and most that one operation looks at; more are refused \
+         with E_TOO_LARGE.",
+    ),
+    Setting::new(
+        "ANSWER_MAX",
+        Scope::Provider,
+        SettingKind::Size,
+        Some("16MiB"),
+        "Largest answer of one operation; a larger one is refused with E_TOO_LARGE before it is \
+         put together.",
+    ),
+    Setting::new(
         "NAMESPACE",
         Scope::Binding,
         SettingKind::Text,
         None,
         "Whose keys the actor sees: bindings with the same name share them. Default: the actor's \
          own key, so that no other actor sees them.",
+    ),
+    Setting::new(
+        "SHARED",
+        Scope::Both,
+        SettingKind::Boolean,
+        Some("false"),
+        "`true`: the actor sees the keys of every other binding that says so, instead of its own.",
     ),
 ];
 
@@ -63,6 +102,8 @@ pub(crate) struct Settings {
     pub(crate) immediate: bool,
     pub(crate) cache_bytes: usize,
     pub(crate) memory_bytes_max: u64,
+    pub(crate) file_bytes_max: u64,
+    pub(crate) bounds: Bounds,
 }
 
 impl Settings {
@@ -78,16 +119,18 @@ impl Settings {
             }
             Some(path) => Some(PathBuf::from(path)),
         };
-        let memory_bytes_max = given.size("MEMORY_MAX")?.unwrap_or(256 << 20);
-        if memory_bytes_max == 0 {
-            return Err(ValueError::new("MEMORY_MAX", "MEMORY_MAX must be more than 0 bytes"));
-        }
         let cache_bytes = given.size("CACHE")?.unwrap_or(64 << 20);
         Ok(Self {
             path,
             immediate: given.get("DURABILITY") != Some("eventual"),
             cache_bytes: usize::try_from(cache_bytes).unwrap_or(usize::MAX),
-            memory_bytes_max,
+            memory_bytes_max: some_bytes(given, "MEMORY_MAX", 256 << 20)?,
+            file_bytes_max: some_bytes(given, "FILE_MAX", 16 << 30)?,
+            bounds: Bounds {
+                operands_max: number(given, "OPERANDS_MAX", Bounds::OPERANDS_MAX)?,
+                elements_max: number(given, "ELEMENTS_MAX", Bounds::ELEMENTS_MAX)?,
+                answer_bytes_max: some_bytes(given, "ANSWER_MAX", Bounds::ANSWER_BYTES_MAX)?,
+            },
         })
     }
 
@@ -103,14 +146,27 @@ impl Settings {
     }
 }
 
-/// Whose keys a binding sees: the name it gives, or else the actor's own.
+/// Whose keys a binding sees.
 ///
 /// # Errors
 /// When the name is empty.
-pub(crate) fn namespace(binding: &Values) -> Result<Option<&str>, ValueError> {
-    match binding.get("NAMESPACE") {
-        Some("") => Err(ValueError::new("NAMESPACE", "NAMESPACE must not be empty")
-            .help("leave it out, and the actor has keys of its own")),
-        named => Ok(named),
+pub(crate) fn keyspace(values: &Values) -> Result<Keyspace<'_>, ValueError> {
+    let shared = values.boolean("SHARED")?.unwrap_or(false);
+    Keyspace::read(values.get("NAMESPACE"), shared).map_err(|sentence| {
+        ValueError::new("NAMESPACE", sentence)
+            .help("leave it out, and the actor has keys of its own")
+    })
+}
+
+fn some_bytes(given: &Values, key: &'static str, default: u64) -> Result<u64, ValueError> {
+    let bytes = given.size(key)?.unwrap_or(default);
+    if bytes == 0 {
+        return Err(ValueError::new(key, format!("{key} must be more than 0 bytes")));
     }
+    Ok(bytes)
+}
+
+fn number(given: &Values, key: &'static str, default: usize) -> Result<usize, ValueError> {
+    let number = given.integer(key)?.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+    Ok(number.unwrap_or(default))
 }

@@ -10,22 +10,6 @@ use trellis_providers_keyvalue_embedded::{Embedded, SystemClock};
 use trellis_providers_sdk::{BindingId, Call, Provider, Values};
 
 #[tokio::test]
-async fn an_actor_sees_its_own_keys_unless_a_namespace_is_shared() {
-    let provider = common::open(&Values::default()).await;
-    let one = common::bind(&provider, "M1", Values::default()).await;
-    let other = common::bind(&provider, "M2", Values::default()).await;
-    let again = common::bind(&provider, "M1", Values::default()).await;
-    let shared = common::values(&[("NAMESPACE", "shared")]);
-    let one_shared = common::bind(&provider, "M1", shared.clone()).await;
-    let other_shared = common::bind(&provider, "M2", shared).await;
-    assert_eq!(one.add("n", 1).await, Ok(1));
-    assert_eq!(other.add("n", 1).await, Ok(1), "another actor does not see it");
-    assert_eq!(again.add("n", 1).await, Ok(2), "another binding of the actor does");
-    assert_eq!(one_shared.add("n", 1).await, Ok(1));
-    assert_eq!(other_shared.add("n", 1).await, Ok(2), "the namespace is shared");
-}
-
-#[tokio::test]
 async fn an_unknown_binding_is_not_found() {
     let provider = common::open(&Values::default()).await;
     let call = Call {
@@ -46,6 +30,8 @@ async fn wrong_values_are_named() {
         ("DURABILITY", "maybe"),
         ("CACHE", "much"),
         ("MEMORY_MAX", "-1"),
+        ("FILE_MAX", "0"),
+        ("ELEMENTS_MAX", "0"),
         ("NAMESPACE", "belongs to a binding"),
         ("FOLDER", "x"),
     ] {

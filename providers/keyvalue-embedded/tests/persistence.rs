@@ -174,11 +174,88 @@ async fn a_file_that_cannot_be_used_says_why() {
     refused(Path::new("/proc/no/such/folder/store.redb"), "file").await;
     let path = folder.path().join("store.redb");
     let provider = common::open(&common::in_file(&path)).await;
-    refused(&path, "in use").await;
     close(&provider).await;
     let whole = std::fs::read(&path).expect("the store is closed");
     std::fs::write(&path, &whole[..whole.len() / 2]).expect("the folder is ours");
     refused(&path, "damaged").await;
+}
+
+#[tokio::test]
+async fn providers_of_one_process_share_a_file() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("deep/store.redb");
+    let before = common::open(&common::in_file(&path)).await;
+    // A successor with other values, by another way to the file, opens it before the first lets go.
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path().join("deep"), &link).expect("the folder is ours");
+    let given = common::in_file(&link.join("store.redb")).with("DURABILITY", "eventual");
+    let after = common::open(&given).await;
+    let old = common::bind(&before, "M1", Values::default()).await;
+    let new = common::bind(&after, "M1", Values::default()).await;
+    assert_eq!(old.add("n", 1).await, Ok(1));
+    assert_eq!(new.add("n", 1).await, Ok(2), "it is the same store");
+    close(&before).await;
+    assert_eq!(new.add("n", 1).await, Ok(3), "the file stays open for whoever uses it");
+    assert_eq!(old.add("n", 1).await, Ok(4), "a late call is answered too");
+    close(&after).await;
+    let error = new.add("n", 1).await.expect_err("nobody uses it any more");
+    assert_eq!(error.code(), Code::Stopping, "{error}");
+    let again = common::open(&common::in_file(&path)).await;
+    let store = common::bind(&again, "M1", Values::default()).await;
+    assert_eq!(store.add("n", 0).await, Ok(4));
+    // One that is dropped without a word lets go as well.
+    drop((store, again));
+    let last = common::open(&common::in_file(&path)).await;
+    let store = common::bind(&last, "M1", Values::default()).await;
+    assert_eq!(store.add("n", 0).await, Ok(4));
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_holds_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("store.redb");
+    let mut holder = child("child_that_counts_until_it_is_killed", &path);
+    let mut holder = holder.stderr(Stdio::piped()).spawn().expect("the test starts itself");
+    let mut lines = BufReader::new(holder.stderr.take().expect("stderr is piped")).lines();
+    let counts = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains('=')));
+    assert!(counts.is_some(), "the child has the file");
+    let drain = std::thread::spawn(move || lines.count());
+    refused(&path, "in use by another process").await;
+    let given = common::in_file(&path);
+    let opening = tokio::spawn(async move { common::open(&given).await });
+    tokio::task::yield_now().await;
+    holder.kill().expect("the child is our own process");
+    holder.wait().expect("the child is our own process");
+    let provider = opening.await.expect("it opens once the file is free");
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    assert!(store.add("a", 0).await.is_ok());
+    drain.join().expect("the reader ends with the child");
+}
+
+#[tokio::test]
+async fn a_file_made_before_it_was_bounded_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("store.redb");
+    let provider = common::open(&common::in_file(&path)).await;
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    let value = "v".repeat(100_000);
+    store.set("text", &value).await.expect("Set");
+    store.push("list", &value).await.expect("Push");
+    store.set_add("set", &value).await.expect("SetAdd");
+    close(&provider).await;
+    drop((store, provider));
+    {
+        let database = redb::Database::create(&path).expect("the store is closed");
+        let txn = database.begin_write().expect("nobody else writes");
+        let facts = redb::TableDefinition::<&str, u64>::new("facts");
+        assert!(txn.delete_table(facts).expect("the file is whole"), "the table was there");
+        txn.commit().expect("the disk has room");
+    }
+    let provider = common::open(&common::in_file(&path).with("FILE_MAX", "310KB")).await;
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    let error = store.set("more", &value).await.expect_err("it is full");
+    assert!(error.message().contains("FILE_MAX"), "{error}");
+    store.set("little", "v").await.expect("there is a little room");
 }
 
 #[tokio::test]

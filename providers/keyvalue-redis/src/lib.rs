@@ -10,16 +10,24 @@
 //! runs as a script, so every operation is atomic for all clients of that Redis. Redis 7 or later:
 //! older ones judge kinds differently in `SINTER`.
 //!
+//! An actor's keys stand behind `PREFIX`, its key and a colon; those of a `NAMESPACE` behind
+//! `PREFIX`, the name and a colon; `SHARED` ones behind `PREFIX` alone, as other clients of that
+//! Redis see them.
+//!
+//! What an operation may look at and answer is bounded by the scripts, on the server, so that
+//! nothing over a bound is ever sent.
+//!
 //! A URL may hold a password: no error, log line or metric repeats a URL, only host and port.
 //!
 //! **Deliberately absent:** TLS, cluster and sentinel; caching; durability, which is how that Redis
 //! is configured.
 
-mod link;
+mod cause;
 mod metrics;
 mod operations;
 mod provider;
 mod scripts;
+mod seat;
 mod server;
 mod settings;
 

@@ -5,20 +5,19 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use trellis_capabilities_keyvalue as contract;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Health, Provider,
+    Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Health, Provider,
     ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
-use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::operations::Commands;
+use crate::seat::Seat;
 use crate::server::Server;
-use crate::settings::{SETTINGS, Settings};
+use crate::settings::{SETTINGS, Settings, prefix};
 
 const CONTRACTS: &[Contract] = &[contract::CONTRACT];
 
@@ -35,7 +34,10 @@ impl ProviderFactory for Factory {
 
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
         let mut problems = Vec::new();
-        wanted.read_each(&mut problems, Settings::read);
+        wanted.read_each(&mut problems, |values| {
+            prefix(values, "")?;
+            Settings::read(values)
+        });
         problems
     }
 
@@ -47,8 +49,7 @@ impl ProviderFactory for Factory {
 /// `keyvalue-redis`: bindings to Redis servers.
 pub struct RedisKeyValue {
     values: Values,
-    /// Read by every call, changed by the few that bind.
-    links: ArcSwap<HashMap<BindingId, Arc<Link>>>,
+    seats: Bindings<Seat>,
     /// The servers in use, by URL and timeout.
     servers: Mutex<HashMap<(String, Duration), Weak<Server>>>,
     metrics: Metrics,
@@ -60,55 +61,51 @@ impl RedisKeyValue {
     pub fn new(values: Values) -> Self {
         Self {
             values,
-            links: ArcSwap::default(),
+            seats: Bindings::default(),
             servers: Mutex::default(),
             metrics: Metrics::default(),
         }
     }
 
-    fn link(&self, binding: &Binding) -> Result<Link, CallError> {
-        let Settings { url, prefix, timeout } = Settings::read(&binding.values.over(&self.values))?;
+    fn seat(&self, binding: &Binding) -> Result<Seat, CallError> {
+        let values = binding.values.over(&self.values);
+        let Settings { url, timeout, bounds } = Settings::read(&values)?;
+        let prefix = prefix(&values, binding.actor.as_str())?;
         let mut servers = self.servers.lock();
-        servers.retain(|_, server| server.strong_count() > 0);
         let key = (url, timeout);
         if let Some(server) = servers.get(&key).and_then(Weak::upgrade) {
-            return Ok(Link { server, prefix });
+            return Ok(Seat { server, prefix, bounds });
         }
+        servers.retain(|_, server| server.strong_count() > 0);
         let server = Arc::new(Server::new(&key.0, timeout, self.metrics.clone())?);
         servers.insert(key, Arc::downgrade(&server));
-        Ok(Link { server, prefix })
+        Ok(Seat { server, prefix, bounds })
     }
 }
 
 impl Provider for RedisKeyValue {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         Box::pin(async move {
-            let link = Arc::new(self.link(&binding)?);
-            self.links.rcu(|links| {
-                let mut links = HashMap::clone(links);
-                links.insert(binding.id, Arc::clone(&link));
-                links
-            });
+            self.seats.insert(binding.id, self.seat(&binding)?);
             Ok(())
         })
     }
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
-        self.links.rcu(|links| {
-            let mut links = HashMap::clone(links);
-            links.remove(&id);
-            links
-        });
+        self.seats.remove(id);
         Box::pin(async {})
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
-        let link = self.links.load().get(&call.binding).map(Arc::clone);
+        let seat = self.seats.get(call.binding);
         Box::pin(async move {
-            let link = link.ok_or_else(|| {
+            let seat = seat.ok_or_else(|| {
                 CallError::new(Code::NotFound, "keyvalue-redis has no such binding")
             })?;
-            contract::serve(&Commands, &link, &call.operation, &call.payload).await
+            seat.bounds
+                .check_request(&call.operation, &call.payload)
+                .inspect_err(|error| self.metrics.failed(error))?;
+            contract::serve(&Commands, &seat, &call.operation, &call.payload).await
         })
     }
 
@@ -132,7 +129,6 @@ impl Provider for RedisKeyValue {
 impl fmt::Debug for RedisKeyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The values may hold a password.
-        let bindings = self.links.load().len();
-        f.debug_struct("RedisKeyValue").field("bindings", &bindings).finish_non_exhaustive()
+        f.debug_struct("RedisKeyValue").field("seats", &self.seats).finish_non_exhaustive()
     }
 }

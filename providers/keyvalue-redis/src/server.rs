@@ -8,10 +8,11 @@ use parking_lot::Mutex;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::{Client, RedisError, RedisResult};
+use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::{CallError, Code};
 
+use crate::cause::{Cause, cause};
 use crate::metrics::Metrics;
-use crate::scripts;
 use crate::settings::{address, wrong_url};
 
 /// Pauses between attempts to reach a server that is down: few and short, since callers wait for
@@ -58,7 +59,7 @@ impl Server {
     /// # Errors
     /// [`Code::Provider`] when the server is out of reach or refuses; the contract's own refusals
     /// for a value of the wrong kind.
-    pub(crate) async fn ask<T, F, A>(&self, command: F) -> Result<T, CallError>
+    pub(crate) async fn ask<T, F, A>(&self, bounds: &Bounds, command: F) -> Result<T, CallError>
     where
         F: FnOnce(ConnectionManager) -> A,
         A: Future<Output = RedisResult<T>>,
@@ -70,7 +71,7 @@ impl Server {
                 self.recovered();
                 Ok(value)
             }
-            Ok(Err(error)) => Err(self.explain(&error)),
+            Ok(Err(error)) => Err(self.explain(&error, bounds)),
             Err(_elapsed) => Err(self.unreachable("it does not answer")),
         }
     }
@@ -80,38 +81,20 @@ impl Server {
         let ping = |mut manager: ConnectionManager| async move {
             redis::cmd("PING").query_async::<()>(&mut manager).await
         };
-        self.ask(ping).await.err().map(|error| error.message().to_owned())
+        self.ask(&Bounds::default(), ping).await.err().map(|error| error.message().to_owned())
     }
 
-    fn explain(&self, error: &RedisError) -> CallError {
-        match error.code() {
-            Some("WRONGTYPE") => CallError::new(
-                Code::WrongType,
-                "a key holds another kind of value than the operation works on",
-            ),
-            Some(scripts::NOT_A_COUNTER) => {
-                CallError::new(Code::WrongType, "the key holds a string that is not a counter")
+    fn explain(&self, error: &RedisError, bounds: &Bounds) -> CallError {
+        match cause(error, bounds) {
+            Cause::Request(refusal) => {
+                self.metrics.failed(&refusal);
+                refusal
             }
-            Some(scripts::OVERFLOW) => CallError::new(
-                Code::Range,
-                "the counter, or the number of elements, would leave the range of 32 bits",
-            ),
-            Some("NOAUTH" | "WRONGPASS" | "NOPERM") => self
-                .unreachable("it refuses these credentials; correct the URL's user and password"),
-            Some("LOADING") => self.unreachable("it is still loading its data"),
-            Some("OOM") => self.refuses("its memory is full"),
-            Some("MISCONF") => self.refuses("it cannot save to its disk"),
-            Some("READONLY") => self.refuses("it is a read-only replica"),
-            Some(code) => self.refuses(code),
-            None if error.is_connection_refusal() => self.unreachable("connection refused"),
-            None if error.is_timeout() => self.unreachable("it does not answer"),
-            None if error.is_io_error() => self.unreachable("the connection broke"),
-            None => self.refuses("its answer is not what the contract can carry (UTF-8 text)"),
+            Cause::Unusable(why) => self.unreachable(&why),
+            Cause::Refused(why) => {
+                CallError::new(Code::Provider, format!("Redis at {} refuses: {why}", self.address))
+            }
         }
-    }
-
-    fn refuses(&self, why: &str) -> CallError {
-        CallError::new(Code::Provider, format!("Redis at {} refuses: {why}", self.address))
     }
 
     fn unreachable(&self, why: &str) -> CallError {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use trellis_capabilities_keyvalue::{Bounds, Keyspace};
 use trellis_providers_sdk::{Scope, Setting, SettingKind, ValueError, Values};
 
 /// Where Redis listens when nobody says otherwise.
@@ -23,7 +24,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Scope::Both,
         SettingKind::Text,
         Some(""),
-        "Put before every key, so that actors can share a server without sharing keys.",
+        "Put before every key, so that several hosts can share a server without sharing keys.",
     ),
     Setting::new(
         "TIMEOUT",
@@ -32,13 +33,52 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Some("2s"),
         "Longest wait for the server, connecting included; a call's own deadline cuts sooner.",
     ),
+    Setting::new(
+        "NAMESPACE",
+        Scope::Binding,
+        SettingKind::Text,
+        None,
+        "Whose keys the actor sees: bindings with the same name share them. Default: the actor's \
+         own key, so that no other actor sees them.",
+    ),
+    Setting::new(
+        "SHARED",
+        Scope::Both,
+        SettingKind::Boolean,
+        Some("false"),
+        "`true`: the actor sees the keys as they stand behind PREFIX, with every other binding \
+         that says so and every other client of the server, instead of its own.",
+    ),
+    Setting::new(
+        "OPERANDS_MAX",
+        Scope::Both,
+        SettingKind::Integer { min: 1, max: 4_096 },
+        Some("1024"),
+        "Most keys of one SetUnion or SetIntersection; more are refused with E_TOO_LARGE.",
+    ),
+    Setting::new(
+        "ELEMENTS_MAX",
+        Scope::Both,
+        SettingKind::Integer { min: 1, max: 2_147_483_647 },
+        Some("1000000"),
+        "Most elements of a list or a set, and most that one operation looks at; more are refused \
+         with E_TOO_LARGE.",
+    ),
+    Setting::new(
+        "ANSWER_MAX",
+        Scope::Both,
+        SettingKind::Size,
+        Some("16MiB"),
+        "Largest answer of one operation; a larger one is refused with E_TOO_LARGE before it is \
+         sent.",
+    ),
 ];
 
 /// One binding's values, read.
 pub(crate) struct Settings {
     pub(crate) url: String,
-    pub(crate) prefix: String,
     pub(crate) timeout: Duration,
+    pub(crate) bounds: Bounds,
 }
 
 impl Settings {
@@ -53,12 +93,45 @@ impl Settings {
         }
         let url = values.get("URL").unwrap_or(DEFAULT_URL);
         address(url)?;
-        Ok(Self {
-            url: url.to_owned(),
-            prefix: values.get("PREFIX").unwrap_or_default().to_owned(),
-            timeout,
-        })
+        Ok(Self { url: url.to_owned(), timeout, bounds: bounds(values)? })
     }
+}
+
+/// What stands before the keys of a binding of `actor`. Every keyspace but the shared one ends with
+/// the only colon of its name, so that no key reaches from one into another.
+///
+/// # Errors
+/// When the name is empty.
+pub(crate) fn prefix(values: &Values, actor: &str) -> Result<String, ValueError> {
+    let shared = values.boolean("SHARED")?.unwrap_or(false);
+    let keyspace = Keyspace::read(values.get("NAMESPACE"), shared).map_err(|why| {
+        ValueError::new("NAMESPACE", why).help("leave it out, and the actor has keys of its own")
+    })?;
+    let prefix = values.get("PREFIX").unwrap_or_default();
+    Ok(match keyspace {
+        Keyspace::Own => format!("{prefix}{actor}:"),
+        Keyspace::Named(name) => {
+            let name = name.replace('%', "%25").replace(':', "%3A");
+            format!("{prefix}{name}:")
+        }
+        Keyspace::Shared => prefix.to_owned(),
+    })
+}
+
+fn bounds(values: &Values) -> Result<Bounds, ValueError> {
+    let number = |key, default| {
+        let given = values.integer(key)?;
+        Ok(given.map_or(default, |number| usize::try_from(number).unwrap_or(usize::MAX)))
+    };
+    let answer_bytes_max = values.size("ANSWER_MAX")?.unwrap_or(Bounds::ANSWER_BYTES_MAX);
+    if answer_bytes_max == 0 {
+        return Err(ValueError::new("ANSWER_MAX", "ANSWER_MAX must be more than 0 bytes"));
+    }
+    Ok(Bounds {
+        operands_max: number("OPERANDS_MAX", Bounds::OPERANDS_MAX)?,
+        elements_max: number("ELEMENTS_MAX", Bounds::ELEMENTS_MAX)?,
+        answer_bytes_max,
+    })
 }
 
 /// The server a URL means, and how to name it: by host and port alone, since a URL may hold a

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use trellis_providers_conformance::keyvalue::{self, RealTime, Subject};
 use trellis_providers_conformance::redis::RedisServer;
 use trellis_providers_keyvalue_redis::RedisKeyValue;
-use trellis_providers_sdk::Values;
+use trellis_providers_sdk::Provider;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_real_redis() {
@@ -13,10 +13,24 @@ async fn on_a_real_redis() {
     let url = [("URL".to_owned(), server.url())];
     let subject = Subject {
         provider: Arc::new(RedisKeyValue::new(url.into_iter().collect())),
-        values: Arc::new(|space| {
-            [("PREFIX".to_owned(), space.to_owned())].into_iter().collect::<Values>()
-        }),
         time: Arc::new(RealTime::default()),
     };
     keyvalue::run(&subject).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_bound_holds() {
+    let server = RedisServer::start();
+    let url = [("URL", server.url())];
+    let bounds = keyvalue::bounds::VALUES.iter().map(|(key, text)| (*key, (*text).to_owned()));
+    let values = url.into_iter().chain(bounds).map(|(key, text)| (key.to_owned(), text));
+    let provider = Arc::new(RedisKeyValue::new(values.collect()));
+    let bound = keyvalue::bind(Arc::clone(&provider) as Arc<dyn Provider>, "M1", &[]).await;
+    keyvalue::bounds::check(&bound.expect("nothing to get wrong")).await;
+    let samples: Vec<_> = provider.samples().iter().map(ToString::to_string).collect();
+    for limit in ["OPERANDS_MAX", "ELEMENTS_MAX", "ANSWER_MAX"] {
+        let hit = format!("keyvalue_refused_total{{limit=\"{limit}\"}} ");
+        let hit = samples.iter().any(|line| line.starts_with(&hit) && !line.ends_with(" 0"));
+        assert!(hit, "{limit} in {samples:?}");
+    }
 }

@@ -104,6 +104,35 @@ async fn no_message_repeats_a_password() {
 }
 
 #[tokio::test]
+async fn every_refusal_names_its_cause() {
+    let server = RedisServer::start_with_password("canary-1");
+    let client = redis::Client::open(server.url()).expect("the URL is right");
+    let mut direct = client.get_multiplexed_async_connection().await.expect("Redis is up");
+    let mut user = redis::cmd("ACL");
+    user.arg(&["SETUSER", "app", "on", ">canary-2", "~*", "+get", "+hello", "+client", "+ping"]);
+    user.query_async::<()>(&mut direct).await.expect("Redis is up");
+    let address = server.address();
+    for (url, words) in [
+        (format!("redis://:canary-3@{address}"), &["credentials", "password in URL"][..]),
+        (format!("redis://nobody:canary-3@{address}"), &["credentials", "user and password"]),
+        (format!("redis://{address}"), &["password"]),
+        (format!("redis://app:canary-2@{address}"), &["no permission", "EVAL", "ACL SETUSER"]),
+        (format!("redis://:canary-1@{address}/99"), &["no database", "number in URL"]),
+        ("redis://no.such.host.invalid".to_owned(), &["does not resolve", "URL"]),
+        (format!("redis://127.0.0.1:{}", free_port()), &["connection refused"]),
+        ("unix:///no/such/socket".to_owned(), &["connection refused"]),
+    ] {
+        let (_provider, store) = bound(&url, "5s").await.expect("binding needs no server");
+        let error = store.add("n", 1).await.expect_err("this server cannot be used");
+        assert_eq!(error.code(), Code::Provider, "{error}");
+        for word in words {
+            assert!(error.message().contains(word), "{word} in: {error}");
+        }
+        assert!(!error.message().contains("canary"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn many_callers_share_one_connection() {
     let server = RedisServer::start();
     let (provider, store) = bound(&server.url(), "5s").await.expect("the URL is right");
@@ -133,7 +162,7 @@ async fn a_value_that_is_not_text_is_the_providers_error() {
     let client = redis::Client::open(server.url()).expect("the URL is right");
     let mut direct = client.get_multiplexed_async_connection().await.expect("Redis is up");
     let mut set = redis::cmd("SET");
-    set.arg("k").arg(b"\xff\xfe".as_slice());
+    set.arg("MTEST:k").arg(b"\xff\xfe".as_slice());
     set.query_async::<()>(&mut direct).await.expect("Redis is up");
     let error = store.get("k").await.expect_err("not UTF-8");
     assert_eq!(error.code(), Code::Provider, "{error}");

@@ -13,6 +13,7 @@
 //! was already admitted; a provider never sees another actor's binding.
 
 mod binding;
+mod bindings;
 mod call;
 mod context;
 mod descriptor;
@@ -25,6 +26,7 @@ pub mod validate;
 pub mod values;
 
 pub use binding::Binding;
+pub use bindings::Bindings;
 pub use call::{Call, Reply};
 pub use context::{Context, Invoke, Invoker};
 pub use descriptor::Descriptor;

@@ -1,17 +1,19 @@
 //! The behavior of `wascc:keyvalue`, as the contract's crate page and WIT file state it.
 
+pub mod bounds;
 mod client;
 mod collections;
 mod concurrency;
 mod expiry;
+mod keyspaces;
 mod strings;
 mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use trellis_core::{ActorKey, BindingName, Code};
-use trellis_providers_sdk::{Binding, BindingId, BoxFuture, Provider, Values};
+use trellis_core::{ActorKey, BindingName, CallError, Code};
+use trellis_providers_sdk::{Binding, BindingId, BoxFuture, Provider};
 
 pub use client::Store;
 
@@ -20,8 +22,6 @@ pub use client::Store;
 pub struct Subject {
     /// The provider.
     pub provider: Arc<dyn Provider>,
-    /// The values of a binding whose keys no other space sees.
-    pub values: Arc<dyn Fn(&str) -> Values + Send + Sync>,
     /// The time by which the provider's keys expire.
     pub time: Arc<dyn Time>,
 }
@@ -87,20 +87,18 @@ impl Bench {
 
     /// A binding to the case's store of that name; the same name is the same store.
     pub async fn store_in(&self, name: &str) -> Store {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = BindingId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let values = (self.subject.values)(&format!("{}/{name}/", self.case));
-        let binding = Binding {
-            id,
-            actor: ActorKey::new("MCONFORMANCE"),
-            actor_name: "conformance".to_owned(),
-            contract: trellis_capabilities::keyvalue::CONTRACT.id.clone(),
-            name: BindingName::default(),
-            payload_bytes_max: 17 << 20,
-            values,
-        };
-        self.subject.provider.bind(binding).await.expect("the suite's values are right");
-        Store::new(Arc::clone(&self.subject.provider), id)
+        let namespace = format!("{}/{name}/", self.case);
+        let bound = self.bind("MCONFORMANCE", &[("NAMESPACE", &namespace)]).await;
+        bound.expect("the suite's values are right")
+    }
+
+    /// A binding of `actor` with these values.
+    ///
+    /// # Errors
+    /// What the provider refuses.
+    pub async fn bind(&self, actor: &str, values: &[(&str, &str)]) -> Result<Store, CallError> {
+        let provider = Arc::clone(&self.subject.provider);
+        bind(provider, actor, values).await
     }
 
     fn time(&self) -> &dyn Time {
@@ -111,7 +109,15 @@ impl Bench {
 /// Every rule of the contract.
 #[must_use]
 pub fn suite() -> Vec<Case> {
-    [strings::CASES, collections::CASES, expiry::CASES, concurrency::CASES, wire::CASES].concat()
+    [
+        strings::CASES,
+        collections::CASES,
+        expiry::CASES,
+        keyspaces::CASES,
+        concurrency::CASES,
+        wire::CASES,
+    ]
+    .concat()
 }
 
 /// Runs the whole suite, case after case, so that a failure is read beside its name.
@@ -125,6 +131,30 @@ pub async fn run(subject: &Subject) {
             panic!("the provider breaks the rule \"{}\": {failure}", case.name);
         }
     }
+}
+
+/// A new binding of `actor` to a provider, with these values.
+///
+/// # Errors
+/// What the provider refuses.
+pub async fn bind(
+    provider: Arc<dyn Provider>,
+    actor: &str,
+    values: &[(&str, &str)],
+) -> Result<Store, CallError> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let id = BindingId(NEXT.fetch_add(1, Ordering::Relaxed));
+    let binding = Binding {
+        id,
+        actor: ActorKey::new(actor),
+        actor_name: actor.to_lowercase(),
+        contract: trellis_capabilities::keyvalue::CONTRACT.id.clone(),
+        name: BindingName::default(),
+        payload_bytes_max: 17 << 20,
+        values: values.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect(),
+    };
+    provider.bind(binding).await?;
+    Ok(Store::new(provider, id))
 }
 
 /// Asserts that an operation was refused with `code`.

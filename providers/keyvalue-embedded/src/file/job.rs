@@ -5,6 +5,7 @@ use trellis_core::CallError;
 
 use super::failure::Failure;
 use super::tables::Tables;
+use super::work::Work;
 
 /// One change, carried out together with others and answered after their common commit.
 pub(super) trait Job: Send {
@@ -15,7 +16,7 @@ pub(super) trait Job: Send {
     /// Answers: with the outcome when the transaction was committed, with its error when not.
     fn answer(self: Box<Self>, committed: Result<(), CallError>);
 
-    /// True when the commit must reach the disk whatever the store's durability.
+    /// True when the commit must reach the disk before the answer.
     fn flushes(&self) -> bool {
         false
     }
@@ -28,29 +29,26 @@ pub(super) trait Job: Send {
 
 /// A change with an outcome for its caller.
 pub(super) struct Change<T, F> {
-    operation: Option<F>,
-    outcome: Option<Result<T, CallError>>,
-    reply: oneshot::Sender<Result<T, CallError>>,
-}
-
-impl<T, F> Change<T, F>
-where
-    F: FnOnce(&mut Tables<'_>) -> Result<T, Failure> + Send,
-    T: Send,
-{
-    pub(super) fn new(operation: F, reply: oneshot::Sender<Result<T, CallError>>) -> Self {
-        Self { operation: Some(operation), outcome: None, reply }
-    }
+    /// Taken when it is carried out.
+    pub(super) operation: Option<F>,
+    pub(super) work: Work,
+    /// Whether it is answered when it is on the disk, or before.
+    pub(super) flushes: bool,
+    pub(super) outcome: Option<Result<T, CallError>>,
+    pub(super) reply: oneshot::Sender<Result<T, CallError>>,
 }
 
 impl<T, F> Job for Change<T, F>
 where
-    F: FnOnce(&mut Tables<'_>) -> Result<T, Failure> + Send,
+    F: FnOnce(&mut Tables<'_>, &mut Work) -> Result<T, Failure> + Send,
     T: Send,
 {
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
-        let Some(operation) = self.operation.take() else { return Ok(()) };
-        match operation(tables) {
+        // A caller that was cut while it waited has been told so: nothing is done for it.
+        let Some(operation) = self.operation.take().filter(|_| !self.work.is_cut()) else {
+            return Ok(());
+        };
+        match operation(tables, &mut self.work) {
             Ok(outcome) => self.outcome = Some(Ok(outcome)),
             Err(Failure::Refused(refused)) => self.outcome = Some(Err(refused)),
             Err(Failure::Broken(broken)) => return Err(broken),
@@ -67,6 +65,10 @@ where
         };
         // A caller that gave up at its deadline is not there to be told.
         let _ = reply.send(answer);
+    }
+
+    fn flushes(&self) -> bool {
+        self.flushes
     }
 }
 

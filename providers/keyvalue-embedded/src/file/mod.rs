@@ -1,39 +1,42 @@
 //! The store in a file: redb transactions, one writer, readers beside it.
 
+mod database;
 mod failure;
 mod job;
+mod open;
 mod operations;
-mod shelf;
 mod tables;
+mod view;
+mod work;
 mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use redb::ReadableDatabase;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::{CallError, Code};
 
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::FileMetrics;
 use failure::Failure;
-use job::{Change, Close, Job, Sweep};
-use shelf::Shelf;
-use tables::{Tables, View};
-use writer::Writer;
-
-/// Most changes waiting for the writer; a caller over that waits for room, until its deadline.
-const WAITING_MAX: usize = 1_024;
+use job::{Change, Sweep};
+use open::OpenFile;
+use tables::Tables;
+use view::View;
+use work::Work;
 
 /// Most expired keys one sweep removes.
 const SWEPT_MAX: usize = 1_024;
 
-/// All keys of all namespaces, in one file.
+/// One provider's way to a file, which others may use as well.
 pub(crate) struct FileStore {
-    shelf: Arc<Shelf>,
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    file: Arc<OpenFile>,
     clock: Arc<dyn Clock>,
+    bounds: Bounds,
+    bytes_max: u64,
+    immediate: bool,
 }
 
 /// How a file is kept.
@@ -43,68 +46,59 @@ pub(crate) struct FileConfig {
     pub(crate) cache_bytes: usize,
     /// Whether a change is on the disk before it is answered, or at most a second later.
     pub(crate) immediate: bool,
+    /// Most bytes of keys and values.
+    pub(crate) bytes_max: u64,
+    pub(crate) bounds: Bounds,
 }
 
 impl FileStore {
-    /// Opens or makes the file and starts its writer.
+    /// Opens or makes the file and starts its writer, unless it is open in this process already.
     ///
     /// # Errors
     /// [`Code::Storage`] when the file cannot be opened, naming what is wrong with it.
-    pub(crate) async fn open(
-        config: FileConfig,
-        clock: Arc<dyn Clock>,
-        metrics: Metrics,
-    ) -> Result<Self, CallError> {
-        let shelf = Arc::new(Shelf::new(config.path, config.cache_bytes));
-        let opening = Arc::clone(&shelf);
-        tokio::task::spawn_blocking(move || opening.open()).await.map_err(stopped)??;
-        let (jobs, receiver) = mpsc::channel(WAITING_MAX);
-        let writer = Writer {
-            shelf: Arc::clone(&shelf),
-            jobs: receiver,
-            clock: Arc::clone(&clock),
-            immediate: config.immediate,
-            unflushed: false,
-            opened_last: Instant::now(),
-            metrics,
-        };
-        std::thread::Builder::new()
-            .name("keyvalue-writer".to_owned())
-            .spawn(move || writer.run())
-            .map_err(|error| {
-                CallError::new(Code::Storage, format!("no thread for the key-value file: {error}"))
-            })?;
-        Ok(Self { shelf, jobs, clock })
+    pub(crate) async fn open(config: FileConfig, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
+        let FileConfig { path, cache_bytes, immediate, bytes_max, bounds } = config;
+        let file = OpenFile::open(path, cache_bytes, &clock).await?;
+        Ok(Self { file, clock, bounds, bytes_max, immediate })
     }
 
     /// Removes expired keys and takes what was written to the disk.
     pub(crate) fn sweep(&self) {
         // When the queue is full the writer is busy anyway; the next sweep comes in a second.
-        let _ = self.jobs.try_send(Box::new(Sweep(SWEPT_MAX)));
+        let _ = self.file.jobs.try_send(Box::new(Sweep(SWEPT_MAX)));
     }
 
     /// True while the file is open.
     pub(crate) fn is_open(&self) -> bool {
-        !self.shelf.is_empty()
+        !self.file.database.is_empty()
     }
 
-    /// Carries out what waits, then closes the file.
+    /// What its keys and values are charged.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.file.database.bytes()
+    }
+
+    /// What the file's writer counts.
+    pub(crate) fn metrics(&self) -> &FileMetrics {
+        &self.file.metrics
+    }
+
+    /// Carries out what waits, then closes the file, if nobody else uses it.
     pub(crate) async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        if self.jobs.send(Box::new(Close(done))).await.is_ok() {
-            let _ = closed.await;
-        }
+        self.file.close().await;
     }
 
     /// Has the writer carry out a change; answers after its commit.
     async fn write<T, F>(&self, operation: F) -> Result<T, CallError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tables<'_>) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&mut Tables<'_>, &mut Work) -> Result<T, Failure> + Send + 'static,
     {
+        let (_waiting, work) = Work::new(self.bounds.tally());
         let (reply, answered) = oneshot::channel();
-        let job = Box::new(Change::new(operation, reply));
-        self.jobs.send(job).await.map_err(stopped)?;
+        let flushes = self.immediate;
+        let change = Change { operation: Some(operation), work, flushes, outcome: None, reply };
+        self.file.jobs.send(Box::new(change)).await.map_err(stopped)?;
         answered.await.map_err(stopped)?
     }
 
@@ -112,23 +106,27 @@ impl FileStore {
     async fn read<T, F>(&self, operation: F) -> Result<T, CallError>
     where
         T: Send + 'static,
-        F: FnOnce(&View) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&View, &mut Work) -> Result<T, Failure> + Send + 'static,
     {
-        let shelf = Arc::clone(&self.shelf);
+        let place = Arc::clone(&self.file.readers).acquire_owned().await.map_err(stopped)?;
+        let (_waiting, mut work) = Work::new(self.bounds.tally());
+        let database = Arc::clone(&self.file.database);
         let now_ms = self.clock.now_ms();
         let look = move || {
+            let _place = place;
             let looked = (|| {
-                let database = shelf.get()?;
-                let txn = database.begin_read().map_err(redb::Error::from)?;
-                operation(&View::open(&txn, now_ms)?)
+                let open = database.get()?;
+                let era = database.era();
+                let txn = open.begin_read().map_err(redb::Error::from)?;
+                operation(&View::open(&txn, now_ms, era)?, &mut work)
             })();
             looked.map_err(|failure| match failure {
                 Failure::Refused(refused) => refused,
-                Failure::Broken(broken) => shelf.explain(&broken),
+                Failure::Broken(broken) => database.explain(&broken),
             })
         };
         // The one error is a panic of redb's or a runtime that ends: neither may end the host.
-        tokio::task::spawn_blocking(look).await.map_err(|_| self.shelf.damaged())?
+        tokio::task::spawn_blocking(look).await.map_err(|_| self.file.database.damaged())?
     }
 }
 

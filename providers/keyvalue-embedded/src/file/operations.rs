@@ -9,28 +9,28 @@ use trellis_core::CallError;
 
 use super::FileStore;
 use super::failure::Failure;
-use super::tables::{Entry, Held, Place, Tables};
+use super::tables::{Entry, FIRST_POSITION, Held, Place, Tables};
+use crate::arguments::{distinct, span};
 use crate::clock::time_to_live_ms;
+use crate::namespace::Namespace;
 use crate::number;
 use crate::refusal::{self, Kind, count};
-use crate::space::Space;
-use crate::span::span;
-
-/// Where the first item of a list stands; each push goes one below.
-const FIRST_POSITION: u64 = u64::MAX;
 
 type Answer<T> = Result<T, CallError>;
 
 impl contract::Provider for FileStore {
-    type Caller = Space;
+    type Caller = Namespace;
 
-    async fn add(&self, space: &Space, request: contract::AddRequest) -> Answer<Counter> {
-        let space = Arc::clone(&space.name);
-        self.write(move |tables| {
+    async fn add(&self, space: &Namespace, request: contract::AddRequest) -> Answer<Counter> {
+        let (space, bytes_max) = (Arc::clone(&space.name), self.bytes_max);
+        self.write(move |tables, _| {
             let contract::AddRequest { key, value: by } = request;
             let at = Place { space: &space, key: &key };
             let (before, expires_ms) = match tables.entry(at)? {
-                None => (0, 0),
+                None => {
+                    tables.room_for(at.key_bytes("0"), bytes_max)?;
+                    (0, 0)
+                }
                 Some(Entry { held: Held::Text(text), expires_ms }) => {
                     let before = number::parse(&text);
                     (before.ok_or_else(|| refusal::not_a_counter(&key))?, expires_ms)
@@ -44,9 +44,9 @@ impl contract::Provider for FileStore {
         .await
     }
 
-    async fn get(&self, space: &Space, request: contract::GetRequest) -> Answer<Lookup> {
+    async fn get(&self, space: &Namespace, request: contract::GetRequest) -> Answer<Lookup> {
         let space = Arc::clone(&space.name);
-        self.read(move |view| match view.held(Place { space: &space, key: &request.key })? {
+        self.read(move |view, _| match view.held(Place { space: &space, key: &request.key })? {
             None => Ok(Lookup { value: String::new(), exists: false }),
             Some(Held::Text(value)) => Ok(Lookup { value, exists: true }),
             Some(other) => Err(other.refuses(&request.key, Kind::Text)),
@@ -54,11 +54,12 @@ impl contract::Provider for FileStore {
         .await
     }
 
-    async fn set(&self, space: &Space, request: contract::SetRequest) -> Answer<Stored> {
-        let space = Arc::clone(&space.name);
+    async fn set(&self, space: &Namespace, request: contract::SetRequest) -> Answer<Stored> {
+        let (space, bytes_max) = (Arc::clone(&space.name), self.bytes_max);
         let lives_ms = time_to_live_ms(request.expires)?;
-        self.write(move |tables| {
+        self.write(move |tables, _| {
             let at = Place { space: &space, key: &request.key };
+            tables.room_for(at.key_bytes(&request.value), bytes_max)?;
             let expires_ms = lives_ms.map_or(0, |lives| tables.now_ms().saturating_add(lives));
             tables.remove(at)?;
             let entry = Entry { held: Held::Text(request.value), expires_ms };
@@ -69,18 +70,18 @@ impl contract::Provider for FileStore {
         .await
     }
 
-    async fn del(&self, space: &Space, request: contract::DelRequest) -> Answer<Removed> {
+    async fn del(&self, space: &Namespace, request: contract::DelRequest) -> Answer<Removed> {
         let space = Arc::clone(&space.name);
-        self.write(move |tables| {
+        self.write(move |tables, _| {
             tables.remove(Place { space: &space, key: &request.key })?;
             Ok(Removed { key: request.key })
         })
         .await
     }
 
-    async fn clear(&self, space: &Space, request: contract::ClearRequest) -> Answer<Removed> {
+    async fn clear(&self, space: &Namespace, request: contract::ClearRequest) -> Answer<Removed> {
         let space = Arc::clone(&space.name);
-        self.write(move |tables| {
+        self.write(move |tables, _| {
             let at = Place { space: &space, key: &request.key };
             if list(tables, at)?.is_some() {
                 tables.remove(at)?;
@@ -90,16 +91,16 @@ impl contract::Provider for FileStore {
         .await
     }
 
-    async fn range(&self, space: &Space, request: contract::RangeRequest) -> Answer<Items> {
+    async fn range(&self, space: &Namespace, request: contract::RangeRequest) -> Answer<Items> {
         let space = Arc::clone(&space.name);
-        self.read(move |view| {
+        self.read(move |view, work| {
             let at = Place { space: &space, key: &request.key };
             match view.held(at)? {
                 None => Ok(Items { values: Vec::new() }),
-                Some(Held::List { count, .. }) => {
+                Some(Held::List { count, head }) => {
                     let count = size(count);
                     let wanted = span(request.start, request.stop, count);
-                    Ok(Items { values: view.items(at, count, wanted)? })
+                    Ok(Items { values: view.items(at, (count, head), wanted, work)? })
                 }
                 Some(other) => Err(other.refuses(&request.key, Kind::List)),
             }
@@ -107,11 +108,13 @@ impl contract::Provider for FileStore {
         .await
     }
 
-    async fn push(&self, space: &Space, request: contract::PushRequest) -> Answer<ListCount> {
-        let space = Arc::clone(&space.name);
-        self.write(move |tables| {
+    async fn push(&self, space: &Namespace, request: contract::PushRequest) -> Answer<ListCount> {
+        let (space, bounds, bytes_max) = (Arc::clone(&space.name), self.bounds, self.bytes_max);
+        self.write(move |tables, _| {
             let at = Place { space: &space, key: &request.key };
             let (before, head) = list(tables, at)?.unwrap_or((0, FIRST_POSITION));
+            bounds.room_for_one(size(before))?;
+            tables.room_for(at.key_bytes("") + at.item_bytes(&request.value), bytes_max)?;
             let new_count = count(size(before + 1))?;
             tables.insert_item(at, head - 1, &request.value)?;
             tables.put(at, &Entry::lasting(Held::List { count: before + 1, head: head - 1 }))?;
@@ -122,16 +125,27 @@ impl contract::Provider for FileStore {
 
     async fn list_item_delete(
         &self,
-        space: &Space,
+        space: &Namespace,
         request: contract::ListItemDeleteRequest,
     ) -> Answer<ListCount> {
+        // A reader looks for the items, so that the one writer need not walk a long list.
+        let (looked_in, wanted) = (Arc::clone(&space.name), request.clone());
+        let found = self.read(move |view, work| {
+            let at = Place { space: &looked_in, key: &wanted.key };
+            view.positions(at, &wanted.value, work)
+        });
+        let Some(found) = found.await? else { return Ok(ListCount { new_count: 0 }) };
+        if found.positions.is_empty() {
+            return Ok(ListCount { new_count: count(size(found.count))? });
+        }
         let space = Arc::clone(&space.name);
-        self.write(move |tables| {
+        self.write(move |tables, work| {
             let at = Place { space: &space, key: &request.key };
             let Some((before, head)) = list(tables, at)? else {
                 return Ok(ListCount { new_count: 0 });
             };
-            let left = before.saturating_sub(tables.remove_items(at, &request.value)?);
+            let removed = tables.remove_items(at, (&request.value, head), found, work)?;
+            let left = before.saturating_sub(removed);
             if left == 0 {
                 tables.remove(at)?;
             } else if left < before {
@@ -142,15 +156,22 @@ impl contract::Provider for FileStore {
         .await
     }
 
-    async fn set_add(&self, space: &Space, request: contract::SetAddRequest) -> Answer<SetCount> {
-        let space = Arc::clone(&space.name);
-        self.write(move |tables| {
+    async fn set_add(
+        &self,
+        space: &Namespace,
+        request: contract::SetAddRequest,
+    ) -> Answer<SetCount> {
+        let (space, bounds, bytes_max) = (Arc::clone(&space.name), self.bounds, self.bytes_max);
+        self.write(move |tables, _| {
             let at = Place { space: &space, key: &request.key };
             let before = set(tables, at)?.unwrap_or(0);
-            let new_count = count(size(before + 1))?;
-            if !tables.insert_member(at, &request.value)? {
-                return Ok(SetCount { new_count: new_count - 1 });
+            if tables.has_member(at, &request.value)? {
+                return Ok(SetCount { new_count: count(size(before))? });
             }
+            bounds.room_for_one(size(before))?;
+            tables.room_for(at.key_bytes("") + at.item_bytes(&request.value), bytes_max)?;
+            let new_count = count(size(before + 1))?;
+            tables.insert_member(at, &request.value)?;
             tables.put(at, &Entry::lasting(Held::Set { count: before + 1 }))?;
             Ok(SetCount { new_count })
         })
@@ -159,11 +180,11 @@ impl contract::Provider for FileStore {
 
     async fn set_remove(
         &self,
-        space: &Space,
+        space: &Namespace,
         request: contract::SetRemoveRequest,
     ) -> Answer<SetCount> {
         let space = Arc::clone(&space.name);
-        self.write(move |tables| {
+        self.write(move |tables, _| {
             let at = Place { space: &space, key: &request.key };
             let before = set(tables, at)?.unwrap_or(0);
             let removed = before > 0 && tables.remove_member(at, &request.value)?;
@@ -178,12 +199,23 @@ impl contract::Provider for FileStore {
         .await
     }
 
-    async fn set_union(&self, space: &Space, request: contract::SetUnionRequest) -> Answer<Items> {
+    async fn set_union(
+        &self,
+        space: &Namespace,
+        request: contract::SetUnionRequest,
+    ) -> Answer<Items> {
         let space = Arc::clone(&space.name);
-        self.read(move |view| {
+        self.read(move |view, work| {
             let mut union = BTreeSet::new();
-            for key in &request.keys {
-                union.extend(view.members(Place { space: &space, key })?);
+            for key in &distinct(request.keys) {
+                view.members(Place { space: &space, key }, |member| {
+                    work.look_at(1)?;
+                    if !union.contains(member) {
+                        work.answer(member)?;
+                        union.insert(member.to_owned());
+                    }
+                    Ok(())
+                })?;
             }
             Ok(Items { values: union.into_iter().collect() })
         })
@@ -192,43 +224,51 @@ impl contract::Provider for FileStore {
 
     async fn set_intersection(
         &self,
-        space: &Space,
+        space: &Namespace,
         request: contract::SetIntersectionRequest,
     ) -> Answer<Items> {
         let space = Arc::clone(&space.name);
-        self.read(move |view| {
-            let mut common: Option<Vec<String>> = None;
-            for key in &request.keys {
-                let members = view.members(Place { space: &space, key })?;
-                common = Some(match common {
-                    None => members,
-                    Some(mut common) => {
-                        common.retain(|member| members.binary_search(member).is_ok());
-                        common
-                    }
-                });
+        self.read(move |view, work| {
+            let keys = distinct(request.keys);
+            let place = |key| Place { space: &space, key };
+            let mut sizes = Vec::with_capacity(keys.len());
+            for key in &keys {
+                sizes.push((view.set_len(place(key))?, key.as_str()));
             }
-            Ok(Items { values: common.unwrap_or_default() })
-        })
-        .await
-    }
-
-    async fn set_query(&self, space: &Space, request: contract::SetQueryRequest) -> Answer<Items> {
-        let space = Arc::clone(&space.name);
-        self.read(move |view| {
-            let values = view.members(Place { space: &space, key: &request.key })?;
+            let Some((_, smallest)) = sizes.iter().min() else { return Ok(Items::default()) };
+            let mut values = Vec::new();
+            view.members(place(smallest), |member| {
+                work.look_at(keys.len())?;
+                for key in keys.iter().filter(|key| key != smallest) {
+                    if !view.has_member(place(key), member)? {
+                        return Ok(());
+                    }
+                }
+                work.answer(member)?;
+                values.push(member.to_owned());
+                Ok(())
+            })?;
             Ok(Items { values })
         })
         .await
     }
 
+    async fn set_query(
+        &self,
+        space: &Namespace,
+        request: contract::SetQueryRequest,
+    ) -> Answer<Items> {
+        let keys = vec![request.key];
+        self.set_union(space, contract::SetUnionRequest { keys }).await
+    }
+
     async fn key_exists(
         &self,
-        space: &Space,
+        space: &Namespace,
         request: contract::KeyExistsRequest,
     ) -> Answer<Lookup> {
         let space = Arc::clone(&space.name);
-        self.read(move |view| {
+        self.read(move |view, _| {
             let held = view.held(Place { space: &space, key: &request.key })?;
             Ok(Lookup { value: String::new(), exists: held.is_some() })
         })

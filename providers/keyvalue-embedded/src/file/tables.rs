@@ -1,31 +1,45 @@
-//! How keys lie in the file.
-//!
-//! A key's entry says what it holds; a text stands in the entry itself, the items of a list and the
-//! members of a set stand in tables of their own, so that a push writes one item and not the list.
+//! The tables of the file, and the operations they are made of. Every key has one entry; the items
+//! of a list and of a set stand in tables of their own, so that a push writes one item and not the
+//! list.
 
-use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
 
+use super::database::DatabaseFile;
 use super::failure::Failure;
+use super::view::Found;
+use super::work::Work;
 use crate::refusal::{self, Kind};
 
-type EntryKey = (&'static str, &'static str);
-type ItemKey = (&'static str, &'static str, u64);
-type MemberKey = (&'static str, &'static str, &'static str);
+pub(super) type EntryKey = (&'static str, &'static str);
+pub(super) type ItemKey = (&'static str, &'static str, u64);
+pub(super) type MemberKey = (&'static str, &'static str, &'static str);
 /// Kind, expiry, count, head, text: see [`Entry`].
-type EntryValue = (u8, u64, u64, u64, &'static str);
+pub(super) type EntryValue = (u8, u64, u64, u64, &'static str);
 
 /// (namespace, key) -> entry.
 pub(super) const ENTRIES: TableDefinition<'_, EntryKey, EntryValue> = TableDefinition::new("keys");
 /// (namespace, key, position) -> item of a list, the head lowest. Positions may have gaps.
-const ITEMS: TableDefinition<'_, ItemKey, &str> = TableDefinition::new("items");
+pub(super) const ITEMS: TableDefinition<'_, ItemKey, &str> = TableDefinition::new("items");
 /// (namespace, key, member) of a set.
-const MEMBERS: TableDefinition<'_, MemberKey, ()> = TableDefinition::new("members");
+pub(super) const MEMBERS: TableDefinition<'_, MemberKey, ()> = TableDefinition::new("members");
 /// (milliseconds since 1970, namespace, key): exactly the keys that expire, soonest first.
 const EXPIRIES: TableDefinition<'_, (u64, &str, &str), ()> = TableDefinition::new("expiries");
+/// What is known of the whole file.
+const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
+/// The fact: what keys and values are charged, in bytes.
+const BYTES: &str = "bytes";
 
 const TEXT: u8 = 0;
 const LIST: u8 = 1;
 const SET: u8 = 2;
+
+/// Where the first item of a list stands is one below; each push goes one further down.
+pub(super) const FIRST_POSITION: u64 = u64::MAX;
+
+/// What a key is charged beside its namespace, its name and its text.
+const KEY_BYTES: u64 = 96;
+/// What an item or a member is charged beside its texts.
+const ITEM_BYTES: u64 = 32;
 
 /// A key of a namespace.
 #[derive(Clone, Copy)]
@@ -62,16 +76,12 @@ pub(super) struct Tables<'txn> {
     items: Table<'txn, ItemKey, &'static str>,
     members: Table<'txn, MemberKey, ()>,
     expiries: Table<'txn, (u64, &'static str, &'static str), ()>,
+    facts: Table<'txn, &'static str, u64>,
     now_ms: u64,
+    bytes: u64,
+    era: u64,
+    list_removed: bool,
     changed: bool,
-}
-
-/// The tables as of the last commit.
-pub(super) struct View {
-    entries: redb::ReadOnlyTable<EntryKey, EntryValue>,
-    items: redb::ReadOnlyTable<ItemKey, &'static str>,
-    members: redb::ReadOnlyTable<MemberKey, ()>,
-    now_ms: u64,
 }
 
 impl Held {
@@ -86,15 +96,35 @@ impl Held {
     }
 }
 
+impl Place<'_> {
+    /// What a key with this text is charged, without items.
+    pub(super) const fn key_bytes(&self, text: &str) -> u64 {
+        KEY_BYTES + (self.space.len() + self.key.len() + text.len()) as u64
+    }
+
+    /// What an item or a member is charged.
+    pub(super) const fn item_bytes(&self, item: &str) -> u64 {
+        ITEM_BYTES + (self.space.len() + self.key.len() + item.len()) as u64
+    }
+}
+
 impl<'txn> Tables<'txn> {
     /// Opens the tables, making those that are missing.
-    pub(super) fn open(txn: &'txn WriteTransaction, now_ms: u64) -> Result<Self, redb::Error> {
+    pub(super) fn open(
+        txn: &'txn WriteTransaction,
+        database: &DatabaseFile,
+        now_ms: u64,
+    ) -> Result<Self, redb::Error> {
         Ok(Self {
             entries: txn.open_table(ENTRIES)?,
             items: txn.open_table(ITEMS)?,
             members: txn.open_table(MEMBERS)?,
             expiries: txn.open_table(EXPIRIES)?,
+            facts: txn.open_table(FACTS)?,
             now_ms,
+            bytes: database.bytes(),
+            era: database.era(),
+            list_removed: false,
             changed: false,
         })
     }
@@ -107,6 +137,53 @@ impl<'txn> Tables<'txn> {
     /// True once anything was written: a transaction without changes need not be committed.
     pub(super) const fn changed(&self) -> bool {
         self.changed
+    }
+
+    /// True once a list was removed whole.
+    pub(super) const fn list_removed(&self) -> bool {
+        self.list_removed
+    }
+
+    /// Writes down what keys and values are charged now, when it is not `before`: the sum.
+    pub(super) fn keep_bytes(&mut self, before: u64) -> Result<u64, redb::Error> {
+        if self.bytes != before {
+            self.facts.insert(BYTES, self.bytes)?;
+        }
+        Ok(self.bytes)
+    }
+
+    /// What keys and values are charged, as it was written down; counted, and written down, in a
+    /// file that was made before it was.
+    pub(super) fn count_bytes(&mut self) -> Result<u64, redb::Error> {
+        if let Some(bytes) = self.facts.get(BYTES)? {
+            return Ok(bytes.value());
+        }
+        self.bytes = 0;
+        if !self.entries.is_empty()? {
+            for entry in self.entries.iter()? {
+                let (key, value) = entry?;
+                let (space, key) = key.value();
+                self.bytes += Place { space, key }.key_bytes(value.value().4);
+            }
+            for item in self.items.iter()? {
+                let (key, item) = item?;
+                let (space, key, _) = key.value();
+                self.bytes += Place { space, key }.item_bytes(item.value());
+            }
+            for member in self.members.iter()? {
+                let (key, _) = member?;
+                let (space, key, member) = key.value();
+                self.bytes += Place { space, key }.item_bytes(member);
+            }
+        }
+        self.facts.insert(BYTES, self.bytes)?;
+        Ok(self.bytes)
+    }
+
+    /// Refuses growth over `bytes_max`.
+    pub(super) fn room_for(&self, bytes: u64, bytes_max: u64) -> Result<(), Failure> {
+        let after = self.bytes.saturating_add(bytes);
+        if after <= bytes_max { Ok(()) } else { Err(refusal::file_full(bytes_max).into()) }
     }
 
     /// The key's entry; one whose time is over is removed first.
@@ -127,7 +204,10 @@ impl<'txn> Tables<'txn> {
             Held::List { count, head } => (LIST, *count, *head, ""),
             Held::Set { count } => (SET, *count, 0, ""),
         };
-        self.entries.insert((at.space, at.key), (kind, entry.expires_ms, count, head, text))?;
+        let value = (kind, entry.expires_ms, count, head, text);
+        let before = self.entries.insert((at.space, at.key), value)?;
+        let before = before.map_or(0, |before| at.key_bytes(before.value().4));
+        self.bytes = self.bytes.saturating_sub(before) + at.key_bytes(text);
         if entry.expires_ms > 0 {
             self.expiries.insert((entry.expires_ms, at.space, at.key), ())?;
         }
@@ -142,14 +222,28 @@ impl<'txn> Tables<'txn> {
         if entry.expires_ms > 0 {
             self.expiries.remove((entry.expires_ms, at.space, at.key))?;
         }
+        let mut freed = at.key_bytes(match &entry.held {
+            Held::Text(text) => text,
+            _ => "",
+        });
         match entry.held {
             Held::Text(_) => {}
-            Held::List { .. } => self.items.retain_in(items_of(at), |_, _| false)?,
+            Held::List { .. } => {
+                self.list_removed = true;
+                self.items.retain_in(items_of(at), |_, item| {
+                    freed += at.item_bytes(item);
+                    false
+                })?;
+            }
             Held::Set { .. } => {
                 let after = successor(at.key);
-                self.members.retain_in(members_of(at, &after), |_, ()| false)?;
+                self.members.retain_in(members_of(at, &after), |(_, _, member), ()| {
+                    freed += at.item_bytes(member);
+                    false
+                })?;
             }
         }
+        self.bytes = self.bytes.saturating_sub(freed);
         Ok(())
     }
 
@@ -160,26 +254,55 @@ impl<'txn> Tables<'txn> {
         item: &str,
     ) -> Result<(), Failure> {
         self.changed = true;
+        self.bytes += at.item_bytes(item);
         self.items.insert((at.space, at.key, position), item)?;
         Ok(())
     }
 
-    /// Removes every item of the list that equals `item`: how many there were.
-    pub(super) fn remove_items(&mut self, at: Place<'_>, item: &str) -> Result<u64, Failure> {
+    /// Removes every item that equals `item` from a list whose first stands at `head`: how many
+    /// there were. What a reader found is trusted as far as the list is still the one it saw; the
+    /// rest is looked for here.
+    pub(super) fn remove_items(
+        &mut self,
+        at: Place<'_>,
+        (item, head): (&str, u64),
+        found: Found,
+        work: &mut Work,
+    ) -> Result<u64, Failure> {
+        let same = found.era == self.era && !self.list_removed;
+        let (mut positions, end) =
+            if same { (found.positions, found.head) } else { (Vec::new(), u64::MAX) };
+        for held in self.items.range((at.space, at.key, head)..(at.space, at.key, end))? {
+            work.look_at(1)?;
+            let (key, held) = held?;
+            if held.value() == item {
+                positions.push(key.value().2);
+            }
+        }
+        // From here on nothing is refused: the work is what it took to push these.
         let mut removed = 0;
-        self.items.retain_in(items_of(at), |_, held| {
-            let equal = held == item;
-            removed += u64::from(equal);
-            !equal
-        })?;
+        for position in positions {
+            let key = (at.space, at.key, position);
+            let equal = self.items.get(key)?.is_some_and(|held| held.value() == item);
+            if equal {
+                self.items.remove(key)?;
+                removed += 1;
+            }
+        }
         self.changed |= removed > 0;
+        self.bytes = self.bytes.saturating_sub(removed * at.item_bytes(item));
         Ok(removed)
+    }
+
+    pub(super) fn has_member(&self, at: Place<'_>, member: &str) -> Result<bool, Failure> {
+        Ok(self.members.get((at.space, at.key, member))?.is_some())
     }
 
     /// True when the member was not there yet.
     pub(super) fn insert_member(&mut self, at: Place<'_>, member: &str) -> Result<bool, Failure> {
         let new = self.members.insert((at.space, at.key, member), ())?.is_none();
         self.changed |= new;
+        self.bytes += if new { at.item_bytes(member) } else { 0 };
         Ok(new)
     }
 
@@ -187,6 +310,7 @@ impl<'txn> Tables<'txn> {
     pub(super) fn remove_member(&mut self, at: Place<'_>, member: &str) -> Result<bool, Failure> {
         let was_there = self.members.remove((at.space, at.key, member))?.is_some();
         self.changed |= was_there;
+        self.bytes = self.bytes.saturating_sub(if was_there { at.item_bytes(member) } else { 0 });
         Ok(was_there)
     }
 
@@ -206,55 +330,6 @@ impl<'txn> Tables<'txn> {
     }
 }
 
-impl View {
-    pub(super) fn open(txn: &ReadTransaction, now_ms: u64) -> Result<Self, redb::Error> {
-        Ok(Self {
-            entries: txn.open_table(ENTRIES)?,
-            items: txn.open_table(ITEMS)?,
-            members: txn.open_table(MEMBERS)?,
-            now_ms,
-        })
-    }
-
-    /// What the key holds, unless its time is over.
-    pub(super) fn held(&self, at: Place<'_>) -> Result<Option<Held>, Failure> {
-        let entry = read_entry(&self.entries, at)?.filter(|entry| !entry.is_over(self.now_ms));
-        Ok(entry.map(|entry| entry.held))
-    }
-
-    /// The items of a list of `count`, those of `span` alone; read from its nearer end.
-    pub(super) fn items(
-        &self,
-        at: Place<'_>,
-        count: usize,
-        span: std::ops::Range<usize>,
-    ) -> Result<Vec<String>, Failure> {
-        let items = self.items.range(items_of(at))?;
-        let text = |item: Result<(_, redb::AccessGuard<'_, &'static str>), _>| {
-            item.map(|(_, item)| item.value().to_owned()).map_err(Failure::from)
-        };
-        if span.start <= count - span.end.min(count) {
-            return items.skip(span.start).take(span.len()).map(text).collect();
-        }
-        let from_back = items.rev().skip(count - span.end).take(span.len()).map(text);
-        let mut found = from_back.collect::<Result<Vec<_>, _>>()?;
-        found.reverse();
-        Ok(found)
-    }
-
-    /// The set's members in the order of their bytes; none when the key is absent.
-    pub(super) fn members(&self, at: Place<'_>) -> Result<Vec<String>, Failure> {
-        match self.held(at)? {
-            None => return Ok(Vec::new()),
-            Some(Held::Set { .. }) => {}
-            Some(other) => return Err(other.refuses(at.key, Kind::Set)),
-        }
-        let after = successor(at.key);
-        let members = self.members.range(members_of(at, &after))?;
-        members.map(|member| Ok(member?.0.value().2.to_owned())).collect()
-    }
-}
-
 impl Entry {
     /// An entry that never expires, as those of lists and sets.
     pub(super) const fn lasting(held: Held) -> Self {
@@ -266,12 +341,12 @@ impl Entry {
         self.held.refuses(key, wanted)
     }
 
-    const fn is_over(&self, now_ms: u64) -> bool {
+    pub(super) const fn is_over(&self, now_ms: u64) -> bool {
         self.expires_ms > 0 && self.expires_ms <= now_ms
     }
 }
 
-fn read_entry(
+pub(super) fn read_entry(
     entries: &impl ReadableTable<EntryKey, EntryValue>,
     at: Place<'_>,
 ) -> Result<Option<Entry>, redb::Error> {
@@ -286,15 +361,18 @@ fn read_entry(
     Ok(Some(Entry { held, expires_ms }))
 }
 
-fn items_of(at: Place<'_>) -> std::ops::RangeInclusive<(&str, &str, u64)> {
+pub(super) fn items_of(at: Place<'_>) -> std::ops::RangeInclusive<(&str, &str, u64)> {
     (at.space, at.key, 0)..=(at.space, at.key, u64::MAX)
 }
 
-fn members_of<'a>(at: Place<'a>, after: &'a str) -> std::ops::Range<(&'a str, &'a str, &'a str)> {
+pub(super) fn members_of<'a>(
+    at: Place<'a>,
+    after: &'a str,
+) -> std::ops::Range<(&'a str, &'a str, &'a str)> {
     (at.space, at.key, "")..(at.space, after, "")
 }
 
 /// The first text after `key` in the order of bytes.
-fn successor(key: &str) -> String {
+pub(super) fn successor(key: &str) -> String {
     format!("{key}\0")
 }

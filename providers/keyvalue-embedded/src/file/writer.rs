@@ -9,11 +9,11 @@ use redb::Durability;
 use tokio::sync::mpsc;
 use trellis_core::CallError;
 
+use super::database::{DatabaseFile, Unopened};
 use super::job::Job;
-use super::shelf::Shelf;
 use super::tables::Tables;
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::FileMetrics;
 
 /// Most changes in one transaction: enough to share a commit, few enough to keep answers prompt.
 const BATCH_MAX: usize = 512;
@@ -23,15 +23,13 @@ const REOPEN_AFTER: Duration = Duration::from_millis(500);
 
 /// What the writer's thread owns.
 pub(super) struct Writer {
-    pub(super) shelf: Arc<Shelf>,
+    pub(super) database: Arc<DatabaseFile>,
     pub(super) jobs: mpsc::Receiver<Box<dyn Job>>,
     pub(super) clock: Arc<dyn Clock>,
-    /// Whether every commit waits for the disk, or only those of the sweep once a second.
-    pub(super) immediate: bool,
     /// Committed, but not known to be on the disk.
     pub(super) unflushed: bool,
     pub(super) opened_last: Instant,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: FileMetrics,
 }
 
 impl Writer {
@@ -49,7 +47,7 @@ impl Writer {
             let closes = batch.iter().any(|job| job.closes());
             if closes {
                 self.jobs.close();
-                self.shelf.take();
+                self.database.take();
             }
             for job in batch.drain(..) {
                 job.answer(committed.clone());
@@ -61,40 +59,43 @@ impl Writer {
         if self.unflushed {
             let _ = self.commit(&mut [Box::new(super::job::Sweep(0))]);
         }
-        self.shelf.take();
+        self.database.take();
     }
 
     /// Carries out the batch in one transaction. When the file fails, nothing of the batch stays,
     /// and the file is opened afresh: redb refuses further work on a file after a failed write.
     fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), CallError> {
-        if self.shelf.is_empty() && self.opened_last.elapsed() >= REOPEN_AFTER {
+        if self.database.is_empty() && self.opened_last.elapsed() >= REOPEN_AFTER {
             self.reopen();
         }
         let attempt = AssertUnwindSafe(|| self.transact(batch));
         let failed = match catch_unwind(attempt) {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(broken)) => self.shelf.explain(&broken),
-            Err(_panic) => self.shelf.damaged(),
+            Ok(Err(broken)) => self.database.explain(&broken),
+            Err(_panic) => self.database.damaged(),
         };
         self.metrics.failures.inc();
-        tracing::error!(path = %self.shelf.path(), error = %failed, "writing the key-value file failed");
-        self.shelf.take();
+        tracing::error!(path = %self.database.path(), error = %failed, "writing the key-value file failed");
+        self.database.take();
         self.unflushed = false;
         self.reopen();
         Err(failed)
     }
 
     fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Box<redb::Error>> {
-        let database = self.shelf.get()?;
-        let flushes = self.immediate || batch.iter().any(|job| job.flushes());
+        let database = self.database.get()?;
+        let flushes = batch.iter().any(|job| job.flushes());
         let boxed = |error: redb::Error| Box::new(error);
         let mut txn = database.begin_write().map_err(|error| boxed(error.into()))?;
-        let changed = {
-            let mut tables = Tables::open(&txn, self.clock.now_ms()).map_err(boxed)?;
+        let before = self.database.bytes();
+        let (changed, list_removed, bytes) = {
+            let now_ms = self.clock.now_ms();
+            let mut tables = Tables::open(&txn, &self.database, now_ms).map_err(boxed)?;
             for job in batch.iter_mut() {
                 job.run(&mut tables)?;
             }
-            tables.changed()
+            let bytes = tables.keep_bytes(before).map_err(boxed)?;
+            (tables.changed(), tables.list_removed(), bytes)
         };
         let must_commit = changed || (flushes && self.unflushed);
         if !must_commit {
@@ -102,7 +103,15 @@ impl Writer {
         }
         let durability = if flushes { Durability::Immediate } else { Durability::None };
         txn.set_durability(durability).map_err(|error| boxed(error.into()))?;
-        txn.commit().map_err(|error| boxed(error.into()))?;
+        if list_removed {
+            self.database.next_era();
+        }
+        let committed = txn.commit().map_err(|error| boxed(error.into()));
+        if list_removed {
+            self.database.next_era();
+        }
+        committed?;
+        self.database.set_bytes(bytes);
         self.unflushed = !flushes;
         self.metrics.commits.inc();
         self.metrics.changes.add(batch.len() as u64);
@@ -111,8 +120,8 @@ impl Writer {
 
     fn reopen(&mut self) {
         self.opened_last = Instant::now();
-        if let Err(error) = self.shelf.open() {
-            tracing::error!(path = %self.shelf.path(), %error, "opening the key-value file again failed");
+        if let Err(Unopened::InUse(error) | Unopened::Unusable(error)) = self.database.open() {
+            tracing::error!(path = %self.database.path(), %error, "opening the key-value file again failed");
         }
     }
 }

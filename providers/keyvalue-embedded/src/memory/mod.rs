@@ -1,20 +1,24 @@
 //! The store in memory: sharded maps, no await, no allocation to read a key.
 
+mod collection;
 mod operations;
+mod pieces;
 mod slot;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashTable;
 use parking_lot::{Mutex, MutexGuard};
+use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::CallError;
 
 use crate::clock::Clock;
-use crate::space::SpaceId;
-use slot::Slot;
+use crate::namespace::NamespaceId;
+use collection::{List, Set};
+use slot::{Slot, Trash};
 
 /// Power of two, so that a hash picks its shard with a mask; far more shards than cores.
 const SHARDS: usize = 64;
@@ -28,6 +32,9 @@ pub(crate) struct Memory {
     hasher: foldhash::fast::RandomState,
     clock: Arc<dyn Clock>,
     budget: Budget,
+    bounds: Bounds,
+    /// Lists and sets made so far.
+    made: AtomicU64,
 }
 
 /// How many bytes the store holds, and how many it may.
@@ -41,11 +48,11 @@ struct Shard {
     entries: HashTable<Entry>,
     /// When which key expires: exactly the entries with an expiry, so that the sweep finds the
     /// expired ones first and a key set again and again leaves nothing behind.
-    expiries: BTreeSet<(u64, SpaceId, Arc<str>)>,
+    expiries: BTreeSet<(u64, NamespaceId, Arc<str>)>,
 }
 
 struct Entry {
-    space: SpaceId,
+    space: NamespaceId,
     key: Arc<str>,
     value: Value,
     /// In milliseconds since 1970; 0 = never.
@@ -57,18 +64,20 @@ enum Value {
     /// A text that is a number in its usual form, kept ready to count.
     Number(i32),
     Text(Box<str>),
-    List(VecDeque<Box<str>>),
-    Set(BTreeSet<Box<str>>),
+    List(Box<List>),
+    Set(Box<Set>),
 }
 
 impl Memory {
-    /// An empty store that refuses to grow over `bytes_max` bytes.
-    pub(crate) fn new(clock: Arc<dyn Clock>, bytes_max: u64) -> Self {
+    /// An empty store that refuses to grow over `bytes_max` bytes, and operations over `bounds`.
+    pub(crate) fn new(clock: Arc<dyn Clock>, bytes_max: u64, bounds: Bounds) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: foldhash::fast::RandomState::default(),
             clock,
             budget: Budget { used: AtomicU64::new(0), max: bytes_max },
+            bounds,
+            made: AtomicU64::new(0),
         }
     }
 
@@ -81,12 +90,13 @@ impl Memory {
     pub(crate) fn sweep(&self) {
         let now = self.clock.now_ms();
         for shard in &self.shards {
+            let mut trash = Trash::default();
             let mut shard = shard.lock();
             for _ in 0..SWEPT_PER_SHARD_MAX {
                 let due = shard.expiries.first().filter(|(at, ..)| *at <= now);
                 let Some((_, space, key)) = due.cloned() else { break };
                 let hash = self.hash(space, &key);
-                Slot::open(&mut shard, self.place(space, &key, hash)).remove();
+                Slot::open(&mut shard, self.place(space, &key, hash), &mut trash).remove();
             }
         }
     }
@@ -95,13 +105,15 @@ impl Memory {
     /// before `operation` looks.
     fn edit<T>(
         &self,
-        space: SpaceId,
+        space: NamespaceId,
         key: &str,
         operation: impl FnOnce(Slot<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let hash = self.hash(space, key);
+        // Emptied after the lock is given back: it is declared before.
+        let mut trash = Trash::default();
         let mut shard = self.shards[shard_of(hash)].lock();
-        let mut slot = Slot::open(&mut shard, self.place(space, key, hash));
+        let mut slot = Slot::open(&mut shard, self.place(space, key, hash), &mut trash);
         if slot.expires_ms().is_some_and(|at| at <= self.clock.now_ms()) {
             slot = slot.remove();
         }
@@ -112,7 +124,7 @@ impl Memory {
     /// each of them holds.
     fn look_at_all<T>(
         &self,
-        space: SpaceId,
+        space: NamespaceId,
         keys: &[String],
         look: impl FnOnce(&[Option<&Value>]) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
@@ -130,17 +142,23 @@ impl Memory {
         look(&values)
     }
 
-    fn place<'a>(&'a self, space: SpaceId, key: &'a str, hash: u64) -> slot::Place<'a> {
+    /// A version no list or set has or had: the changes of one never reach the next one's.
+    fn fresh_version(&self) -> u64 {
+        // Only ever compared for being equal; nothing else is ordered by it.
+        self.made.fetch_add(1, Ordering::Relaxed) << 32
+    }
+
+    fn place<'a>(&'a self, space: NamespaceId, key: &'a str, hash: u64) -> slot::Place<'a> {
         slot::Place { space, key, hash, hasher: &self.hasher, budget: &self.budget }
     }
 
-    fn hash(&self, space: SpaceId, key: &str) -> u64 {
+    fn hash(&self, space: NamespaceId, key: &str) -> u64 {
         self.hasher.hash_one((space, key))
     }
 }
 
 impl Entry {
-    fn is(&self, space: SpaceId, key: &str) -> bool {
+    fn is(&self, space: NamespaceId, key: &str) -> bool {
         self.space == space && *self.key == *key
     }
 }

@@ -1,25 +1,24 @@
 //! The contract on [`Memory`]: each operation locks what it touches, and awaits nothing.
 
-use std::collections::{BTreeSet, VecDeque};
-
 use trellis_capabilities_keyvalue as contract;
 use trellis_capabilities_keyvalue::{Counter, Items, ListCount, Lookup, Removed, SetCount, Stored};
 use trellis_core::CallError;
 
+use super::collection::{List, Set};
+use super::pieces::{Flow, Intersection, PIECE, Piecewise, Positions, Range, Union, set_of};
 use super::slot::{item_bytes, key_bytes};
 use super::{Memory, Value};
+use crate::arguments::{distinct, span};
 use crate::clock::time_to_live_ms;
+use crate::namespace::Namespace;
 use crate::refusal::{self, Kind, count};
-use crate::space::Space;
-use crate::span::span;
 
-type Members = BTreeSet<Box<str>>;
 type Answer<T> = Result<T, CallError>;
 
 impl contract::Provider for Memory {
-    type Caller = Space;
+    type Caller = Namespace;
 
-    async fn add(&self, space: &Space, request: contract::AddRequest) -> Answer<Counter> {
+    async fn add(&self, space: &Namespace, request: contract::AddRequest) -> Answer<Counter> {
         let (key, by) = (request.key.as_str(), request.value);
         self.edit(space.id, key, |mut slot| match slot.value_mut() {
             None => {
@@ -36,7 +35,7 @@ impl contract::Provider for Memory {
         })
     }
 
-    async fn get(&self, space: &Space, request: contract::GetRequest) -> Answer<Lookup> {
+    async fn get(&self, space: &Namespace, request: contract::GetRequest) -> Answer<Lookup> {
         let key = request.key.as_str();
         self.edit(space.id, key, |slot| match slot.value() {
             None => Ok(Lookup { value: String::new(), exists: false }),
@@ -46,7 +45,7 @@ impl contract::Provider for Memory {
         })
     }
 
-    async fn set(&self, space: &Space, request: contract::SetRequest) -> Answer<Stored> {
+    async fn set(&self, space: &Namespace, request: contract::SetRequest) -> Answer<Stored> {
         let contract::SetRequest { key, value, expires } = request;
         let expires_ms =
             time_to_live_ms(expires)?.map_or(0, |lives| self.clock.now_ms().saturating_add(lives));
@@ -58,7 +57,7 @@ impl contract::Provider for Memory {
         Ok(Stored { value })
     }
 
-    async fn del(&self, space: &Space, request: contract::DelRequest) -> Answer<Removed> {
+    async fn del(&self, space: &Namespace, request: contract::DelRequest) -> Answer<Removed> {
         self.edit(space.id, &request.key, |slot| {
             slot.remove();
             Ok(())
@@ -66,7 +65,7 @@ impl contract::Provider for Memory {
         Ok(Removed { key: request.key })
     }
 
-    async fn clear(&self, space: &Space, request: contract::ClearRequest) -> Answer<Removed> {
+    async fn clear(&self, space: &Namespace, request: contract::ClearRequest) -> Answer<Removed> {
         self.edit(space.id, &request.key, |slot| match slot.value() {
             Some(Value::List(_)) | None => {
                 slot.remove();
@@ -77,30 +76,42 @@ impl contract::Provider for Memory {
         Ok(Removed { key: request.key })
     }
 
-    async fn range(&self, space: &Space, request: contract::RangeRequest) -> Answer<Items> {
+    async fn range(&self, space: &Namespace, request: contract::RangeRequest) -> Answer<Items> {
         let contract::RangeRequest { key, start, stop } = request;
-        self.edit(space.id, &key, |slot| match slot.value() {
-            None => Ok(Items { values: Vec::new() }),
-            Some(Value::List(items)) => {
-                let wanted = items.range(span(start, stop, items.len()));
-                Ok(Items { values: wanted.map(ToString::to_string).collect() })
+        let range = |found| Range { key: &key, start, stop, tally: self.bounds.tally(), found };
+        let short = self.edit(space.id, &key, |slot| {
+            let len = match slot.value() {
+                Some(Value::List(list)) => span(start, stop, list.items().len()).len(),
+                _ => 0,
+            };
+            if len > PIECE {
+                return Ok(None);
             }
-            Some(other) => Err(refusal::wrong_kind(&key, other.kind(), Kind::List)),
-        })
+            at_once(range(Vec::with_capacity(len)), slot.value()).map(Some)
+        })?;
+        if let Some(values) = short {
+            return Ok(Items { values });
+        }
+        let keys = std::slice::from_ref(&key);
+        let (values, _) = self.in_pieces(space.id, keys, || range(Vec::new())).await?;
+        Ok(Items { values })
     }
 
-    async fn push(&self, space: &Space, request: contract::PushRequest) -> Answer<ListCount> {
+    async fn push(&self, space: &Namespace, request: contract::PushRequest) -> Answer<ListCount> {
         let contract::PushRequest { key, value } = request;
         let bytes = item_bytes(&value);
         self.budget.room_for(key_bytes(&key) + bytes)?;
         self.edit(space.id, &key, |mut slot| match slot.value_mut() {
             None => {
-                slot.put(Value::List(VecDeque::from([value.into_boxed_str()])), 0);
+                let list = List::of(value.into_boxed_str(), self.fresh_version());
+                slot.put(Value::List(Box::new(list)), 0);
                 Ok(ListCount { new_count: 1 })
             }
-            Some(Value::List(items)) => {
-                let new_count = count(items.len() + 1)?;
-                items.push_front(value.into_boxed_str());
+            Some(Value::List(list)) => {
+                let len = list.items().len();
+                self.bounds.room_for_one(len)?;
+                let new_count = count(len + 1)?;
+                list.push(value.into_boxed_str());
                 self.budget.grew(bytes);
                 Ok(ListCount { new_count })
             }
@@ -110,41 +121,59 @@ impl contract::Provider for Memory {
 
     async fn list_item_delete(
         &self,
-        space: &Space,
+        space: &Namespace,
         request: contract::ListItemDeleteRequest,
     ) -> Answer<ListCount> {
         let contract::ListItemDeleteRequest { key, value } = request;
-        self.edit(space.id, &key, |mut slot| match slot.value_mut() {
-            None => Ok(ListCount { new_count: 0 }),
-            Some(Value::List(items)) => {
-                let before = items.len();
-                items.retain(|item| **item != *value);
-                let left = items.len();
-                self.budget.shrank((before - left) as u64 * item_bytes(&value));
-                if left == 0 {
-                    slot.remove();
-                }
-                Ok(ListCount { new_count: count(left)? })
+        for last in [false, false, false, true] {
+            let removed = self.remove_items(space, &key, |list| {
+                (last || list.items().len() <= PIECE).then(|| list.remove(&value))
+            })?;
+            if let Some(count) = removed {
+                return Ok(count);
             }
-            Some(other) => Err(refusal::wrong_kind(&key, other.kind(), Kind::List)),
-        })
+            let keys = std::slice::from_ref(&key);
+            let tally = self.bounds.tally();
+            let begin = || Positions { key: &key, item: &value, tally, at: 0, found: Vec::new() };
+            let ((positions, len), seen) = self.in_pieces(space.id, keys, begin).await?;
+            if positions.is_empty() {
+                return Ok(ListCount { new_count: count(len)? });
+            }
+            let removed = self.remove_items(space, &key, |list| {
+                (seen == [list.version()]).then(|| list.remove_at(&positions))
+            })?;
+            if let Some(count) = removed {
+                return Ok(count);
+            }
+        }
+        // The last round always removes.
+        Ok(ListCount { new_count: 0 })
     }
 
-    async fn set_add(&self, space: &Space, request: contract::SetAddRequest) -> Answer<SetCount> {
+    async fn set_add(
+        &self,
+        space: &Namespace,
+        request: contract::SetAddRequest,
+    ) -> Answer<SetCount> {
         let contract::SetAddRequest { key, value } = request;
         let bytes = item_bytes(&value);
         self.budget.room_for(key_bytes(&key) + bytes)?;
         self.edit(space.id, &key, |mut slot| match slot.value_mut() {
             None => {
-                slot.put(Value::Set(BTreeSet::from([value.into_boxed_str()])), 0);
+                let set = Set::of(value.into_boxed_str(), self.fresh_version());
+                slot.put(Value::Set(Box::new(set)), 0);
                 Ok(SetCount { new_count: 1 })
             }
-            Some(Value::Set(members)) => {
-                count(members.len() + 1)?;
-                if members.insert(value.into_boxed_str()) {
+            Some(Value::Set(set)) => {
+                let len = set.members().len();
+                if self.bounds.room_for_one(len).is_err() && !set.members().contains(&*value) {
+                    return Err(self.bounds.too_many_elements());
+                }
+                count(len + 1)?;
+                if set.insert(value.into_boxed_str()) {
                     self.budget.grew(bytes);
                 }
-                Ok(SetCount { new_count: count(members.len())? })
+                Ok(SetCount { new_count: count(set.members().len())? })
             }
             Some(other) => Err(refusal::wrong_kind(&key, other.kind(), Kind::Set)),
         })
@@ -152,17 +181,17 @@ impl contract::Provider for Memory {
 
     async fn set_remove(
         &self,
-        space: &Space,
+        space: &Namespace,
         request: contract::SetRemoveRequest,
     ) -> Answer<SetCount> {
         let contract::SetRemoveRequest { key, value } = request;
         self.edit(space.id, &key, |mut slot| match slot.value_mut() {
             None => Ok(SetCount { new_count: 0 }),
-            Some(Value::Set(members)) => {
-                if members.remove(&*value) {
+            Some(Value::Set(set)) => {
+                if set.remove(&value) {
                     self.budget.shrank(item_bytes(&value));
                 }
-                let left = members.len();
+                let left = set.members().len();
                 if left == 0 {
                     slot.remove();
                 }
@@ -172,46 +201,52 @@ impl contract::Provider for Memory {
         })
     }
 
-    async fn set_union(&self, space: &Space, request: contract::SetUnionRequest) -> Answer<Items> {
-        self.look_at_all(space.id, &request.keys, |values| {
-            let mut union: BTreeSet<&Box<str>> = BTreeSet::new();
-            for (key, value) in request.keys.iter().zip(values) {
-                union.extend(members_of(key, *value)?.into_iter().flatten());
-            }
-            Ok(Items { values: union.into_iter().map(ToString::to_string).collect() })
-        })
+    async fn set_union(
+        &self,
+        space: &Namespace,
+        request: contract::SetUnionRequest,
+    ) -> Answer<Items> {
+        let keys = distinct(request.keys);
+        let begin = || Union::of(&keys, self.bounds.tally());
+        let (values, _) = self.in_pieces(space.id, &keys, begin).await?;
+        Ok(Items { values })
     }
 
     async fn set_intersection(
         &self,
-        space: &Space,
+        space: &Namespace,
         request: contract::SetIntersectionRequest,
     ) -> Answer<Items> {
-        self.look_at_all(space.id, &request.keys, |values| {
-            let none = Members::new();
-            let mut sets = Vec::with_capacity(values.len());
-            for (key, value) in request.keys.iter().zip(values) {
-                sets.push(members_of(key, *value)?.unwrap_or(&none));
-            }
-            let Some((first, others)) = sets.split_first() else {
-                return Ok(Items { values: Vec::new() });
-            };
-            let in_all = |member: &&str| others.iter().all(|set| set.contains(*member));
-            let common = first.iter().map(|member| &**member).filter(in_all);
-            Ok(Items { values: common.map(ToString::to_string).collect() })
-        })
+        let keys = distinct(request.keys);
+        let begin = || Intersection::of(&keys, self.bounds.tally());
+        let (values, _) = self.in_pieces(space.id, &keys, begin).await?;
+        Ok(Items { values })
     }
 
-    async fn set_query(&self, space: &Space, request: contract::SetQueryRequest) -> Answer<Items> {
-        self.edit(space.id, &request.key, |slot| {
-            let members = members_of(&request.key, slot.value())?.into_iter().flatten();
-            Ok(Items { values: members.map(ToString::to_string).collect() })
-        })
+    async fn set_query(
+        &self,
+        space: &Namespace,
+        request: contract::SetQueryRequest,
+    ) -> Answer<Items> {
+        let keys = [request.key];
+        let begin = || Union::of(&keys, self.bounds.tally());
+        let short = self.edit(space.id, &keys[0], |slot| {
+            let len = set_of(&keys[0], slot.value())?.map_or(0, |set| set.members().len());
+            if len > PIECE {
+                return Ok(None);
+            }
+            at_once(begin(), slot.value()).map(Some)
+        })?;
+        if let Some(values) = short {
+            return Ok(Items { values });
+        }
+        let (values, _) = self.in_pieces(space.id, &keys, begin).await?;
+        Ok(Items { values })
     }
 
     async fn key_exists(
         &self,
-        space: &Space,
+        space: &Namespace,
         request: contract::KeyExistsRequest,
     ) -> Answer<Lookup> {
         let exists = self.edit(space.id, &request.key, |slot| Ok(slot.value().is_some()))?;
@@ -225,7 +260,7 @@ impl Value {
         crate::number::parse(text).map_or_else(|| Self::Text(text.into()), Self::Number)
     }
 
-    const fn kind(&self) -> Kind {
+    pub(super) const fn kind(&self) -> Kind {
         match self {
             Self::Number(_) | Self::Text(_) => Kind::Text,
             Self::List(_) => Kind::List,
@@ -234,10 +269,36 @@ impl Value {
     }
 }
 
-fn members_of<'a>(key: &str, value: Option<&'a Value>) -> Answer<Option<&'a Members>> {
-    match value {
-        None => Ok(None),
-        Some(Value::Set(members)) => Ok(Some(members)),
-        Some(other) => Err(refusal::wrong_kind(key, other.kind(), Kind::Set)),
+impl Memory {
+    /// Removes items of a list with `remove`, which says what they were charged: how many are left.
+    /// `None` when it would rather not.
+    fn remove_items(
+        &self,
+        space: &Namespace,
+        key: &str,
+        remove: impl FnOnce(&mut List) -> Option<u64>,
+    ) -> Answer<Option<ListCount>> {
+        self.edit(space.id, key, |mut slot| match slot.value_mut() {
+            None => Ok(Some(ListCount { new_count: 0 })),
+            Some(Value::List(list)) => {
+                let Some(bytes) = remove(list) else { return Ok(None) };
+                self.budget.shrank(bytes);
+                let left = list.items().len();
+                if left == 0 {
+                    slot.remove();
+                }
+                Ok(Some(ListCount { new_count: count(left)? }))
+            }
+            Some(other) => Err(refusal::wrong_kind(key, other.kind(), Kind::List)),
+        })
+    }
+}
+
+/// Carries out what one piece is enough for.
+fn at_once<P: Piecewise>(mut operation: P, value: Option<&Value>) -> Answer<P::Outcome> {
+    loop {
+        if let Flow::Done(outcome) = operation.step(&[value], usize::MAX)? {
+            return Ok(outcome);
+        }
     }
 }

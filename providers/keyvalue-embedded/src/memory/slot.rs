@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 use hashbrown::hash_table::{self, HashTable};
 use trellis_core::CallError;
 
+use super::pieces::PIECE;
 use super::{Budget, Entry, Shard, Value};
+use crate::namespace::NamespaceId;
 use crate::refusal;
-use crate::space::SpaceId;
 
 /// What a key costs beside its text and value: its entry, its allocation, its part of the table.
 const KEY_BYTES: u64 = 96;
@@ -19,7 +20,7 @@ const ITEM_BYTES: u64 = 32;
 
 /// Which key, and what it takes to find it.
 pub(super) struct Place<'a> {
-    pub(super) space: SpaceId,
+    pub(super) space: NamespaceId,
     pub(super) key: &'a str,
     pub(super) hash: u64,
     pub(super) hasher: &'a foldhash::fast::RandomState,
@@ -30,13 +31,45 @@ pub(super) struct Place<'a> {
 pub(super) struct Slot<'a> {
     place: Place<'a>,
     found: hash_table::Entry<'a, Entry>,
-    expiries: &'a mut BTreeSet<(u64, SpaceId, Arc<str>)>,
+    expiries: &'a mut BTreeSet<(u64, NamespaceId, Arc<str>)>,
+    trash: &'a mut Trash,
+}
+
+/// What was removed under a lock and takes long to free: freed when this is dropped, which must be
+/// after the lock was given back.
+#[derive(Default)]
+pub(super) struct Trash(Vec<Value>);
+
+impl Trash {
+    fn take(&mut self, value: Value) {
+        let elements = match &value {
+            Value::List(list) => list.items().len(),
+            Value::Set(set) => set.members().len(),
+            Value::Number(_) | Value::Text(_) => 0,
+        };
+        if elements > PIECE {
+            self.0.push(value);
+        }
+    }
+}
+
+impl Drop for Trash {
+    fn drop(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
+        let values = std::mem::take(&mut self.0);
+        // Without a runtime nobody waits for this thread.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || drop(values));
+        }
+    }
 }
 
 impl<'a> Slot<'a> {
-    pub(super) fn open(shard: &'a mut Shard, place: Place<'a>) -> Self {
+    pub(super) fn open(shard: &'a mut Shard, place: Place<'a>, trash: &'a mut Trash) -> Self {
         let Shard { entries, expiries } = shard;
-        Self { found: find(entries, &place), place, expiries }
+        Self { found: find(entries, &place), place, expiries, trash }
     }
 
     /// When the key expires, if it is there and ever does.
@@ -65,7 +98,7 @@ impl<'a> Slot<'a> {
 
     /// Puts `value` in place of whatever the key held.
     pub(super) fn put(self, value: Value, expires_ms: u64) {
-        let Self { place, found, expiries } = self;
+        let Self { place, found, expiries, trash } = self;
         place.budget.grew(value.bytes());
         let key = match found {
             hash_table::Entry::Occupied(mut entry) => {
@@ -74,7 +107,8 @@ impl<'a> Slot<'a> {
                     expiries.remove(&(entry.expires_ms, place.space, Arc::clone(&entry.key)));
                 }
                 place.budget.shrank(entry.value.bytes());
-                (entry.value, entry.expires_ms) = (value, expires_ms);
+                trash.take(std::mem::replace(&mut entry.value, value));
+                entry.expires_ms = expires_ms;
                 Arc::clone(&entry.key)
             }
             hash_table::Entry::Vacant(vacant) => {
@@ -92,7 +126,7 @@ impl<'a> Slot<'a> {
 
     /// Takes the key out, if it is there.
     pub(super) fn remove(self) -> Self {
-        let Self { place, found, expiries } = self;
+        let Self { place, found, expiries, trash } = self;
         let found = match found {
             hash_table::Entry::Occupied(entry) => {
                 let (entry, vacant) = entry.remove();
@@ -100,11 +134,12 @@ impl<'a> Slot<'a> {
                     expiries.remove(&(entry.expires_ms, place.space, Arc::clone(&entry.key)));
                 }
                 place.budget.shrank(key_bytes(place.key) + entry.value.bytes());
+                trash.take(entry.value);
                 hash_table::Entry::Vacant(vacant)
             }
             vacant @ hash_table::Entry::Vacant(_) => vacant,
         };
-        Self { place, found, expiries }
+        Self { place, found, expiries, trash }
     }
 }
 
@@ -113,8 +148,8 @@ impl Value {
         match self {
             Self::Number(_) => 0,
             Self::Text(text) => text.len() as u64,
-            Self::List(items) => items.iter().map(|item| item_bytes(item)).sum(),
-            Self::Set(members) => members.iter().map(|member| item_bytes(member)).sum(),
+            Self::List(list) => list.bytes(),
+            Self::Set(set) => set.bytes(),
         }
     }
 }

@@ -5,7 +5,7 @@ use trellis_capabilities_keyvalue::{
 };
 
 use super::*;
-use crate::space::{Space, Spaces};
+use crate::namespace::{Namespace, Namespaces};
 
 #[derive(Default)]
 struct Moment(AtomicU64);
@@ -16,10 +16,10 @@ impl Clock for Moment {
     }
 }
 
-fn store() -> (Memory, Arc<Moment>, Space) {
+fn store() -> (Memory, Arc<Moment>, Namespace) {
     let clock = Arc::new(Moment::default());
-    let memory = Memory::new(Arc::clone(&clock) as Arc<dyn Clock>, 64 << 20);
-    (memory, clock, Spaces::default().named("test"))
+    let memory = Memory::new(Arc::clone(&clock) as Arc<dyn Clock>, 64 << 20, Bounds::default());
+    (memory, clock, Namespaces::default().named("test"))
 }
 
 fn set(key: &str, expires: i32) -> SetRequest {

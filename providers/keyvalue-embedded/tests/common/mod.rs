@@ -61,11 +61,7 @@ pub(crate) async fn open(given: &Values) -> Arc<Embedded> {
 pub(crate) async fn subject(given: &Values) -> Subject {
     let clock = Arc::new(ManualClock::default());
     let opened = Embedded::open(given, Arc::clone(&clock) as Arc<dyn Clock>).await;
-    Subject {
-        provider: Arc::new(opened.expect("the values are right")),
-        values: Arc::new(|space| values(&[("NAMESPACE", space)])),
-        time: clock,
-    }
+    Subject { provider: Arc::new(opened.expect("the values are right")), time: clock }
 }
 
 /// A binding of `actor` with these values.

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use redb::{Builder, Database};
@@ -13,30 +14,52 @@ use trellis_core::{CallError, Code};
 use super::tables::Tables;
 
 /// The file, open unless it failed.
-pub(super) struct Shelf {
+pub(super) struct DatabaseFile {
     path: PathBuf,
     cache_bytes: usize,
     open: Mutex<Option<Arc<Database>>>,
+    /// What its keys and values are charged, as of the last commit.
+    bytes: AtomicU64,
+    /// Another one before and after each commit in which a list was removed whole: what a reader
+    /// found in a list may then be in another one.
+    era: AtomicU64,
 }
 
-impl Shelf {
+/// Why the file could not be opened.
+pub(super) enum Unopened {
+    /// Somebody else holds it, for now.
+    InUse(CallError),
+    /// It cannot be used.
+    Unusable(CallError),
+}
+
+impl DatabaseFile {
     pub(super) const fn new(path: PathBuf, cache_bytes: usize) -> Self {
-        Self { path, cache_bytes, open: Mutex::new(None) }
+        Self {
+            path,
+            cache_bytes,
+            open: Mutex::new(None),
+            bytes: AtomicU64::new(0),
+            era: AtomicU64::new(0),
+        }
     }
 
     /// Opens the file, making it and its folder when they are missing. Blocks.
     ///
     /// # Errors
     /// [`Code::Storage`] naming what is wrong with the file.
-    pub(super) fn open(&self) -> Result<(), CallError> {
+    pub(super) fn open(&self) -> Result<(), Unopened> {
         let attempt = AssertUnwindSafe(|| self.try_open());
         match catch_unwind(attempt) {
             Ok(Ok(database)) => {
                 *self.open.lock() = Some(Arc::new(database));
                 Ok(())
             }
-            Ok(Err(broken)) => Err(self.explain(&broken)),
-            Err(_panic) => Err(self.damaged()),
+            Ok(Err(broken @ redb::Error::DatabaseAlreadyOpen)) => {
+                Err(Unopened::InUse(self.explain(&broken)))
+            }
+            Ok(Err(broken)) => Err(Unopened::Unusable(self.explain(&broken))),
+            Err(_panic) => Err(Unopened::Unusable(self.damaged())),
         }
     }
 
@@ -58,12 +81,33 @@ impl Shelf {
         self.open.lock().clone().ok_or_else(|| Box::new(redb::Error::DatabaseClosed))
     }
 
+    /// What its keys and values are charged.
+    pub(super) fn bytes(&self) -> u64 {
+        // Written by the writer alone; to everybody else it is a statistic.
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// To be told after each commit.
+    pub(super) fn set_bytes(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Which lists a reader sees. Read before its transaction begins.
+    pub(super) fn era(&self) -> u64 {
+        // Pairs with `next_era`: who sees a commit sees the era before it as well.
+        self.era.load(Ordering::Acquire)
+    }
+
+    pub(super) fn next_era(&self) {
+        self.era.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// The sentence for what the file did.
     pub(super) fn explain(&self, broken: &redb::Error) -> CallError {
         use redb::Error as E;
         match broken {
             E::Io(error) => self.explain_io(error),
-            E::DatabaseAlreadyOpen => self.says("is in use by another process or provider"),
+            E::DatabaseAlreadyOpen => self.says("is in use by another process"),
             E::UpgradeRequired(_) => self.says("was written by an older, incompatible version"),
             E::Corrupted(_) | E::RepairAborted | E::TableTypeMismatch { .. } => self.damaged(),
             E::DatabaseClosed | E::PreviousIo => {
@@ -102,8 +146,7 @@ impl Shelf {
     }
 
     fn try_open(&self) -> Result<Database, redb::Error> {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = folder_of(&self.path);
         std::fs::create_dir_all(folder)?;
         let is_new = !self.path.exists();
         let database = Builder::new().set_cache_size(self.cache_bytes).create(&self.path)?;
@@ -112,8 +155,16 @@ impl Shelf {
             File::open(folder)?.sync_all()?;
         }
         let txn = database.begin_write()?;
-        drop(Tables::open(&txn, 0)?);
+        let mut tables = Tables::open(&txn, self, 0)?;
+        self.set_bytes(tables.count_bytes()?);
+        drop(tables);
         txn.commit()?;
         Ok(database)
     }
+}
+
+/// The folder a file stands in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }

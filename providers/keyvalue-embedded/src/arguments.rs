@@ -1,4 +1,4 @@
-//! Which items of a list `start` and `stop` mean.
+//! What the arguments of operations mean.
 
 use std::ops::Range;
 
@@ -11,6 +11,13 @@ pub(crate) fn span(start: i32, stop: i32, len: usize) -> Range<usize> {
     let after_last = (from_front(stop) + 1).clamp(first, len);
     let position = |at: i64| usize::try_from(at).unwrap_or_default();
     position(first)..position(after_last)
+}
+
+/// Each key once: a set united with itself is itself, and need not be read again.
+pub(crate) fn distinct(mut keys: Vec<String>) -> Vec<String> {
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 #[cfg(test)]

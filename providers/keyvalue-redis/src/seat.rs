@@ -1,22 +1,24 @@
-//! One binding's way to its server.
+//! One binding's place at its server.
 
 use std::sync::Arc;
 
 use redis::aio::ConnectionManager;
 use redis::{Cmd, FromRedisValue, Script};
+use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::CallError;
 
 use crate::server::Server;
 
-/// The server a binding uses, and where in it its keys stand.
+/// The server a binding uses, where in it its keys stand, and how much it may ask for at once.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct Seat {
     pub(crate) server: Arc<Server>,
     /// What stands before every key.
     pub(crate) prefix: String,
+    pub(crate) bounds: Bounds,
 }
 
-impl Link {
+impl Seat {
     /// The key as Redis knows it.
     pub(crate) fn key(&self, key: &str) -> String {
         [&self.prefix, key].concat()
@@ -27,21 +29,28 @@ impl Link {
         let send = |mut manager: ConnectionManager| async move {
             command.query_async::<T>(&mut manager).await
         };
-        self.server.ask(send).await
+        self.server.ask(&self.bounds, send).await
     }
 
-    /// Runs a script over one key.
+    /// Runs a script over these keys.
     pub(crate) async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
-        key: &str,
-        argument: &str,
+        keys: &[String],
+        arguments: &[&str],
     ) -> Result<T, CallError> {
-        let mut invocation = script.key(self.key(key));
-        invocation.arg(argument);
+        let mut invocation = script.prepare_invoke();
+        for key in keys {
+            invocation.key(self.key(key));
+        }
+        for argument in arguments {
+            invocation.arg(argument);
+        }
+        // The bounds, which every script finds behind its own arguments.
+        invocation.arg(self.bounds.elements_max).arg(self.bounds.answer_bytes_max);
         let send = |mut manager: ConnectionManager| async move {
             invocation.invoke_async::<T>(&mut manager).await
         };
-        self.server.ask(send).await
+        self.server.ask(&self.bounds, send).await
     }
 }

@@ -1,0 +1,160 @@
+//! The tables as of the last commit.
+
+use redb::{AccessGuard, ReadTransaction, StorageError};
+
+use super::failure::Failure;
+use super::tables::{
+    ENTRIES, EntryKey, EntryValue, FIRST_POSITION, Held, ITEMS, ItemKey, MEMBERS, MemberKey, Place,
+    items_of, members_of, read_entry, successor,
+};
+use super::work::Work;
+use crate::refusal::Kind;
+
+/// The tables as of the last commit.
+pub(super) struct View {
+    entries: redb::ReadOnlyTable<EntryKey, EntryValue>,
+    items: redb::ReadOnlyTable<ItemKey, &'static str>,
+    members: redb::ReadOnlyTable<MemberKey, ()>,
+    now_ms: u64,
+    era: u64,
+}
+
+/// Where an item stands in a list, as a reader saw it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) positions: Vec<u64>,
+    /// How many items the list has, and where the first of them stands (or stood).
+    pub(super) count: u64,
+    pub(super) head: u64,
+    /// Which lists the reader saw.
+    pub(super) era: u64,
+}
+
+impl View {
+    /// The tables of a transaction that began after `era` was read.
+    pub(super) fn open(txn: &ReadTransaction, now_ms: u64, era: u64) -> Result<Self, redb::Error> {
+        Ok(Self {
+            entries: txn.open_table(ENTRIES)?,
+            items: txn.open_table(ITEMS)?,
+            members: txn.open_table(MEMBERS)?,
+            now_ms,
+            era,
+        })
+    }
+
+    /// What the key holds, unless its time is over.
+    pub(super) fn held(&self, at: Place<'_>) -> Result<Option<Held>, Failure> {
+        let entry = read_entry(&self.entries, at)?.filter(|entry| !entry.is_over(self.now_ms));
+        Ok(entry.map(|entry| entry.held))
+    }
+
+    /// The items of `span` of a list with this count and head.
+    pub(super) fn items(
+        &self,
+        at: Place<'_>,
+        (count, head): (usize, u64),
+        span: std::ops::Range<usize>,
+        work: &mut Work,
+    ) -> Result<Vec<String>, Failure> {
+        // Without gaps, an item's place says its position.
+        if FIRST_POSITION - head == count as u64 {
+            let position = |index: usize| head + index as u64;
+            let range = (at.space, at.key, position(span.start));
+            let items = self.items.range(range..(at.space, at.key, position(span.end)))?;
+            return taken(items, span.len(), work);
+        }
+        let items = self.items.range(items_of(at))?;
+        if span.start <= count - span.end.min(count) {
+            return taken(skipped(items, span.start, work)?, span.len(), work);
+        }
+        let from_back = skipped(items.rev(), count - span.end, work)?;
+        let mut found = taken(from_back, span.len(), work)?;
+        found.reverse();
+        Ok(found)
+    }
+
+    /// Where the items equal to `item` stand.
+    pub(super) fn positions(
+        &self,
+        at: Place<'_>,
+        item: &str,
+        work: &mut Work,
+    ) -> Result<Option<Found>, Failure> {
+        let (count, head) = match self.held(at)? {
+            None => return Ok(None),
+            Some(Held::List { count, head }) => (count, head),
+            Some(other) => return Err(other.refuses(at.key, Kind::List)),
+        };
+        let mut positions = Vec::new();
+        for held in self.items.range(items_of(at))? {
+            work.look_at(1)?;
+            let (key, held) = held?;
+            if held.value() == item {
+                positions.push(key.value().2);
+            }
+        }
+        Ok(Some(Found { positions, count, head, era: self.era }))
+    }
+
+    /// How many members the set has; 0 when the key is absent.
+    pub(super) fn set_len(&self, at: Place<'_>) -> Result<u64, Failure> {
+        match self.held(at)? {
+            None => Ok(0),
+            Some(Held::Set { count }) => Ok(count),
+            Some(other) => Err(other.refuses(at.key, Kind::Set)),
+        }
+    }
+
+    /// Shows `each` the set's members in the order of their bytes; none when the key is absent.
+    pub(super) fn members(
+        &self,
+        at: Place<'_>,
+        mut each: impl FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if self.set_len(at)? == 0 {
+            return Ok(());
+        }
+        let after = successor(at.key);
+        for member in self.members.range(members_of(at, &after))? {
+            each(member?.0.value().2)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the set has the member.
+    pub(super) fn has_member(&self, at: Place<'_>, member: &str) -> Result<bool, Failure> {
+        Ok(self.members.get((at.space, at.key, member))?.is_some())
+    }
+}
+
+type Item<'a> = Result<(AccessGuard<'a, ItemKey>, AccessGuard<'a, &'static str>), StorageError>;
+
+/// The iterator beyond its first `number` items, each counted.
+fn skipped<'a, I: Iterator<Item = Item<'a>>>(
+    mut items: I,
+    number: usize,
+    work: &mut Work,
+) -> Result<I, Failure> {
+    for _ in 0..number {
+        work.look_at(1)?;
+        if let Some(item) = items.next() {
+            item?;
+        }
+    }
+    Ok(items)
+}
+
+fn taken<'a>(
+    items: impl Iterator<Item = Item<'a>>,
+    number: usize,
+    work: &mut Work,
+) -> Result<Vec<String>, Failure> {
+    let mut found = Vec::new();
+    for item in items.take(number) {
+        let item = item?.1;
+        work.look_at(1)?;
+        work.answer(item.value())?;
+        found.push(item.value().to_owned());
+    }
+    Ok(found)
+}

@@ -1,0 +1,114 @@
+//! Lists and sets, with what must be known of them at once: their bytes, and whether they changed.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::slot::item_bytes;
+
+/// A list, its head first.
+pub(super) struct List {
+    items: VecDeque<Box<str>>,
+    bytes: u64,
+    version: u64,
+}
+
+/// A set.
+pub(super) struct Set {
+    members: BTreeSet<Box<str>>,
+    bytes: u64,
+    version: u64,
+}
+
+impl List {
+    /// A list of one item. No list or set had this version before.
+    pub(super) fn of(item: Box<str>, version: u64) -> Self {
+        let bytes = item_bytes(&item);
+        Self { items: VecDeque::from([item]), bytes, version }
+    }
+
+    pub(super) const fn items(&self) -> &VecDeque<Box<str>> {
+        &self.items
+    }
+
+    /// What its items are charged.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Another one after each change.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(super) fn push(&mut self, item: Box<str>) {
+        self.version += 1;
+        self.bytes += item_bytes(&item);
+        self.items.push_front(item);
+    }
+
+    /// Removes every item equal to `item`: what they were charged.
+    pub(super) fn remove(&mut self, item: &str) -> u64 {
+        self.retain(|_, held| held != item)
+    }
+
+    /// Removes the items at these positions, which ascend: what they were charged.
+    pub(super) fn remove_at(&mut self, positions: &[usize]) -> u64 {
+        let mut next = positions.iter().peekable();
+        self.retain(|at, _| next.next_if_eq(&&at).is_none())
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(usize, &str) -> bool) -> u64 {
+        let (mut at, mut bytes) = (0, 0);
+        self.items.retain(|item| {
+            let kept = keep(at, item);
+            at += 1;
+            bytes += if kept { 0 } else { item_bytes(item) };
+            kept
+        });
+        self.version += 1;
+        self.bytes -= bytes;
+        bytes
+    }
+}
+
+impl Set {
+    /// A set of one member. No list or set had this version before.
+    pub(super) fn of(member: Box<str>, version: u64) -> Self {
+        let bytes = item_bytes(&member);
+        Self { members: BTreeSet::from([member]), bytes, version }
+    }
+
+    pub(super) const fn members(&self) -> &BTreeSet<Box<str>> {
+        &self.members
+    }
+
+    /// What its members are charged.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Another one after each change.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// True when the member was not there yet.
+    pub(super) fn insert(&mut self, member: Box<str>) -> bool {
+        let bytes = item_bytes(&member);
+        let new = self.members.insert(member);
+        if new {
+            self.version += 1;
+            self.bytes += bytes;
+        }
+        new
+    }
+
+    /// True when the member was there.
+    pub(super) fn remove(&mut self, member: &str) -> bool {
+        let was_there = self.members.remove(member);
+        if was_there {
+            self.version += 1;
+            self.bytes -= item_bytes(member);
+        }
+        was_there
+    }
+}
