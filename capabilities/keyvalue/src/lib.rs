@@ -53,16 +53,16 @@
 //! - Keys and values are bounded by `payload_bytes_max`.
 //! - One operation is bounded in its keys (`OPERANDS_MAX`), in the elements it looks at and a list
 //!   or set may have (`ELEMENTS_MAX`), and in the bytes it answers (`ANSWER_MAX`). What is over
-//!   fails with `E_TOO_LARGE` before memory is set aside for it, and changes nothing. `Del`, `Clear`
-//!   and `SetRemove` are never refused. Naming a key twice counts twice, and costs once.
+//!   fails with `E_TOO_LARGE` before memory is set aside for it, and changes nothing. `Del`,
+//!   `Clear` and `SetRemove` are never refused. Naming a key twice counts twice, and costs once.
 //! - An operation ends when its caller no longer waits: a long one gives way to others while it
 //!   works.
 //!
 //! # Errors
 //! `E_WRONG_TYPE` and `E_RANGE` as above; `E_MESSAGE` for a request that is malformed or has a
-//! negative `expires`; `E_TOO_LARGE` over a bound; `E_PROVIDER` when the server behind the provider cannot be reached or holds
-//! something the contract has no word for (a value that is not UTF-8); `E_STORAGE` when the disk
-//! fails.
+//! negative `expires`; `E_TOO_LARGE` over a bound; `E_PROVIDER` when the server behind the provider
+//! cannot be reached or holds something the contract has no word for (a value that is not UTF-8);
+//! `E_STORAGE` when the disk fails or the store is full.
 //!
 //! # Where the originals differed
 //! They ignored `expires`, answered the number of elements *changed* in `newCount`, let `Clear`
