@@ -114,9 +114,7 @@ impl Doors {
         let key = (Arc::clone(&self.lineage), address);
         let Some(door) = open.get_mut(&key) else { return };
         let is_port = |other: &Weak<Port>| Weak::as_ptr(other) == Arc::as_ptr(port);
-        let accepted = door.line.front().is_some_and(is_port);
         door.line.retain(|other| !is_port(other));
-        port.set_heir(door.line.front().filter(|_| accepted).cloned());
         if !door.settle() {
             open.remove(&key);
         }
@@ -126,12 +124,11 @@ impl Doors {
 impl Door {
     /// Tells everybody who comes next, and the first one to accept; false when nobody is left.
     fn settle(&mut self) -> bool {
-        self.line.retain(|port| port.strong_count() > 0);
-        let after = self.line.iter().skip(1).cloned().map(Some).chain([None]);
-        for (port, heir) in self.line.iter().filter_map(Weak::upgrade).zip(after) {
-            port.set_heir(heir);
+        let ports: Vec<_> = self.line.iter().filter_map(Weak::upgrade).collect();
+        self.line = ports.iter().map(Arc::downgrade).collect();
+        for (index, port) in ports.iter().enumerate() {
+            port.set_heir(ports.get(index + 1).map(Arc::downgrade));
         }
-        let first = self.line.front().and_then(Weak::upgrade);
-        first.inspect(|first| first.serve()).is_some()
+        ports.first().inspect(|first| first.serve()).is_some()
     }
 }

@@ -161,8 +161,8 @@ impl Ports {
         addresses
     }
 
-    /// Earlier bindings this one takes the place of: itself with other values, or the binding of the
-    /// same name of an earlier version of the actor, whatever its key was.
+    /// Earlier bindings this one takes the place of: itself with other values, or the binding of
+    /// the same name of an earlier version of the actor, whatever its key was.
     fn replaced_by(&self, id: BindingId, owner: &Owner) -> Vec<BindingId> {
         let former = self.in_force.get(owner).copied().filter(|former| *former != id);
         let same = self.bound.contains_key(&id).then_some(id);

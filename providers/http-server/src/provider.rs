@@ -130,8 +130,8 @@ impl Provider for HttpServer {
                     port.closed().await;
                 }
             };
-            // A worker that a guest keeps busy beyond the deadline is not waited for, nor is whoever
-            // does not read the access log.
+            // A worker that a guest keeps busy beyond the deadline is not waited for, nor is
+            // whoever does not read the access log.
             let _ = tokio::time::timeout_at((deadline + LAST_WORDS).into(), closed).await;
             let _ = tokio::time::timeout(LAST_WORDS, self.access_log.flush()).await;
         })

@@ -41,8 +41,8 @@ scenarios! {
         Step::Prints(&["127.0.0.1 - - [", "\"GET /a?b=c HTTP/1.1\" 200 5 \"echo\" 0.", TRACE]),
     ];
 
-    /// The client's trace goes on through the calls of its request. Without being asked for, nothing
-    /// is told of requests.
+    /// The client's trace goes on through the calls of its request. Without being asked for,
+    /// nothing is told of requests.
     a_trace_is_continued = [
         actor("echo", built("echo")),
         actor("traps", hostile("traps")),
