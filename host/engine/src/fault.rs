@@ -25,8 +25,8 @@ pub(crate) fn of_guest<S>(error: wasmtime::Error, guest: &Guest<S>) -> Fault {
         Err(error) => error,
     };
     if let Some(trap) = error.downcast_ref::<Trap>() {
-        if *trap == Trap::MemoryOutOfBounds && is_below_memory(&error) {
-            return stack("its stack grew down to the start of its memory and beyond");
+        if *trap == Trap::MemoryOutOfBounds {
+            return out_of_bounds(address_of(&error));
         }
         return of_trap(*trap, guest);
     }
@@ -46,7 +46,7 @@ fn of_trap<S>(trap: Trap, guest: &Guest<S>) -> Fault {
     let kind = match trap {
         Trap::Interrupt => return Fault::Cut,
         Trap::StackOverflow => return stack("it may have 512 KiB"),
-        Trap::MemoryOutOfBounds | Trap::HeapMisaligned => "memory access out of bounds",
+        Trap::HeapMisaligned => "memory access out of bounds",
         Trap::TableOutOfBounds => "table access out of bounds",
         Trap::IndirectCallToNull | Trap::NullReference => "indirect call to nothing",
         Trap::BadSignature => "indirect call of another type",
@@ -60,24 +60,42 @@ fn of_trap<S>(trap: Trap, guest: &Guest<S>) -> Fault {
         },
         _ => "trap",
     };
-    Fault::Broken(CallError::new(Code::Trap, format!("the guest trapped: {kind}")))
+    trapped(kind)
 }
 
 fn stack(what: &str) -> Fault {
     Fault::Broken(CallError::new(Code::Stack, format!("the guest used up its stack: {what}")))
 }
 
-/// Whether a guest touched what would lie below its memory. Compilers of our time put the stack
-/// for what does not fit into locals first and let it grow down, so that this is how a deep
-/// recursion of large frames ends; an index that is a little below zero looks the same.
-fn is_below_memory(error: &wasmtime::Error) -> bool {
-    // The library gives the address only as text.
-    let address = error.chain().find_map(|cause| {
+/// A guest that touched what is not its memory.
+///
+/// Compilers put the stack for what does not fit into locals first and let it grow down, so a deep
+/// recursion of large frames ends below the start of memory; an index a little below zero looks
+/// the same. A fill or a copy gives no address, and may be either.
+fn out_of_bounds(address: Option<u64>) -> Fault {
+    match address {
+        Some(address) if (ADDRESSES - BELOW_BYTES..ADDRESSES).contains(&address) => {
+            stack("it grew down to the start of memory and beyond")
+        }
+        Some(_) => trapped("memory access out of bounds"),
+        None => trapped(
+            "memory access out of bounds by a fill or a copy (a stack that is used up by deep \
+             recursion can end like this)",
+        ),
+    }
+}
+
+/// Where a guest touched its memory wrongly; the library tells it only as text.
+fn address_of(error: &wasmtime::Error) -> Option<u64> {
+    error.chain().find_map(|cause| {
         let text = cause.to_string();
         let digits = text.strip_prefix("memory fault at wasm address 0x")?.split(' ').next()?;
         u64::from_str_radix(digits, 16).ok()
-    });
-    address.is_some_and(|address| (ADDRESSES - BELOW_BYTES..ADDRESSES).contains(&address))
+    })
+}
+
+fn trapped(kind: &str) -> Fault {
+    Fault::Broken(CallError::new(Code::Trap, format!("the guest trapped: {kind}")))
 }
 
 fn over<S>(limit: &'static str, guest: &Guest<S>) -> Fault {

@@ -218,6 +218,10 @@ async fn a_stack_in_memory_that_is_used_up_is_a_stack_error() {
         let error = fails(&actor, b"").await;
         assert_eq!(error.code(), Code::Stack, "{error}");
     }
+    let fill = "(memory.fill (i32.const -16) (i32.const 0) (i32.const 8)) (i32.const 1)";
+    let error = fails(&load(&engine, guest_with(items, fill)).await, b"").await;
+    assert_eq!(error.code(), Code::Trap, "it gives no address");
+    assert!(error.message().contains("deep recursion"), "{error}");
     for address in ["131072", "0x7fffffff", "0x80000000"] {
         let body = format!("(i32.store (i32.const {address}) (i32.const 1)) (i32.const 1)");
         let actor = load(&engine, guest_with(items, &body)).await;
