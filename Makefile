@@ -41,14 +41,23 @@ lint: ## everything that reads the code without running it
 	cd actors && $(CARGO) clippy --workspace --locked --target wasm32-unknown-unknown -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
 
+.PHONY: docs
+docs: ## API pages of the Rust SDK, the contracts and the provider SDK, in target/api/doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked --target-dir target/api \
+	    --package trellis-core --package 'trellis-capabilities*' --package trellis-providers-sdk
+	cd actors && RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked \
+	    --target-dir ../target/api --package trellis-actor
+	@echo "open target/api/doc/trellis_actor/index.html"
+
 .PHONY: guests
 guests: ## build the actors and check their sizes
 	$(XTASK) guests
 
 .PHONY: test
-test: setup lint guests ## what CI runs: lints, every test, every command in the docs
+test: setup lint docs guests ## what CI runs: lints, every test, every command in the docs
 	$(CARGO) test --workspace --locked
 	cd actors && $(CARGO) test --workspace --locked
+	$(XTASK) new-contract rehearsal --try
 	$(CARGO) build --locked --bins
 	$(XTASK) doc-commands
 

@@ -33,7 +33,7 @@ impl ProviderFactory for Factory {
 }
 
 /// `clock`: reads the clocks of the operating system.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Clock;
 
 impl Provider for Clock {

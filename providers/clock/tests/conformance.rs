@@ -8,6 +8,6 @@ use trellis_providers_sdk::Provider;
 
 #[tokio::test]
 async fn of_the_host() {
-    let provider: Arc<dyn Provider> = Arc::new(Clock::default());
+    let provider: Arc<dyn Provider> = Arc::new(Clock);
     clock::run(&provider).await;
 }

@@ -35,7 +35,7 @@ impl ProviderFactory for Factory {
 }
 
 /// `random`: hands out what the operating system draws.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Random;
 
 impl Provider for Random {

@@ -8,6 +8,6 @@ use trellis_providers_sdk::Provider;
 
 #[tokio::test]
 async fn from_the_operating_system() {
-    let provider: Arc<dyn Provider> = Arc::new(Random::default());
+    let provider: Arc<dyn Provider> = Arc::new(Random);
     random::run(&provider).await;
 }

@@ -14,10 +14,9 @@
 //! ```
 //!
 //! Build it as a `cdylib` for `wasm32-unknown-unknown`, sign it with the capabilities it uses, and
-//! bind them in a manifest. The modules of [`contracts`] hold the messages and clients of the
-//! contracts, and stand here too: [`http_server`], [`keyvalue`], [`logging`] and so on. [`actor`]
-//! calls other actors; the macros of the `log` crate write to the host's log; [`testing`] runs
-//! handlers in ordinary unit tests.
+//! bind them in a manifest. Each contract has a module with its messages and its client:
+//! [`http_server`], [`keyvalue`], [`logging`] and so on. [`actor`] calls other actors; the macros of
+//! the `log` crate write to the host's log; [`testing`] runs handlers in ordinary unit tests.
 //!
 //! The time, randomness and the actor's own settings are contracts like any other: [`clock`],
 //! [`random`] and [`config`]. They have to be claimed (`trellis sign --cap trellis:clock`) and need
@@ -47,7 +46,7 @@ macro_rules! client_of {
 }
 
 mod abi;
-pub mod contracts;
+mod contracts;
 mod error;
 mod handler;
 mod host;
