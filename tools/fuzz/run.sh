@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make fuzz`: throws changed inputs at every parser, for SECONDS each (default 60), beginning with
-# what is known to be interesting (seeds/) and with what earlier runs found (target/corpus/). What
-# breaks a parser is left in target/artifacts/.
+# what is known to be interesting (seeds/, and for messages the golden vectors) and with what earlier
+# runs found (target/corpus/). What breaks a parser is left in target/artifacts/.
 #
 #   tools/fuzz/run.sh              all targets
 #   tools/fuzz/run.sh wire_decode  one
@@ -17,8 +17,11 @@ targets=("$@")
 if ((${#targets[@]} == 0)); then
     mapfile -t targets < <(basename -s .rs fuzz_targets/*.rs)
 fi
+(cd ../.. && cargo xtask seeds tools/fuzz/target/seeds/wire_decode)
 for target in "${targets[@]}"; do
     mkdir -p "target/corpus/$target" "target/artifacts/$target"
-    cargo +nightly fuzz run --fuzz-dir . "$target" "target/corpus/$target" "seeds/$target" -- \
+    seeds="seeds/$target"
+    [[ -d $seeds ]] || seeds="target/seeds/$target"
+    cargo +nightly fuzz run --fuzz-dir . "$target" "target/corpus/$target" "$seeds" -- \
         -artifact_prefix="target/artifacts/$target/" -max_total_time="$seconds" -timeout=10
 done

@@ -15,6 +15,7 @@ mod layers;
 mod new_contract;
 mod repo;
 mod report;
+mod seeds;
 mod tidy;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     NewContract(new_contract::Options),
     /// Build the actors for wasm32 and check their sizes; with `--sign`, sign them into dist/.
     Guests(guests::Options),
+    /// Write the messages the fuzzer begins with, from the golden vectors.
+    Seeds(seeds::Options),
     /// Run every command shown in README.md and docs/, and compare what it prints.
     DocCommands(doc_commands::Options),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Generate(options) => generate::run(&repo, &options),
         Command::NewContract(options) => new_contract::run(&repo, &options),
         Command::Guests(options) => guests::run(&repo, &options),
+        Command::Seeds(options) => seeds::run(&repo, &options),
         Command::DocCommands(options) => doc_commands::run(&repo, &options),
     });
     match outcome {
