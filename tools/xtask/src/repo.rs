@@ -1,5 +1,6 @@
 //! The repository on disk: where it is, its files, its workspaces.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,8 +15,8 @@ const PRODUCTS: [&str; 5] = [".git", "target", "dist", "data", "node_modules"];
 #[derive(Clone)]
 pub(crate) struct Repo {
     root: PathBuf,
-    /// Where commands build, when it is not where cargo would.
-    target: Option<PathBuf>,
+    /// What commands find in their environment besides our own.
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl Repo {
@@ -28,12 +29,12 @@ impl Repo {
 
     /// A repository at a path: a copy, or a fixture.
     pub(crate) fn at(root: &Path) -> Self {
-        Self { root: root.to_owned(), target: None }
+        Self { root: root.to_owned(), environment: Vec::new() }
     }
 
-    /// The same repository, whose commands build in this folder.
-    pub(crate) fn with_target(mut self, target: &Path) -> Self {
-        self.target = Some(target.to_owned());
+    /// The same repository, whose commands have this in their environment.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
         self
     }
 
@@ -90,10 +91,10 @@ impl Repo {
 
     /// Runs a command in a folder of the repository, its output passed through.
     pub(crate) fn run(&self, folder: &str, program: &str, arguments: &[&str]) -> Result<()> {
-        let target = self.target.iter().map(|target| ("CARGO_TARGET_DIR", target));
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
         let status = Command::new(program)
             .args(arguments)
-            .envs(target)
+            .envs(environment)
             .current_dir(self.root.join(folder))
             .status()
             .with_context(|| format!("starting {program}"))?;

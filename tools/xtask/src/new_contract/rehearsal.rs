@@ -1,7 +1,9 @@
 //! `--try`: the skeleton in a copy of the repository, built and checked there as a newcomer would.
 //!
-//! The copy lies in the target folder and shares what is built already, so that only this
-//! repository's own crates are built once more.
+//! The copy lies in the target folder and shares the libraries that are built there already, so that
+//! only this repository's own crates are built once more. Cargo tells crates of a workspace apart by
+//! their path *inside* it: a crate of the copy would take the place of its original. So the copy's
+//! have a profile of their own, and its actors a target folder.
 
 use std::fs;
 use std::path::Path;
@@ -16,16 +18,23 @@ use crate::repo::Repo;
 /// Where the copy is, below the target folder.
 const COPY: &str = "new-contract";
 
+/// The variable by which cargo is told where to build.
+const TARGET: &str = "CARGO_TARGET_DIR";
+/// Where its actors are built, below the target folder.
+const GUESTS: &str = "new-contract-guests";
+
 /// Makes the skeleton in a copy and checks that everything there builds and passes.
 pub(super) fn run(repo: &Repo, name: &ContractName) -> Result<()> {
-    let (target, actors) = (repo.target_folder()?, repo.metadata("actors")?.target_directory);
+    let target = repo.target_folder()?;
     let root = target.join(COPY);
     copy(repo, &root)?;
     let copied = Repo::at(&root);
-    make(&copied.clone().with_target(&target), name)?;
+    // The root manifest gives libraries their own debug level, so theirs stays as it is.
+    let host_side = copied.clone().with(TARGET, &target).with("CARGO_PROFILE_DEV_DEBUG", "none");
+    make(&host_side, name)?;
     only_one_line_changed(repo, &copied)?;
-    check_host_side(&copied.clone().with_target(&target), name)?;
-    check_guest_side(&copied.with_target(actors.as_std_path()), name)?;
+    check_host_side(&host_side, name)?;
+    check_guest_side(&copied.with(TARGET, target.join(GUESTS)), name)?;
     println!("new-contract: {} builds and passes, in {}", name.id(), root.display());
     Ok(())
 }
