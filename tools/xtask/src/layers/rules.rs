@@ -22,6 +22,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer("capabilities/macros", 0, &[]),
     layer("capabilities/all", 0, &["capabilities/*"]),
     layer("capabilities/*", 0, &["capabilities/core", "capabilities/macros"]),
+    layer("host/artifacts", 1, &["capabilities/core"]),
     layer("host/claims", 1, &["capabilities/core"]),
     layer("host/manifest", 1, &["capabilities/core"]),
     layer("host/keystore", 2, &["capabilities/core", "host/claims"]),
@@ -38,6 +39,7 @@ pub(super) const LAYERS: &[Layer] = &[
         4,
         &[
             "capabilities/core",
+            "host/artifacts",
             "host/dispatch",
             "host/engine",
             "host/entitlements",
@@ -153,6 +155,7 @@ pub(super) const OWNERS: &[Owner] = &[
         &["tokio", "tokio-util"],
         &[
             "host/app",
+            "host/artifacts",
             "host/dispatch",
             "host/engine",
             "host/supervisor",

@@ -1,0 +1,170 @@
+//! What is read, what is examined, and what is known from before.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use trellis_artifacts::{Artifact, Artifacts, Reference, Wanted};
+use trellis_core::{CallError, Code};
+
+/// Only a test that fails waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A shelf whose examination gives the content as text, and counts.
+struct Shelf {
+    folder: tempfile::TempDir,
+    artifacts: Artifacts<String>,
+    examined: Arc<AtomicUsize>,
+}
+
+impl Shelf {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { folder, artifacts: Artifacts::new(), examined: Arc::default() }
+    }
+
+    fn put(&self, name: &str, content: &str) {
+        fs::write(self.folder.path().join(name), content).expect("a file");
+    }
+
+    fn wanted(&self, name: &str) -> Wanted {
+        Wanted { reference: Reference::new(self.folder.path(), name), bytes_max: 1_000 }
+    }
+
+    async fn examine(&self, wanted: Vec<Wanted>) -> Vec<Result<Artifact<String>, CallError>> {
+        let examined = Arc::clone(&self.examined);
+        let examination = move |_: usize, bytes: &[u8]| {
+            examined.fetch_add(1, Ordering::SeqCst);
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            match text.as_str() {
+                "bad" => Err(CallError::new(Code::ModuleInvalid, text)),
+                "panic" => panic!("the test asked for it"),
+                _ => Ok(text),
+            }
+        };
+        self.artifacts.examine(wanted, examination).await
+    }
+
+    async fn proofs(&self, names: &[&str]) -> Vec<Result<String, Code>> {
+        let wanted = names.iter().map(|name| self.wanted(name)).collect();
+        let results = self.examine(wanted).await.into_iter();
+        results.map(|one| one.map(|one| one.proof).map_err(|error| error.code())).collect()
+    }
+
+    /// Examines until nothing has to be read: files that were just written are read again until
+    /// they are a little older.
+    async fn settle(&self, names: &[&str]) {
+        let settled = async {
+            loop {
+                let before = self.artifacts.reads();
+                let _ = self.proofs(names).await;
+                if self.artifacts.reads() == before {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, settled).await.expect("files settle");
+    }
+
+    fn examined(&self) -> usize {
+        self.examined.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn what_did_not_change_is_neither_read_nor_examined() {
+    let shelf = Shelf::new();
+    let names: Vec<String> = (0..100).map(|number| format!("{number}.wasm")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.iter().for_each(|name| shelf.put(name, name));
+    shelf.settle(&names).await;
+    assert_eq!(shelf.examined(), 100, "each content once, however often it was read");
+
+    let reads = shelf.artifacts.reads();
+    shelf.put("7.wasm", "seven");
+    let proofs = shelf.proofs(&names).await;
+    assert_eq!(proofs[7].as_deref(), Ok("seven"));
+    assert_eq!(proofs[8].as_deref(), Ok("8.wasm"), "in the order that was asked");
+    assert_eq!((shelf.artifacts.reads() - reads, shelf.examined()), (1, 101));
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_by_one_of_the_same_size_is_another() {
+    let shelf = Shelf::new();
+    shelf.put("a.wasm", "first");
+    shelf.settle(&["a.wasm"]).await;
+    shelf.put("next", "other");
+    let path = |name: &str| shelf.folder.path().join(name);
+    let times = fs::metadata(path("a.wasm")).and_then(|file| file.modified()).expect("a time");
+    let next = fs::File::options().write(true).open(path("next")).expect("a file");
+    next.set_modified(times).expect("the time of the other");
+    fs::rename(path("next"), path("a.wasm")).expect("replaced");
+    assert_eq!(shelf.proofs(&["a.wasm"]).await, [Ok("other".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_at_its_place_and_looked_at_again() {
+    let shelf = Shelf::new();
+    shelf.put("bad.wasm", "bad");
+    shelf.put("panic.wasm", "panic");
+    shelf.put("large.wasm", &"x".repeat(1_001));
+    let names = ["none.wasm", "bad.wasm", "large.wasm"];
+    let codes = [Code::NotFound, Code::ModuleInvalid, Code::ModuleLimit].map(Err);
+    assert_eq!(shelf.proofs(&names).await, codes);
+    assert_eq!(shelf.proofs(&["panic.wasm"]).await, [Err(Code::Internal)]);
+    shelf.put("bad.wasm", "good");
+    assert_eq!(shelf.proofs(&["bad.wasm"]).await, [Ok("good".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_lower_bound_holds_for_what_is_known() {
+    let shelf = Shelf::new();
+    shelf.put("a.wasm", "12345");
+    shelf.settle(&["a.wasm"]).await;
+    let reads = shelf.artifacts.reads();
+    let lower = Wanted { bytes_max: 4, ..shelf.wanted("a.wasm") };
+    let error = shelf.examine(vec![lower]).await.remove(0).expect_err("five bytes");
+    assert_eq!(error.code(), Code::ModuleLimit);
+    assert_eq!(shelf.artifacts.reads(), reads, "its size is known");
+}
+
+#[tokio::test]
+async fn bytes_read_again_are_the_bytes_that_were_examined() {
+    let shelf = Shelf::new();
+    shelf.put("a.wasm", "first");
+    let wanted = shelf.wanted("a.wasm");
+    let artifact = shelf.examine(vec![wanted.clone()]).await.remove(0).expect("a good one");
+    let bytes = wanted.fetch_again(&artifact.digest).await.expect("unchanged");
+    assert_eq!(&bytes[..], b"first");
+    shelf.put("a.wasm", "other");
+    let error = wanted.fetch_again(&artifact.digest).await.expect_err("another content");
+    assert_eq!(error.code(), Code::Hash);
+}
+
+#[tokio::test]
+async fn a_dropped_examination_ends() {
+    let shelf = Shelf::new();
+    let names: Vec<String> = (0..10_000).map(|number| format!("{number}.wasm")).collect();
+    names.iter().for_each(|name| shelf.put(name, "same"));
+    let wanted = names.iter().map(|name| shelf.wanted(name)).collect();
+    {
+        let mut examining = std::pin::pin!(shelf.examine(wanted));
+        // One poll starts the readers; then nobody waits for them any more.
+        let waker = std::task::Waker::noop();
+        let mut context = std::task::Context::from_waker(waker);
+        assert!(examining.as_mut().poll(&mut context).is_pending());
+    }
+    // Threads that may block end with the runtime; until then they must have stopped early.
+    let stopped = async {
+        let mut before = u64::MAX;
+        while before != shelf.artifacts.reads() {
+            before = shelf.artifacts.reads();
+            tokio::task::spawn_blocking(|| std::thread::park_timeout(Duration::from_millis(20)))
+                .await
+                .expect("a pause");
+        }
+    };
+    tokio::time::timeout(PATIENCE, stopped).await.expect("the readers stop");
+    assert!(shelf.artifacts.reads() < 10_000, "{} were read", shelf.artifacts.reads());
+}
