@@ -5,12 +5,11 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,34 +19,39 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use trellis_supervisor::Supervisor;
 
+use crate::readiness::Readiness;
 use crate::samples::Samples;
 
 /// Most admin connections at once.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
-/// Longest wait for a request's head, and so longest idle connection.
+/// Longest wait for a request's head.
 const ADMIN_HEADER_READ_MAX: Duration = Duration::from_secs(5);
+/// Longest life of a connection, which serves one request: a client that does not read its answer
+/// gives its place back.
+const ADMIN_CONNECTION_MAX: Duration = Duration::from_secs(10);
 /// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
 const ADMIN_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Text for people.
+const TEXT: &str = "text/plain; charset=utf-8";
 /// What OpenMetrics asks for.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the admin endpoint tells.
 #[derive(Clone)]
 pub(crate) struct Admin {
-    ready: Arc<AtomicBool>,
+    readiness: Readiness,
     registry: Arc<Registry>,
     supervisor: Supervisor,
 }
 
 impl Admin {
-    /// An endpoint over the host's metrics and its providers', not ready yet.
-    pub(crate) fn new(registry: Arc<Registry>, supervisor: Supervisor) -> Self {
-        Self { ready: Arc::default(), registry, supervisor }
-    }
-
-    /// Says whether the host should get traffic.
-    pub(crate) fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Release);
+    /// An endpoint over the host's readiness, its metrics and its providers'.
+    pub(crate) const fn new(
+        readiness: Readiness,
+        registry: Arc<Registry>,
+        supervisor: Supervisor,
+    ) -> Self {
+        Self { readiness, registry, supervisor }
     }
 
     /// Serves on `address` for as long as the process lives; gives the address really bound.
@@ -80,12 +84,13 @@ impl Admin {
                     let answer = admin.answer(&request);
                     async move { Ok::<_, Infallible>(answer) }
                 });
-                // A broken connection concerns only its client.
-                let _ = hyper::server::conn::http1::Builder::new()
+                let serving = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(ADMIN_HEADER_READ_MAX)
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
+                    .keep_alive(false)
+                    .serve_connection(TokioIo::new(stream), service);
+                // A broken or a slow connection concerns only its client.
+                let _ = tokio::time::timeout(ADMIN_CONNECTION_MAX, serving).await;
             });
         }
     }
@@ -96,11 +101,21 @@ impl Admin {
         }
         match request.uri().path() {
             "/livez" | "/healthz" => plain(StatusCode::OK, "ok\n"),
-            "/readyz" if self.ready.load(Ordering::Acquire) => plain(StatusCode::OK, "ready\n"),
-            "/readyz" => plain(StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n"),
+            "/readyz" => self.readyz(request),
             "/metrics" => self.metrics(),
             _ => plain(StatusCode::NOT_FOUND, "try /livez, /readyz or /metrics\n"),
         }
+    }
+
+    /// Ready, or not yet or no more; either way with what does not work.
+    fn readyz(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let ready = self.readiness.is_ready();
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+        if accepts.is_some_and(|accepts| accepts.contains("application/json")) {
+            return typed(status, "application/json", format!("{}\n", self.readiness.json()));
+        }
+        typed(status, TEXT, self.readiness.text())
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {
@@ -122,7 +137,7 @@ impl Admin {
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    typed(status, "text/plain; charset=utf-8", text)
+    typed(status, TEXT, text)
 }
 
 fn typed(

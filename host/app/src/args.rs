@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 /// Runs the signed actors of a manifest.
 ///
 /// Every setting is taken from the first of: flag, environment variable, manifest, built-in
 /// default.
-#[derive(Parser, Clone, Debug)]
-#[command(name = "host", version, max_term_width = 100)]
+#[derive(Args, Clone, Debug)]
 pub struct HostArgs {
     /// The manifest to run (YAML, or JSON by its extension).
     #[arg(short, long, value_name = "FILE", env = "TRELLIS_MANIFEST")]
@@ -20,24 +19,43 @@ pub struct HostArgs {
     #[arg(long)]
     pub check: bool,
 
+    /// Prints the steps that would make the manifest run on a host where nothing runs.
+    #[arg(long, conflicts_with = "check")]
+    pub dry_run: bool,
+
     /// Serves /livez, /readyz and /metrics here; overrides `host: {admin: ...}`.
     #[arg(long, value_name = "ADDRESS", env = "TRELLIS_ADMIN")]
     pub admin: Option<SocketAddr>,
 
     /// Admits unsigned modules. For development only.
-    #[arg(long, env = "TRELLIS_ALLOW_UNSIGNED")]
+    #[arg(long, env = "TRELLIS_ALLOW_UNSIGNED", value_name = "BOOL", value_parser = boolean)]
+    #[arg(action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
     pub allow_unsigned: bool,
+
+    /// Waits for a manifest or module that is missing or wrong at the start instead of ending.
+    #[arg(long, env = "TRELLIS_WAIT", value_name = "BOOL", value_parser = boolean)]
+    #[arg(action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    pub wait: bool,
+
+    /// Goes on where that may be wrong: an actor with another key than it had begins without its
+    /// data, and a provider that is not well takes over from one that is.
+    #[arg(long, env = "TRELLIS_FORCE", value_name = "BOOL", value_parser = boolean)]
+    #[arg(action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
+    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
+    pub force: bool,
 
     /// Where compiled modules are kept.
     #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR")]
     pub cache_dir: Option<PathBuf>,
 
-    /// Compiles every module anew and keeps nothing.
-    #[arg(long, conflicts_with = "cache_dir")]
+    /// Compiles every module anew and keeps nothing, whatever else says where.
+    #[arg(long)]
     pub no_cache: bool,
 
     /// The form of the log; the default is text on a terminal and JSON otherwise.
-    #[arg(long, value_enum, value_name = "FORM", env = "TRELLIS_LOG_FORMAT")]
+    #[arg(long, value_enum, ignore_case = true, value_name = "FORM", env = "TRELLIS_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
 
     /// What is logged: a level, or directives such as `info,trellis_engine=debug`.
@@ -52,4 +70,46 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Yes or no as people write it in an environment: any case, and empty for no.
+///
+/// # Errors
+/// A sentence that lists the words, when `text` is none of them.
+pub fn boolean(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+        "" | "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+        _ => Err("write true, yes, on or 1, or false, no, off or 0".to_owned()),
+    }
+}
+
+/// Takes the environment from every argument whose variable is set and empty: `VAR=` in a file of
+/// settings means that nothing is set.
+#[must_use]
+pub fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|argument| {
+            let empty = argument.get_env().and_then(std::env::var_os).is_some_and(|v| v.is_empty());
+            if empty { argument.env(None::<&'static str>) } else { argument }
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yes_and_no_in_the_words_of_environments() {
+        for text in ["1", "true", "True", "YES", "on", "y", " t "] {
+            assert_eq!(boolean(text), Ok(true), "{text}");
+        }
+        for text in ["", "0", "false", "No", "OFF", "n"] {
+            assert_eq!(boolean(text), Ok(false), "{text}");
+        }
+        for text in ["2", "yeah", "enabled"] {
+            assert!(boolean(text).is_err(), "{text}");
+        }
+    }
 }

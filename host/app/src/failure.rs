@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde_json::{Value as Json, json};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{Report, Style};
 
@@ -58,6 +59,36 @@ impl Failure {
         }
     }
 
+    /// The failure as a program reads it: the fields `error` and, of a manifest, `details`.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        let code = self.code();
+        let details = match self {
+            Self::Manifest(report) => Some(report.to_json()),
+            Self::Call { .. } => None,
+        };
+        let mut json = json!({ "error": {
+            "code": code.as_str(),
+            "message": self.first(),
+            "cause": code.cause(),
+            "cure": code.cure(),
+            "exit": self.exit().code(),
+        }});
+        if let Some(details) = details {
+            json["details"] = details;
+        }
+        json
+    }
+
+    /// The first problem in one line.
+    #[must_use]
+    pub(crate) fn first(&self) -> String {
+        match self {
+            Self::Manifest(report) => summary(report),
+            Self::Call { .. } => self.to_string(),
+        }
+    }
+
     /// The stable code of the (first) problem.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -71,6 +102,16 @@ impl Failure {
             Self::Call { error, .. } => (&[][..], Some(error.code())),
         };
         problems.iter().map(|problem| problem.code).chain(one)
+    }
+}
+
+/// A report in one line.
+fn summary(report: &Report) -> String {
+    let first = report.problems().first().map_or("it is wrong", |problem| problem.message.as_str());
+    let name = &report.source_text().name;
+    match report.problems().len() + report.omitted() {
+        0 | 1 => format!("{name}: {first}"),
+        count => format!("{name}: {first} ({count} problems in all)"),
     }
 }
 

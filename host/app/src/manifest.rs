@@ -1,18 +1,27 @@
 //! The manifest as a file among files: read, resolved against its folder, prepared.
+//!
+//! In two steps, so that a host can act in between: the text with whom it trusts, then everything
+//! the text names. Both run on threads that may block, and dropping a step abandons it.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trellis_claims::{ClaimsError, PublicKey, SystemClock, TrustList, Unsigned};
-use trellis_core::{CallError, Code, ErrorKind};
+use parking_lot::Mutex;
+use tokio::task::spawn_blocking;
+use trellis_claims::{SystemClock, TrustList};
+use trellis_core::{CallError, Code, ErrorKind as Kind};
 use trellis_engine::Checker;
-use trellis_keystore::Keystore;
-use trellis_manifest::{Format, Manifest, Problem, Report, SourceText, Spanned};
+use trellis_manifest::{Format, Manifest, Problem, Report, SourceText, readable_trust};
 use trellis_providers_sdk::ProviderFactory;
-use trellis_supervisor::{Ground, Prepared, prepare};
+use trellis_supervisor::{ActorKeys, Modules, PrepareContext, Prepared, prepare};
 
+use crate::args::HostArgs;
 use crate::failure::Failure;
 use crate::providers::builtins;
+use crate::record::KeyRecord;
+use crate::trust::{self, OwnIssuer};
 
 /// What a manifest is loaded for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,132 +32,217 @@ pub(crate) enum For {
     Checking,
 }
 
-/// A manifest that can run here, with what the rim needs to know of it.
-pub(crate) struct Loaded {
-    pub(crate) manifest: Manifest,
-    /// The manifest's folder, where its relative paths start.
-    pub(crate) folder: PathBuf,
-    pub(crate) trust: TrustList,
-    pub(crate) prepared: Prepared,
+/// Reads one manifest again and again, and remembers what did not change.
+pub(crate) struct Loader {
+    path: PathBuf,
+    allow_unsigned: bool,
+    force: bool,
+    builtins: Vec<Arc<dyn ProviderFactory>>,
+    own: OwnIssuer,
+    modules: Modules,
+    record: KeyRecord,
+    /// The last text that could be read, and what it means.
+    text: Mutex<Option<(SourceText, Arc<Manifest>)>>,
+    /// The trust list of the last text that was right.
+    trust: Mutex<TrustList>,
 }
 
-/// Reads and checks a manifest and everything it names.
-///
-/// # Errors
-/// Every problem at once, or that the file cannot be read.
-pub(crate) fn load(path: &Path, allow_unsigned: bool, purpose: For) -> Result<Loaded, Failure> {
-    let (source, manifest) = read(path)?;
-    let (trust, problems) = trust(&manifest, allow_unsigned)?;
-    let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    let checker = match purpose {
-        For::Running => None,
-        For::Checking => {
-            Some(Checker::new().map_err(|error| Failure::call("checking modules", error))?)
-        }
-    };
-    let ground = Ground {
-        folder: &folder,
-        builtins: &builtins(),
-        trust: &trust,
-        clock: &SystemClock,
-        checker: checker.as_ref(),
-    };
-    let prepared = prepare(&manifest, &source, &ground);
-    if !problems.is_empty() {
-        return Err(wrong(with_problems(&source, problems, prepared.err())));
+/// The text of a manifest, and what it means as far as the text alone can tell.
+pub(crate) struct Written {
+    /// What it means, or everything that is wrong with the text.
+    pub(crate) manifest: Result<Meant, Failure>,
+    /// Whom to hold against what runs; as much of it as can be read from a wrong text.
+    pub(crate) trust: TrustList,
+}
+
+/// A text that is right.
+pub(crate) struct Meant {
+    pub(crate) manifest: Arc<Manifest>,
+    source: SourceText,
+    /// Keys under `trust` that are none.
+    wrong_keys: Vec<Problem>,
+}
+
+/// A manifest that can run here, with what the rim needs to know of it.
+pub(crate) struct Loaded {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) prepared: Prepared,
+    /// What its owner may not have meant.
+    pub(crate) warnings: Report,
+}
+
+impl Loader {
+    /// Reads the manifest of these arguments, when asked to.
+    pub(crate) fn new(args: &HostArgs) -> Arc<Self> {
+        Arc::new(Self {
+            path: args.manifest.clone(),
+            allow_unsigned: args.allow_unsigned,
+            force: args.force,
+            builtins: builtins(),
+            own: OwnIssuer::default(),
+            modules: Modules::new(),
+            record: KeyRecord::default(),
+            text: Mutex::default(),
+            trust: Mutex::default(),
+        })
     }
-    Ok(Loaded { manifest, folder, trust, prepared: prepared.map_err(wrong)? })
+
+    /// The manifest's folder, where its relative paths start.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// The files whose change is a change of the application: the manifest, and the modules it
+    /// names.
+    pub(crate) fn files(&self, manifest: Option<&Manifest>) -> Vec<PathBuf> {
+        let actors = manifest.iter().flat_map(|manifest| &manifest.actors);
+        let images = actors.map(|actor| self.folder().join(&actor.value.image.value));
+        std::iter::once(self.path.clone()).chain(images).collect()
+    }
+
+    /// Reads the text.
+    ///
+    /// # Errors
+    /// That it cannot be read at all, or not whom it trusts.
+    pub(crate) async fn read(self: &Arc<Self>) -> Result<Written, Failure> {
+        let loader = Arc::clone(self);
+        aside(move || loader.read_here()).await?
+    }
+
+    /// Checks everything a right text names.
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub(crate) async fn prepare(&self, text: Meant, purpose: For) -> Result<Loaded, Failure> {
+        let Meant { manifest, source, wrong_keys } = text;
+        let checker = match purpose {
+            For::Running => None,
+            For::Checking => {
+                let checker = Checker::new();
+                let checker = checker.map_err(|error| Failure::call("checking modules", error))?;
+                Some(Arc::new(checker))
+            }
+        };
+        let trust = self.trust.lock().clone();
+        let context = PrepareContext {
+            modules: self.modules.clone(),
+            checker,
+            keys: self.record.keys(),
+            force: self.force,
+            ..PrepareContext::new(self.folder(), &self.builtins, &trust, Arc::new(SystemClock))
+        };
+        let prepared = prepare(&manifest, &source, &context).await;
+        if !wrong_keys.is_empty() {
+            return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
+        }
+        let prepared = prepared.map_err(wrong)?;
+        let warnings = Report::of(&source, prepared.warnings().to_vec());
+        Ok(Loaded { manifest, prepared, warnings })
+    }
+
+    /// Remembers the keys of actors that run now, for this host and for the next one.
+    pub(crate) async fn remember(self: &Arc<Self>, keys: ActorKeys) {
+        let loader = Arc::clone(self);
+        // What cannot be kept is told where it is written.
+        let _ = aside(move || loader.record.keep(&loader.path, keys)).await;
+    }
+
+    fn read_here(&self) -> Result<Written, Failure> {
+        self.record.read(&self.path);
+        let name = self.path.display().to_string();
+        let bytes = read_file(&self.path).map_err(|error| unreadable(&name, &error))?;
+        let format = Format::of_path(&self.path);
+        let source = match SourceText::from_bytes(&name, bytes.clone(), format) {
+            Ok(source) => source,
+            Err(report) => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                return Ok(self.wrong(&SourceText::new(name, text, format), report));
+            }
+        };
+        match self.understand(&source) {
+            Ok(manifest) => self.right(source, manifest),
+            Err(report) => Ok(self.wrong(&source, report)),
+        }
+    }
+
+    /// A text that did not change means what it meant: the environment of a process stands still.
+    fn understand(&self, source: &SourceText) -> Result<Arc<Manifest>, Report> {
+        let mut known = self.text.lock();
+        if let Some((text, manifest)) = &*known
+            && text == source
+        {
+            return Ok(Arc::clone(manifest));
+        }
+        let manifest = Arc::new(trellis_manifest::read(source, &environment)?);
+        *known = Some((source.clone(), Arc::clone(&manifest)));
+        Ok(manifest)
+    }
+
+    fn right(&self, source: SourceText, manifest: Arc<Manifest>) -> Result<Written, Failure> {
+        let spec = &manifest.trust;
+        let unsigned = self.allow_unsigned || spec.unsigned;
+        if unsigned {
+            tracing::warn!("unsigned modules are admitted; for development only");
+        }
+        let caps = unsigned.then(|| self.builtin_capabilities());
+        let mut known = self.trust.lock();
+        let trust::Read { list, problems } =
+            trust::of_right(spec, || self.own.read(), caps, &known)?;
+        if problems.is_empty() {
+            known.clone_from(&list);
+        }
+        let text = Meant { manifest, source, wrong_keys: problems };
+        Ok(Written { manifest: Ok(text), trust: list })
+    }
+
+    /// What an unsigned module may use in development: whatever this host has.
+    fn builtin_capabilities(&self) -> Vec<String> {
+        let contracts =
+            |factory: &Arc<dyn ProviderFactory>| factory.descriptor().contracts.into_owned();
+        let contracts = self.builtins.iter().flat_map(contracts);
+        contracts.map(|contract| contract.id.to_string()).collect()
+    }
+
+    fn wrong(&self, source: &SourceText, report: Report) -> Written {
+        let readable = readable_trust(source, &environment);
+        let trust = trust::of_wrong(&readable, &self.trust.lock());
+        Written { manifest: Err(wrong(report)), trust }
+    }
 }
 
 /// Wrong keys, and what else is wrong. Refused modules are left out: a wrong key may be the reason.
 fn with_problems(source: &SourceText, mut problems: Vec<Problem>, more: Option<Report>) -> Report {
     let more = more.iter().flat_map(Report::problems);
-    problems.extend(more.filter(|more| more.code.kind() != ErrorKind::Denied).cloned());
+    problems.extend(more.filter(|more| more.code.kind() != Kind::Denied).cloned());
     Report::of(source, problems)
 }
 
-/// Reads a manifest and who it trusts, without looking at any module.
-///
-/// # Errors
-/// Every problem of the text at once, or that the file cannot be read.
-pub(crate) fn load_trust(path: &Path, allow_unsigned: bool) -> Result<TrustList, Failure> {
-    let (source, manifest) = read(path)?;
-    match trust(&manifest, allow_unsigned)? {
-        (trust, problems) if problems.is_empty() => Ok(trust),
-        (_, problems) => Err(wrong(Report::of(&source, problems))),
-    }
+/// One byte more than a manifest may have tells that it is too large; a pipe is read as well.
+fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let bytes_max = trellis_manifest::BYTES_MAX as u64;
+    File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
-fn read(path: &Path) -> Result<(SourceText, Manifest), Failure> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::NotFound => Code::NotFound,
-            _ => Code::Storage,
-        };
-        Failure::call(&name, CallError::new(code, format!("the manifest cannot be read: {error}")))
-    })?;
-    let source = SourceText::from_bytes(name, bytes, Format::of_path(path)).map_err(wrong)?;
-    let manifest =
-        trellis_manifest::read(&source, &|name| std::env::var(name).ok()).map_err(wrong)?;
-    Ok((source, manifest))
+fn unreadable(name: &str, error: &std::io::Error) -> Failure {
+    let code = match error.kind() {
+        ErrorKind::NotFound => Code::NotFound,
+        _ => Code::Storage,
+    };
+    Failure::call(name, CallError::new(code, format!("the manifest cannot be read: {error}")))
 }
 
-/// Whom the manifest trusts; when it says nothing, the user's own account. Texts that are no
-/// keys come back as problems.
-fn trust(manifest: &Manifest, allow_unsigned: bool) -> Result<(TrustList, Vec<Problem>), Failure> {
-    let spec = &manifest.trust;
-    let mut problems = Vec::new();
-    let mut list = TrustList::new(0);
-    for key in &spec.issuers {
-        list = add_key(list, key, TrustList::trust, &mut problems);
-    }
-    for key in &spec.revoked {
-        list = add_key(list, key, TrustList::revoke, &mut problems);
-    }
-    if spec.issuers.is_empty() {
-        list = trust_own_account(list)?;
-    }
-    if allow_unsigned || spec.unsigned {
-        tracing::warn!("unsigned modules are admitted; for development only");
-        list = list.unsigned_modules(Unsigned::Allow { caps: builtin_capabilities() });
-    }
-    Ok((list, problems))
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
-type Add = fn(TrustList, &PublicKey) -> Result<TrustList, ClaimsError>;
-
-fn add_key(
-    list: TrustList,
-    written: &Spanned<String>,
-    add: Add,
-    problems: &mut Vec<Problem>,
-) -> TrustList {
-    let added = PublicKey::parse(&written.value).and_then(|key| add(list.clone(), &key));
-    added.unwrap_or_else(|error| {
-        let code = error.code();
-        problems.push(Problem::new(written.span, error.to_string()).code(code).help(code.cure()));
-        list
+/// Works on a thread that may block.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    spawn_blocking(work).await.map_err(|error| {
+        let message = format!("reading it failed inside the host: {error}");
+        Failure::call("the manifest", CallError::new(Code::Internal, message))
     })
-}
-
-/// A user without any key yet has signed nothing, so nothing more is trusted.
-fn trust_own_account(list: TrustList) -> Result<TrustList, Failure> {
-    let refused = |error: CallError| Failure::call("your keystore", error);
-    let issuer = Keystore::open_default()
-        .and_then(|store| store.default_issuer())
-        .map_err(|error| refused(error.into()))?;
-    match issuer {
-        Some(issuer) => list.trust(&issuer).map_err(|error| refused(error.into())),
-        None => Ok(list),
-    }
-}
-
-/// What an unsigned module may use in development: whatever this host has.
-fn builtin_capabilities() -> Vec<String> {
-    let contracts =
-        |factory: &Arc<dyn ProviderFactory>| factory.descriptor().contracts.into_owned();
-    builtins().iter().flat_map(contracts).map(|contract| contract.id.to_string()).collect()
 }
 
 fn wrong(report: Report) -> Failure {

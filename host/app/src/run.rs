@@ -1,156 +1,112 @@
 //! The life of a host, from its arguments to its exit.
 
-use std::io::Write;
-use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
-use trellis_control::{Address, Applied};
 use trellis_core::{CallError, Code};
 use trellis_engine::{CacheConfig, Compiler, EngineConfig};
-use trellis_entitlements::Rules;
-use trellis_manifest::CacheSpec;
-use trellis_supervisor::ApplyOptions;
+use trellis_manifest::{CacheSpec, Manifest};
+use trellis_supervisor::dry_run;
 
 use crate::admin::Admin;
 use crate::args::HostArgs;
-use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
-use crate::manifest::{self, For, Loaded};
-use crate::process::raise_open_files;
-use crate::signals::{Request, Signals};
+use crate::life::{Life, first_text};
+use crate::logging;
+use crate::manifest::{For, Loader, Meant};
+use crate::output::Output;
+use crate::process::{own_program, raise_open_files};
+use crate::readiness::Readiness;
+use crate::signals::Signals;
 use crate::watch::FileWatch;
 
 /// The hidden command with which a binary compiles one module for the host it is: a module that
 /// compiles without end is then a child that is killed. See [`trellis_engine::compile_child_main`].
 pub const COMPILE_COMMAND: &str = "compile-module";
 
-/// Runs a manifest until it is told to stop, on a runtime of its own.
-///
-/// # Errors
-/// Why it could not start. Once it runs, nothing a manifest or a module holds stops it.
-pub fn run_blocking(args: HostArgs) -> Result<(), Failure> {
+/// Does what the arguments ask for, and tells how it went, to the exit code of the process.
+#[must_use]
+pub fn run_to_exit(args: HostArgs, output: Output) -> ExitCode {
+    if let Err(problem) = logging::start(&args.log, args.log_format) {
+        return output.misused(&problem);
+    }
+    match run_blocking(args, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => output.failed(&failure),
+    }
+}
+
+fn run_blocking(args: HostArgs, output: Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| internal("threads", &error))?;
-    let outcome = runtime.block_on(run(args));
-    // What was cut by a second signal must not hold the process.
+    let outcome = runtime.block_on(run(args, output));
+    // What was cut by a second signal, or waits for a disk, must not hold the process.
     runtime.shutdown_background();
     outcome
 }
 
-/// Prints a failure and gives its exit code.
-pub fn complain(text: &str, exit: Exit) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
-    exit.into()
-}
-
-/// Runs a manifest until it is told to stop.
+/// Runs a manifest until it is told to stop, or only checks it, or tells what it would do.
 ///
 /// # Errors
 /// Why it could not start. Once it runs, nothing a manifest or a module holds stops it.
-pub async fn run(args: HostArgs) -> Result<(), Failure> {
-    let purpose = if args.check { For::Checking } else { For::Running };
-    let loaded = manifest::load(&args.manifest, args.allow_unsigned, purpose)?;
-    if args.check {
-        say(&format!("{}: ok", args.manifest.display()));
+pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
+    let loader = Loader::new(&args);
+    if args.check || args.dry_run {
+        let text = loader.read().await?.manifest?;
+        let loaded = loader.prepare(text, For::Checking).await?;
+        if args.dry_run {
+            output.planned(&args.manifest, &dry_run(&loaded.prepared), &loaded.warnings);
+        } else {
+            output.checked(&args.manifest, &loaded.warnings);
+        }
         return Ok(());
     }
-    raise_open_files();
-    let host = Host::build(HostConfig::new(engine_config(&args, &loaded)))
-        .map_err(|error| Failure::call("the sandbox", error))?;
-    let admin = Admin::new(Arc::clone(host.registry()), host.supervisor().clone());
     let mut signals = Signals::listen().map_err(|error| internal("signals", &error))?;
-    let mut watch = FileWatch::new().map_err(|error| internal("file notifications", &error))?;
-    watch.follow(files(&args.manifest, &loaded));
-    let address = args.admin.or(loaded.manifest.host.admin.as_ref().map(|admin| admin.value));
-    serve_admin(&admin, address).await?;
-    let drain = loaded.manifest.host.drain;
-    start(&host, loaded).await?;
-    admin.set_ready(true);
-
-    let mut life = Life { args, host, watch, printed: Vec::new() };
-    life.print_addresses();
-    life.until_stopped(&mut signals).await;
-    admin.set_ready(false);
-    tracing::info!("stopping; a second signal stops at once");
-    tokio::select! {
-        () = life.host.stop(Instant::now() + drain) => tracing::info!("stopped"),
-        () = again(&mut signals) => tracing::warn!("stopped at once; calls were cut"),
-    }
-    Ok(())
+    raise_open_files();
+    let watch = Arc::new(FileWatch::start());
+    let first = first_text(&loader, &watch, &mut signals, args.wait).await?;
+    // Told to stop before there was anything to run.
+    let Some(text) = first else { return Ok(()) };
+    let (host, readiness) = build(&args, &loader, &text, output).await?;
+    let life = Life::new((loader, watch), host, readiness, output, args.force);
+    life.run(text, args.wait, &mut signals).await
 }
 
-/// A host that runs.
-struct Life {
-    args: HostArgs,
-    host: Host,
-    watch: FileWatch,
-    /// The addresses that were printed, with their actors.
-    printed: Vec<Address>,
+/// The host that runs a manifest; nothing of the manifest runs yet, but its admin address answers.
+async fn build(
+    args: &HostArgs,
+    loader: &Loader,
+    text: &Meant,
+    output: Output,
+) -> Result<(Host, Readiness), Failure> {
+    let host = Host::build(HostConfig::new(engine_config(args, loader, &text.manifest)))
+        .map_err(|error| Failure::call("the sandbox", error))?;
+    let readiness = Readiness::new(host.supervisor().clone());
+    let written = text.manifest.host.admin.as_ref().map(|admin| admin.value);
+    if let Some(address) = args.admin.or(written) {
+        let registry = Arc::clone(host.registry());
+        let admin = Admin::new(readiness.clone(), registry, host.supervisor().clone());
+        let bound = admin.serve(address).await.map_err(|error| {
+            let message = format!("{address} cannot be bound: {error}");
+            Failure::call("the admin address", CallError::new(Code::Address, message))
+        })?;
+        output.admin(bound);
+    }
+    Ok((host, readiness))
 }
 
-impl Life {
-    async fn until_stopped(&mut self, signals: &mut Signals) {
-        loop {
-            tokio::select! {
-                request = signals.next() => match request {
-                    Request::Stop => return,
-                    Request::Reload => self.reload().await,
-                },
-                () = self.watch.changed() => self.reload().await,
-            }
-        }
-    }
-
-    /// Reads everything again and applies the difference. A manifest that is wrong changes
-    /// nothing, except that an actor it no longer trusts is stopped.
-    async fn reload(&mut self) {
-        let path = &self.args.manifest;
-        let allow_unsigned = self.args.allow_unsigned;
-        match manifest::load(path, allow_unsigned, For::Running) {
-            Ok(loaded) => {
-                self.watch.follow(files(path, &loaded));
-                self.host.supervisor().enforce(loaded.trust).await;
-                let options = options(&loaded.manifest);
-                report(&self.host.supervisor().apply(loaded.prepared, options).await);
-                self.host.metrics().applied();
-                self.print_addresses();
-            }
-            Err(failure) => {
-                self.host.metrics().refused(&failure);
-                tracing::error!("the manifest was not applied; what ran goes on\n{failure}");
-                if let Ok(trust) = manifest::load_trust(path, allow_unsigned) {
-                    self.host.supervisor().enforce(trust).await;
-                }
-            }
-        }
-    }
-
-    /// Prints every address that was not there before.
-    fn print_addresses(&mut self) {
-        let addresses = self.host.supervisor().status().state.addresses.clone();
-        for address in addresses.iter().filter(|address| !self.printed.contains(address)) {
-            let Address { url, actor } = address;
-            say(&format!("listening {url} -> {actor}"));
-        }
-        self.printed = addresses;
-    }
-}
-
-fn engine_config(args: &HostArgs, loaded: &Loaded) -> EngineConfig {
-    let written = match &loaded.manifest.host.cache {
+fn engine_config(args: &HostArgs, loader: &Loader, manifest: &Manifest) -> EngineConfig {
+    let written = match &manifest.host.cache {
         CacheSpec::User => crate::cache::default_dir(),
         CacheSpec::Off => None,
-        CacheSpec::Dir(folder) => Some(loaded.folder.join(&folder.value)),
+        CacheSpec::Dir(folder) => Some(loader.folder().join(&folder.value)),
     };
     let dir = args.cache_dir.clone().or(written).filter(|_| !args.no_cache);
-    let limits = loaded.manifest.host.limits;
+    let limits = manifest.host.limits;
     EngineConfig {
         instances_total_max: limits.instances_total_max,
         modules_resident_max: limits.modules_resident_max,
@@ -162,58 +118,15 @@ fn engine_config(args: &HostArgs, loaded: &Loaded) -> EngineConfig {
     }
 }
 
-/// This very binary, so that parent and child always agree on the compiler.
+/// This very program, so that parent and child always agree on the compiler.
 fn compiler() -> Compiler {
-    std::env::current_exe().map_or(Compiler::InProcess, |program| Compiler::Child {
-        program,
-        args: vec![COMPILE_COMMAND.into()],
-    })
-}
-
-async fn start(host: &Host, loaded: Loaded) -> Result<(), Failure> {
-    let options = options(&loaded.manifest);
-    let applied = host.supervisor().apply(loaded.prepared, options).await;
-    report(&applied);
-    if let Some(fault) = applied.faults.into_iter().next() {
-        return Err(Failure::call(fault.what.clone(), fault.error()));
+    match own_program() {
+        Ok(program) => Compiler::Child { program, args: vec![COMPILE_COMMAND.into()] },
+        Err(error) => {
+            tracing::warn!(%error, "modules compile in this process, where nothing can cut them");
+            Compiler::InProcess
+        }
     }
-    Ok(())
-}
-
-async fn serve_admin(admin: &Admin, address: Option<SocketAddr>) -> Result<(), Failure> {
-    let Some(address) = address else { return Ok(()) };
-    let served = admin.clone().serve(address).await.map_err(|error| {
-        let message = format!("{address} cannot be bound: {error}");
-        Failure::call("the admin address", CallError::new(Code::Address, message))
-    })?;
-    say(&format!("admin     http://{served}"));
-    Ok(())
-}
-
-/// The manifest's owner decides for the whole host.
-fn options(manifest: &trellis_manifest::Manifest) -> ApplyOptions {
-    let rules = Rules { open_calls: manifest.host.open_calls };
-    ApplyOptions { rules, ..ApplyOptions::default() }
-}
-
-fn files<'a>(manifest: &'a Path, loaded: &'a Loaded) -> impl Iterator<Item = &'a Path> {
-    std::iter::once(manifest).chain(loaded.prepared.module_paths())
-}
-
-/// What was done, and what was not, the supervisor logs itself.
-fn report(applied: &Applied) {
-    if applied.steps.is_empty() && applied.faults.is_empty() && !applied.superseded {
-        tracing::info!("unchanged");
-    }
-}
-
-/// Data for scripts and people goes to stdout; a closed stdout stops nobody.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-async fn again(signals: &mut Signals) {
-    while signals.next().await != Request::Stop {}
 }
 
 fn internal(what: &str, error: &dyn std::fmt::Display) -> Failure {

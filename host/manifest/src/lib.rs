@@ -34,6 +34,7 @@ mod tree;
 mod trust;
 mod yaml;
 
+pub use parse::BYTES_MAX;
 pub use render::Style;
 pub use report::{Problem, Report, nearest};
 pub use schema::json_schema;

@@ -9,7 +9,7 @@ use crate::tree::{Builder, Node, empty};
 use crate::{json, yaml};
 
 /// Largest manifest, in bytes: ten thousand actors with their bindings fit.
-const BYTES_MAX: usize = 4 << 20;
+pub const BYTES_MAX: usize = 4 << 20;
 
 /// The tree of a manifest; `None` when the problems leave none.
 pub(crate) fn parse(
@@ -18,10 +18,7 @@ pub(crate) fn parse(
     problems: &mut Problems,
 ) -> Option<Arc<Node>> {
     if source.text.len() > BYTES_MAX {
-        let message = format!(
-            "the manifest has {} bytes; the most allowed is {BYTES_MAX}",
-            source.text.len()
-        );
+        let message = format!("the manifest is too large; the most allowed is {BYTES_MAX} bytes");
         problems.push(
             Problem::new(Span::default(), message)
                 .help("is this the right file? split it if it is"),

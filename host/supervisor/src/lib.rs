@@ -35,6 +35,6 @@ mod trust;
 pub use desired::ApplyOptions;
 pub use metrics::Metrics;
 pub use plan::dry_run;
-pub use prepare::{Ground, Prepared, prepare};
+pub use prepare::{ActorKeys, Modules, PrepareContext, Prepared, prepare};
 pub use status::{Sampler, Status};
 pub use supervisor::Supervisor;

@@ -1,14 +1,17 @@
 //! From a manifest as written to a manifest as it can run, or everything that is wrong with it.
 
+mod keys;
 mod links;
 mod modules;
+mod unbound;
 mod values;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use trellis_artifacts::{Artifacts, Wanted};
 use trellis_claims::{Clock, TrustList, Verified};
 use trellis_core::limits::ActorLimits;
 use trellis_core::{BindingName, CallError, Code, Contract};
@@ -17,18 +20,43 @@ use trellis_manifest::{Manifest, Problem, ProviderKind, Report, SourceText, Span
 use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
 
 /// What a manifest is checked against.
-pub struct Ground<'a> {
+pub struct PrepareContext<'a> {
     /// The folder relative paths start from: the manifest's.
     pub folder: &'a Path,
     /// The providers this host has.
     pub builtins: &'a [Arc<dyn ProviderFactory>],
+    /// The modules that were read and verified before.
+    pub modules: Modules,
     /// Who may sign modules.
     pub trust: &'a TrustList,
     /// What time it is.
-    pub clock: &'a dyn Clock,
+    pub clock: Arc<dyn Clock>,
     /// What checks the modules' code as well: for a check that is not followed by a start, which
     /// does it anyway.
-    pub checker: Option<&'a Checker>,
+    pub checker: Option<Arc<Checker>>,
+    /// The keys actors had when they last ran, as far as that is known.
+    pub keys: ActorKeys,
+    /// True when an actor may have another key than it had.
+    pub force: bool,
+}
+
+/// What is known of modules from one [`prepare()`] to the next. Cheap to clone.
+pub type Modules = Artifacts<Verified>;
+
+/// The keys of actors that keep data with a provider, by the actors' names.
+pub type ActorKeys = BTreeMap<String, String>;
+
+impl<'a> PrepareContext<'a> {
+    /// A context in which nothing is known from before.
+    pub fn new(
+        folder: &'a Path,
+        builtins: &'a [Arc<dyn ProviderFactory>],
+        trust: &'a TrustList,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (modules, keys) = (Modules::new(), ActorKeys::new());
+        Self { folder, builtins, modules, trust, clock, checker: None, keys, force: false }
+    }
 }
 
 /// A manifest whose modules verify, whose bindings are claimed and served, and whose values are
@@ -37,13 +65,15 @@ pub struct Prepared {
     pub(crate) actors: Vec<PreparedActor>,
     pub(crate) providers: Vec<PreparedProvider>,
     pub(crate) links: Vec<PreparedLink>,
+    keys: ActorKeys,
+    warnings: Vec<Problem>,
 }
 
 /// An actor that may run here.
 #[derive(Clone)]
 pub(crate) struct PreparedActor {
     pub(crate) name: Arc<str>,
-    pub(crate) path: PathBuf,
+    pub(crate) module: Wanted,
     pub(crate) verified: Verified,
     pub(crate) isolation: Isolation,
     pub(crate) limits: ActorLimits,
@@ -75,25 +105,25 @@ pub(crate) struct PreparedLink {
 }
 
 impl Prepared {
-    /// The module files the manifest names, to be watched for changes.
-    pub fn module_paths(&self) -> impl Iterator<Item = &Path> {
-        self.actors.iter().map(|actor| actor.path.as_path())
+    /// The keys of its actors that keep data with a provider: to be given to the next
+    /// [`prepare`] once it runs.
+    #[must_use]
+    pub const fn keys(&self) -> &ActorKeys {
+        &self.keys
+    }
+
+    /// What can run and was probably not meant, each at its place in the manifest.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 }
 
 impl PreparedActor {
     /// Reads the module again and makes sure that it is the one that was verified: the checked
-    /// file is not held in memory between checking and loading.
+    /// file is not held in memory between checking and loading. Blocks.
     pub(crate) fn read(&self) -> Result<Bytes, CallError> {
-        let bytes = modules::read_file(&self.path, self.limits.module_bytes_max)?;
-        if trellis_claims::hash::digest(&bytes) != *self.verified.digest() {
-            let message = format!(
-                "{} changed while it was being loaded; it will be read again",
-                self.path.display()
-            );
-            return Err(CallError::new(Code::Hash, message));
-        }
-        Ok(bytes)
+        self.module.read_again(self.verified.digest())
     }
 
     /// True when `other` runs the same code under the same bounds.
@@ -114,24 +144,36 @@ impl ModuleSource for PreparedActor {
 
 /// Checks a manifest against its modules and this host's providers.
 ///
+/// Modules are read and verified on threads that may block; dropping the future abandons them.
+///
 /// # Errors
 /// A [`Report`] with every problem at its place in the manifest.
-pub fn prepare(
+pub async fn prepare(
     manifest: &Manifest,
     source: &SourceText,
-    ground: &Ground<'_>,
+    context: &PrepareContext<'_>,
 ) -> Result<Prepared, Report> {
     let mut problems = Vec::new();
-    let mut providers = prepare_providers(manifest, ground, &mut problems);
-    let actors = modules::prepare(manifest, ground, &mut problems);
-    let mut links = links::prepare(manifest, &actors, &mut providers, ground, &mut problems);
-    values::prepare(manifest, (&mut providers, &mut links), ground.folder, &mut problems);
-    let links = links.into_iter().map(|written| written.link).collect();
+    let actors = modules::prepare(manifest, context, &mut problems).await;
+    let mut providers = prepare_providers(manifest, context, &mut problems);
+    let mut links = links::prepare(manifest, &actors, &mut providers, context, &mut problems);
+    values::prepare(manifest, (&mut providers, &mut links), context.folder, &mut problems);
+    let links: Vec<_> = links.into_iter().map(|written| written.link).collect();
+    let mut warnings = unbound::warnings(manifest, (&actors, &links), &providers, context);
+    let keys = keys::of_stateful(&actors, &links, &providers);
+    for changed in keys::changed(manifest, &actors, &keys, &context.keys) {
+        if changed.is_unsigned || context.force {
+            warnings.push(changed.problem);
+        } else {
+            problems.push(changed.problem);
+        }
+    }
     if !problems.is_empty() {
         return Err(Report::of(source, problems));
     }
     let actors = actors.into_iter().flatten().collect();
-    Ok(Prepared { actors, providers: providers.into_values().collect(), links })
+    let providers = providers.into_values().collect();
+    Ok(Prepared { actors, providers, links, keys, warnings })
 }
 
 /// Providers by their name in the manifest.
@@ -139,14 +181,14 @@ pub(crate) type Providers = BTreeMap<Arc<str>, PreparedProvider>;
 
 fn prepare_providers(
     manifest: &Manifest,
-    ground: &Ground<'_>,
+    context: &PrepareContext<'_>,
     problems: &mut Vec<Problem>,
 ) -> Providers {
     let mut providers = Providers::new();
     for spec in manifest.providers.iter().map(|spec| &spec.value) {
         let ProviderKind::Builtin(wanted) = &spec.kind;
-        let Some(provider) = builtin(ground.builtins, &wanted.value) else {
-            problems.push(unknown_provider(wanted, ground.builtins));
+        let Some(provider) = builtin(context.builtins, &wanted.value) else {
+            problems.push(unknown_provider(wanted, context.builtins));
             continue;
         };
         let values = plain_values(&spec.values);

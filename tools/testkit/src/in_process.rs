@@ -1,11 +1,12 @@
 //! A host in the process of the test.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use trellis_app::{Host, HostConfig, providers::builtins};
 use trellis_claims::{SystemClock, TrustList};
 use trellis_manifest::{Format, SourceText};
-use trellis_supervisor::{ApplyOptions, Ground, prepare};
+use trellis_supervisor::{ApplyOptions, PrepareContext, prepare};
 
 use crate::account::Account;
 
@@ -19,10 +20,9 @@ pub async fn host_of(config: HostConfig, manifest: &str, folder: &Path, account:
     let manifest = manifest.unwrap_or_else(|report| panic!("{report}"));
     let trust = TrustList::new(0).trust(account.issuer().public());
     let trust = trust.expect("an account key may sign");
-    let clock = &SystemClock;
-    let builtins = &builtins();
-    let ground = Ground { folder, builtins, trust: &trust, clock, checker: None };
-    let prepared = prepare(&manifest, &source, &ground);
+    let builtins = builtins();
+    let context = PrepareContext::new(folder, &builtins, &trust, Arc::new(SystemClock));
+    let prepared = prepare(&manifest, &source, &context).await;
     let prepared = prepared.unwrap_or_else(|report| panic!("{report}"));
     let host = Host::build(config).expect("this machine has room for a host");
     let rules = trellis_entitlements::Rules { open_calls: manifest.host.open_calls };

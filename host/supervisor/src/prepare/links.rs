@@ -8,7 +8,8 @@ use trellis_manifest::{BindingSpec, Manifest, Problem, Span, Spanned};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
 use super::{
-    Ground, PreparedActor, PreparedLink, PreparedProvider, Providers, plain_provider, plain_values,
+    PrepareContext, PreparedActor, PreparedLink, PreparedProvider, Providers, plain_provider,
+    plain_values,
 };
 use crate::desired::BindingKey;
 
@@ -26,7 +27,7 @@ pub(super) fn prepare<'a>(
     manifest: &'a Manifest,
     actors: &[Option<PreparedActor>],
     providers: &mut Providers,
-    ground: &Ground<'_>,
+    context: &PrepareContext<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Written<'a>> {
     let mut links: Vec<Written<'a>> = Vec::with_capacity(manifest.bindings.len());
@@ -53,7 +54,7 @@ pub(super) fn prepare<'a>(
         }
         links.push(Written { link, spec: Some(spec), span: binding.span });
     }
-    for factory in ground.builtins.iter().filter(|factory| factory.descriptor().implicit) {
+    for factory in context.builtins.iter().filter(|factory| factory.descriptor().implicit) {
         bind_claimed(factory, (manifest, actors), providers, &mut links, problems);
     }
     links

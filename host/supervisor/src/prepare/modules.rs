@@ -1,27 +1,35 @@
 //! The modules a manifest names: read, bounded, verified.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use trellis_artifacts::{Reference, Wanted};
 use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{ActorSpec, Manifest, Problem, Spanned};
 
-use super::{Ground, PreparedActor, plain_values};
+use super::{PrepareContext, PreparedActor, plain_values};
 
 /// Verifies every module; `None` stands for one with a problem, so that its place is kept.
-pub(super) fn prepare(
+pub(super) async fn prepare(
     manifest: &Manifest,
-    ground: &Ground<'_>,
+    context: &PrepareContext<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Option<PreparedActor>> {
     let mut keys = BTreeMap::new();
+    let verified = verify_all(manifest, context).await;
     let mut actors = Vec::with_capacity(manifest.actors.len());
-    for spec in manifest.actors.iter().map(|spec| &spec.value) {
-        let actor = one(spec, ground).and_then(|actor| unique(actor, spec, &mut keys));
+    for (spec, (module, verified)) in manifest.actors.iter().zip(verified) {
+        let spec = &spec.value;
+        let actor = verified.and_then(|verified| {
+            // What is known from before was verified under the trust and at the time of then.
+            let checked = verified.recheck(context.trust, &*context.clock);
+            checked.map(|()| verified).map_err(|error| refused(&spec.image, &error.into()))
+        });
+        let actor = actor
+            .map_err(|error| at(&spec.image, &error))
+            .and_then(|verified| unique(one(spec, module, verified), spec, &mut keys));
         match actor {
             Ok(actor) => actors.push(Some(actor)),
             Err(problem) => {
@@ -33,22 +41,45 @@ pub(super) fn prepare(
     actors
 }
 
-fn one(spec: &ActorSpec, ground: &Ground<'_>) -> Result<PreparedActor, Problem> {
-    let image = &spec.image;
-    let path = ground.folder.join(&image.value);
-    let bytes = read_file(&path, spec.limits.module_bytes_max)
-        .map_err(|error| at(image, &error, error.message().to_owned()))?;
-    let refused =
-        |error: CallError| at(image, &error, format!("{}: {}", image.value, error.message()));
-    let verified = verify(&bytes, ground.trust, ground.clock).map_err(|e| refused(e.into()))?;
-    if let Some(checker) = ground.checker {
-        checker.check(&bytes, &spec.limits).map_err(refused)?;
-    }
+async fn verify_all(
+    manifest: &Manifest,
+    context: &PrepareContext<'_>,
+) -> Vec<(Wanted, Result<Verified, CallError>)> {
+    let specs = || manifest.actors.iter().map(|spec| &spec.value);
+    let wanted: Vec<_> = specs()
+        .map(|spec| Wanted {
+            reference: Reference::new(context.folder, &spec.image.value),
+            bytes_max: spec.limits.module_bytes_max,
+        })
+        .collect();
+    let trust = context.trust.clone();
+    let clock = Arc::clone(&context.clock);
+    let images: Vec<_> = specs().map(|spec| spec.image.clone()).collect();
+    // Only a check needs the limits, and each set of them is large.
+    let checks = context.checker.as_ref().map(|checker| {
+        let limits: Vec<_> = specs().map(|spec| spec.limits.clone()).collect();
+        (Arc::clone(checker), limits)
+    });
+    let examination = move |index: usize, bytes: &[u8]| {
+        let refused = |error: &CallError| refused(&images[index], error);
+        let verified = verify(bytes, &trust, &*clock).map_err(|error| refused(&error.into()))?;
+        if let Some((checker, limits)) = &checks {
+            checker.check(bytes, &limits[index]).map_err(|error| refused(&error))?;
+        }
+        Ok(verified)
+    };
+    let results = context.modules.examine(wanted.clone(), examination).await;
+    let verified = results.into_iter().map(|result| result.map(|artifact| artifact.proof));
+    wanted.into_iter().zip(verified).collect()
+}
+
+fn one(spec: &ActorSpec, module: Wanted, verified: Verified) -> PreparedActor {
+    let file = module.reference.file();
     let name =
-        spec.name.as_ref().map_or_else(|| default_name(&verified, &path), |n| n.value.clone());
-    Ok(PreparedActor {
+        spec.name.as_ref().map_or_else(|| default_name(&verified, file), |n| n.value.clone());
+    PreparedActor {
         name: Arc::from(name),
-        path,
+        module,
         verified,
         isolation: match spec.isolation {
             trellis_manifest::Isolation::Reuse => trellis_engine::Isolation::Reuse,
@@ -56,13 +87,16 @@ fn one(spec: &ActorSpec, ground: &Ground<'_>) -> Result<PreparedActor, Problem> 
         },
         limits: spec.limits.clone(),
         values: plain_values(&spec.values),
-    })
+    }
 }
 
 /// The name in the claims, else the file's, without its extension.
-fn default_name(verified: &Verified, path: &Path) -> String {
-    let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    verified.claims().name.clone().filter(|name| !name.is_empty()).unwrap_or_else(stem)
+fn default_name(verified: &Verified, file: Option<&Path>) -> String {
+    let claimed = verified.claims().name.clone().filter(|name| !name.is_empty());
+    claimed.unwrap_or_else(|| {
+        let stem = file.and_then(Path::file_stem).unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    })
 }
 
 /// A host runs one actor per key and per name: either would make calls ambiguous.
@@ -82,26 +116,14 @@ fn unique(
     Ok(actor)
 }
 
-fn at(image: &Spanned<String>, error: &CallError, sentence: String) -> Problem {
-    Problem::new(image.span, sentence).code(error.code()).help(error.code().cure())
+fn refused(image: &Spanned<String>, error: &CallError) -> CallError {
+    CallError::new(error.code(), format!("{}: {}", image.value, error.message()))
 }
 
-/// Reads a module, but never more than it may have.
-pub(crate) fn read_file(path: &Path, bytes_max: u64) -> Result<Bytes, CallError> {
-    let unreadable = |error: std::io::Error| {
-        let (code, hint) = match error.kind() {
-            std::io::ErrorKind::NotFound => (Code::NotFound, "; build and sign the actor first"),
-            _ => (Code::Storage, ""),
-        };
-        CallError::new(code, format!("{} cannot be read: {error}{hint}", path.display()))
+fn at(image: &Spanned<String>, error: &CallError) -> Problem {
+    let help = match error.code() {
+        Code::Internal => "this is a fault of the host",
+        code => code.cure(),
     };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > bytes_max {
-        let message =
-            format!("{} is larger than module_bytes_max ({bytes_max} bytes)", path.display());
-        return Err(CallError::new(Code::ModuleLimit, message));
-    }
-    Ok(bytes.into())
+    Problem::new(image.span, error.message()).code(error.code()).help(help)
 }

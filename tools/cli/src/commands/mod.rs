@@ -24,7 +24,8 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Inspect(args) => inspect::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
         Command::Call(args) => call::run(*args, output),
-        Command::Up(args) => up::run(*args, output),
+        // It tells of its failures itself, a line each like everything it prints.
+        Command::Up(args) => return up::run(*args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
         // The engine that started it reads its exit code and stderr: nothing is added to them.

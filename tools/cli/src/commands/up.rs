@@ -1,11 +1,13 @@
 //! `trellis up`: runs the host.
 
-use trellis_app::{HostArgs, logging};
+use std::process::ExitCode;
 
-use crate::failure::Failure;
+use trellis_app::{Form, HostArgs};
+
 use crate::output::Output;
 
-pub(crate) fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
-    logging::start(&args.log, args.log_format).map_err(Failure::usage)?;
-    trellis_app::run_blocking(args).map_err(|failure| Failure::host(&failure, output.style()))
+/// Runs it to its exit code: what it prints, errors included, is the host's own.
+pub(crate) fn run(args: HostArgs, output: Output) -> ExitCode {
+    let form = if output.is_json() { Form::Json } else { Form::Text };
+    trellis_app::run_to_exit(args, trellis_app::Output::new(form, output.style()))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use tempfile::TempDir;
@@ -11,7 +11,8 @@ use trellis_app::{Host, HostConfig};
 use trellis_claims::{ClaimsDraft, KeyKind, KeyPair, SystemClock, TrustList};
 use trellis_engine::{CacheConfig, Compiler, EngineConfig};
 use trellis_manifest::{Format, SourceText};
-use trellis_supervisor::ApplyOptions;
+use trellis_providers_sdk::ProviderFactory;
+use trellis_supervisor::{ApplyOptions, PrepareContext};
 
 use super::echo;
 
@@ -81,14 +82,11 @@ impl Ground {
         let source = SourceText::new("bench.yaml", self.manifest()?, Format::Yaml);
         let manifest = trellis_manifest::read(&source, &|_| None).map_err(report)?;
         let trust = self.trust()?;
-        let ground = trellis_supervisor::Ground {
-            folder: self.folder(),
-            builtins: &[std::sync::Arc::new(echo::Factory)],
-            trust: &trust,
-            clock: &SystemClock,
-            checker: None,
-        };
-        let prepared = trellis_supervisor::prepare(&manifest, &source, &ground).map_err(report)?;
+        let builtins: [Arc<dyn ProviderFactory>; 1] = [Arc::new(echo::Factory)];
+        let clock = Arc::new(SystemClock);
+        let context = PrepareContext::new(self.folder(), &builtins, &trust, clock);
+        let prepared =
+            trellis_supervisor::prepare(&manifest, &source, &context).await.map_err(report)?;
         let applied = host.supervisor().apply(prepared, ApplyOptions::default()).await;
         ensure!(applied.faults.is_empty(), "{:?}", applied.faults);
         Ok(())

@@ -1,0 +1,273 @@
+//! The life of a host that runs: signals, changed files, and what becomes of them.
+//!
+//! Nothing here waits for a disk, a module or a client: reading and applying go on beside the loop
+//! that answers signals, and a newer request supersedes an older one that is still being read.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+use trellis_control::{Address, Applied};
+use trellis_entitlements::Rules;
+use trellis_manifest::{HostSpec, Manifest};
+use trellis_supervisor::{ActorKeys, ApplyOptions, Status};
+
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::manifest::{For, Loaded, Loader, Meant};
+use crate::output::{Output, lines};
+use crate::readiness::{Phase, Readiness};
+use crate::signals::{Request, Signals};
+use crate::watch::FileWatch;
+
+/// How often it is looked whether something came to run later than it was wanted.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Reads the manifest until its text is right; `None` when the host was told to stop before.
+///
+/// # Errors
+/// What is wrong with the text, unless the user wants to `wait`.
+pub(crate) async fn first_text(
+    loader: &Arc<Loader>,
+    watch: &FileWatch,
+    signals: &mut Signals,
+    wait: bool,
+) -> Result<Option<Meant>, Failure> {
+    loop {
+        let read = async {
+            watch.follow(loader.files(None)).await;
+            loader.read().await?.manifest
+        };
+        let failure = tokio::select! {
+            read = read => match read {
+                Ok(text) => return Ok(Some(text)),
+                Err(failure) => failure,
+            },
+            request = signals.next() => match request {
+                Request::Stop => return Ok(None),
+                Request::Reload => continue,
+            },
+        };
+        if !wait {
+            return Err(failure);
+        }
+        tracing::error!("waiting for a change, since the manifest cannot be started\n{failure}");
+        tokio::select! {
+            () = watch.changed() => {}
+            request = signals.next() => if request == Request::Stop { return Ok(None) },
+        }
+    }
+}
+
+/// A host that runs.
+pub(crate) struct Life {
+    loader: Arc<Loader>,
+    watch: Arc<FileWatch>,
+    host: Host,
+    readiness: Readiness,
+    output: Output,
+    force: bool,
+    /// The addresses that were printed.
+    printed: Vec<Address>,
+    /// The status that was looked at last.
+    seen: Arc<Status>,
+    /// The keys of the actors that were applied, until all of them run.
+    keys: Option<ActorKeys>,
+    /// What the host was built with, and what a later manifest may say.
+    settings: HostSpec,
+}
+
+/// A manifest being loaded.
+type Loading = Pin<Box<dyn Future<Output = Result<Loaded, Failure>> + Send>>;
+
+impl Life {
+    /// A host on which nothing runs yet; `force` is what the user says of everything applied.
+    pub(crate) fn new(
+        (loader, watch): (Arc<Loader>, Arc<FileWatch>),
+        host: Host,
+        readiness: Readiness,
+        output: Output,
+        force: bool,
+    ) -> Self {
+        let seen = host.supervisor().status();
+        let (printed, keys, settings) = (Vec::new(), None, HostSpec::default());
+        Self { loader, watch, host, readiness, output, force, printed, seen, keys, settings }
+    }
+
+    /// Runs what the text wants until the host is told to stop, then drains.
+    ///
+    /// # Errors
+    /// Why it could not start, unless the user wants to `wait`.
+    pub(crate) async fn run(
+        mut self,
+        text: Meant,
+        wait: bool,
+        signals: &mut Signals,
+    ) -> Result<(), Failure> {
+        self.settings = text.manifest.host.clone();
+        let mut loading = Some(self.start(text));
+        let mut applying = JoinSet::new();
+        let mut started = false;
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                request = signals.next() => match request {
+                    Request::Stop => break,
+                    Request::Reload => loading = Some(self.reload()),
+                },
+                Some(applied) = applying.join_next() => {
+                    // An error is a panic, which was logged where it happened.
+                    let Ok(applied) = applied else { continue };
+                    if !started && !wait {
+                        first_fault(&applied)?;
+                    }
+                    started = true;
+                    self.applied(&applied).await;
+                }
+                loaded = next(&mut loading) => match loaded {
+                    Ok(loaded) => self.apply(loaded, &mut applying),
+                    Err(failure) if started || wait => self.refused(&failure, started),
+                    Err(failure) => return Err(failure),
+                },
+                () = self.watch.changed() => loading = Some(self.reload()),
+                _ = look.tick(), if started => self.look().await,
+            }
+        }
+        drop(loading);
+        self.stop(signals).await;
+        Ok(())
+    }
+
+    /// Everything the first text names.
+    fn start(&self, text: Meant) -> Loading {
+        let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
+        Box::pin(async move {
+            watch.follow(loader.files(Some(&text.manifest))).await;
+            loader.prepare(text, For::Running).await
+        })
+    }
+
+    /// Reads everything again: first whom the manifest trusts, which acts at once, then the rest.
+    fn reload(&self) -> Loading {
+        let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
+        let supervisor = self.host.supervisor().clone();
+        Box::pin(async move {
+            let written = loader.read().await?;
+            supervisor.enforce(written.trust).await;
+            let text = written.manifest?;
+            watch.follow(loader.files(Some(&text.manifest))).await;
+            loader.prepare(text, For::Running).await
+        })
+    }
+
+    /// A manifest that is wrong changes nothing, except that an actor it no longer trusts was
+    /// stopped. What it waits for is noticed when it comes.
+    fn refused(&self, failure: &Failure, started: bool) {
+        self.host.metrics().refused(failure);
+        self.readiness.refuse(failure);
+        if started {
+            tracing::error!("the manifest was not applied; what ran goes on\n{failure}");
+        } else {
+            self.readiness.enter(Phase::Waiting);
+            tracing::error!(
+                "waiting for a change, since the manifest cannot be started\n{failure}"
+            );
+        }
+    }
+
+    fn apply(&mut self, loaded: Loaded, applying: &mut JoinSet<Applied>) {
+        lines(&loaded.warnings).for_each(|warning| tracing::warn!("{warning}"));
+        self.note_settings(&loaded.manifest);
+        self.keys = Some(loaded.prepared.keys().clone());
+        let rules = Rules { open_calls: loaded.manifest.host.open_calls };
+        let options = ApplyOptions { rules, force: self.force };
+        let supervisor = self.host.supervisor().clone();
+        applying.spawn(async move { supervisor.apply(loaded.prepared, options).await });
+    }
+
+    /// What was done, and what was not, the supervisor logs itself.
+    async fn applied(&mut self, applied: &Applied) {
+        if applied.superseded {
+            return;
+        }
+        if applied.steps.is_empty() && applied.faults.is_empty() {
+            tracing::info!("unchanged");
+        }
+        self.host.metrics().applied();
+        self.readiness.accept();
+        self.readiness.enter(Phase::Ready);
+        self.look().await;
+    }
+
+    /// Looks at what runs: prints addresses that are new, and remembers the keys of actors once
+    /// nothing that was wanted is missing.
+    async fn look(&mut self) {
+        let status = self.host.supervisor().status();
+        let state = &status.state;
+        if !state.changing
+            && state.degraded.iter().all(|degraded| degraded.retry_unix_s.is_none())
+            && let Some(keys) = self.keys.take()
+        {
+            self.loader.remember(keys).await;
+        }
+        if Arc::ptr_eq(&self.seen, &status) && !self.printed.is_empty() {
+            return;
+        }
+        for address in state.addresses.iter().filter(|address| !self.printed.contains(address)) {
+            self.output.listening(&address.url, &address.actor);
+        }
+        self.printed.clone_from(&state.addresses);
+        self.seen = status;
+    }
+
+    /// What only a start can change is not changed in silence.
+    fn note_settings(&mut self, manifest: &Manifest) {
+        let wanted = &manifest.host;
+        let fixed = |spec: &HostSpec| (spec.admin, spec.cache.clone(), spec.limits);
+        if fixed(wanted) != fixed(&self.settings) {
+            tracing::warn!("`host`: other values of admin, cache and limits need a new start");
+        }
+        self.settings = wanted.clone();
+    }
+
+    /// Drains, unless a second signal says that nobody wants to wait.
+    async fn stop(self, signals: &mut Signals) {
+        self.readiness.enter(Phase::Stopping);
+        tracing::info!("stopping; a second signal stops at once");
+        let drain: Duration = self.settings.drain;
+        tokio::select! {
+            () = self.host.stop(Instant::now() + drain) => tracing::info!("stopped"),
+            () = again(signals) => tracing::warn!("stopped at once; calls were cut"),
+        }
+    }
+}
+
+/// The end of what is being loaded, which takes it; never when nothing is.
+async fn next(loading: &mut Option<Loading>) -> Result<Loaded, Failure> {
+    poll_fn(|context| {
+        let Some(future) = loading else { return Poll::Pending };
+        let loaded = future.as_mut().poll(context);
+        if loaded.is_ready() {
+            *loading = None;
+        }
+        loaded
+    })
+    .await
+}
+
+fn first_fault(applied: &Applied) -> Result<(), Failure> {
+    match applied.faults.first() {
+        Some(fault) => Err(Failure::call(fault.what.clone(), fault.error())),
+        None => Ok(()),
+    }
+}
+
+async fn again(signals: &mut Signals) {
+    while signals.next().await != Request::Stop {}
+}

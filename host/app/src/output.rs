@@ -1,0 +1,144 @@
+//! How the host talks: data on stdout in the form that was asked for, and nothing else there.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde_json::{Value as Json, json};
+use trellis_control::Step;
+use trellis_manifest::{Report, Style};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Version of the JSON documents: it grows when a field changes its meaning or goes away.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The form of what is printed on stdout.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
+pub enum Form {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document a line.
+    Json,
+}
+
+/// How this run talks. Nobody listening is no failure: the host runs on when stdout is closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    form: Form,
+    style: Style,
+}
+
+impl Output {
+    /// Results in this form, and reports for people drawn in this style on stderr.
+    #[must_use]
+    pub const fn new(form: Form, style: Style) -> Self {
+        Self { form, style }
+    }
+
+    pub(crate) fn is_json(self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// An actor takes requests at `url` from now on.
+    pub(crate) fn listening(self, url: &str, actor: &str) {
+        match self.form {
+            Form::Text => line(format_args!("listening {url} -> {actor}")),
+            Form::Json => document(json!({ "event": "listening", "url": url, "actor": actor })),
+        }
+    }
+
+    /// The admin address answers from now on.
+    pub(crate) fn admin(self, address: SocketAddr) {
+        let url = format!("http://{address}");
+        match self.form {
+            Form::Text => line(format_args!("admin     {url}")),
+            Form::Json => document(json!({ "event": "admin", "url": url })),
+        }
+    }
+
+    /// The manifest was checked and can run; `warnings` are what its owner may not have meant.
+    pub(crate) fn checked(self, manifest: &Path, warnings: &Report) {
+        let manifest = manifest.display();
+        match self.form {
+            Form::Text => {
+                lines(warnings).for_each(|warning| complain(&format!("warning: {warning}")));
+                line(format_args!("{manifest}: ok"));
+            }
+            Form::Json => document(json!({
+                "manifest": manifest.to_string(),
+                "result": "ok",
+                "warnings": warnings.to_json()["problems"].take(),
+            })),
+        }
+    }
+
+    /// What running the manifest would do, in order.
+    pub(crate) fn planned(self, manifest: &Path, steps: &[Step], warnings: &Report) {
+        match self.form {
+            Form::Text => {
+                lines(warnings).for_each(|warning| complain(&format!("warning: {warning}")));
+                steps.iter().for_each(line);
+            }
+            Form::Json => document(json!({
+                "manifest": manifest.display().to_string(),
+                "steps": steps,
+                "warnings": warnings.to_json()["problems"].take(),
+            })),
+        }
+    }
+
+    /// The host failed; gives the exit code.
+    #[must_use]
+    pub fn failed(self, failure: &Failure) -> ExitCode {
+        match self.form {
+            Form::Text => complain(&failure.render(self.style)),
+            Form::Json => document(failure.to_json()),
+        }
+        failure.exit().into()
+    }
+
+    /// The command line is wrong; gives the exit code.
+    #[must_use]
+    pub fn misused(self, message: &str) -> ExitCode {
+        match self.form {
+            Form::Text => complain(message),
+            Form::Json => document(json!({ "error": {
+                "code": "E_USAGE",
+                "message": message,
+                "cause": "The command line is wrong, or what it names does not fit.",
+                "cure": "`host --help` shows what it takes.",
+                "exit": Exit::Usage.code(),
+            }})),
+        }
+        Exit::Usage.into()
+    }
+}
+
+/// Each problem of a report in a line, with its place.
+pub(crate) fn lines(report: &Report) -> impl Iterator<Item = String> {
+    report.problems().iter().map(|problem| {
+        let source = report.source_text();
+        let (line, column) = source.position(problem.span.start);
+        let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        format!("{}:{line}:{column}: {}{help}", source.name, problem.message)
+    })
+}
+
+fn document(mut content: Json) {
+    content["schemaVersion"] = SCHEMA_VERSION.into();
+    line(content);
+}
+
+fn line(text: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+}

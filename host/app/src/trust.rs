@@ -1,0 +1,157 @@
+//! Whom a manifest trusts, read apart from everything else it says.
+
+use parking_lot::Mutex;
+use trellis_claims::{ClaimsError, PublicKey, TrustList, Unsigned};
+use trellis_keystore::Keystore;
+use trellis_manifest::{Problem, ReadableTrust, Spanned, TrustSpec};
+
+use crate::failure::Failure;
+
+/// The account key that counts when a manifest names no issuers: `default` of the user's keystore.
+///
+/// It is pinned when it is read: a keystore that is locked or lost later stops nothing that runs.
+#[derive(Default)]
+pub(crate) struct OwnIssuer(Mutex<Option<PublicKey>>);
+
+impl OwnIssuer {
+    /// The key as the keystore has it now, else as it was read before; a user without it has
+    /// signed nothing, so nobody is trusted. Blocks.
+    ///
+    /// # Errors
+    /// Why the keystore cannot be read, when it never could.
+    pub(crate) fn read(&self) -> Result<Option<PublicKey>, Failure> {
+        let found = default_account();
+        let mut pinned = self.0.lock();
+        match (found, &*pinned) {
+            (Ok(Some(key)), Some(before)) if key == *before => {}
+            (Ok(Some(key)), _) => {
+                tracing::info!(%key, "trusting your account key `default`; pinned while this runs");
+                *pinned = Some(key);
+            }
+            (Ok(None), None) => {}
+            (Ok(None), Some(key)) => {
+                tracing::warn!(%key, "your account key `default` is gone; it stays trusted here");
+            }
+            (Err(error), Some(key)) => {
+                tracing::warn!(%key, "your keystore cannot be read, its key stays trusted: {error}");
+            }
+            (Err(error), None) => return Err(error),
+        }
+        Ok(pinned.clone())
+    }
+}
+
+fn default_account() -> Result<Option<PublicKey>, Failure> {
+    let issuer = Keystore::open_default().and_then(|keystore| keystore.default_issuer());
+    issuer.map_err(|error| Failure::call("your keystore", error.into()))
+}
+
+/// What a right text says about trust.
+pub(crate) struct Read {
+    /// Whom it trusts, as far as its keys are keys.
+    pub(crate) list: TrustList,
+    /// The keys that are none.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Whom a right text trusts; `own` gives the issuer when it names none, `caps` is what unsigned
+/// modules may use when they are admitted. A mistake among the issuers leaves those of `before`.
+///
+/// # Errors
+/// Why `own` has no answer.
+pub(crate) fn of_right(
+    spec: &TrustSpec,
+    own: impl FnOnce() -> Result<Option<PublicKey>, Failure>,
+    caps: Option<Vec<String>>,
+    before: &TrustList,
+) -> Result<Read, Failure> {
+    let mut problems = Vec::new();
+    let mut list = TrustList::new(0);
+    for key in &spec.issuers {
+        list = add_key(list, key, TrustList::trust, &mut problems);
+    }
+    if spec.issuers.is_empty()
+        && let Some(own) = own()?
+    {
+        list = list.trust(&own).map_err(|error| Failure::call("your keystore", error.into()))?;
+    }
+    if !problems.is_empty() {
+        list = before.clone();
+    }
+    for key in &spec.revoked {
+        list = add_key(list, key, TrustList::revoke, &mut problems);
+    }
+    let unsigned = caps.map_or(Unsigned::Refuse, |caps| Unsigned::Allow { caps });
+    Ok(Read { list: list.unsigned_modules(unsigned), problems })
+}
+
+/// Whom to hold against what runs when the text is wrong: those it trusted before, without
+/// whomever it revokes as far as that can be read.
+pub(crate) fn of_wrong(readable: &ReadableTrust, before: &TrustList) -> TrustList {
+    let revoked = readable.revoked.iter().filter_map(|key| PublicKey::parse(key).ok());
+    revoked.fold(before.clone(), |list, key| list.clone().revoke(&key).unwrap_or(list))
+}
+
+type Add = fn(TrustList, &PublicKey) -> Result<TrustList, ClaimsError>;
+
+fn add_key(
+    list: TrustList,
+    written: &Spanned<String>,
+    add: Add,
+    problems: &mut Vec<Problem>,
+) -> TrustList {
+    let added = PublicKey::parse(&written.value).and_then(|key| add(list.clone(), &key));
+    added.unwrap_or_else(|error| {
+        let code = error.code();
+        problems.push(Problem::new(written.span, error.to_string()).code(code).help(code.cure()));
+        list
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_claims::{KeyKind, KeyPair};
+    use trellis_manifest::Span;
+
+    use super::*;
+
+    fn key(kind: KeyKind) -> PublicKey {
+        KeyPair::generate(kind).public().clone()
+    }
+
+    fn written(keys: &[&str]) -> Vec<Spanned<String>> {
+        keys.iter().map(|key| Spanned::new((*key).to_owned(), Span::default())).collect()
+    }
+
+    #[test]
+    fn a_mistake_keeps_no_revocation_back() {
+        let (issuer, other, actor) =
+            (key(KeyKind::Account), key(KeyKind::Account), key(KeyKind::Module));
+        let before = TrustList::new(0).trust(&issuer).expect("an account");
+        let user = key(KeyKind::User);
+        let revoked = written(&["nonsense", actor.as_str(), user.as_str()]);
+
+        let wrong = ReadableTrust { issuers: Vec::new(), revoked: revoked.clone() };
+        let list = of_wrong(&wrong, &before);
+        assert_eq!(list.issuers().collect::<Vec<_>>(), [&issuer]);
+        assert_eq!(list.revoked().collect::<Vec<_>>(), [&actor], "what is no key revokes nothing");
+
+        let right = |issuers: &[&str]| {
+            let issuers = written(issuers);
+            let spec = TrustSpec { issuers, revoked: revoked.clone(), unsigned: false };
+            of_right(&spec, || Ok(None), None, &before).expect("no keystore is read")
+        };
+        let read = right(&[other.as_str()]);
+        assert_eq!(read.list.issuers().collect::<Vec<_>>(), [&other]);
+        assert_eq!(read.list.revoked().collect::<Vec<_>>(), [&actor]);
+        assert_eq!(read.problems.len(), 2);
+        let read = right(&[other.as_str(), "nonsense"]);
+        assert_eq!(
+            read.list.issuers().collect::<Vec<_>>(),
+            [&issuer],
+            "nobody is dropped by a typo"
+        );
+        assert_eq!(read.list.revoked().collect::<Vec<_>>(), [&actor]);
+        assert_eq!(right(&[]).list.issuers().count(), 0, "no key of the user, no trust");
+    }
+}

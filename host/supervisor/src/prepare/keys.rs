@@ -1,0 +1,58 @@
+//! Actors whose key changed while a provider keeps data under it.
+
+use std::collections::BTreeSet;
+
+use trellis_core::Code;
+use trellis_manifest::{Manifest, Problem};
+
+use super::{ActorKeys, PreparedActor, PreparedLink, Providers};
+
+/// An actor that would begin without the data it had.
+pub(super) struct Changed {
+    pub(super) problem: Problem,
+    /// An unsigned module has a new key with every build: nothing else can be expected of it.
+    pub(super) is_unsigned: bool,
+}
+
+/// The keys of the actors that are bound to a provider that keeps data.
+pub(super) fn of_stateful(
+    actors: &[Option<PreparedActor>],
+    links: &[PreparedLink],
+    providers: &Providers,
+) -> ActorKeys {
+    let stateful = |link: &&PreparedLink| {
+        providers.get(&link.provider).is_some_and(|provider| provider.descriptor.stateful)
+    };
+    let bound: BTreeSet<&str> = links.iter().filter(stateful).map(|link| &*link.actor).collect();
+    let actors = actors.iter().flatten().filter(|actor| bound.contains(&*actor.name));
+    actors
+        .map(|actor| (actor.name.to_string(), actor.verified.claims().subject.to_string()))
+        .collect()
+}
+
+/// The actors of `keys` that had other keys `before`.
+pub(super) fn changed(
+    manifest: &Manifest,
+    actors: &[Option<PreparedActor>],
+    keys: &ActorKeys,
+    before: &ActorKeys,
+) -> Vec<Changed> {
+    let mut changed = Vec::new();
+    for (spec, actor) in manifest.actors.iter().zip(actors) {
+        let Some(actor) = actor else { continue };
+        let name = &*actor.name;
+        let (Some(key), Some(old)) = (keys.get(name), before.get(name)) else { continue };
+        if key == old {
+            continue;
+        }
+        let sentence = format!(
+            "actor key changed: `{name}` was {old} and is {key} now; its data stays with the old \
+             key, so it begins without any"
+        );
+        let problem = Problem::new(spec.value.image.span, sentence)
+            .code(Code::ActorKey)
+            .help(Code::ActorKey.cure());
+        changed.push(Changed { problem, is_unsigned: actor.verified.is_unsigned() });
+    }
+    changed
+}

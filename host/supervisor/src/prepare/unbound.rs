@@ -1,0 +1,68 @@
+//! Capabilities that an actor claims and nothing binds.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use trellis_claims::PublicKey;
+use trellis_core::Code;
+use trellis_manifest::{Manifest, Problem};
+use trellis_providers_sdk::ProviderFactory;
+
+use super::{PrepareContext, PreparedActor, PreparedLink, Providers};
+
+/// Says of each signed actor what it claims and cannot use. Legal, since claims may be wider than
+/// one application needs, and a common reason why a call is denied.
+pub(super) fn warnings(
+    manifest: &Manifest,
+    (actors, links): (&[Option<PreparedActor>], &[PreparedLink]),
+    providers: &Providers,
+    context: &PrepareContext<'_>,
+) -> Vec<Problem> {
+    let bound: BTreeSet<(&str, &str)> =
+        links.iter().map(|link| (&*link.actor, link.contract.id.as_str())).collect();
+    let builtins: Vec<_> =
+        context.builtins.iter().map(|factory| (factory, factory.descriptor())).collect();
+    let mut warnings = Vec::new();
+    for (spec, actor) in manifest.actors.iter().zip(actors) {
+        // What an unsigned module may use is decided by the host, not by who made it.
+        let Some(actor) = actor.as_ref().filter(|actor| !actor.verified.is_unsigned()) else {
+            continue;
+        };
+        let name = &*actor.name;
+        for cap in &actor.verified.claims().caps {
+            // Under waSCC's rule the key of an actor that may be called.
+            if PublicKey::parse(cap).is_ok() {
+                continue;
+            }
+            let serving = builtins.iter().find_map(|(factory, descriptor)| {
+                Some((*factory, descriptor.contract(cap)?.id.as_str()))
+            });
+            if serving.is_some_and(|(_, id)| bound.contains(&(name, id))) {
+                continue;
+            }
+            let sentence = format!("actor `{name}` claims {cap}, and nothing binds it");
+            let help = match serving {
+                Some((factory, id)) => cure(name, id, factory, providers),
+                None => "no provider of this host serves it; is the contract's name right?".into(),
+            };
+            warnings
+                .push(Problem::new(spec.value.image.span, sentence).code(Code::Denied).help(help));
+        }
+    }
+    warnings
+}
+
+fn cure(
+    actor: &str,
+    contract: &str,
+    factory: &Arc<dyn ProviderFactory>,
+    providers: &Providers,
+) -> String {
+    let binding = format!("`{{actor: {actor}, capability: '{contract}'}}` under `bindings`");
+    let served = providers.values().any(|it| it.descriptor.contract(contract).is_some());
+    if served {
+        return format!("add {binding}, or sign the actor without the capability");
+    }
+    let name = factory.descriptor().name;
+    format!("add {binding} and a provider such as `{{builtin: {name}}}`")
+}
