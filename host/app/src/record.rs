@@ -1,7 +1,7 @@
 //! Which keys the actors of a manifest had when it last ran here.
 //!
-//! One small file for each manifest in `$XDG_STATE_HOME/trellis/keys`, else
-//! `~/.local/state/trellis/keys`. Without it, or when it cannot be written, a changed key is noticed
+//! One small file for each manifest, in `$XDG_STATE_HOME/trellis/keys` or, without it, in
+//! `~/.local/state/trellis/keys`. When it cannot be written, a changed key is noticed
 //! while a host runs and not across its starts.
 
 use std::collections::BTreeMap;
