@@ -47,10 +47,7 @@ impl HostProcess {
     /// # Errors
     /// How it exited, when it did not become ready.
     pub fn start(command: &mut Command) -> Result<Self, Ended> {
-        let process = Process::spawn(command);
-        let admin = process.stdout.wait_for(0, |line| address_in(line.strip_prefix("admin ")?));
-        let Some(admin) = admin else { return Err(process.end()) };
-        let mut host = Self { process, admin };
+        let mut host = Self::begin(command)?;
         // An error means that it was neither ready nor gone when patience ran out.
         let settled = eventually(|| match host.ask("/readyz") {
             Some(answer) if answer.status == 200 => Ok(true),
@@ -58,6 +55,20 @@ impl HostProcess {
             _ => Err(()),
         });
         if settled == Ok(true) { Ok(host) } else { Err(host.process.end()) }
+    }
+
+    /// Starts a host and waits until its admin address answers: whatever it has to do to get ready
+    /// may still go on.
+    ///
+    /// # Errors
+    /// How it ended, when it has no admin address.
+    pub fn begin(command: &mut Command) -> Result<Self, Ended> {
+        let process = Process::spawn(command);
+        let admin = process.stdout.wait_for(0, |line| address_in(line.strip_prefix("admin ")?));
+        match admin {
+            Some(admin) => Ok(Self { process, admin }),
+            None => Err(process.end()),
+        }
     }
 
     /// The address of an actor, as the host last printed it.
@@ -93,6 +104,12 @@ impl HostProcess {
         let text = self.ask("/metrics").map(|answer| answer.text()).unwrap_or_default();
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
         text.lines().find_map(value).unwrap_or_default()
+    }
+
+    /// The admin address.
+    #[must_use]
+    pub const fn admin(&self) -> SocketAddr {
+        self.admin
     }
 
     /// Its log so far.

@@ -2,6 +2,7 @@
 
 mod change;
 mod change_load;
+mod command;
 mod examples;
 mod faults;
 mod http;
@@ -9,9 +10,12 @@ mod redis;
 mod refusals;
 mod reload;
 mod settings;
+mod starting;
 mod stop;
 mod storage;
+mod trust;
 mod values;
+mod watching;
 
 /// A test for each scenario, with the same name.
 macro_rules! scenarios {

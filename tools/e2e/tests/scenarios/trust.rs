@@ -1,0 +1,171 @@
+//! Whom a host trusts: revocations act whatever else is wrong, keys stay what they were.
+
+use std::fs;
+use std::process::Command;
+
+use trellis_e2e::hostile::harmless;
+use trellis_testkit::guests::built;
+use trellis_testkit::{Account, HostProcess, Site, eventually, run_to_end};
+
+const CHECK: &[&str] = &["--check"];
+
+/// Two actors behind HTTP, with more text in front and behind.
+fn two(front: &str, behind: &str) -> String {
+    format!(
+        "{front}actors: [{{image: echo.wasm, name: echo}}, {{image: other.wasm, name: other}}]
+providers: [{{builtin: http-server}}]
+bindings:
+  - {{actor: echo, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+  - {{actor: other, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+{behind}"
+    )
+}
+
+const KEPT: &str = "actors: [{image: counter.wasm, name: counter}]
+providers: [{builtin: http-server}, {builtin: keyvalue-embedded}]
+bindings:
+  - {actor: counter, capability: 'wascc:http_server', values: {PORT: 0, ADDRESS: 127.0.0.1}}
+  - {actor: counter, capability: 'wascc:keyvalue'}
+";
+
+fn put(site: &Site, account: &Account, name: &str, module: &[u8]) {
+    let mut draft = account.draft(name);
+    draft.caps = vec!["wascc:http_server".to_owned(), "wascc:keyvalue".to_owned()];
+    site.put(&format!("app/{name}.wasm"), account.sign(module, &draft));
+}
+
+fn site_of_two(manifest: &str) -> Site {
+    let site = Site::new();
+    put(&site, site.account(), "echo", &harmless());
+    put(&site, site.account(), "other", &harmless());
+    site.put("app/manifest.yaml", manifest);
+    site
+}
+
+fn started(command: &mut Command) -> HostProcess {
+    HostProcess::start(command).unwrap_or_else(|ended| panic!("{ended:#?}"))
+}
+
+fn logs(host: &HostProcess, from: usize, says: &[&str]) {
+    let all = |line: &str| says.iter().all(|says| line.contains(says)).then_some(());
+    assert!(host.log().wait_for(from, all).is_some(), "{says:?} not in\n{}", host.log().text());
+}
+
+#[test]
+fn a_revocation_acts_in_a_manifest_that_is_wrong_elsewhere() {
+    let site = site_of_two(&two("", ""));
+    let echo = site.account().subject("echo");
+    let (front, behind) = (
+        format!("trust: {{issuers: ['{}'], revoked: [{echo}]}}\n", site.issuer()),
+        format!("trust:\n  issuers: ['{}']\n  revoked: [{echo}]\n", site.issuer()),
+    );
+    for (what, manifest) in [
+        ("a typo", two(&front, "actrs: []\n")),
+        ("an unset variable", two(&front, "name: ${UNSET_HERE}\n")),
+        ("no YAML before it", two("x: [\n", &behind)),
+        ("no YAML behind it", two(&front, "\t- x\n")),
+        ("a malformed key beside it", two(&front.replace("[M", "[MALFORMED, M"), "")),
+        ("a malformed issuer", two(&front.replace("issuers: [", "issuers: [ANONE, "), "")),
+        ("a module that is missing", two(&front, "").replace("other.wasm", "none.wasm")),
+    ] {
+        site.put("app/manifest.yaml", two("", ""));
+        let host = started(&mut site.host("app/manifest.yaml"));
+        let from = host.log().count();
+        site.put("app/manifest.yaml", &manifest);
+        logs(&host, from, &["E_REVOKED", "stopped", "echo"]);
+        logs(&host, from, &["the manifest was not applied"]);
+        let text = host.log().text();
+        assert!(!text.contains("stopped actor other"), "{what}: {text}");
+        let closed = eventually(|| match std::net::TcpStream::connect(host.address_of("echo")) {
+            Ok(_) => Err(()),
+            Err(_) => Ok(()),
+        });
+        assert!(closed.is_ok(), "{what}: the revoked actor takes requests");
+        std::net::TcpStream::connect(host.address_of("other")).expect("the other one goes on");
+    }
+}
+
+#[test]
+fn only_the_default_account_counts_without_a_trust_list() {
+    let site = site_of_two(&two("", ""));
+    let stranger = Account::default();
+    let keystore = trellis_keystore::Keystore::at(site.path("keys"));
+    let name = "stranger".parse().expect("a name");
+    keystore.store(&name, stranger.issuer(), false).expect("the keystore takes it");
+    assert_eq!(run_to_end(site.host("app/manifest.yaml").args(CHECK)).code, Some(0));
+    put(&site, &stranger, "echo", &harmless());
+    let refused = run_to_end(site.host("app/manifest.yaml").args(CHECK));
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("E_ISSUER"), "{refused:#?}");
+}
+
+#[test]
+fn a_keystore_that_is_lost_stops_nothing() {
+    let site = site_of_two(&two("", ""));
+    let host = started(&mut site.host("app/manifest.yaml"));
+    logs(&host, 0, &["trusting your account key", site.issuer()]);
+    // A file where the folder was: it can be neither listed nor opened, whoever runs this.
+    fs::rename(site.path("keys"), site.path("gone")).expect("moved");
+    fs::write(site.path("keys"), "").expect("a file");
+    let from = host.log().count();
+    put(&site, site.account(), "echo", &built("echo"));
+    logs(&host, from, &["stays trusted"]);
+    logs(&host, from, &["replaced actor echo"]);
+    fs::remove_file(site.path("keys")).expect("removed");
+    let from = host.log().count();
+    put(&site, site.account(), "echo", &harmless());
+    logs(&host, from, &["stays trusted"]);
+    logs(&host, from, &["replaced actor echo"]);
+    assert!(!host.log().text().contains("E_ISSUER"), "{}", host.log().text());
+}
+
+#[test]
+fn an_actor_with_data_keeps_its_key() {
+    let site = Site::new();
+    put(&site, site.account(), "counter", &built("kvcounter"));
+    site.put("app/manifest.yaml", KEPT);
+    let check = |args: &[&str]| run_to_end(site.host("app/manifest.yaml").args(CHECK).args(args));
+    assert_eq!(check(&[]).code, Some(0), "nothing ran yet");
+    {
+        let host = started(&mut site.host("app/manifest.yaml"));
+        // The same name, signed by the same account, under another module key.
+        let from = host.log().count();
+        resigned(&site);
+        logs(&host, from, &["the manifest was not applied", "E_ACTOR_KEY"]);
+        let answer = trellis_testkit::Client::new(host.address_of("counter")).send("GET", "/", b"");
+        assert_eq!(answer.expect("what ran goes on").text(), "{\"counter\": 1}");
+    }
+    let refused = check(&[]);
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    for said in ["actor key changed", "`counter`", "--force", "manifest.yaml:1:"] {
+        assert!(refused.stderr.contains(said), "{said}: {refused:#?}");
+    }
+    let refused = run_to_end(&mut site.host("app/manifest.yaml"));
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    let forced = check(&["--force"]);
+    assert_eq!(forced.code, Some(0), "{forced:#?}");
+    assert!(forced.stderr.contains("warning") && forced.stderr.contains("actor key changed"));
+    drop(started(site.host("app/manifest.yaml").env("TRELLIS_FORCE", "1")));
+    assert_eq!(check(&[]).code, Some(0), "the new key is the key now");
+}
+
+/// Signs the actor under another module key.
+fn resigned(site: &Site) {
+    let mut draft = site.account().draft("another");
+    draft.name = Some("counter".to_owned());
+    draft.caps = vec!["wascc:http_server".to_owned(), "wascc:keyvalue".to_owned()];
+    site.put("app/counter.wasm", site.account().sign(&built("kvcounter"), &draft));
+}
+
+#[test]
+fn a_new_key_matters_only_where_data_is_kept() {
+    let manifest = KEPT.replace(", {builtin: keyvalue-embedded}", "");
+    let manifest = manifest.replace("  - {actor: counter, capability: 'wascc:keyvalue'}\n", "");
+    let site = Site::new();
+    put(&site, site.account(), "counter", &built("kvcounter"));
+    site.put("app/manifest.yaml", manifest);
+    let host = started(&mut site.host("app/manifest.yaml"));
+    let from = host.log().count();
+    resigned(&site);
+    logs(&host, from, &["replaced actor counter"]);
+}
