@@ -108,9 +108,22 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
                 results[index] = Some(result);
             }
         }
-        let wanted: HashSet<&Reference> = work.wanted.iter().map(|one| &one.reference).collect();
-        self.0.known.lock().retain(|reference, _| wanted.contains(reference));
+        self.0.forget_others(&work.wanted);
         results.into_iter().map(|result| result.unwrap_or_else(|| Err(panicked()))).collect()
+    }
+}
+
+impl<P> Memory<P> {
+    /// Forgets what is not wanted.
+    fn forget_others(&self, wanted: &[Wanted]) {
+        let mut known = self.known.lock();
+        // All that was wanted and found is known now: without more there is nothing to forget.
+        if known.len() > wanted.len()
+            || !wanted.iter().all(|one| known.contains_key(&one.reference))
+        {
+            let wanted: HashSet<&Reference> = wanted.iter().map(|one| &one.reference).collect();
+            known.retain(|reference, _| wanted.contains(reference));
+        }
     }
 }
 

@@ -104,3 +104,26 @@ fn what_is_claimed_and_not_bound_is_told() {
     let ended = run_to_end(&mut host(&site, &["--check", "-o", "json"]));
     assert_eq!(documents(&ended)[0]["warnings"][0]["line"], 1, "{ended:#?}");
 }
+
+#[test]
+fn the_steps_of_a_start_are_told_without_starting() {
+    let site = site(ECHO);
+    let text = run_to_end(&mut host(&site, &["--dry-run"]));
+    let steps: Vec<&str> = text.stdout.lines().collect();
+    let wanted = [
+        "start provider http-server (http-server)",
+        "start actor echo",
+        "bind echo to wascc:http_server at provider http-server",
+    ];
+    assert_eq!((&steps[..], text.code), (&wanted[..], Some(0)), "{text:#?}");
+
+    let json = run_to_end(&mut host(&site, &["--dry-run", "-o", "json"]));
+    let [planned] = &documents(&json)[..] else { panic!("one document: {json:#?}") };
+    let kinds = planned["steps"].as_array().expect("steps").iter();
+    let kinds: Vec<_> = kinds.filter_map(|step| step["step"].as_str()).collect();
+    assert_eq!(kinds, ["start_provider", "start_actor", "bind"], "{planned:#}");
+
+    site.put("app/echo.wasm", harmless());
+    let refused = run_to_end(&mut host(&site, &["--dry-run"]));
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(4), ""), "a check comes first");
+}

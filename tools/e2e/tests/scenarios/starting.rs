@@ -92,11 +92,12 @@ fn a_signal_is_answered_while_a_reload_initializes() {
     let host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
     put(&site, &wasm(ENDLESS));
     site.put("app/manifest.yaml", SLOW);
-    let changing = eventually(|| match host.metric("trellis_instances_created_total") {
-        made if made > 0.0 => Ok(()),
-        _ => Err(()),
+    // Compiled is compiled: its first instance is being made now.
+    let changing = eventually(|| match host.metric("trellis_modules_compiled_total") {
+        compiled if compiled >= 2.0 => Ok(()),
+        compiled => Err(compiled),
     });
-    assert!(changing.is_ok() || !host.log().text().is_empty());
+    assert_eq!(changing, Ok(()), "{}", host.log().text());
     let asked = Instant::now();
     host.signal(Signal::TERM);
     assert_eq!(host.wait().code, Some(0));
@@ -131,14 +132,10 @@ fn handles_signals(process_id: u32) {
 #[test]
 fn a_host_that_waits_starts_when_its_modules_come() {
     let site = Site::new();
-    site.put("app/manifest.yaml", "actors: [\n");
-    let mut command = site.host("app/manifest.yaml");
-    command.arg("--wait");
-    let waiting = std::thread::spawn(move || HostProcess::begin(&mut command));
-    // The text is mended while it waits, the module comes later.
     site.put("app/manifest.yaml", ECHO);
-    let host = waiting.join().expect("no panic").unwrap_or_else(|ended| panic!("{ended:#?}"));
-    says(&host, 0, &["waiting for a change", "echo.wasm", "build and sign"]);
+    let host = HostProcess::begin(site.host("app/manifest.yaml").arg("--wait"));
+    let host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    says(&host, 0, &["waiting for a change", "echo.wasm", "sign the actor first"]);
     let told = ready(host.admin(), "application/json");
     assert!(told.contains("503") && told.contains("\"phase\":\"waiting\""), "{told}");
     assert!(told.contains("echo.wasm"), "{told}");
@@ -146,6 +143,30 @@ fn a_host_that_waits_starts_when_its_modules_come() {
     let answer = trellis_testkit::Client::new(host.address_of("echo")).send("GET", "/", b"");
     assert_eq!(answer.expect("it runs").text(), "hello");
     assert!(ready(host.admin(), "*/*").ends_with("\r\n\r\nready\n"));
+}
+
+#[test]
+fn a_host_that_waits_reads_a_text_that_is_mended() {
+    let site = Site::new();
+    put(&site, &built("echo"));
+    site.put("app/manifest.yaml", "actors: [\n");
+    let (out, log) = (site.path("out"), site.path("log"));
+    let file = |path| fs::File::create(path).expect("the site is writable");
+    let mut command = site.host("app/manifest.yaml");
+    let child = command.env("TRELLIS_WAIT", "yes").stdout(file(&out)).stderr(file(&log)).spawn();
+    let child = child.expect("the host");
+    let holds = |path, text: &str| {
+        let found = eventually(|| {
+            let held = fs::read_to_string(path).is_ok_and(|held| held.contains(text));
+            if held { Ok(()) } else { Err(()) }
+        });
+        assert!(found.is_ok(), "{text}: {:?}", fs::read_to_string(&log));
+    };
+    holds(&log, "waiting for a change");
+    site.put("app/manifest.yaml", ECHO);
+    holds(&out, "listening http://");
+    signal(child.id(), Signal::TERM);
+    assert_eq!(ends_soon(child), Some(0));
 }
 
 #[test]

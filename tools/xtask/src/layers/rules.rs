@@ -39,7 +39,6 @@ pub(super) const LAYERS: &[Layer] = &[
         4,
         &[
             "capabilities/core",
-            "host/artifacts",
             "host/dispatch",
             "host/engine",
             "host/entitlements",
@@ -52,6 +51,7 @@ pub(super) const LAYERS: &[Layer] = &[
         5,
         &[
             "capabilities/core",
+            "host/artifacts",
             "host/claims",
             "host/control",
             "host/dispatch",
