@@ -12,7 +12,7 @@ use trellis_engine::{Engine, EngineConfig};
 use trellis_entitlements::{AllowAll, Gate, LogAudit};
 use trellis_manifest::{Format, SourceText};
 use trellis_providers_sdk::ProviderFactory;
-use trellis_supervisor::{ApplyOptions, Ground, Metrics, Prepared, Supervisor, prepare};
+use trellis_supervisor::{ApplyOptions, Metrics, PrepareContext, Prepared, Supervisor, prepare};
 use trellis_testkit::Account;
 
 use crate::provider::{Kind, Script};
@@ -66,27 +66,23 @@ impl Stage {
         TrustList::new(0).trust(self.account.issuer().public()).expect("an account may sign")
     }
 
-    pub(crate) fn prepare(&self, manifest: &str) -> Prepared {
+    pub(crate) async fn prepare(&self, manifest: &str) -> Prepared {
         let source = SourceText::new("manifest.yaml", manifest, Format::Yaml);
         let read = trellis_manifest::read(&source, &|_| None);
         let read = read.unwrap_or_else(|report| panic!("{report}"));
-        let ground = Ground {
-            folder: self.folder.path(),
-            builtins: &self.builtins,
-            trust: &self.trust(),
-            clock: &*self.clock,
-            checker: None,
-        };
-        prepare(&read, &source, &ground).unwrap_or_else(|report| panic!("{report}"))
+        let trust = self.trust();
+        let clock = Arc::clone(&self.clock) as Arc<_>;
+        let context = PrepareContext::new(self.folder.path(), &self.builtins, &trust, clock);
+        prepare(&read, &source, &context).await.unwrap_or_else(|report| panic!("{report}"))
     }
 
     pub(crate) async fn apply(&self, manifest: &str) -> Applied {
-        self.supervisor.apply(self.prepare(manifest), ApplyOptions::default()).await
+        self.supervisor.apply(self.prepare(manifest).await, ApplyOptions::default()).await
     }
 
     pub(crate) async fn force(&self, manifest: &str) -> Applied {
         let options = ApplyOptions { force: true, ..ApplyOptions::default() };
-        self.supervisor.apply(self.prepare(manifest), options).await
+        self.supervisor.apply(self.prepare(manifest).await, options).await
     }
 
     pub(crate) fn status(&self) -> Status {

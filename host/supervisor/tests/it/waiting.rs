@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(1);
 async fn a_newer_manifest_takes_the_place_of_one_that_hangs() {
     let stage = Stage::new();
     stage.script.next([Making::Hangs]);
-    let prepared = stage.prepare(STORE);
+    let prepared = stage.prepare(STORE).await;
     let hanging = tokio::spawn({
         let supervisor = stage.supervisor.clone();
         async move { supervisor.apply(prepared, Default::default()).await }
@@ -38,7 +38,7 @@ async fn a_stop_acts_while_something_is_applied() {
     let stage = Stage::new();
     stage.apply(SERVER).await;
     stage.script.next([Making::Hangs]);
-    let prepared = stage.prepare("providers: [{builtin: server}, {builtin: store}]\n");
+    let prepared = stage.prepare("providers: [{builtin: server}, {builtin: store}]\n").await;
     let hanging = tokio::spawn({
         let supervisor = stage.supervisor.clone();
         async move { supervisor.apply(prepared, Default::default()).await }
@@ -132,12 +132,14 @@ async fn a_revocation_acts_while_a_module_is_loading() {
     // It never ends to start.
     let init = "(func (export \"_initialize\") (loop $forever (br $forever)))";
     stage.put("slow", &by_hand(&format!("{memory} {init}"), "(i32.const 1)"));
-    let prepared = stage.prepare(
-        "actors:
+    let prepared = stage
+        .prepare(
+            "actors:
 - {image: quick.wasm, name: quick}
 - {image: slow.wasm, name: slow, instances: {min: 1}, limits: {init_time: 600s}}
 ",
-    );
+        )
+        .await;
     let loading = tokio::spawn({
         let supervisor = stage.supervisor.clone();
         async move { supervisor.apply(prepared, Default::default()).await }
