@@ -13,6 +13,8 @@ pub(crate) struct Row {
     pub(crate) peer: Option<Side>,
     pub(crate) ceiling: Option<Side>,
     pub(crate) goal: Goal,
+    /// Setting up takes long and nothing alternates with it: one round, with all operations in it.
+    pub(crate) once: bool,
 }
 
 /// What a number means.
@@ -81,6 +83,7 @@ pub(crate) const ROWS: &[Row] = &[
         peer: None,
         ceiling: Some(Side::Latency(Server::BareHyper)),
         goal: Goal::CeilingAtMost(2.0),
+        once: false,
     },
     Row {
         peer: Some(Side::Throughput(Server::WasmtimeServe)),
@@ -94,13 +97,15 @@ pub(crate) const ROWS: &[Row] = &[
     http("http-counter", "HTTP counter in memory", App::Counter, Goal::CeilingAtLeast(0.60)),
     cold("cold-cached", "300 KB module to first reply", 3e6),
     cold("cold-compiled", "the same without a cache", 60e6),
-    alone("idle-actors", "10,000 idle actors", Unit::Bytes, (1_u64 << 30) as f64),
+    once("idle-actors", "10,000 idle actors", Unit::Bytes, (1_u64 << 30) as f64),
+    once("start-many", "start of 10,000 actors, cached", Unit::Nanoseconds, 3e9),
+    once("change-one-of-many", "new code for one of 10,000", Unit::Nanoseconds, 20e6),
 ];
 
 impl Row {
     /// How many rounds this row gets when `asked` rounds are asked for.
     pub(crate) fn rounds(&self, asked: usize) -> usize {
-        if self.unit == Unit::Bytes { 1 } else { asked }
+        if self.once { 1 } else { asked }
     }
 }
 
@@ -114,6 +119,7 @@ const fn sandbox(name: &'static str, what: &'static str, goal: Goal) -> Row {
         peer: Some(Side::Process("bench-wapc")),
         ceiling: Some(Side::Process("bare")),
         goal,
+        once: false,
     }
 }
 
@@ -127,7 +133,13 @@ const fn alone(name: &'static str, what: &'static str, unit: Unit, most: f64) ->
         peer: None,
         ceiling: None,
         goal: Goal::AtMost(most),
+        once: false,
     }
+}
+
+/// The same, measured in one round.
+const fn once(name: &'static str, what: &'static str, unit: Unit, most: f64) -> Row {
+    Row { once: true, ..alone(name, what, unit, most) }
 }
 
 /// A row with a fixed number of nanoseconds as its goal, next to the time of bare wasmtime.
@@ -145,5 +157,6 @@ const fn http(name: &'static str, what: &'static str, app: App, goal: Goal) -> R
         peer: None,
         ceiling: Some(Side::Throughput(Server::BareHyper)),
         goal,
+        once: false,
     }
 }

@@ -15,13 +15,7 @@ pub(super) async fn measure(longest: Duration, cached: bool) -> Result<f64> {
     let cache = ground.folder().join("cache");
     let cache = cached.then_some(cache.as_path());
     start(&ground, cache).await?;
-    let began = Instant::now();
-    let mut taken = Vec::new();
-    while taken.is_empty() || began.elapsed() < longest {
-        taken.push(start(&ground, cache).await?.as_nanos() as f64);
-    }
-    taken.sort_by(f64::total_cmp);
-    Ok(taken[taken.len() / 2])
+    super::median(longest, async || start(&ground, cache).await).await
 }
 
 async fn start(ground: &Ground, cache: Option<&std::path::Path>) -> Result<Duration> {

@@ -7,7 +7,10 @@ use anyhow::Result;
 use bench_side::{guest, time};
 use trellis_claims::{KeyKind, KeyPair, SystemClock, TrustList, verify};
 use trellis_core::{BindingId, BindingName};
-use trellis_entitlements::{ActorId, AllowAll, AuthzRequest, BindingSpec, EntitlementSet, Gate, LogAudit, Metrics, PrincipalSpec, TargetId};
+use trellis_entitlements::{
+    ActorId, AllowAll, AuthzRequest, BindingSpec, EntitlementSet, Gate, LogAudit, Metrics,
+    PrincipalSpec, TargetId,
+};
 
 use super::{echo, ground};
 
@@ -33,7 +36,8 @@ pub(super) async fn measure(longest: Duration) -> Result<f64> {
 fn entitlements() -> Result<EntitlementSet> {
     let account = KeyPair::generate(KeyKind::Account);
     let caps = [echo::CAPABILITY.to_owned()];
-    let module = ground::sign(&guest("warm-relay")?, "guest", &caps, &account)?;
+    let subject = KeyPair::generate(KeyKind::Module);
+    let module = ground::sign(&guest("warm-relay")?, ("guest", subject.public()), &caps, &account)?;
     let trust = TrustList::new(0).trust(account.public())?;
     let verified = verify(&module, &trust, &SystemClock)?;
     let actor = PrincipalSpec {

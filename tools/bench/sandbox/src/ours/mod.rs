@@ -4,9 +4,9 @@ mod cold;
 mod echo;
 mod gate;
 mod ground;
-mod idle;
+mod many;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use bench_side::{PAYLOAD, guest, time};
@@ -14,6 +14,9 @@ use bench_side::{PAYLOAD, guest, time};
 use self::ground::{Actor, Ground};
 
 pub use ground::{COMPILE, sign_file};
+
+/// Fewest operations a median is taken of.
+const OPERATIONS_MIN: usize = 5;
 
 /// Measures one row: the nanoseconds of one operation, or the bytes of `idle-actors`.
 ///
@@ -25,7 +28,9 @@ pub async fn measure(row: &str, longest: Duration) -> Result<f64> {
         "entitlement-check" => gate::measure(longest).await,
         "cold-cached" => cold::measure(longest, true).await,
         "cold-compiled" => cold::measure(longest, false).await,
-        "idle-actors" => idle::measure().await,
+        "idle-actors" => many::idle().await,
+        "start-many" => many::start(longest).await,
+        "change-one-of-many" => many::change(longest).await,
         _ => bail!("no row {row}"),
     }
 }
@@ -44,6 +49,20 @@ async fn road(row: &str, longest: Duration) -> Result<f64> {
         Ok(())
     })
     .await?;
-    host.stop(std::time::Instant::now()).await;
+    host.stop(Instant::now()).await;
     Ok(taken)
+}
+
+/// The median of what an operation measures of itself, in nanoseconds, over as many as fit.
+async fn median(
+    longest: Duration,
+    mut operation: impl AsyncFnMut() -> Result<Duration>,
+) -> Result<f64> {
+    let began = Instant::now();
+    let mut taken = Vec::new();
+    while taken.len() < OPERATIONS_MIN || began.elapsed() < longest {
+        taken.push(operation().await?.as_nanos() as f64);
+    }
+    taken.sort_by(f64::total_cmp);
+    Ok(taken[taken.len() / 2])
 }
