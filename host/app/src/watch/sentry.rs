@@ -211,7 +211,7 @@ impl Shared {
     }
 
     fn take_moved(&self) -> Moved {
-        // Acquire: pairs with the store after a loss.
+        // AcqRel: takes what the store after a loss gave, and gives the reset to the next one.
         let everything = self.lost.swap(false, Ordering::AcqRel);
         Moved { names: std::mem::take(&mut *self.moved.lock()), everything }
     }

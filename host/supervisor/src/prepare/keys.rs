@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use trellis_core::Code;
 use trellis_manifest::{Manifest, Problem};
 
-use super::{ActorKeys, PreparedActor, PreparedLink, Providers};
+use super::context::ActorKeys;
+use super::parts::{PreparedActor, PreparedLink};
+use super::providers::Providers;
 
 /// An actor that would begin without the data it had.
 pub(super) struct Changed {

@@ -7,10 +7,9 @@ use trellis_core::{BindingName, Code, Contract};
 use trellis_manifest::{BindingSpec, Manifest, Problem, Span, Spanned};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
-use super::{
-    PrepareContext, PreparedActor, PreparedLink, PreparedProvider, Providers, plain_provider,
-    plain_values,
-};
+use super::context::PrepareContext;
+use super::parts::{PreparedActor, PreparedLink, PreparedProvider};
+use super::providers::{Providers, plain_provider, plain_values};
 use crate::desired::BindingKey;
 
 /// A binding, with where the manifest says so.

@@ -9,7 +9,9 @@ use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{ActorSpec, Manifest, Problem, Spanned};
 
-use super::{PrepareContext, PreparedActor, plain_values};
+use super::context::PrepareContext;
+use super::parts::PreparedActor;
+use super::providers::plain_values;
 
 /// Verifies every module; `None` stands for one with a problem, so that its place is kept.
 pub(super) async fn prepare(

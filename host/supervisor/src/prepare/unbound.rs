@@ -8,7 +8,9 @@ use trellis_core::Code;
 use trellis_manifest::{Manifest, Problem};
 use trellis_providers_sdk::ProviderFactory;
 
-use super::{PrepareContext, PreparedActor, PreparedLink, Providers};
+use super::context::PrepareContext;
+use super::parts::{PreparedActor, PreparedLink};
+use super::providers::Providers;
 
 /// Says of each signed actor what it claims and cannot use. Legal, since claims may be wider than
 /// one application needs, and a common reason why a call is denied.

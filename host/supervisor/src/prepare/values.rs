@@ -11,8 +11,8 @@ use trellis_providers_sdk::{
     Descriptor, Place, Scope, SettingKind, ValueProblem, Values, Wanted, WantedBinding, validate,
 };
 
-use super::Providers;
 use super::links::Written;
+use super::providers::Providers;
 
 /// Where values were written, for the caret.
 #[derive(Clone, Copy)]

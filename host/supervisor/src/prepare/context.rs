@@ -1,0 +1,50 @@
+//! What a manifest is checked against.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use trellis_artifacts::Artifacts;
+use trellis_claims::{Clock, TrustList, Verified};
+use trellis_engine::Checker;
+use trellis_providers_sdk::ProviderFactory;
+
+/// What a manifest is checked against.
+pub struct PrepareContext<'a> {
+    /// The folder relative paths start from: the manifest's.
+    pub folder: &'a Path,
+    /// The providers this host has.
+    pub builtins: &'a [Arc<dyn ProviderFactory>],
+    /// The modules that were read and verified before.
+    pub modules: Modules,
+    /// Who may sign modules.
+    pub trust: &'a TrustList,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What checks the modules' code as well: for a check that is not followed by a start, which
+    /// does it anyway.
+    pub checker: Option<Arc<Checker>>,
+    /// The keys actors had when they last ran, as far as that is known.
+    pub keys: ActorKeys,
+    /// True when an actor may have another key than it had.
+    pub force: bool,
+}
+
+/// What is known of modules from one [`prepare()`](super::prepare()) to the next. Cheap to clone.
+pub type Modules = Artifacts<Verified>;
+
+/// The keys of actors that keep data with a provider, by the actors' names.
+pub type ActorKeys = BTreeMap<String, String>;
+
+impl<'a> PrepareContext<'a> {
+    /// A context in which nothing is known from before.
+    pub fn new(
+        folder: &'a Path,
+        builtins: &'a [Arc<dyn ProviderFactory>],
+        trust: &'a TrustList,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (modules, keys) = (Modules::new(), ActorKeys::new());
+        Self { folder, builtins, modules, trust, clock, checker: None, keys, force: false }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a manifest is made of once it was checked.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use trellis_artifacts::Wanted;
+use trellis_claims::Verified;
+use trellis_core::limits::ActorLimits;
+use trellis_core::{BindingName, CallError, Contract};
+use trellis_engine::{Isolation, ModuleSource};
+use trellis_manifest::Problem;
+use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
+
+use super::context::ActorKeys;
+
+/// A manifest whose modules verify, whose bindings are claimed and served, and whose values are
+/// known. Only [`prepare`] makes one.
+pub struct Prepared {
+    pub(crate) actors: Vec<PreparedActor>,
+    pub(crate) providers: Vec<PreparedProvider>,
+    pub(crate) links: Vec<PreparedLink>,
+    pub(super) keys: ActorKeys,
+    pub(super) warnings: Vec<Problem>,
+}
+
+/// An actor that may run here.
+#[derive(Clone)]
+pub(crate) struct PreparedActor {
+    pub(crate) name: Arc<str>,
+    pub(crate) module: Wanted,
+    pub(crate) verified: Verified,
+    pub(crate) isolation: Isolation,
+    pub(crate) limits: ActorLimits,
+    /// Its settings in the manifest. No part of what runs: they reach it through a binding.
+    pub(crate) values: Values,
+}
+
+/// A provider this host can make.
+#[derive(Clone)]
+pub(crate) struct PreparedProvider {
+    pub(crate) name: Arc<str>,
+    /// In the original manifests: the only binding name it serves.
+    pub(crate) binding_name: Option<String>,
+    pub(crate) factory: Arc<dyn ProviderFactory>,
+    pub(crate) descriptor: Arc<Descriptor>,
+    pub(crate) values: Values,
+}
+
+/// A binding whose actor claims it and whose provider serves it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PreparedLink {
+    pub(crate) actor: Arc<str>,
+    pub(crate) contract: Arc<Contract>,
+    pub(crate) binding: BindingName,
+    pub(crate) provider: Arc<str>,
+    /// Largest message in either direction, in bytes.
+    pub(crate) payload_bytes_max: u32,
+    pub(crate) values: Values,
+}
+
+impl Prepared {
+    /// The keys of its actors that keep data with a provider: to be given to the next
+    /// [`prepare`] once it runs.
+    #[must_use]
+    pub const fn keys(&self) -> &ActorKeys {
+        &self.keys
+    }
+
+    /// What can run and was probably not meant, each at its place in the manifest.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+}
+
+impl PreparedActor {
+    /// Reads the module again and makes sure that it is the one that was verified: the checked
+    /// file is not held in memory between checking and loading. Blocks.
+    pub(crate) fn read(&self) -> Result<Bytes, CallError> {
+        self.module.read_again(self.verified.digest())
+    }
+
+    /// True when `other` runs the same code under the same bounds.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.verified.digest() == other.verified.digest()
+            && self.isolation == other.isolation
+            && self.limits == other.limits
+    }
+}
+
+/// The engine asks for the bytes again when an idle actor is called and its code is no longer
+/// cached.
+impl ModuleSource for PreparedActor {
+    fn read(&self) -> std::io::Result<Bytes> {
+        Self::read(self).map_err(std::io::Error::other)
+    }
+}
