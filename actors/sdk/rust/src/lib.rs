@@ -15,8 +15,8 @@
 //!
 //! Build it as a `cdylib` for `wasm32-unknown-unknown`, sign it with the capabilities it uses, and
 //! bind them in a manifest. Each contract has a module with its messages and its client:
-//! [`http_server`], [`keyvalue`], [`logging`] and so on. [`actor`] calls other actors; the macros of
-//! the `log` crate write to the host's log; [`testing`] runs handlers in ordinary unit tests.
+//! [`http_server`], [`keyvalue`], [`logging`] and so on. [`actor`] calls other actors; the macros
+//! of the `log` crate write to the host's log; [`testing`] runs handlers in ordinary unit tests.
 //!
 //! The time, randomness and the actor's own settings are contracts like any other: [`clock`],
 //! [`random`] and [`config`]. They have to be claimed (`trellis sign --cap trellis:clock`) and need
@@ -33,13 +33,13 @@ macro_rules! client_of {
     ($client:ident) => {
         /// The client of the binding named `default`.
         #[must_use]
-        pub const fn default() -> $client<crate::Host> {
-            $client::new(crate::Host)
+        pub const fn default() -> $client<crate::host::Host> {
+            $client::new(crate::host::Host)
         }
 
         /// The client of the binding of that name.
         #[must_use]
-        pub fn binding(name: &'static str) -> $client<crate::Host> {
+        pub fn binding(name: &'static str) -> $client<crate::host::Host> {
             default().binding(name)
         }
     };
@@ -47,6 +47,8 @@ macro_rules! client_of {
 
 mod abi;
 mod contracts;
+#[cfg(target_family = "wasm")]
+mod entry;
 mod error;
 mod handler;
 mod host;

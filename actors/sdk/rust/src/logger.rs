@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::{abi, logging};
+use crate::abi;
+use crate::contracts::logging;
 
 /// Makes the macros write through the host.
 pub(crate) fn install() {
@@ -18,6 +19,8 @@ static LOGGER: HostLogger = HostLogger { without_capability: AtomicBool::new(fal
 
 /// Writes to the logging capability; after it was refused once, to the ABI's console for the rest
 /// of the instance's life: asking again for each line would fill the host's audit log.
+///
+/// Relaxed: an actor has one thread, and a test's threads lose nothing by asking once more.
 struct HostLogger {
     without_capability: AtomicBool,
 }

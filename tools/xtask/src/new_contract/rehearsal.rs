@@ -1,17 +1,17 @@
 //! `--try`: the skeleton in a copy of the repository, built and checked there as a newcomer would.
 //!
-//! The copy lies in the target folder and shares the libraries that are built there already, so that
-//! only this repository's own crates are built once more. Cargo tells crates of a workspace apart by
-//! their path *inside* it: a crate of the copy would take the place of its original. So the copy's
-//! have a profile of their own, and its actors a target folder.
+//! The copy lies in the target folder and shares the libraries that are built there already, so
+//! that only this repository's own crates are built once more. Cargo tells crates of a workspace
+//! apart by their path *inside* it: a crate of the copy would take the place of its original. So
+//! the copy's have a profile of their own, and its actors a target folder.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::making::{BUILTINS, make};
 use super::name::ContractName;
-use super::{BUILTINS, make};
 use crate::generate;
 use crate::repo::Repo;
 

@@ -24,6 +24,7 @@ static HEAP: Heap = Heap(UnsafeCell::new(Dlmalloc::new_with_allocator(Memory)));
 /// The first bytes, and whether they were handed out: all zero, so that the module's file holds
 /// nothing of them.
 static FIRST: First = First(UnsafeCell::new([0; FIRST_BYTES]));
+// Relaxed: an actor has one thread.
 static GIVEN: AtomicBool = AtomicBool::new(false);
 
 struct Heap(UnsafeCell<Dlmalloc<Memory>>);

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use trellis_core::wire::{Blob, Pairs};
 use trellis_core::{Contract, OperationSpec};
 
-use super::{Answer, HostCall, reply, with_host};
-use crate::{clock, config, random};
+use super::stage::{Answer, HostCall, reply, with_host};
+use crate::contracts::{clock, config, random};
 
 /// What a [`FakeHost`] answers by itself; `None` leaves the call to the next.
 type Part = Box<dyn FnMut(&HostCall) -> Option<Answer>>;

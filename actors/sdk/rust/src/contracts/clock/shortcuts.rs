@@ -2,7 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use trellis_capabilities::clock::Client;
 use trellis_core::CallError;
+
+use crate::host::Host;
 
 /// The host's wall clock. What the standard library can do with a `SystemTime` works; only its own
 /// `SystemTime::now()` does not, since the target has no clock.
@@ -10,7 +13,7 @@ use trellis_core::CallError;
 /// # Errors
 /// Why the host refused the call: the actor does not claim `trellis:clock`.
 pub fn now() -> Result<SystemTime, CallError> {
-    Ok(SystemTime::UNIX_EPOCH + Duration::from_nanos(super::default().now()?.unix_nanos))
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_nanos(host().now()?.unix_nanos))
 }
 
 /// Time since some moment that stays the same while the host runs, for measuring: the difference of
@@ -19,5 +22,9 @@ pub fn now() -> Result<SystemTime, CallError> {
 /// # Errors
 /// As [`now`].
 pub fn monotonic() -> Result<Duration, CallError> {
-    Ok(Duration::from_nanos(super::default().now()?.monotonic_nanos))
+    Ok(Duration::from_nanos(host().now()?.monotonic_nanos))
+}
+
+const fn host() -> Client<Host> {
+    Client::new(Host)
 }

@@ -1,13 +1,16 @@
 //! The actor's settings by key.
 
+use trellis_capabilities::config::Client;
 use trellis_core::{CallError, Code};
+
+use crate::host::Host;
 
 /// The text under `key` in the `values` of the actor's manifest entry; `None` when there is none.
 ///
 /// # Errors
 /// Why the host refused the call: the actor does not claim `trellis:config`.
 pub fn get(key: &str) -> Result<Option<String>, CallError> {
-    super::default().get(key)
+    host().get(key)
 }
 
 /// The text under a key the actor cannot do without.
@@ -26,5 +29,9 @@ pub fn required(key: &str) -> Result<String, CallError> {
 /// # Errors
 /// As [`get`].
 pub fn all() -> Result<Vec<(String, String)>, CallError> {
-    Ok(super::default().all()?.0)
+    Ok(host().all()?.0)
+}
+
+const fn host() -> Client<Host> {
+    Client::new(Host)
 }

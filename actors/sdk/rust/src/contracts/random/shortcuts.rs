@@ -1,8 +1,9 @@
 //! Random bytes of any number, and a random number.
 
+use trellis_capabilities::random::{BYTES_MAX, Client};
 use trellis_core::{CallError, Code};
 
-use super::BYTES_MAX;
+use crate::host::Host;
 
 /// `count` random bytes, asked for in as many calls as the contract's bound needs.
 ///
@@ -21,7 +22,7 @@ pub fn bytes(count: usize) -> Result<Vec<u8>, CallError> {
 pub fn fill(buffer: &mut [u8]) -> Result<(), CallError> {
     for part in buffer.chunks_mut(BYTES_MAX as usize) {
         let count = u32::try_from(part.len()).expect("a part is at most BYTES_MAX long");
-        let drawn = super::default().draw(count)?;
+        let drawn = host().draw(count)?;
         if drawn.len() != part.len() {
             let sentence = format!("asked for {count} random bytes, got {}", drawn.len());
             return Err(CallError::new(Code::Message, sentence));
@@ -39,4 +40,8 @@ pub fn u64() -> Result<u64, CallError> {
     let mut bytes = [0; size_of::<u64>()];
     fill(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes))
+}
+
+const fn host() -> Client<Host> {
+    Client::new(Host)
 }

@@ -1,17 +1,9 @@
-//! The waPC ABI: the only unsafe code of an actor.
+//! What a host that speaks waPC gives to the guest.
 //!
 //! Source: the waPC protocol, <https://wapc.io/docs/spec/>, as rust's `wapc-guest` speaks it. The
 //! host keeps the request and every reply; the guest asks for a length, sets memory aside, and has
 //! the host write there.
-#![allow(unsafe_code)]
-
-use std::cell::Cell;
-use std::panic;
-
-use crate::{handler, logger};
-
-/// Largest request buffer kept for the next call.
-const KEPT_BUFFER_BYTES: usize = 64 << 10;
+#![allow(unsafe_code, reason = "the host reads and writes this module's memory")]
 
 #[link(wasm_import_module = "wapc")]
 unsafe extern "C" {
@@ -35,64 +27,32 @@ unsafe extern "C" {
     fn __host_error(buffer: *mut u8);
 }
 
-unsafe extern "C" {
-    /// The linker's own: runs the registrations that `#[handler]` leaves behind.
-    fn __wasm_call_ctors();
-}
-
-thread_local! {
-    static STARTED: Cell<bool> = const { Cell::new(false) };
-    static REQUEST: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-/// Prepares the instance. Hosts that know it call it once, before the first call.
-#[unsafe(no_mangle)]
-extern "C" fn wapc_init() {
-    if STARTED.replace(true) {
-        return;
-    }
-    // SAFETY: called once, before any registration is read, as the linker asks of a reactor.
-    unsafe { __wasm_call_ctors() };
-    panic::set_hook(Box::new(|info| {
-        let text = info.to_string();
-        console_log(&text);
-        guest_error(&text);
-    }));
-    logger::install();
-}
-
-/// Handles one call; 1 is success.
-#[unsafe(no_mangle)]
-extern "C" fn __guest_call(operation_len: usize, payload_len: usize) -> i32 {
-    wapc_init();
-    let mut request = REQUEST.take();
+/// Has the host write the operation and its payload, of these lengths, to the buffer, one behind
+/// the other. They are the lengths it called us with.
+pub(crate) fn request(operation_len: usize, payload_len: usize, buffer: &mut Vec<u8>) {
     let len = operation_len + payload_len;
-    request.clear();
-    request.reserve(len);
+    buffer.clear();
+    buffer.reserve(len);
     // SAFETY: the host writes `operation_len` bytes at the first pointer and `payload_len` at the
     // second, the lengths it called us with; both lie in the `len` bytes reserved above, and are
     // written before the length is set.
     unsafe {
-        let operation = request.as_mut_ptr();
+        let operation = buffer.as_mut_ptr();
         __guest_request(operation, operation.add(operation_len));
-        request.set_len(len);
+        buffer.set_len(len);
     }
-    let (operation, payload) = request.split_at(operation_len);
-    let code = match handler::dispatch(operation, payload) {
-        Ok(reply) => {
-            // SAFETY: the host reads exactly the bytes of a slice that lives through the call.
-            unsafe { __guest_response(reply.as_ptr(), reply.len()) };
-            1
-        }
-        Err(error) => {
-            guest_error(error.text());
-            0
-        }
-    };
-    if request.capacity() <= KEPT_BUFFER_BYTES {
-        REQUEST.set(request);
-    }
-    code
+}
+
+/// Hands over the reply.
+pub(crate) fn respond(reply: &[u8]) {
+    // SAFETY: the host reads exactly the bytes of a slice that lives through the call.
+    unsafe { __guest_response(reply.as_ptr(), reply.len()) };
+}
+
+/// Hands over why there is no reply.
+pub(crate) fn fail(text: &str) {
+    // SAFETY: the host reads exactly the bytes of a slice that lives through the call.
+    unsafe { __guest_error(text.as_ptr(), text.len()) };
 }
 
 /// Calls out; the host answers before this returns.
@@ -127,11 +87,6 @@ pub(crate) fn host_call(
 pub(crate) fn console_log(line: &str) {
     // SAFETY: the host reads exactly the bytes of a slice that lives through the call.
     unsafe { __console_log(line.as_ptr(), line.len()) };
-}
-
-fn guest_error(text: &str) {
-    // SAFETY: the host reads exactly the bytes of a slice that lives through the call.
-    unsafe { __guest_error(text.as_ptr(), text.len()) };
 }
 
 fn fetch(len: usize, write: unsafe extern "C" fn(*mut u8)) -> Vec<u8> {
