@@ -90,21 +90,22 @@ impl ActorFile {
         self
     }
 
-    /// Has the key of that name: another developer's, if it is not the actor's own.
+    /// Gives it the key of this name. With a name that is not its own, that is another developer's
+    /// key.
     #[must_use]
     pub const fn key_of(mut self, name: &'static str) -> Self {
         self.key_of = name;
         self
     }
 
-    /// Is this revision.
+    /// Sets its revision.
     #[must_use]
     pub const fn revision(mut self, revision: i32) -> Self {
         self.revision = Some(revision);
         self
     }
 
-    /// Something is wrong with it.
+    /// Signs it in a wrong way.
     #[must_use]
     pub const fn with(mut self, flaw: Flaw) -> Self {
         self.flaw = Some(flaw);

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, bail, ensure};
 use trellis_testkit::{Client, eventually};
 
-/// A client on a thread of its own with one connection that it keeps.
+/// A client on its own thread, with one connection that it keeps open.
 pub struct Load {
     asking: Arc<Asking>,
     client: JoinHandle<Result<u64>>,
@@ -45,7 +45,7 @@ impl Load {
     /// # Errors
     /// The first request that was not answered with 200.
     pub fn end(self) -> Result<u64> {
-        // What went wrong is told by the client below.
+        // The client below reports what went wrong.
         let _ = self.wait_for_more();
         self.asking.stop.store(true, Ordering::Relaxed);
         match self.client.join() {

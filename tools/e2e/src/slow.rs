@@ -1,14 +1,14 @@
-//! Guests written by hand that take their time: to start, or in the middle of a call.
+//! Slow guests, written by hand: they take long to start, or in the middle of a call.
 
 use trellis_testkit::guests::by_hand;
 
-/// What a guest logs when it begins to take its time.
+/// What a guest logs before it computes for long.
 pub const BEGUN: &str = "taking my time";
 
-/// Rounds of an empty loop; some thousand million take a second or so.
+/// Rounds of an empty loop; a few billion take about a second.
 pub type Rounds = u64;
 
-/// More of what a guest imports, and what it says to its host.
+/// More imports of a guest, and what it sends to its host.
 const ITEMS: &str = r#"
   (import "wapc" "__host_response_len" (func $response_len (result i32)))
   (import "wapc" "__host_response" (func $response_to (param i32)))
@@ -22,7 +22,7 @@ const ITEMS: &str = r#"
   (data (i32.const 608) "taking my time")
 "#;
 
-/// `call $burn` takes so many rounds.
+/// A function `$burn` of this many rounds.
 fn burning(rounds: Rounds) -> String {
     format!(
         "(func $burn (local $left i64)
@@ -33,8 +33,8 @@ fn burning(rounds: Rounds) -> String {
     )
 }
 
-/// Adds one to the counter `a` of `wascc:keyvalue` and answers what the store said, whose last byte
-/// is the counter. Asked with anything but `GET`, it logs [`BEGUN`] and burns the rounds first.
+/// Adds one to the counter `a` of `wascc:keyvalue` and replies with what the store returned, whose
+/// last byte is the counter. On any method but `GET` it logs [`BEGUN`] and burns the rounds first.
 #[must_use]
 pub fn counts_late(rounds: Rounds) -> Vec<u8> {
     let body = "
@@ -54,7 +54,7 @@ pub fn counts_late(rounds: Rounds) -> Vec<u8> {
     by_hand(&format!("{ITEMS} {}", burning(rounds)), body)
 }
 
-/// Answers `200` without a body, and burns the rounds when an instance of it starts.
+/// Replies `200` without a body, and burns the rounds when an instance starts.
 #[must_use]
 pub fn starts_late(rounds: Rounds) -> Vec<u8> {
     let init = "(func (export \"_initialize\") (call $burn))";

@@ -30,9 +30,9 @@ pub enum Step {
     LoadStarts(&'static str),
     /// Stops that client: each of its requests got a 200, some of them after the last change.
     LoadEnds,
-    /// The same for an actor that counts its requests: it counted each one that was answered once.
+    /// The same for an actor that counts its requests: it counted each answered one exactly once.
     LoadCounted(&'static str),
-    /// The admin address answers so.
+    /// The admin address responds to this path with this status and text.
     Admin(&'static str, u16, &'static str),
     /// A metric has at least this value.
     Metric(&'static str, f64),
@@ -42,11 +42,11 @@ pub enum Step {
     Unchanged(&'static str),
     /// A line of the log since the last change contains all of these texts.
     Log(&'static [&'static str]),
-    /// A line on standard output has all of this.
+    /// A line on standard output contains all of these texts.
     Prints(&'static [&'static str]),
-    /// No line on standard output has this.
+    /// No line on standard output contains this text.
     NeverPrints(&'static str),
-    /// No more than so many lines of the log have this.
+    /// At most this many lines of the log contain this text.
     LogAtMost(usize, &'static str),
     /// A check that may take a moment to become true.
     Soon(Box<Self>),
@@ -126,7 +126,7 @@ impl Request {
         self
     }
 
-    /// It must be answered with this status, and the body must hold this.
+    /// The response must have this status, and its body must contain this text.
     #[must_use]
     pub const fn is(self, status: u16, says: &'static str) -> Step {
         Step::Asks(self.expecting(status, says))

@@ -1,5 +1,5 @@
-//! What takes the place of what, while clients never stop: an identity ends with its code, the new
-//! is there before the old goes, and what cannot be had leaves in place what works.
+//! Replacements while clients never stop: an identity ends with its code, the new part runs before
+//! the old one goes, and a change that fails leaves in place what works.
 
 use trellis_e2e::hostile::harmless;
 use trellis_e2e::slow::{BEGUN, counts_late, starts_late};
@@ -9,13 +9,13 @@ use trellis_testkit::guests::built;
 
 use crate::scenarios;
 
-/// A second or some of computing.
+/// A few seconds of computing.
 const A_WHILE: u64 = 2_000_000_000;
-/// Longer than any test waits.
+/// More computing than any test waits for.
 const FOR_EVER: u64 = 10_000_000_000_000;
 
 scenarios! {
-    /// New code gets its rights with its route, however long a neighbor takes to start.
+    /// New code gets its rights together with its route, however long a neighbor takes to start.
     a_new_right_beside_a_slow_neighbor = [
         actor("counter", harmless()),
         actor("slow", starts_late(A_WHILE)),
@@ -31,8 +31,8 @@ scenarios! {
         Step::LoadEnds,
     ];
 
-    /// Another developer's module takes over a name: a late call of the old code writes where the
-    /// old code always did, and nowhere else.
+    /// Another developer's module takes over a name. A late call of the old code writes only to the
+    /// old code's data.
     a_late_call_of_another_key = [
         actor("counter", counts_late(A_WHILE)).cap("wascc:keyvalue"),
         Step::manifest(counter("{builtin: keyvalue-embedded}", "")),
@@ -47,7 +47,7 @@ scenarios! {
         get("counter", "/").is(200, "\u{2}"),
     ];
 
-    /// An older revision does not come back under another name.
+    /// An older revision is refused under another name too.
     a_rollback_under_another_name = [
         actor("one", harmless()).revision(2),
         app(&[("one", "")]),
@@ -58,7 +58,7 @@ scenarios! {
         Step::Log(&["\"level\":\"ERROR\"", "E_REVISION", "actor two"]),
     ];
 
-    /// A binding that wants a port it cannot have keeps the one it has, and says so.
+    /// A binding that wants a port in use keeps the one it has, and that is reported.
     a_binding_that_wants_a_taken_port = [
         actor("echo", built("echo")),
         app(&[("echo", "")]),
@@ -68,7 +68,7 @@ scenarios! {
         Step::Log(&["\"level\":\"ERROR\"", "E_ADDRESS", "binding of echo"]),
         Step::Metric("trellis_degraded", 1.0).soon(),
         get("echo", "/").is(200, "hello"),
-        // Together with a new version of the module: the old one serves on.
+        // Together with a new version of the module: the old version keeps serving.
         actor("echo", harmless()),
         Step::Log(&["replaced actor echo"]),
         get("echo", "/").is(200, "hello"),
@@ -78,7 +78,7 @@ scenarios! {
         Step::LoadEnds,
     ];
 
-    /// A long call of an actor that is not trusted any more ends at once.
+    /// A long call of an actor that is no longer trusted ends at once.
     a_revocation_during_a_long_call = [
         actor("counter", counts_late(FOR_EVER)).cap("wascc:keyvalue"),
         Step::manifest(counter("{builtin: keyvalue-embedded}", "")),
@@ -94,7 +94,7 @@ scenarios! {
         Step::Closed("counter").soon(),
     ];
 
-    /// A call over a file store is answered when the host is told to stop: servers first, then
+    /// A call that uses a file store is answered when the host stops: servers stop first, then
     /// actors, then stores.
     a_terminated_host_with_a_file_store = [
         actor("counter", counts_late(A_WHILE)).cap("wascc:keyvalue"),
@@ -110,7 +110,7 @@ scenarios! {
         get("counter", "/").is(200, "\u{2}"),
     ];
 
-    /// A store that is down does not take over from one that works; it does once it is up.
+    /// A store that is down replaces one that works only when it is up.
     a_swap_to_a_store_that_is_down = [
         Redis::Up,
         Redis::Down,
@@ -126,7 +126,7 @@ scenarios! {
         get("kvcounter", "/").is(200, "{\"counter\": 1}").soon(),
     ];
 
-    /// A provider whose value is wrong and then corrected serves again.
+    /// A provider serves again when its wrong value is corrected.
     a_provider_that_is_corrected = [
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
         Step::Do(Change::File("data/README", Vec::new())),
@@ -141,7 +141,7 @@ scenarios! {
         get("kvcounter", "/").is(200, "{\"counter\": 1}"),
     ];
 
-    /// Two instances cannot hold one file: calls wait for the new one, and none fails.
+    /// Two instances cannot hold one file, so calls wait for the new one and none fails.
     a_changed_store_over_the_same_file = [
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
         Step::Do(Change::File("data/README", Vec::new())),
@@ -164,7 +164,7 @@ fn in_file(name: &str) -> String {
     format!("{{builtin: keyvalue-embedded, name: store, values: {{PATH: '${{DATA_DIR}}/{name}'}}}}")
 }
 
-/// One actor behind HTTP that counts in this store.
+/// A manifest of one actor behind HTTP that counts in this store.
 fn counting(actor: &str, store: &str, more: &str) -> String {
     format!(
         "{more}

@@ -1,4 +1,4 @@
-//! What the HTTP server tells of its requests, and what it keeps going while its values change.
+//! What the HTTP server reports about its requests, and how it serves them while its values change.
 
 use trellis_e2e::hostile::{harmless, hostile};
 use trellis_e2e::{Step, actor, get, post};
@@ -6,12 +6,12 @@ use trellis_testkit::guests::built;
 
 use crate::scenarios;
 
-/// A trace as a client's own tracing hands it over.
+/// A trace from a client.
 const TRACED: &str = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 scenarios! {
-    /// The access log is one line for each request, without the query.
+    /// The access log has one line per request, without the query.
     an_access_log_in_json = [
         actor("echo", built("echo")),
         actor("traps", hostile("traps")),
@@ -31,7 +31,7 @@ scenarios! {
         ),
     ];
 
-    /// The common form is what readers of web servers' logs know.
+    /// The common form is the one that tools for web server logs read.
     an_access_log_in_the_common_form = [
         actor("echo", built("echo")),
         actor("traps", harmless()),
@@ -41,8 +41,8 @@ scenarios! {
         Step::Prints(&["127.0.0.1 - - [", "\"GET /a?b=c HTTP/1.1\" 200 5 \"echo\" 0.", TRACE]),
     ];
 
-    /// The client's trace goes on through the calls of its request. Without being asked for,
-    /// nothing is told of requests.
+    /// The calls of a request continue the client's trace. Without an access log, nothing is
+    /// printed about requests.
     a_trace_is_continued = [
         actor("echo", built("echo")),
         actor("traps", hostile("traps")),
@@ -53,7 +53,7 @@ scenarios! {
         Step::NeverPrints(TRACE),
     ];
 
-    /// A body larger than the actor takes is refused by the name of the limit in the way.
+    /// A server's body limit above the actor's own limit is reported with the name of that limit.
     a_body_limit_above_the_actors_own = [
         actor("echo", built("echo")),
         actor("traps", harmless()),
@@ -63,7 +63,7 @@ scenarios! {
         get("echo", "/").is(200, "hello"),
     ];
 
-    /// New values of the server cost no request, on connections that are open and on new ones.
+    /// New values of the server lose no request, on open connections and on new ones.
     new_values_of_the_server_under_load = [
         actor("echo", built("echo")),
         actor("traps", harmless()),
@@ -83,7 +83,7 @@ scenarios! {
     ];
 }
 
-/// Two actors behind a server with these values.
+/// A manifest of two actors behind a server with these values.
 fn served(values: &str) -> Step {
     Step::manifest(format!(
         "actors: [{{image: echo.wasm, name: echo}}, {{image: traps.wasm, name: traps}}]

@@ -190,7 +190,7 @@ bindings:
   - {actor: other, capability: 'wascc:http_server', values: {PORT: 0, ADDRESS: 127.0.0.1}}
 ";
 
-/// Two actors, of which some are revoked.
+/// A manifest of two actors, with a list of revocations.
 fn trusting(revoked: &str, more: &str) -> String {
     format!(
         "trust: {{issuers: ['${{ISSUER}}'], revoked: [{revoked}]}}

@@ -1,11 +1,11 @@
-//! What an actor has without a binding: clocks, randomness, settings.
+//! What an actor gets without a binding: clocks, randomness, settings.
 
 use trellis_e2e::{Change, Step, actor, get};
 use trellis_testkit::guests::built;
 
 use crate::scenarios;
 
-/// Every instance that was ever made: an actor that was started again would need a new one.
+/// All instances that were ever made: a restarted actor would need a new one.
 const INSTANCES: &str = "trellis_instances_created_total";
 
 /// The actor that uses all three.
@@ -31,7 +31,7 @@ actors:
 }
 
 scenarios! {
-    /// Claims are all it takes; changed values reach the actor that runs.
+    /// The claims are enough, and changed values reach the running actor.
     settings_change_while_the_actor_runs = [
         Step::Do(ticket()),
         app("{TITLE: bakery}"),
@@ -48,7 +48,7 @@ scenarios! {
         Step::Unchanged(INSTANCES),
     ];
 
-    /// Settings that nobody could read are a mistake, and the check says where.
+    /// Settings that the actor cannot read are an error with a place.
     settings_of_an_actor_that_may_not_read_them = [
         actor("ticket", built("ticket")).cap("trellis:clock"),
         app("{TITLE: bakery}"),
@@ -64,7 +64,7 @@ scenarios! {
         Step::Log(&["E_DENIED", "trellis:config"]),
     ];
 
-    /// A binding that is written adds to the actor's values, and wins over them.
+    /// A binding in the manifest adds to the actor's values and overrides them.
     settings_of_a_written_binding_win = [
         Step::Do(ticket()),
         Step::manifest(WRITTEN),
