@@ -136,7 +136,7 @@ impl Dispatcher {
             Ended::Answered(outcome) => outcome,
             Ended::Panicked => Err(panicked(route.metrics.name())),
             Ended::Early(Alarm::Late) => Err(terms.late(route.metrics.name())),
-            Ended::Early(Alarm::Cut) => Err(stopped(route.metrics.name())),
+            Ended::Early(Alarm::Cut) => Err(terms.cut(route.metrics.name())),
         }
     }
 
@@ -188,6 +188,13 @@ impl Terms {
         CallError::new(self.blame(Code::Timeout), message)
     }
 
+    /// Not [`Code::Stopping`], which promises that nothing was done yet.
+    #[cold]
+    fn cut(&self, target: &str) -> CallError {
+        let message = format!("{target} was stopped, and this call with it");
+        CallError::new(self.blame(Code::Timeout), message)
+    }
+
     /// A provider that misbehaves is a provider's failure, whatever limit it broke.
     const fn blame(&self, otherwise: Code) -> Code {
         if self.to_provider { Code::Provider } else { otherwise }
@@ -198,11 +205,6 @@ impl Terms {
 fn panicked(target: &str) -> CallError {
     tracing::error!(target, "a call panicked; the caller got E_PROVIDER");
     CallError::new(Code::Provider, format!("{target} failed on this call; the host's log says why"))
-}
-
-#[cold]
-fn stopped(target: &str) -> CallError {
-    CallError::new(Code::Stopping, format!("{target} was stopped; the call was cut"))
 }
 
 impl Route {

@@ -283,9 +283,10 @@ async fn a_cut_ends_the_calls_of_a_route_at_once() {
     assert!(futures_util::poll!(&mut call).is_pending(), "it is under way");
     road.to_provider.cut();
     let error = call.await.expect_err("cut");
-    assert_eq!(error.code(), Code::Stopping);
+    assert_eq!(error.code(), Code::Provider);
     assert!(error.message().contains("was stopped"), "{error}");
-    assert_eq!(road.ask(FROM_ACTOR).await.expect_err("so is a later one").code(), Code::Stopping);
+    assert!(!error.code().retry_is_safe(), "it may have done something");
+    assert_eq!(road.ask(FROM_ACTOR).await.expect_err("so is a later one").code(), Code::Provider);
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! The one place that knows how providers are made and asked.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use tokio::time::{Instant, timeout, timeout_at};
 use trellis_core::{CallError, Code, Contract, Direction};
@@ -52,14 +55,17 @@ impl Instance {
 
     /// Takes a binding away; true when that was done by `until`.
     pub(crate) async fn unbind(&self, id: BindingId, until: Instant) -> bool {
-        timeout_at(until, self.provider.unbind(id)).await.is_ok()
+        let unbound = AssertUnwindSafe(self.provider.unbind(id)).catch_unwind();
+        matches!(timeout_at(until, unbound).await, Ok(Ok(())))
     }
 
     /// Why it is not well; `None` when it is.
     pub(crate) async fn ailment(&self) -> Option<String> {
-        match timeout(HEALTH_ANSWER_MAX, self.provider.health()).await {
-            Ok(Health::Healthy) => None,
-            Ok(Health::Degraded(why)) => Some(why),
+        let asked = AssertUnwindSafe(self.provider.health()).catch_unwind();
+        match timeout(HEALTH_ANSWER_MAX, asked).await {
+            Ok(Ok(Health::Healthy)) => None,
+            Ok(Ok(Health::Degraded(why))) => Some(why),
+            Ok(Err(_)) => Some("it failed when it was asked; the log says why".to_owned()),
             Err(_) => Some(format!("no answer within {} ms", HEALTH_ANSWER_MAX.as_millis())),
         }
     }
@@ -75,20 +81,29 @@ impl Instance {
 
     /// Has it finish what it has by `until`.
     pub(crate) async fn shut_down(&self, until: Instant) {
-        self.provider.shutdown(until.saturating_duration_since(Instant::now())).await;
+        let grace = until.saturating_duration_since(Instant::now());
+        // One that panics has let go of what it is going to let go of.
+        drop(AssertUnwindSafe(self.provider.shutdown(grace)).catch_unwind().await);
     }
 }
 
+/// What a provider answers, within a bound. A panic of it is its failure, and nobody else's.
 async fn in_time<T>(
     provider: &str,
     what: &str,
     answer: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    timeout(PROVIDER_ANSWER_MAX, answer).await.unwrap_or_else(|_| {
-        let ms = PROVIDER_ANSWER_MAX.as_millis();
-        let text = format!("provider {provider} did not {what} within {ms} ms");
-        Err(CallError::new(Code::Timeout, text))
-    })
+    let text = match timeout(PROVIDER_ANSWER_MAX, AssertUnwindSafe(answer).catch_unwind()).await {
+        Ok(Ok(answer)) => return answer,
+        Ok(Err(_)) => {
+            format!("provider {provider} failed to {what}; the host's log says why")
+        }
+        Err(_) => {
+            let ms = PROVIDER_ANSWER_MAX.as_millis();
+            format!("provider {provider} did not {what} within {ms} ms")
+        }
+    };
+    Err(CallError::new(Code::Provider, text))
 }
 
 /// True when calls come in over the contract: its provider brings them to actors. Whoever may be

@@ -122,7 +122,7 @@ impl Owner {
         let change = Change::new(shared, desired, steps, is_superseded);
         let task = tokio::spawn(change.carry_out());
         self.running = Some(Running { task, superseded, answer });
-        self.publish_status();
+        self.shared.publish_changing(true);
     }
 
     fn finished(&mut self, (outcome, answer): (Outcome, Option<oneshot::Sender<Applied>>)) {
@@ -167,8 +167,10 @@ impl Owner {
     }
 
     fn publish_status(&self) {
-        let changing = self.running.is_some();
-        self.shared.publish_status(self.reconciler.degraded(), changing);
+        self.shared.publish_status(self.reconciler.degraded(), self.reconciler.desired.as_deref());
+        if self.running.is_some() {
+            self.shared.publish_changing(true);
+        }
     }
 
     /// Stops; asked again while it does, ends at once.
@@ -191,7 +193,7 @@ impl Owner {
     fn end(self, mut inbox: mpsc::Receiver<Command>) {
         inbox.close();
         self.shared.clear();
-        self.shared.publish_status(Vec::new(), false);
+        self.shared.publish_status(Vec::new(), None);
         for answer in self.stopping.into_iter().flat_map(|stopping| stopping.answers) {
             let _ = answer.send(());
         }

@@ -9,6 +9,7 @@ use trellis_providers_sdk::{Provider, Sample};
 
 use crate::actual::ActualState;
 use crate::border::Instance;
+use crate::desired::Desired;
 use crate::shared::Shared;
 
 /// What runs; a snapshot the owner task publishes after each change.
@@ -48,18 +49,37 @@ impl fmt::Debug for Sampler {
 
 impl Shared {
     /// Publishes what runs now; `failing` is what is wanted and not so.
-    pub(crate) fn publish_status(&self, failing: Vec<Degraded>, changing: bool) {
+    pub(crate) fn publish_status(&self, failing: Vec<Degraded>, desired: Option<&Desired>) {
         let now = self.clock.now_unix_s();
         let before = self.status.load();
+        let since = |what: &str| {
+            let known = before.state.degraded.iter().find(|known| known.what == what);
+            known.map_or(now, |known| known.since_unix_s)
+        };
+        let lasting = |(what, code, why): (String, Code, String)| {
+            let since_unix_s = since(&what);
+            Degraded { what, code, why, since_unix_s, retry_unix_s: None }
+        };
         let status = self.look(|actual| {
             let mut status = status_of(actual);
-            let unwell = unwell(&status.state.providers, &before.state.degraded, now);
-            status.state.degraded = failing.into_iter().chain(unwell).collect();
-            status.state.changing = changing;
+            let barred = desired.map(|it| it.barred(actual.trust.as_ref(), &*self.clock));
+            let barred = barred
+                .into_iter()
+                .flatten()
+                .map(|(actor, error)| (format!("actor {actor}"), error.code(), error.to_string()));
+            let lasting = barred.chain(unwell(&status.state.providers)).map(lasting);
+            status.state.degraded = failing.into_iter().chain(lasting).collect();
             status
         });
         self.metrics.degraded(status.state.degraded.len());
         self.status.store(Arc::new(status));
+    }
+
+    /// Says whether a change is under way; what runs is as it was.
+    pub(crate) fn publish_changing(&self, changing: bool) {
+        let before = self.status.load();
+        let state = trellis_control::Status { changing, ..before.state.clone() };
+        self.status.store(Arc::new(Status { state, samplers: before.samplers.clone() }));
     }
 }
 
@@ -89,17 +109,11 @@ fn status_of(actual: &ActualState) -> Status {
     Status { state, samplers }
 }
 
-/// The providers that are not well; what was so before keeps its date.
-fn unwell<'a>(
-    providers: &'a [ProviderStatus],
-    before: &'a [Degraded],
-    now: u64,
-) -> impl Iterator<Item = Degraded> + 'a {
-    providers.iter().filter_map(move |provider| {
+/// The providers that are not well.
+fn unwell(providers: &[ProviderStatus]) -> Vec<(String, Code, String)> {
+    let row = |provider: &ProviderStatus| {
         let why = provider.ailment.clone()?;
-        let what = format!("provider {}", provider.name);
-        let known = before.iter().find(|known| known.what == what);
-        let since_unix_s = known.map_or(now, |known| known.since_unix_s);
-        Some(Degraded { what, code: Code::Provider, why, since_unix_s, retry_unix_s: None })
-    })
+        Some((format!("provider {}", provider.name), Code::Provider, why))
+    };
+    providers.iter().filter_map(row).collect()
 }

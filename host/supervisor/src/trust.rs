@@ -36,6 +36,7 @@ impl Shared {
             tracing::warn!(actor = %name, code = error.code().as_str(), "stopped: {error}");
             names.push(name);
         }
+        names.sort();
         names.dedup();
         names
     }

@@ -44,8 +44,8 @@ impl NewBinding {
 
 impl Change {
     /// The bindings that are new: those with a step, and all those of new versions of actors.
-    /// Whose actor or provider could not be had is left out: that was reported there.
-    pub(super) fn fresh_bindings(&self, made: &Made) -> Fresh {
+    /// Those whose actor or provider could not be had wait with it: that was reported there.
+    pub(super) fn fresh_bindings(&mut self, made: &Made) -> Fresh {
         let mut steps = BTreeMap::new();
         for (place, step) in self.steps.iter().enumerate() {
             if let Step::Bind { binding, .. } | Step::Rebind { binding, .. } = step {
@@ -53,17 +53,33 @@ impl Change {
             }
         }
         let mut fresh = Fresh::default();
+        let mut postponed = Vec::new();
         for link in &self.desired.prepared.links {
             let name = (&*link.actor, link.contract.id.as_str(), link.binding.as_str());
             let place = steps.get(&name).copied();
             if place.is_none() && !made.actors.contains_key(&link.actor) {
                 continue;
             }
-            let Some(new) = self.new_binding(place, link, made) else { continue };
+            let Some(new) = self.new_binding(place, link, made) else {
+                postponed.extend(place);
+                continue;
+            };
             let list = if new.binding.is_intake() { &mut fresh.intake } else { &mut fresh.outlets };
             list.push(new);
         }
+        self.postponed.extend(postponed);
         fresh
+    }
+
+    /// True when a new version of that actor was to start and could not.
+    fn lacks_its_version(&self, actor: &str) -> bool {
+        let mut failed = self.failed.keys().filter_map(|place| self.steps.get(*place));
+        failed.any(|step| match step {
+            Step::StartActor { actor: wanted, .. } | Step::ReplaceActor { actor: wanted, .. } => {
+                wanted == actor
+            }
+            _ => false,
+        })
     }
 
     fn new_binding(
@@ -72,6 +88,9 @@ impl Change {
         link: &PreparedLink,
         made: &Made,
     ) -> Option<NewBinding> {
+        if self.lacks_its_version(&link.actor) {
+            return None;
+        }
         self.shared.look(|actual| {
             let (actor, key) = match made.actors.get(&link.actor) {
                 Some(new) => (new.id, new.prepared.verified.claims().key()),
@@ -137,11 +156,11 @@ impl Change {
             let own = |other: &NewBinding| other.binding.spec.actor == new.binding.spec.actor;
             let (gone, kept) = std::mem::take(&mut fresh.outlets).into_iter().partition(own);
             fresh.outlets = kept;
-            fresh.intake.retain(|other| !own(other));
             let gone: Vec<NewBinding> = gone;
-            gone.iter().filter_map(|other| other.place).for_each(|place| {
-                self.fail(place, error.clone());
-            });
+            self.postponed.extend(gone.iter().filter_map(|other| other.place));
+            let coming = fresh.intake.iter().filter(|other| own(other));
+            self.postponed.extend(coming.filter_map(|other| other.place));
+            fresh.intake.retain(|other| !own(other));
             self.shared.tell_unbound(gone.iter().map(NewBinding::undo).collect());
         }
         self.report(&new, error);

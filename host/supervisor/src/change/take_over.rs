@@ -34,6 +34,7 @@ impl Change {
                 // Its actor may have lost its trust just now.
                 if !actual.runs(new.binding.spec.actor, &new.binding.key.actor) {
                     unbound.push(new.undo());
+                    self.postponed.extend(new.place);
                     continue;
                 }
                 actual.add(new.binding.clone());

@@ -89,3 +89,50 @@ async fn a_successor_that_is_not_well_takes_over_only_when_forced() {
     assert_eq!(done(&applied), ["replaced provider store (store)"]);
     stage.script.happened("store is down", 1).await;
 }
+
+#[tokio::test]
+async fn a_dry_run_shows_the_steps_of_a_first_start() {
+    let stage = stage();
+    let shown: Vec<_> = trellis_supervisor::dry_run(&stage.prepare(BOTH));
+    let text: Vec<_> = shown.iter().map(ToString::to_string).collect();
+    let expected = [
+        "start provider server (server)",
+        "start provider store (store)",
+        "start actor one",
+        "bind one to test:server at provider server",
+        "bind one to test:store at provider store",
+    ];
+    assert_eq!(text, expected);
+    assert_eq!(stage.apply(BOTH).await.steps, shown);
+}
+
+#[tokio::test]
+async fn a_binding_waits_for_its_provider() {
+    for making in [Making::Fails(Code::Storage), Making::Panics] {
+        let stage = stage();
+        stage.script.next([making]);
+        let applied = stage.apply(BOTH).await;
+        let steps = done(&applied);
+        assert!(!steps.iter().any(|step| step.contains("at provider store")), "{steps:?}");
+        assert!(steps.contains(&"bound one to test:server at provider server".to_owned()));
+        assert_eq!(applied.faults.len(), 1, "{applied:?}");
+        assert_eq!(applied.faults[0].what, "provider store");
+        stage.script.happened("bind one at store", 1).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_any_more_goes_and_the_rest_stays() {
+    let stage = stage();
+    stage.apply(BOTH).await;
+    let without = BOTH.replace("  - {actor: one, capability: 'test:store'}\n", "");
+    let applied = stage.apply(&without.replace(", {builtin: store}", "")).await;
+    let expected = ["unbound one to test:store from provider store", "stopped provider store"];
+    assert_eq!(done(&applied), expected);
+    stage.script.happened("store is down", 1).await;
+    assert!(places(&stage, &["unbind at store", "shut down store"]).is_sorted());
+    let applied = stage.apply("providers: [{builtin: server}]\n").await;
+    assert_eq!(done(&applied), ["stopped actor one"]);
+    stage.script.happened("unbind at server", 1).await;
+    assert!(stage.script.times("shut down server").is_empty());
+}

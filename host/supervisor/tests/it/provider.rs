@@ -34,6 +34,7 @@ struct Shared {
 pub(crate) enum Making {
     Fails(Code),
     Hangs,
+    Panics,
     Works,
 }
 
@@ -75,8 +76,8 @@ impl Script {
         self.0.changed.send_replace(());
     }
 
-    fn hangs(&self, what: &str) -> bool {
-        self.0.hangs.lock().iter().any(|known| *known == what)
+    fn hangs(&self, what: &'static str) -> bool {
+        self.0.hangs.lock().contains(&what)
     }
 }
 
@@ -127,6 +128,7 @@ impl ProviderFactory for Kind {
             match making {
                 Making::Fails(code) => return Err(CallError::new(code, "as the test wants it")),
                 Making::Hangs => std::future::pending().await,
+                Making::Panics => panic!("as the test wants it"),
                 Making::Works => {}
             }
             script.note(format!("made {name}"));

@@ -83,7 +83,7 @@ scenarios! {
         actor("counter", counts_late(FOR_EVER)).cap("wascc:keyvalue"),
         Step::manifest(counter("{builtin: keyvalue-embedded}", "")),
         Step::Start,
-        post("counter", "").meanwhile_is(503, "E_STOPPING"),
+        post("counter", "").meanwhile_is(504, "E_TIMEOUT"),
         Step::Log(&[BEGUN]),
         Step::manifest(counter(
             "{builtin: keyvalue-embedded}",
