@@ -93,7 +93,7 @@ async fn a_successor_that_is_not_well_takes_over_only_when_forced() {
 #[tokio::test]
 async fn a_dry_run_shows_the_steps_of_a_first_start() {
     let stage = stage();
-    let shown: Vec<_> = trellis_supervisor::dry_run(&stage.prepare(BOTH));
+    let shown: Vec<_> = trellis_supervisor::dry_run(&stage.prepare(BOTH).await);
     let text: Vec<_> = shown.iter().map(ToString::to_string).collect();
     let expected = [
         "start provider server (server)",
