@@ -1,5 +1,5 @@
-//! Hundreds of changes while clients never stop: no request fails, and what was acknowledged was
-//! counted.
+//! Hundreds of changes while clients never stop: no request fails, and every acknowledged request
+//! was counted.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,12 +11,12 @@ use trellis_testkit::guests::built;
 use trellis_testkit::redis::RedisServer;
 use trellis_testkit::{Client, HostProcess, Site, eventually};
 
-/// How many changes: as many as the promise says with `TRELLIS_THOROUGH=1`.
+/// How many changes to make: the promised number with `TRELLIS_THOROUGH=1`.
 fn changes(quick: usize, thorough: usize) -> usize {
     if std::env::var_os("TRELLIS_THOROUGH").is_some() { thorough } else { quick }
 }
 
-/// A host and what it is made of.
+/// What a host needs.
 struct Stage {
     site: Site,
     redis: RedisServer,
@@ -34,7 +34,7 @@ impl Stage {
         ([127, 0, 0, 1], self.port).into()
     }
 
-    /// A version of a module: the same code and the same key under other claims.
+    /// Writes a version of a module: the same code and key with other claims.
     fn put(&self, name: &str, module: &[u8], version: usize) {
         let caps = ["wascc:http_server", "wascc:keyvalue"].map(str::to_owned).to_vec();
         let tags = vec![format!("v{version}")];
@@ -53,12 +53,12 @@ impl Stage {
     }
 
     fn counter(&self) -> String {
-        let answer = Client::new(self.address()).send("GET", "/", b"").expect("it answers");
+        let answer = Client::new(self.address()).send("GET", "/", b"").expect("it responds");
         answer.text()
     }
 }
 
-/// The host applied what was changed since its log had `from` lines: one of them has this.
+/// Waits until a line of the log, from number `from` on, says that the change was applied.
 fn applied(host: &HostProcess, from: usize, says: &str) {
     let found = host.log().wait_for(from, |line| line.contains(says).then_some(()));
     assert!(found.is_some(), "the log does not say {says:?}:\n{}", host.log().text());
@@ -70,16 +70,16 @@ const BINDINGS: &str = "
     capability: wascc:http_server
     values: {PORT: '${PORT}', ADDRESS: 127.0.0.1, BODY_BYTES_MAX: ";
 
-/// What changes from one manifest to the next.
+/// What differs from one manifest to the next.
 #[derive(Clone, Copy)]
 struct Wanted {
-    /// Of the store.
+    /// A value of the store.
     timeout_s: usize,
-    /// Of the server.
+    /// A value of the server.
     idle_s: usize,
-    /// Of the binding of the counter.
+    /// A value of the counter's binding.
     body_kib: usize,
-    /// Another actor with a binding of its own.
+    /// Whether there is another actor with a binding.
     other: bool,
 }
 
@@ -112,7 +112,7 @@ fn changes_under_load_lose_nothing() {
     let mut wanted = Wanted { timeout_s: 5, idle_s: 60, body_kib: 64, other: false };
     stage.manifest(&wanted.manifest());
     let host = stage.start();
-    let loads = [(); 2].map(|()| Load::start(stage.address()).expect("it answers"));
+    let loads = [(); 2].map(|()| Load::start(stage.address()).expect("it responds"));
     for change in 1..=changes(25, 500) {
         let from = host.log().count();
         let says = match change % 5 {
@@ -162,7 +162,7 @@ bindings:{BINDINGS}64KiB}}
     };
     stage.manifest(&manifest(stores[0]));
     let host = stage.start();
-    let loads = [(); 2].map(|()| Load::start(stage.address()).expect("it answers"));
+    let loads = [(); 2].map(|()| Load::start(stage.address()).expect("it responds"));
     for change in 1..=changes(8, 54) {
         let from = host.log().count();
         stage.manifest(&manifest(stores[change % 2]));
@@ -183,7 +183,7 @@ bindings:
   - {actor: other, capability: 'wascc:keyvalue'}
 ";
 
-/// `other` alone.
+/// A manifest of `other` alone.
 const ONE: &str = "
 actors: [{image: other.wasm, name: other}]
 providers: [{builtin: http-server}, {builtin: keyvalue-embedded}]
@@ -191,7 +191,7 @@ bindings:
   - {actor: other, capability: 'wascc:keyvalue'}
 ";
 
-/// A client silent in the middle of its request holds up its own connection and nothing else.
+/// A client that falls silent in the middle of its request only blocks its own connection.
 #[test]
 fn a_silent_client_delays_no_change_and_no_revocation() {
     let stage = Stage::new();
@@ -214,10 +214,10 @@ fn a_silent_client_delays_no_change_and_no_revocation() {
     stage.manifest(ONE);
     applied(&host, from, "replaced actor other");
     let took = started.elapsed();
-    assert!(took.as_secs() < 15, "both took {took:?}, as long as a silent client may be");
+    assert!(took.as_secs() < 15, "both took {took:?}, so they waited for the silent client");
 }
 
-/// A port that somebody else has is taken when it becomes free.
+/// A port in use is taken when it becomes free.
 #[test]
 fn a_port_that_becomes_free_is_taken() {
     let stage = Stage::new();
