@@ -66,7 +66,8 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
             Err((line, message)) => problems.push(Problem::new(path, line, message)),
         }
     }
-    conclude("doc-commands", problems, &format!("{count} commands do what the documents say"))
+    let done = if options.list { "can be run" } else { "do what the documents say" };
+    conclude("doc-commands", problems, &format!("{count} commands {done}"))
 }
 
 fn is_document(path: &str) -> bool {
