@@ -31,21 +31,26 @@ type Four = (u32, u32, u32, u32);
 /// Separates capability and operation in the form with four parameters.
 const SEPARATOR: u8 = b'!';
 
-/// Adds the form of this arity under both namespaces.
+/// Adds the form of this arity under both namespaces. The older forms are the newest one with less
+/// in it: one function serves them all, so that the newest is as quick as if it were alone.
 pub(super) fn link(linker: &mut Linker<WapcGuest>, arity: Arity) -> wasmtime::Result<()> {
     for module in names::NAMESPACES {
         match arity {
             Arity::Eight => {
                 linker.func_wrap_async(module, names::HOST_CALL, |caller, p: Eight| {
-                    Box::new(host_call(caller, p))
+                    Box::new(host_call(caller, p, Arity::Eight))
                 })?
             }
             Arity::Six => linker.func_wrap_async(module, names::HOST_CALL, |caller, p: Six| {
-                Box::new(host_call(caller, p))
+                let (ns, ns_len, op, op_len, payload, payload_len) = p;
+                let p = (0, 0, ns, ns_len, op, op_len, payload, payload_len);
+                Box::new(host_call(caller, p, Arity::Six))
             })?,
             Arity::Four => {
                 linker.func_wrap_async(module, names::HOST_CALL, |caller, p: Four| {
-                    Box::new(host_call(caller, p))
+                    let (op, op_len, payload, payload_len) = p;
+                    let p = (0, 0, 0, 0, op, op_len, payload, payload_len);
+                    Box::new(host_call(caller, p, Arity::Four))
                 })?
             }
         };
@@ -53,18 +58,20 @@ pub(super) fn link(linker: &mut Linker<WapcGuest>, arity: Arity) -> wasmtime::Re
     Ok(())
 }
 
-async fn host_call<P: Params>(
+async fn host_call(
     mut caller: Caller<'_, WapcGuest>,
-    params: P,
+    params: Eight,
+    arity: Arity,
 ) -> wasmtime::Result<u32> {
     let memory = memory_of(&mut caller)?;
     let (answer, waited) = {
         let (bytes, guest) = memory.data_and_store_mut(&mut caller);
         guest.host_calls = guest.host_calls.saturating_add(1);
         guest.abi.forget_host_call();
-        let spans = params.spans(bytes)?;
+        let spans = Spans::read(bytes, params)?;
         let (actor, call, names) = (&*guest.actor, &guest.call, &mut guest.abi.names);
-        match spans.check(actor, guest.host_calls, names) {
+        let checked = spans.check(actor, (guest.host_calls, arity), names);
+        match checked {
             Ok(()) => {
                 let future = actor.host.host_call(HostCall {
                     binding: BindingName::normalize(&names.binding),
@@ -86,119 +93,75 @@ async fn host_call<P: Params>(
         caller.as_context_mut().set_epoch_deadline(SLICE_TICKS);
     }
     let guest = caller.data_mut();
-    let checked = answer.and_then(|reply| {
-        guest.actor.check_payload("reply of the host", reply.len()).map(|()| reply)
-    });
-    match checked {
-        Ok(reply) => {
-            guest.abi.host_response = reply;
-            Ok(1)
-        }
-        Err(error) => {
-            guest.abi.host_error = guest.actor.host.error_text(&error);
-            guest.abi.host_fault = Some(error.code());
-            Ok(0)
-        }
-    }
-}
-
-/// The parameters of one form.
-trait Params: Copy + Send + 'static {
-    /// Finds what they point at.
-    ///
-    /// # Errors
-    /// `E_GUEST_POINTER`, which ends the guest.
-    fn spans(self, bytes: &[u8]) -> Result<Spans<'_>, CallError>;
-}
-
-impl Params for Eight {
-    #[inline]
-    fn spans(self, bytes: &[u8]) -> Result<Spans<'_>, CallError> {
-        let (bd, bd_len, ns, ns_len, op, op_len, payload, payload_len) = self;
-        Ok(Spans {
-            binding: memory::slice(bytes, bd, bd_len)?,
-            target: Target::Apart {
-                namespace: memory::slice(bytes, ns, ns_len)?,
-                operation: memory::slice(bytes, op, op_len)?,
-            },
-            payload: memory::slice(bytes, payload, payload_len)?,
-        })
-    }
-}
-
-impl Params for Six {
-    #[inline]
-    fn spans(self, bytes: &[u8]) -> Result<Spans<'_>, CallError> {
-        let (ns, ns_len, op, op_len, payload, payload_len) = self;
-        (0, 0, ns, ns_len, op, op_len, payload, payload_len).spans(bytes)
-    }
-}
-
-impl Params for Four {
-    #[inline]
-    fn spans(self, bytes: &[u8]) -> Result<Spans<'_>, CallError> {
-        let (op, op_len, payload, payload_len) = self;
-        Ok(Spans {
-            binding: &[],
-            target: Target::Joined(memory::slice(bytes, op, op_len)?),
-            payload: memory::slice(bytes, payload, payload_len)?,
-        })
-    }
+    let error = match answer {
+        Ok(reply) => match guest.actor.check_payload("reply of the host", reply.len()) {
+            Ok(()) => {
+                guest.abi.host_response = reply;
+                return Ok(1);
+            }
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    guest.abi.host_error = guest.actor.host.error_text(&error);
+    guest.abi.host_fault = Some(error.code());
+    Ok(0)
 }
 
 /// The parts of a host call, as they lie in the guest's memory.
 struct Spans<'a> {
     binding: &'a [u8],
-    target: Target<'a>,
+    namespace: &'a [u8],
+    operation: &'a [u8],
     payload: &'a [u8],
 }
 
-/// What is called.
-enum Target<'a> {
-    Apart {
-        namespace: &'a [u8],
-        operation: &'a [u8],
-    },
-    /// Both in one, as in `wascc:keyvalue!Add`.
-    Joined(&'a [u8]),
-}
-
-impl<'a> Target<'a> {
-    /// Namespace and operation.
+impl<'a> Spans<'a> {
+    /// Finds them; a bad pointer ends the guest.
     #[inline]
-    fn parts(&self, actor: &ActorContext) -> Result<(&'a [u8], &'a [u8]), CallError> {
-        match *self {
-            Self::Apart { namespace, operation } => Ok((namespace, operation)),
-            Self::Joined(text) => {
-                // Two names and what separates them; a guest's text may be as long as its memory.
-                let bound = 2 * actor.limits.name_bytes_max as usize + 1;
-                let head = &text[..text.len().min(bound)];
-                match head.iter().position(|byte| *byte == SEPARATOR) {
-                    Some(at) => Ok((&text[..at], &text[at + 1..])),
-                    None => {
-                        actor.check_name("operation", text)?;
-                        let why = "does not say of which capability, as `wascc:keyvalue!Add` does";
-                        Err(bad_name("operation", why))
-                    }
-                }
-            }
-        }
+    fn read(bytes: &'a [u8], params: Eight) -> Result<Self, CallError> {
+        let (bd, bd_len, ns, ns_len, op, op_len, payload, payload_len) = params;
+        Ok(Self {
+            binding: memory::slice(bytes, bd, bd_len)?,
+            namespace: memory::slice(bytes, ns, ns_len)?,
+            operation: memory::slice(bytes, op, op_len)?,
+            payload: memory::slice(bytes, payload, payload_len)?,
+        })
     }
-}
 
-impl Spans<'_> {
     /// Takes the names over, if the call is within all bounds; what is wrong with it is for the
     /// guest to read.
     #[inline]
-    fn check(&self, actor: &ActorContext, made: u32, names: &mut Names) -> Result<(), CallError> {
+    fn check(
+        &self,
+        actor: &ActorContext,
+        (made, arity): (u32, Arity),
+        names: &mut Names,
+    ) -> Result<(), CallError> {
         actor.check_host_calls(made)?;
         actor.check_payload("payload of a host call", self.payload.len())?;
         actor.in_flight.check(&actor.metrics)?;
-        let (namespace, operation) = self.target.parts(actor)?;
+        let (namespace, operation) = match arity {
+            Arity::Four => take_apart(actor, self.operation)?,
+            Arity::Eight | Arity::Six => (self.namespace, self.operation),
+        };
         take_over(actor, "binding name", self.binding, &mut names.binding)?;
         take_over(actor, "namespace", namespace, &mut names.namespace)?;
         take_over(actor, "operation", operation, &mut names.operation)
     }
+}
+
+/// Namespace and operation out of one text such as `wascc:keyvalue!Add`.
+fn take_apart<'a>(actor: &ActorContext, text: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), CallError> {
+    // Two names and what separates them; a guest's text may be as long as its memory.
+    let bound = 2 * actor.limits.name_bytes_max as usize + 1;
+    let head = &text[..text.len().min(bound)];
+    if let Some(at) = head.iter().position(|byte| *byte == SEPARATOR) {
+        return Ok((&text[..at], &text[at + 1..]));
+    }
+    actor.check_name("operation", text)?;
+    let why = "does not say of which capability, as `wascc:keyvalue!Add` does";
+    Err(bad_name("operation", why))
 }
 
 #[inline]

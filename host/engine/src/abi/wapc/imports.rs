@@ -33,6 +33,7 @@ pub(super) fn link(linker: &mut Linker<WapcGuest>) -> Result<()> {
 }
 
 /// The guest's memory: found once per instance, and by name while the instance still starts.
+#[inline]
 pub(super) fn memory_of(caller: &mut Caller<'_, WapcGuest>) -> Result<Memory> {
     if let Some(memory) = caller.data().abi.memory {
         return Ok(memory);
