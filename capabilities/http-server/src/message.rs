@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request};
 use rmp::encode::{write_bin, write_bin_len, write_map_len, write_str};
 use trellis_core::wire;
 
-use crate::Response;
+use crate::types::Response;
 
 /// Why writing a message cannot fail.
 const VECTOR: &str = "writing to a vector cannot fail";

@@ -126,7 +126,7 @@ impl Port {
     /// Stops accepting, lets requests under way finish until `deadline`. Connections that wait
     /// between two requests go to the heir, if there is one. Cheap to repeat.
     pub(crate) fn drain(&self, deadline: Instant) {
-        // Released: who sees it closing sees its heir as well.
+        // Release, for the Acquire in `is_closing`: who sees it closing sees its heir as well.
         self.draining.store(true, Ordering::Release);
         self.stage.send_replace(Stage::Draining(deadline));
     }
@@ -149,6 +149,7 @@ impl Port {
 
     /// True once the port is being closed for good, so that an answer should say so.
     pub(crate) fn is_closing(&self) -> bool {
+        // Acquire, for the Release in `drain`.
         self.draining.load(Ordering::Acquire) && self.heir().is_none()
     }
 

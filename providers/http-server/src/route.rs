@@ -85,8 +85,8 @@ impl Route {
     pub(crate) fn enter(&self, worker: usize) -> Option<Pass<'_>> {
         self.calls.under_way[worker].0.fetch_add(1, Ordering::SeqCst);
         let pass = Pass { calls: &self.calls, worker };
-        // Counted first, looked second; `retire` marks first, counts second: one of the two sees
-        // the other.
+        // Counted first, looked second; `retire` marks first, counts second. SeqCst puts all four
+        // in one order, so that one of the two sees the other.
         (!self.calls.retired.load(Ordering::SeqCst)).then_some(pass)
     }
 

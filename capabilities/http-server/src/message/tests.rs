@@ -4,7 +4,7 @@ use http::Request as HttpRequest;
 use trellis_core::wire::{Blob, Pairs};
 
 use super::*;
-use crate::Request;
+use crate::types::Request;
 
 fn drafted(request: HttpRequest<()>, body: &[u8]) -> Vec<u8> {
     let (head, ()) = request.into_parts();
