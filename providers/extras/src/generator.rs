@@ -15,6 +15,7 @@ pub(crate) struct Sequence(AtomicU64);
 
 impl Sequence {
     fn next(&self) -> u64 {
+        // Relaxed: a number is given once, and nothing else is read on the strength of it.
         self.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 }

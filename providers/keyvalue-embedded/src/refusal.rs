@@ -58,6 +58,11 @@ pub(crate) fn file_full(bytes_max: u64) -> CallError {
     CallError::new(Code::Storage, sentence)
 }
 
+/// The store is being closed, or is.
+pub(crate) fn stopped<E>(_: E) -> CallError {
+    CallError::new(Code::Stopping, "the key-value store is being closed")
+}
+
 /// The number of elements as the contract answers it.
 ///
 /// # Errors

@@ -5,8 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-
-use crate::BindingId;
+use trellis_core::BindingId;
 
 /// Power of two. Ids are given one after the other, so they spread evenly: with 10,000 bindings
 /// one more costs a copy of some forty entries, and not of all.

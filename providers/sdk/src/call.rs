@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use trellis_core::{CallError, Trace};
+use trellis_core::{BindingId, CallError, Trace};
 
-use crate::{BindingId, payload};
+use crate::payload;
 
 /// What a provider answers.
 pub type Reply = Result<Bytes, CallError>;

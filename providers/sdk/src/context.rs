@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use trellis_core::{CallError, Trace};
+use trellis_core::{BindingId, CallError, Trace};
 
-use crate::{BindingId, BoxFuture, payload};
+use crate::future::BoxFuture;
+use crate::payload;
 
 /// One call from a provider to the actor behind a binding.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use trellis_core::Contract;
 
-use crate::Setting;
+use crate::setting::Setting;
 
 /// A provider's self-description: all that is known of it without starting it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ mod tests {
     use trellis_core::{ContractId, Direction, Operation};
 
     use super::*;
-    use crate::{Scope, SettingKind};
+    use crate::setting::{Scope, SettingKind};
 
     fn descriptor() -> Descriptor {
         const WORDS: &[Cow<'static, str>] = &[Cow::Borrowed("fast"), Cow::Borrowed("slow")];

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use trellis_core::CallError;
 
-use crate::validate::{ValueProblem, Wanted};
-use crate::{BoxFuture, Context, Descriptor, Provider, Values};
+use crate::context::Context;
+use crate::descriptor::Descriptor;
+use crate::future::BoxFuture;
+use crate::provider::Provider;
+use crate::values::Values;
+use crate::wanted::{ValueProblem, Wanted};
 
 /// A provider being made; the error is [`trellis_core::Code::Config`] for values it cannot use.
 pub type Created = BoxFuture<'static, Result<Arc<dyn Provider>, CallError>>;

@@ -18,12 +18,14 @@ mod call;
 mod context;
 mod descriptor;
 mod factory;
+mod future;
 mod payload;
 mod provider;
 mod sample;
 mod setting;
 pub mod validate;
 pub mod values;
+mod wanted;
 
 pub use binding::Binding;
 pub use bindings::Bindings;
@@ -31,13 +33,11 @@ pub use call::{Call, Reply};
 pub use context::{Context, Invoke, Invoker};
 pub use descriptor::Descriptor;
 pub use factory::{Created, ProviderFactory};
+pub use future::BoxFuture;
 pub use provider::{Health, Listening, Provider};
 pub use sample::{Counter, Gauge, Sample, SampleValue};
 pub use setting::{Scope, Setting, SettingKind};
 pub use trellis_core::BindingId;
 pub use trellis_meters::TokenBucket;
-pub use validate::{Place, ValueProblem, Wanted, WantedBinding};
 pub use values::{ValueError, Values};
-
-/// The future type of the object-safe traits here.
-pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;
+pub use wanted::{Place, ValueProblem, Wanted, WantedBinding};

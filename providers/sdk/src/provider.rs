@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use trellis_core::CallError;
+use trellis_core::{BindingId, CallError};
 
-use crate::{Binding, BindingId, BoxFuture, Call, Reply, Sample};
+use crate::binding::Binding;
+use crate::call::{Call, Reply};
+use crate::future::BoxFuture;
+use crate::sample::Sample;
 
 /// How a provider is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

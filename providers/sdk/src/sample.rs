@@ -125,7 +125,7 @@ impl Counter {
     /// Adds `number`.
     #[inline]
     pub fn add(&self, number: u64) {
-        // A statistic: nothing is read on the strength of it, so no order is needed.
+        // Relaxed: a statistic, and nothing is read on the strength of it.
         self.0.fetch_add(number, Ordering::Relaxed);
     }
 
@@ -144,7 +144,7 @@ impl Gauge {
     /// Adds `number`, which may be negative.
     #[inline]
     pub fn add(&self, number: i64) {
-        // A statistic, as in `Counter`.
+        // Relaxed: a statistic, as in `Counter`.
         self.0.fetch_add(number, Ordering::Relaxed);
     }
 

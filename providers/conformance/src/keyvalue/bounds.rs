@@ -2,7 +2,7 @@
 
 use trellis_core::{CallError, Code};
 
-use super::Store;
+use super::client::Store;
 
 /// What a provider is given for [`check`].
 pub const VALUES: &[(&str, &str)] =

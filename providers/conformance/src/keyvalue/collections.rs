@@ -2,7 +2,8 @@
 
 use trellis_core::Code;
 
-use super::{Bench, Case, Store, assert_refused};
+use super::bench::{Bench, Case, assert_refused};
+use super::client::Store;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "Push puts at the head", check: |b| Box::pin(pushed(b)) },

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
-use super::{Bench, Case, Store};
+use super::bench::{Bench, Case};
+use super::client::Store;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "every Add is counted, once", check: |b| Box::pin(counted(b)) },

@@ -2,7 +2,8 @@
 
 use trellis_core::Code;
 
-use super::{Bench, Case, Store, assert_refused};
+use super::bench::{Bench, Case, assert_refused};
+use super::client::Store;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "a key expires", check: |b| Box::pin(expires(b)) },

@@ -2,7 +2,7 @@
 
 use trellis_core::Code;
 
-use super::{Bench, Case};
+use super::bench::{Bench, Case};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "an actor sees its own keys", check: |b| Box::pin(own(b)) },

@@ -2,7 +2,7 @@
 
 use trellis_core::Code;
 
-use super::{Bench, Case, assert_refused};
+use super::bench::{Bench, Case, assert_refused};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "a missing key is no error", check: |b| Box::pin(missing(b)) },

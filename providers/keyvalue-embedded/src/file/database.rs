@@ -83,7 +83,7 @@ impl DatabaseFile {
 
     /// What its keys and values are charged.
     pub(super) fn bytes(&self) -> u64 {
-        // Written by the writer alone; to everybody else it is a statistic.
+        // Relaxed: written by the writer alone; to everybody else it is a statistic.
         self.bytes.load(Ordering::Relaxed)
     }
 
@@ -94,7 +94,8 @@ impl DatabaseFile {
 
     /// Which lists a reader sees. Read before its transaction begins.
     pub(super) fn era(&self) -> u64 {
-        // Pairs with `next_era`: who sees a commit sees the era before it as well.
+        // Acquire, against the AcqRel of `next_era`: whoever sees the era after a commit sees the
+        // commit, so that a reader with an older view holds an older era.
         self.era.load(Ordering::Acquire)
     }
 
@@ -155,7 +156,7 @@ impl DatabaseFile {
             File::open(folder)?.sync_all()?;
         }
         let txn = database.begin_write()?;
-        let mut tables = Tables::open(&txn, self, 0)?;
+        let mut tables = Tables::open(&txn, 0, (0, self.era()))?;
         self.set_bytes(tables.count_bytes()?);
         drop(tables);
         txn.commit()?;

@@ -2,9 +2,11 @@
 
 mod database;
 mod failure;
+mod found;
 mod job;
 mod open;
 mod operations;
+mod schema;
 mod tables;
 mod view;
 mod work;
@@ -16,10 +18,11 @@ use std::sync::Arc;
 use redb::ReadableDatabase;
 use tokio::sync::oneshot;
 use trellis_capabilities_keyvalue::Bounds;
-use trellis_core::{CallError, Code};
+use trellis_core::CallError;
 
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
+use crate::refusal::stopped;
 use failure::Failure;
 use job::{Change, Sweep};
 use open::OpenFile;
@@ -55,7 +58,8 @@ impl FileStore {
     /// Opens or makes the file and starts its writer, unless it is open in this process already.
     ///
     /// # Errors
-    /// [`Code::Storage`] when the file cannot be opened, naming what is wrong with it.
+    /// [`trellis_core::Code::Storage`] when the file cannot be opened, naming what is wrong with
+    /// it.
     pub(crate) async fn open(config: FileConfig, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
         let FileConfig { path, cache_bytes, immediate, bytes_max, bounds } = config;
         let file = OpenFile::open(path, cache_bytes, &clock).await?;
@@ -128,8 +132,4 @@ impl FileStore {
         // The one error is a panic of redb's or a runtime that ends: neither may end the host.
         tokio::task::spawn_blocking(look).await.map_err(|_| self.file.database.damaged())?
     }
-}
-
-fn stopped<E>(_: E) -> CallError {
-    CallError::new(Code::Stopping, "the key-value store is being closed")
 }

@@ -13,10 +13,10 @@ use trellis_core::{CallError, Code};
 
 use super::database::{DatabaseFile, Unopened, folder_of};
 use super::job::{Close, Job};
-use super::stopped;
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
+use crate::refusal::stopped;
 
 /// Most changes waiting for the writer; a caller over that waits for room, until its deadline.
 const WAITING_MAX: usize = 1_024;
@@ -66,7 +66,7 @@ impl OpenFile {
         if let Some(open) = held.upgrade()
             && open.users.load(Ordering::Relaxed) > 0
         {
-            // Changed under the place's lock alone.
+            // Relaxed, here and below: it is read and changed under the place's lock alone.
             open.users.fetch_add(1, Ordering::Relaxed);
             return Ok(open);
         }

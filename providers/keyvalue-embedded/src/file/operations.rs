@@ -9,7 +9,8 @@ use trellis_core::CallError;
 
 use super::FileStore;
 use super::failure::Failure;
-use super::tables::{Entry, FIRST_POSITION, Held, Place, Tables};
+use super::schema::{Entry, FIRST_POSITION, Held, Place};
+use super::tables::Tables;
 use crate::arguments::{distinct, span};
 use crate::clock::time_to_live_ms;
 use crate::namespace::Namespace;

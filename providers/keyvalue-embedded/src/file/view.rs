@@ -3,7 +3,8 @@
 use redb::{AccessGuard, ReadTransaction, StorageError};
 
 use super::failure::Failure;
-use super::tables::{
+use super::found::Found;
+use super::schema::{
     ENTRIES, EntryKey, EntryValue, FIRST_POSITION, Held, ITEMS, ItemKey, MEMBERS, MemberKey, Place,
     items_of, members_of, read_entry, successor,
 };
@@ -17,17 +18,6 @@ pub(super) struct View {
     members: redb::ReadOnlyTable<MemberKey, ()>,
     now_ms: u64,
     era: u64,
-}
-
-/// Where an item stands in a list, as a reader saw it.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) positions: Vec<u64>,
-    /// How many items the list has, and where the first of them stands (or stood).
-    pub(super) count: u64,
-    pub(super) head: u64,
-    /// Which lists the reader saw.
-    pub(super) era: u64,
 }
 
 impl View {

@@ -27,7 +27,7 @@ impl Work {
 
     /// True once nobody waits any more.
     pub(super) fn is_cut(&self) -> bool {
-        // The flag alone is shared: nothing else is read on the strength of it.
+        // Relaxed: the flag alone is shared, and nothing else is read on the strength of it.
         self.given_up.load(Ordering::Relaxed)
     }
 

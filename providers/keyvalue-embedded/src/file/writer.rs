@@ -89,8 +89,8 @@ impl Writer {
         let mut txn = database.begin_write().map_err(|error| boxed(error.into()))?;
         let before = self.database.bytes();
         let (changed, list_removed, bytes) = {
-            let now_ms = self.clock.now_ms();
-            let mut tables = Tables::open(&txn, &self.database, now_ms).map_err(boxed)?;
+            let (now_ms, known) = (self.clock.now_ms(), (before, self.database.era()));
+            let mut tables = Tables::open(&txn, now_ms, known).map_err(boxed)?;
             for job in batch.iter_mut() {
                 job.run(&mut tables)?;
             }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::slot::item_bytes;
+use super::charge::item_bytes;
+
+/// Most elements looked at under one lock; fewer are never worth a second look.
+pub(super) const PIECE: usize = 1_024;
 
 /// A list, its head first.
 pub(super) struct List {

@@ -1,8 +1,11 @@
 //! The store in memory: sharded maps, no await, no allocation to read a key.
 
+mod budget;
+mod charge;
 mod collection;
 mod operations;
 mod pieces;
+mod shard;
 mod slot;
 
 use std::collections::BTreeSet;
@@ -10,14 +13,14 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hashbrown::HashTable;
 use parking_lot::{Mutex, MutexGuard};
 use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::CallError;
 
 use crate::clock::Clock;
 use crate::namespace::NamespaceId;
-use collection::{List, Set};
+use budget::Budget;
+use shard::{Shard, Value};
 use slot::{Slot, Trash};
 
 /// Power of two, so that a hash picks its shard with a mask; far more shards than cores.
@@ -37,37 +40,6 @@ pub(crate) struct Memory {
     made: AtomicU64,
 }
 
-/// How many bytes the store holds, and how many it may.
-pub(crate) struct Budget {
-    used: AtomicU64,
-    max: u64,
-}
-
-#[derive(Default)]
-struct Shard {
-    entries: HashTable<Entry>,
-    /// When which key expires: exactly the entries with an expiry, so that the sweep finds the
-    /// expired ones first and a key set again and again leaves nothing behind.
-    expiries: BTreeSet<(u64, NamespaceId, Arc<str>)>,
-}
-
-struct Entry {
-    space: NamespaceId,
-    key: Arc<str>,
-    value: Value,
-    /// In milliseconds since 1970; 0 = never.
-    expires_ms: u64,
-}
-
-/// What a key holds.
-enum Value {
-    /// A text that is a number in its usual form, kept ready to count.
-    Number(i32),
-    Text(Box<str>),
-    List(Box<List>),
-    Set(Box<Set>),
-}
-
 impl Memory {
     /// An empty store that refuses to grow over `bytes_max` bytes, and operations over `bounds`.
     pub(crate) fn new(clock: Arc<dyn Clock>, bytes_max: u64, bounds: Bounds) -> Self {
@@ -75,7 +47,7 @@ impl Memory {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: foldhash::fast::RandomState::default(),
             clock,
-            budget: Budget { used: AtomicU64::new(0), max: bytes_max },
+            budget: Budget::new(bytes_max),
             bounds,
             made: AtomicU64::new(0),
         }
@@ -83,7 +55,7 @@ impl Memory {
 
     /// Bytes the keys and values take, with a flat charge for each of them.
     pub(crate) fn bytes(&self) -> u64 {
-        self.budget.used.load(Ordering::Relaxed)
+        self.budget.used()
     }
 
     /// Removes keys whose time is over; bounded, so that no caller waits long for a shard.
@@ -144,7 +116,7 @@ impl Memory {
 
     /// A version no list or set has or had: the changes of one never reach the next one's.
     fn fresh_version(&self) -> u64 {
-        // Only ever compared for being equal; nothing else is ordered by it.
+        // Relaxed: only ever compared for being equal; nothing else is ordered by it.
         self.made.fetch_add(1, Ordering::Relaxed) << 32
     }
 
@@ -154,12 +126,6 @@ impl Memory {
 
     fn hash(&self, space: NamespaceId, key: &str) -> u64 {
         self.hasher.hash_one((space, key))
-    }
-}
-
-impl Entry {
-    fn is(&self, space: NamespaceId, key: &str) -> bool {
-        self.space == space && *self.key == *key
     }
 }
 

@@ -4,10 +4,11 @@ use trellis_capabilities_keyvalue as contract;
 use trellis_capabilities_keyvalue::{Counter, Items, ListCount, Lookup, Removed, SetCount, Stored};
 use trellis_core::CallError;
 
-use super::collection::{List, Set};
-use super::pieces::{Flow, Intersection, PIECE, Piecewise, Positions, Range, Union, set_of};
-use super::slot::{item_bytes, key_bytes};
-use super::{Memory, Value};
+use super::Memory;
+use super::charge::{item_bytes, key_bytes};
+use super::collection::{List, PIECE, Set};
+use super::pieces::{Flow, Intersection, Piecewise, Positions, Range, Union, set_of};
+use super::shard::Value;
 use crate::arguments::{distinct, span};
 use crate::clock::time_to_live_ms;
 use crate::namespace::Namespace;
@@ -251,21 +252,6 @@ impl contract::Provider for Memory {
     ) -> Answer<Lookup> {
         let exists = self.edit(space.id, &request.key, |slot| Ok(slot.value().is_some()))?;
         Ok(Lookup { value: String::new(), exists })
-    }
-}
-
-impl Value {
-    /// A text; one that is a number in its usual form is kept as the number, ready to count.
-    fn of_text(text: &str) -> Self {
-        crate::number::parse(text).map_or_else(|| Self::Text(text.into()), Self::Number)
-    }
-
-    pub(super) const fn kind(&self) -> Kind {
-        match self {
-            Self::Number(_) | Self::Text(_) => Kind::Text,
-            Self::List(_) => Kind::List,
-            Self::Set(_) => Kind::Set,
-        }
     }
 }
 

@@ -10,14 +10,12 @@ use std::ops::Bound;
 use trellis_capabilities_keyvalue::Tally;
 use trellis_core::CallError;
 
-use super::collection::Set;
-use super::{Memory, Value};
+use super::Memory;
+use super::collection::{PIECE, Set};
+use super::shard::Value;
 use crate::arguments::span;
 use crate::namespace::NamespaceId;
 use crate::refusal::{self, Kind};
-
-/// Most elements looked at under one lock; fewer are never worth a second look.
-pub(super) const PIECE: usize = 1_024;
 
 /// How often an operation begins again before it is done in one piece.
 const ATTEMPTS: usize = 4;

@@ -3,20 +3,14 @@
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use hashbrown::hash_table::{self, HashTable};
-use trellis_core::CallError;
 
-use super::pieces::PIECE;
-use super::{Budget, Entry, Shard, Value};
+use super::budget::Budget;
+use super::charge::key_bytes;
+use super::collection::PIECE;
+use super::shard::{Entry, Shard, Value};
 use crate::namespace::NamespaceId;
-use crate::refusal;
-
-/// What a key costs beside its text and value: its entry, its allocation, its part of the table.
-const KEY_BYTES: u64 = 96;
-/// What an item of a list or a set costs beside its text.
-const ITEM_BYTES: u64 = 32;
 
 /// Which key, and what it takes to find it.
 pub(super) struct Place<'a> {
@@ -143,50 +137,10 @@ impl<'a> Slot<'a> {
     }
 }
 
-impl Value {
-    fn bytes(&self) -> u64 {
-        match self {
-            Self::Number(_) => 0,
-            Self::Text(text) => text.len() as u64,
-            Self::List(list) => list.bytes(),
-            Self::Set(set) => set.bytes(),
-        }
-    }
-}
-
-impl Budget {
-    /// Refuses growth over the limit. Asked before the change, so that several at once may together
-    /// pass the limit by a value each; the limit guards the host's memory, not an account.
-    pub(super) fn room_for(&self, bytes: u64) -> Result<(), CallError> {
-        let after = self.used.load(Ordering::Relaxed).saturating_add(bytes);
-        if after <= self.max { Ok(()) } else { Err(refusal::store_full(self.max)) }
-    }
-
-    pub(super) fn grew(&self, bytes: u64) {
-        if bytes > 0 {
-            self.used.fetch_add(bytes, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn shrank(&self, bytes: u64) {
-        if bytes > 0 {
-            self.used.fetch_sub(bytes, Ordering::Relaxed);
-        }
-    }
-}
-
 fn find<'a>(entries: &'a mut HashTable<Entry>, place: &Place<'_>) -> hash_table::Entry<'a, Entry> {
     entries.entry(
         place.hash,
         |entry| entry.is(place.space, place.key),
         |entry| place.hasher.hash_one((entry.space, &*entry.key)),
     )
-}
-
-pub(super) const fn key_bytes(key: &str) -> u64 {
-    KEY_BYTES + key.len() as u64
-}
-
-pub(super) const fn item_bytes(item: &str) -> u64 {
-    ITEM_BYTES + item.len() as u64
 }
