@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use trellis_app::args::without_empty_variables;
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{call, completions, explain, inspect, keys, sign, verify};
@@ -66,7 +67,7 @@ pub(crate) enum Stopped {
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Cli, Stopped> {
     let args: Vec<OsString> = args.collect();
     let global = glance(&args);
-    let parsed = Cli::command()
+    let parsed = without_empty_variables(Cli::command())
         .color(global.color.into())
         .try_get_matches_from(args)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));

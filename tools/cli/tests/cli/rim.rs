@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, arg};
 
 #[test]
 fn help_and_version_are_data() {
@@ -29,6 +29,23 @@ fn a_wrong_command_line_is_told_in_the_form_asked_for() {
     let error = sandbox.run(&["sign", "-o", "json"]).fails_json(2, "E_USAGE");
     assert!(error["error"]["message"].as_str().is_some_and(|m| m.contains("FILE")), "{error}");
     assert_eq!(sandbox.run::<&str>(&[]).code, 2);
+}
+
+#[test]
+fn up_talks_json_a_line_each() {
+    let sandbox = Sandbox::new();
+    let manifest = sandbox.write("app.yaml", "actors: []\n");
+    let manifest = arg(&manifest);
+    let fine = sandbox.run(&["up", "--manifest", manifest, "--check", "-o", "json"]).ok();
+    assert_eq!(fine.lines().count(), 1, "{fine}");
+    let fine: serde_json::Value = serde_json::from_str(&fine).expect("JSON");
+    assert_eq!((&fine["result"], &fine["schemaVersion"]), (&"ok".into(), &1.into()));
+    sandbox.write("app.yaml", "actrs: []\n");
+    for check in [&["--check"][..], &[]] {
+        let args = [&["up", "--manifest", manifest, "-o", "json"], check].concat();
+        let error = sandbox.run(&args).fails_json(6, "E_MANIFEST");
+        assert_eq!(error["details"]["problems"][0]["line"], 1, "{error}");
+    }
 }
 
 #[test]
