@@ -3,6 +3,7 @@
 //! Nothing here waits for a disk, a module or a client: reading and applying go on beside the loop
 //! that answers signals, and a newer request supersedes an older one that is still being read.
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -210,7 +211,7 @@ impl Life {
     async fn look(&mut self) {
         let status = self.host.supervisor().status();
         let state = &status.state;
-        if !state.changing
+        if !self.host.supervisor().is_changing()
             && state.degraded.iter().all(|degraded| degraded.retry_unix_s.is_none())
             && let Some(keys) = self.keys.take()
         {
@@ -219,7 +220,8 @@ impl Life {
         if Arc::ptr_eq(&self.seen, &status) && !self.printed.is_empty() {
             return;
         }
-        for address in state.addresses.iter().filter(|address| !self.printed.contains(address)) {
+        let printed: HashSet<_> = self.printed.iter().collect();
+        for address in state.addresses.iter().filter(|address| !printed.contains(address)) {
             self.output.listening(&address.url, &address.actor);
         }
         self.printed.clone_from(&state.addresses);

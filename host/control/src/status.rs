@@ -16,8 +16,6 @@ pub struct Status {
     pub addresses: Vec<Address>,
     /// What is wanted and not so, or so and not well; empty when all is well.
     pub degraded: Vec<Degraded>,
-    /// True while a change is under way.
-    pub changing: bool,
 }
 
 /// One running provider.
@@ -32,7 +30,7 @@ pub struct ProviderStatus {
 }
 
 /// Where an actor takes work from outside.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Address {
     /// What to open, such as `http://127.0.0.1:8081/api`.
     pub url: String,

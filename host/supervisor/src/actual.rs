@@ -1,8 +1,9 @@
 //! What runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use trellis_claims::{ActorClaims, TrustList, Verified};
 use trellis_core::{ActorKey, BindingId, CallError};
 use trellis_dispatch::{RouteHandle, Snapshot};
@@ -11,7 +12,7 @@ use trellis_entitlements::{ActorId, BindingSpec, PrincipalSpec, TargetId};
 use trellis_providers_sdk::Binding;
 
 use crate::border::{self, Instance};
-use crate::desired::{BindingKey, Inventory};
+use crate::desired::{BindingKey, Bound, Inventory};
 use crate::prepare::{PreparedActor, PreparedLink, PreparedProvider};
 
 /// Everything that runs, and what of it the road is to see. Every edit is made at once, and every
@@ -27,11 +28,11 @@ pub(crate) struct ActualState {
     /// Every provider that serves some binding, those that have no name any more too.
     pub(crate) instances: BTreeMap<TargetId, Instance>,
     /// Every binding that some provider serves, those of retired versions too.
-    pub(crate) bindings: BTreeMap<BindingId, RunningBinding>,
+    pub(crate) bindings: HashMap<BindingId, RunningBinding, RandomState>,
     /// Which of them belong to which version.
     owned: BTreeMap<ActorId, BTreeSet<BindingId>>,
     /// The bindings that are in force.
-    pub(crate) current: BTreeMap<BindingKey, BindingId>,
+    pub(crate) current: HashMap<BindingKey, BindingId, RandomState>,
     /// What the road sees once it is published.
     pub(crate) road: Snapshot,
     /// Whom the host trusts, once somebody said so.
@@ -84,25 +85,18 @@ impl ActualState {
 
     /// What runs, to be compared with what is wanted.
     pub(crate) fn inventory(&self) -> Inventory<'_> {
-        let bound = |(key, id): (&BindingKey, &BindingId)| {
-            Some((key.clone(), &self.bindings.get(id)?.prepared))
+        // Only a version that waits for its successor's bindings has any that are stale.
+        let waits = self.retired.values().any(|actor| !actor.leaving);
+        let bound = |id: &BindingId| {
+            let binding = self.bindings.get(id)?;
+            let stale = waits && !self.runs(binding.spec.actor, &binding.key.actor);
+            Some(Bound { link: &binding.prepared, stale })
         };
-        let mut stale = BTreeSet::new();
-        for (key, id) in &self.current {
-            let owner = self.bindings.get(id).map(|binding| binding.spec.actor);
-            let now = self.actors.get(&key.actor).map(|actor| actor.id);
-            if owner != now {
-                stale.insert(key.clone());
-            }
-        }
+        let serving = self.providers.values().filter(|provider| provider.broken.is_none());
         Inventory {
-            actors: self.actors.iter().map(|(name, actor)| (&**name, &actor.prepared)).collect(),
-            providers: (self.providers.iter())
-                .filter(|(_, provider)| provider.broken.is_none())
-                .map(|(name, provider)| (&**name, &provider.prepared))
-                .collect(),
-            bindings: self.current.iter().filter_map(bound).collect(),
-            stale,
+            actors: self.actors.values().map(|actor| &actor.prepared).collect(),
+            providers: serving.map(|provider| &provider.prepared).collect(),
+            bindings: self.current.values().filter_map(bound).collect(),
         }
     }
 
@@ -136,25 +130,30 @@ impl ActualState {
             self.road.entitlements.retire(old.id);
             self.retired.insert(old.id, old);
         }
-        self.current.retain(|key, _| &*key.actor != name);
+        let versions = self.retired.values().filter(|actor| *actor.prepared.name == *name);
+        let owned = versions.filter_map(|actor| self.owned.get(&actor.id)).flatten();
+        for binding in owned.filter_map(|id| self.bindings.get(id)) {
+            if self.current.get(&binding.key) == Some(&binding.spec.id) {
+                self.current.remove(&binding.key);
+            }
+        }
     }
 
     /// The retired versions that no binding in force belongs to and whose retirement has not begun;
     /// marks them.
     pub(crate) fn leaving(&mut self) -> Vec<ActorId> {
-        if self.retired.values().all(|actor| actor.leaving) {
-            return Vec::new();
-        }
-        let needed: BTreeSet<_> = (self.current.values())
-            .filter_map(|id| self.bindings.get(id))
-            .map(|binding| binding.spec.actor)
-            .collect();
-        let waiting = (self.retired.values_mut())
-            .filter(|actor| !actor.leaving && !needed.contains(&actor.id));
+        let Self { retired, owned, bindings, current, .. } = self;
+        let in_force = |id: &BindingId| {
+            let binding = bindings.get(id);
+            binding.is_some_and(|binding| current.get(&binding.key) == Some(id))
+        };
+        let needed = |actor: ActorId| owned.get(&actor).into_iter().flatten().any(in_force);
         let mut leaving = Vec::new();
-        for actor in waiting {
-            actor.leaving = true;
-            leaving.push(actor.id);
+        for actor in retired.values_mut().filter(|actor| !actor.leaving) {
+            if !needed(actor.id) {
+                actor.leaving = true;
+                leaving.push(actor.id);
+            }
         }
         leaving
     }

@@ -1,6 +1,6 @@
 //! What is wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trellis_claims::{ClaimsError, Clock, TrustList, Verified};
@@ -26,22 +26,44 @@ pub(crate) struct Desired {
 }
 
 /// What makes a binding the same binding.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct BindingKey {
     pub(crate) actor: Arc<str>,
     pub(crate) contract: ContractId,
     pub(crate) name: BindingName,
 }
 
-/// What is wanted, or what runs, by name: the two are compared.
+/// What is wanted, or what runs: the two are compared.
 #[derive(Default)]
 pub(crate) struct Inventory<'a> {
-    pub(crate) actors: BTreeMap<&'a str, &'a PreparedActor>,
-    pub(crate) providers: BTreeMap<&'a str, &'a PreparedProvider>,
-    pub(crate) bindings: BTreeMap<BindingKey, &'a PreparedLink>,
-    /// Bindings that belong to an earlier version of their actor, because they could not be had
-    /// for the one that runs.
-    pub(crate) stale: BTreeSet<BindingKey>,
+    pub(crate) actors: Vec<&'a PreparedActor>,
+    pub(crate) providers: Vec<&'a PreparedProvider>,
+    pub(crate) bindings: Vec<Bound<'a>>,
+}
+
+/// A binding that is wanted, or in force.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound<'a> {
+    pub(crate) link: &'a PreparedLink,
+    /// It belongs to an earlier version of its actor, because it could not be had for the one that
+    /// runs.
+    pub(crate) stale: bool,
+}
+
+impl<'a> Bound<'a> {
+    pub(crate) const fn of(link: &'a PreparedLink) -> Self {
+        Self { link, stale: false }
+    }
+
+    /// What makes it the same binding.
+    pub(crate) fn name(&self) -> (&'a str, &'a str, &'a str) {
+        (&self.link.actor, self.link.contract.id.as_str(), self.link.binding.as_str())
+    }
+
+    pub(crate) fn to_ref(self) -> BindingRef {
+        let (actor, contract, name) = self.name();
+        BindingRef { actor: actor.to_owned(), contract: contract.to_owned(), name: name.to_owned() }
+    }
 }
 
 impl BindingKey {
@@ -53,18 +75,19 @@ impl BindingKey {
         }
     }
 
-    /// True when that is the same binding.
-    pub(crate) fn is(&self, binding: &BindingRef) -> bool {
-        *self.actor == *binding.actor
-            && self.contract.as_str() == binding.contract
-            && self.name.as_str() == binding.name
-    }
-
-    pub(crate) fn as_ref(&self) -> BindingRef {
+    pub(crate) fn to_ref(&self) -> BindingRef {
         BindingRef {
             actor: self.actor.to_string(),
             contract: self.contract.to_string(),
             name: self.name.to_string(),
+        }
+    }
+
+    pub(crate) fn from_ref(binding: &BindingRef) -> Self {
+        Self {
+            actor: Arc::from(&*binding.actor),
+            contract: ContractId::new(&*binding.contract),
+            name: BindingName::new(&binding.name),
         }
     }
 }
@@ -74,14 +97,10 @@ impl Desired {
     pub(crate) fn inventory(&self, barred: &BTreeMap<Arc<str>, ClaimsError>) -> Inventory<'_> {
         let Prepared { actors, providers, links, .. } = &self.prepared;
         let may_run = |name: &Arc<str>| !barred.contains_key(name);
-        let links = links.iter().filter(|link| may_run(&link.actor));
         Inventory {
-            actors: (actors.iter().filter(|actor| may_run(&actor.name)))
-                .map(|actor| (&*actor.name, actor))
-                .collect(),
-            providers: providers.iter().map(|provider| (&*provider.name, provider)).collect(),
-            bindings: links.map(|link| (BindingKey::of(link), link)).collect(),
-            stale: BTreeSet::new(),
+            actors: actors.iter().filter(|actor| may_run(&actor.name)).collect(),
+            providers: providers.iter().collect(),
+            bindings: links.iter().filter(|it| may_run(&it.actor)).map(Bound::of).collect(),
         }
     }
 

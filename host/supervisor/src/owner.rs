@@ -1,6 +1,7 @@
 //! The task that owns what is wanted. It waits for nothing: what takes time runs beside it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -122,7 +123,7 @@ impl Owner {
         let change = Change::new(shared, desired, steps, is_superseded);
         let task = tokio::spawn(change.carry_out());
         self.running = Some(Running { task, superseded, answer });
-        self.shared.publish_changing(true);
+        self.shared.changing.store(true, Ordering::Release);
     }
 
     fn finished(&mut self, (outcome, answer): (Outcome, Option<oneshot::Sender<Applied>>)) {
@@ -168,9 +169,8 @@ impl Owner {
 
     fn publish_status(&self) {
         self.shared.publish_status(self.reconciler.degraded(), self.reconciler.desired.as_deref());
-        if self.running.is_some() {
-            self.shared.publish_changing(true);
-        }
+        // After the status: whoever sees that a change has ended sees what came of it.
+        self.shared.changing.store(self.running.is_some(), Ordering::Release);
     }
 
     /// Stops; asked again while it does, ends at once.

@@ -1,9 +1,12 @@
 //! From what runs to what is wanted, as steps. Pure: two inventories in, a list out.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use trellis_control::Step;
 
 use crate::border;
-use crate::desired::{BindingKey, Inventory};
+use crate::desired::{Bound, Inventory};
 use crate::prepare::{Prepared, PreparedActor, PreparedProvider};
 
 /// The steps that would make a prepared manifest run on a host where nothing runs.
@@ -11,55 +14,68 @@ use crate::prepare::{Prepared, PreparedActor, PreparedProvider};
 pub fn dry_run(prepared: &Prepared) -> Vec<Step> {
     let Prepared { actors, providers, links, .. } = prepared;
     let wanted = Inventory {
-        actors: actors.iter().map(|actor| (&*actor.name, actor)).collect(),
-        providers: providers.iter().map(|provider| (&*provider.name, provider)).collect(),
-        bindings: links.iter().map(|link| (BindingKey::of(link), link)).collect(),
-        ..Inventory::default()
+        actors: actors.iter().collect(),
+        providers: providers.iter().collect(),
+        bindings: links.iter().map(Bound::of).collect(),
     };
     plan(&wanted, &Inventory::default())
 }
 
+/// An inventory by name.
+struct Index<'a> {
+    actors: Named<&'a str, &'a PreparedActor>,
+    providers: Named<&'a str, &'a PreparedProvider>,
+    bindings: Named<(&'a str, &'a str, &'a str), Bound<'a>>,
+}
+
+type Named<K, V> = HashMap<K, V, RandomState>;
+
+impl<'a> Index<'a> {
+    fn of(inventory: &Inventory<'a>) -> Self {
+        let Inventory { actors, providers, bindings } = inventory;
+        Self {
+            actors: actors.iter().map(|actor| (&*actor.name, *actor)).collect(),
+            providers: providers.iter().map(|provider| (&*provider.name, *provider)).collect(),
+            bindings: bindings.iter().map(|bound| (bound.name(), *bound)).collect(),
+        }
+    }
+}
+
 /// The steps from what runs to what is wanted, in the order in which they act.
 pub(crate) fn plan(wanted: &Inventory<'_>, running: &Inventory<'_>) -> Vec<Step> {
+    let (index, now) = (Index::of(wanted), Index::of(running));
     let mut steps = Vec::new();
-    let gone = running.actors.keys().filter(|name| !wanted.actors.contains_key(*name));
-    steps.extend(gone.map(|name| Step::StopActor { actor: (*name).to_owned() }));
-    steps.extend(unbinds(wanted, running));
-    steps.extend(wanted.providers.values().filter_map(|provider| made_provider(provider, running)));
-    steps.extend(wanted.actors.values().filter_map(|actor| made_actor(actor, running)));
-    steps.extend(binds(wanted, running));
-    let gone = running.providers.keys().filter(|name| !wanted.providers.contains_key(*name));
-    steps.extend(gone.map(|name| Step::StopProvider { provider: (*name).to_owned() }));
+    let gone = running.actors.iter().filter(|actor| !index.actors.contains_key(&*actor.name));
+    steps.extend(gone.map(|actor| Step::StopActor { actor: actor.name.to_string() }));
+    steps.extend(running.bindings.iter().filter_map(|bound| unbound(*bound, &index, &now)));
+    steps.extend(wanted.providers.iter().filter_map(|provider| made_provider(provider, &now)));
+    steps.extend(wanted.actors.iter().filter_map(|actor| made_actor(actor, &now)));
+    steps.extend(wanted.bindings.iter().filter_map(|bound| made_binding(*bound, &now)));
+    let gone = running.providers.iter().filter(|it| !index.providers.contains_key(&*it.name));
+    steps.extend(gone.map(|it| Step::StopProvider { provider: it.name.to_string() }));
     steps
 }
 
 /// Bindings that go while their actor stays as it is. Those of an actor that goes, go with it;
 /// those of a version that is replaced serve it to its last call.
-fn unbinds<'a>(
-    wanted: &'a Inventory<'_>,
-    running: &'a Inventory<'_>,
-) -> impl Iterator<Item = Step> + 'a {
-    let stays = |key: &BindingKey| {
-        let actor = wanted.actors.get(&*key.actor);
-        actor.is_some_and(|actor| made_actor(actor, running).is_none())
-    };
-    let gone = move |key: &BindingKey| !wanted.bindings.contains_key(key) && stays(key);
-    let bindings = running.bindings.iter().filter(move |(key, _)| gone(key));
-    bindings.map(|(key, link)| {
-        let (binding, provider) = (key.as_ref(), link.provider.to_string());
-        Step::Unbind { binding, provider }
-    })
-}
-
-fn made_provider(wanted: &PreparedProvider, running: &Inventory<'_>) -> Option<Step> {
-    let provider = wanted.name.to_string();
-    let implementation = wanted.descriptor.name.to_string();
-    let Some(now) = running.providers.get(&*wanted.name) else {
-        return Some(Step::StartProvider { provider, implementation });
-    };
-    if same_provider(now, wanted) {
+fn unbound(bound: Bound<'_>, wanted: &Index<'_>, running: &Index<'_>) -> Option<Step> {
+    if wanted.bindings.contains_key(&bound.name()) {
         return None;
     }
+    let actor = wanted.actors.get(&*bound.link.actor)?;
+    let stays = made_actor(actor, running).is_none();
+    let (binding, provider) = (bound.to_ref(), bound.link.provider.to_string());
+    stays.then_some(Step::Unbind { binding, provider })
+}
+
+fn made_provider(wanted: &PreparedProvider, running: &Index<'_>) -> Option<Step> {
+    let now = running.providers.get(&*wanted.name);
+    if now.is_some_and(|now| same_provider(now, wanted)) {
+        return None;
+    }
+    let provider = wanted.name.to_string();
+    let implementation = wanted.descriptor.name.to_string();
+    let Some(now) = now else { return Some(Step::StartProvider { provider, implementation }) };
     let waits_for = border::contested(now, wanted);
     Some(Step::ReplaceProvider { provider, implementation, waits_for })
 }
@@ -70,34 +86,29 @@ fn same_provider(running: &PreparedProvider, wanted: &PreparedProvider) -> bool 
     now.name == then.name && now.version == then.version && running.values == wanted.values
 }
 
-fn made_actor(wanted: &PreparedActor, running: &Inventory<'_>) -> Option<Step> {
-    let actor = wanted.name.to_string();
-    let key = wanted.verified.claims().subject.to_string();
-    let Some(now) = running.actors.get(&*wanted.name) else {
-        return Some(Step::StartActor { actor, key });
-    };
-    if now.same_as(wanted) {
+fn made_actor(wanted: &PreparedActor, running: &Index<'_>) -> Option<Step> {
+    let now = running.actors.get(&*wanted.name);
+    if now.is_some_and(|now| now.same_as(wanted)) {
         return None;
     }
+    let actor = wanted.name.to_string();
+    let key = wanted.verified.claims().subject.to_string();
+    let Some(now) = now else { return Some(Step::StartActor { actor, key }) };
     let old = now.verified.claims().subject.to_string();
     let replaces_key = (old != key).then_some(old);
     Some(Step::ReplaceActor { actor, key, replaces_key })
 }
 
-fn binds<'a>(
-    wanted: &'a Inventory<'_>,
-    running: &'a Inventory<'_>,
-) -> impl Iterator<Item = Step> + 'a {
-    wanted.bindings.iter().filter_map(|(key, link)| {
-        let (binding, provider) = (key.as_ref(), link.provider.to_string());
-        let Some(now) = running.bindings.get(key) else {
-            return Some(Step::Bind { binding, provider });
-        };
-        let moved = now.provider != link.provider;
-        if !moved && now.values == link.values && !running.stale.contains(key) {
-            return None;
-        }
-        let leaves = moved.then(|| now.provider.to_string());
-        Some(Step::Rebind { binding, provider, leaves })
-    })
+fn made_binding(wanted: Bound<'_>, running: &Index<'_>) -> Option<Step> {
+    let provider = || wanted.link.provider.to_string();
+    let Some(now) = running.bindings.get(&wanted.name()) else {
+        let provider = provider();
+        return Some(Step::Bind { binding: wanted.to_ref(), provider });
+    };
+    let moved = now.link.provider != wanted.link.provider;
+    if !moved && now.link.values == wanted.link.values && !now.stale {
+        return None;
+    }
+    let leaves = moved.then(|| now.link.provider.to_string());
+    Some(Step::Rebind { binding: wanted.to_ref(), provider: provider(), leaves })
 }

@@ -1,6 +1,7 @@
 //! What the owner task and its helpers work with.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
     pub(crate) status: Arc<ArcSwap<Status>>,
+    /// A change is under way.
+    pub(crate) changing: Arc<AtomicBool>,
     /// What is let go finishes here.
     pub(crate) aside: Aside,
     /// Something was let go: whoever waits for that looks again.
@@ -52,6 +55,7 @@ impl Shared {
             clock,
             metrics,
             status,
+            changing: Arc::default(),
             aside: Aside::default(),
             let_go: Notify::new(),
             actual: Mutex::default(),

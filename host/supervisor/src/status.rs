@@ -74,13 +74,6 @@ impl Shared {
         self.metrics.degraded(status.state.degraded.len());
         self.status.store(Arc::new(status));
     }
-
-    /// Says whether a change is under way; what runs is as it was.
-    pub(crate) fn publish_changing(&self, changing: bool) {
-        let before = self.status.load();
-        let state = trellis_control::Status { changing, ..before.state.clone() };
-        self.status.store(Arc::new(Status { state, samplers: before.samplers.clone() }));
-    }
 }
 
 fn status_of(actual: &ActualState) -> Status {

@@ -1,6 +1,7 @@
 //! The handle to the owner task.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -24,6 +25,7 @@ use crate::status::Status;
 pub struct Supervisor {
     commands: mpsc::Sender<Command>,
     status: Arc<ArcSwap<Status>>,
+    changing: Arc<AtomicBool>,
 }
 
 /// Commands waiting for the owner task; more than one is rare.
@@ -41,9 +43,10 @@ impl Supervisor {
         let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
         let status = Arc::<ArcSwap<Status>>::default();
         let shared = Shared::new((engine, dispatcher), clock, metrics, Arc::clone(&status));
+        let changing = Arc::clone(&shared.changing);
         let owner = Owner::new(Arc::new(shared), Reconciler::default());
         tokio::spawn(owner.run(inbox));
-        Self { commands, status }
+        Self { commands, status, changing }
     }
 
     /// Makes a prepared manifest run, and nothing else. What is the same is not touched. Answers
@@ -64,6 +67,13 @@ impl Supervisor {
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
         self.status.load_full()
+    }
+
+    /// True while a change is carried out.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        // Pairs with the owner's stores: with `false` comes the status of what the change did.
+        self.changing.load(Ordering::Acquire)
     }
 
     /// Stops intake, lets what is under way finish until `deadline`, then lets go of everything;

@@ -1,6 +1,6 @@
 //! Tells providers of bindings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -46,7 +46,7 @@ impl Change {
     /// The bindings that are new: those with a step, and all those of new versions of actors.
     /// Those whose actor or provider could not be had wait with it: that was reported there.
     pub(super) fn fresh_bindings(&mut self, made: &Made) -> Fresh {
-        let mut steps = BTreeMap::new();
+        let mut steps = HashMap::new();
         for (place, step) in self.steps.iter().enumerate() {
             if let Step::Bind { binding, .. } | Step::Rebind { binding, .. } = step {
                 steps.insert((&*binding.actor, &*binding.contract, &*binding.name), place);
@@ -54,13 +54,15 @@ impl Change {
         }
         let mut fresh = Fresh::default();
         let mut postponed = Vec::new();
+        let waiting = self.without_version();
         for link in &self.desired.prepared.links {
             let name = (&*link.actor, link.contract.id.as_str(), link.binding.as_str());
             let place = steps.get(&name).copied();
             if place.is_none() && !made.actors.contains_key(&link.actor) {
                 continue;
             }
-            let Some(new) = self.new_binding(place, link, made) else {
+            let new = self.new_binding(place, link, made);
+            let Some(new) = new.filter(|_| !waiting.contains(&*link.actor)) else {
                 postponed.extend(place);
                 continue;
             };
@@ -71,15 +73,14 @@ impl Change {
         fresh
     }
 
-    /// True when a new version of that actor was to start and could not.
-    fn lacks_its_version(&self, actor: &str) -> bool {
-        let mut failed = self.failed.keys().filter_map(|place| self.steps.get(*place));
-        failed.any(|step| match step {
-            Step::StartActor { actor: wanted, .. } | Step::ReplaceActor { actor: wanted, .. } => {
-                wanted == actor
-            }
-            _ => false,
-        })
+    /// The actors of which a new version was to start and could not.
+    fn without_version(&self) -> HashSet<&str> {
+        let failed = self.failed.keys().filter_map(|place| self.steps.get(*place));
+        let actors = failed.filter_map(|step| match step {
+            Step::StartActor { actor, .. } | Step::ReplaceActor { actor, .. } => Some(&**actor),
+            _ => None,
+        });
+        actors.collect()
     }
 
     fn new_binding(
@@ -88,9 +89,6 @@ impl Change {
         link: &PreparedLink,
         made: &Made,
     ) -> Option<NewBinding> {
-        if self.lacks_its_version(&link.actor) {
-            return None;
-        }
         self.shared.look(|actual| {
             let (actor, key) = match made.actors.get(&link.actor) {
                 Some(new) => (new.id, new.prepared.verified.claims().key()),
@@ -171,7 +169,7 @@ impl Change {
             Some(place) => self.fail(place, error),
             None => {
                 let provider = new.provider.name.to_string();
-                let binding = new.binding.key.as_ref();
+                let binding = new.binding.key.to_ref();
                 self.more_failed.push((Step::Rebind { binding, provider, leaves: None }, error));
             }
         }
@@ -179,7 +177,7 @@ impl Change {
 
     /// Has the successors of providers take over the bindings these serve.
     async fn move_bindings(&mut self, made: &mut Made, fresh: &Fresh) {
-        let replaced: BTreeSet<&BindingKey> =
+        let replaced: HashSet<&BindingKey> =
             fresh.outlets.iter().chain(&fresh.intake).map(|new| &new.binding.key).collect();
         let mut refused = Vec::new();
         for (name, successor) in made.providers.iter().filter(|(_, one)| one.succeeds) {
@@ -195,7 +193,7 @@ impl Change {
     async fn move_all(
         &self,
         successor: &MadeProvider,
-        replaced: &BTreeSet<&BindingKey>,
+        replaced: &HashSet<&BindingKey>,
     ) -> Result<(), CallError> {
         let serves: Vec<_> = self.shared.look(|actual| {
             let own = actual.bindings.values().filter(|one| one.spec.target == successor.target);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use trellis_control::Step;
 use trellis_core::{CallError, Code};
 use trellis_engine::{Actor, ModuleSpec};
 use trellis_entitlements::{ActorId, TargetId};
@@ -82,32 +81,22 @@ impl Change {
     }
 
     fn jobs(&self) -> JoinSet<(usize, Result<Piece, CallError>)> {
-        let wanted = self.desired.inventory(&BTreeMap::new());
         let turns = Arc::new(Semaphore::new(LOADS_MAX));
         let mut jobs = JoinSet::new();
-        let steps = self.steps.iter().enumerate();
-        for (place, step) in steps.filter(|(place, _)| !self.failed.contains_key(place)) {
-            let shared = Arc::clone(&self.shared);
-            match step {
-                Step::StartProvider { provider, .. } => {
-                    let Some(prepared) = wanted.providers.get(&**provider) else { continue };
-                    jobs.spawn(alone(place, make_provider(shared, place, (*prepared).clone())));
-                }
-                Step::ReplaceProvider { provider, waits_for, .. } if waits_for.is_empty() => {
-                    let Some(prepared) = wanted.providers.get(&**provider) else { continue };
-                    jobs.spawn(alone(place, make_provider(shared, place, (*prepared).clone())));
-                }
-                Step::StartActor { actor, .. } | Step::ReplaceActor { actor, .. } => {
-                    let Some(prepared) = wanted.actors.get(&**actor) else { continue };
-                    let load = load(shared, place, (*prepared).clone());
-                    let turns = Arc::clone(&turns);
-                    jobs.spawn(alone(place, async move {
-                        let _turn = turns.acquire_owned().await;
-                        load.await
-                    }));
-                }
-                _ => {}
+        for (place, prepared) in self.wanted_providers(false) {
+            let make = make_provider(Arc::clone(&self.shared), place, prepared.clone());
+            jobs.spawn(alone(place, make));
+        }
+        for (place, prepared) in self.wanted_actors() {
+            if self.failed.contains_key(&place) {
+                continue;
             }
+            let load = load(Arc::clone(&self.shared), place, prepared.clone());
+            let turns = Arc::clone(&turns);
+            jobs.spawn(alone(place, async move {
+                let _turn = turns.acquire_owned().await;
+                load.await
+            }));
         }
         jobs
     }

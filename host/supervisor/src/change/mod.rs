@@ -12,7 +12,7 @@ mod make;
 mod swap;
 mod take_over;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -20,7 +20,8 @@ use trellis_control::Step;
 use trellis_core::BindingId;
 use trellis_core::{CallError, Code};
 
-use crate::desired::Desired;
+use crate::desired::{BindingKey, Desired};
+use crate::prepare::{PreparedActor, PreparedProvider};
 use crate::shared::Shared;
 
 /// One change on its way.
@@ -35,7 +36,7 @@ pub(crate) struct Change {
     /// What failed beside the steps: a binding that was to go with its actor.
     more_failed: Vec<(Step, CallError)>,
     /// Steps that have to wait for one that failed.
-    postponed: Vec<usize>,
+    postponed: BTreeSet<usize>,
 }
 
 /// What came of a change.
@@ -53,7 +54,7 @@ impl Change {
         steps: Vec<Step>,
         superseded: watch::Receiver<bool>,
     ) -> Self {
-        let (failed, more_failed, postponed) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let (failed, more_failed, postponed) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         Self { shared, desired, steps, superseded, failed, more_failed, postponed }
     }
 
@@ -74,16 +75,41 @@ impl Change {
         self.outcome()
     }
 
+    /// The actors that steps want, with the places of these.
+    fn wanted_actors(&self) -> Vec<(usize, &PreparedActor)> {
+        let wanted: HashMap<_, _> = (self.steps.iter().enumerate())
+            .filter_map(|(place, step)| match step {
+                Step::StartActor { actor, .. } | Step::ReplaceActor { actor, .. } => {
+                    Some((&**actor, place))
+                }
+                _ => None,
+            })
+            .collect();
+        let actors = self.desired.prepared.actors.iter();
+        actors.filter_map(|actor| Some((*wanted.get(&*actor.name)?, actor))).collect()
+    }
+
+    /// The providers that steps want, with the places of these; those that calls wait for apart.
+    fn wanted_providers(&self, contested: bool) -> Vec<(usize, &PreparedProvider)> {
+        let providers = &self.desired.prepared.providers;
+        let named = |name: &str| providers.iter().find(|provider| *provider.name == *name);
+        let wanted = self.steps.iter().enumerate().filter_map(|(place, step)| match step {
+            Step::StartProvider { provider, .. } if !contested => Some((place, named(provider)?)),
+            Step::ReplaceProvider { provider, waits_for, .. }
+                if contested != waits_for.is_empty() =>
+            {
+                Some((place, named(provider)?))
+            }
+            _ => None,
+        });
+        wanted.collect()
+    }
+
     /// An older revision takes the place of no newer one, whatever their names are: checked before
     /// anything is let go.
     fn check_revisions(&mut self) {
-        let wanted = self.desired.inventory(&BTreeMap::new());
         let mut refused = Vec::new();
-        for (place, step) in self.steps.iter().enumerate() {
-            let (Step::StartActor { actor, .. } | Step::ReplaceActor { actor, .. }) = step else {
-                continue;
-            };
-            let Some(actor) = wanted.actors.get(&**actor) else { continue };
+        for (place, actor) in self.wanted_actors() {
             let claims = actor.verified.claims();
             let checked = self.shared.look(|actual| actual.check_succeeds(claims));
             refused.extend(checked.err().map(|error| (place, error)));
@@ -100,9 +126,7 @@ impl Change {
                 match step {
                     Step::StopActor { actor } => actual.retire(actor),
                     Step::Unbind { binding, .. } => {
-                        let of = |key: &crate::desired::BindingKey| key.is(binding);
-                        let key = actual.current.keys().find(|key| of(key)).cloned();
-                        unbound.extend(key.and_then(|key| actual.current.remove(&key)));
+                        unbound.extend(actual.current.remove(&BindingKey::from_ref(binding)));
                     }
                     _ => {}
                 }
@@ -130,7 +154,7 @@ impl Change {
                 };
                 let bindings = actual.current.values().filter_map(|id| actual.bindings.get(id));
                 if { bindings }.any(|binding| binding.spec.target == target) {
-                    self.postponed.push(place);
+                    self.postponed.insert(place);
                 } else if let Some(provider) = actual.providers.remove(&**provider) {
                     gone.push(provider);
                 }

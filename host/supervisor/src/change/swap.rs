@@ -1,12 +1,10 @@
 //! Replaces a provider by one that cannot stand beside it: both want the same file, or the same
 //! port. Calls wait meanwhile, each until its own deadline.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use trellis_control::Step;
 use trellis_core::CallError;
 use trellis_dispatch::RouteHandle;
 use trellis_entitlements::TargetId;
@@ -31,16 +29,9 @@ struct Held {
 
 impl Change {
     pub(super) async fn swap_contested(&mut self) {
-        let wanted: Vec<_> = {
-            let wanted = self.desired.inventory(&BTreeMap::new());
-            let contested = self.steps.iter().enumerate().filter_map(|(place, step)| match step {
-                Step::ReplaceProvider { provider, waits_for, .. } if !waits_for.is_empty() => {
-                    Some((place, (*wanted.providers.get(&**provider)?).clone()))
-                }
-                _ => None,
-            });
-            contested.collect()
-        };
+        let wanted: Vec<_> = (self.wanted_providers(true).into_iter())
+            .map(|(place, prepared)| (place, prepared.clone()))
+            .collect();
         for (place, prepared) in wanted {
             let Some(held) = self.hold(&prepared.name) else { continue };
             if let Err(error) = self.swap(held, prepared).await {

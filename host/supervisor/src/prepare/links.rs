@@ -1,6 +1,6 @@
 //! The bindings a manifest wants: claimed by their actor, served by a provider.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use trellis_core::{BindingName, Code, Contract};
@@ -31,7 +31,7 @@ pub(super) fn prepare<'a>(
 ) -> Vec<Written<'a>> {
     let mut links: Vec<Written<'a>> = Vec::with_capacity(manifest.bindings.len());
     let names = Names::of(actors);
-    let mut seen = BTreeSet::new();
+    let mut seen = HashSet::new();
     for binding in &manifest.bindings {
         let spec = &binding.value;
         let link = match one(spec, &names, providers) {
@@ -202,7 +202,7 @@ fn bind_claimed<'a>(
     let descriptor = factory.descriptor();
     for contract in descriptor.contracts.iter() {
         let contract = Arc::new(contract.clone());
-        let bound: BTreeSet<Arc<str>> = (links.iter())
+        let bound: HashSet<Arc<str>> = (links.iter())
             .filter(|written| written.link.contract.id == contract.id)
             .map(|written| Arc::clone(&written.link.actor))
             .collect();

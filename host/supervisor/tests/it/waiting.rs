@@ -25,12 +25,12 @@ async fn a_newer_manifest_takes_the_place_of_one_that_hangs() {
         async move { supervisor.apply(prepared, Default::default()).await }
     });
     stage.script.happened("make store", 1).await;
-    assert!(stage.status().changing);
+    assert!(stage.supervisor.is_changing());
     let newer = tokio::time::timeout(SOON, stage.apply(SERVER)).await.expect("it does not wait");
     assert_eq!(done(&newer), ["started provider server (server)"]);
     let older = hanging.await.expect("it ends");
     assert!(older.superseded && older.steps.is_empty() && older.faults.is_empty());
-    assert!(!stage.status().changing);
+    assert!(!stage.supervisor.is_changing());
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,7 +144,7 @@ async fn a_revocation_acts_while_a_module_is_loading() {
         let supervisor = stage.supervisor.clone();
         async move { supervisor.apply(prepared, Default::default()).await }
     });
-    while !stage.status().changing {
+    while !stage.supervisor.is_changing() {
         tokio::task::yield_now().await;
     }
     let revoked = stage.account.subject("quick");
