@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use redb::{Builder, Database};
+use redb::{Builder, Database, ReadableDatabase};
 use trellis_core::{CallError, Code};
 
 use super::tables::Tables;
+use super::view::View;
 
 /// The file, open unless it failed.
 pub(super) struct DatabaseFile {
@@ -154,6 +155,11 @@ impl DatabaseFile {
         if is_new {
             // A new file outlives a power cut only once its folder's entry is on the disk too.
             File::open(folder)?.sync_all()?;
+        }
+        // A file that has everything is not written to: that it opens must not depend on room.
+        if let Some(bytes) = View::whole(&database.begin_read()?)? {
+            self.set_bytes(bytes);
+            return Ok(database);
         }
         let txn = database.begin_write()?;
         let mut tables = Tables::open(&txn, 0, (0, self.era()))?;

@@ -1,12 +1,12 @@
 //! The tables as of the last commit.
 
-use redb::{AccessGuard, ReadTransaction, StorageError};
+use redb::{AccessGuard, ReadTransaction, StorageError, TableError};
 
 use super::failure::Failure;
 use super::found::Found;
 use super::schema::{
-    ENTRIES, EntryKey, EntryValue, FIRST_POSITION, Held, ITEMS, ItemKey, MEMBERS, MemberKey, Place,
-    items_of, members_of, read_entry, successor,
+    BYTES, ENTRIES, EXPIRIES, EntryKey, EntryValue, FACTS, FIRST_POSITION, Held, ITEMS, ItemKey,
+    MEMBERS, MemberKey, Place, items_of, members_of, read_entry, successor,
 };
 use super::work::Work;
 use crate::refusal::Kind;
@@ -30,6 +30,19 @@ impl View {
             now_ms,
             era,
         })
+    }
+
+    /// What keys and values are charged in a file that has every table and every fact; `None` in
+    /// one that is new, or was made before it had.
+    pub(super) fn whole(txn: &ReadTransaction) -> Result<Option<u64>, redb::Error> {
+        let facts = match txn.open_table(FACTS) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            facts => facts?,
+        };
+        // Made together with the facts, or before.
+        Self::open(txn, 0, 0)?;
+        txn.open_table(EXPIRIES)?;
+        Ok(facts.get(BYTES)?.map(|bytes| bytes.value()))
     }
 
     /// What the key holds, unless its time is over.
