@@ -38,6 +38,7 @@ impl FixedClock {
 
     /// Moves the clock to `unix_s`, in seconds; backwards is allowed, as with real clocks.
     pub fn set(&self, unix_s: u64) {
+        // `Relaxed`: the number stands alone; nothing else is read because of it.
         self.0.store(unix_s, Ordering::Relaxed);
     }
 }

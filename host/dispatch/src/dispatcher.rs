@@ -9,8 +9,8 @@ use trellis_core::{CallError, Code, Entity, Trace};
 use trellis_entitlements::{AuthzRequest, Gate, Granted};
 use trellis_meters::{Coarse, Timing};
 
-use crate::Invocation;
 use crate::failures::FailureLog;
+use crate::invocation::Invocation;
 use crate::metrics::Metrics;
 use crate::route::{Route, RouteHandle};
 use crate::snapshot::Snapshot;

@@ -1,9 +1,9 @@
 //! The one road of a call: admit, resolve, call, record.
 //!
 //! Whoever calls (a guest calling out, a provider with a request from outside, the host itself)
-//! comes through [`Dispatcher::dispatch`]. The gate turns the request into a permit, the routes take
-//! the permit and give the target, the target does the work, and the outcome is recorded. Both are
-//! read from one [`Snapshot`], so that a call never sees new routes under old entitlements.
+//! comes through [`Dispatcher::dispatch`]. The gate turns the request into a permit, the routes
+//! take the permit and give the target, the target does the work, and the outcome is recorded. Both
+//! are read from one [`Snapshot`], so that a call never sees new routes under old entitlements.
 //!
 //! **Deliberately absent:** WebAssembly, sockets, NATS, manifests. A target is whatever implements
 //! [`Target`]; the composition root puts actors and providers behind it.
@@ -22,7 +22,4 @@ pub use invocation::Invocation;
 pub use metrics::Metrics;
 pub use route::{Route, RouteHandle};
 pub use snapshot::{Routes, Snapshot};
-pub use target::Target;
-
-/// The future type of the object-safe traits here.
-pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;
+pub use target::{BoxFuture, Target};

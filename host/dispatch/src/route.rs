@@ -71,7 +71,8 @@ pub(crate) struct Cut {
 impl Cut {
     fn cut(&self) {
         // Marked first, then told; a call registers first, then looks: one of the two sees the
-        // other. The lock inside `Notify` orders the two for the call that registers later.
+        // other. The lock inside `Notify` orders the two for the call that registers later, and
+        // `Release` makes the mark visible to whoever was told without it.
         self.wanted.store(true, Ordering::Release);
         self.changed.notify_waiters();
     }
@@ -80,7 +81,7 @@ impl Cut {
     pub(crate) async fn wanted(&self) {
         let mut changed = std::pin::pin!(self.changed.notified());
         changed.as_mut().enable();
-        // Pairs with the store in `cut`.
+        // `Acquire` pairs with the store in `cut`.
         if !self.wanted.load(Ordering::Acquire) {
             changed.await;
         }

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use trellis_core::{CallError, Parties};
 
-use crate::{BoxFuture, Invocation};
+use crate::invocation::Invocation;
+
+/// The future type of the object-safe traits here.
+pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;
 
 /// An actor, a provider, or (later) another host. May be called from any thread, many at once.
 pub trait Target: Send + Sync {

@@ -1,7 +1,7 @@
 //! Counters of the engine.
 //!
 //! What every call touches is kept per thread and summed when somebody asks; what only happens
-//! when something is wrong uses ordinary labelled counters.
+//! when something is wrong uses ordinary labeled counters.
 
 use std::fmt;
 use std::sync::Arc;

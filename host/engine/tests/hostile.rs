@@ -1,4 +1,4 @@
-//! Rows C1 to C8 of the threat table: what one guest does to itself, its host and its neighbours.
+//! Rows C1 to C8 of the threat table: what one guest does to itself, its host and its neighbors.
 
 mod common;
 
@@ -89,7 +89,7 @@ async fn c1_a_loop_of_host_calls_is_cut() {
 }
 
 #[tokio::test]
-async fn c1_neighbours_run_beside_100_looping_calls() {
+async fn c1_neighbors_run_beside_100_looping_calls() {
     let engine = engine();
     let hostile = load_with(
         &engine,
@@ -97,8 +97,8 @@ async fn c1_neighbours_run_beside_100_looping_calls() {
         ActorLimits { instances_max: 90, ..ActorLimits::default() },
     )
     .await;
-    let neighbour = load(&engine, echo()).await;
-    let alone = measure(&neighbour, Duration::from_millis(500)).await;
+    let neighbor = load(&engine, echo()).await;
+    let alone = measure(&neighbor, Duration::from_millis(500)).await;
     let time = Duration::from_millis(1_500);
     let attackers: Vec<_> = (0..100)
         .map(|_| {
@@ -106,7 +106,7 @@ async fn c1_neighbours_run_beside_100_looping_calls() {
             tokio::spawn(async move { hostile.call(request_within("", time)).await })
         })
         .collect();
-    let beside = measure(&neighbour, Duration::from_millis(1_000)).await;
+    let beside = measure(&neighbor, Duration::from_millis(1_000)).await;
     for attacker in attackers {
         let code = attacker.await.expect("no panic").expect_err("cut or refused").code();
         assert!(matches!(code, Code::Timeout | Code::Busy), "{code}");
@@ -130,7 +130,7 @@ async fn measure(actor: &Actor, time: Duration) -> Pace {
     let begun = Instant::now();
     while begun.elapsed() < time {
         let started = Instant::now();
-        actor.call(request("x")).await.expect("the neighbour answers");
+        actor.call(request("x")).await.expect("the neighbor answers");
         took.push(started.elapsed());
         tokio::task::yield_now().await;
     }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use bench_side::PAYLOAD;
 
 use super::ground::{Actor, Ground};
+use super::median;
 use crate::large;
 
 /// Nanoseconds from reading the manifest to the first reply, without making the host.
@@ -15,7 +16,7 @@ pub(super) async fn measure(longest: Duration, cached: bool) -> Result<f64> {
     let cache = ground.folder().join("cache");
     let cache = cached.then_some(cache.as_path());
     start(&ground, cache).await?;
-    super::median(longest, async || start(&ground, cache).await).await
+    median::of(longest, async || start(&ground, cache).await).await
 }
 
 async fn start(ground: &Ground, cache: Option<&std::path::Path>) -> Result<Duration> {

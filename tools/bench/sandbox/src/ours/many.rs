@@ -9,6 +9,7 @@ use bench_side::{ECHO, PAYLOAD};
 use trellis_app::Host;
 
 use super::ground::{Actor, Ground};
+use super::median;
 
 /// Distinct signed actors on one host.
 const ACTORS: usize = 10_000;
@@ -31,7 +32,7 @@ pub(super) async fn idle() -> Result<f64> {
 pub(super) async fn start(longest: Duration) -> Result<f64> {
     let ground = ground()?;
     start_once(&ground).await?;
-    super::median(longest, async || start_once(&ground).await).await
+    median::of(longest, async || start_once(&ground).await).await
 }
 
 async fn start_once(ground: &Ground) -> Result<Duration> {
@@ -52,7 +53,7 @@ pub(super) async fn change(longest: Duration) -> Result<f64> {
     let first = ground.reread().await?;
     ground.run(&host, first).await?;
     let mut code = ACTORS;
-    let taken = super::median(longest, async || {
+    let taken = median::of(longest, async || {
         code += 1;
         put(&ground, CHANGED, code)?;
         let prepared = ground.reread().await?;

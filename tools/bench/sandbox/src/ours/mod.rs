@@ -5,6 +5,7 @@ mod echo;
 mod gate;
 mod ground;
 mod many;
+mod median;
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,6 @@ use bench_side::{PAYLOAD, guest, time};
 use self::ground::{Actor, Ground};
 
 pub use ground::{COMPILE, sign_file};
-
-/// Fewest operations a median is taken of.
-const OPERATIONS_MIN: usize = 5;
 
 /// Measures one row: the nanoseconds of one operation, or the bytes of `idle-actors`.
 ///
@@ -51,18 +49,4 @@ async fn road(row: &str, longest: Duration) -> Result<f64> {
     .await?;
     host.stop(Instant::now()).await;
     Ok(taken)
-}
-
-/// The median of what an operation measures of itself, in nanoseconds, over as many as fit.
-async fn median(
-    longest: Duration,
-    mut operation: impl AsyncFnMut() -> Result<Duration>,
-) -> Result<f64> {
-    let began = Instant::now();
-    let mut taken = Vec::new();
-    while taken.len() < OPERATIONS_MIN || began.elapsed() < longest {
-        taken.push(operation().await?.as_nanos() as f64);
-    }
-    taken.sort_by(f64::total_cmp);
-    Ok(taken[taken.len() / 2])
 }
