@@ -11,7 +11,7 @@ use trellis_core::CallError;
 use crate::abi::{Linked, LiveGuest};
 use crate::call::Call;
 use crate::context::ActorContext;
-use crate::deadline::{self, Bound, Deadline};
+use crate::deadline::{self, Bound};
 use crate::fault::Fault;
 use crate::metrics::Metrics;
 use crate::pool::InstanceSlot;
@@ -47,8 +47,9 @@ pub(crate) struct Tenure {
 pub(crate) enum Ended {
     /// The guest returned; [`Instance::answer`] has its answer.
     Returned(Instance),
-    /// The guest was still at it at its deadline, and its instance is gone.
-    Cut(Bound),
+    /// The guest was still at it at its deadline, and its instance is gone. That of the call,
+    /// unless another is named.
+    Cut(Option<Bound>),
     /// The guest broke, and its instance is gone. Or it never had one.
     Failed(CallError),
 }
@@ -81,18 +82,19 @@ impl Instance {
         linked: &Linked,
         actor: Arc<ActorContext>,
         mut tenure: Tenure,
-        deadline: Deadline,
+        deadline: Instant,
     ) -> Result<Self, Ended> {
         let in_time = Instant::now() + actor.limits.init_time_max;
-        let deadline = deadline.or_sooner(in_time, Bound::InitTime);
-        let started = pin!(linked.start(actor, deadline.at));
-        match deadline::until(started, deadline.at).await {
+        let bound = (in_time <= deadline).then_some(Bound::InitTime);
+        let deadline = deadline.min(in_time);
+        let started = pin!(linked.start(actor, deadline));
+        match deadline::until(started, deadline).await {
             Some(Ok(guest)) => {
                 tenure.reason = CLOSED;
                 Ok(Self(Box::new(Live { guest, tenure })))
             }
             Some(Err(Fault::Broken(error))) => Err(Ended::Failed(error)),
-            Some(Err(Fault::Cut)) | None => Err(Ended::Cut(deadline.bound)),
+            Some(Err(Fault::Cut)) | None => Err(Ended::Cut(bound)),
         }
     }
 
@@ -105,10 +107,11 @@ impl Instance {
 
     /// Runs the prepared call. A guest that broke or was cut is in an unknown state, so its
     /// instance ends here.
-    pub(crate) async fn run(mut self, deadline: Deadline) -> Ended {
+    pub(crate) async fn run(mut self) -> Ended {
         let fault = {
+            let deadline = self.0.guest.deadline();
             let running = pin!(self.0.guest.run());
-            deadline::until(running, deadline.at).await
+            deadline::until(running, deadline).await
         };
         match fault {
             Some(Ok(())) => Ended::Returned(self),
@@ -118,7 +121,7 @@ impl Instance {
             }
             Some(Err(Fault::Cut)) | None => {
                 self.retire(trellis_core::Code::Timeout.as_str());
-                Ended::Cut(deadline.bound)
+                Ended::Cut(None)
             }
         }
     }
@@ -143,7 +146,7 @@ impl Instance {
 mod tests {
     use super::*;
 
-    fn future_bytes<A, B, F: Future>(_: impl FnOnce(A, B) -> F) -> usize {
+    fn future_bytes<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
         size_of::<F>()
     }
 

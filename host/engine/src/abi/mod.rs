@@ -104,9 +104,17 @@ impl LiveGuest {
     /// Runs the prepared call; [`answer`](Self::answer) has what came of it. After a fault the
     /// guest is in an unknown state and must not be called again.
     #[inline]
-    pub(crate) async fn run(&mut self) -> Result<(), Fault> {
+    pub(crate) fn run(&mut self) -> impl Future<Output = Result<(), Fault>> + Send {
         match self {
-            Self::Wapc(instance) => instance.run().await,
+            Self::Wapc(instance) => instance.run(),
+        }
+    }
+
+    /// When the prepared call is to be cut.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Instant {
+        match self {
+            Self::Wapc(instance) => instance.deadline(),
         }
     }
 

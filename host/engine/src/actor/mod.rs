@@ -58,8 +58,8 @@ impl Actor {
                 match state.pool.take_idle() {
                     Some(mut instance) => {
                         instance.begin(call);
-                        let run = Box::pin(instance.run(deadline));
-                        state.finish(state.drive(run, deadline).await)
+                        let run = Box::pin(instance.run());
+                        state.finish(state.drive(run, deadline.at).await, deadline.bound)
                     }
                     // Boxed: rare in a warm actor, and large.
                     None => Box::pin(state.serve_cold(call, deadline)).await,

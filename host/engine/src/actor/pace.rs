@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Instant;
 
 use super::state::ActorState;
-use crate::deadline::{self, Deadline};
+use crate::deadline;
 use crate::instance::Ended;
 
 /// How often a call that used up its slice makes its actor "slow", and from when on calls of the
@@ -15,7 +16,7 @@ const HEAT_MAX: u32 = 64;
 
 impl ActorState {
     /// Runs a call here for a slice, and the rest of it on the slow lane.
-    pub(super) async fn drive<F>(&self, mut run: Pin<Box<F>>, deadline: Deadline) -> Ended
+    pub(super) async fn drive<F>(&self, mut run: Pin<Box<F>>, deadline: Instant) -> Ended
     where
         F: Future<Output = Ended> + Send + 'static,
     {
@@ -34,14 +35,14 @@ impl ActorState {
             self.heat(true);
         }
         self.runtime.metrics.slow_lane();
-        match self.runtime.lane.finish(run, deadline.at).await {
+        match self.runtime.lane.finish(run, deadline).await {
             Ok(Some((ended, busy))) => {
                 if slow {
                     self.heat(busy);
                 }
                 ended
             }
-            Ok(None) => Ended::Cut(deadline.bound),
+            Ok(None) => Ended::Cut(None),
             Err(error) => Ended::Failed(error),
         }
     }

@@ -53,14 +53,14 @@ impl ActorState {
         let ended = match self.lease(deadline).await? {
             Lease::Idle(mut instance) => {
                 instance.begin(call);
-                self.drive(Box::pin(instance.run(deadline)), deadline).await
+                self.drive(Box::pin(instance.run()), deadline.at).await
             }
             Lease::Slot(slot) => {
-                let run = create_and_run(Arc::clone(self), slot, call, deadline);
-                self.drive(Box::pin(run), deadline).await
+                let run = create_and_run(Arc::clone(self), slot, call);
+                self.drive(Box::pin(run), deadline.at).await
             }
         };
-        self.finish(ended)
+        self.finish(ended, deadline.bound)
     }
 
     /// No idle instance: may there be another, or must the call wait?
@@ -91,7 +91,7 @@ impl ActorState {
 
     /// Takes answer and instance.
     #[inline]
-    pub(super) fn finish(self: &Arc<Self>, ended: Ended) -> Result<Bytes, CallError> {
+    pub(super) fn finish(self: &Arc<Self>, ended: Ended, bound: Bound) -> Result<Bytes, CallError> {
         match ended {
             Ended::Returned(mut instance) => {
                 let answer = instance.answer();
@@ -100,7 +100,7 @@ impl ActorState {
             }
             other => {
                 self.refill_if_short();
-                Err(self.ended_without_answer(other))
+                Err(self.ended_without_answer(other, bound))
             }
         }
     }
@@ -115,17 +115,12 @@ impl ActorState {
 
 /// A call that needs an instance of its own. It owns all it needs, as [`Instance::run`] does, so
 /// that it can move to the slow lane.
-async fn create_and_run(
-    actor: Arc<ActorState>,
-    slot: InstanceSlot<Instance>,
-    call: Call,
-    deadline: Deadline,
-) -> Ended {
-    match create(&actor, slot, None, deadline).await {
+async fn create_and_run(actor: Arc<ActorState>, slot: InstanceSlot<Instance>, call: Call) -> Ended {
+    match create(&actor, slot, None, call.deadline).await {
         Ended::Returned(mut instance) => {
             drop(actor);
             instance.begin(call);
-            instance.run(deadline).await
+            instance.run().await
         }
         other => other,
     }

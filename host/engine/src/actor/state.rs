@@ -8,6 +8,7 @@ use trellis_core::{CallError, Code};
 
 use crate::abi::{Abi, Linked};
 use crate::context::ActorContext;
+use crate::deadline::Bound;
 use crate::instance::{Ended, Instance};
 use crate::metrics;
 use crate::module::{Isolation, Wasm};
@@ -95,11 +96,13 @@ impl ActorState {
         }
     }
 
-    /// Counts and words how a call without an answer ended; its instance is gone.
+    /// Counts and words how a call without an answer ended, whose deadline came from `bound`; its
+    /// instance is gone.
     #[cold]
-    pub(super) fn ended_without_answer(&self, ended: Ended) -> CallError {
+    pub(super) fn ended_without_answer(&self, ended: Ended, bound: Bound) -> CallError {
         match ended {
-            Ended::Cut(bound) => {
+            Ended::Cut(other) => {
+                let bound = other.unwrap_or(bound);
                 if let Some(limit) = bound.limit() {
                     self.runtime.metrics.limit_hit(limit);
                 }

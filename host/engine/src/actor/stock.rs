@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use trellis_core::{CallError, Code};
 
 use super::state::{ActorState, end_all};
-use crate::deadline::{self, Bound, Deadline};
+use crate::deadline::{self, Bound};
 use crate::instance::{Ended, Instance, Tenure};
 use crate::pool::InstanceSlot;
 use crate::residency::Resident;
@@ -36,8 +36,7 @@ impl ActorState {
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<(), CallError> {
         let _running = self.runtime.ticker.running();
-        let at = Instant::now() + self.context.limits.init_time_max;
-        let deadline = Deadline { at, bound: Bound::InitTime };
+        let deadline = Instant::now() + self.context.limits.init_time_max;
         let actor = Arc::clone(self);
         let made = Box::pin(async move { create(&actor, slot, permit, deadline).await });
         match self.drive(made, deadline).await {
@@ -45,7 +44,7 @@ impl ActorState {
                 self.give_back(instance);
                 Ok(())
             }
-            other => Err(self.ended_without_answer(other)),
+            other => Err(self.ended_without_answer(other, Bound::InitTime)),
         }
     }
 
@@ -126,9 +125,9 @@ pub(super) async fn create(
     actor: &Arc<ActorState>,
     slot: InstanceSlot<Instance>,
     permit: Option<OwnedSemaphorePermit>,
-    deadline: Deadline,
+    deadline: Instant,
 ) -> Ended {
-    let linked = match deadline::until(pin!(actor.linked()), deadline.at).await {
+    let linked = match deadline::until(pin!(actor.linked()), deadline).await {
         Some(Ok(linked)) => linked,
         Some(Err(error)) => return Ended::Failed(error),
         None => {
@@ -138,7 +137,7 @@ pub(super) async fn create(
     };
     let permit = match permit {
         Some(permit) => permit,
-        None => match actor.runtime.residency.permit(deadline.at).await {
+        None => match actor.runtime.residency.permit(deadline).await {
             Ok(permit) => permit,
             Err(error) => return Ended::Failed(error),
         },

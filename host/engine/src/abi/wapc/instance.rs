@@ -46,6 +46,12 @@ impl Instance {
         Guest::begin(&mut self.store, call);
     }
 
+    /// When the prepared call is to be cut.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Instant {
+        self.store.data().call.deadline
+    }
+
     /// Runs the prepared call.
     #[inline]
     pub(crate) async fn run(&mut self) -> Result<(), Fault> {
