@@ -45,12 +45,29 @@ impl DatabaseFile {
         }
     }
 
-    /// Opens the file, making it and its folder when they are missing. Blocks.
+    /// Opens the file, making it and its folder when they are missing, and makes sure that it can be
+    /// written. Blocks.
     ///
     /// # Errors
     /// [`Code::Storage`] naming what is wrong with the file.
     pub(super) fn open(&self) -> Result<(), Unopened> {
-        let attempt = AssertUnwindSafe(|| self.try_open());
+        self.open_guarded(Self::try_open)
+    }
+
+    /// Opens a file that was open before and failed. It is not written to: that it can be read
+    /// again must not depend on room. Blocks.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(super) fn open_again(&self) -> Result<(), Unopened> {
+        self.open_guarded(Self::try_open_again)
+    }
+
+    fn open_guarded(
+        &self,
+        open: fn(&Self) -> Result<Database, redb::Error>,
+    ) -> Result<(), Unopened> {
+        let attempt = AssertUnwindSafe(|| open(self));
         match catch_unwind(attempt) {
             Ok(Ok(database)) => {
                 *self.open.lock() = Some(Arc::new(database));
@@ -75,7 +92,9 @@ impl DatabaseFile {
 
     /// Lets go of the file; it closes when the last reader is done.
     pub(super) fn take(&self) {
-        self.open.lock().take();
+        let open = self.open.lock().take();
+        // Closing a damaged file may panic as well.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(open)));
     }
 
     pub(super) fn get(&self) -> Result<Arc<Database>, Box<redb::Error>> {
@@ -166,6 +185,22 @@ impl DatabaseFile {
         self.set_bytes(tables.count_bytes()?);
         drop(tables);
         txn.commit()?;
+        Ok(database)
+    }
+
+    fn try_open_again(&self) -> Result<Database, redb::Error> {
+        if !self.path.exists() {
+            return self.try_open();
+        }
+        let database = Builder::new().set_cache_size(self.cache_bytes).create(&self.path)?;
+        match View::whole(&database.begin_read()?)? {
+            Some(bytes) => self.set_bytes(bytes),
+            // Somebody put another file in its place.
+            None => {
+                drop(database);
+                return self.try_open();
+            }
+        }
         Ok(database)
     }
 }

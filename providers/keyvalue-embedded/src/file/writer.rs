@@ -120,7 +120,8 @@ impl Writer {
 
     fn reopen(&mut self) {
         self.opened_last = Instant::now();
-        if let Err(Unopened::InUse(error) | Unopened::Unusable(error)) = self.database.open() {
+        if let Err(Unopened::InUse(error) | Unopened::Unusable(error)) = self.database.open_again()
+        {
             tracing::error!(path = %self.database.path(), %error, "opening the key-value file again failed");
         }
     }
