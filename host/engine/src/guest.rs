@@ -53,12 +53,18 @@ impl<S: Send + 'static> Guest<S> {
         store
     }
 
-    /// A call begins.
+    /// A call begins, to be cut at `deadline`.
     #[inline]
-    pub(crate) fn begin(store: &mut Store<Self>, call: Call) {
+    pub(crate) fn begin(store: &mut Store<Self>, call: Call, deadline: Instant) {
         let guest = store.data_mut();
         guest.slice = Slice::default();
-        guest.call = call;
+        // Part by part: to copy as a whole what was just written in parts takes longer.
+        let Call { operation, payload, deadline: _, depth, trace } = call;
+        guest.call.operation = operation;
+        guest.call.payload = payload;
+        guest.call.deadline = deadline;
+        guest.call.depth = depth;
+        guest.call.trace = trace;
         guest.host_calls = 0;
         guest.limiter.reset();
         store.set_epoch_deadline(SLICE_TICKS);

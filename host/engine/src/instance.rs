@@ -98,10 +98,10 @@ impl Instance {
         }
     }
 
-    /// Prepares the next call; [`run`](Self::run) runs it.
+    /// Prepares the next call, to be cut at `deadline`; [`run`](Self::run) runs it.
     #[inline]
-    pub(crate) fn begin(&mut self, call: Call) {
-        self.0.guest.begin(call);
+    pub(crate) fn begin(&mut self, call: Call, deadline: Instant) {
+        self.0.guest.begin(call, deadline);
         self.0.tenure.reason = CANCELLED;
     }
 

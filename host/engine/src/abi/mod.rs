@@ -93,11 +93,11 @@ pub(crate) enum LiveGuest {
 }
 
 impl LiveGuest {
-    /// Prepares the next call.
+    /// Prepares the next call, to be cut at `deadline`.
     #[inline]
-    pub(crate) fn begin(&mut self, call: Call) {
+    pub(crate) fn begin(&mut self, call: Call, deadline: Instant) {
         match self {
-            Self::Wapc(instance) => instance.begin(call),
+            Self::Wapc(instance) => instance.begin(call, deadline),
         }
     }
 

@@ -48,16 +48,15 @@ impl Actor {
     /// anything runs; `E_BUSY` when no instance becomes free; `E_TIMEOUT` at the deadline;
     /// `E_GUEST` with the guest's own words; `E_TRAP`, `E_STACK`, `E_MEMORY`, `E_GUEST_POINTER`
     /// when the guest broke (its instance is gone, the next call gets another).
-    pub async fn call(&self, mut call: Call) -> Result<Bytes, CallError> {
+    pub async fn call(&self, call: Call) -> Result<Bytes, CallError> {
         let state = &self.handle.0;
         let running = state.runtime.ticker.running();
         let timing = state.runtime.metrics.call_begins(running.now());
         let result = match state.admit(&call, running.instant()) {
             Ok(deadline) => {
-                call.deadline = deadline.at;
                 match state.pool.take_idle() {
                     Some(mut instance) => {
-                        instance.begin(call);
+                        instance.begin(call, deadline.at);
                         let run = Box::pin(instance.run());
                         state.finish(state.drive(run, deadline.at).await, deadline.bound)
                     }

@@ -52,11 +52,11 @@ impl ActorState {
     ) -> Result<Bytes, CallError> {
         let ended = match self.lease(deadline).await? {
             Lease::Idle(mut instance) => {
-                instance.begin(call);
+                instance.begin(call, deadline.at);
                 self.drive(Box::pin(instance.run()), deadline.at).await
             }
             Lease::Slot(slot) => {
-                let run = create_and_run(Arc::clone(self), slot, call);
+                let run = create_and_run(Arc::clone(self), slot, call, deadline.at);
                 self.drive(Box::pin(run), deadline.at).await
             }
         };
@@ -115,11 +115,16 @@ impl ActorState {
 
 /// A call that needs an instance of its own. It owns all it needs, as [`Instance::run`] does, so
 /// that it can move to the slow lane.
-async fn create_and_run(actor: Arc<ActorState>, slot: InstanceSlot<Instance>, call: Call) -> Ended {
-    match create(&actor, slot, None, call.deadline).await {
+async fn create_and_run(
+    actor: Arc<ActorState>,
+    slot: InstanceSlot<Instance>,
+    call: Call,
+    deadline: Instant,
+) -> Ended {
+    match create(&actor, slot, None, deadline).await {
         Ended::Returned(mut instance) => {
             drop(actor);
-            instance.begin(call);
+            instance.begin(call, deadline);
             instance.run().await
         }
         other => other,

@@ -42,8 +42,8 @@ impl Instance {
 
     /// Prepares the next call; [`run`](Self::run) runs it.
     #[inline]
-    pub(crate) fn begin(&mut self, call: Call) {
-        Guest::begin(&mut self.store, call);
+    pub(crate) fn begin(&mut self, call: Call, deadline: Instant) {
+        Guest::begin(&mut self.store, call, deadline);
     }
 
     /// When the prepared call is to be cut.
