@@ -1,7 +1,7 @@
 //! From what went wrong in a guest to the error its caller sees.
 
 use trellis_core::{CallError, Code};
-use wasmtime::Trap;
+use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 
 use crate::guest::Guest;
 
@@ -9,6 +9,8 @@ use crate::guest::Guest;
 const ADDRESSES: u64 = 1 << 32;
 /// So far below zero an address still counts as below the memory: many times a large frame.
 const BELOW_BYTES: u64 = 16 << 20;
+/// So many frames of one function among the innermost are a recursion.
+const RECURSION_FRAMES: usize = 4;
 
 /// How a guest that does not answer stopped.
 pub(crate) enum Fault {
@@ -26,7 +28,7 @@ pub(crate) fn of_guest<S>(error: wasmtime::Error, guest: &Guest<S>) -> Fault {
     };
     if let Some(trap) = error.downcast_ref::<Trap>() {
         if *trap == Trap::MemoryOutOfBounds {
-            return out_of_bounds(address_of(&error));
+            return out_of_bounds(address_of(&error), recurses(&error));
         }
         return of_trap(*trap, guest);
     }
@@ -70,11 +72,12 @@ fn stack(what: &str) -> Fault {
 /// A guest that touched what is not its memory.
 ///
 /// Compilers put the stack for what does not fit into locals first and let it grow down, so a deep
-/// recursion of large frames ends below the start of memory; an index a little below zero looks
-/// the same. A fill or a copy gives no address, and may be either.
-fn out_of_bounds(address: Option<u64>) -> Fault {
+/// recursion of large frames ends below the start of memory. An index a little below zero has such
+/// an address too, but not while a function calls itself. A fill or a copy gives no address.
+fn out_of_bounds(address: Option<u64>, recurses: bool) -> Fault {
+    let below = |address| (ADDRESSES - BELOW_BYTES..ADDRESSES).contains(&address);
     match address {
-        Some(address) if (ADDRESSES - BELOW_BYTES..ADDRESSES).contains(&address) => {
+        Some(address) if recurses && below(address) => {
             stack("it grew down to the start of memory and beyond")
         }
         Some(_) => trapped("memory access out of bounds"),
@@ -83,6 +86,13 @@ fn out_of_bounds(address: Option<u64>) -> Fault {
              recursion can end like this)",
         ),
     }
+}
+
+/// True when one function stands among the innermost frames again and again.
+fn recurses(error: &wasmtime::Error) -> bool {
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return false };
+    let functions = || trace.frames().iter().map(FrameInfo::func_index);
+    functions().any(|one| functions().filter(|other| *other == one).count() >= RECURSION_FRAMES)
 }
 
 /// Where a guest touched its memory wrongly; the library tells it only as text.

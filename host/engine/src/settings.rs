@@ -1,5 +1,7 @@
 //! wasmtime's settings: one set for compiling, the same plus pools for running.
 
+use std::num::NonZeroUsize;
+
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
 use trellis_core::limits::{ActorLimits, fixed};
@@ -22,6 +24,9 @@ const GLOBAL_BYTES: u64 = 16;
 const SEGMENT_BYTES: u64 = 16;
 const INSTANCE_BASE_BYTES: u64 = 64 << 10;
 
+/// Innermost frames that are looked at when a guest trapped: enough to tell a recursion.
+const BACKTRACE_FRAMES: usize = 16;
+
 /// Settings that shape the compiled code. The compile child uses exactly these: what it makes must
 /// load here.
 pub(crate) fn compile_config() -> Config {
@@ -34,7 +39,7 @@ pub(crate) fn compile_config() -> Config {
         .memory_init_cow(true)
         .concurrency_support(false)
         .generate_address_map(false)
-        .wasm_backtrace_max_frames(None)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES))
         .native_unwind_info(false)
         .wasm_memory64(false)
         .wasm_multi_memory(false)
