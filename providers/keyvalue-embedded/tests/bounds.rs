@@ -107,6 +107,9 @@ async fn gives_way(provider: &Arc<Embedded>) {
     assert_eq!(store.range("list", 0, -1).await.map(|items| items.len()), Ok(5_000));
     assert_eq!(store.list_item_delete("list", "04999").await, Ok(4_999));
     assert_eq!(store.list_item_delete("list", "none").await, Ok(4_999));
+    let mut union = Box::pin(store.set_union(&["set", "none"]));
+    assert!(futures_util::poll!(&mut union).is_pending(), "others have their turn meanwhile");
+    drop(union);
     let long = (0..64).map(|_| {
         let store = store.clone();
         tokio::spawn(async move {

@@ -45,8 +45,8 @@ impl DatabaseFile {
         }
     }
 
-    /// Opens the file, making it and its folder when they are missing, and makes sure that it can be
-    /// written. Blocks.
+    /// Opens the file, making it and its folder when they are missing, and makes sure that it can
+    /// be written. Blocks.
     ///
     /// # Errors
     /// [`Code::Storage`] naming what is wrong with the file.

@@ -133,3 +133,6 @@ impl FileStore {
         tokio::task::spawn_blocking(look).await.map_err(|_| self.file.database.damaged())?
     }
 }
+
+#[cfg(test)]
+mod tests;

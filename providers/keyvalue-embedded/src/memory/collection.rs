@@ -53,10 +53,11 @@ impl List {
         self.retain(|_, held| held != item)
     }
 
-    /// Removes the items at these positions, which ascend: what they were charged.
-    pub(super) fn remove_at(&mut self, positions: &[usize]) -> u64 {
+    /// Removes the items at these positions, which ascend: what they were charged. `None`, and
+    /// nothing is removed, when the list is not the one of `version` any more.
+    pub(super) fn remove_at(&mut self, positions: &[usize], version: u64) -> Option<u64> {
         let mut next = positions.iter().peekable();
-        self.retain(|at, _| next.next_if_eq(&&at).is_none())
+        (version == self.version).then(|| self.retain(|at, _| next.next_if_eq(&&at).is_none()))
     }
 
     fn retain(&mut self, mut keep: impl FnMut(usize, &str) -> bool) -> u64 {
@@ -113,5 +114,25 @@ impl Set {
             self.bytes -= item_bytes(member);
         }
         was_there
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_hold_for_the_list_they_were_found_in() {
+        let mut list = List::of("a".into(), 7 << 32);
+        for item in ["x", "b", "x"] {
+            list.push(item.into());
+        }
+        let (seen, bytes) = (list.version(), list.bytes());
+        assert_eq!(list.remove_at(&[0, 2], seen), Some(2 * item_bytes("x")));
+        assert_eq!(list.items(), &["b", "a"].map(Box::from));
+        assert_eq!(list.remove_at(&[0], seen), None, "it has changed since");
+        list.push("x".into());
+        assert_eq!(list.remove("x"), item_bytes("x"));
+        assert_eq!(list.bytes(), bytes - 2 * item_bytes("x"));
     }
 }

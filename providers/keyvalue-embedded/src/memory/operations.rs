@@ -141,7 +141,7 @@ impl contract::Provider for Memory {
                 return Ok(ListCount { new_count: count(len)? });
             }
             let removed = self.remove_items(space, &key, |list| {
-                (seen == [list.version()]).then(|| list.remove_at(&positions))
+                list.remove_at(&positions, seen.first().copied()?)
             })?;
             if let Some(count) = removed {
                 return Ok(count);
