@@ -147,6 +147,16 @@ impl Port {
         self.heir.lock().as_ref().and_then(Weak::upgrade)
     }
 
+    /// The last port that comes after this one, once this one is being closed.
+    fn taken_over_by(&self) -> Option<Arc<Self>> {
+        // Acquire, for the Release in `drain`: who sees it closing sees its heir as well.
+        if !self.draining.load(Ordering::Acquire) {
+            return None;
+        }
+        let heir = self.heir()?;
+        Some(heir.taken_over_by().unwrap_or(heir))
+    }
+
     /// True once the port is being closed for good, so that an answer should say so.
     pub(crate) fn is_closing(&self) -> bool {
         // Acquire, for the Release in `drain`.
@@ -183,8 +193,12 @@ impl Shard {
         Self { worker, metrics, port, current }
     }
 
-    /// What the port serves now.
+    /// What the port serves now. While it is being closed, that is what its heir serves: only the
+    /// heir is still told of bindings that come and go.
     pub(crate) fn seen(&self) -> Rc<Seen> {
+        if let Some(heir) = self.port.taken_over_by() {
+            return Rc::new(Seen::of(&heir));
+        }
         let latest = self.port.table.load();
         let mut current = self.current.borrow_mut();
         if !Arc::ptr_eq(&latest, &current.table) {
@@ -220,6 +234,11 @@ impl Seen {
     /// What the next port at the same address serves.
     pub(crate) fn of_heir(&self) -> Option<Rc<Self>> {
         self.port.heir().map(|heir| Rc::new(Self::of(&heir)))
+    }
+
+    /// True when nothing was published between the two looks.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.table, &other.table)
     }
 
     /// The way to the actors of its routes.

@@ -144,12 +144,20 @@ impl Ports {
     /// waited for.
     pub(crate) fn stop(&mut self, deadline: Instant) -> Vec<Arc<Port>> {
         self.stopping = true;
+        let mut taken_over = Vec::new();
         for (address, open) in std::mem::take(&mut self.open) {
+            if open.port.heir().is_some() {
+                taken_over.push(address);
+            }
             self.doors.leave(address, &open.port);
             self.closing.push(Arc::downgrade(&open.port));
         }
         let closing: Vec<_> = self.closing.iter().filter_map(Weak::upgrade).collect();
         closing.iter().for_each(|port| port.drain(deadline));
+        // A request whose body is still coming goes to the heir, which is told of what is bound. Only
+        // now: whoever finds its route retired must find the port closing.
+        let left = self.bound.values().filter(|bound| taken_over.contains(&bound.address));
+        left.for_each(|bound| bound.route.retire());
         closing
     }
 

@@ -116,7 +116,11 @@ impl Exchange<'_> {
                 };
             }
             // The route was retired while the body came; what replaced it, if anything, answers.
-            seen = self.shard.seen();
+            let now = self.shard.seen();
+            if now.is(&seen) {
+                return self.refuse(Some(route), Refusal::port_closing());
+            }
+            seen = now;
         }
     }
 

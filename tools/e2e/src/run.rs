@@ -72,7 +72,8 @@ impl Stage {
     fn step(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::Do(change) => self.change(change),
-            Step::Start => self.start(),
+            Step::Start => self.start(&[]),
+            Step::StartForced => self.start(&["--force"]),
             Step::Ends(arguments, code, says) => ends(self.command().args(*arguments), *code, says),
             Step::EndsAfter(first, code, says) => {
                 ends(&mut after(first, &self.command()), *code, says)
@@ -188,10 +189,10 @@ impl Stage {
         }
     }
 
-    fn start(&mut self) -> Result<()> {
+    fn start(&mut self, arguments: &[&str]) -> Result<()> {
         self.changed = (Instant::now(), 0);
         self.clients.clear();
-        match HostProcess::start(&mut self.command()) {
+        match HostProcess::start(self.command().args(arguments)) {
             Ok(host) => self.host = Some(host),
             Err(ended) => bail!("the host did not start: {ended:#?}"),
         }
