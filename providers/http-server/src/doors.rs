@@ -127,7 +127,7 @@ impl Door {
         let ports: Vec<_> = self.line.iter().filter_map(Weak::upgrade).collect();
         self.line = ports.iter().map(Arc::downgrade).collect();
         for (index, port) in ports.iter().enumerate() {
-            port.set_heir(ports.get(index + 1).map(Arc::downgrade));
+            port.set_heir(ports.get(index + 1));
         }
         ports.first().inspect(|first| first.serve()).is_some()
     }

@@ -32,12 +32,19 @@ pub(crate) struct Port {
     pub(crate) access_log: AccessLog,
     draining: AtomicBool,
     /// The next port in the line for the same address. Asked for only by requests that find no
-    /// route here and by connections that are between two requests of a port that is being closed.
-    heir: Mutex<Option<Weak<Port>>>,
-    has_heir: AtomicBool,
+    /// route here and by connections of a port that is being closed.
+    heir: Arc<Heir>,
     /// For each worker, connections that come from the port this one took over.
     adopted: Box<[mpsc::Sender<TcpStream>]>,
     connections: AtomicUsize,
+}
+
+/// Who comes after a port. It outlives the port, so that a connection which was busy while two
+/// ports came and went still finds the third.
+#[derive(Default)]
+struct Heir {
+    next: Mutex<Option<(Weak<Port>, Arc<Heir>)>>,
+    is_set: AtomicBool,
 }
 
 /// How far a port is in its life.
@@ -97,8 +104,7 @@ impl Port {
             context,
             access_log,
             draining: AtomicBool::new(false),
-            heir: Mutex::new(None),
-            has_heir: AtomicBool::new(false),
+            heir: Arc::default(),
             adopted: adopted.into(),
             connections: AtomicUsize::new(0),
         });
@@ -132,19 +138,27 @@ impl Port {
     }
 
     /// Says which port comes after this one at the same address.
-    pub(crate) fn set_heir(&self, heir: Option<Weak<Self>>) {
-        let mut current = self.heir.lock();
+    pub(crate) fn set_heir(&self, heir: Option<&Arc<Self>>) {
+        let next = heir.map(|heir| (Arc::downgrade(heir), Arc::clone(&heir.heir)));
         // Relaxed: only a hint that saves the lock; the lock orders the rest.
-        self.has_heir.store(heir.is_some(), Ordering::Relaxed);
-        *current = heir;
+        self.heir.is_set.store(next.is_some(), Ordering::Relaxed);
+        *self.heir.next.lock() = next;
     }
 
-    /// The port that comes after this one at the same address.
+    /// The port that comes after this one at the same address: the first that still lives.
     pub(crate) fn heir(&self) -> Option<Arc<Self>> {
-        if !self.has_heir.load(Ordering::Relaxed) {
+        // Relaxed: a hint, as in `set_heir`.
+        if !self.heir.is_set.load(Ordering::Relaxed) {
             return None;
         }
-        self.heir.lock().as_ref().and_then(Weak::upgrade)
+        let mut line = Arc::clone(&self.heir);
+        loop {
+            let (next, after) = line.next.lock().clone()?;
+            if let Some(port) = next.upgrade() {
+                return Some(port);
+            }
+            line = after;
+        }
     }
 
     /// The last port that comes after this one, once this one is being closed.
