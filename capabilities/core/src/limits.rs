@@ -291,6 +291,14 @@ pub mod fixed {
         "`poll_oneoff` answers `inval` before anything is allocated",
     );
 
+    /// Calls that wait for a provider whose successor cannot stand beside it; each holds its request.
+    pub const HELD_CALLS: Limit = row(
+        ("held_calls_max", "-"),
+        (1_024, "calls to one provider"),
+        Some(Code::Busy),
+        "the call is refused",
+    );
+
     /// All of them.
     pub const TABLE: &[Limit] = &[
         MODULE_TYPES,
@@ -302,6 +310,7 @@ pub mod fixed {
         MODULE_MEMORIES,
         MODULE_TABLES,
         WASI_POLL,
+        HELD_CALLS,
     ];
 
     const fn of_module(name: &'static str, max: u64, unit: &'static str) -> Limit {

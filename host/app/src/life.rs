@@ -222,7 +222,7 @@ impl Life {
         }
         let printed: HashSet<_> = self.printed.iter().collect();
         for address in state.addresses.iter().filter(|address| !printed.contains(address)) {
-            self.output.listening(&address.url, &address.actor);
+            self.output.listening(&address.url, address.actor.as_str());
         }
         self.printed.clone_from(&state.addresses);
         self.seen = status;

@@ -1,6 +1,7 @@
 //! The state of a host.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use trellis_core::Code;
@@ -9,7 +10,7 @@ use trellis_core::Code;
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Status {
     /// The names of the running actors.
-    pub actors: Vec<String>,
+    pub actors: Vec<Name>,
     /// The running providers.
     pub providers: Vec<ProviderStatus>,
     /// Every address where an actor takes work from outside.
@@ -17,6 +18,11 @@ pub struct Status {
     /// What is wanted and not so, or so and not well; empty when all is well.
     pub degraded: Vec<Degraded>,
 }
+
+/// A name that many share: cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Name(Arc<str>);
 
 /// One running provider.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -35,7 +41,7 @@ pub struct Address {
     /// What to open, such as `http://127.0.0.1:8081/api`.
     pub url: String,
     /// The actor's name in the manifest.
-    pub actor: String,
+    pub actor: Name,
 }
 
 /// One thing that is not as it should be.
@@ -53,6 +59,44 @@ pub struct Degraded {
     /// When it is tried again, in seconds since 1970; `None` when only another manifest, or the
     /// thing itself, can change it.
     pub retry_unix_s: Option<u64>,
+}
+
+impl Name {
+    /// The name's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Arc<str>> for Name {
+    fn from(name: Arc<str>) -> Self {
+        Self(name)
+    }
+}
+
+impl From<String> for Name {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.as_str().to_owned()
+    }
+}
+
+impl PartialEq<&str> for Name {
+    fn eq(&self, text: &&str) -> bool {
+        self.as_str() == *text
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl Degraded {

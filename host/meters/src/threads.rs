@@ -1,6 +1,7 @@
 //! Per-thread places for what every call touches, so that threads do not share cache lines.
 
 use std::cell::Cell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A value alone on its cache lines (two, because the prefetcher takes pairs).
@@ -12,8 +13,12 @@ pub struct Padded<T>(pub T);
 /// them belong to one thread each, the others share the second half.
 #[must_use]
 pub fn shard_count() -> usize {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    (2 * cores).next_power_of_two().clamp(4, 16)
+    // Asked for each histogram there is, and the answer is read from files.
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        (2 * cores).next_power_of_two().clamp(4, 16)
+    })
 }
 
 /// This thread's number; the first threads that ask get the first numbers.

@@ -12,7 +12,8 @@ use trellis_entitlements::{ActorId, BindingSpec, PrincipalSpec, TargetId};
 use trellis_providers_sdk::Binding;
 
 use crate::border::{self, Instance};
-use crate::desired::{BindingKey, Bound, Inventory};
+use crate::desired::{Bound, Inventory};
+use crate::key::BindingKey;
 use crate::prepare::{PreparedActor, PreparedLink, PreparedProvider};
 
 /// Everything that runs, and what of it the road is to see. Every edit is made at once, and every

@@ -13,7 +13,7 @@ use trellis_providers_sdk::{
 };
 
 use crate::prepare::PreparedProvider;
-use crate::status::Sampler;
+use crate::sampler::Sampler;
 
 /// Longest wait for a provider to be made, or to take a binding.
 const PROVIDER_ANSWER_MAX: Duration = Duration::from_secs(10);

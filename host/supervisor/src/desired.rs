@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use trellis_claims::{ClaimsError, Clock, TrustList, Verified};
 use trellis_control::BindingRef;
-use trellis_core::{BindingName, ContractId};
 use trellis_entitlements::Rules;
 
 use crate::prepare::{Prepared, PreparedActor, PreparedLink, PreparedProvider};
@@ -25,13 +24,8 @@ pub(crate) struct Desired {
     pub(crate) options: ApplyOptions,
 }
 
-/// What makes a binding the same binding.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct BindingKey {
-    pub(crate) actor: Arc<str>,
-    pub(crate) contract: ContractId,
-    pub(crate) name: BindingName,
-}
+/// Actors that may not run, and why.
+pub(crate) type Barred = BTreeMap<Arc<str>, ClaimsError>;
 
 /// What is wanted, or what runs: the two are compared.
 #[derive(Default)]
@@ -66,35 +60,9 @@ impl<'a> Bound<'a> {
     }
 }
 
-impl BindingKey {
-    pub(crate) fn of(link: &PreparedLink) -> Self {
-        Self {
-            actor: Arc::clone(&link.actor),
-            contract: link.contract.id.clone(),
-            name: link.binding.clone(),
-        }
-    }
-
-    pub(crate) fn to_ref(&self) -> BindingRef {
-        BindingRef {
-            actor: self.actor.to_string(),
-            contract: self.contract.to_string(),
-            name: self.name.to_string(),
-        }
-    }
-
-    pub(crate) fn from_ref(binding: &BindingRef) -> Self {
-        Self {
-            actor: Arc::from(&*binding.actor),
-            contract: ContractId::new(&*binding.contract),
-            name: BindingName::new(&binding.name),
-        }
-    }
-}
-
 impl Desired {
     /// What is wanted, but for actors that may not run, with their bindings.
-    pub(crate) fn inventory(&self, barred: &BTreeMap<Arc<str>, ClaimsError>) -> Inventory<'_> {
+    pub(crate) fn inventory(&self, barred: &Barred) -> Inventory<'_> {
         let Prepared { actors, providers, links, .. } = &self.prepared;
         let may_run = |name: &Arc<str>| !barred.contains_key(name);
         Inventory {
@@ -106,11 +74,7 @@ impl Desired {
 
     /// The actors that may not run, and why: trust and time may have changed since the manifest was
     /// prepared.
-    pub(crate) fn barred(
-        &self,
-        trust: Option<&TrustList>,
-        clock: &dyn Clock,
-    ) -> BTreeMap<Arc<str>, ClaimsError> {
+    pub(crate) fn barred(&self, trust: Option<&TrustList>, clock: &dyn Clock) -> Barred {
         let refused = |actor: &PreparedActor| {
             let error = vouch(&actor.verified, trust, clock).err()?;
             Some((Arc::clone(&actor.name), error))

@@ -1,17 +1,17 @@
 //! Lifecycle: which actors, providers and bindings run, and how one set becomes another.
 //!
 //! [`prepare()`] checks a manifest against the modules and providers it names and gives a
-//! [`Prepared`], the only thing that can be applied. What is wanted and what runs are two values; the
-//! difference is a list of [steps](trellis_control::Step), which [`dry_run`] shows and a change
-//! carries out: the new is made beside the old, one publish lets it take over, and the old finishes
-//! aside. Steps that fail leave in place what they were to replace and are tried again.
+//! [`Prepared`], the only thing that can be applied. What is wanted and what runs are two values;
+//! the difference is a list of [steps](trellis_control::Step), which [`dry_run`] shows and a change
+//! carries out: the new is made beside the old, one publish lets it take over, and the old
+//! finishes aside. Steps that fail leave in place what they were to replace and are tried again.
 //!
 //! One owner task holds what is wanted and waits for nothing, so that a revocation, an expiry or a
 //! stop acts at once, whatever is loading, draining or silent.
 //!
 //! **Deliberately absent:** files' formats, sockets, signals, the road of a call. This crate never
-//! stands on the road: it publishes snapshots that the road reads, and what a call passes through is
-//! in `trellis-targets`.
+//! stands on the road: it publishes snapshots that the road reads, and what a call passes through
+//! is in `trellis-targets`.
 
 mod actual;
 mod aside;
@@ -20,12 +20,15 @@ mod change;
 mod command;
 mod desired;
 mod health;
+mod key;
 mod metrics;
 mod owner;
 mod plan;
 mod prepare;
+mod publish;
 mod reconciler;
 mod retire;
+mod sampler;
 mod shared;
 mod status;
 mod stop;
@@ -36,5 +39,6 @@ pub use desired::ApplyOptions;
 pub use metrics::Metrics;
 pub use plan::dry_run;
 pub use prepare::{ActorKeys, Modules, PrepareContext, Prepared, prepare};
-pub use status::{Sampler, Status};
+pub use sampler::Sampler;
+pub use status::Status;
 pub use supervisor::Supervisor;

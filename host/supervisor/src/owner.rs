@@ -12,7 +12,7 @@ use trellis_core::{CallError, Code};
 
 use crate::change::{Change, Outcome};
 use crate::command::Command;
-use crate::desired::Desired;
+use crate::desired::{Barred, Desired};
 use crate::plan::plan;
 use crate::reconciler::Reconciler;
 use crate::shared::{DRAIN_MAX, Shared};
@@ -94,6 +94,7 @@ impl Owner {
             Command::Trust(trust, answer) => {
                 self.shared.look(|actual| actual.trust = Some(trust));
                 let names = self.shared.expel_refused();
+                self.bar();
                 self.publish_status();
                 // An answer nobody waits for any more is no failure.
                 let _ = answer.send(names);
@@ -114,16 +115,32 @@ impl Owner {
         let Some(desired) = self.reconciler.desired.clone() else { return };
         self.reconciler.begin();
         let shared = Arc::clone(&self.shared);
-        let steps = shared.look(|actual| {
-            let barred = desired.barred(actual.trust.as_ref(), &*shared.clock);
-            plan(&desired.inventory(&barred), &actual.inventory())
-        });
+        self.bar();
+        let wanted = desired.inventory(&self.reconciler.barred);
+        let steps = shared.look(|actual| plan(&wanted, &actual.inventory()));
         let steps = self.reconciler.worth_trying(steps);
+        if steps.is_empty() && self.reconciler.is_well() && self.reconciler.barred.is_empty() {
+            let rules = desired.options.rules;
+            shared.edit(|actual| actual.road.entitlements.set_rules(rules));
+            if let Some(answer) = answer {
+                let _ = answer.send(Applied::default());
+            }
+            return;
+        }
         let (superseded, is_superseded) = watch::channel(false);
         let change = Change::new(shared, desired, steps, is_superseded);
         let task = tokio::spawn(change.carry_out());
         self.running = Some(Running { task, superseded, answer });
+        // `Release` as the store below, though what was before is of interest to nobody.
         self.shared.changing.store(true, Ordering::Release);
+    }
+
+    /// Trust and time may have changed since the manifest was prepared.
+    fn bar(&mut self) {
+        let Some(desired) = &self.reconciler.desired else { return };
+        let shared = &self.shared;
+        let barred = shared.look(|actual| desired.barred(actual.trust.as_ref(), &*shared.clock));
+        self.reconciler.barred = barred;
     }
 
     fn finished(&mut self, (outcome, answer): (Outcome, Option<oneshot::Sender<Applied>>)) {
@@ -150,6 +167,7 @@ impl Owner {
 
     fn expire(&mut self) {
         if !self.shared.expel_refused().is_empty() {
+            self.bar();
             self.publish_status();
         }
     }
@@ -168,8 +186,8 @@ impl Owner {
     }
 
     fn publish_status(&self) {
-        self.shared.publish_status(self.reconciler.degraded(), self.reconciler.desired.as_deref());
-        // After the status: whoever sees that a change has ended sees what came of it.
+        self.shared.publish_status(self.reconciler.degraded(), &self.reconciler.barred);
+        // `Release`, after the status: whoever sees that a change has ended sees what came of it.
         self.shared.changing.store(self.running.is_some(), Ordering::Release);
     }
 
@@ -193,7 +211,7 @@ impl Owner {
     fn end(self, mut inbox: mpsc::Receiver<Command>) {
         inbox.close();
         self.shared.clear();
-        self.shared.publish_status(Vec::new(), None);
+        self.shared.publish_status(Vec::new(), &Barred::new());
         for answer in self.stopping.into_iter().flat_map(|stopping| stopping.answers) {
             let _ = answer.send(());
         }

@@ -43,17 +43,30 @@ impl<'a> Index<'a> {
 
 /// The steps from what runs to what is wanted, in the order in which they act.
 pub(crate) fn plan(wanted: &Inventory<'_>, running: &Inventory<'_>) -> Vec<Step> {
-    let (index, now) = (Index::of(wanted), Index::of(running));
+    let now = Index::of(running);
+    let providers = wanted.providers.iter().filter_map(|provider| made_provider(provider, &now));
+    let actors = wanted.actors.iter().filter_map(|actor| made_actor(actor, &now));
+    let bindings = wanted.bindings.iter().filter_map(|bound| made_binding(*bound, &now));
+    let new: Vec<_> = providers.chain(actors).chain(bindings).collect();
+    if new.is_empty() && same_size(wanted, running) {
+        return new;
+    }
+    let index = Index::of(wanted);
     let mut steps = Vec::new();
     let gone = running.actors.iter().filter(|actor| !index.actors.contains_key(&*actor.name));
     steps.extend(gone.map(|actor| Step::StopActor { actor: actor.name.to_string() }));
     steps.extend(running.bindings.iter().filter_map(|bound| unbound(*bound, &index, &now)));
-    steps.extend(wanted.providers.iter().filter_map(|provider| made_provider(provider, &now)));
-    steps.extend(wanted.actors.iter().filter_map(|actor| made_actor(actor, &now)));
-    steps.extend(wanted.bindings.iter().filter_map(|bound| made_binding(*bound, &now)));
+    steps.extend(new);
     let gone = running.providers.iter().filter(|it| !index.providers.contains_key(&*it.name));
     steps.extend(gone.map(|it| Step::StopProvider { provider: it.name.to_string() }));
     steps
+}
+
+/// When all that is wanted runs, and nothing else does, there are as many of both.
+const fn same_size(wanted: &Inventory<'_>, running: &Inventory<'_>) -> bool {
+    wanted.actors.len() == running.actors.len()
+        && wanted.providers.len() == running.providers.len()
+        && wanted.bindings.len() == running.bindings.len()
 }
 
 /// Bindings that go while their actor stays as it is. Those of an actor that goes, go with it;

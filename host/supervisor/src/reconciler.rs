@@ -9,7 +9,7 @@ use trellis_control::{ApplyError, Degraded, Step};
 use trellis_core::{CallError, Code, ErrorKind};
 
 use crate::change::Outcome;
-use crate::desired::Desired;
+use crate::desired::{Barred, Desired};
 
 /// Pause before the first of the further tries; it doubles with each.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -23,6 +23,8 @@ const JITTER: f64 = 0.25;
 #[derive(Default)]
 pub(crate) struct Reconciler {
     pub(crate) desired: Option<Arc<Desired>>,
+    /// The actors of it that may not run.
+    pub(crate) barred: Barred,
     failing: BTreeMap<String, Failing>,
     /// Tries since something new was wanted.
     tries: u32,
@@ -45,7 +47,9 @@ struct Retry {
 impl Reconciler {
     /// Something new is wanted.
     pub(crate) fn want(&mut self, desired: Desired) {
-        self.desired = Some(Arc::new(desired));
+        let passed = self.desired.replace(Arc::new(desired));
+        // Taking ten thousand actors apart takes a while, and nobody waits for it.
+        tokio::task::spawn_blocking(move || drop(passed));
         self.tries = 0;
         self.retry = None;
     }
@@ -108,6 +112,11 @@ impl Reconciler {
     /// A try begins.
     pub(crate) const fn begin(&mut self) {
         self.retry = None;
+    }
+
+    /// True when all that is wanted could be had so far.
+    pub(crate) fn is_well(&self) -> bool {
+        self.failing.is_empty()
     }
 
     /// Nothing is wanted any more.

@@ -1,16 +1,6 @@
 //! What runs, for people and probes.
 
-use std::fmt;
-use std::sync::{Arc, Weak};
-
-use trellis_control::{Address, Degraded, ProviderStatus};
-use trellis_core::Code;
-use trellis_providers_sdk::{Provider, Sample};
-
-use crate::actual::ActualState;
-use crate::border::Instance;
-use crate::desired::Desired;
-use crate::shared::Shared;
+use crate::sampler::Sampler;
 
 /// What runs; a snapshot the owner task publishes after each change.
 #[derive(Default, Debug)]
@@ -19,94 +9,4 @@ pub struct Status {
     pub state: trellis_control::Status,
     /// Where the running providers' own metrics come from.
     pub samplers: Vec<Sampler>,
-}
-
-/// A way to a running provider's metrics that does not keep the provider alive.
-#[derive(Clone)]
-pub struct Sampler {
-    /// The provider's name.
-    pub provider: Arc<str>,
-    source: Weak<dyn Provider>,
-}
-
-impl Sampler {
-    pub(crate) fn new(provider: &Arc<str>, source: &Arc<dyn Provider>) -> Self {
-        Self { provider: Arc::clone(provider), source: Arc::downgrade(source) }
-    }
-
-    /// What the provider measured so far; nothing once it is gone.
-    #[must_use]
-    pub fn samples(&self) -> Vec<Sample> {
-        self.source.upgrade().map_or_else(Vec::new, |provider| provider.samples())
-    }
-}
-
-impl fmt::Debug for Sampler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Sampler").field(&self.provider).finish()
-    }
-}
-
-impl Shared {
-    /// Publishes what runs now; `failing` is what is wanted and not so.
-    pub(crate) fn publish_status(&self, failing: Vec<Degraded>, desired: Option<&Desired>) {
-        let now = self.clock.now_unix_s();
-        let before = self.status.load();
-        let since = |what: &str| {
-            let known = before.state.degraded.iter().find(|known| known.what == what);
-            known.map_or(now, |known| known.since_unix_s)
-        };
-        let lasting = |(what, code, why): (String, Code, String)| {
-            let since_unix_s = since(&what);
-            Degraded { what, code, why, since_unix_s, retry_unix_s: None }
-        };
-        let status = self.look(|actual| {
-            let mut status = status_of(actual);
-            let barred = desired.map(|it| it.barred(actual.trust.as_ref(), &*self.clock));
-            let barred = barred
-                .into_iter()
-                .flatten()
-                .map(|(actor, error)| (format!("actor {actor}"), error.code(), error.to_string()));
-            let lasting = barred.chain(unwell(&status.state.providers)).map(lasting);
-            status.state.degraded = failing.into_iter().chain(lasting).collect();
-            status
-        });
-        self.metrics.degraded(status.state.degraded.len());
-        self.status.store(Arc::new(status));
-    }
-}
-
-fn status_of(actual: &ActualState) -> Status {
-    let mut addresses = Vec::new();
-    for instance in actual.instances.values() {
-        for at in instance.addresses() {
-            let Some(binding) = actual.bindings.get(&at.binding) else { continue };
-            addresses.push(Address { url: at.url, actor: binding.key.actor.to_string() });
-        }
-    }
-    let providers = actual.providers.iter().map(|(name, running)| ProviderStatus {
-        name: name.to_string(),
-        implementation: running.prepared.descriptor.name.to_string(),
-        ailment: running.ailment.clone(),
-    });
-    let state = trellis_control::Status {
-        actors: actual.actors.keys().map(ToString::to_string).collect(),
-        providers: providers.collect(),
-        addresses,
-        ..trellis_control::Status::default()
-    };
-    // Those without a name any more would be told apart by nothing.
-    let serving = actual.providers.values();
-    let instances = serving.filter_map(|running| actual.instances.get(&running.target));
-    let samplers = instances.map(Instance::sampler).collect();
-    Status { state, samplers }
-}
-
-/// The providers that are not well.
-fn unwell(providers: &[ProviderStatus]) -> Vec<(String, Code, String)> {
-    let row = |provider: &ProviderStatus| {
-        let why = provider.ailment.clone()?;
-        Some((format!("provider {}", provider.name), Code::Provider, why))
-    };
-    providers.iter().filter_map(row).collect()
 }

@@ -72,7 +72,7 @@ impl Supervisor {
     /// True while a change is carried out.
     #[must_use]
     pub fn is_changing(&self) -> bool {
-        // Pairs with the owner's stores: with `false` comes the status of what the change did.
+        // `Acquire` pairs with the owner's stores: with `false` comes the status of what was done.
         self.changing.load(Ordering::Acquire)
     }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
+use trellis_core::limits::fixed;
 use trellis_core::{CallError, Code, Entity, Parties};
 use trellis_dispatch::{BoxFuture, Invocation, Target};
 
-/// Most calls that wait for one provider's successor; more are told that it is busy. Each holds
-/// its request in memory.
-pub const HELD_CALLS_MAX: usize = 1_024;
+/// Most calls that wait for one provider's successor; more are told that it is busy.
+pub const HELD_CALLS_MAX: usize = fixed::HELD_CALLS.default as usize;
 
 /// Holds calls until the successor is there, or the news that there is none. Each call waits no
 /// longer than its own deadline: the dispatcher sees to that.
@@ -42,8 +42,9 @@ impl HeldTarget {
     async fn outcome(&self) -> Outcome {
         let busy = |_| {
             let text = format!(
-                "{HELD_CALLS_MAX} calls wait for provider {} to be replaced (held_calls_max)",
-                self.name
+                "{HELD_CALLS_MAX} calls wait for provider {} to be replaced ({})",
+                self.name,
+                fixed::HELD_CALLS.name
             );
             CallError::new(Code::Busy, text)
         };

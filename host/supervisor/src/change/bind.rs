@@ -12,7 +12,7 @@ use super::Change;
 use super::make::{Made, MadeProvider};
 use crate::actual::RunningBinding;
 use crate::border::Instance;
-use crate::desired::BindingKey;
+use crate::key::BindingKey;
 use crate::prepare::{PreparedLink, PreparedProvider};
 
 /// A binding that is not in force yet.
@@ -53,11 +53,14 @@ impl Change {
             }
         }
         let mut fresh = Fresh::default();
+        if steps.is_empty() && made.actors.is_empty() {
+            return fresh;
+        }
         let mut postponed = Vec::new();
         let waiting = self.without_version();
         for link in &self.desired.prepared.links {
             let name = (&*link.actor, link.contract.id.as_str(), link.binding.as_str());
-            let place = steps.get(&name).copied();
+            let place = if steps.is_empty() { None } else { steps.get(&name).copied() };
             if place.is_none() && !made.actors.contains_key(&link.actor) {
                 continue;
             }
@@ -108,7 +111,7 @@ impl Change {
             let id = BindingId(actual.next_id());
             let (contract, name) = (Arc::clone(&link.contract), link.binding.clone());
             let binding = RunningBinding {
-                key: BindingKey::of(link),
+                key: link.key(),
                 spec: BindingSpec { id, actor, contract, name, target },
                 prepared: link.clone(),
                 actor: key,

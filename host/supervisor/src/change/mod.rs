@@ -20,7 +20,8 @@ use trellis_control::Step;
 use trellis_core::BindingId;
 use trellis_core::{CallError, Code};
 
-use crate::desired::{BindingKey, Desired};
+use crate::desired::Desired;
+use crate::key::BindingKey;
 use crate::prepare::{PreparedActor, PreparedProvider};
 use crate::shared::Shared;
 

@@ -10,7 +10,6 @@ use trellis_providers_sdk::{ProviderFactory, Values};
 use super::context::PrepareContext;
 use super::parts::{PreparedActor, PreparedLink, PreparedProvider};
 use super::providers::{Providers, plain_provider, plain_values};
-use crate::desired::BindingKey;
 
 /// A binding, with where the manifest says so.
 pub(super) struct Written<'a> {
@@ -42,7 +41,7 @@ pub(super) fn prepare<'a>(
                 continue;
             }
         };
-        if !seen.insert(BindingKey::of(&link)) {
+        if !seen.insert(link.key()) {
             let sentence = format!(
                 "`{}` is already bound to {} under the name `{}`",
                 link.actor, link.contract.id, link.binding

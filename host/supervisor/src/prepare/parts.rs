@@ -13,6 +13,8 @@ use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
 
 use super::context::ActorKeys;
 
+use crate::key::BindingKey;
+
 /// A manifest whose modules verify, whose bindings are claimed and served, and whose values are
 /// known. Only [`prepare`] makes one.
 pub struct Prepared {
@@ -56,6 +58,17 @@ pub(crate) struct PreparedLink {
     /// Largest message in either direction, in bytes.
     pub(crate) payload_bytes_max: u32,
     pub(crate) values: Values,
+}
+
+impl PreparedLink {
+    /// What makes it the same binding.
+    pub(crate) fn key(&self) -> BindingKey {
+        BindingKey {
+            actor: Arc::clone(&self.actor),
+            contract: self.contract.id.clone(),
+            name: self.binding.clone(),
+        }
+    }
 }
 
 impl Prepared {

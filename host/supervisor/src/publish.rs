@@ -1,0 +1,74 @@
+//! Publishes what runs, for people and probes.
+
+use std::sync::Arc;
+
+use trellis_control::{Address, Degraded, ProviderStatus};
+use trellis_core::Code;
+
+use crate::actual::ActualState;
+use crate::border::Instance;
+use crate::desired::Barred;
+use crate::shared::Shared;
+use crate::status::Status;
+
+impl Shared {
+    /// Publishes what runs now; `failing` is what is wanted and not so.
+    pub(crate) fn publish_status(&self, failing: Vec<Degraded>, barred: &Barred) {
+        let now = self.clock.now_unix_s();
+        let before = self.status.load();
+        let since = |what: &str| {
+            let known = before.state.degraded.iter().find(|known| known.what == what);
+            known.map_or(now, |known| known.since_unix_s)
+        };
+        let lasting = |(what, code, why): (String, Code, String)| {
+            let since_unix_s = since(&what);
+            Degraded { what, code, why, since_unix_s, retry_unix_s: None }
+        };
+        let status = self.look(|actual| {
+            let mut status = status_of(actual);
+            let barred = barred
+                .iter()
+                .map(|(actor, error)| (format!("actor {actor}"), error.code(), error.to_string()));
+            let lasting = barred.chain(unwell(&status.state.providers)).map(lasting);
+            status.state.degraded = failing.into_iter().chain(lasting).collect();
+            status
+        });
+        self.metrics.degraded(status.state.degraded.len());
+        self.status.store(Arc::new(status));
+    }
+}
+
+fn status_of(actual: &ActualState) -> Status {
+    let mut addresses = Vec::new();
+    for instance in actual.instances.values() {
+        for at in instance.addresses() {
+            let Some(binding) = actual.bindings.get(&at.binding) else { continue };
+            addresses.push(Address { url: at.url, actor: Arc::clone(&binding.key.actor).into() });
+        }
+    }
+    let providers = actual.providers.iter().map(|(name, running)| ProviderStatus {
+        name: name.to_string(),
+        implementation: running.prepared.descriptor.name.to_string(),
+        ailment: running.ailment.clone(),
+    });
+    let state = trellis_control::Status {
+        actors: actual.actors.keys().map(|name| Arc::clone(name).into()).collect(),
+        providers: providers.collect(),
+        addresses,
+        ..trellis_control::Status::default()
+    };
+    // Those without a name any more would be told apart by nothing.
+    let serving = actual.providers.values();
+    let instances = serving.filter_map(|running| actual.instances.get(&running.target));
+    let samplers = instances.map(Instance::sampler).collect();
+    Status { state, samplers }
+}
+
+/// The providers that are not well.
+fn unwell(providers: &[ProviderStatus]) -> Vec<(String, Code, String)> {
+    let row = |provider: &ProviderStatus| {
+        let why = provider.ailment.clone()?;
+        Some((format!("provider {}", provider.name), Code::Provider, why))
+    };
+    providers.iter().filter_map(row).collect()
+}
