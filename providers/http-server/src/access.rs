@@ -5,7 +5,6 @@
 //! lines, in the form it knows.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -115,15 +114,24 @@ fn write_all(items: &Receiver<Item>) {
             next = (lines.len() < WRITTEN_MAX).then(|| items.try_recv().ok()).flatten();
         }
         // A closed standard output stops nobody.
-        let mut out = std::io::stdout().lock();
-        let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
-        drop(out);
+        let _ = write_out(lines.as_bytes());
         lines.clear();
         for done in flushed.drain(..) {
             // Whoever gave up waiting needs no word.
             let _ = done.send(());
         }
     }
+}
+
+/// Writes to standard output past the lock of [`std::io::Stdout`], which would be held while a pipe
+/// that nobody reads is full: whatever else the process has to say would wait for it, for ever.
+fn write_out(mut bytes: &[u8]) -> rustix::io::Result<()> {
+    let out = std::io::stdout();
+    while !bytes.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(&out, bytes))?;
+        bytes = &bytes[written..];
+    }
+    Ok(())
 }
 
 impl Entry<'_> {
@@ -201,6 +209,8 @@ fn escape(text: &str, into: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio, exit};
+
     use http::Request;
 
     use super::*;
@@ -267,6 +277,37 @@ mod tests {
             (&json["method"], &json["code"]),
             (&serde_json::Value::Null, &"E_MESSAGE".into())
         );
+    }
+
+    /// The process of the test below whose standard output nobody reads.
+    const UNREAD: &str = "TRELLIS_TEST_UNREAD_ACCESS_LOG";
+
+    #[test]
+    fn an_unread_pipe_keeps_nobody_else_from_standard_output() {
+        if std::env::var_os(UNREAD).is_none() {
+            let test = std::env::current_exe().expect("a program");
+            let name = "access::tests::an_unread_pipe_keeps_nobody_else_from_standard_output";
+            let mut unread = Command::new(test);
+            unread.args(["--exact", name, "--nocapture"]).env(UNREAD, "1").stdout(Stdio::piped());
+            let mut unread = unread.spawn().expect("starts");
+            let status = {
+                let _pipe = unread.stdout.take();
+                unread.wait().expect("ends")
+            };
+            return assert!(status.success(), "the lock of standard output was held: {status}");
+        }
+        let log = AccessLog::default();
+        while log.dropped() == 0 {
+            log.write(AccessForm::Common, &entry(None));
+        }
+        let (locked, waits) = sync_channel(1);
+        std::thread::spawn(move || {
+            drop(std::io::stdout().lock());
+            locked.send(())
+        });
+        let failed = waits.recv_timeout(Duration::from_secs(10)).is_err();
+        #[expect(clippy::disallowed_methods, reason = "returning would write to the full pipe")]
+        exit(i32::from(failed));
     }
 
     #[test]
