@@ -9,6 +9,11 @@ use trellis_core::{CallError, Code};
 /// Most connections the system keeps for each listener until it accepts them.
 const BACKLOG: i32 = 1_024;
 
+/// Most bytes a connection's socket holds that have not been sent yet. Beyond it the socket is not
+/// writable; below it is again. Without it the system waits until a third of a buffer of megabytes
+/// has left, and a client that takes a large answer at a fair pace looks like one that takes none.
+const UNSENT_BYTES_MAX: u32 = 64 << 10;
+
 /// Binds `count` listeners to one address; with port 0, to a free port they share.
 ///
 /// `SO_REUSEPORT` spreads connections over the listeners, but would also let a second host of the
@@ -46,6 +51,8 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     // A port whose old connections linger in TIME_WAIT is free; a port somebody listens on is not.
     socket.set_reuse_address(true)?;
+    // Every connection it accepts inherits this.
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     if address.is_ipv6() {
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
@@ -72,4 +79,48 @@ pub(crate) fn explain(address: SocketAddr, actor: &str, error: &io::Error) -> Ca
 fn other(address: SocketAddr, actor: &str, error: &io::Error) -> CallError {
     let text = format!("{address}, wanted by actor `{actor}`, cannot be listened on: {error}");
     CallError::new(Code::Address, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpSocket;
+
+    use super::*;
+
+    /// Of a client's receive buffer, in bytes.
+    const WINDOW: u32 = 64 << 10;
+    /// Less than a third of what the system buffers without a limit.
+    const TAKEN: usize = 512 << 10;
+
+    #[tokio::test]
+    async fn a_client_that_takes_some_of_an_answer_is_seen_to_take_it() {
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let listener = listen(any, 1, false).expect("listens").pop().expect("one");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("listens");
+        let client = TcpSocket::new_v4().expect("a socket");
+        client.set_recv_buffer_size(WINDOW).expect("a small window");
+        let address = listener.local_addr().expect("an address");
+        let mut client = client.connect(address).await.expect("connects");
+        let (tcp, _) = listener.accept().await.expect("accepts");
+        let answer = vec![b'x'; 64 << 10];
+        tcp.writable().await.expect("open");
+        while tcp.try_write(&answer).is_ok() {}
+        let mut taken = vec![0; TAKEN];
+        let mut sent = 0;
+        let sends = async {
+            loop {
+                tcp.writable().await.expect("open");
+                sent += tcp.try_write(&answer).unwrap_or(0);
+            }
+        };
+        let taken = tokio::select! {
+            _ = client.read_exact(&mut taken) => true,
+            () = sends => false,
+            () = tokio::time::sleep(Duration::from_secs(10)) => false,
+        };
+        assert!(taken && sent > 0, "not writable again while the client took {TAKEN} bytes");
+    }
 }
