@@ -4,8 +4,10 @@
 //! It is not part of the host's own log on purpose: what reads access logs wants nothing but such
 //! lines, in the form it knows.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -20,6 +22,12 @@ use crate::moment::Moment;
 
 /// Most lines that wait to be written; further ones are dropped and counted.
 const LINES_MAX: usize = 8_192;
+/// Bytes of lines that wait to be written from which on further lines are dropped and counted.
+const WAITING_BYTES_MAX: usize = 4 << 20;
+/// Most bytes of a method, a path or a query that a line tells.
+const TOLD_BYTES_MAX: usize = 2 << 10;
+/// What stands for the rest.
+const CUT: &str = "...";
 /// Most bytes written at once.
 const WRITTEN_MAX: usize = 64 << 10;
 
@@ -27,6 +35,8 @@ const WRITTEN_MAX: usize = 64 << 10;
 #[derive(Clone, Default, Debug)]
 pub(crate) struct AccessLog {
     lines: Arc<OnceLock<SyncSender<Item>>>,
+    /// Bytes of the lines that wait.
+    waiting: Arc<AtomicUsize>,
     dropped: Counter,
 }
 
@@ -59,6 +69,12 @@ pub(crate) struct Entry<'a> {
 impl AccessLog {
     /// Writes a line, or drops it when nobody reads fast enough.
     pub(crate) fn write(&self, form: AccessForm, entry: &Entry<'_>) {
+        // Looked at before there is a line. Each thread may be one line past it, which is short.
+        // Relaxed, here and below: a count of its own, which orders nothing else.
+        let full = self.waiting.load(Ordering::Relaxed) >= WAITING_BYTES_MAX;
+        if full && form != AccessForm::Off {
+            return self.dropped.inc();
+        }
         #[expect(clippy::disallowed_methods, reason = "the time on a line decides about nothing")]
         let now = Moment::of(SystemTime::now());
         let line = match form {
@@ -66,7 +82,10 @@ impl AccessLog {
             AccessForm::Common => entry.common(now),
             AccessForm::Json => entry.json(now),
         };
+        let bytes = line.len();
+        self.waiting.fetch_add(bytes, Ordering::Relaxed);
         if self.sender().try_send(Item::Line(line)).is_err() {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             self.dropped.inc();
         }
     }
@@ -92,7 +111,8 @@ impl AccessLog {
         self.lines.get_or_init(|| {
             let (sender, items) = sync_channel(LINES_MAX);
             let thread = std::thread::Builder::new().name("access-log".to_owned());
-            if let Err(error) = thread.spawn(move || write_all(&items)) {
+            let waiting = Arc::clone(&self.waiting);
+            if let Err(error) = thread.spawn(move || write_all(&items, &waiting)) {
                 // The queue has no reader then: every line counts as dropped.
                 tracing::error!(%error, "the access log has no thread to write it");
             }
@@ -101,7 +121,7 @@ impl AccessLog {
     }
 }
 
-fn write_all(items: &Receiver<Item>) {
+fn write_all(items: &Receiver<Item>, waiting: &AtomicUsize) {
     let mut lines = String::new();
     let mut flushed = Vec::new();
     while let Ok(first) = items.recv() {
@@ -115,6 +135,7 @@ fn write_all(items: &Receiver<Item>) {
         }
         // A closed standard output stops nobody.
         let _ = write_out(lines.as_bytes());
+        waiting.fetch_sub(lines.len(), Ordering::Relaxed);
         lines.clear();
         for done in flushed.drain(..) {
             // Whoever gave up waiting needs no word.
@@ -141,12 +162,12 @@ impl Entry<'_> {
         let _ = write!(line, "{} - - [{}] \"", self.peer.ip(), now.common());
         match self.head {
             Some(head) => {
-                escape(head.method.as_str(), &mut line);
+                escape(&told(head.method.as_str()), &mut line);
                 line.push(' ');
-                escape(head.uri.path(), &mut line);
+                escape(&told(head.uri.path()), &mut line);
                 if let Some(query) = self.query() {
                     line.push('?');
-                    escape(query, &mut line);
+                    escape(&query, &mut line);
                 }
                 let _ = write!(line, " {}", protocol(head.version));
             }
@@ -173,8 +194,8 @@ impl Entry<'_> {
             "actor": self.actor,
             "code": self.code.map(|code| code.as_str()),
             "trace_id": self.trace.map(|trace| format!("{:032x}", trace.trace_id())),
-            "method": self.head.map(|head| head.method.as_str()),
-            "path": self.head.map(|head| head.uri.path()),
+            "method": self.head.map(|head| told(head.method.as_str())),
+            "path": self.head.map(|head| told(head.uri.path())),
             "protocol": self.head.map(|head| protocol(head.version)),
         });
         if let Some(query) = self.query() {
@@ -185,8 +206,8 @@ impl Entry<'_> {
         line
     }
 
-    fn query(&self) -> Option<&str> {
-        self.head?.uri.query().filter(|_| self.with_query)
+    fn query(&self) -> Option<Cow<'_, str>> {
+        self.head?.uri.query().filter(|_| self.with_query).map(told)
     }
 }
 
@@ -195,6 +216,14 @@ const fn protocol(version: Version) -> &'static str {
         Version::HTTP_10 => "HTTP/1.0",
         _ => "HTTP/1.1",
     }
+}
+
+/// As much of a client's text as a line tells.
+fn told(text: &str) -> Cow<'_, str> {
+    if text.len() <= TOLD_BYTES_MAX {
+        return text.into();
+    }
+    (text[..text.floor_char_boundary(TOLD_BYTES_MAX)].to_owned() + CUT).into()
 }
 
 /// Text between quotes: what could end them, or the line, or is no plain ASCII becomes `\xHH`.
@@ -217,7 +246,7 @@ mod tests {
 
     const MOMENT: Duration = Duration::from_millis(1_792_000_000_123);
 
-    fn told(entry: &Entry<'_>) -> (String, serde_json::Value) {
+    fn lines(entry: &Entry<'_>) -> (String, serde_json::Value) {
         let moment = Moment::of(SystemTime::UNIX_EPOCH + MOMENT);
         let (common, json) = (entry.common(moment), entry.json(moment));
         assert!(common.ends_with('\n') && json.ends_with('\n'));
@@ -249,7 +278,7 @@ mod tests {
     #[test]
     fn a_request_is_one_line_without_secrets() {
         let head = head("/a%20b/%22?token=secret");
-        let (common, json) = told(&entry(Some(&head)));
+        let (common, json) = lines(&entry(Some(&head)));
         assert_eq!(
             common,
             "::1 - - [14/Oct/2026:17:46:40 +0000] \"GET /a%20b/%22 HTTP/1.1\" 200 12 \
@@ -262,7 +291,7 @@ mod tests {
             "trace_id": "0af7651916cd43dd8448eb211c80319c",
         });
         assert_eq!(json, expected);
-        let (common, json) = told(&Entry { with_query: true, ..entry(Some(&head)) });
+        let (common, json) = lines(&Entry { with_query: true, ..entry(Some(&head)) });
         assert!(common.contains("/a%20b/%22?token=secret HTTP/1.1"), "{common}");
         assert_eq!(json["query"], "token=secret");
     }
@@ -271,12 +300,40 @@ mod tests {
     fn what_could_not_be_read_is_told_as_such() {
         let code = Some(Code::Message);
         let entry = Entry { actor: None, trace: None, status: 400, code, ..entry(None) };
-        let (common, json) = told(&entry);
+        let (common, json) = lines(&entry);
         assert!(common.ends_with("\"-\" 400 12 \"-\" 0.001500 -\n"), "{common}");
         assert_eq!(
             (&json["method"], &json["code"]),
             (&serde_json::Value::Null, &"E_MESSAGE".into())
         );
+    }
+
+    #[test]
+    fn a_long_request_is_a_short_line() {
+        let long = "/".to_owned() + &"\u{e9}".repeat(20_000);
+        let head = head(&format!("{long}?{}", "q".repeat(20_000)));
+        let (common, json) = lines(&Entry { with_query: true, ..entry(Some(&head)) });
+        assert!(common.len() < 5 * 2 * TOLD_BYTES_MAX, "{} bytes", common.len());
+        let path = json["path"].as_str().expect("a path");
+        assert_eq!(path, long[..TOLD_BYTES_MAX - 1].to_owned() + CUT, "whole characters");
+        assert_eq!(json["query"], "q".repeat(TOLD_BYTES_MAX) + CUT);
+    }
+
+    #[test]
+    fn lines_that_wait_are_bounded_in_bytes() {
+        let log = AccessLog::default();
+        // A queue without a thread that would empty it.
+        let (sender, items) = sync_channel(LINES_MAX);
+        log.lines.set(sender).expect("the first");
+        let head = head(&("/".to_owned() + &"a".repeat(20_000)));
+        while log.dropped() == 0 {
+            log.write(AccessForm::Common, &entry(Some(&head)));
+        }
+        let waits = log.waiting.load(Ordering::Relaxed);
+        assert!((WAITING_BYTES_MAX..WAITING_BYTES_MAX + 2 * TOLD_BYTES_MAX).contains(&waits));
+        let item = items.try_recv().expect("a line");
+        let Item::Line(line) = item else { panic!("a line") };
+        assert!(waits / line.len() < LINES_MAX, "it was not the count of lines");
     }
 
     /// The process of the test below whose standard output nobody reads.
