@@ -111,6 +111,8 @@ impl Open {
         let Some(counted) = self.shard.count() else {
             let refusal = Refusal::too_many_connections();
             connection::note(&self.shard, peer, &refusal);
+            // A worker that serves nobody does not sweep: those that were refused count no more.
+            self.reap();
             if self.tasks.len() < self.watches.len() + REFUSALS_MAX {
                 self.tasks.spawn_local(connection::refuse(tcp, refusal));
             }
@@ -134,9 +136,14 @@ impl Open {
         }
     }
 
+    /// Forgets what has ended.
+    fn reap(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
+    }
+
     /// Looks at every connection; tells when to look again.
     fn sweep(&mut self) -> Duration {
-        while self.tasks.try_join_next().is_some() {}
+        self.reap();
         let limits = self.shard.seen().limits;
         let now = Instant::now();
         self.watches.retain(|watch| Rc::strong_count(watch) > 1);

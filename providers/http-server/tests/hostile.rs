@@ -340,6 +340,12 @@ async fn connections_over_the_limit_are_told_so() {
     let got = refused.answer().await;
     assert_eq!((got.status, got.code().as_str()), (503, "E_BUSY"));
     assert_eq!(got.field("retry-after"), Some("1"));
+    drop(refused);
+    // More, one after another, than may be refused at once, however many workers share them.
+    for number in 0..128 * std::thread::available_parallelism().map_or(1, usize::from) + 64 {
+        let got = Client::new(address).await.try_answer().await;
+        assert_eq!(got.map(|got| got.status), Some(503), "refusal {number}");
+    }
     assert_eq!(clients[0].get("/").await.status, 200, "the others are served on");
     clients.pop();
     common::until(|| metrics(&provider).contains("http_connections 2\n")).await;
