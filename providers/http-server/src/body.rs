@@ -18,20 +18,77 @@ const TRUSTED_LENGTH: usize = 64 << 10;
 /// Most bytes MessagePack adds around a body.
 const BODY_PREFIX: u64 = 5;
 
+/// A request that was read to its end.
+pub(crate) struct Message {
+    /// As the contract has it.
+    pub(crate) bytes: Bytes,
+    /// How much of it is the body.
+    body_bytes: u64,
+}
+
+impl Message {
+    fn new(bytes: Vec<u8>, body_bytes: u64) -> Self {
+        Self { bytes: bytes.into(), body_bytes }
+    }
+
+    /// Asks whether it may go to another route than the one it was read for.
+    ///
+    /// # Errors
+    /// 413: it is too large there.
+    fn fits(&self, route: &Route) -> Result<(), Refusal> {
+        if self.body_bytes > route.config.request.body_bytes_max {
+            return Err(Refusal::body_too_large());
+        }
+        if self.bytes.len() as u64 > route.config.request.message_bytes_max {
+            return Err(Refusal::message_too_large());
+        }
+        Ok(())
+    }
+}
+
+/// A request on its way to a route, which may change under it.
+pub(crate) enum Asked {
+    Arriving(Incoming),
+    Whole(Message),
+}
+
+impl Asked {
+    /// Whether a body is still to be read.
+    pub(crate) fn is_unread(&self) -> bool {
+        matches!(self, Self::Arriving(body) if !body.is_end_stream())
+    }
+
+    /// The whole request, as far as the route lets it through.
+    ///
+    /// # Errors
+    /// 413, 408 or 400: the body is too large, too slow or malformed.
+    pub(crate) async fn whole(
+        self,
+        watch: &Watch,
+        head: &request::Parts,
+        route: &Route,
+    ) -> Result<Message, Refusal> {
+        match self {
+            Self::Arriving(body) => message(watch, head, body, route).await,
+            Self::Whole(message) => message.fits(route).map(|()| message),
+        }
+    }
+}
+
 /// Reads a request to its end.
 ///
 /// # Errors
 /// 413, 408 or 400: the body is too large, too slow or malformed.
-pub(crate) async fn message(
+async fn message(
     watch: &Watch,
     head: &request::Parts,
     body: Incoming,
     route: &Route,
-) -> Result<Bytes, Refusal> {
+) -> Result<Message, Refusal> {
     let message = RequestEncoder::new(head);
     let room = room_for_body(&message, route)?;
     if body.is_end_stream() {
-        return Ok(message.with_body(&[]).into());
+        return Ok(Message::new(message.with_body(&[]), 0));
     }
     if body.size_hint().lower() > room.bytes {
         return Err(room.exceeded());
@@ -40,12 +97,12 @@ pub(crate) async fn message(
     else {
         let mut collected = Vec::new();
         receive(watch, body, &mut collected, room).await?;
-        return Ok(message.with_body(&collected).into());
+        return Ok(Message::new(message.with_body(&collected), collected.len() as u64));
     };
     let mut message = message.with_body_of(length);
     message.reserve(usize::try_from(length).unwrap_or(usize::MAX).min(TRUSTED_LENGTH));
     receive(watch, body, &mut message, room).await?;
-    Ok(message.into())
+    Ok(Message::new(message, length.into()))
 }
 
 /// How long a body may be, and which limit says so.

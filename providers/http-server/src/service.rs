@@ -18,7 +18,7 @@ use trellis_core::{CallError, Code, Trace};
 use trellis_providers_sdk::{Context, Invoke};
 
 use crate::access::Entry;
-use crate::body::message;
+use crate::body::Asked;
 use crate::config::AccessForm;
 use crate::port::{Seen, Shard};
 use crate::refusal::Refusal;
@@ -75,9 +75,9 @@ pub(crate) async fn serve(
 impl Exchange<'_> {
     /// The answer of the actor whose route fits.
     async fn answer(mut self, mut seen: Rc<Seen>, body: Incoming) -> Response<Full<Bytes>> {
-        let unread = !body.is_end_stream();
-        let (mut body, mut payload) = (Some(body), Bytes::new());
+        let mut asked = Asked::Arriving(body);
         loop {
+            let unread = asked.is_unread();
             let host = match host_of(&self.head) {
                 Ok(host) => host,
                 Err(refusal) => return self.refuse(None, refusal),
@@ -98,29 +98,29 @@ impl Exchange<'_> {
                     if closing { Refusal::port_closing() } else { Refusal::no_route(unread) };
                 return self.refuse(None, refusal);
             };
-            if let Some(body) = body.take() {
-                if !route.allows(&self.head.method) {
-                    let refusal = Refusal::method(route.allow(), unread);
-                    return self.refuse(Some(route), refusal);
-                }
-                match message(self.watch, &self.head, body, route).await {
-                    Ok(message) => payload = message,
-                    Err(refusal) => return self.refuse(Some(route), refusal),
-                }
+            if !route.allows(&self.head.method) {
+                let refusal = Refusal::method(route.allow(), unread);
+                return self.refuse(Some(route), refusal);
             }
+            let message = match asked.whole(self.watch, &self.head, route).await {
+                Ok(message) => message,
+                Err(refusal) => return self.refuse(Some(route), refusal),
+            };
             if let Some(_pass) = route.enter(self.shard.worker) {
-                let reply = self.call(route, seen.context(), payload).await;
+                let reply = self.call(route, seen.context(), message.bytes).await;
                 return match reply.and_then(|reply| self.read(route, &reply)) {
                     Ok(response) => self.accept(route, response),
                     Err(refusal) => self.refuse(Some(route), refusal),
                 };
             }
-            // The route was retired while the body came; what replaced it, if anything, answers.
+            // The route was retired while the body came; what replaced it, if anything, answers,
+            // and is asked everything anew.
             let now = self.shard.seen();
             if now.is(&seen) {
                 return self.refuse(Some(route), Refusal::port_closing());
             }
             seen = now;
+            asked = Asked::Whole(message);
         }
     }
 

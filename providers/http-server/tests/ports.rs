@@ -223,6 +223,41 @@ async fn new_values_keep_the_port_and_show_at_once() {
     common::until_async(|| async { Client::new_if_open(address).await.is_none() }).await;
 }
 
+#[tokio::test]
+async fn a_route_that_changes_under_a_body_is_asked_anew() {
+    let values: [(&[(&str, &str)], _); 3] = [
+        (&[("METHODS", "GET")], (405, "E_DENIED")),
+        (&[("BODY_BYTES_MAX", "9")], (413, "E_TOO_LARGE")),
+        (&[("BODY_BYTES_MAX", "10"), ("METHODS", "POST")], (200, "")),
+    ];
+    for (values, expected) in values {
+        let provider = provider(mirror).await;
+        let address = bind(&provider, 1, &[]).await;
+        let mut client = Client::new(address).await;
+        client
+            .send(
+                "POST / HTTP/1.1
+Host: a
+Expect: 100-continue
+",
+            )
+            .await;
+        client
+            .send(
+                "Content-Length: 10
+
+",
+            )
+            .await;
+        assert_eq!(client.answer_to_head().await.status, 100, "its body is being read");
+        assert_eq!(bind(&provider, 1, values).await, address);
+        client.send("0123456789").await;
+        let got = client.answer().await;
+        let code = if got.status == 200 { String::new() } else { got.code() };
+        assert_eq!((got.status, code.as_str()), expected, "{values:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bindings_change_under_load_without_losing_a_request() {
     let provider = numbered().await;
