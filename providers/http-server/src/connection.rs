@@ -177,7 +177,7 @@ async fn linger(mut tcp: TcpStream) {
 }
 
 /// Whether bytes wait in the socket, asked of the system itself.
-fn has_data(tcp: &TcpStream) -> bool {
+pub(crate) fn has_data(tcp: &TcpStream) -> bool {
     let mut byte = [std::mem::MaybeUninit::uninit()];
     matches!(socket2::SockRef::from(tcp).peek(&mut byte), Ok(1..))
 }

@@ -12,8 +12,8 @@ use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 
 use crate::connection;
-use crate::port::{Part, Shard, Stage};
-use crate::refusal::Refusal;
+use crate::port::{Counted, Part, Shard, Stage};
+use crate::refusal::{CONNECTIONS_LIMIT, Refusal};
 use crate::watch::{Drain, Watch, period};
 
 /// Refusals a worker sends at once; further connections over the limit are closed without a word.
@@ -109,15 +109,23 @@ impl Open {
 
     fn accept(&mut self, tcp: TcpStream, peer: SocketAddr) {
         let Some(counted) = self.shard.count() else {
-            let refusal = Refusal::too_many_connections();
-            connection::note(&self.shard, peer, &refusal);
-            // A worker that serves nobody does not sweep: those that were refused count no more.
-            self.reap();
-            if self.tasks.len() < self.watches.len() + REFUSALS_MAX {
-                self.tasks.spawn_local(connection::refuse(tcp, refusal));
-            }
-            return;
+            return self.refuse(tcp, peer);
         };
+        self.open(counted, tcp, peer);
+    }
+
+    /// Tells a connection that finds no place so.
+    fn refuse(&mut self, tcp: TcpStream, peer: SocketAddr) {
+        let refusal = Refusal::too_many_connections();
+        connection::note(&self.shard, peer, &refusal);
+        // A worker that serves nobody does not sweep: those that were refused count no more.
+        self.reap();
+        if self.tasks.len() < self.watches.len() + REFUSALS_MAX {
+            self.tasks.spawn_local(connection::refuse(tcp, refusal));
+        }
+    }
+
+    fn open(&mut self, counted: Counted, tcp: TcpStream, peer: SocketAddr) {
         let watch = Rc::new(Watch::new(Instant::now()));
         self.watches.push(Rc::clone(&watch));
         let shard = Rc::clone(&self.shard);
@@ -132,7 +140,12 @@ impl Open {
         if let Ok(peer) = tcp.peer_addr()
             && let Ok(tcp) = TcpStream::from_std(tcp)
         {
-            self.accept(tcp, peer);
+            match self.shard.count() {
+                Some(counted) => self.open(counted, tcp, peer),
+                None if connection::has_data(&tcp) => self.refuse(tcp, peer),
+                // It asked for nothing. An answer now would pass for that to its next request.
+                None => self.shard.metrics.rejected(CONNECTIONS_LIMIT),
+            }
         }
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Refusal {
     allow: Option<HeaderValue>,
 }
 
+/// The limit on a port's connections, for the metric.
+pub(crate) const CONNECTIONS_LIMIT: &str = "http_connections_max";
 /// Seconds a client should wait before it tries again.
 const RETRY_AFTER_S: &str = "1";
 
@@ -60,7 +62,7 @@ impl Refusal {
     pub(crate) fn too_many_connections() -> Self {
         let message = "The server has too many connections.";
         let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, message);
-        Self { limit: Some("http_connections_max"), closes: true, ..refusal }
+        Self { limit: Some(CONNECTIONS_LIMIT), closes: true, ..refusal }
     }
 
     /// `body_unread`: the connection closes rather than read a body that nobody wants.

@@ -126,6 +126,28 @@ async fn a_kept_connection_goes_to_the_successor() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_without_a_place_is_closed_without_an_answer() {
+    let old = instance("full", "old").await;
+    let address = bind(&old, 1, &[]).await;
+    let mut clients = [Client::new(address).await, Client::new(address).await];
+    for client in &mut clients {
+        assert_eq!(client.get("/").await.body, "old");
+    }
+    let new = instance("full", "new").await;
+    assert_eq!(bind(&new, 2, &[("CONNECTIONS_MAX", "1")]).await, address);
+    old.shutdown(PATIENCE).await;
+    drop(old);
+    let full = "http_rejected_total{limit=\"http_connections_max\"} 1\n";
+    common::until(|| common::metrics(&new).contains(full)).await;
+    let [mut first, mut second] = clients;
+    let closed = tokio::select! {
+        closed = first.closed() => closed,
+        closed = second.closed() => closed,
+    };
+    assert!(closed, "nobody asked for the answer it got");
+}
+
+#[tokio::test]
 async fn a_silent_client_does_not_keep_the_port_from_the_successor() {
     let old = instance("silent", "old").await;
     let address = bind(&old, 1, &[("TRANSFER_GRACE", "1h"), ("REQUEST_TIME_MAX", "1h")]).await;
