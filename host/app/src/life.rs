@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 use trellis_control::{Address, Applied};
 use trellis_entitlements::Rules;
 use trellis_manifest::{HostSpec, Manifest};
@@ -27,6 +27,9 @@ use crate::watch::FileWatch;
 
 /// How often it is looked whether something came to run later than it was wanted.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a host that stops waits for the disk that keeps the keys of its actors.
+const KEEPING_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Reads the manifest until its text is right; `None` when the host was told to stop before.
 ///
@@ -129,7 +132,7 @@ impl Life {
                         first_fault(&applied)?;
                     }
                     started = true;
-                    self.applied(&applied).await;
+                    self.applied(&applied);
                 }
                 loaded = next(&mut loading) => match loaded {
                     Ok(loaded) => self.apply(loaded, &mut applying),
@@ -137,7 +140,7 @@ impl Life {
                     Err(failure) => return Err(failure),
                 },
                 () = self.watch.changed() => loading = Some(self.reload()),
-                _ = look.tick(), if started => self.look().await,
+                _ = look.tick(), if started => self.look(),
             }
         }
         drop(loading);
@@ -193,7 +196,7 @@ impl Life {
     }
 
     /// What was done, and what was not, the supervisor logs itself.
-    async fn applied(&mut self, applied: &Applied) {
+    fn applied(&mut self, applied: &Applied) {
         if applied.superseded {
             return;
         }
@@ -203,19 +206,19 @@ impl Life {
         self.host.metrics().applied();
         self.readiness.accept();
         self.readiness.enter(Phase::Ready);
-        self.look().await;
+        self.look();
     }
 
     /// Looks at what runs: prints addresses that are new, and remembers the keys of actors once
     /// nothing that was wanted is missing.
-    async fn look(&mut self) {
+    fn look(&mut self) {
         let status = self.host.supervisor().status();
         let state = &status.state;
         if !self.host.supervisor().is_changing()
             && state.degraded.iter().all(|degraded| degraded.retry_unix_s.is_none())
             && let Some(keys) = self.keys.take()
         {
-            self.loader.remember(keys).await;
+            self.loader.remember(keys);
         }
         if Arc::ptr_eq(&self.seen, &status) && !self.printed.is_empty() {
             return;
@@ -243,8 +246,14 @@ impl Life {
         self.readiness.enter(Phase::Stopping);
         tracing::info!("stopping; a second signal stops at once");
         let drain: Duration = self.settings.drain;
+        let stop = async {
+            self.host.stop(Instant::now() + drain).await;
+            if timeout(KEEPING_TIME_MAX, self.loader.remembered()).await.is_err() {
+                tracing::warn!("the keys of the actors are not kept: the disk does not answer");
+            }
+        };
         tokio::select! {
-            () = self.host.stop(Instant::now() + drain) => tracing::info!("stopped"),
+            () = stop => tracing::info!("stopped"),
             () = again(signals) => tracing::warn!("stopped at once; calls were cut"),
         }
     }

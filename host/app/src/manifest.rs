@@ -81,7 +81,7 @@ impl Loader {
             builtins: builtins(),
             own: OwnIssuer::default(),
             modules: Modules::new(),
-            record: KeyRecord::default(),
+            record: KeyRecord::new(&args.manifest),
             text: Mutex::default(),
             trust: Mutex::default(),
         })
@@ -140,15 +140,19 @@ impl Loader {
         Ok(Loaded { manifest, prepared, warnings })
     }
 
-    /// Remembers the keys of actors that run now, for this host and for the next one.
-    pub(crate) async fn remember(self: &Arc<Self>, keys: ActorKeys) {
-        let loader = Arc::clone(self);
-        // What cannot be kept is told where it is written.
-        let _ = aside(move || loader.record.keep(&loader.path, keys)).await;
+    /// Remembers the keys of actors that run now, for this host and for the next one. Waits for no
+    /// disk.
+    pub(crate) fn remember(&self, keys: ActorKeys) {
+        self.record.keep(keys);
+    }
+
+    /// Waits until what is remembered is written.
+    pub(crate) async fn remembered(&self) {
+        self.record.written().await;
     }
 
     fn read_here(&self) -> Result<Written, Failure> {
-        self.record.read(&self.path);
+        self.record.read();
         let name = self.path.display().to_string();
         let bytes = read_file(&self.path).map_err(|error| unreadable(&name, &error))?;
         let format = Format::of_path(&self.path);
