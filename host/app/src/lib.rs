@@ -8,6 +8,7 @@
 //! or stop is decided by the crates below; this one only wires them.
 
 mod admin;
+mod announcer;
 pub mod args;
 pub mod cache;
 mod command;

@@ -17,10 +17,11 @@ use trellis_entitlements::Rules;
 use trellis_manifest::{HostSpec, Manifest};
 use trellis_supervisor::{ActorKeys, ApplyOptions, Status};
 
+use crate::announcer::Announcer;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::manifest::{For, Loaded, Loader, Meant};
-use crate::output::{Output, lines};
+use crate::output::lines;
 use crate::readiness::{Phase, Readiness};
 use crate::signals::{Request, Signals};
 use crate::watch::FileWatch;
@@ -73,7 +74,7 @@ pub(crate) struct Life {
     watch: Arc<FileWatch>,
     host: Host,
     readiness: Readiness,
-    output: Output,
+    announcer: Announcer,
     force: bool,
     /// The addresses that were printed.
     printed: Vec<Address>,
@@ -94,12 +95,12 @@ impl Life {
         (loader, watch): (Arc<Loader>, Arc<FileWatch>),
         host: Host,
         readiness: Readiness,
-        output: Output,
+        announcer: Announcer,
         force: bool,
     ) -> Self {
         let seen = host.supervisor().status();
         let (printed, keys, settings) = (Vec::new(), None, HostSpec::default());
-        Self { loader, watch, host, readiness, output, force, printed, seen, keys, settings }
+        Self { loader, watch, host, readiness, announcer, force, printed, seen, keys, settings }
     }
 
     /// Runs what the text wants until the host is told to stop, then drains.
@@ -225,7 +226,7 @@ impl Life {
         }
         let printed: HashSet<_> = self.printed.iter().collect();
         for address in state.addresses.iter().filter(|address| !printed.contains(address)) {
-            self.output.listening(&address.url, address.actor.as_str());
+            self.announcer.listening(&address.url, address.actor.as_str());
         }
         self.printed.clone_from(&state.addresses);
         self.seen = status;

@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::{Value as Json, json};
@@ -16,6 +16,9 @@ use crate::failure::Failure;
 
 /// Version of the JSON documents: it grows when a field changes its meaning or goes away.
 const SCHEMA_VERSION: u32 = 1;
+
+/// How long the last line of a process waits for whoever reads stdout.
+const LAST_LINE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The form of what is printed on stdout.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
@@ -45,21 +48,9 @@ impl Output {
         self.form == Form::Json
     }
 
-    /// An actor takes requests at `url` from now on.
-    pub(crate) fn listening(self, url: &str, actor: &str) {
-        match self.form {
-            Form::Text => line(format_args!("listening {url} -> {actor}")),
-            Form::Json => document(json!({ "event": "listening", "url": url, "actor": actor })),
-        }
-    }
-
-    /// The admin address answers from now on.
-    pub(crate) fn admin(self, address: SocketAddr) {
-        let url = format!("http://{address}");
-        match self.form {
-            Form::Text => line(format_args!("admin     {url}")),
-            Form::Json => document(json!({ "event": "admin", "url": url })),
-        }
+    /// The form of data.
+    pub(crate) const fn form(self) -> Form {
+        self.form
     }
 
     /// The manifest was checked and can run; `warnings` are what its owner may not have meant.
@@ -70,11 +61,11 @@ impl Output {
                 lines(warnings).for_each(|warning| complain(&format!("warning: {warning}")));
                 line(format_args!("{manifest}: ok"));
             }
-            Form::Json => document(json!({
+            Form::Json => line(document(json!({
                 "manifest": manifest.to_string(),
                 "result": "ok",
                 "warnings": warnings.to_json()["problems"].take(),
-            })),
+            }))),
         }
     }
 
@@ -85,11 +76,11 @@ impl Output {
                 lines(warnings).for_each(|warning| complain(&format!("warning: {warning}")));
                 steps.iter().for_each(line);
             }
-            Form::Json => document(json!({
+            Form::Json => line(document(json!({
                 "manifest": manifest.display().to_string(),
                 "steps": steps,
                 "warnings": warnings.to_json()["problems"].take(),
-            })),
+            }))),
         }
     }
 
@@ -98,7 +89,7 @@ impl Output {
     pub fn failed(self, failure: &Failure) -> ExitCode {
         match self.form {
             Form::Text => complain(&failure.render(self.style)),
-            Form::Json => document(failure.to_json()),
+            Form::Json => line_in_time(document(failure.to_json())),
         }
         failure.exit().into()
     }
@@ -108,13 +99,13 @@ impl Output {
     pub fn misused(self, message: &str) -> ExitCode {
         match self.form {
             Form::Text => complain(message),
-            Form::Json => document(json!({ "error": {
+            Form::Json => line(document(json!({ "error": {
                 "code": "E_USAGE",
                 "message": message,
                 "cause": "The command line is wrong, or what it names does not fit.",
                 "cure": "`host --help` shows what it takes.",
                 "exit": Exit::Usage.code(),
-            }})),
+            }}))),
         }
         Exit::Usage.into()
     }
@@ -130,9 +121,26 @@ pub(crate) fn lines(report: &Report) -> impl Iterator<Item = String> {
     })
 }
 
-fn document(mut content: Json) {
+/// A JSON document in a line, with its version.
+pub(crate) fn document(mut content: Json) -> String {
     content["schemaVersion"] = SCHEMA_VERSION.into();
-    line(content);
+    content.to_string()
+}
+
+/// A process that ends does not wait for a reader that takes nothing: its signals are answered by
+/// nobody any more.
+fn line_in_time(text: String) {
+    let again = text.clone();
+    let (done, written) = std::sync::mpsc::sync_channel(1);
+    let writer = std::thread::Builder::new().spawn(move || {
+        line(text);
+        // An error means that nobody waits any more.
+        let _ = done.send(());
+    });
+    match writer {
+        Ok(_) => drop(written.recv_timeout(LAST_LINE_TIME_MAX)),
+        Err(_) => line(again),
+    }
 }
 
 fn line(text: impl Display) {

@@ -9,6 +9,7 @@ use trellis_manifest::{CacheSpec, Manifest};
 use trellis_supervisor::dry_run;
 
 use crate::admin::Admin;
+use crate::announcer::Announcer;
 use crate::args::HostArgs;
 use crate::failure::Failure;
 use crate::guest_log::GuestLog;
@@ -71,9 +72,15 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let first = first_text(&loader, &watch, &mut signals, args.wait).await?;
     // Told to stop before there was anything to run.
     let Some(text) = first else { return Ok(()) };
-    let (host, readiness) = build(&args, &loader, &text, output).await?;
-    let life = Life::new((loader, watch), host, readiness, output, args.force);
-    life.run(text, args.wait, &mut signals).await
+    let announcer = Announcer::start(output.form());
+    let running = async {
+        let (host, readiness) = build(&args, &loader, &text, &announcer).await?;
+        let life = Life::new((loader, watch), host, readiness, announcer.clone(), args.force);
+        life.run(text, args.wait, &mut signals).await
+    };
+    let outcome = running.await;
+    announcer.finish().await;
+    outcome
 }
 
 /// The host that runs a manifest; nothing of the manifest runs yet, but its admin address answers.
@@ -81,7 +88,7 @@ async fn build(
     args: &HostArgs,
     loader: &Loader,
     text: &Meant,
-    output: Output,
+    announcer: &Announcer,
 ) -> Result<(Host, Readiness), Failure> {
     let host = Host::build(HostConfig::new(engine_config(args, loader, &text.manifest)))
         .map_err(|error| Failure::call("the sandbox", error))?;
@@ -94,7 +101,7 @@ async fn build(
             let message = format!("{address} cannot be bound: {error}");
             Failure::call("the admin address", CallError::new(Code::Address, message))
         })?;
-        output.admin(bound);
+        announcer.admin(bound);
     }
     Ok((host, readiness))
 }
