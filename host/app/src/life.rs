@@ -163,6 +163,9 @@ impl Life {
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
         let supervisor = self.host.supervisor().clone();
         Box::pin(async move {
+            if let Some(trust) = loader.revocations().await {
+                supervisor.enforce(trust).await;
+            }
             let written = loader.read().await?;
             supervisor.enforce(written.trust).await;
             let text = written.manifest?;

@@ -13,7 +13,9 @@ use tokio::task::spawn_blocking;
 use trellis_claims::{SystemClock, TrustList};
 use trellis_core::{CallError, Code, ErrorKind as Kind};
 use trellis_engine::Checker;
-use trellis_manifest::{Format, Manifest, Problem, Report, SourceText, readable_trust};
+use trellis_manifest::{
+    Format, Manifest, Problem, ReadableTrust, Report, SourceText, readable_trust,
+};
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{ActorKeys, Modules, PrepareContext, Prepared, prepare};
 
@@ -151,6 +153,22 @@ impl Loader {
         self.record.written().await;
     }
 
+    /// Whom to hold against what runs before the keystore is asked; `None` when it need not be, or
+    /// nothing can be read.
+    pub(crate) async fn revocations(self: &Arc<Self>) -> Option<TrustList> {
+        let loader = Arc::clone(self);
+        let read = move || {
+            let bytes = read_file(&loader.path).ok()?;
+            let name = loader.path.display().to_string();
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let source = SourceText::new(name, text, Format::of_path(&loader.path));
+            let readable = readable_trust(&source, &environment);
+            let asks = readable.issuers.is_empty() && !readable.revoked.is_empty();
+            asks.then(|| trust::of_wrong(&readable, &loader.trust.lock()))
+        };
+        aside(read).await.ok()?
+    }
+
     fn read_here(&self) -> Result<Written, Failure> {
         self.record.read();
         let name = self.path.display().to_string();
@@ -189,9 +207,19 @@ impl Loader {
             tracing::warn!("unsigned modules are admitted; for development only");
         }
         let caps = unsigned.then(|| self.builtin_capabilities());
+        // Before the lock: a keystore that hangs must not hold back what needs no keystore.
+        let own = if spec.issuers.is_empty() { self.own.read() } else { Ok(None) };
         let mut known = self.trust.lock();
-        let trust::Read { list, problems } =
-            trust::of_right(spec, || self.own.read(), caps, &known)?;
+        let own = match own {
+            Ok(own) => own,
+            Err(failure) => {
+                let readable =
+                    ReadableTrust { issuers: spec.issuers.clone(), revoked: spec.revoked.clone() };
+                let trust = trust::of_wrong(&readable, &known);
+                return Ok(Written { manifest: Err(failure), trust });
+            }
+        };
+        let trust::Read { list, problems } = trust::of_right(spec, own.as_ref(), caps, &known)?;
         if problems.is_empty() {
             known.clone_from(&list);
         }

@@ -1,7 +1,11 @@
 //! Whom a manifest trusts, read apart from everything else it says.
 
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
 use parking_lot::Mutex;
 use trellis_claims::{ClaimsError, PublicKey, TrustList, Unsigned};
+use trellis_core::{CallError, Code};
 use trellis_keystore::Keystore;
 use trellis_manifest::{Problem, ReadableTrust, Spanned, TrustSpec};
 
@@ -11,7 +15,16 @@ use crate::failure::Failure;
 ///
 /// It is pinned when it is read: a keystore that is locked or lost later stops nothing that runs.
 #[derive(Default)]
-pub(crate) struct OwnIssuer(Mutex<Option<PublicKey>>);
+pub(crate) struct OwnIssuer {
+    pinned: Mutex<Option<PublicKey>>,
+    /// The answer of a keystore that took too long, when it comes: one question at a time.
+    late: Mutex<Option<Receiver<Answer>>>,
+}
+
+type Answer = Result<Option<PublicKey>, Failure>;
+
+/// How long a keystore may take; one on a disk that hangs takes forever.
+const KEYSTORE_TIME_MAX: Duration = Duration::from_secs(2);
 
 impl OwnIssuer {
     /// The key as the keystore has it now, else as it was read before; a user without it has
@@ -20,8 +33,8 @@ impl OwnIssuer {
     /// # Errors
     /// Why the keystore cannot be read, when it never could.
     pub(crate) fn read(&self) -> Result<Option<PublicKey>, Failure> {
-        let found = default_account();
-        let mut pinned = self.0.lock();
+        let found = self.ask(default_account);
+        let mut pinned = self.pinned.lock();
         match (found, &*pinned) {
             (Ok(Some(key)), Some(before)) if key == *before => {}
             (Ok(Some(key)), _) => {
@@ -39,6 +52,40 @@ impl OwnIssuer {
         }
         Ok(pinned.clone())
     }
+
+    /// Asks on a thread of its own, and waits a bounded time.
+    fn ask(&self, keystore: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+        let late = self.late.lock().take();
+        if let Some(answer) = late
+            && matches!(answer.recv_timeout(KEYSTORE_TIME_MAX), Err(RecvTimeoutError::Timeout))
+        {
+            *self.late.lock() = Some(answer);
+            return Err(silent());
+        }
+        // What was asked before may be old by now.
+        let (sender, answer) = sync_channel(1);
+        let asking = std::thread::Builder::new().name("keystore".to_owned()).spawn(move || {
+            // An error means that nobody waits any more.
+            let _ = sender.send(keystore());
+        });
+        asking.map_err(|error| unread(format!("no thread to read it: {error}")))?;
+        match answer.recv_timeout(KEYSTORE_TIME_MAX) {
+            Ok(answer) => answer,
+            Err(RecvTimeoutError::Timeout) => {
+                *self.late.lock() = Some(answer);
+                Err(silent())
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(unread("reading it failed".to_owned())),
+        }
+    }
+}
+
+fn silent() -> Failure {
+    unread(format!("it does not answer within {} s", KEYSTORE_TIME_MAX.as_secs()))
+}
+
+fn unread(why: String) -> Failure {
+    Failure::call("your keystore", CallError::new(Code::Storage, why))
 }
 
 fn default_account() -> Result<Option<PublicKey>, Failure> {
@@ -54,14 +101,14 @@ pub(crate) struct Read {
     pub(crate) problems: Vec<Problem>,
 }
 
-/// Whom a right text trusts; `own` gives the issuer when it names none, `caps` is what unsigned
+/// Whom a right text trusts; `own` is the issuer when it names none, `caps` is what unsigned
 /// modules may use when they are admitted. A mistake among the issuers leaves those of `before`.
 ///
 /// # Errors
-/// Why `own` has no answer.
+/// That `own` cannot be trusted.
 pub(crate) fn of_right(
     spec: &TrustSpec,
-    own: impl FnOnce() -> Result<Option<PublicKey>, Failure>,
+    own: Option<&PublicKey>,
     caps: Option<Vec<String>>,
     before: &TrustList,
 ) -> Result<Read, Failure> {
@@ -71,9 +118,9 @@ pub(crate) fn of_right(
         list = add_key(list, key, TrustList::trust, &mut problems);
     }
     if spec.issuers.is_empty()
-        && let Some(own) = own()?
+        && let Some(own) = own
     {
-        list = list.trust(&own).map_err(|error| Failure::call("your keystore", error.into()))?;
+        list = list.trust(own).map_err(|error| Failure::call("your keystore", error.into()))?;
     }
     if !problems.is_empty() {
         list = before.clone();
@@ -139,7 +186,7 @@ mod tests {
         let right = |issuers: &[&str]| {
             let issuers = written(issuers);
             let spec = TrustSpec { issuers, revoked: revoked.clone(), unsigned: false };
-            of_right(&spec, || Ok(None), None, &before).expect("no keystore is read")
+            of_right(&spec, None, None, &before).expect("no keystore is read")
         };
         let read = right(&[other.as_str()]);
         assert_eq!(read.list.issuers().collect::<Vec<_>>(), [&other]);
@@ -153,5 +200,24 @@ mod tests {
         );
         assert_eq!(read.list.revoked().collect::<Vec<_>>(), [&actor]);
         assert_eq!(right(&[]).list.issuers().count(), 0, "no key of the user, no trust");
+    }
+
+    #[test]
+    fn a_keystore_that_hangs_is_waited_for_within_a_bound_and_asked_once() {
+        let own = OwnIssuer::default();
+        let (answer, hanging) = sync_channel::<()>(1);
+        let hang = move || {
+            // An error means that the test is over.
+            let _ = hanging.recv();
+            Ok(None)
+        };
+        let error = own.ask(hang).expect_err("nothing answers");
+        assert!(error.first().contains("does not answer"), "{}", error.first());
+        own.ask(|| panic!("one question at a time")).expect_err("it still hangs");
+        answer.send(()).expect("it waits");
+        let issuer = key(KeyKind::Account);
+        let now = issuer.clone();
+        let found = own.ask(move || Ok(Some(now))).expect("it answers again");
+        assert_eq!(found, Some(issuer), "what was asked before is old");
     }
 }

@@ -33,6 +33,12 @@ pub enum Access {
 /// no seed.
 pub fn read_seed_file(path: &Path, access: Access) -> Result<KeyPair, KeystoreError> {
     let failed = |source| KeystoreError::io("read", path, source);
+    // Opening a pipe that nobody writes to would take forever. A key that is brought in may come
+    // through one.
+    if access == Access::OwnerOnly && !path.metadata().map_err(failed)?.is_file() {
+        let error = std::io::Error::new(ErrorKind::InvalidInput, "it is no regular file");
+        return Err(failed(error));
+    }
     let file = File::open(path).map_err(failed)?;
     // Asked of the open file, so that nobody can swap it in between.
     let metadata = file.metadata().map_err(failed)?;
