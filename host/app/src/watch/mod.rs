@@ -12,13 +12,16 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, spawn_blocking};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use sentry::{Cause, Sentry};
 
 /// How long the files must be quiet before they are read: editors and linkers write in several
 /// steps.
 const QUIET: Duration = Duration::from_millis(150);
+/// How long changes may go on before the files are read anyway: one that is written all the time
+/// must not hold back what is said in another.
+const MOVING_TIME_MAX: Duration = Duration::from_secs(1);
 /// How often files are looked at where no notification comes: on network file systems, and when
 /// the operating system has no watches left.
 const POLL_EVERY: Duration = Duration::from_secs(2);
@@ -55,7 +58,7 @@ impl FileWatch {
         }
     }
 
-    /// Waits until a file changed and then was quiet. A change while nobody waits is kept.
+    /// Waits until a file changed and then was quiet, or changed for too long. A change while nobody waits is kept.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -73,8 +76,8 @@ async fn watch(mut lists: mpsc::Receiver<List>, changed: Arc<Notify>) {
     let mut poll = tokio::time::interval(POLL_EVERY);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let Ok(mut sentry) = spawn_blocking(move || Sentry::new(sender)).await else { return };
-    // True from the first change until the files are quiet.
-    let mut moving = false;
+    // When the first change was seen that is not told yet; until the files are quiet.
+    let mut moving: Option<Instant> = None;
     loop {
         let cause = tokio::select! {
             list = lists.recv() => {
@@ -87,17 +90,23 @@ async fn watch(mut lists: mpsc::Receiver<List>, changed: Arc<Notify>) {
                 let _ = done.send(());
                 continue;
             }
-            Some(()) = events.recv(), if !moving => Cause::Event,
-            _ = poll.tick(), if sentry.polls() && !moving => Cause::Time,
-            () = tokio::time::sleep(QUIET), if moving => Cause::Time,
+            Some(()) = events.recv(), if moving.is_none() => Cause::Event,
+            _ = poll.tick(), if sentry.polls() && moving.is_none() => Cause::Time,
+            () = tokio::time::sleep(QUIET), if moving.is_some() => Cause::Time,
         };
         let Some((back, now)) = aside(sentry, move |sentry| sentry.look(cause)).await else {
             return;
         };
-        if moving && !now {
-            changed.notify_one();
-        }
-        (sentry, moving) = (back, now);
+        sentry = back;
+        moving = match moving {
+            None => now.then(Instant::now),
+            Some(since) if now && since.elapsed() < MOVING_TIME_MAX => Some(since),
+            Some(_) => {
+                changed.notify_one();
+                // What was just seen may be in the middle of a write.
+                now.then(Instant::now)
+            }
+        };
     }
 }
 

@@ -117,3 +117,22 @@ async fn a_change_that_nobody_waited_for_is_kept() {
     };
     tokio::time::timeout(LONGEST, found_at_last).await.expect("the change is kept");
 }
+
+#[tokio::test]
+async fn a_file_that_is_never_quiet_holds_nothing_back() {
+    let site = Site::following("app.yaml", |folder| {
+        fs::write(folder.join("app.yaml"), "a").expect("a file");
+    })
+    .await;
+    let writing = async {
+        let mut pace = tokio::time::interval(QUIET / 3);
+        for round in 0_u32.. {
+            pace.tick().await;
+            site.put("app.yaml", &round.to_string());
+        }
+    };
+    tokio::select! {
+        () = site.notices("a change that goes on") => {}
+        () = writing => {}
+    }
+}
