@@ -78,7 +78,7 @@ impl Bounds {
     #[must_use]
     pub fn answer_too_large(&self) -> CallError {
         let sentence = format!(
-            "the answer is larger than ANSWER_MAX ({} bytes); ask for less at once",
+            "the answer is larger than ANSWER_MAX ({} bytes); ask for less at once, or raise it",
             self.answer_bytes_max
         );
         CallError::new(Code::TooLarge, sentence)

@@ -23,7 +23,7 @@ impl contract::Provider for Commands {
     }
 
     async fn get(&self, seat: &Seat, request: contract::GetRequest) -> Answer<Lookup> {
-        let value: Option<String> = seat.ask(cmd("GET").arg(seat.key(&request.key))).await?;
+        let value: Option<String> = seat.run(&scripts::GET, &[request.key], &[]).await?;
         Ok(Lookup { exists: value.is_some(), value: value.unwrap_or_default() })
     }
 

@@ -14,6 +14,18 @@ pub(crate) const TOO_MANY: &str = "TOOMANY";
 /// Code of the error for an answer that is too large.
 pub(crate) const TOO_LARGE: &str = "TOOLARGE";
 
+/// The string a key holds; one that is too large is never read, here or at the server.
+pub(crate) static GET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local length = redis.pcall('STRLEN', KEYS[1])
+if type(length) == 'table' then return length end
+if length + 5 > tonumber(ARGV[2]) then return redis.error_reply('TOOLARGE answer') end
+return redis.call('GET', KEYS[1])
+",
+    )
+});
+
 /// Adds within 32 bits and refuses what is over, where INCRBY alone would go on to 64. INCRBY does
 /// the change itself, so that the key keeps its expiry.
 pub(crate) static ADD: LazyLock<Script> = LazyLock::new(|| {

@@ -57,8 +57,14 @@ async fn answers(store: &Store) {
     refused(store.set_query("large set").await, "ANSWER_MAX");
     refused(store.set_union(&["large set", "s"]).await, "ANSWER_MAX");
     refused(store.set_intersection(&["large set", "large set"]).await, "ANSWER_MAX");
-    store.set("text", &"v".repeat(5_000)).await.expect("Set");
-    assert!(store.get("text").await.is_ok(), "what was taken in whole is given out whole");
+    let largest = "v".repeat(1_024 - 5);
+    store.set("text", &largest).await.expect("Set");
+    assert_eq!(store.get("text").await, Ok(Some(largest)));
+    store.set("text", &"v".repeat(1_024 - 4)).await.expect("Set");
+    refused(store.get("text").await, "ANSWER_MAX");
+    assert_eq!(store.key_exists("text").await, Ok(true), "it can be seen");
+    store.del("text").await.expect("and removed");
+    assert_eq!(store.get("text").await, Ok(None));
 }
 
 fn refused<T: std::fmt::Debug>(answer: Result<T, CallError>, limit: &str) {

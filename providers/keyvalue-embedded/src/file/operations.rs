@@ -47,10 +47,9 @@ impl contract::Provider for FileStore {
 
     async fn get(&self, space: &Namespace, request: contract::GetRequest) -> Answer<Lookup> {
         let space = Arc::clone(&space.name);
-        self.read(move |view, _| match view.held(Place { space: &space, key: &request.key })? {
-            None => Ok(Lookup { value: String::new(), exists: false }),
-            Some(Held::Text(value)) => Ok(Lookup { value, exists: true }),
-            Some(other) => Err(other.refuses(&request.key, Kind::Text)),
+        self.read(move |view, work| {
+            let value = view.text(Place { space: &space, key: &request.key }, work)?;
+            Ok(Lookup { exists: value.is_some(), value: value.unwrap_or_default() })
         })
         .await
     }

@@ -27,7 +27,8 @@ pub(super) const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("f
 /// The fact: what keys and values are charged, in bytes.
 pub(super) const BYTES: &str = "bytes";
 
-const TEXT: u8 = 0;
+/// The kind of a row that is a text.
+pub(super) const TEXT: u8 = 0;
 const LIST: u8 = 1;
 const SET: u8 = 2;
 
@@ -103,7 +104,21 @@ impl Entry {
         self.held.refuses(key, wanted)
     }
 
-    /// The row that [`read_entry`] reads back.
+    /// The entry a row says.
+    pub(super) fn of(row: (u8, u64, u64, u64, &str)) -> Result<Self, redb::Error> {
+        let (kind, expires_ms, count, head, text) = row;
+        let held = match kind {
+            TEXT => Held::Text(text.to_owned()),
+            LIST => Held::List { count, head },
+            SET => Held::Set { count },
+            other => {
+                return Err(redb::Error::Corrupted(format!("a key holds unknown kind {other}")));
+            }
+        };
+        Ok(Self { held, expires_ms })
+    }
+
+    /// The row that [`Entry::of`] reads back.
     pub(super) fn row(&self) -> (u8, u64, u64, u64, &str) {
         let (kind, count, head, text) = match &self.held {
             Held::Text(text) => (TEXT, 0, 0, text.as_str()),
@@ -114,23 +129,21 @@ impl Entry {
     }
 
     pub(super) const fn is_over(&self, now_ms: u64) -> bool {
-        self.expires_ms > 0 && self.expires_ms <= now_ms
+        is_over(self.expires_ms, now_ms)
     }
+}
+
+/// Whether the time of a key that expires then is over; 0 = never.
+pub(super) const fn is_over(expires_ms: u64, now_ms: u64) -> bool {
+    expires_ms > 0 && expires_ms <= now_ms
 }
 
 pub(super) fn read_entry(
     entries: &impl ReadableTable<EntryKey, EntryValue>,
     at: Place<'_>,
 ) -> Result<Option<Entry>, redb::Error> {
-    let Some(found) = entries.get((at.space, at.key))? else { return Ok(None) };
-    let (kind, expires_ms, count, head, text) = found.value();
-    let held = match kind {
-        TEXT => Held::Text(text.to_owned()),
-        LIST => Held::List { count, head },
-        SET => Held::Set { count },
-        other => return Err(redb::Error::Corrupted(format!("a key holds unknown kind {other}"))),
-    };
-    Ok(Some(Entry { held, expires_ms }))
+    let found = entries.get((at.space, at.key))?;
+    found.map(|found| Entry::of(found.value())).transpose()
 }
 
 pub(super) fn items_of(at: Place<'_>) -> std::ops::RangeInclusive<(&str, &str, u64)> {

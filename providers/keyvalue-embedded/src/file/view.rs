@@ -5,8 +5,8 @@ use redb::{AccessGuard, ReadTransaction, StorageError, TableError};
 use super::failure::Failure;
 use super::found::Found;
 use super::schema::{
-    BYTES, ENTRIES, EXPIRIES, EntryKey, EntryValue, FACTS, FIRST_POSITION, Held, ITEMS, ItemKey,
-    MEMBERS, MemberKey, Place, items_of, members_of, read_entry, successor,
+    BYTES, ENTRIES, EXPIRIES, Entry, EntryKey, EntryValue, FACTS, FIRST_POSITION, Held, ITEMS,
+    ItemKey, MEMBERS, MemberKey, Place, TEXT, is_over, items_of, members_of, read_entry, successor,
 };
 use super::work::Work;
 use crate::refusal::Kind;
@@ -49,6 +49,22 @@ impl View {
     pub(super) fn held(&self, at: Place<'_>) -> Result<Option<Held>, Failure> {
         let entry = read_entry(&self.entries, at)?.filter(|entry| !entry.is_over(self.now_ms));
         Ok(entry.map(|entry| entry.held))
+    }
+
+    /// The text the key holds, counted before it is copied.
+    pub(super) fn text(&self, at: Place<'_>, work: &mut Work) -> Result<Option<String>, Failure> {
+        let Some(found) = self.entries.get((at.space, at.key))? else { return Ok(None) };
+        let row = found.value();
+        if is_over(row.1, self.now_ms) {
+            return Ok(None);
+        }
+        if row.0 == TEXT {
+            work.answer(row.4)?;
+        }
+        match Entry::of(row)?.held {
+            Held::Text(text) => Ok(Some(text)),
+            other => Err(other.refuses(at.key, Kind::Text)),
+        }
     }
 
     /// The items of `span` of a list with this count and head.

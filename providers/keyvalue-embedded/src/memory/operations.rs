@@ -41,7 +41,10 @@ impl contract::Provider for Memory {
         self.edit(space.id, key, |slot| match slot.value() {
             None => Ok(Lookup { value: String::new(), exists: false }),
             Some(Value::Number(number)) => Ok(Lookup { value: number.to_string(), exists: true }),
-            Some(Value::Text(text)) => Ok(Lookup { value: text.to_string(), exists: true }),
+            Some(Value::Text(text)) => {
+                self.bounds.tally().answer(text)?;
+                Ok(Lookup { value: text.to_string(), exists: true })
+            }
             Some(other) => Err(refusal::wrong_kind(key, other.kind(), Kind::Text)),
         })
     }
