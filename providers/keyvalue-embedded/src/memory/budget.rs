@@ -24,10 +24,11 @@ impl Budget {
     }
 
     /// Refuses growth over the limit. Asked before the change, so that several at once may together
-    /// pass the limit by a value each; the limit guards the host's memory, not an account.
+    /// pass the limit by a value each; the limit guards the host's memory, not an account. What
+    /// does not grow is never refused.
     pub(super) fn room_for(&self, bytes: u64) -> Result<(), CallError> {
         let after = self.used().saturating_add(bytes);
-        if after <= self.max { Ok(()) } else { Err(refusal::store_full(self.max)) }
+        if bytes == 0 || after <= self.max { Ok(()) } else { Err(refusal::store_full(self.max)) }
     }
 
     pub(super) fn grew(&self, bytes: u64) {

@@ -12,6 +12,7 @@ use super::shard::Value;
 use crate::arguments::{distinct, span};
 use crate::clock::time_to_live_ms;
 use crate::namespace::Namespace;
+use crate::number;
 use crate::refusal::{self, Kind, count};
 
 type Answer<T> = Result<T, CallError>;
@@ -53,9 +54,12 @@ impl contract::Provider for Memory {
         let contract::SetRequest { key, value, expires } = request;
         let expires_ms =
             time_to_live_ms(expires)?.map_or(0, |lives| self.clock.now_ms().saturating_add(lives));
-        self.budget.room_for(key_bytes(&key) + value.len() as u64)?;
+        let number = number::parse(&value);
+        let bytes = if number.is_some() { 0 } else { value.len() as u64 };
         self.edit(space.id, &key, |slot| {
-            slot.put(Value::of_text(&value), expires_ms);
+            self.budget.room_for(slot.growth(bytes))?;
+            let held = number.map_or_else(|| Value::Text(value.as_str().into()), Value::Number);
+            slot.put(held, expires_ms);
             Ok(())
         })?;
         Ok(Stored { value })
@@ -104,9 +108,9 @@ impl contract::Provider for Memory {
     async fn push(&self, space: &Namespace, request: contract::PushRequest) -> Answer<ListCount> {
         let contract::PushRequest { key, value } = request;
         let bytes = item_bytes(&value);
-        self.budget.room_for(key_bytes(&key) + bytes)?;
         self.edit(space.id, &key, |mut slot| match slot.value_mut() {
             None => {
+                self.budget.room_for(key_bytes(&key) + bytes)?;
                 let list = List::of(value.into_boxed_str(), self.fresh_version());
                 slot.put(Value::List(Box::new(list)), 0);
                 Ok(ListCount { new_count: 1 })
@@ -115,6 +119,7 @@ impl contract::Provider for Memory {
                 let len = list.items().len();
                 self.bounds.room_for_one(len)?;
                 let new_count = count(len + 1)?;
+                self.budget.room_for(bytes)?;
                 list.push(value.into_boxed_str());
                 self.budget.grew(bytes);
                 Ok(ListCount { new_count })
@@ -161,17 +166,21 @@ impl contract::Provider for Memory {
     ) -> Answer<SetCount> {
         let contract::SetAddRequest { key, value } = request;
         let bytes = item_bytes(&value);
-        self.budget.room_for(key_bytes(&key) + bytes)?;
         self.edit(space.id, &key, |mut slot| match slot.value_mut() {
             None => {
+                self.budget.room_for(key_bytes(&key) + bytes)?;
                 let set = Set::of(value.into_boxed_str(), self.fresh_version());
                 slot.put(Value::Set(Box::new(set)), 0);
                 Ok(SetCount { new_count: 1 })
             }
             Some(Value::Set(set)) => {
                 let len = set.members().len();
-                if self.bounds.room_for_one(len).is_err() && !set.members().contains(&*value) {
-                    return Err(self.bounds.too_many_elements());
+                // A member that is there needs no room: it is looked up when there may be none.
+                let room = self.bounds.room_for_one(len).and_then(|()| self.budget.room_for(bytes));
+                if let Err(refused) = room
+                    && !set.members().contains(&*value)
+                {
+                    return Err(refused);
                 }
                 count(len + 1)?;
                 if set.insert(value.into_boxed_str()) {

@@ -43,11 +43,6 @@ impl Entry {
 }
 
 impl Value {
-    /// A text; one that is a number in its usual form is kept as the number, ready to count.
-    pub(super) fn of_text(text: &str) -> Self {
-        crate::number::parse(text).map_or_else(|| Self::Text(text.into()), Self::Number)
-    }
-
     pub(super) const fn kind(&self) -> Kind {
         match self {
             Self::Number(_) | Self::Text(_) => Kind::Text,

@@ -90,6 +90,14 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// By how many bytes the store grows when a value of `bytes` is put here.
+    pub(super) fn growth(&self, bytes: u64) -> u64 {
+        match &self.found {
+            hash_table::Entry::Occupied(entry) => bytes.saturating_sub(entry.get().value.bytes()),
+            hash_table::Entry::Vacant(_) => key_bytes(self.place.key) + bytes,
+        }
+    }
+
     /// Puts `value` in place of whatever the key held.
     pub(super) fn put(self, value: Value, expires_ms: u64) {
         let Self { place, found, expiries, trash } = self;

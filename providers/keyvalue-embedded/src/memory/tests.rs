@@ -82,3 +82,32 @@ async fn every_byte_charged_is_given_back() {
     memory.del(&space, DelRequest { key }).await.expect("Del");
     assert_eq!(memory.bytes(), 0);
 }
+
+#[tokio::test]
+async fn a_full_store_refuses_growth_and_nothing_else() {
+    let member = || SetAddRequest { key: "s".to_owned(), value: "m".repeat(100) };
+    let text =
+        |bytes: usize| SetRequest { key: "k".to_owned(), value: "v".repeat(bytes), expires: 0 };
+    let push = || PushRequest { key: "l".to_owned(), value: "i".to_owned() };
+    let bytes_max = 1_000;
+    let clock = Arc::new(Moment::default());
+    let memory = Memory::new(clock, bytes_max, Bounds::default());
+    let space = Namespaces::default().named("test");
+    memory.set_add(&space, member()).await.expect("SetAdd");
+    memory.push(&space, push()).await.expect("Push");
+    memory.set(&space, text(1)).await.expect("Set");
+    let most = usize::try_from(bytes_max - memory.bytes()).expect("it is small") + 1;
+    memory.set(&space, text(most)).await.expect("Set to the last byte");
+    assert_eq!(memory.bytes(), bytes_max);
+    let full = |error: CallError| error.message().contains("MEMORY_MAX");
+    assert!(memory.set(&space, text(most + 1)).await.is_err_and(full));
+    assert!(memory.push(&space, push()).await.is_err_and(full));
+    let other = SetAddRequest { value: "o".to_owned(), ..member() };
+    assert!(memory.set_add(&space, other).await.is_err_and(full));
+    assert_eq!(memory.bytes(), bytes_max, "what was refused changed nothing");
+    memory.set_add(&space, member()).await.expect("a member that is there needs no room");
+    memory.set(&space, text(most)).await.expect("as long as before");
+    memory.set(&space, text(most - 33)).await.expect("shorter");
+    memory.push(&space, push()).await.expect("which makes room for an item, and no key");
+    assert_eq!(memory.bytes(), bytes_max);
+}
