@@ -62,7 +62,8 @@
 //! `E_WRONG_TYPE` and `E_RANGE` as above; `E_MESSAGE` for a request that is malformed or has a
 //! negative `expires`; `E_TOO_LARGE` over a bound; `E_PROVIDER` when the server behind the provider
 //! cannot be reached or holds something the contract has no word for (a value that is not UTF-8);
-//! `E_STORAGE` when the disk fails or the store is full.
+//! `E_STORAGE` when the disk fails or the store is full; `E_BUSY` when what a long operation reads
+//! changed each time it was read (nothing was done; try again).
 //!
 //! # Where the originals differed
 //! They ignored `expires`, answered the number of elements *changed* in `newCount`, let `Clear`

@@ -58,6 +58,13 @@ pub(crate) fn file_full(bytes_max: u64) -> CallError {
     CallError::new(Code::Storage, sentence)
 }
 
+/// What an operation reads is long and changed each time it was read.
+pub(crate) fn always_changing() -> CallError {
+    let sentence = "the lists or sets of this operation are long and changed each time they were \
+                    read; nothing was done: try again, or use smaller ones";
+    CallError::new(Code::Busy, sentence)
+}
+
 /// The store is being closed, or is.
 pub(crate) fn stopped<E>(_: E) -> CallError {
     CallError::new(Code::Stopping, "the key-value store is being closed")

@@ -7,6 +7,10 @@ use super::charge::item_bytes;
 /// Most elements looked at under one lock; fewer are never worth a second look.
 pub(super) const PIECE: usize = 1_024;
 
+/// Most elements looked at under one lock by an operation that met changes each time before: some
+/// ten milliseconds.
+pub(super) const PIECE_MAX: usize = 64 * PIECE;
+
 /// A list, its head first.
 pub(super) struct List {
     items: VecDeque<Box<str>>,

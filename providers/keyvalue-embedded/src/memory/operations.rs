@@ -6,7 +6,7 @@ use trellis_core::CallError;
 
 use super::Memory;
 use super::charge::{item_bytes, key_bytes};
-use super::collection::{List, PIECE, Set};
+use super::collection::{List, PIECE, PIECE_MAX, Set};
 use super::pieces::{Flow, Intersection, Piecewise, Positions, Range, Union, set_of};
 use super::shard::Value;
 use crate::arguments::{distinct, span};
@@ -134,9 +134,9 @@ impl contract::Provider for Memory {
         request: contract::ListItemDeleteRequest,
     ) -> Answer<ListCount> {
         let contract::ListItemDeleteRequest { key, value } = request;
-        for last in [false, false, false, true] {
+        for most in [PIECE, PIECE, PIECE, PIECE_MAX] {
             let removed = self.remove_items(space, &key, |list| {
-                (last || list.items().len() <= PIECE).then(|| list.remove(&value))
+                (list.items().len() <= most).then(|| list.remove(&value))
             })?;
             if let Some(count) = removed {
                 return Ok(count);
@@ -155,8 +155,7 @@ impl contract::Provider for Memory {
                 return Ok(count);
             }
         }
-        // The last round always removes.
-        Ok(ListCount { new_count: 0 })
+        Err(refusal::always_changing())
     }
 
     async fn set_add(

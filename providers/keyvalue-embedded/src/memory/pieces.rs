@@ -2,23 +2,22 @@
 //! caller that no longer waits takes the rest of the work with it.
 //!
 //! An operation still happens at one moment: when anything it reads changes meanwhile, it begins
-//! again. What changes all the time is read in one piece in the end, which its bounds keep short.
+//! again, each time with larger pieces. What is longer than the largest piece and changes all the
+//! time is refused: nobody is held up for it.
 
 use std::collections::BTreeSet;
+use std::iter::successors;
 use std::ops::Bound;
 
 use trellis_capabilities_keyvalue::Tally;
 use trellis_core::CallError;
 
 use super::Memory;
-use super::collection::{PIECE, Set};
+use super::collection::{PIECE, PIECE_MAX, Set};
 use super::shard::Value;
 use crate::arguments::span;
 use crate::namespace::NamespaceId;
 use crate::refusal::{self, Kind};
-
-/// How often an operation begins again before it is done in one piece.
-const ATTEMPTS: usize = 4;
 
 /// Whether an operation has come to its end.
 pub(super) enum Flow<T> {
@@ -43,13 +42,18 @@ pub(super) type Stamp = Vec<u64>;
 
 impl Memory {
     /// Carries out an operation on these keys; with the versions it saw.
+    ///
+    /// # Errors
+    /// Its own, and [`Code::Busy`](trellis_core::Code::Busy) when every attempt met a change.
     pub(super) async fn in_pieces<P: Piecewise>(
         &self,
         space: NamespaceId,
         keys: &[String],
         begin: impl Fn() -> P + Send,
     ) -> Result<(P::Outcome, Stamp), CallError> {
-        for _ in 0..ATTEMPTS {
+        for most in
+            successors(Some(PIECE), |most| Some(most * 4)).take_while(|most| *most <= PIECE_MAX)
+        {
             let mut operation = begin();
             let mut seen: Option<Stamp> = None;
             loop {
@@ -58,7 +62,7 @@ impl Memory {
                     if *seen.get_or_insert_with(|| now.clone()) != now {
                         return Ok(None);
                     }
-                    let flow = operation.step(values, PIECE)?;
+                    let flow = operation.step(values, most)?;
                     Ok(Some((flow, now)))
                 })?;
                 match flow {
@@ -68,14 +72,7 @@ impl Memory {
                 }
             }
         }
-        self.look_at_all(space, keys, |values| {
-            let mut operation = begin();
-            loop {
-                if let Flow::Done(outcome) = operation.step(values, usize::MAX)? {
-                    return Ok((outcome, stamp(values)));
-                }
-            }
-        })
+        Err(refusal::always_changing())
     }
 }
 

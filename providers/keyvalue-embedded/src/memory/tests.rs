@@ -1,7 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use trellis_capabilities_keyvalue::{
-    AddRequest, DelRequest, ListItemDeleteRequest, Provider, PushRequest, SetAddRequest, SetRequest,
+    AddRequest, DelRequest, ListItemDeleteRequest, Provider, PushRequest, SetAddRequest,
+    SetRequest, SetUnionRequest,
 };
 
 use super::*;
@@ -110,4 +111,33 @@ async fn a_full_store_refuses_growth_and_nothing_else() {
     memory.set(&space, text(most - 33)).await.expect("shorter");
     memory.push(&space, push()).await.expect("which makes room for an item, and no key");
     assert_eq!(memory.bytes(), bytes_max);
+}
+
+/// Counts what every turn of a union over a set of `members` is told while the set changes in each.
+async fn union_while_it_changes(members: usize) -> (Result<usize, CallError>, usize) {
+    let (memory, _clock, space) = store();
+    let add = |value: String| SetAddRequest { key: "s".to_owned(), value };
+    for number in 0..members {
+        memory.set_add(&space, add(format!("{number:06}"))).await.expect("SetAdd");
+    }
+    let keys = vec!["s".to_owned(), "none".to_owned()];
+    let mut union = Box::pin(memory.set_union(&space, SetUnionRequest { keys }));
+    for turn in 0.. {
+        if let std::task::Poll::Ready(answer) = futures_util::poll!(&mut union) {
+            return (answer.map(|items| items.values.len()), turn);
+        }
+        memory.set_add(&space, add(format!("new {turn}"))).await.expect("SetAdd");
+    }
+    unreachable!("a union ends")
+}
+
+#[tokio::test]
+async fn what_changes_all_the_time_is_read_in_larger_pieces_or_refused() {
+    let (answer, turns) = union_while_it_changes(20_000).await;
+    assert!(answer.is_ok_and(|members| members == 20_000 + turns));
+    let (answer, turns) = union_while_it_changes(collection::PIECE_MAX + 1).await;
+    let refused = answer.expect_err("it is longer than any piece");
+    assert_eq!(refused.code(), trellis_core::Code::Busy, "{refused}");
+    assert!(refused.message().contains("try again"), "{refused}");
+    assert_eq!(turns, 4, "one piece of each attempt, and each in a turn of its own");
 }
