@@ -154,8 +154,8 @@ impl Ports {
         }
         let closing: Vec<_> = self.closing.iter().filter_map(Weak::upgrade).collect();
         closing.iter().for_each(|port| port.drain(deadline));
-        // A request whose body is still coming goes to the heir, which is told of what is bound. Only
-        // now: whoever finds its route retired must find the port closing.
+        // A request whose body is still coming goes to the heir, which is told of what is bound.
+        // Only now: whoever finds its route retired must find the port closing.
         let left = self.bound.values().filter(|bound| taken_over.contains(&bound.address));
         left.for_each(|bound| bound.route.retire());
         closing
