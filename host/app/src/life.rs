@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
-use trellis_control::{Address, Applied};
+use trellis_control::{Address, Applied, Status as State};
 use trellis_entitlements::Rules;
 use trellis_manifest::{HostSpec, Manifest};
 use trellis_supervisor::{ActorKeys, ApplyOptions, Status};
@@ -80,8 +80,8 @@ pub(crate) struct Life {
     printed: Vec<Address>,
     /// The status that was looked at last.
     seen: Arc<Status>,
-    /// The keys of the actors that were applied, until all of them run.
-    keys: Option<ActorKeys>,
+    /// The keys of the actors that were applied, each until it runs.
+    keys: ActorKeys,
     /// What the host was built with, and what a later manifest may say.
     settings: HostSpec,
 }
@@ -99,7 +99,7 @@ impl Life {
         force: bool,
     ) -> Self {
         let seen = host.supervisor().status();
-        let (printed, keys, settings) = (Vec::new(), None, HostSpec::default());
+        let (printed, keys, settings) = (Vec::new(), ActorKeys::new(), HostSpec::default());
         Self { loader, watch, host, readiness, announcer, force, printed, seen, keys, settings }
     }
 
@@ -128,12 +128,12 @@ impl Life {
                 },
                 Some(applied) = applying.join_next() => {
                     // An error is a panic, which was logged where it happened.
-                    let Ok(applied) = applied else { continue };
+                    let Ok((applied, keys)) = applied else { continue };
                     if !started && !wait {
                         first_fault(&applied)?;
                     }
                     started = true;
-                    self.applied(&applied);
+                    self.applied(&applied, keys);
                 }
                 loaded = next(&mut loading) => match loaded {
                     Ok(loaded) => self.apply(loaded, &mut applying),
@@ -189,21 +189,24 @@ impl Life {
         }
     }
 
-    fn apply(&mut self, loaded: Loaded, applying: &mut JoinSet<Applied>) {
+    fn apply(&mut self, loaded: Loaded, applying: &mut JoinSet<(Applied, ActorKeys)>) {
         lines(&loaded.warnings).for_each(|warning| tracing::warn!("{warning}"));
         self.note_settings(&loaded.manifest);
-        self.keys = Some(loaded.prepared.keys().clone());
+        // What runs from now on may have other keys than the manifest before said.
+        self.keys.clear();
+        let keys = loaded.prepared.keys().clone();
         let rules = Rules { open_calls: loaded.manifest.host.open_calls };
         let options = ApplyOptions { rules, force: self.force };
         let supervisor = self.host.supervisor().clone();
-        applying.spawn(async move { supervisor.apply(loaded.prepared, options).await });
+        applying.spawn(async move { (supervisor.apply(loaded.prepared, options).await, keys) });
     }
 
     /// What was done, and what was not, the supervisor logs itself.
-    fn applied(&mut self, applied: &Applied) {
+    fn applied(&mut self, applied: &Applied, keys: ActorKeys) {
         if applied.superseded {
             return;
         }
+        self.keys = keys;
         if applied.steps.is_empty() && applied.faults.is_empty() {
             tracing::info!("unchanged");
         }
@@ -213,16 +216,16 @@ impl Life {
         self.look();
     }
 
-    /// Looks at what runs: prints addresses that are new, and remembers the keys of actors once
-    /// nothing that was wanted is missing.
+    /// Looks at what runs: prints addresses that are new, and remembers the keys of actors that run
+    /// under them, whatever else is missing.
     fn look(&mut self) {
         let status = self.host.supervisor().status();
         let state = &status.state;
-        if !self.host.supervisor().is_changing()
-            && state.degraded.iter().all(|degraded| degraded.retry_unix_s.is_none())
-            && let Some(keys) = self.keys.take()
-        {
-            self.loader.remember(keys);
+        if !self.host.supervisor().is_changing() {
+            let running = take_running(&mut self.keys, state);
+            if !running.is_empty() {
+                self.loader.remember(running);
+            }
         }
         if Arc::ptr_eq(&self.seen, &status) && !self.printed.is_empty() {
             return;
@@ -276,6 +279,19 @@ async fn next(loading: &mut Option<Loading>) -> Result<Loaded, Failure> {
     .await
 }
 
+/// Takes the keys of the actors that run as the manifest wants: one that could not be replaced runs
+/// under its old key.
+fn take_running(keys: &mut ActorKeys, state: &State) -> ActorKeys {
+    let runs = |name: &String| {
+        let what = format!("actor {name}");
+        state.actors.contains(name) && state.degraded.iter().all(|degraded| degraded.what != what)
+    };
+    let taken = std::mem::take(keys);
+    let (running, missing) = taken.into_iter().partition(|(name, _)| runs(name));
+    *keys = missing;
+    running
+}
+
 fn first_fault(applied: &Applied) -> Result<(), Failure> {
     match applied.faults.first() {
         Some(fault) => Err(Failure::call(fault.what.clone(), fault.error())),
@@ -285,4 +301,32 @@ fn first_fault(applied: &Applied) -> Result<(), Failure> {
 
 async fn again(signals: &mut Signals) {
     while signals.next().await != Request::Stop {}
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_control::Degraded;
+    use trellis_core::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_remembered_once_its_actor_runs_under_it_whatever_else_fails() {
+        let key = |name: &str| (name.to_owned(), format!("M{name}"));
+        let mut keys = ActorKeys::from([key("good"), key("never"), key("stale")]);
+        let fails = |what: &str| Degraded {
+            what: what.to_owned(),
+            code: Code::Address,
+            why: "it is taken".to_owned(),
+            since_unix_s: 0,
+            retry_unix_s: Some(1),
+        };
+        let state = State {
+            actors: vec!["good".to_owned(), "stale".to_owned()],
+            degraded: vec![fails("actor stale"), fails("binding of other to wascc:http_server")],
+            ..State::default()
+        };
+        assert_eq!(take_running(&mut keys, &state), ActorKeys::from([key("good")]));
+        assert_eq!(keys, ActorKeys::from([key("never"), key("stale")]), "these may run later");
+    }
 }
