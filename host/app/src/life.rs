@@ -82,6 +82,8 @@ pub(crate) struct Life {
     seen: Arc<Status>,
     /// The keys of the actors that were applied, each until it runs.
     keys: ActorKeys,
+    /// How many manifests were loaded, right or wrong.
+    loads: u64,
     /// What the host was built with, and what a later manifest may say.
     settings: HostSpec,
 }
@@ -99,8 +101,21 @@ impl Life {
         force: bool,
     ) -> Self {
         let seen = host.supervisor().status();
-        let (printed, keys, settings) = (Vec::new(), ActorKeys::new(), HostSpec::default());
-        Self { loader, watch, host, readiness, announcer, force, printed, seen, keys, settings }
+        let (printed, keys, loads) = (Vec::new(), ActorKeys::new(), 0);
+        let settings = HostSpec::default();
+        Self {
+            loader,
+            watch,
+            host,
+            readiness,
+            announcer,
+            force,
+            printed,
+            seen,
+            keys,
+            loads,
+            settings,
+        }
     }
 
     /// Runs what the text wants until the host is told to stop, then drains.
@@ -128,12 +143,12 @@ impl Life {
                 },
                 Some(applied) = applying.join_next() => {
                     // An error is a panic, which was logged where it happened.
-                    let Ok((applied, keys)) = applied else { continue };
+                    let Ok((load, applied, keys)) = applied else { continue };
                     if !started && !wait {
                         first_fault(&applied)?;
                     }
                     started = true;
-                    self.applied(&applied, keys);
+                    self.applied(load, &applied, keys);
                 }
                 loaded = next(&mut loading) => match loaded {
                     Ok(loaded) => self.apply(loaded, &mut applying),
@@ -176,7 +191,8 @@ impl Life {
 
     /// A manifest that is wrong changes nothing, except that an actor it no longer trusts was
     /// stopped. What it waits for is noticed when it comes.
-    fn refused(&self, failure: &Failure, started: bool) {
+    fn refused(&mut self, failure: &Failure, started: bool) {
+        self.loads += 1;
         self.host.metrics().refused(failure);
         self.readiness.refuse(failure);
         if started {
@@ -189,20 +205,23 @@ impl Life {
         }
     }
 
-    fn apply(&mut self, loaded: Loaded, applying: &mut JoinSet<(Applied, ActorKeys)>) {
+    fn apply(&mut self, loaded: Loaded, applying: &mut JoinSet<(u64, Applied, ActorKeys)>) {
         lines(&loaded.warnings).for_each(|warning| tracing::warn!("{warning}"));
         self.note_settings(&loaded.manifest);
         // What runs from now on may have other keys than the manifest before said.
         self.keys.clear();
+        self.loads += 1;
+        let load = self.loads;
         let keys = loaded.prepared.keys().clone();
         let rules = Rules { open_calls: loaded.manifest.host.open_calls };
         let options = ApplyOptions { rules, force: self.force };
         let supervisor = self.host.supervisor().clone();
-        applying.spawn(async move { (supervisor.apply(loaded.prepared, options).await, keys) });
+        applying
+            .spawn(async move { (load, supervisor.apply(loaded.prepared, options).await, keys) });
     }
 
     /// What was done, and what was not, the supervisor logs itself.
-    fn applied(&mut self, applied: &Applied, keys: ActorKeys) {
+    fn applied(&mut self, load: u64, applied: &Applied, keys: ActorKeys) {
         if applied.superseded {
             return;
         }
@@ -211,7 +230,10 @@ impl Life {
             tracing::info!("unchanged");
         }
         self.host.metrics().applied();
-        self.readiness.accept();
+        // The manifest as it is now may have been refused while this one was applied.
+        if load == self.loads {
+            self.readiness.accept();
+        }
         self.readiness.enter(Phase::Ready);
         self.look();
     }
