@@ -291,7 +291,7 @@ pub mod fixed {
         "`poll_oneoff` answers `inval` before anything is allocated",
     );
 
-    /// Calls that wait for a provider whose successor cannot stand beside it; each holds its request.
+    /// Calls that wait for a provider whose successor cannot stand beside it; each holds a request.
     pub const HELD_CALLS: Limit = row(
         ("held_calls_max", "-"),
         (1_024, "calls to one provider"),

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use crate::BoxFuture;
 use crate::route::Cut;
+use crate::target::BoxFuture;
 
 /// How a call ended.
 pub(crate) enum Ended<T> {

@@ -36,7 +36,7 @@ impl Activity {
     #[inline]
     #[must_use]
     pub(crate) fn begin(&self) -> bool {
-        // Acquire and release, in this order: see the top of the file.
+        // `AcqRel`, acquire and release: see the top of the file.
         own(&self.places).begun.fetch_add(1, Ordering::AcqRel);
         !self.awake.load(Ordering::Acquire)
     }
@@ -79,8 +79,9 @@ impl Activity {
 
     /// Nothing runs.
     pub(crate) fn is_idle(&self) -> bool {
-        // Acquire keeps the order of the two reads. What ended is read first, so that a call between the two reads counts as running. A
-        // count that is written to is never an old one, so no call is seen ended but not begun.
+        // Acquire keeps the order of the two reads. What ended is read first, so that a call
+        // between the two reads counts as running. A count that is written to is never an old one, so no
+        // call is seen ended but not begun.
         let ended = self.places.iter().map(|place| place.0.ended.load(Ordering::Acquire));
         let ended: u64 = ended.sum();
         let begun = self.places.iter().map(|place| place.0.begun.fetch_add(0, Ordering::AcqRel));

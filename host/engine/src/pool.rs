@@ -127,8 +127,8 @@ impl<T> Pool<T> {
 
     /// A slot if the pool may have one more instance.
     pub(crate) fn try_slot(self: &Arc<Self>) -> Option<InstanceSlot<T>> {
-        // A write, though it adds nothing: a waiter that only read here could read a number from
-        // before a slot was given back, whose owner in turn did not see the waiter.
+        // A write (`AcqRel`), though it adds nothing: a waiter that only read here could read a
+        // number from before a slot was given back, whose owner in turn did not see the waiter.
         let mut live = self.live.fetch_add(0, Ordering::AcqRel);
         loop {
             if live >= self.live_max {

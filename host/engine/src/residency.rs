@@ -159,6 +159,7 @@ struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
     fn new(count: &'a AtomicU32) -> Self {
+        // AcqRel: in one order with the looks of those who give room back.
         count.fetch_add(1, Ordering::AcqRel);
         Self(count)
     }

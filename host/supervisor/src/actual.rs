@@ -28,6 +28,9 @@ pub(crate) struct ActualState {
     pub(crate) providers: BTreeMap<Arc<str>, RunningProvider>,
     /// Every provider that serves some binding, those that have no name any more too.
     pub(crate) instances: BTreeMap<TargetId, Instance>,
+    /// How many instances with a successor still finish what they have, by what they served: calls
+    /// may come in through them over bindings that the successor has given up since.
+    pub(crate) finishing: BTreeMap<TargetId, usize>,
     /// Every binding that some provider serves, those of retired versions too.
     pub(crate) bindings: HashMap<BindingId, RunningBinding, RandomState>,
     /// Which of them belong to which version.
@@ -166,8 +169,8 @@ impl ActualState {
         self.bindings.insert(binding.spec.id, binding);
     }
 
-    /// Puts a binding in force that its provider serves. Gives the one it takes over from, when that
-    /// belongs to the same version; that of an earlier version goes with that version.
+    /// Puts a binding in force that its provider serves. Gives the one it takes over from, when
+    /// that belongs to the same version; that of an earlier version goes with that version.
     pub(crate) fn put_in_force(&mut self, binding: &RunningBinding) -> Option<BindingId> {
         let old = self.current.insert(binding.key.clone(), binding.spec.id)?;
         let owner = self.bindings.get(&old)?.spec.actor;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use trellis_dispatch::RouteHandle;
 use trellis_entitlements::{ActorId, TargetId};
 
+use crate::actual::ActualState;
 use crate::border::Instance;
 use crate::shared::{DRAIN_MAX, Shared};
 
@@ -30,7 +31,7 @@ impl Shared {
             let instance = |id: BindingId| Some((id, actual.instance_of(id)?.clone()));
             intake.into_iter().filter_map(instance).collect::<Vec<_>>()
         });
-        unbind(&intake, until).await;
+        self.end_intake(&intake, until).await;
         let route = self.edit(|actual| {
             intake.iter().for_each(|(id, _)| drop(actual.forget(*id)));
             let version = actual.retired.get(&id)?;
@@ -85,9 +86,8 @@ impl Shared {
             let shared = Arc::clone(self);
             self.aside.spawn(async move {
                 let instance = shared.look(|actual| actual.instance_of(id).cloned());
-                if let Some(instance) = instance {
-                    instance.unbind(id, Instant::now() + DRAIN_MAX).await;
-                }
+                let intake: Vec<_> = instance.map(|instance| (id, instance)).into_iter().collect();
+                shared.end_intake(&intake, Instant::now() + DRAIN_MAX).await;
                 shared.edit(|actual| drop(actual.forget(id)));
                 shared.let_go.notify_waiters();
             });
@@ -108,7 +108,7 @@ impl Shared {
     /// For each provider a route whose end says that all calls before now have ended.
     fn grace(
         &self,
-        actual: &mut crate::actual::ActualState,
+        actual: &mut ActualState,
         outlets: Vec<(TargetId, BindingId)>,
     ) -> Vec<(RouteHandle, Vec<BindingId>)> {
         let mut by_target: BTreeMap<TargetId, Vec<BindingId>> = BTreeMap::new();
@@ -132,7 +132,7 @@ impl Shared {
         let shared = Arc::clone(self);
         self.aside.spawn(async move {
             let until = Instant::now() + DRAIN_MAX;
-            let unused = |actual: &crate::actual::ActualState| {
+            let unused = |actual: &ActualState| {
                 !actual.bindings.values().any(|binding| binding.spec.target == target)
             };
             shared.wait_for(until, unused).await;
@@ -148,12 +148,40 @@ impl Shared {
     }
 
     /// Lets an instance go whose successor serves in its place already.
-    pub(crate) fn let_instance_go(&self, instance: Instance, route: RouteHandle) {
+    pub(crate) fn let_instance_go(
+        self: &Arc<Self>,
+        target: TargetId,
+        instance: Instance,
+        route: RouteHandle,
+    ) {
+        self.look(|actual| *actual.finishing.entry(target).or_default() += 1);
+        let shared = Arc::clone(self);
         self.aside.spawn(async move {
             let until = Instant::now() + DRAIN_MAX;
             let _ = timeout_at(until, route.gone()).await;
             instance.shut_down(until).await;
+            shared.look(|actual| {
+                if let Some(left) = actual.finishing.get_mut(&target) {
+                    *left -= 1;
+                }
+                actual.finishing.retain(|_, left| *left > 0);
+            });
+            shared.let_go.notify_waiters();
         });
+    }
+
+    /// Has providers stop bringing calls in over bindings, the instances included that finish
+    /// beside their successors; done by `until` in any case.
+    async fn end_intake(&self, bindings: &[(BindingId, Instance)], until: Instant) {
+        unbind(bindings, until).await;
+        let targets: Vec<_> = self.look(|actual| {
+            let binding = |(id, _): &(BindingId, Instance)| actual.bindings.get(id);
+            bindings.iter().filter_map(binding).map(|binding| binding.spec.target).collect()
+        });
+        let finished = |actual: &ActualState| {
+            !targets.iter().any(|target| actual.finishing.contains_key(target))
+        };
+        self.wait_for(until, finished).await;
     }
 
     /// Lets an instance go that never served.

@@ -73,7 +73,7 @@ impl Stage {
         match step {
             Step::Do(change) => self.change(change),
             Step::Start => self.start(&[]),
-            Step::StartForced => self.start(&["--force"]),
+            Step::StartWith(arguments) => self.start(arguments),
             Step::Ends(arguments, code, says) => ends(self.command().args(*arguments), *code, says),
             Step::EndsAfter(first, code, says) => {
                 ends(&mut after(first, &self.command()), *code, says)

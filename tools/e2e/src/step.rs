@@ -11,8 +11,8 @@ pub enum Step {
     Do(Change),
     /// Starts the host and waits until it is ready.
     Start,
-    /// The same with `--force`.
-    StartForced,
+    /// Starts it with these further arguments.
+    StartWith(&'static [&'static str]),
     /// Runs the host with more arguments: it exits with this code and prints all of these texts.
     Ends(&'static [&'static str], i32, &'static [&'static str]),
     /// Runs the host in a shell after this command: it exits with this code and prints all of these

@@ -58,7 +58,8 @@ impl FileWatch {
         }
     }
 
-    /// Waits until a file changed and then was quiet, or changed for too long. A change while nobody waits is kept.
+    /// Waits until a file changed and then was quiet, or changed for too long. A change while
+    /// nobody waits is kept.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }

@@ -53,7 +53,7 @@ impl ActorState {
         if self.pool.live() >= self.instances_min() || !self.is_resident() {
             return;
         }
-        // Acquire, with the release below: one refill sees what the one before it made.
+        // Acquire, with the `Release` below: one refill sees what the one before it made.
         if self.refilling.swap(true, Ordering::Acquire) {
             return;
         }

@@ -296,9 +296,9 @@ impl Change {
         })
     }
 
-    /// Tells the providers that bring calls in; what is published lets these calls pass already. One
-    /// that is refused may wait for what another one gives up, so it is tried again as long as any
-    /// succeeds.
+    /// Tells the providers that bring calls in; what is published lets these calls pass already.
+    /// One that is refused may wait for what another one gives up, so it is tried again as long as
+    /// any succeeds.
     pub(super) async fn bind_intake(&mut self, mut waiting: Vec<NewBinding>) {
         while !waiting.is_empty() {
             let bound = join_all(waiting.iter().map(NewBinding::tell)).await;

@@ -21,7 +21,9 @@ impl Change {
         let old = shared.edit(|actual| {
             actual.road.entitlements.set_rules(self.desired.options.rules);
             for one in made.providers.into_values() {
-                instances.extend(self.install_provider(actual, one));
+                let target = one.target;
+                let old = self.install_provider(actual, one);
+                instances.extend(old.map(|old| (target, old)));
             }
             for actor in made.actors.into_values() {
                 if let Err((place, error)) = self.install_actor(actual, actor) {
@@ -49,7 +51,9 @@ impl Change {
         refused.into_iter().for_each(|(place, error)| self.fail(place, error));
         self.let_go(old);
         shared.tell_unbound(unbound);
-        instances.into_iter().for_each(|(instance, route)| shared.let_instance_go(instance, route));
+        for (target, (instance, route)) in instances {
+            shared.let_instance_go(target, instance, route);
+        }
         intake
     }
 
