@@ -306,7 +306,8 @@ async fn next(loading: &mut Option<Loading>) -> Result<Loaded, Failure> {
 fn take_running(keys: &mut ActorKeys, state: &State) -> ActorKeys {
     let runs = |name: &String| {
         let what = format!("actor {name}");
-        state.actors.contains(name) && state.degraded.iter().all(|degraded| degraded.what != what)
+        state.actors.iter().any(|actor| actor.as_str() == name)
+            && state.degraded.iter().all(|degraded| degraded.what != what)
     };
     let taken = std::mem::take(keys);
     let (running, missing) = taken.into_iter().partition(|(name, _)| runs(name));
@@ -344,7 +345,7 @@ mod tests {
             retry_unix_s: Some(1),
         };
         let state = State {
-            actors: vec!["good".to_owned(), "stale".to_owned()],
+            actors: vec!["good".to_owned().into(), "stale".to_owned().into()],
             degraded: vec![fails("actor stale"), fails("binding of other to wascc:http_server")],
             ..State::default()
         };

@@ -80,8 +80,8 @@ impl Activity {
     /// Nothing runs.
     pub(crate) fn is_idle(&self) -> bool {
         // Acquire keeps the order of the two reads. What ended is read first, so that a call
-        // between the two reads counts as running. A count that is written to is never an old one, so no
-        // call is seen ended but not begun.
+        // between the two reads counts as running. A count that is written to is never an old one,
+        // so no call is seen ended but not begun.
         let ended = self.places.iter().map(|place| place.0.ended.load(Ordering::Acquire));
         let ended: u64 = ended.sum();
         let begun = self.places.iter().map(|place| place.0.begun.fetch_add(0, Ordering::AcqRel));
