@@ -11,6 +11,9 @@ use cargo_metadata::{Metadata, MetadataCommand};
 /// Folders that hold products, never sources.
 const PRODUCTS: [&str; 5] = [".git", "target", "dist", "data", "node_modules"];
 
+/// What a root is known by: this very tool.
+const OWN_MANIFEST: &str = "tools/xtask/Cargo.toml";
+
 /// The root of the repository.
 #[derive(Clone)]
 pub(crate) struct Repo {
@@ -20,10 +23,20 @@ pub(crate) struct Repo {
 }
 
 impl Repo {
-    /// The repository this tool was built from.
+    /// The repository around the current folder, wherever this tool was built: it writes files, and
+    /// they must not land in another checkout.
     pub(crate) fn find() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest.ancestors().nth(2).context("tools/xtask lies two folders deep")?;
+        Self::around(&std::env::current_dir().context("finding the current folder")?)
+    }
+
+    fn around(folder: &Path) -> Result<Self> {
+        let root = folder.ancestors().find(|folder| folder.join(OWN_MANIFEST).is_file());
+        let root = root.with_context(|| {
+            format!(
+                "{} lies in no checkout: no folder above it has {OWN_MANIFEST}",
+                folder.display()
+            )
+        })?;
         Ok(Self::at(root))
     }
 
@@ -109,5 +122,23 @@ impl Repo {
             return Ok(full);
         }
         bail!("{path} is missing: {hint}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checkout_is_the_one_around_the_folder() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let inner = folder.path().join("host/app");
+        fs::create_dir_all(&inner).expect("a folder");
+        let error = Repo::around(&inner).err().expect("there is no checkout");
+        assert!(error.to_string().contains("lies in no checkout"), "{error}");
+        let own = folder.path().join(OWN_MANIFEST);
+        fs::create_dir_all(own.parent().expect("it has one")).expect("a folder");
+        fs::write(&own, "").expect("a file");
+        assert_eq!(Repo::around(&inner).expect("a checkout").root(), folder.path());
     }
 }
