@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
-use trellis_control::{Address, Applied, Status as State};
+use trellis_control::{Address, Applied, Name, Status as State};
 use trellis_entitlements::Rules;
 use trellis_manifest::{HostSpec, Manifest};
 use trellis_supervisor::{ActorKeys, ApplyOptions, Status};
@@ -304,10 +304,10 @@ async fn next(loading: &mut Option<Loading>) -> Result<Loaded, Failure> {
 /// Takes the keys of the actors that run as the manifest wants: one that could not be replaced runs
 /// under its old key.
 fn take_running(keys: &mut ActorKeys, state: &State) -> ActorKeys {
+    let running: HashSet<_> = state.actors.iter().map(Name::as_str).collect();
+    let failing: HashSet<_> = state.degraded.iter().map(|degraded| &*degraded.what).collect();
     let runs = |name: &String| {
-        let what = format!("actor {name}");
-        state.actors.iter().any(|actor| actor.as_str() == name)
-            && state.degraded.iter().all(|degraded| degraded.what != what)
+        running.contains(name.as_str()) && !failing.contains(&*format!("actor {name}"))
     };
     let taken = std::mem::take(keys);
     let (running, missing) = taken.into_iter().partition(|(name, _)| runs(name));
