@@ -16,7 +16,7 @@ use super::context::ActorKeys;
 use crate::key::BindingKey;
 
 /// A manifest whose modules verify, whose bindings are claimed and served, and whose values are
-/// known. Only [`prepare`] makes one.
+/// known. Only `prepare` makes one.
 pub struct Prepared {
     pub(crate) actors: Vec<PreparedActor>,
     pub(crate) providers: Vec<PreparedProvider>,
@@ -73,7 +73,7 @@ impl PreparedLink {
 
 impl Prepared {
     /// The keys of its actors that keep data with a provider: to be given to the next
-    /// [`prepare`] once it runs.
+    /// `prepare` once it runs.
     #[must_use]
     pub const fn keys(&self) -> &ActorKeys {
         &self.keys
