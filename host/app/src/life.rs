@@ -226,9 +226,6 @@ impl Life {
             return;
         }
         self.keys = keys;
-        if applied.steps.is_empty() && applied.faults.is_empty() {
-            tracing::info!("unchanged");
-        }
         self.host.metrics().applied();
         // The manifest as it is now may have been refused while this one was applied.
         if load == self.loads {
@@ -236,6 +233,10 @@ impl Life {
         }
         self.readiness.enter(Phase::Ready);
         self.look();
+        // Last: whoever reads the line may ask at once.
+        if applied.steps.is_empty() && applied.faults.is_empty() {
+            tracing::info!("unchanged");
+        }
     }
 
     /// Looks at what runs: prints addresses that are new, and remembers the keys of actors that run
