@@ -5,7 +5,7 @@ use std::process::Command;
 
 use trellis_e2e::hostile::harmless;
 use trellis_testkit::guests::built;
-use trellis_testkit::{Account, HostProcess, Site, eventually, run_to_end};
+use trellis_testkit::{Account, HostProcess, Signal, Site, eventually, run_to_end};
 
 const CHECK: &[&str] = &["--check"];
 
@@ -134,6 +134,8 @@ fn an_actor_with_data_keeps_its_key() {
         logs(&host, from, &["the manifest was not applied", "E_ACTOR_KEY"]);
         let answer = trellis_testkit::Client::new(host.address_of("counter")).send("GET", "/", b"");
         assert_eq!(answer.expect("what ran goes on").text(), "{\"counter\": 1}");
+        host.signal(Signal::TERM);
+        assert_eq!(host.wait().code, Some(0));
     }
     let refused = check(&[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
@@ -145,7 +147,10 @@ fn an_actor_with_data_keeps_its_key() {
     let forced = check(&["--force"]);
     assert_eq!(forced.code, Some(0), "{forced:#?}");
     assert!(forced.stderr.contains("warning") && forced.stderr.contains("actor key changed"));
-    drop(started(site.host("app/manifest.yaml").env("TRELLIS_FORCE", "1")));
+    // Ends as it should: keys are written aside, and the end waits for that.
+    let host = started(site.host("app/manifest.yaml").env("TRELLIS_FORCE", "1"));
+    host.signal(Signal::TERM);
+    assert_eq!(host.wait().code, Some(0));
     assert_eq!(check(&[]).code, Some(0), "the new key is the key now");
 }
 
