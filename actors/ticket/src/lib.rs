@@ -12,11 +12,11 @@ use trellis_actor::prelude::*;
 #[handler(http_server::HandleRequest)]
 fn hand_out(_: http_server::Request) -> Result<http_server::Response> {
     static SERVED: AtomicU32 = AtomicU32::new(0);
-    // Relaxed: an instance has one thread.
-    let served = SERVED.fetch_add(1, Ordering::Relaxed) + 1;
     let title = config::get("TITLE")?.unwrap_or_else(|| "ticket".to_owned());
     let issued = clock::now()?.duration_since(UNIX_EPOCH)?.as_secs();
     let number = random::u64()?;
+    // Last, so that a ticket nobody got is not counted. Relaxed: an instance has one thread.
+    let served = SERVED.fetch_add(1, Ordering::Relaxed) + 1;
     let json = format!(
         "{{\"title\": {title:?}, \"number\": \"{number:016x}\", \"issued\": {issued}, \
          \"served\": {served}}}"
