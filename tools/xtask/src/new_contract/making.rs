@@ -34,8 +34,9 @@ pub(super) fn make(repo: &Repo, name: &ContractName) -> Result<()> {
     for folder in [".", "actors"] {
         repo.run(folder, "cargo", &["fmt", "--all"])?;
     }
+    // Not offline: a machine that never built the other workspaces has no index entries of theirs.
     for folder in WORKSPACES {
-        repo.run(folder, "cargo", &["update", "--quiet", "--workspace", "--offline"])?;
+        repo.run(folder, "cargo", &["update", "--quiet", "--workspace"])?;
     }
     Ok(())
 }
