@@ -40,6 +40,7 @@ impl Target for ProviderTarget {
 pub struct ProviderCalls {
     dispatcher: Arc<Dispatcher>,
     provider: TargetId,
+    host: String,
     lineage: String,
 }
 
@@ -47,9 +48,11 @@ impl ProviderCalls {
     /// The way from this provider to the actors that are bound to it.
     #[must_use]
     pub fn new(dispatcher: Arc<Dispatcher>, provider: TargetId) -> Self {
-        // Nobody else in the process has this dispatcher and this target, and a successor has both.
-        let lineage = format!("{:p}/{}", Arc::as_ptr(&dispatcher), provider.0);
-        Self { dispatcher, provider, lineage }
+        // A host has one dispatcher. Nobody else in the process has it and this target, and a
+        // successor has both.
+        let host = format!("{:p}", Arc::as_ptr(&dispatcher));
+        let lineage = format!("{host}/{}", provider.0);
+        Self { dispatcher, provider, host, lineage }
     }
 }
 
@@ -74,5 +77,9 @@ impl Invoker for ProviderCalls {
 
     fn lineage(&self) -> &str {
         &self.lineage
+    }
+
+    fn host(&self) -> &str {
+        &self.host
     }
 }

@@ -3,26 +3,36 @@
 //!
 //! Whoever wants an address stands in its line, and the first in the line accepts. When that one
 //! leaves, the next begins; in between no connection is refused, because it waits in the socket.
-//! Only instances of one lineage share: for everybody else the address is in use.
+//! The instances of one lineage share. So do others of the same host, while all that an address
+//! serves moves from one to the other. For everybody else the address is in use.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use trellis_core::BindingName;
+use trellis_core::{BindingName, CallError};
+use trellis_providers_sdk::{BindingId, Context};
 
 use crate::port::Port;
 use crate::sockets;
 
-/// The open doors of all lineages.
-static OPEN: Mutex<BTreeMap<(Arc<str>, SocketAddr), Door>> = Mutex::new(BTreeMap::new());
+/// The doors of all hosts in this process.
+static DOORS: Mutex<AllDoors> = Mutex::new(AllDoors { open: BTreeMap::new(), closing: Vec::new() });
 
-/// The doors that the instances of one lineage share.
+struct AllDoors {
+    open: BTreeMap<(Arc<str>, SocketAddr), Door>,
+    /// The last ports at addresses that nobody wants any more: their workers may still hold the
+    /// sockets for a moment.
+    closing: Vec<(Arc<str>, SocketAddr, Weak<Port>)>,
+}
+
+/// The doors of one host, as the instances of one lineage see them.
 #[derive(Clone, Debug)]
 pub(crate) struct Doors {
+    host: Arc<str>,
     lineage: Arc<str>,
 }
 
@@ -31,8 +41,14 @@ pub(crate) struct Doors {
 struct Door {
     /// One for each worker.
     sockets: Vec<TcpListener>,
-    line: VecDeque<Weak<Port>>,
+    line: VecDeque<InLine>,
     chosen_for: Option<Choice>,
+}
+
+#[derive(Clone, Debug)]
+struct InLine {
+    lineage: Arc<str>,
+    port: Weak<Port>,
 }
 
 /// For whom the system chose the port, so that its successor finds it again.
@@ -44,91 +60,175 @@ pub(crate) struct Choice {
     pub(crate) name: BindingName,
 }
 
+/// Why an address cannot be had.
+#[derive(Debug)]
+pub(crate) enum NoEntry {
+    /// The system does not give it.
+    System(io::Error),
+    /// Another provider of this host has it, and keeps it.
+    Host,
+    /// The threads take no more ports.
+    Busy(CallError),
+}
+
+impl From<io::Error> for NoEntry {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
 impl Doors {
-    /// The doors of a lineage; the empty one is shared with nobody.
-    pub(crate) fn of(lineage: &str) -> Self {
+    /// The doors of a provider's host. Without a name of the host they belong to the lineage; with
+    /// neither they are shared with nobody.
+    pub(crate) fn of(context: &Context) -> Self {
         static ALONE: AtomicU64 = AtomicU64::new(0);
-        let lineage = match lineage {
+        let lineage: Arc<str> = match context.lineage() {
             // Relaxed: only that no two are alike matters.
             "" => format!("\0{}", ALONE.fetch_add(1, Ordering::Relaxed)).into(),
             lineage => lineage.into(),
         };
-        Self { lineage }
+        let host = match context.host() {
+            "" => Arc::clone(&lineage),
+            host => host.into(),
+        };
+        Self { host, lineage }
     }
 
     /// The address that the system chose for the same before.
-    pub(crate) fn chosen(&self, choice: &Choice) -> Option<SocketAddr> {
-        let open = OPEN.lock();
-        let mut ours = open.iter().filter(|((lineage, _), _)| *lineage == self.lineage);
-        ours.find(|(_, door)| door.chosen_for.as_ref() == Some(choice)).map(|((_, at), _)| *at)
+    pub(crate) fn chosen(
+        &self,
+        choice: &Choice,
+        leaving: &HashSet<BindingId>,
+    ) -> Option<SocketAddr> {
+        let doors = DOORS.lock();
+        let mut ours = doors.open.iter().filter(|((host, _), _)| *host == self.host);
+        let same = |door: &Door| {
+            door.chosen_for.as_ref() == Some(choice) && !door.is_kept_from(self, leaving)
+        };
+        ours.find(|(_, door)| same(door)).map(|((_, at), _)| *at)
+    }
+
+    /// True when another provider of this host stands in the line of an address.
+    pub(crate) fn is_shared(&self, address: SocketAddr) -> bool {
+        let doors = DOORS.lock();
+        let door = doors.open.get(&(Arc::clone(&self.host), address));
+        door.is_some_and(|door| door.others(self).next().is_some())
+    }
+
+    /// The ports that were the last at an address, or at one that overlaps, and whose workers still
+    /// hold its sockets: until they have let go, the system does not give it.
+    pub(crate) fn closing(&self, asked: SocketAddr) -> Vec<Arc<Port>> {
+        let mut doors = DOORS.lock();
+        doors.forget_closed();
+        let meets = |(host, at, _): &&(Arc<str>, SocketAddr, Weak<Port>)| {
+            *host == self.host && overlap(*at, asked)
+        };
+        let closing = doors.closing.iter().filter(meets);
+        closing.filter_map(|(_, _, port)| port.upgrade()).collect()
     }
 
     /// Puts a port into the line of an address, and opens that first when nobody has. Gives the
     /// address, with the port that the system chose where 0 was asked for, and a socket for each
-    /// of `count` workers.
+    /// of `count` workers. What serves nothing but what is `leaving` is in nobody's way.
     ///
     /// # Errors
-    /// The system's own, when it does not give the address.
+    /// When the system does not give the address, or somebody else of this host keeps it.
     pub(crate) fn enter(
         &self,
-        asked: SocketAddr,
-        choice: Option<Choice>,
-        port: &Arc<Port>,
-        count: usize,
-    ) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
-        let mut open = OPEN.lock();
-        let key = (Arc::clone(&self.lineage), asked);
-        let (address, door) = match open.get_mut(&key) {
+        (asked, choice): (SocketAddr, Option<Choice>),
+        (port, count): (&Arc<Port>, usize),
+        leaving: &HashSet<BindingId>,
+    ) -> Result<(SocketAddr, Vec<TcpListener>), NoEntry> {
+        let mut doors = DOORS.lock();
+        let mut beside = false;
+        for ((host, at), door) in &doors.open {
+            if *host == self.host && overlap(*at, asked) {
+                if door.is_kept_from(self, leaving) {
+                    return Err(NoEntry::Host);
+                }
+                // An address of ours that overlaps would be in our own way.
+                beside = true;
+            }
+        }
+        let key = (Arc::clone(&self.host), asked);
+        let (address, door) = match doors.open.get_mut(&key) {
             Some(door) => (asked, door),
             None => {
-                // An address of ours that overlaps would be in our own way.
-                let beside = open.keys().any(|(lineage, other)| {
-                    *lineage == self.lineage && other.port() == asked.port()
-                });
                 let sockets = sockets::listen(asked, count, beside)?;
                 let first = sockets.first().ok_or_else(|| io::Error::other("no worker"))?;
                 let address = first.local_addr()?;
                 let door = Door { sockets, line: VecDeque::new(), chosen_for: choice };
-                (address, open.entry((key.0, address)).or_insert(door))
+                (address, doors.open.entry((key.0, address)).or_insert(door))
             }
         };
         let sockets = door.sockets.iter().map(TcpListener::try_clone).collect::<Result<_, _>>();
         match sockets {
             Ok(sockets) => {
-                door.line.push_back(Arc::downgrade(port));
+                let lineage = Arc::clone(&self.lineage);
+                door.line.push_back(InLine { lineage, port: Arc::downgrade(port) });
                 door.settle();
                 Ok((address, sockets))
             }
             Err(error) => {
                 if door.line.is_empty() {
-                    open.remove(&(Arc::clone(&self.lineage), address));
+                    doors.open.remove(&(Arc::clone(&self.host), address));
                 }
-                Err(error)
+                Err(error.into())
             }
         }
     }
 
     /// Takes a port out of the line, and closes the address when that was the last one.
     pub(crate) fn leave(&self, address: SocketAddr, port: &Arc<Port>) {
-        let mut open = OPEN.lock();
-        let key = (Arc::clone(&self.lineage), address);
-        let Some(door) = open.get_mut(&key) else { return };
-        let is_port = |other: &Weak<Port>| Weak::as_ptr(other) == Arc::as_ptr(port);
+        let mut doors = DOORS.lock();
+        let key = (Arc::clone(&self.host), address);
+        let Some(door) = doors.open.get_mut(&key) else { return };
+        let is_port = |other: &InLine| Weak::as_ptr(&other.port) == Arc::as_ptr(port);
         door.line.retain(|other| !is_port(other));
         if !door.settle() {
-            open.remove(&key);
+            doors.open.remove(&key);
+            doors.forget_closed();
+            doors.closing.push((key.0, address, Arc::downgrade(port)));
         }
+    }
+}
+
+impl AllDoors {
+    fn forget_closed(&mut self) {
+        let accepts = |port: &Weak<Port>| port.upgrade().is_some_and(|port| !port.is_stopped());
+        self.closing.retain(|(_, _, port)| accepts(port));
     }
 }
 
 impl Door {
     /// Tells everybody who comes next, and the first one to accept; false when nobody is left.
     fn settle(&mut self) -> bool {
-        let ports: Vec<_> = self.line.iter().filter_map(Weak::upgrade).collect();
-        self.line = ports.iter().map(Arc::downgrade).collect();
+        self.line.retain(|one| one.port.strong_count() > 0);
+        let ports: Vec<_> = self.line.iter().filter_map(|one| one.port.upgrade()).collect();
         for (index, port) in ports.iter().enumerate() {
             port.set_heir(ports.get(index + 1));
         }
         ports.first().inspect(|first| first.serve()).is_some()
     }
+
+    /// The ports of other lineages in the line.
+    fn others(&self, doors: &Doors) -> impl Iterator<Item = Arc<Port>> {
+        let others = self.line.iter().filter(|one| one.lineage != doors.lineage);
+        others.filter_map(|one| one.port.upgrade())
+    }
+
+    /// True when somebody else serves here what does not leave.
+    fn is_kept_from(&self, doors: &Doors, leaving: &HashSet<BindingId>) -> bool {
+        self.others(doors).any(|port| !port.serves_only(leaving))
+    }
+}
+
+/// True when a socket at one of them would get connections to the other.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |one: SocketAddr, other: SocketAddr| {
+        // `::` takes IPv4 too.
+        one.ip().is_unspecified() && (one.is_ipv6() || other.is_ipv4())
+    };
+    let same = one.ip() == other.ip() || covers(one, other) || covers(other, one);
+    one.port() == other.port() && one.port() != 0 && same
 }

@@ -27,7 +27,10 @@
 //! - **Tracing.** A `traceparent` goes with the call and comes back with the answer.
 //! - **Taking over.** An instance that binds an address of an earlier one of its lineage begins to
 //!   accept when that one stops, from the same socket. Connections that wait between two requests
-//!   go along.
+//!   go along. Another http-server of the host does the same with an address of which everything
+//!   moves to it.
+//! - **Changing hands.** Bindings that come together may have what one of them, or a binding that
+//!   leaves, gives up: the port stays open.
 //!
 //! **Deliberately absent:** TLS and HTTP/2 (a proxy's work here), WebSockets and other upgrades,
 //! compression, static files, and streaming: the contract hands over whole bodies.

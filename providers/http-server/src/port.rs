@@ -1,6 +1,7 @@
 //! One open port, and each worker's part of it.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 use std::net::TcpStream;
 use std::ops::Deref;
@@ -13,7 +14,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::sync::watch::{Receiver, Sender};
-use trellis_providers_sdk::Context;
+use trellis_providers_sdk::{BindingId, Context};
 
 use crate::access::AccessLog;
 use crate::metrics::Metrics;
@@ -188,6 +189,16 @@ impl Port {
                 None => Err(tcp),
             }
         })
+    }
+
+    /// True when it serves none but these.
+    pub(crate) fn serves_only(&self, bindings: &HashSet<BindingId>) -> bool {
+        self.table.load().bindings().all(|binding| bindings.contains(&binding))
+    }
+
+    /// True when no worker accepts any more, and none holds a socket.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.accepting.is_closed()
     }
 
     /// Waits until no worker accepts any more.

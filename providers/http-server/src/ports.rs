@@ -2,22 +2,21 @@
 //!
 //! What a change costs depends on the change, not on how many bindings share the port.
 
+pub(crate) mod arrivals;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use trellis_core::{BindingName, CallError, Code};
-use trellis_providers_sdk::{Binding, BindingId, Listening};
+use trellis_core::BindingName;
+use trellis_providers_sdk::{BindingId, Listening};
 
-use crate::config::{Config, Host};
-use crate::conflict::conflict;
-use crate::doors::{Choice, Doors};
+use crate::config::Host;
+use crate::doors::Doors;
 use crate::port::Port;
 use crate::route::Route;
-use crate::sockets;
 use crate::table::Table;
-use crate::workers::Workers;
 
 /// Every open port and every binding on it.
 #[derive(Debug)]
@@ -80,51 +79,6 @@ impl Ports {
         }
     }
 
-    /// Adds a binding, or replaces what it was before; requests see it at once.
-    ///
-    /// # Errors
-    /// [`Code::Config`] when another actor has the same port, host and path, or other limits for
-    /// the port; [`Code::Address`] when the port cannot be had. Nothing has changed then.
-    pub(crate) fn bind(
-        &mut self,
-        binding: &Binding,
-        config: Config,
-        workers: &Workers,
-    ) -> Result<(), CallError> {
-        if self.stopping {
-            return Err(CallError::new(Code::Stopping, "the HTTP server is being stopped"));
-        }
-        let owner = (binding.actor_name.clone(), binding.name.clone());
-        let before = self.replaced_by(binding.id, &owner);
-        let choice = choice(binding, &config);
-        let wanted = self.wanted_address(&before, &config, choice.as_ref());
-        let name = binding.actor_name.clone();
-        let tally = workers.tally(&name);
-        let route = Arc::new(Route::new(binding.id, name, config, tally));
-        let address = match self.open.get(&wanted) {
-            Some(open) => {
-                self.check_fits(open, &route, &before)?;
-                wanted
-            }
-            None => self.open(wanted, choice, &route, workers)?,
-        };
-        // Nothing fails from here on.
-        let before: Vec<_> = before.into_iter().filter_map(|id| self.take(id)).collect();
-        if let Some(open) = self.open.get_mut(&address) {
-            open.add(binding.id, &route);
-            open.publish();
-        }
-        self.in_force.insert(owner.clone(), binding.id);
-        self.bound.insert(binding.id, Bound { owner, address, route });
-        for (id, old) in before {
-            if old.address != address {
-                self.publish_or_close(old.address);
-            }
-            self.keep_busy(id, old.route);
-        }
-        Ok(())
-    }
-
     /// Removes a binding; requests no longer see it.
     pub(crate) fn unbind(&mut self, id: BindingId) -> Leaving {
         let mut leaving = Leaving::default();
@@ -132,7 +86,8 @@ impl Ports {
             if self.in_force.get(&bound.owner) == Some(&id) {
                 self.in_force.remove(&bound.owner);
             }
-            leaving.port = self.publish_or_close(bound.address);
+            self.publish(bound.address);
+            leaving.port = self.close_unused(bound.address);
             bound.route.retire();
             leaving.routes.push(bound.route);
         }
@@ -169,76 +124,6 @@ impl Ports {
         addresses
     }
 
-    /// Earlier bindings this one takes the place of: itself with other values, or the binding of
-    /// the same name of an earlier version of the actor, whatever its key was.
-    fn replaced_by(&self, id: BindingId, owner: &Owner) -> Vec<BindingId> {
-        let former = self.in_force.get(owner).copied().filter(|former| *former != id);
-        let same = self.bound.contains_key(&id).then_some(id);
-        same.into_iter().chain(former).collect()
-    }
-
-    /// The address to serve. Where the system is to choose a port, it is the one that it chose for
-    /// the same binding before.
-    fn wanted_address(
-        &self,
-        before: &[BindingId],
-        config: &Config,
-        choice: Option<&Choice>,
-    ) -> SocketAddr {
-        let Some(choice) = choice else { return config.address };
-        let mut before = before.iter().filter_map(|id| self.bound.get(id));
-        let kept = before.find(|bound| bound.route.config.address == config.address);
-        let kept = kept.map(|bound| bound.address).or_else(|| self.doors.chosen(choice));
-        kept.unwrap_or(config.address)
-    }
-
-    /// Whether a binding fits beside the others on the same port.
-    fn check_fits(
-        &self,
-        open: &Open,
-        route: &Route,
-        before: &[BindingId],
-    ) -> Result<(), CallError> {
-        let other = |id: &BindingId| if before.contains(id) { None } else { self.bound.get(id) };
-        // All the others agree about what holds for the whole port: any of them will do.
-        let differs = route.config.port.difference(&open.table.limits).is_some();
-        let of_port = differs.then(|| open.claims.values().find_map(other)).flatten();
-        let claimed = |(host, path): (Option<&Host>, &str)| {
-            open.claims.get(&(host.cloned(), path.to_owned())).and_then(other)
-        };
-        let rival = of_port.or_else(|| route.config.claims().find_map(claimed));
-        let conflict =
-            rival.and_then(|rival| conflict(route.tenant(), rival.route.tenant(), rival.address));
-        conflict.map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    fn open(
-        &mut self,
-        wanted: SocketAddr,
-        choice: Option<Choice>,
-        route: &Arc<Route>,
-        workers: &Workers,
-    ) -> Result<SocketAddr, CallError> {
-        let table = Table::new(route.config.port);
-        let (port, parts) = workers.port({
-            // The first connection may come before everything else is noted.
-            let mut first = table.clone();
-            first.insert(route);
-            first
-        });
-        let (address, listeners) = self
-            .doors
-            .enter(wanted, choice, &port, workers.count())
-            .map_err(|error| sockets::explain(route.config.address, &route.actor_name, &error))?;
-        if let Err(error) = workers.open(parts, listeners) {
-            self.doors.leave(address, &port);
-            port.drain(Instant::now());
-            return Err(error);
-        }
-        self.open.insert(address, Open::new(port, table));
-        Ok(address)
-    }
-
     /// Takes a binding out of everything but what is published.
     fn take(&mut self, id: BindingId) -> Option<(BindingId, Bound)> {
         let bound = self.bound.remove(&id)?;
@@ -248,11 +133,15 @@ impl Ports {
         Some((id, bound))
     }
 
-    /// Publishes what a port serves now, or closes it when that is nothing.
-    fn publish_or_close(&mut self, address: SocketAddr) -> Option<Arc<Port>> {
-        let open = self.open.get_mut(&address)?;
-        open.publish();
-        if open.bindings > 0 {
+    fn publish(&self, address: SocketAddr) {
+        if let Some(open) = self.open.get(&address) {
+            open.port.table.store(Arc::new(open.table.clone()));
+        }
+    }
+
+    /// Closes a port that serves nothing any more.
+    fn close_unused(&mut self, address: SocketAddr) -> Option<Arc<Port>> {
+        if self.open.get(&address)?.bindings > 0 {
             return None;
         }
         let Open { port, time_max, .. } = self.open.remove(&address)?;
@@ -306,10 +195,6 @@ impl Open {
         }
         self.bindings -= 1;
     }
-
-    fn publish(&self) {
-        self.port.table.store(Arc::new(self.table.clone()));
-    }
 }
 
 impl Bound {
@@ -329,11 +214,4 @@ impl Bound {
         let path = self.route.config.shown_path();
         Listening { binding, address: self.address, url: format!("http://{host}:{port}{path}") }
     }
-}
-
-/// Who asks the system for a port; `None` when the manifest names one.
-fn choice(binding: &Binding, config: &Config) -> Option<Choice> {
-    let (actor_name, name) = (binding.actor_name.clone(), binding.name.clone());
-    let asked = config.address;
-    (asked.port() == 0).then_some(Choice { asked, actor_name, name })
 }

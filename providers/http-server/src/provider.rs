@@ -17,6 +17,7 @@ use crate::conflict::conflicts;
 use crate::doors::Doors;
 use crate::metrics::Metrics;
 use crate::ports::Ports;
+use crate::ports::arrivals::Arrival;
 use crate::workers::Workers;
 
 const CONTRACTS: &[Contract] = &[CONTRACT];
@@ -62,9 +63,20 @@ fn create(context: Context, values: Values) -> Result<Arc<dyn Provider>, CallErr
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let metrics = Arc::new(Metrics::new(count));
     let access_log = AccessLog::default();
-    let ports = Mutex::new(Ports::new(Doors::of(context.lineage())));
+    let ports = Mutex::new(Ports::new(Doors::of(&context)));
     let workers = Workers::start(count, context, access_log.clone(), Arc::clone(&metrics))?;
     Ok(Arc::new(HttpServer { values, metrics, access_log, ports, workers }))
+}
+
+impl HttpServer {
+    fn read(&self, binding: &Binding) -> Result<Config, CallError> {
+        let values = binding.values.over(&self.values);
+        let config = Config::read(&values)?.for_messages_of(binding.payload_bytes_max);
+        if values.get("BODY_BYTES_MAX").is_some() && !config.request.admits_largest_body() {
+            tell_of_narrower_limit(binding, &config);
+        }
+        Ok(config)
+    }
 }
 
 /// A larger body is refused by the actor's own limit, which a user who raised the other one must
@@ -83,12 +95,38 @@ fn tell_of_narrower_limit(binding: &Binding, config: &Config) {
 impl Provider for HttpServer {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         Box::pin(async move {
-            let values = binding.values.over(&self.values);
-            let config = Config::read(&values)?.for_messages_of(binding.payload_bytes_max);
-            if values.get("BODY_BYTES_MAX").is_some() && !config.request.admits_largest_body() {
-                tell_of_narrower_limit(&binding, &config);
+            let bound = self.bind_all(vec![binding], Vec::new()).await;
+            bound.into_iter().next().unwrap_or(Ok(()))
+        })
+    }
+
+    fn bind_all(
+        &self,
+        bindings: Vec<Binding>,
+        leaving: Vec<BindingId>,
+    ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
+        Box::pin(async move {
+            let (mut bound, mut arrivals) = (Vec::new(), Vec::new());
+            for (place, binding) in bindings.iter().enumerate() {
+                let read = self.read(binding);
+                bound.push(read.map(|config| arrivals.push(Arrival { place, binding, config })));
             }
-            self.ports.lock().bind(&binding, config, &self.workers)
+            let leaving = leaving.into_iter().collect();
+            let refused = loop {
+                let tried = self.ports.lock().bind_all(&arrivals, &leaving, &self.workers);
+                match tried {
+                    Ok(refused) => break refused,
+                    Err(closing) => {
+                        for port in closing {
+                            port.stopped().await;
+                        }
+                    }
+                }
+            };
+            for (place, error) in refused {
+                bound[place] = Err(error);
+            }
+            bound
         })
     }
 

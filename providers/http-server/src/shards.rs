@@ -41,6 +41,10 @@ impl<V: Clone> Shards<V> {
         }
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.shards.iter().flat_map(|shard| shard.values())
+    }
+
     /// Puts an entry in the place of any of the same key.
     pub(crate) fn insert(&mut self, key: &str, value: V) {
         let index = self.index(key);

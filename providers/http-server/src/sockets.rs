@@ -59,7 +59,7 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What to tell the user when an address cannot be had.
+/// What to tell the user when the system does not give an address.
 pub(crate) fn explain(address: SocketAddr, actor: &str, error: &io::Error) -> CallError {
     let cure = match error.kind() {
         io::ErrorKind::AddrInUse => {

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use trellis_providers_sdk::BindingId;
+
 use crate::config::{Host, PortLimits};
 use crate::route::Route;
 use crate::shards::Shards;
@@ -46,6 +48,12 @@ impl Table {
         }
     }
 
+    /// The bindings it serves; one may come several times.
+    pub(crate) fn bindings(&self) -> impl Iterator<Item = BindingId> {
+        let hosts = self.exact.values().chain(self.below.values()).chain([&self.any]);
+        hosts.flat_map(Paths::routes).map(|route| route.binding)
+    }
+
     /// The route for a request: the most specific host that has a matching path wins, then the
     /// longest path prefix. The path is compared as sent, without percent-decoding.
     pub(crate) fn resolve(&self, host: &str, path: &str) -> Option<&Arc<Route>> {
@@ -80,6 +88,10 @@ impl Table {
 impl Paths {
     const fn is_empty(&self) -> bool {
         self.root.is_none() && self.routes.is_empty()
+    }
+
+    fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.root.iter().chain(self.routes.values())
     }
 
     fn get(&self, prefix: &str) -> Option<&Arc<Route>> {
@@ -132,7 +144,7 @@ fn normalized(host: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use trellis_providers_sdk::{BindingId, Values};
+    use trellis_providers_sdk::Values;
 
     use super::*;
     use crate::config::Config;

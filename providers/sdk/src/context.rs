@@ -38,6 +38,12 @@ pub trait Invoker: Send + Sync {
     fn lineage(&self) -> &str {
         ""
     }
+
+    /// The host of the provider: the same for all providers of one host, and for nobody else in
+    /// the process. Empty when it has no others.
+    fn host(&self) -> &str {
+        ""
+    }
 }
 
 /// What a provider is given to reach actors with. Cheap to clone.
@@ -66,5 +72,12 @@ impl Context {
     #[must_use]
     pub fn lineage(&self) -> &str {
         self.invoker.lineage()
+    }
+
+    /// Which host the provider is in; see [`Invoker::host`]. A binding may move between the
+    /// providers of one host, together with what it holds.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.invoker.host()
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use trellis_core::{BindingId, CallError};
 
@@ -45,6 +46,21 @@ pub trait Provider: Send + Sync + 'static {
     /// for a port it cannot have. A server that is down is *not* an error here: it may come up
     /// later.
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>>;
+
+    /// Several actors are bound at once, each as [`bind`](Self::bind) has it. Gives what came of
+    /// each, in their order.
+    ///
+    /// For providers whose bindings hold what there is only one of, such as an address: what one
+    /// of them gives up another may have. The same goes for those in `leaving`, which the host
+    /// takes away, here or at another of its providers, once their places are taken.
+    fn bind_all(
+        &self,
+        bindings: Vec<Binding>,
+        leaving: Vec<BindingId>,
+    ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
+        let _ = leaving;
+        Box::pin(join_all(bindings.into_iter().map(|binding| self.bind(binding))))
+    }
 
     /// The actor is no longer bound; no call of it is under way. Unknown ids are ignored.
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()>;

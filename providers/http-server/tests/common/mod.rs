@@ -1,6 +1,8 @@
 //! A server with made-up actors behind it, and a client that speaks raw bytes.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod load;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,6 +41,11 @@ where
 
     fn lineage(&self) -> &str {
         &self.lineage
+    }
+
+    /// Of `HOST/PROVIDER`.
+    fn host(&self) -> &str {
+        self.lineage.split_once('/').map_or("", |(host, _)| host)
     }
 }
 
