@@ -41,8 +41,6 @@ pub(crate) struct ActualState {
     pub(crate) road: Snapshot,
     /// Whom the host trusts, once somebody said so.
     pub(crate) trust: Option<TrustList>,
-    /// Nothing new may start.
-    pub(crate) stopping: bool,
     last_id: u64,
 }
 

@@ -1,6 +1,6 @@
 //! The one place that knows how providers are made and asked.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use crate::sampler::Sampler;
 const PROVIDER_ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for a provider to say how it is; slower is as good as none.
 const HEALTH_ANSWER_MAX: Duration = Duration::from_secs(2);
+/// How long past its time a provider may take to shut down; then it is dropped as it is.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// One instance of a provider. Cheap to clone.
 #[derive(Clone)]
@@ -35,10 +37,16 @@ impl Instance {
         calls: Arc<dyn Invoker>,
     ) -> Result<Self, CallError> {
         let name = Arc::clone(&prepared.name);
-        let made = prepared.factory.create(Context::new(calls), prepared.values.clone());
-        let provider = in_time(&name, "start", made).await?;
+        let create =
+            async { prepared.factory.create(Context::new(calls), prepared.values.clone()).await };
+        let provider = in_time(&name, "start", create).await?;
         let is_server = prepared.descriptor.contracts.iter().any(is_intake);
         Ok(Self { name, provider, is_server })
+    }
+
+    /// True when both are the same one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.provider, &other.provider)
     }
 
     pub(crate) const fn provider(&self) -> &Arc<dyn Provider> {
@@ -50,22 +58,22 @@ impl Instance {
     }
 
     pub(crate) async fn bind(&self, binding: Binding) -> Result<(), CallError> {
-        in_time(&self.name, "take a binding", self.provider.bind(binding)).await
+        in_time(&self.name, "take a binding", async { self.provider.bind(binding).await }).await
     }
 
     /// Takes a binding away; true when that was done by `until`.
     pub(crate) async fn unbind(&self, id: BindingId, until: Instant) -> bool {
-        let unbound = AssertUnwindSafe(self.provider.unbind(id)).catch_unwind();
-        matches!(timeout_at(until, unbound).await, Ok(Ok(())))
+        let unbind = caught(async { self.provider.unbind(id).await });
+        matches!(timeout_at(until, unbind).await, Ok(Some(())))
     }
 
     /// Why it is not well; `None` when it is.
     pub(crate) async fn ailment(&self) -> Option<String> {
-        let asked = AssertUnwindSafe(self.provider.health()).catch_unwind();
+        let asked = caught(async { self.provider.health().await });
         match timeout(HEALTH_ANSWER_MAX, asked).await {
-            Ok(Ok(Health::Healthy)) => None,
-            Ok(Ok(Health::Degraded(why))) => Some(why),
-            Ok(Err(_)) => Some("it failed when it was asked; the log says why".to_owned()),
+            Ok(Some(Health::Healthy)) => None,
+            Ok(Some(Health::Degraded(why))) => Some(why),
+            Ok(None) => Some("it failed when it was asked; the log says why".to_owned()),
             Err(_) => Some(format!("no answer within {} ms", HEALTH_ANSWER_MAX.as_millis())),
         }
     }
@@ -75,16 +83,25 @@ impl Instance {
         self.is_server
     }
 
+    /// Where it takes work from outside; nothing when it fails to say.
     pub(crate) fn addresses(&self) -> Vec<Listening> {
-        self.provider.addresses()
+        catch_unwind(AssertUnwindSafe(|| self.provider.addresses())).unwrap_or_default()
     }
 
     /// Has it finish what it has by `until`.
     pub(crate) async fn shut_down(&self, until: Instant) {
         let grace = until.saturating_duration_since(Instant::now());
         // One that panics has let go of what it is going to let go of.
-        drop(AssertUnwindSafe(self.provider.shutdown(grace)).catch_unwind().await);
+        let down = caught(async { self.provider.shutdown(grace).await });
+        if timeout_at(until + LAST_WORDS, down).await.is_err() {
+            tracing::warn!(provider = %self.name, "did not shut down in time; it is dropped");
+        }
     }
+}
+
+/// What a provider does; `None` when it panics, be it before it gives a future.
+async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(work).catch_unwind().await.ok()
 }
 
 /// What a provider answers, within a bound. A panic of it is its failure, and nobody else's.
@@ -93,9 +110,9 @@ async fn in_time<T>(
     what: &str,
     answer: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
-    let text = match timeout(PROVIDER_ANSWER_MAX, AssertUnwindSafe(answer).catch_unwind()).await {
-        Ok(Ok(answer)) => return answer,
-        Ok(Err(_)) => {
+    let text = match timeout(PROVIDER_ANSWER_MAX, caught(answer)).await {
+        Ok(Some(answer)) => return answer,
+        Ok(None) => {
             format!("provider {provider} failed to {what}; the host's log says why")
         }
         Err(_) => {

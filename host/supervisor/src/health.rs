@@ -18,13 +18,16 @@ impl Shared {
             named.filter_map(instance).collect()
         });
         let asked = serving.into_iter().map(|(name, target, instance)| async move {
-            (name, target, instance.ailment().await)
+            let ailment = instance.ailment().await;
+            (name, target, instance, ailment)
         });
         let mut changed = false;
-        for (name, target, ailment) in join_all(asked).await {
+        for (name, target, asked, ailment) in join_all(asked).await {
             self.look(|actual| {
+                // What one instance says is no news of the one that took its place meanwhile.
+                let serves = actual.instances.get(&target).is_some_and(|now| now.is(&asked));
                 let running = actual.providers.get_mut(&name);
-                let Some(running) = running.filter(|running| running.target == target) else {
+                let Some(running) = running.filter(|known| serves && known.target == target) else {
                     return;
                 };
                 report(&name, running.ailment.as_deref(), ailment.as_deref());

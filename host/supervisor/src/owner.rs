@@ -68,7 +68,7 @@ impl Owner {
                         self.begin_to_stop(Instant::now() + DRAIN_MAX, None);
                     }
                 },
-                () = ended(self.stopping.as_mut().map(|stopping| &mut stopping.task)) => break,
+                () = stopped(self.stopping.as_mut()) => break,
                 outcome = outcome_of(&mut self.running) => self.finished(outcome),
                 changed = answer_of(&mut self.health) => self.checked(changed),
                 () = self.reconciler.time_to_try() => self.reconcile(None),
@@ -199,12 +199,18 @@ impl Owner {
             return;
         }
         self.reconciler.stop();
-        if let Some(running) = self.running.take() {
-            // What it edited is whole at every moment.
-            running.task.abort();
-        }
+        let running = self.running.take().map(|running| running.task);
+        // What it edited is whole at every moment.
+        running.iter().for_each(JoinHandle::abort);
         let shared = Arc::clone(&self.shared);
-        let task = tokio::spawn(async move { shared.stop(until).await });
+        let task = tokio::spawn(async move {
+            // An abort takes effect where the change waits next; what it starts by then is to be
+            // stopped with the rest.
+            if let Some(running) = running {
+                drop(running.await);
+            }
+            shared.stop(until).await;
+        });
         self.stopping = Some(Stopping { task, answers: answer.into_iter().collect() });
     }
 
@@ -218,11 +224,11 @@ impl Owner {
     }
 }
 
-/// Waits for a task that may not be there.
-async fn ended(task: Option<&mut JoinHandle<()>>) {
-    match task {
+/// Waits for the end, once it has begun.
+async fn stopped(stopping: Option<&mut Stopping>) {
+    match stopping {
         // Aborted is ended too.
-        Some(task) => drop(task.await),
+        Some(stopping) => drop((&mut stopping.task).await),
         None => std::future::pending().await,
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use trellis_control::{Address, Degraded, ProviderStatus};
 use trellis_core::Code;
+use trellis_providers_sdk::Listening;
 
 use crate::actual::ActualState;
 use crate::border::Instance;
@@ -24,8 +25,11 @@ impl Shared {
             let since_unix_s = since(&what);
             Degraded { what, code, why, since_unix_s, retry_unix_s: None }
         };
+        // Asked while nothing is locked: the answer is not ours.
+        let instances: Vec<_> = self.look(|actual| actual.instances.values().cloned().collect());
+        let listening: Vec<_> = instances.iter().flat_map(Instance::addresses).collect();
         let status = self.look(|actual| {
-            let mut status = status_of(actual);
+            let mut status = status_of(actual, listening);
             let barred = barred
                 .iter()
                 .map(|(actor, error)| (format!("actor {actor}"), error.code(), error.to_string()));
@@ -38,14 +42,12 @@ impl Shared {
     }
 }
 
-fn status_of(actual: &ActualState) -> Status {
-    let mut addresses = Vec::new();
-    for instance in actual.instances.values() {
-        for at in instance.addresses() {
-            let Some(binding) = actual.bindings.get(&at.binding) else { continue };
-            addresses.push(Address { url: at.url, actor: Arc::clone(&binding.key.actor).into() });
-        }
-    }
+fn status_of(actual: &ActualState, listening: Vec<Listening>) -> Status {
+    let address = |at: Listening| {
+        let actor = Arc::clone(&actual.bindings.get(&at.binding)?.key.actor);
+        Some(Address { url: at.url, actor: actor.into() })
+    };
+    let addresses = listening.into_iter().filter_map(address).collect();
     let providers = actual.providers.iter().map(|(name, running)| ProviderStatus {
         name: name.to_string(),
         implementation: running.prepared.descriptor.name.to_string(),

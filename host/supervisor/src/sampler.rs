@@ -1,6 +1,7 @@
 //! The way to a running provider's metrics.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use trellis_providers_sdk::{Provider, Sample};
@@ -18,10 +19,11 @@ impl Sampler {
         Self { provider: Arc::clone(provider), source: Arc::downgrade(source) }
     }
 
-    /// What the provider measured so far; nothing once it is gone.
+    /// What the provider measured so far; nothing once it is gone, or when it fails to say.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
-        self.source.upgrade().map_or_else(Vec::new, |provider| provider.samples())
+        let Some(provider) = self.source.upgrade() else { return Vec::new() };
+        catch_unwind(AssertUnwindSafe(|| provider.samples())).unwrap_or_default()
     }
 }
 

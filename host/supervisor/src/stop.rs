@@ -14,11 +14,10 @@ use crate::shared::Shared;
 const LAST_WRITES: Duration = Duration::from_millis(500);
 
 impl Shared {
-    /// Servers first: what comes from outside stops coming, and what it asked for finishes, with
-    /// actors and stores at hand. Then actors, then stores.
+    /// Nothing new starts any more. Servers first: what comes from outside stops coming, and what it
+    /// asked for finishes, with actors and stores at hand. Then actors, then stores.
     pub(crate) async fn stop(&self, until: Instant) {
         let (servers, stores, actors) = self.look(|actual| {
-            actual.stopping = true;
             let instances = actual.instances.values().cloned();
             let (servers, stores): (Vec<_>, Vec<_>) = instances.partition(Instance::is_server);
             let actors: Vec<_> = actual.versions().map(|actor| actor.engine.clone()).collect();
@@ -34,12 +33,10 @@ impl Shared {
     /// Lets go of everything at once; calls that are under way end.
     pub(crate) fn clear(&self) {
         let actual = self.edit(|actual| {
-            actual.stopping = true;
             actual.road = Snapshot::default();
             actual.versions().for_each(|actor| actor.route.cut());
             std::mem::take(actual)
         });
         drop(actual);
-        self.look(|actual| actual.stopping = true);
     }
 }

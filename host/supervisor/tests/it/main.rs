@@ -1,6 +1,7 @@
 //! The supervisor with providers that hang, fail and fall ill: faults no real one makes on demand.
 
 mod contested;
+mod misbehavior;
 mod order;
 mod provider;
 mod stage;

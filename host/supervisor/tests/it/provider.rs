@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use trellis_core::{BindingId, CallError, Code, Contract, ContractId, Direction, Operation};
 use trellis_providers_sdk::{
-    Binding, BoxFuture, Call, Context, Created, Descriptor, Health, Provider, ProviderFactory,
-    Reply, Scope, Setting, SettingKind, ValueProblem, Values, Wanted,
+    Binding, BoxFuture, Call, Context, Created, Descriptor, Health, Listening, Provider,
+    ProviderFactory, Reply, Scope, Setting, SettingKind, ValueProblem, Values, Wanted,
 };
 
 /// What the test wants and sees; all instances of all providers share it.
@@ -27,6 +27,8 @@ struct Shared {
     changed: watch::Sender<()>,
     ailment: Mutex<Option<String>>,
     hangs: Mutex<Vec<&'static str>>,
+    refuses: Mutex<Vec<&'static str>>,
+    panics: Mutex<Vec<&'static str>>,
 }
 
 /// How one instance is made.
@@ -43,9 +45,26 @@ impl Script {
         self.0.making.lock().extend(making);
     }
 
-    /// From now on these do not answer: `health`, `shutdown NAME`.
+    /// From now on these do not answer: `health`, `shutdown`, `bind at NAME`.
     pub(crate) fn hang(&self, what: &'static str) {
         self.0.hangs.lock().push(what);
+    }
+
+    /// What hung goes on, and what was refused no more is.
+    pub(crate) fn go_on(&self) {
+        self.0.hangs.lock().clear();
+        self.0.refuses.lock().clear();
+        self.0.changed.send_replace(());
+    }
+
+    /// From now on this is refused: `bind at NAME`.
+    pub(crate) fn refuse(&self, what: &'static str) {
+        self.0.refuses.lock().push(what);
+    }
+
+    /// From now on these panic: `addresses`, `bind at NAME`.
+    pub(crate) fn panic(&self, what: &'static str) {
+        self.0.panics.lock().push(what);
     }
 
     pub(crate) fn fall_ill(&self, why: Option<&str>) {
@@ -76,8 +95,20 @@ impl Script {
         self.0.changed.send_replace(());
     }
 
-    fn hangs(&self, what: &'static str) -> bool {
+    /// Waits while this is to hang.
+    async fn pass(&self, what: &str) {
+        let mut changed = self.0.changed.subscribe();
+        while self.hangs(what) {
+            changed.changed().await.expect("the script outlives its test");
+        }
+    }
+
+    fn hangs(&self, what: &str) -> bool {
         self.0.hangs.lock().contains(&what)
+    }
+
+    fn panics(&self, what: &str) {
+        assert!(!self.0.panics.lock().contains(&what), "as the test wants it");
     }
 }
 
@@ -144,8 +175,16 @@ struct Scripted {
 
 impl Provider for Scripted {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
+        let what = format!("bind at {}", self.name);
+        self.script.panics(&what);
         self.script.note(format!("bind {} at {}", binding.actor_name, self.name));
-        Box::pin(async { Ok(()) })
+        Box::pin(async move {
+            self.script.pass(&what).await;
+            match self.script.0.refuses.lock().contains(&&*what) {
+                true => Err(CallError::new(Code::Config, "as the test wants it")),
+                false => Ok(()),
+            }
+        })
     }
 
     fn unbind(&self, _: BindingId) -> BoxFuture<'_, ()> {
@@ -160,8 +199,9 @@ impl Provider for Scripted {
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(async {
             if self.script.hangs("health") {
-                std::future::pending().await
+                self.script.note(format!("ask {}", self.name));
             }
+            self.script.pass("health").await;
             match self.script.0.ailment.lock().clone() {
                 Some(why) => Health::Degraded(why),
                 None => Health::Healthy,
@@ -169,12 +209,15 @@ impl Provider for Scripted {
         })
     }
 
+    fn addresses(&self) -> Vec<Listening> {
+        self.script.panics("addresses");
+        Vec::new()
+    }
+
     fn shutdown(&self, _: Duration) -> BoxFuture<'_, ()> {
         self.script.note(format!("shut down {}", self.name));
         Box::pin(async {
-            if self.script.hangs("shutdown") {
-                std::future::pending().await
-            }
+            self.script.pass("shutdown").await;
             tokio::task::yield_now().await;
             self.script.note(format!("{} is down", self.name));
         })
