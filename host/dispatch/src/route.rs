@@ -55,6 +55,12 @@ impl RouteHandle {
         let _ = self.gone.clone().await;
     }
 
+    /// True when [`gone`](Self::gone) would not wait.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.gone.clone().now_or_never().is_some()
+    }
+
     /// Ends every call over the route, now and to come; its callers are told that it stopped.
     pub fn cut(&self) {
         self.cut.cut();

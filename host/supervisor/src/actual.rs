@@ -12,6 +12,7 @@ use trellis_entitlements::{ActorId, BindingSpec, PrincipalSpec, TargetId};
 use trellis_providers_sdk::Binding;
 
 use crate::border::{self, Instance};
+use crate::calls::Calls;
 use crate::desired::{Bound, Inventory};
 use crate::key::BindingKey;
 use crate::prepare::{PreparedActor, PreparedLink, PreparedProvider};
@@ -61,7 +62,7 @@ pub(crate) struct RunningProvider {
     /// binding when its provider is replaced.
     pub(crate) target: TargetId,
     pub(crate) prepared: PreparedProvider,
-    pub(crate) route: RouteHandle,
+    pub(crate) calls: Calls,
     /// What its last health check said, when it was not well.
     pub(crate) ailment: Option<String>,
     /// Why there is no instance: neither the new one nor the old one could be started.
@@ -185,6 +186,16 @@ impl ActualState {
     /// The instance that serves a binding.
     pub(crate) fn instance_of(&self, id: BindingId) -> Option<&Instance> {
         self.instances.get(&self.bindings.get(&id)?.spec.target)
+    }
+
+    /// Those bindings that were taken away since, with the instance that is to be told so.
+    pub(crate) fn gone_of(
+        &self,
+        told: Vec<BindingId>,
+        instance: &Instance,
+    ) -> Vec<(BindingId, Instance)> {
+        let gone = told.into_iter().filter(|id| !self.bindings.contains_key(id));
+        gone.map(|id| (id, instance.clone())).collect()
     }
 
     /// Takes a version away at once: it may ask for nothing any more, nobody reaches it, and its

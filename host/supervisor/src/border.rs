@@ -61,6 +61,29 @@ impl Instance {
         in_time(&self.name, "take a binding", async { self.provider.bind(binding).await }).await
     }
 
+    /// Binds several at once; see [`Provider::bind_all`].
+    pub(crate) async fn bind_all(
+        &self,
+        bindings: Vec<Binding>,
+        leaving: Vec<BindingId>,
+    ) -> Vec<Result<(), CallError>> {
+        let count = bindings.len();
+        let bind = async { Ok(self.provider.bind_all(bindings, leaving).await) };
+        let bound = match in_time(&self.name, "take its bindings", bind).await {
+            Ok(bound) if bound.len() == count => return bound,
+            Ok(bound) => {
+                let text = format!(
+                    "provider {} was given {count} bindings and told of {}; it is faulty",
+                    self.name,
+                    bound.len()
+                );
+                CallError::new(Code::Provider, text)
+            }
+            Err(error) => error,
+        };
+        vec![Err(bound); count]
+    }
+
     /// Takes a binding away; true when that was done by `until`.
     pub(crate) async fn unbind(&self, id: BindingId, until: Instant) -> bool {
         let unbind = caught(async { self.provider.unbind(id).await });

@@ -16,6 +16,7 @@
 mod actual;
 mod aside;
 mod border;
+mod calls;
 mod change;
 mod command;
 mod desired;

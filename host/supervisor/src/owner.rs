@@ -10,7 +10,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use trellis_control::{Applied, ApplyError};
 use trellis_core::{CallError, Code};
 
-use crate::change::{Change, Outcome};
+use crate::change::Change;
+use crate::change::outcome::{Again, Failed, Outcome};
 use crate::command::Command;
 use crate::desired::{Barred, Desired};
 use crate::plan::plan;
@@ -71,7 +72,9 @@ impl Owner {
                 () = stopped(self.stopping.as_mut()) => break,
                 outcome = outcome_of(&mut self.running) => self.finished(outcome),
                 changed = answer_of(&mut self.health) => self.checked(changed),
-                () = self.reconciler.time_to_try() => self.reconcile(None),
+                () = self.reconciler.time_to_try(), if self.running.is_none() => {
+                    self.reconcile(None);
+                }
                 _ = expiry.tick() => self.expire(),
                 _ = health.tick() => self.begin_health_check(),
             }
@@ -113,12 +116,11 @@ impl Owner {
             return;
         }
         let Some(desired) = self.reconciler.desired.clone() else { return };
-        self.reconciler.begin();
         let shared = Arc::clone(&self.shared);
         self.bar();
         let wanted = desired.inventory(&self.reconciler.barred);
         let steps = shared.look(|actual| plan(&wanted, &actual.inventory()));
-        let steps = self.reconciler.worth_trying(steps);
+        let steps = self.reconciler.begin(steps);
         if steps.is_empty() && self.reconciler.is_well() && self.reconciler.barred.is_empty() {
             let rules = desired.options.rules;
             shared.edit(|actual| actual.road.entitlements.set_rules(rules));
@@ -244,7 +246,8 @@ async fn outcome_of(running: &mut Option<Running>) -> (Outcome, Option<oneshot::
 fn broken() -> Outcome {
     let error = CallError::new(Code::Internal, "the host failed on a change; its log says why");
     let step = trellis_control::Step::StopProvider { provider: "of the manifest".to_owned() };
-    Outcome { failed: vec![(step, error)], ..Outcome::default() }
+    let failed = Failed { step, error, again: Again::Soon };
+    Outcome { failed: vec![failed], ..Outcome::default() }
 }
 
 async fn answer_of(health: &mut Option<JoinHandle<bool>>) -> bool {
@@ -255,7 +258,7 @@ async fn answer_of(health: &mut Option<JoinHandle<bool>>) -> bool {
 }
 
 fn applied(outcome: &Outcome) -> Applied {
-    let faults = outcome.failed.iter().map(|(step, error)| ApplyError::of(step, error));
+    let faults = outcome.failed.iter().map(|failed| ApplyError::of(&failed.step, &failed.error));
     let (steps, superseded) = (outcome.done.clone(), outcome.superseded);
     Applied { steps, faults: faults.collect(), superseded }
 }

@@ -1,20 +1,22 @@
 //! What is wanted, and what of it could not be had so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use trellis_control::{ApplyError, Degraded, Step};
-use trellis_core::{CallError, Code, ErrorKind};
 
-use crate::change::Outcome;
+use crate::change::outcome::{Again, Outcome};
 use crate::desired::{Barred, Desired};
 
-/// Pause before the first of the further tries; it doubles with each.
-const RETRY_FIRST: Duration = Duration::from_secs(1);
-/// Longest pause between two tries.
-const RETRY_MAX: Duration = Duration::from_secs(60);
+/// A pause before a further try: the first, which doubles with each, and the longest.
+type Pauses = (Duration, Duration);
+
+/// For what costs nobody anything to try.
+const SOON: Pauses = (Duration::from_secs(1), Duration::from_secs(60));
+/// For what stops something that works.
+const RARELY: Pauses = (Duration::from_secs(60), Duration::from_secs(60 * 60));
 /// Part of a pause by which it is made longer at random, so that hosts which failed together do not
 /// try together.
 const JITTER: f64 = 0.25;
@@ -25,17 +27,21 @@ pub(crate) struct Reconciler {
     pub(crate) desired: Option<Arc<Desired>>,
     /// The actors of it that may not run.
     pub(crate) barred: Barred,
+    /// By what the steps are about.
     failing: BTreeMap<String, Failing>,
-    /// Tries since something new was wanted.
-    tries: u32,
-    retry: Option<Retry>,
+    /// Those of them whose time had not come when the last try began.
+    resting: BTreeSet<String>,
+    /// Nothing of what is wanted was tried yet.
+    untried: bool,
 }
 
 struct Failing {
     error: ApplyError,
     since_unix_s: u64,
-    /// Trying again cannot help.
-    is_final: bool,
+    /// Tries since something new was wanted.
+    tries: u32,
+    /// None when trying again cannot help.
+    retry: Option<Retry>,
 }
 
 #[derive(Clone, Copy)]
@@ -50,68 +56,58 @@ impl Reconciler {
         let passed = self.desired.replace(Arc::new(desired));
         // Taking ten thousand actors apart takes a while, and nobody waits for it.
         tokio::task::spawn_blocking(move || drop(passed));
-        self.tries = 0;
-        self.retry = None;
+        self.failing.values_mut().for_each(|failing| failing.tries = 0);
+        self.untried = true;
     }
 
-    /// The steps that are worth trying: not those that cannot work until something else is wanted.
-    pub(crate) fn worth_trying(&self, steps: Vec<Step>) -> Vec<Step> {
-        if self.tries == 0 {
+    /// A try begins: the steps that are worth it. Not those that cannot work until something else
+    /// is wanted, nor those whose time has not come.
+    pub(crate) fn begin(&mut self, steps: Vec<Step>) -> Vec<Step> {
+        let now = Instant::now();
+        let rests = |failing: &Failing| failing.retry.is_none_or(|retry| retry.at > now);
+        let resting = self.failing.iter().filter(|(_, failing)| !self.untried && rests(failing));
+        self.resting = resting.map(|(what, _)| what.clone()).collect();
+        self.untried = false;
+        if self.resting.is_empty() {
             return steps;
         }
-        let failed_for_good =
-            |step: &Step| self.failing.get(&step.subject()).is_some_and(|failing| failing.is_final);
-        steps.into_iter().filter(|step| !failed_for_good(step)).collect()
+        steps.into_iter().filter(|step| !self.resting.contains(&step.subject())).collect()
     }
 
     /// Takes in what came of a try: what failed is tried again later. Gives what failed for a new
     /// reason.
     pub(crate) fn settle(&mut self, outcome: &Outcome, now_unix_s: u64) -> Vec<ApplyError> {
         let mut before = std::mem::take(&mut self.failing);
-        if self.tries > 0 {
-            // What was not tried again fails as it did.
-            let is_final = |_: &String, failing: &mut Failing| failing.is_final;
-            self.failing = before.extract_if(.., is_final).collect();
-        }
+        // What was not tried again fails as it did.
+        let resting = |what: &String, _: &mut Failing| self.resting.contains(what);
+        self.failing = before.extract_if(.., resting).collect();
+        // The same for all, so that what failed together is tried together.
+        let jitter = JITTER.mul_add(fastrand::f64(), 1.0);
         let mut news = Vec::new();
-        for (step, error) in &outcome.failed {
-            let failed = ApplyError::of(step, error);
-            let known = before.get(&failed.what);
-            let since_unix_s = known.map_or(now_unix_s, |known| known.since_unix_s);
-            if known.is_none_or(|known| known.error != failed) {
-                news.push(failed.clone());
+        for failed in &outcome.failed {
+            let error = ApplyError::of(&failed.step, &failed.error);
+            let known = before.get(&error.what);
+            if known.is_none_or(|known| known.error != error) {
+                news.push(error.clone());
             }
-            let is_final = is_final(step, error);
-            let failing = Failing { error: failed.clone(), since_unix_s, is_final };
-            self.failing.insert(failed.what, failing);
+            let tries = known.map_or(0, |known| known.tries);
+            let failing = Failing {
+                since_unix_s: known.map_or(now_unix_s, |known| known.since_unix_s),
+                tries: tries.saturating_add(1),
+                retry: Retry::of(failed.again, (tries, jitter), now_unix_s),
+                error,
+            };
+            self.failing.insert(failing.error.what.clone(), failing);
         }
-        self.plan_retry(now_unix_s);
         news
-    }
-
-    fn plan_retry(&mut self, now_unix_s: u64) {
-        self.retry = None;
-        if self.failing.values().all(|failing| failing.is_final) {
-            return;
-        }
-        let doubled = RETRY_FIRST.saturating_mul(1 << self.tries.min(16)).min(RETRY_MAX);
-        let pause = doubled.mul_f64(JITTER.mul_add(fastrand::f64(), 1.0));
-        self.tries = self.tries.saturating_add(1);
-        let unix_s = now_unix_s + pause.as_secs_f64().ceil() as u64;
-        self.retry = Some(Retry { at: Instant::now() + pause, unix_s });
     }
 
     /// Waits until it is time to try again.
     pub(crate) async fn time_to_try(&self) {
-        match self.retry {
-            Some(retry) => tokio::time::sleep_until(retry.at).await,
+        match self.failing.values().filter_map(|failing| failing.retry).map(|it| it.at).min() {
+            Some(at) => tokio::time::sleep_until(at).await,
             None => std::future::pending().await,
         }
-    }
-
-    /// A try begins.
-    pub(crate) const fn begin(&mut self) {
-        self.retry = None;
     }
 
     /// True when all that is wanted could be had so far.
@@ -131,16 +127,21 @@ impl Reconciler {
             code: failing.error.code,
             why: failing.error.why.clone(),
             since_unix_s: failing.since_unix_s,
-            retry_unix_s: self.retry.filter(|_| !failing.is_final).map(|retry| retry.unix_s),
+            retry_unix_s: failing.retry.map(|retry| retry.unix_s),
         };
         self.failing.values().map(row).collect()
     }
 }
 
-/// A module that is wrong stays wrong until its file changes, which is noticed.
-fn is_final(step: &Step, error: &CallError) -> bool {
-    let loads = matches!(step, Step::StartActor { .. } | Step::ReplaceActor { .. });
-    let missing = matches!(error.code(), Code::NotFound | Code::Storage | Code::Hash);
-    let wrong = matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Denied | ErrorKind::Guest);
-    loads && wrong && !missing
+impl Retry {
+    fn of(again: Again, (tries, jitter): (u32, f64), now_unix_s: u64) -> Option<Self> {
+        let (first, longest) = match again {
+            Again::Soon => SOON,
+            Again::Rarely => RARELY,
+            Again::Never => return None,
+        };
+        let pause = first.saturating_mul(1 << tries.min(16)).min(longest).mul_f64(jitter);
+        let unix_s = now_unix_s + pause.as_secs_f64().ceil() as u64;
+        Some(Self { at: Instant::now() + pause, unix_s })
+    }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use trellis_core::BindingId;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
-use trellis_dispatch::RouteHandle;
+use trellis_core::BindingId;
 use trellis_entitlements::{ActorId, TargetId};
 
 use crate::actual::ActualState;
 use crate::border::Instance;
+use crate::calls::Calls;
 use crate::shared::{DRAIN_MAX, Shared};
 
 impl Shared {
@@ -65,6 +65,13 @@ impl Shared {
         });
     }
 
+    /// Tells an instance that serves of bindings that were taken away while it learned of them: it
+    /// may have heard of that before.
+    pub(crate) fn take_back(self: &Arc<Self>, told: Vec<BindingId>, instance: &Instance) {
+        let gone = self.look(|actual| actual.gone_of(told, instance));
+        self.tell_unbound(gone);
+    }
+
     /// Lets bindings go whose actor stays. Where calls come in, the provider stops taking them and
     /// then the binding goes; elsewhere the actor cannot use it any more, and its provider forgets
     /// it when the calls that went out over it before have ended.
@@ -92,11 +99,11 @@ impl Shared {
                 shared.let_go.notify_waiters();
             });
         }
-        for (route, ids) in outlets {
+        for (calls, ids) in outlets {
             let shared = Arc::clone(self);
             self.aside.spawn(async move {
                 // Past that time a call that is still out finds its binding gone.
-                let _ = timeout_at(Instant::now() + DRAIN_MAX, route.gone()).await;
+                let _ = timeout_at(Instant::now() + DRAIN_MAX, calls.ended()).await;
                 let gone: Vec<_> =
                     shared.look(|actual| ids.iter().filter_map(|id| actual.forget(*id)).collect());
                 unbind(&gone, Instant::now() + DRAIN_MAX).await;
@@ -105,12 +112,12 @@ impl Shared {
         }
     }
 
-    /// For each provider a route whose end says that all calls before now have ended.
+    /// For each provider the calls that began before now.
     fn grace(
         &self,
         actual: &mut ActualState,
         outlets: Vec<(TargetId, BindingId)>,
-    ) -> Vec<(RouteHandle, Vec<BindingId>)> {
+    ) -> Vec<(Calls, Vec<BindingId>)> {
         let mut by_target: BTreeMap<TargetId, Vec<BindingId>> = BTreeMap::new();
         for (target, id) in outlets {
             by_target.entry(target).or_default().push(id);
@@ -121,14 +128,14 @@ impl Shared {
             // One that is itself being let go waits for its last call anyway.
             let Some(provider) = provider else { continue };
             let Some(renewed) = actual.road.routes.renew(target) else { continue };
-            graces.push((std::mem::replace(&mut provider.route, renewed), ids));
+            graces.push((provider.calls.go_on(renewed), ids));
         }
         graces
     }
 
     /// Lets a provider go that lost its name: once nothing is bound to it any more, and its last
     /// call has ended.
-    pub(crate) fn let_provider_go(self: &Arc<Self>, target: TargetId, route: RouteHandle) {
+    pub(crate) fn let_provider_go(self: &Arc<Self>, target: TargetId, calls: Calls) {
         let shared = Arc::clone(self);
         self.aside.spawn(async move {
             let until = Instant::now() + DRAIN_MAX;
@@ -140,7 +147,7 @@ impl Shared {
                 actual.road.routes.remove(target);
                 actual.instances.remove(&target)
             });
-            let _ = timeout_at(until, route.gone()).await;
+            let _ = timeout_at(until, calls.ended()).await;
             if let Some(instance) = instance {
                 instance.shut_down(Instant::now() + DRAIN_MAX).await;
             }
@@ -152,13 +159,13 @@ impl Shared {
         self: &Arc<Self>,
         target: TargetId,
         instance: Instance,
-        route: RouteHandle,
+        calls: Calls,
     ) {
         self.look(|actual| *actual.finishing.entry(target).or_default() += 1);
         let shared = Arc::clone(self);
         self.aside.spawn(async move {
             let until = Instant::now() + DRAIN_MAX;
-            let _ = timeout_at(until, route.gone()).await;
+            let _ = timeout_at(until, calls.ended()).await;
             instance.shut_down(until).await;
             shared.look(|actual| {
                 if let Some(left) = actual.finishing.get_mut(&target) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use trellis_core::{CallError, Code};
+use trellis_core::{BindingId, CallError, Code};
 use trellis_engine::{Actor, ModuleSpec};
 use trellis_entitlements::{ActorId, TargetId};
 use trellis_targets::GuestCalls;
@@ -43,6 +43,8 @@ pub(super) struct MadeProvider {
     pub(super) instance: Instance,
     /// An instance of that name serves bindings already, which go over to this one.
     pub(super) succeeds: bool,
+    /// Those of them that it was told of.
+    pub(super) told: Vec<BindingId>,
 }
 
 enum Piece {
@@ -61,7 +63,7 @@ impl Change {
                 joined = jobs.join_next() => joined,
                 () = newer(&mut superseded) => {
                     jobs.shutdown().await;
-                    made.providers.into_values().for_each(|one| self.shared.discard(one.instance));
+                    self.discard(made);
                     return None;
                 }
             };
@@ -78,6 +80,11 @@ impl Change {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Lets go what was made for nothing.
+    pub(super) fn discard(&self, made: Made) {
+        made.providers.into_values().for_each(|one| self.shared.discard(one.instance));
     }
 
     fn jobs(&self) -> JoinSet<(usize, Result<Piece, CallError>)> {
@@ -103,7 +110,7 @@ impl Change {
 }
 
 /// Waits until something newer is wanted.
-async fn newer(superseded: &mut watch::Receiver<bool>) {
+pub(super) async fn newer(superseded: &mut watch::Receiver<bool>) {
     // An error means that the owner is gone, which ends this change too.
     drop(superseded.wait_for(|superseded| *superseded).await);
 }
@@ -130,7 +137,9 @@ async fn make_provider(
         (running.unwrap_or_else(|| TargetId(actual.next_id())), running.is_some())
     });
     let instance = shared.make(&prepared, target).await?;
-    Ok(Piece::Provider(Box::new(MadeProvider { place, target, prepared, instance, succeeds })))
+    let told = Vec::new();
+    let made = MadeProvider { place, target, prepared, instance, succeeds, told };
+    Ok(Piece::Provider(Box::new(made)))
 }
 
 async fn load(

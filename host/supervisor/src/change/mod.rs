@@ -8,7 +8,11 @@
 //! for.
 
 mod bind;
+mod health;
+mod intake;
 mod make;
+pub(crate) mod outcome;
+mod outlets;
 mod swap;
 mod take_over;
 
@@ -20,6 +24,7 @@ use trellis_control::Step;
 use trellis_core::BindingId;
 use trellis_core::{CallError, Code};
 
+use self::outcome::{Again, Failed, Outcome};
 use crate::desired::Desired;
 use crate::key::BindingKey;
 use crate::prepare::{PreparedActor, PreparedProvider};
@@ -33,19 +38,11 @@ pub(crate) struct Change {
     /// True once something newer is wanted.
     superseded: watch::Receiver<bool>,
     /// The steps that failed, by their place.
-    failed: BTreeMap<usize, CallError>,
+    failed: BTreeMap<usize, (CallError, Again)>,
     /// What failed beside the steps: a binding that was to go with its actor.
-    more_failed: Vec<(Step, CallError)>,
+    more_failed: Vec<Failed>,
     /// Steps that have to wait for one that failed.
     postponed: BTreeSet<usize>,
-}
-
-/// What came of a change.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    pub(crate) done: Vec<Step>,
-    pub(crate) failed: Vec<(Step, CallError)>,
-    pub(crate) superseded: bool,
 }
 
 impl Change {
@@ -62,11 +59,13 @@ impl Change {
     pub(crate) async fn carry_out(mut self) -> Outcome {
         self.check_revisions();
         self.shrink();
-        let Some(mut made) = self.make().await else {
-            return Outcome { superseded: true, ..Outcome::default() };
-        };
+        let Some(mut made) = self.make().await else { return Outcome::superseded() };
         self.swap_contested().await;
-        let mut fresh = self.fresh_bindings(&made);
+        if *self.superseded.borrow() {
+            self.discard(made);
+            return Outcome::superseded();
+        }
+        let mut fresh = self.fresh_bindings(&mut made);
         self.bind_outlets(&mut made, &mut fresh).await;
         self.judge_health(&mut made, &mut fresh).await;
         let intake = self.take_over(made, fresh);
@@ -162,19 +161,26 @@ impl Change {
             }
         });
         for provider in gone {
-            self.shared.let_provider_go(provider.target, provider.route);
+            self.shared.let_provider_go(provider.target, provider.calls);
         }
     }
 
+    /// A step failed by itself.
     fn fail(&mut self, place: usize, error: CallError) {
-        self.failed.entry(place).or_insert(error);
+        let again = self.steps.get(place).map_or(Again::Soon, |step| Again::after(step, &error));
+        self.fail_until(place, error, again);
     }
 
-    fn outcome(self) -> Outcome {
+    /// A step failed, and this is when it is tried again.
+    fn fail_until(&mut self, place: usize, error: CallError, again: Again) {
+        self.failed.entry(place).or_insert((error, again));
+    }
+
+    fn outcome(mut self) -> Outcome {
         let mut outcome = Outcome { failed: self.more_failed, ..Outcome::default() };
         for (place, step) in self.steps.into_iter().enumerate() {
-            match self.failed.get(&place) {
-                Some(error) => outcome.failed.push((step, error.clone())),
+            match self.failed.remove(&place) {
+                Some((error, again)) => outcome.failed.push(Failed { step, error, again }),
                 None if self.postponed.contains(&place) => {}
                 None => outcome.done.push(step),
             }

@@ -1,17 +1,20 @@
 //! Replaces a provider by one that cannot stand beside it: both want the same file, or the same
 //! port. Calls wait meanwhile, each until its own deadline.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use trellis_core::CallError;
-use trellis_dispatch::RouteHandle;
+use trellis_core::{BindingId, CallError, Code};
 use trellis_entitlements::TargetId;
 use trellis_targets::{HeldTarget, Hold, ProviderTarget};
 
 use super::Change;
+use super::make::newer;
+use super::outcome::Again;
 use crate::border::Instance;
+use crate::calls::Calls;
 use crate::prepare::PreparedProvider;
 
 /// Longest wait for the calls of a provider that has to end before its successor can begin; what
@@ -24,18 +27,29 @@ struct Held {
     hold: Hold,
     old: PreparedProvider,
     instance: Instance,
-    route: RouteHandle,
+    /// Those from before.
+    calls: Calls,
+}
+
+/// An instance that is to serve, and what it was told of.
+struct Begun {
+    instance: Instance,
+    told: Vec<BindingId>,
 }
 
 impl Change {
+    /// One after the other, until something newer is wanted.
     pub(super) async fn swap_contested(&mut self) {
         let wanted: Vec<_> = (self.wanted_providers(true).into_iter())
             .map(|(place, prepared)| (place, prepared.clone()))
             .collect();
         for (place, prepared) in wanted {
+            if *self.superseded.borrow() {
+                return;
+            }
             let Some(held) = self.hold(&prepared.name) else { continue };
-            if let Err(error) = self.swap(held, prepared).await {
-                self.fail(place, error);
+            if let Err((error, again)) = self.swap(held, prepared).await {
+                self.fail_until(place, error, again);
             }
         }
     }
@@ -48,22 +62,22 @@ impl Change {
             let running = actual.providers.get_mut(name)?;
             let instance = actual.instances.get(&running.target)?.clone();
             let (target, old) = (running.target, running.prepared.clone());
-            let before = std::mem::replace(&mut running.route, handle);
+            let calls = running.calls.go_on(handle);
             actual.road.routes.put(target, route);
-            Some(Held { target, hold, old, instance, route: before })
+            Some(Held { target, hold, old, instance, calls })
         })
     }
 
-    async fn swap(&self, held: Held, prepared: PreparedProvider) -> Result<(), CallError> {
-        let Held { target, hold, old, instance, route } = held;
+    async fn swap(&self, held: Held, prepared: PreparedProvider) -> Result<(), (CallError, Again)> {
+        let Held { target, hold, old, instance, calls } = held;
         let until = Instant::now() + HOLD_DRAIN_MAX;
-        if timeout_at(until, route.gone()).await.is_err() {
-            route.cut();
+        if timeout_at(until, calls.ended()).await.is_err() {
+            calls.cut();
         }
         instance.shut_down(until).await;
-        // It may hold what it had until it is dropped.
-        drop(instance);
-        self.shared.look(|actual| drop(actual.instances.remove(&target)));
+        // It may hold what it had until it is dropped, which is done while nothing is locked.
+        let serving = self.shared.look(|actual| actual.instances.remove(&target));
+        drop((instance, serving));
         let error = match self.begin(target, &prepared).await {
             Ok(successor) => {
                 self.release(target, prepared, successor, hold);
@@ -71,8 +85,11 @@ impl Change {
             }
             Err(error) => error,
         };
-        match self.begin(target, &old).await {
-            Ok(again) => self.release(target, old, again, hold),
+        let again = match self.restart(target, &old).await {
+            Ok(again) => {
+                self.release(target, old, again, hold);
+                Again::Rarely
+            }
             Err(worse) => {
                 let name = Arc::clone(&old.name);
                 self.shared.look(|actual| {
@@ -81,51 +98,73 @@ impl Change {
                     }
                 });
                 hold.fail(worse);
+                Again::Soon
             }
-        }
-        Err(error)
+        };
+        Err((error, again))
     }
 
-    /// Makes an instance and tells it of every binding the provider has.
+    /// Makes the new one, unless something newer is wanted by then.
     async fn begin(
         &self,
         target: TargetId,
         prepared: &PreparedProvider,
-    ) -> Result<Instance, CallError> {
-        let instance = self.shared.make(prepared, target).await?;
-        let bindings: Vec<_> = self.shared.look(|actual| {
-            let own = actual.bindings.values().filter(|binding| binding.spec.target == target);
-            own.map(|binding| binding.told(prepared)).collect()
-        });
-        for binding in bindings {
-            if let Err(error) = instance.bind(binding).await {
-                instance.shut_down(Instant::now() + HOLD_DRAIN_MAX).await;
-                return Err(error);
+    ) -> Result<Begun, CallError> {
+        let mut superseded = self.superseded.clone();
+        let instance = tokio::select! {
+            made = self.shared.make(prepared, target) => made?,
+            () = newer(&mut superseded) => {
+                return Err(CallError::new(Code::Stopping, "something newer is wanted"));
             }
-        }
-        Ok(instance)
+        };
+        self.tell_all(instance, target, prepared).await
     }
 
-    fn release(
+    /// Makes the old one again, whatever is wanted: calls wait for it.
+    async fn restart(
         &self,
         target: TargetId,
-        prepared: PreparedProvider,
+        prepared: &PreparedProvider,
+    ) -> Result<Begun, CallError> {
+        let instance = self.shared.make(prepared, target).await?;
+        self.tell_all(instance, target, prepared).await
+    }
+
+    /// Tells an instance of every binding the provider has.
+    async fn tell_all(
+        &self,
         instance: Instance,
-        hold: Hold,
-    ) {
+        target: TargetId,
+        prepared: &PreparedProvider,
+    ) -> Result<Begun, CallError> {
+        match self.tell_served(&instance, (target, prepared), &HashSet::new()).await {
+            Ok(told) => Ok(Begun { instance, told }),
+            Err(error) => {
+                instance.shut_down(Instant::now() + HOLD_DRAIN_MAX).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn release(&self, target: TargetId, prepared: PreparedProvider, begun: Begun, hold: Hold) {
+        let Begun { instance, told } = begun;
         let answers = Arc::new(ProviderTarget::new(Arc::clone(instance.provider())));
         let (route, handle) =
             self.shared.dispatcher.route(&prepared.name, Arc::clone(&answers) as Arc<_>);
-        self.shared.edit(|actual| {
+        let gone = self.shared.edit(|actual| {
+            let gone = actual.gone_of(told, &instance);
             actual.road.routes.put(target, route);
             actual.instances.insert(target, instance);
             if let Some(running) = actual.providers.get_mut(&prepared.name) {
-                running.route = handle;
+                // Calls that waited go on over their own route.
+                drop(running.calls.go_on(handle));
                 running.ailment = None;
                 running.broken = None;
                 running.prepared = prepared;
             }
+            gone
         });
+        self.shared.tell_unbound(gone);
         hold.release(answers);
     }
 }

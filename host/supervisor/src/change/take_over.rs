@@ -9,6 +9,8 @@ use super::Change;
 use super::bind::{Fresh, NewBinding};
 use super::make::{Made, MadeActor, MadeProvider};
 use crate::actual::{ActualState, RunningActor, RunningProvider};
+use crate::border::Instance;
+use crate::calls::Calls;
 use crate::desired::vouch;
 
 impl Change {
@@ -20,8 +22,9 @@ impl Change {
         let (mut refused, mut unbound, mut intake) = (Vec::new(), Vec::new(), Vec::new());
         let old = shared.edit(|actual| {
             actual.road.entitlements.set_rules(self.desired.options.rules);
-            for one in made.providers.into_values() {
-                let target = one.target;
+            for mut one in made.providers.into_values() {
+                let (target, told) = (one.target, std::mem::take(&mut one.told));
+                unbound.extend(actual.gone_of(told, &one.instance));
                 let old = self.install_provider(actual, one);
                 instances.extend(old.map(|old| (target, old)));
             }
@@ -51,8 +54,8 @@ impl Change {
         refused.into_iter().for_each(|(place, error)| self.fail(place, error));
         self.let_go(old);
         shared.tell_unbound(unbound);
-        for (target, (instance, route)) in instances {
-            shared.let_instance_go(target, instance, route);
+        for (target, (instance, calls)) in instances {
+            shared.let_instance_go(target, instance, calls);
         }
         intake
     }
@@ -61,17 +64,17 @@ impl Change {
         &self,
         actual: &mut ActualState,
         made: MadeProvider,
-    ) -> Option<(crate::border::Instance, trellis_dispatch::RouteHandle)> {
+    ) -> Option<(Instance, Calls)> {
         let MadeProvider { target, prepared, instance, .. } = made;
         let answers = Arc::new(ProviderTarget::new(Arc::clone(instance.provider())));
         let (route, handle) = self.shared.dispatcher.route(&prepared.name, answers);
         actual.road.routes.put(target, route);
         let old = actual.instances.insert(target, instance);
         let name = Arc::clone(&prepared.name);
-        let running =
-            RunningProvider { target, prepared, route: handle, ailment: None, broken: None };
+        let calls = Calls::on(handle);
+        let running = RunningProvider { target, prepared, calls, ailment: None, broken: None };
         let before = actual.providers.insert(name, running);
-        old.zip(before.map(|before| before.route))
+        old.zip(before.map(|before| before.calls))
     }
 
     /// Trust and time may have changed while it was loaded.

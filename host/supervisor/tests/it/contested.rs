@@ -1,5 +1,8 @@
 //! A provider that cannot stand beside its successor.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use trellis_core::Code;
 
 use crate::provider::Making;
@@ -44,6 +47,39 @@ async fn one_that_is_broken_is_started_again() {
     while !stage.status().degraded.is_empty() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_works_is_not_stopped_again_and_again() {
+    let stage = Stage::new();
+    stage.apply(&store("SIZE: '1'")).await;
+    stage.script.next([Making::Fails(Code::Storage)]);
+    stage.apply(&store("SIZE: '2'")).await;
+    stage.script.happened("shut down store 1", 2).await;
+    let stopped = stage.script.times("shut down store 1");
+    let pause = stopped[1] - stopped[0];
+    assert!((60..=75).contains(&pause.as_secs()), "{pause:?}");
+    while !stage.status().degraded.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_old_one_is_back_at_once_when_something_newer_is_wanted() {
+    let stage = Stage::new();
+    stage.apply(&store("SIZE: '1'")).await;
+    stage.script.next([Making::Hangs]);
+    let prepared = stage.prepare(&store("SIZE: '2'")).await;
+    let hanging = tokio::spawn({
+        let supervisor = stage.supervisor.clone();
+        async move { supervisor.apply(prepared, Default::default()).await }
+    });
+    stage.script.happened("make store 2", 1).await;
+    let asked = Instant::now();
+    assert_eq!(stage.apply(&store("SIZE: '1'")).await.faults, []);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert!(hanging.await.expect("it ends").superseded);
+    assert_eq!(stage.script.events().last().map(String::as_str), Some("made store 1"));
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The supervisor with providers that hang, fail and fall ill: faults no real one makes on demand.
 
 mod contested;
+mod given_up;
 mod misbehavior;
 mod order;
 mod provider;
+mod revoked;
 mod stage;
 mod waiting;

@@ -142,6 +142,37 @@ scenarios! {
         get("kvcounter", "/").is(200, "{\"counter\": 1}"),
     ];
 
+    /// A new version whose store cannot be opened does not take over without it.
+    a_new_version_without_its_store = [
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        actor("newer", built("kvcounter")).cap("wascc:keyvalue").key_of("kvcounter").revision(2),
+        Step::Do(Change::File("data/README", Vec::new())),
+        Step::manifest(kvcounter("{builtin: keyvalue-embedded, name: store}")),
+        Step::Start,
+        Step::LoadStarts("kvcounter"),
+        Step::manifest(newer(&in_file("README/no-folder.redb").replace("store", "broken"))),
+        Step::Log(&["\"level\":\"ERROR\"", "E_STORAGE", "provider broken"]),
+        Step::Log(&["actor kvcounter", "provider broken", "does not run"]),
+        Step::LoadCounted("kvcounter"),
+        Step::manifest(newer(&in_file("counts.redb").replace("store", "broken"))),
+        Step::Log(&["replaced actor kvcounter"]),
+        get("kvcounter", "/").is(200, "{\"counter\": 1}"),
+    ];
+
+    /// A new version comes together with a store that is down: it takes over, over the old store.
+    a_new_version_beside_a_store_that_is_down = [
+        Redis::Up,
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        actor("newer", built("kvcounter")).cap("wascc:keyvalue").key_of("kvcounter").revision(2),
+        Step::manifest(kvcounter(REDIS)),
+        Step::Start,
+        Step::LoadStarts("kvcounter"),
+        Step::manifest(newer(&REDIS.replace("${REDIS_URL}", "redis://127.0.0.1:1"))),
+        Step::Log(&["\"level\":\"ERROR\"", "E_PROVIDER", "store", "is not well"]),
+        Step::Log(&["replaced actor kvcounter"]),
+        Step::LoadCounted("kvcounter"),
+    ];
+
     /// Two instances cannot hold one file, so calls wait for the new one and none fails.
     a_changed_store_over_the_same_file = [
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
@@ -186,6 +217,11 @@ fn counter(store: &str, more: &str) -> String {
 
 fn kvcounter(store: &str) -> String {
     counting("kvcounter", store, "")
+}
+
+/// The same of the module's next version.
+fn newer(store: &str) -> String {
+    kvcounter(store).replace("kvcounter.wasm", "newer.wasm")
 }
 
 fn at_port(port: &str) -> String {

@@ -6,6 +6,7 @@ mod command;
 mod examples;
 mod faults;
 mod http;
+mod ports;
 mod redis;
 mod refusals;
 mod reload;

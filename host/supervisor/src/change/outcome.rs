@@ -1,0 +1,49 @@
+//! What came of a change.
+
+use trellis_control::Step;
+use trellis_core::{CallError, Code, ErrorKind};
+
+/// What came of a change.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) done: Vec<Step>,
+    pub(crate) failed: Vec<Failed>,
+    pub(crate) superseded: bool,
+}
+
+/// A step that failed.
+pub(crate) struct Failed {
+    pub(crate) step: Step,
+    pub(crate) error: CallError,
+    pub(crate) again: Again,
+}
+
+/// When a step that failed is tried again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Again {
+    /// Soon: to try costs nobody anything.
+    Soon,
+    /// After a long pause: each try stops what works.
+    Rarely,
+    /// When something else is wanted: until then it cannot work.
+    Never,
+}
+
+impl Outcome {
+    /// Something newer is wanted.
+    pub(crate) fn superseded() -> Self {
+        Self { superseded: true, ..Self::default() }
+    }
+}
+
+impl Again {
+    /// For a step that failed by itself. A module that is wrong stays wrong until its file changes,
+    /// which is noticed.
+    pub(super) fn after(step: &Step, error: &CallError) -> Self {
+        let loads = matches!(step, Step::StartActor { .. } | Step::ReplaceActor { .. });
+        let missing = matches!(error.code(), Code::NotFound | Code::Storage | Code::Hash);
+        let wrong =
+            matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Denied | ErrorKind::Guest);
+        if loads && wrong && !missing { Self::Never } else { Self::Soon }
+    }
+}

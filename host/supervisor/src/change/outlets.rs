@@ -1,0 +1,138 @@
+//! Tells the providers that actors call.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use trellis_core::{BindingId, CallError};
+use trellis_entitlements::TargetId;
+
+use super::Change;
+use super::bind::{Fresh, NewBinding};
+use super::make::Made;
+use crate::actual::RunningBinding;
+use crate::border::Instance;
+use crate::key::BindingKey;
+use crate::prepare::PreparedProvider;
+
+impl Change {
+    /// Binds what actors call out over, and moves the bindings of replaced providers. A new version
+    /// of an actor that lacks a binding does not take over, nor does a provider that refuses one.
+    pub(super) async fn bind_outlets(&mut self, made: &mut Made, fresh: &mut Fresh) {
+        self.move_bindings(made, fresh).await;
+        self.tell_outlets(made, fresh, |_| true).await;
+    }
+
+    /// Tells providers of those fresh outlets.
+    pub(super) async fn tell_outlets(
+        &mut self,
+        made: &mut Made,
+        fresh: &mut Fresh,
+        wanted: impl Fn(&NewBinding) -> bool,
+    ) {
+        let (telling, mut kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut fresh.outlets).into_iter().partition(wanted);
+        let bind = |new: NewBinding| async move {
+            let bound = new.instance.bind(new.told()).await;
+            (new, bound)
+        };
+        let mut refused = Vec::new();
+        for (new, bound) in join_all(telling.into_iter().map(bind)).await {
+            match bound {
+                Ok(()) => kept.push(new),
+                Err(error) => refused.push((new, error)),
+            }
+        }
+        fresh.outlets = kept;
+        for (new, error) in refused {
+            self.give_up(&new, error, made, fresh);
+        }
+    }
+
+    /// Has the successors of providers take over the bindings these serve.
+    async fn move_bindings(&mut self, made: &mut Made, fresh: &mut Fresh) {
+        let replaced: HashSet<BindingKey> = (fresh.outlets.iter().chain(&fresh.intake))
+            .map(|new| new.binding.key.clone())
+            .collect();
+        let mut refused = Vec::new();
+        for (name, successor) in made.providers.iter_mut().filter(|(_, one)| one.succeeds) {
+            let (target, prepared) = (successor.target, &successor.prepared);
+            match self.tell_served(&successor.instance, (target, prepared), &replaced).await {
+                Ok(told) => successor.told = told,
+                Err(error) => refused.push((Arc::clone(name), error)),
+            }
+        }
+        for (name, error) in refused {
+            self.keep_old(&name, error, made, fresh).await;
+        }
+    }
+
+    /// Tells an instance of everything that a provider serves and that is not `replaced` by this
+    /// change; gives what it was told of.
+    pub(super) async fn tell_served(
+        &self,
+        instance: &Instance,
+        (target, prepared): (TargetId, &PreparedProvider),
+        replaced: &HashSet<BindingKey>,
+    ) -> Result<Vec<BindingId>, CallError> {
+        let serves: Vec<_> = self.shared.look(|actual| {
+            let own = actual.bindings.values().filter(|one| one.spec.target == target);
+            let in_force = |one: &RunningBinding| {
+                actual.current.get(&one.key) == Some(&one.spec.id) && !replaced.contains(&one.key)
+            };
+            // Over the others no new call comes in; calls that still go out over them may.
+            let wanted = own.filter(|one| in_force(one) || !one.is_intake());
+            wanted.map(|one| (one.told(prepared), in_force(one))).collect()
+        });
+        let told = serves.iter().map(|(binding, _)| binding.id).collect();
+        let bind = serves.into_iter().map(|(binding, needed)| async move {
+            let actor = binding.actor_name.clone();
+            let bound = instance.bind(binding).await;
+            bound.or_else(|error| if needed { Err((actor, error)) } else { Ok(()) })
+        });
+        for bound in join_all(bind).await {
+            bound.map_err(|(actor, error)| {
+                let text = format!("the binding of {actor}: {}", error.message());
+                CallError::new(error.code(), text)
+            })?;
+        }
+        Ok(told)
+    }
+
+    /// A successor could not take over: the one that serves goes on. It is told of its bindings
+    /// again, in case the other one took something from it, and serves what the other one was to
+    /// serve. Fresh outlets are yet to be [told](Self::tell_outlets).
+    pub(super) async fn keep_old(
+        &mut self,
+        name: &str,
+        error: CallError,
+        made: &mut Made,
+        fresh: &mut Fresh,
+    ) {
+        let Some(successor) = made.providers.remove(name) else { return };
+        self.fail(successor.place, error);
+        self.shared.discard(successor.instance);
+        let serving = self.shared.look(|actual| {
+            let running = actual.providers.get(name)?;
+            let instance = actual.instances.get(&running.target)?.clone();
+            let own = actual.current.values().filter_map(|id| actual.bindings.get(id));
+            let own = own.filter(|one| one.spec.target == running.target);
+            let told: Vec<_> = own.map(|one| one.told(&running.prepared)).collect();
+            Some((instance, running.prepared.clone(), told))
+        });
+        let Some((instance, prepared, bindings)) = serving else { return };
+        for new in fresh.outlets.iter_mut().chain(&mut fresh.intake) {
+            if new.binding.spec.target == successor.target {
+                new.instance = instance.clone();
+                new.provider = prepared.clone();
+            }
+        }
+        let told = bindings.iter().map(|binding| binding.id).collect();
+        for bound in join_all(bindings.into_iter().map(|one| instance.bind(one))).await {
+            if let Err(error) = bound {
+                tracing::error!(provider = name, code = error.code().as_str(), "{error}");
+            }
+        }
+        self.shared.take_back(told, &instance);
+    }
+}

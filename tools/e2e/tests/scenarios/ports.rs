@@ -1,0 +1,185 @@
+//! Ports that change hands inside one host, by one change of the manifest: no connection is
+//! refused, and no request is lost.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use trellis_e2e::Load;
+use trellis_e2e::hostile::harmless;
+use trellis_testkit::guests::built;
+use trellis_testkit::{Client, HostProcess, Site};
+
+/// A site with two actors: `one` says `ok`, `two` says `hello`.
+struct Stage {
+    site: Site,
+    ports: [u16; 2],
+}
+
+/// Clients that ask all the time, over kept connections and over new ones.
+struct Clients {
+    kept: [Load; 2],
+    /// Each connects again and again; what is refused ends it.
+    new: [JoinHandle<std::io::Result<()>>; 2],
+    stop: Arc<AtomicBool>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let site = Site::new();
+        for (name, module) in [("one", harmless()), ("two", built("echo"))] {
+            let mut draft = site.account().draft(name);
+            draft.caps = vec!["wascc:http_server".to_owned()];
+            site.put(&format!("app/{name}.wasm"), site.account().sign(&module, &draft));
+        }
+        let free =
+            [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a loopback interface"));
+        let ports = free.map(|free| free.local_addr().expect("it is bound").port());
+        Self { site, ports }
+    }
+
+    fn at(&self, index: usize) -> SocketAddr {
+        ([127, 0, 0, 1], self.ports[index]).into()
+    }
+
+    /// Writes a manifest: the servers, and for each actor the server and the port it is bound to.
+    fn manifest(&self, servers: &[&str], bindings: &[(&str, &str, usize)]) {
+        let actor = |(name, ..): &(&str, &str, usize)| {
+            format!("  - {{image: {name}.wasm, name: {name}}}\n")
+        };
+        let server = |name: &&str| format!("  - {{builtin: http-server, name: {name}}}\n");
+        let binding = |(actor, server, port): &(&str, &str, usize)| {
+            format!(
+                "  - {{actor: {actor}, capability: 'wascc:http_server', provider: {server}, \
+                 values: {{PORT: {}, ADDRESS: 127.0.0.1}}}}\n",
+                self.ports[*port]
+            )
+        };
+        let actors: String = bindings.iter().map(actor).collect();
+        let servers: String = servers.iter().map(server).collect();
+        let bindings: String = bindings.iter().map(binding).collect();
+        let text = format!("actors:\n{actors}providers:\n{servers}bindings:\n{bindings}");
+        self.site.put("app/manifest.yaml", text);
+    }
+
+    fn start(&self) -> HostProcess {
+        HostProcess::start(&mut self.site.host("app/manifest.yaml")).expect("it starts")
+    }
+
+    /// Who answers at the first port and at the second.
+    fn answers(&self) -> [String; 2] {
+        [0, 1].map(|index| {
+            let answer = Client::new(self.at(index)).send("GET", "/", b"");
+            answer.expect("it responds").text()
+        })
+    }
+
+    fn clients(&self) -> Clients {
+        let stop = Arc::<AtomicBool>::default();
+        let kept = [0, 1].map(|index| Load::start(self.at(index)).expect("it responds"));
+        let new = [0, 1].map(|index| {
+            let (address, stop) = (self.at(index), Arc::clone(&stop));
+            std::thread::spawn(move || {
+                // Relaxed: nothing else is published with it.
+                while !stop.load(Ordering::Relaxed) {
+                    drop(TcpStream::connect(address)?);
+                    std::thread::yield_now();
+                }
+                Ok(())
+            })
+        });
+        Clients { kept, new, stop }
+    }
+}
+
+impl Clients {
+    /// Every request was answered with 200, and every connection was taken.
+    fn end(self) {
+        let answered = self.kept.map(|load| load.end().expect("no request fails"));
+        assert!(answered.iter().all(|answered| *answered > 0));
+        self.stop.store(true, Ordering::Relaxed);
+        for client in self.new {
+            client.join().expect("it does not panic").expect("no connection is refused");
+        }
+    }
+}
+
+/// Waits until a line of the log, from number `from` on, says that this was done; nothing failed.
+fn applied(host: &HostProcess, from: usize, says: &str) {
+    let found = host.log().wait_for(from, |line| line.contains(says).then_some(()));
+    assert!(found.is_some(), "the log does not say {says:?}:\n{}", host.log().text());
+    assert_eq!(host.log().count_of("\"level\":\"ERROR\""), 0, "{}", host.log().text());
+}
+
+#[test]
+fn two_actors_exchange_their_ports() {
+    let stage = Stage::new();
+    stage.manifest(&["web"], &[("one", "web", 0), ("two", "web", 1)]);
+    let host = stage.start();
+    assert_eq!(stage.answers(), ["ok", "hello"]);
+    let clients = stage.clients();
+    for round in 1..=6 {
+        let (one, two) = if round % 2 == 1 { (1, 0) } else { (0, 1) };
+        let from = host.log().count();
+        stage.manifest(&["web"], &[("one", "web", one), ("two", "web", two)]);
+        applied(&host, from, "rebound one");
+        applied(&host, from, "rebound two");
+        let mut expected = ["ok", "hello"];
+        expected.swap(0, one);
+        assert_eq!(stage.answers(), expected);
+    }
+    clients.end();
+}
+
+#[test]
+fn a_server_gets_another_name() {
+    let stage = Stage::new();
+    stage.manifest(&["web"], &[("one", "web", 0), ("two", "web", 1)]);
+    let host = stage.start();
+    let clients = stage.clients();
+    for name in ["front", "back"] {
+        let from = host.log().count();
+        stage.manifest(&[name], &[("one", name, 0), ("two", name, 1)]);
+        applied(&host, from, &format!("to provider {name}"));
+        applied(&host, from, "stopped provider");
+        assert_eq!(stage.answers(), ["ok", "hello"]);
+    }
+    clients.end();
+}
+
+#[test]
+fn two_actors_exchange_their_servers() {
+    let stage = Stage::new();
+    let servers = ["front", "back"];
+    stage.manifest(&servers, &[("one", "front", 0), ("two", "back", 1)]);
+    let host = stage.start();
+    let clients = stage.clients();
+    for round in 1..=4 {
+        let from = host.log().count();
+        if round % 2 == 1 {
+            stage.manifest(&servers, &[("one", "back", 0), ("two", "front", 1)]);
+        } else {
+            stage.manifest(&servers, &[("one", "front", 0), ("two", "back", 1)]);
+        }
+        applied(&host, from, "rebound one");
+        applied(&host, from, "rebound two");
+        assert_eq!(stage.answers(), ["ok", "hello"]);
+    }
+    clients.end();
+}
+
+/// What an actor gives up that goes, another one has at once: not only in a further try.
+#[test]
+fn an_actor_takes_the_port_of_one_that_goes() {
+    let stage = Stage::new();
+    stage.manifest(&["web"], &[("one", "web", 0)]);
+    let host = stage.start();
+    for round in 1..=6 {
+        let (from, actor) = (host.log().count(), if round % 2 == 1 { "two" } else { "one" });
+        stage.manifest(&["web"], &[(actor, "web", 0)]);
+        applied(&host, from, &format!("bound {actor}"));
+        let answer = Client::new(stage.at(0)).send("GET", "/", b"").expect("it responds");
+        assert_eq!(answer.text(), if actor == "one" { "ok" } else { "hello" });
+    }
+}
