@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -11,10 +11,11 @@ use sha2::{Digest as _, Sha256};
 use trellis_core::{CallError, Code};
 
 use crate::file;
+use crate::readers::Readers;
 use crate::reference::{Digest, Reference};
 use crate::stamp::Stamp;
 
-/// Most threads that read at once: more would only wait for one another's disk and cores.
+/// Most threads that read one list: more would only wait for one another's disk and cores.
 const READERS_MAX: usize = 8;
 
 /// An artifact somebody wants.
@@ -42,6 +43,7 @@ pub struct Artifacts<P>(Arc<Memory<P>>);
 #[derive(Debug)]
 struct Memory<P> {
     known: Mutex<HashMap<Reference, Known<P>>>,
+    readers: Readers,
     reads: AtomicU64,
 }
 
@@ -57,7 +59,8 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
     /// Nothing is known yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Memory { known: Mutex::default(), reads: AtomicU64::new(0) }))
+        let (known, readers) = (Mutex::default(), Readers::default());
+        Self(Arc::new(Memory { known, readers, reads: AtomicU64::new(0) }))
     }
 
     /// How many artifacts were read so far; what was known by its stamp is not among them.
@@ -71,8 +74,9 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
     /// had, whatever `examination` would say now, and what is no longer wanted is forgotten. The
     /// examination is given the place in the list and the bytes.
     ///
-    /// Reads and examines on threads that may block, several at a time. Dropping the future ends
-    /// the work after the artifacts under way.
+    /// Reads and examines on threads that may block, several at a time, and each artifact on one
+    /// thread at a time, whoever asks: one that is still being read for a list that was dropped is
+    /// waited for. Dropping the future ends the work after the artifacts under way.
     ///
     /// # Errors
     /// For each artifact: [`Code::NotFound`], [`Code::Storage`] and [`Code::ModuleLimit`] as
@@ -85,31 +89,49 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
     where
         E: Fn(usize, &[u8]) -> Result<P, CallError> + Send + Sync + 'static,
     {
-        let readers = std::thread::available_parallelism().map_or(1, usize::from);
-        let readers = readers.min(READERS_MAX).min(wanted.len());
-        // Held by this future alone: the readers stop when it is gone.
-        let listener = Arc::new(());
-        let work = Arc::new(Work {
-            wanted,
-            next: AtomicUsize::new(0),
-            memory: Arc::clone(&self.0),
-            examination,
-        });
-        let reading: Vec<_> = (0..readers)
-            .map(|_| {
-                let (work, listener) = (Arc::clone(&work), Arc::downgrade(&listener));
-                tokio::task::spawn_blocking(move || work.carry_out(&listener))
-            })
-            .collect();
-        let mut results: Vec<_> = work.wanted.iter().map(|_| None).collect();
-        for reader in reading {
-            // A reader that panicked leaves what it took without a result.
-            for (index, result) in reader.await.unwrap_or_default() {
-                results[index] = Some(result);
+        let mut left: Vec<usize> = (0..wanted.len()).collect();
+        let mut results: Vec<_> = wanted.iter().map(|_| None).collect();
+        let work = Arc::new(Work { wanted, memory: Arc::clone(&self.0), examination });
+        while !left.is_empty() {
+            // Before the round: whoever ends in its course is not missed.
+            let mut ended = std::pin::pin!(self.0.readers.ended());
+            ended.as_mut().enable();
+            let examined = work.round(&left).await;
+            left.clear();
+            for (place, result) in examined {
+                match result {
+                    Some(result) => results[place] = Some(result),
+                    None => left.push(place),
+                }
+            }
+            if !left.is_empty() {
+                ended.await;
             }
         }
         self.0.forget_others(&work.wanted);
         results.into_iter().map(|result| result.unwrap_or_else(|| Err(panicked()))).collect()
+    }
+
+    /// Reads the bytes of an artifact that was examined before, on a thread that may block, when
+    /// nobody else reads it.
+    ///
+    /// # Errors
+    /// As [`Wanted::read_again`], and [`Code::Internal`] when the process runs out of threads.
+    pub async fn fetch_again(&self, wanted: &Wanted, digest: &Digest) -> Result<Bytes, CallError> {
+        let turn = self.0.readers.turn(&wanted.reference).await;
+        let threads = self.0.readers.threads(1).await;
+        let (wanted, digest) = (wanted.clone(), *digest);
+        let reading = tokio::task::spawn_blocking(move || {
+            let _held = (turn, threads);
+            wanted.read_again(&digest)
+        });
+        reading.await.unwrap_or_else(|_| Err(panicked()))
+    }
+
+    /// The artifacts that have been read for longer than `time`: their disk is slow, or hangs.
+    #[must_use]
+    pub fn slower_than(&self, time: Duration) -> Vec<Reference> {
+        self.0.readers.slower_than(time)
     }
 }
 
@@ -153,41 +175,59 @@ impl Wanted {
             format!("{} changed while it was being loaded; it will be read again", self.reference);
         Err(CallError::new(Code::Hash, message))
     }
-
-    /// As [`Wanted::read_again`], on a thread that may block.
-    ///
-    /// # Errors
-    /// The same, and [`Code::Internal`] when the process runs out of threads.
-    pub async fn fetch_again(&self, digest: &Digest) -> Result<Bytes, CallError> {
-        let (wanted, digest) = (self.clone(), *digest);
-        let reading = tokio::task::spawn_blocking(move || wanted.read_again(&digest));
-        reading.await.unwrap_or_else(|_| Err(panicked()))
-    }
 }
 
 /// The examination of one list, shared by its readers.
 struct Work<P, E> {
     wanted: Vec<Wanted>,
-    next: AtomicUsize,
     memory: Arc<Memory<P>>,
     examination: E,
 }
 
+/// What came of some places in a list; `None` where somebody else was reading the artifact.
+type Examined<P> = Vec<(usize, Option<Result<Artifact<P>, CallError>>)>;
+
 impl<P, E> Work<P, E>
 where
-    P: Clone,
-    E: Fn(usize, &[u8]) -> Result<P, CallError>,
+    P: Clone + Send + 'static,
+    E: Fn(usize, &[u8]) -> Result<P, CallError> + Send + Sync + 'static,
 {
-    /// Takes one artifact after another until none is left or nobody listens any more.
-    fn carry_out(&self, listener: &Weak<()>) -> Vec<(usize, Result<Artifact<P>, CallError>)> {
-        let mut results = Vec::new();
+    /// Goes once through these places of the list.
+    async fn round(self: &Arc<Self>, places: &[usize]) -> Examined<P> {
+        let readers = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.memory.readers.threads(readers.min(READERS_MAX).min(places.len())).await;
+        // Held by this future alone: the readers stop when it is gone.
+        let listener = Arc::new(());
+        let places: Arc<[usize]> = places.into();
+        let next = Arc::new(AtomicUsize::new(0));
+        let start = |thread| {
+            let (work, listener) = (Arc::clone(self), Arc::downgrade(&listener));
+            let (places, next) = (Arc::clone(&places), Arc::clone(&next));
+            tokio::task::spawn_blocking(move || {
+                let _thread = thread;
+                work.carry_out(&places, &next, &listener)
+            })
+        };
+        let reading: Vec<_> = threads.into_iter().map(start).collect();
+        let mut examined = Vec::with_capacity(places.len());
+        for reader in reading {
+            // A reader that panicked leaves what it took without a result.
+            examined.extend(reader.await.unwrap_or_default());
+        }
+        examined
+    }
+
+    /// Takes one place after another until none is left or nobody listens any more.
+    fn carry_out(&self, places: &[usize], next: &AtomicUsize, listener: &Weak<()>) -> Examined<P> {
+        let mut examined = Vec::new();
         while listener.strong_count() > 0 {
             // Relaxed: the number alone is shared; the list was there before the readers.
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(wanted) = self.wanted.get(index) else { break };
-            results.push((index, self.one(index, wanted)));
+            let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            let wanted = &self.wanted[*place];
+            let turn = self.memory.readers.begin(&wanted.reference);
+            examined.push((*place, turn.map(|_turn| self.one(*place, wanted))));
         }
-        results
+        examined
     }
 
     fn one(&self, index: usize, wanted: &Wanted) -> Result<Artifact<P>, CallError> {

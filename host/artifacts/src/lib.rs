@@ -14,6 +14,7 @@
 
 mod artifacts;
 mod file;
+mod readers;
 mod reference;
 mod stamp;
 

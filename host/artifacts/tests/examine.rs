@@ -1,8 +1,9 @@
 //! What is read, what is examined, and what is known from before.
 
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use trellis_artifacts::{Artifact, Artifacts, Reference, Wanted};
@@ -135,10 +136,11 @@ async fn bytes_read_again_are_the_bytes_that_were_examined() {
     shelf.put("a.wasm", "first");
     let wanted = shelf.wanted("a.wasm");
     let artifact = shelf.examine(vec![wanted.clone()]).await.remove(0).expect("a good one");
-    let bytes = wanted.fetch_again(&artifact.digest).await.expect("unchanged");
+    let bytes = shelf.artifacts.fetch_again(&wanted, &artifact.digest).await.expect("unchanged");
     assert_eq!(&bytes[..], b"first");
     shelf.put("a.wasm", "other");
-    let error = wanted.fetch_again(&artifact.digest).await.expect_err("another content");
+    let error =
+        shelf.artifacts.fetch_again(&wanted, &artifact.digest).await.expect_err("another content");
     assert_eq!(error.code(), Code::Hash);
 }
 
@@ -167,4 +169,75 @@ async fn a_dropped_examination_ends() {
     };
     tokio::time::timeout(PATIENCE, stopped).await.expect("the readers stop");
     assert!(shelf.artifacts.reads() < 10_000, "{} were read", shelf.artifacts.reads());
+}
+
+/// A shelf on which examining `stuck.wasm` takes until the test lets it end, as reading a file of a
+/// disk that hangs does.
+struct Stuck {
+    shelf: Shelf,
+    begun: Arc<AtomicUsize>,
+    gate: Arc<Mutex<Receiver<()>>>,
+}
+
+impl Stuck {
+    fn new() -> (Self, SyncSender<()>) {
+        let (release, gate) = sync_channel(0);
+        let gate = Arc::new(Mutex::new(gate));
+        (Self { shelf: Shelf::new(), begun: Arc::default(), gate }, release)
+    }
+
+    async fn examine(&self, names: &[&str]) -> Vec<String> {
+        let wanted = names.iter().map(|name| self.shelf.wanted(name)).collect();
+        let (begun, gate) = (Arc::clone(&self.begun), Arc::clone(&self.gate));
+        let examination = move |_: usize, bytes: &[u8]| {
+            if bytes == b"stuck" {
+                begun.fetch_add(1, Ordering::SeqCst);
+                // An error means that the gate is open for good.
+                let _ = gate.lock().expect("no panic in a test double").recv();
+            }
+            Ok(String::from_utf8_lossy(bytes).into_owned())
+        };
+        let results = self.shelf.artifacts.examine(wanted, examination).await;
+        results.into_iter().map(|one| one.expect("a good one").proof).collect()
+    }
+
+    /// Asks, and gives up once the stuck one is being examined.
+    async fn ask_and_give_up(&self, names: &[&str]) {
+        let stuck = async {
+            while self.begun.load(Ordering::SeqCst) == 0 {
+                tokio::task::yield_now().await;
+            }
+            // Some time for a second reader, if there were one.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = self.examine(names) => panic!("one of them is stuck"),
+            () = stuck => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_hangs_costs_one_thread_however_often_it_is_asked_for() {
+    let (stuck, release) = Stuck::new();
+    stuck.shelf.put("stuck.wasm", "stuck");
+    stuck.shelf.put("other.wasm", "other");
+    // More often than there are threads for all lists together.
+    for _ in 0..100 {
+        stuck.ask_and_give_up(&["stuck.wasm", "other.wasm"]).await;
+    }
+    assert_eq!(stuck.begun.load(Ordering::SeqCst), 1, "one reader is enough to wait for a disk");
+    let slow = stuck.shelf.artifacts.slower_than(Duration::ZERO);
+    assert_eq!(slow, [stuck.shelf.wanted("stuck.wasm").reference], "it can be named");
+
+    let others = tokio::time::timeout(PATIENCE, stuck.examine(&["other.wasm"])).await;
+    assert_eq!(others.expect("a list without it does not wait"), ["other"]);
+
+    let waiting = stuck.examine(&["stuck.wasm", "other.wasm"]);
+    drop(release);
+    let found = tokio::time::timeout(PATIENCE, waiting).await.expect("whoever waits is answered");
+    assert_eq!(found, ["stuck", "other"]);
+    assert!(stuck.shelf.artifacts.slower_than(Duration::ZERO).is_empty());
 }

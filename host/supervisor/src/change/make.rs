@@ -150,11 +150,9 @@ async fn load(
     let (id, target) =
         shared.look(|actual| (ActorId(actual.next_id()), TargetId(actual.next_id())));
     let calls = GuestCalls::new(Arc::clone(&shared.dispatcher), id);
-    let reading = prepared.clone();
-    let bytes = tokio::task::spawn_blocking(move || reading.read()).await.map_err(broken)??;
     let module = ModuleSpec {
         name: Arc::clone(&prepared.name),
-        bytes,
+        bytes: prepared.read().await?,
         digest: *prepared.verified.digest(),
         isolation: prepared.isolation,
         limits: prepared.limits.clone(),

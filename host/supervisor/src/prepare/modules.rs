@@ -9,7 +9,7 @@ use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{ActorSpec, Manifest, Problem, Spanned};
 
-use super::context::PrepareContext;
+use super::context::{Modules, PrepareContext};
 use super::parts::PreparedActor;
 use super::providers::plain_values;
 
@@ -29,9 +29,9 @@ pub(super) async fn prepare(
             let checked = verified.recheck(context.trust, &*context.clock);
             checked.map(|()| verified).map_err(|error| refused(&spec.image, &error.into()))
         });
-        let actor = actor
-            .map_err(|error| at(&spec.image, &error))
-            .and_then(|verified| unique(one(spec, module, verified), spec, &mut keys));
+        let actor = actor.map_err(|error| at(&spec.image, &error)).and_then(|verified| {
+            unique(one(spec, module, verified, &context.modules), spec, &mut keys)
+        });
         match actor {
             Ok(actor) => actors.push(Some(actor)),
             Err(problem) => {
@@ -75,13 +75,14 @@ async fn verify_all(
     wanted.into_iter().zip(verified).collect()
 }
 
-fn one(spec: &ActorSpec, module: Wanted, verified: Verified) -> PreparedActor {
+fn one(spec: &ActorSpec, module: Wanted, verified: Verified, modules: &Modules) -> PreparedActor {
     let file = module.reference.file();
     let name =
         spec.name.as_ref().map_or_else(|| default_name(&verified, file), |n| n.value.clone());
     PreparedActor {
         name: Arc::from(name),
         module,
+        modules: modules.clone(),
         verified,
         isolation: match spec.isolation {
             trellis_manifest::Isolation::Reuse => trellis_engine::Isolation::Reuse,

@@ -11,7 +11,7 @@ use trellis_engine::{Isolation, ModuleSource};
 use trellis_manifest::Problem;
 use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
 
-use super::context::ActorKeys;
+use super::context::{ActorKeys, Modules};
 
 use crate::key::BindingKey;
 
@@ -30,6 +30,8 @@ pub struct Prepared {
 pub(crate) struct PreparedActor {
     pub(crate) name: Arc<str>,
     pub(crate) module: Wanted,
+    /// Who reads it.
+    pub(crate) modules: Modules,
     pub(crate) verified: Verified,
     pub(crate) isolation: Isolation,
     pub(crate) limits: ActorLimits,
@@ -88,9 +90,9 @@ impl Prepared {
 
 impl PreparedActor {
     /// Reads the module again and makes sure that it is the one that was verified: the checked
-    /// file is not held in memory between checking and loading. Blocks.
-    pub(crate) fn read(&self) -> Result<Bytes, CallError> {
-        self.module.read_again(self.verified.digest())
+    /// file is not held in memory between checking and loading.
+    pub(crate) async fn read(&self) -> Result<Bytes, CallError> {
+        self.modules.fetch_again(&self.module, self.verified.digest()).await
     }
 
     /// True when `other` runs the same code under the same bounds.
@@ -105,6 +107,6 @@ impl PreparedActor {
 /// cached.
 impl ModuleSource for PreparedActor {
     fn read(&self) -> std::io::Result<Bytes> {
-        Self::read(self).map_err(std::io::Error::other)
+        self.module.read_again(self.verified.digest()).map_err(std::io::Error::other)
     }
 }
