@@ -9,6 +9,7 @@
 
 pub mod call;
 pub mod contract;
+pub mod date;
 pub mod entity;
 pub mod error;
 pub mod guest;

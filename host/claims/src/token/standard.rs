@@ -1,6 +1,7 @@
 //! The claims every kind of token has, and the time window among them.
 
 use trellis_core::Code;
+use trellis_core::date::Date;
 
 use crate::clock::{Clock, SKEW_S};
 use crate::error::ClaimsError;
@@ -44,12 +45,22 @@ pub(crate) fn check_window(
 ) -> Result<(), ClaimsError> {
     let now = clock.now_unix_s();
     if let Some(end) = expires.filter(|end| now >= end.saturating_add(SKEW_S)) {
-        let ago = now - end;
-        return Err(ClaimsError::new(Code::Expired, format!("the claims expired {ago} s ago")));
+        let (date, ago) = (Date::of_unix_s(end), span(now - end));
+        let sentence = format!("the claims expired at {date}, {ago} ago");
+        return Err(ClaimsError::new(Code::Expired, sentence));
     }
     if let Some(start) = not_before.filter(|start| now.saturating_add(SKEW_S) < *start) {
-        let wait = start - now;
-        return Err(ClaimsError::new(Code::NotYet, format!("the claims begin in {wait} s")));
+        let (date, wait) = (Date::of_unix_s(start), span(start - now));
+        let sentence = format!("the claims begin at {date}, in {wait}");
+        return Err(ClaimsError::new(Code::NotYet, sentence));
     }
     Ok(())
+}
+
+/// A span of time as people say it: in the largest unit of which there are several.
+fn span(seconds: u64) -> String {
+    let units = [("days", 86_400), ("hours", 3_600), ("minutes", 60)];
+    let unit = units.into_iter().find(|(_, length)| seconds >= 2 * length);
+    let (name, length) = unit.unwrap_or(("s", 1));
+    format!("{} {name}", seconds / length)
 }

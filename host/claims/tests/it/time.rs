@@ -45,6 +45,30 @@ fn the_window_and_its_skew() {
 }
 
 #[test]
+fn a_time_that_is_not_now_is_told_as_a_date() {
+    let told = |not_before, expires, now| {
+        let mut draft = draft();
+        (draft.not_before, draft.expires) = (not_before, expires);
+        let signed = sign(&plain(), &draft, &account(), &clock()).expect("a module");
+        let error = verify(&signed, &trust(), &FixedClock::at(now)).expect_err("out of its time");
+        error.message().to_owned()
+    };
+    // 2026-12-01.
+    let start = 1_796_083_200;
+    for (now, when) in [
+        (start - 119, "in 119 s"),
+        (start - 3 * HOUR, "in 3 hours"),
+        (start - 40 * HOUR, "in 40 hours"),
+        (start - 50 * HOUR, "in 2 days"),
+    ] {
+        let sentence = format!("the claims begin at 2026-12-01 00:00:00 UTC, {when}");
+        assert_eq!(told(Some(start), None, now), sentence);
+    }
+    let sentence = "the claims expired at 2026-12-01 00:00:00 UTC, 2 minutes ago";
+    assert_eq!(told(None, Some(start), start + 120), sentence);
+}
+
+#[test]
 fn times_beyond_64_bits_are_no_times() {
     for key in ["exp", "nbf", "iat"] {
         for number in ["18446744073709551616", "1e400", "1e20", "-1"] {
