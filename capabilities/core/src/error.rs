@@ -117,7 +117,8 @@ codes! {
     /// The module carries no claims.
     Unsigned = "E_UNSIGNED", Denied, retry: false,
         cause: "The module has no claims section, so nobody vouches for it.",
-        cure: "Sign it: `trellis sign FILE --name NAME --caps ...`.";
+        cure: "Sign it: `trellis sign FILE --name NAME`, with `--cap CONTRACT` for each capability it uses; \
+               `trellis inspect FILE` shows what a module imports.";
     /// The token's signature does not verify.
     Signature = "E_SIGNATURE", Denied, retry: false,
         cause: "The token was changed after signing, or was not signed by its issuer's key.",
@@ -167,7 +168,8 @@ codes! {
     ActorKey = "E_ACTOR_KEY", Denied, retry: false,
         cause: "The module has another actor key than this name had before, so to a host it is another actor. \
                 It cannot reach data that was kept for the old key.",
-        cure: "Sign it with the old key (`--subject`), or pass `--force` if it is meant to be another actor; \
+        cure: "Sign it with the old key (`--subject`). If it is meant to be another actor, give it another `name`, or \
+               start the host again with `--force`: a reload alone does not take the new key. \
                docs/teams.md says how a team shares keys.";
     /// Claims, binding or policy refuse the call.
     Denied = "E_DENIED", Denied, retry: false,
@@ -244,8 +246,10 @@ codes! {
         cure: "Check the server and the binding's values; the host keeps trying to reconnect.";
     /// Storage failed.
     Storage = "E_STORAGE", Provider, retry: false,
-        cause: "A file could not be read or written: the disk is full or read-only, or the file is damaged.",
-        cure: "Free some space, or repair the named path; nothing half-written is visible.";
+        cause: "A file could not be read or written: the message says whether it is in use, may not be used, is \
+                damaged, or the disk is full, read-only or silent.",
+        cure: "Do what the message says about the file: stop the program that uses it, correct its path or \
+               permissions, restore it, or make room on its disk. Nothing half-written is visible.";
     /// A value in a binding or a provider's configuration is wrong.
     Config = "E_CONFIG", Invalid, retry: false,
         cause: "A configuration value is unknown, missing or malformed; the message names it.",
