@@ -168,12 +168,11 @@ impl Provider for Embedded {
     }
 
     fn health(&self) -> BoxFuture<'_, Health> {
-        let health = match &self.store {
-            Store::File(file) if !file.is_open() => {
-                Health::Degraded("the key-value file cannot be opened; see the log".to_owned())
-            }
-            _ => Health::Healthy,
+        let ailment = match &self.store {
+            Store::File(file) => file.ailment(),
+            Store::Memory(_) => None,
         };
+        let health = ailment.map_or(Health::Healthy, |why| Health::Degraded(why.to_owned()));
         Box::pin(async { health })
     }
 

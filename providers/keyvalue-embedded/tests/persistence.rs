@@ -220,7 +220,7 @@ async fn a_file_that_another_process_holds_is_waited_for() {
     let counts = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains('=')));
     assert!(counts.is_some(), "the child has the file");
     let drain = std::thread::spawn(move || lines.count());
-    refused(&path, "in use by another process").await;
+    refused(&path, "in use by another process; stop the host that uses it").await;
     let given = common::in_file(&path);
     let opening = tokio::spawn(async move { common::open(&given).await });
     tokio::task::yield_now().await;

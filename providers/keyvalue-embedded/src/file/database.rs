@@ -1,6 +1,6 @@
 //! The open file, for the writer and every reader, and the sentences for what it did.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use redb::{Builder, Database, ReadableDatabase};
 use trellis_core::{CallError, Code};
 
+use super::place::{Place, folder_of, place_of, write_anew};
 use super::tables::Tables;
 use super::view::View;
 
@@ -18,12 +19,22 @@ use super::view::View;
 pub(super) struct DatabaseFile {
     path: PathBuf,
     cache_bytes: usize,
-    open: Mutex<Option<Arc<Database>>>,
+    open: Mutex<Option<Open>>,
+    /// Where the open file was when that was looked at last.
+    place: Mutex<Place>,
     /// What its keys and values are charged, as of the last commit.
     bytes: AtomicU64,
     /// Another one before and after each commit in which a list was removed whole: what a reader
     /// found in a list may then be in another one.
     era: AtomicU64,
+}
+
+/// The file, open.
+#[derive(Clone)]
+struct Open {
+    database: Arc<Database>,
+    /// The file beneath, to look at where it is.
+    file: Arc<File>,
 }
 
 /// Why the file could not be opened.
@@ -40,6 +51,7 @@ impl DatabaseFile {
             path,
             cache_bytes,
             open: Mutex::new(None),
+            place: Mutex::new(Place::AtPath),
             bytes: AtomicU64::new(0),
             era: AtomicU64::new(0),
         }
@@ -63,14 +75,12 @@ impl DatabaseFile {
         self.open_guarded(Self::try_open_again)
     }
 
-    fn open_guarded(
-        &self,
-        open: fn(&Self) -> Result<Database, redb::Error>,
-    ) -> Result<(), Unopened> {
+    fn open_guarded(&self, open: fn(&Self) -> Result<Open, redb::Error>) -> Result<(), Unopened> {
         let attempt = AssertUnwindSafe(|| open(self));
         match catch_unwind(attempt) {
-            Ok(Ok(database)) => {
-                *self.open.lock() = Some(Arc::new(database));
+            Ok(Ok(open)) => {
+                *self.open.lock() = Some(open);
+                *self.place.lock() = Place::AtPath;
                 Ok(())
             }
             Ok(Err(broken @ redb::Error::DatabaseAlreadyOpen)) => {
@@ -98,7 +108,48 @@ impl DatabaseFile {
     }
 
     pub(super) fn get(&self) -> Result<Arc<Database>, Box<redb::Error>> {
-        self.open.lock().clone().ok_or_else(|| Box::new(redb::Error::DatabaseClosed))
+        let open = self.open.lock();
+        let database = open.as_ref().map(|open| Arc::clone(&open.database));
+        database.ok_or_else(|| Box::new(redb::Error::DatabaseClosed))
+    }
+
+    /// Where the open file was when that was looked at last.
+    pub(super) fn place(&self) -> Place {
+        *self.place.lock()
+    }
+
+    /// Looks at where the open file is. Blocks.
+    pub(super) fn look_at_place(&self) -> Place {
+        let open = self.open.lock().clone();
+        // A disk that says nothing leaves what is known.
+        if let Some(open) = open
+            && let Ok(place) = place_of(&open.file, &self.path)
+        {
+            *self.place.lock() = place;
+        }
+        self.place()
+    }
+
+    /// Writes a file that was deleted anew, and goes on with the copy: for its writer, when all of
+    /// it is on the disk. Readers end with what they have. Blocks.
+    ///
+    /// # Errors
+    /// Why that could not be done; what is open stays open.
+    pub(super) fn write_anew(&self) -> Result<(), CallError> {
+        let Some(open) = self.open.lock().clone() else { return Ok(()) };
+        let anew = AssertUnwindSafe(|| {
+            let copy = write_anew(&open.file, &self.path)?;
+            self.open_file(copy)
+        });
+        match catch_unwind(anew) {
+            Ok(Ok(anew)) => {
+                *self.open.lock() = Some(anew);
+                *self.place.lock() = Place::AtPath;
+                Ok(())
+            }
+            Ok(Err(broken)) => Err(self.explain(&broken)),
+            Err(_panic) => Err(self.damaged()),
+        }
     }
 
     /// What its keys and values are charged.
@@ -128,7 +179,10 @@ impl DatabaseFile {
         use redb::Error as E;
         match broken {
             E::Io(error) => self.explain_io(error),
-            E::DatabaseAlreadyOpen => self.says("is in use by another process"),
+            E::DatabaseAlreadyOpen => self.says(
+                "is in use by another process; stop the host that uses it, or give this one a \
+                 PATH of its own",
+            ),
             E::UpgradeRequired(_) => self.says("was written by an older, incompatible version"),
             E::Corrupted(_) | E::RepairAborted | E::TableTypeMismatch { .. } => self.damaged(),
             E::DatabaseClosed | E::PreviousIo => {
@@ -166,47 +220,55 @@ impl DatabaseFile {
         CallError::new(Code::Storage, format!("the key-value file {what}"))
     }
 
-    fn try_open(&self) -> Result<Database, redb::Error> {
+    fn try_open(&self) -> Result<Open, redb::Error> {
         let folder = folder_of(&self.path);
         std::fs::create_dir_all(folder)?;
         let is_new = !self.path.exists();
-        let database = Builder::new().set_cache_size(self.cache_bytes).create(&self.path)?;
+        let open = self.open_path()?;
         if is_new {
             // A new file outlives a power cut only once its folder's entry is on the disk too.
             File::open(folder)?.sync_all()?;
         }
         // A file that has everything is not written to: that it opens must not depend on room.
-        if let Some(bytes) = View::whole(&database.begin_read()?)? {
+        if let Some(bytes) = View::whole(&open.database.begin_read()?)? {
             self.set_bytes(bytes);
-            return Ok(database);
+            return Ok(open);
         }
-        let txn = database.begin_write()?;
+        let txn = open.database.begin_write()?;
         let mut tables = Tables::open(&txn, 0, (0, self.era()))?;
         self.set_bytes(tables.count_bytes()?);
         drop(tables);
         txn.commit()?;
-        Ok(database)
+        Ok(open)
     }
 
-    fn try_open_again(&self) -> Result<Database, redb::Error> {
+    fn try_open_again(&self) -> Result<Open, redb::Error> {
         if !self.path.exists() {
+            tracing::error!(path = %self.path(), "the key-value file is gone; a new one is begun");
             return self.try_open();
         }
-        let database = Builder::new().set_cache_size(self.cache_bytes).create(&self.path)?;
-        match View::whole(&database.begin_read()?)? {
+        let open = self.open_path()?;
+        match View::whole(&open.database.begin_read()?)? {
             Some(bytes) => self.set_bytes(bytes),
             // Somebody put another file in its place.
             None => {
-                drop(database);
+                drop(open);
                 return self.try_open();
             }
         }
-        Ok(database)
+        Ok(open)
     }
-}
 
-/// The folder a file stands in.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
+    fn open_path(&self) -> Result<Open, redb::Error> {
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        self.open_file(options.open(&self.path)?)
+    }
+
+    fn open_file(&self, file: File) -> Result<Open, redb::Error> {
+        // A second handle of the same opening: its locks end with the last of them.
+        let second = file.try_clone()?;
+        let database = Builder::new().set_cache_size(self.cache_bytes).create_file(file)?;
+        Ok(Open { database: Arc::new(database), file: Arc::new(second) })
+    }
 }

@@ -21,6 +21,11 @@ pub(super) trait Job: Send {
         false
     }
 
+    /// True when it is to be looked after it whether the file still is where it should be.
+    fn looks(&self) -> bool {
+        false
+    }
+
     /// True when nothing comes after this job.
     fn closes(&self) -> bool {
         false
@@ -88,6 +93,10 @@ impl Job for Sweep {
     fn flushes(&self) -> bool {
         true
     }
+
+    fn looks(&self) -> bool {
+        true
+    }
 }
 
 /// Takes everything to the disk, closes the file and ends the writer.
@@ -103,6 +112,10 @@ impl Job for Close {
     }
 
     fn flushes(&self) -> bool {
+        true
+    }
+
+    fn looks(&self) -> bool {
         true
     }
 

@@ -6,6 +6,7 @@ mod found;
 mod job;
 mod open;
 mod operations;
+mod place;
 mod schema;
 mod tables;
 mod view;
@@ -72,9 +73,12 @@ impl FileStore {
         let _ = self.file.jobs.try_send(Box::new(Sweep(SWEPT_MAX)));
     }
 
-    /// True while the file is open.
-    pub(crate) fn is_open(&self) -> bool {
-        !self.file.database.is_empty()
+    /// Why it is not well; `None` when it is.
+    pub(crate) fn ailment(&self) -> Option<&'static str> {
+        if self.file.database.is_empty() {
+            return Some("the key-value file cannot be opened; see the log");
+        }
+        self.file.database.place().ailment()
     }
 
     /// What its keys and values are charged.

@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use trellis_core::{CallError, Code};
 
-use super::database::{DatabaseFile, Unopened, folder_of};
+use super::database::{DatabaseFile, Unopened};
 use super::job::{Close, Job};
+use super::place::folder_of;
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
@@ -80,6 +81,7 @@ impl OpenFile {
             clock: Arc::clone(clock),
             unflushed: false,
             opened_last: Instant::now(),
+            anew_last: None,
             metrics: metrics.clone(),
         };
         std::thread::Builder::new()

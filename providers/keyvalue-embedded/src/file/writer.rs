@@ -11,6 +11,7 @@ use trellis_core::CallError;
 
 use super::database::{DatabaseFile, Unopened};
 use super::job::Job;
+use super::place::Place;
 use super::tables::Tables;
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
@@ -21,6 +22,9 @@ const BATCH_MAX: usize = 512;
 /// How long a file that could not be opened is left alone.
 const REOPEN_AFTER: Duration = Duration::from_millis(500);
 
+/// How long a file that could not be written anew is left alone: it may be large.
+const ANEW_AFTER: Duration = Duration::from_secs(30);
+
 /// What the writer's thread owns.
 pub(super) struct Writer {
     pub(super) database: Arc<DatabaseFile>,
@@ -29,6 +33,8 @@ pub(super) struct Writer {
     /// Committed, but not known to be on the disk.
     pub(super) unflushed: bool,
     pub(super) opened_last: Instant,
+    /// When it was tried to write the file anew.
+    pub(super) anew_last: Option<Instant>,
     pub(super) metrics: FileMetrics,
 }
 
@@ -44,6 +50,9 @@ impl Writer {
                 batch.push(job);
             }
             let committed = self.commit(&mut batch);
+            if committed.is_ok() && batch.iter().any(|job| job.looks()) {
+                self.look_at_place();
+            }
             let closes = batch.iter().any(|job| job.closes());
             if closes {
                 self.jobs.close();
@@ -116,6 +125,41 @@ impl Writer {
         self.metrics.commits.inc();
         self.metrics.changes.add(batch.len() as u64);
         Ok(())
+    }
+
+    /// Looks whether the next start will find the file. One that was deleted is written anew: all
+    /// of it can be read as long as it is open. Everything is on the disk when this is called.
+    fn look_at_place(&mut self) {
+        let before = self.database.place();
+        let place = self.database.look_at_place();
+        if place != before
+            && let Some(ailment) = place.ailment().filter(|_| place != Place::Deleted)
+        {
+            tracing::error!(path = %self.database.path(), "{ailment}");
+        }
+        let waits = self.anew_last.is_some_and(|last| last.elapsed() < ANEW_AFTER);
+        if place != Place::Deleted || waits {
+            return;
+        }
+        let path = self.database.path();
+        match self.database.write_anew() {
+            Ok(()) => {
+                self.anew_last = None;
+                tracing::warn!(
+                    %path,
+                    "the key-value file was deleted while it is in use; it was written anew, with \
+                     everything in it (to begin without, delete it while no host uses it)"
+                );
+            }
+            Err(error) => {
+                self.anew_last = Some(Instant::now());
+                tracing::error!(
+                    %path, %error,
+                    "the key-value file was deleted while it is in use and cannot be written \
+                     anew; its keys are lost when the host stops"
+                );
+            }
+        }
     }
 
     fn reopen(&mut self) {

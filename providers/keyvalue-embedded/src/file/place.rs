@@ -1,0 +1,104 @@
+//! Whether the file that is open still is the one that `PATH` names. One that was deleted or moved
+//! takes every write as before, and the next start does not find it.
+
+use std::fs::{File, Metadata, metadata};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+/// Bytes that are copied at once.
+const COPIED_BYTES: usize = 1 << 20;
+
+/// Where the open file is.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) enum Place {
+    /// Where it should be.
+    #[default]
+    AtPath,
+    /// Nowhere: its name was deleted, and nothing is there now.
+    Deleted,
+    /// Under another name; nothing is at its own.
+    Moved,
+    /// Another file is at its name.
+    Displaced,
+}
+
+impl Place {
+    /// What is wrong, and what to do; `None` when nothing is.
+    pub(super) const fn ailment(self) -> Option<&'static str> {
+        match self {
+            Self::AtPath => None,
+            Self::Deleted => Some(
+                "the key-value file was deleted while it is in use and cannot be written anew \
+                 (the log says why): its keys are lost when the host stops; make that possible",
+            ),
+            Self::Moved => Some(
+                "the key-value file was moved away while it is in use: the next start will not \
+                 find what it holds; move it back, or stop the host and correct PATH",
+            ),
+            Self::Displaced => Some(
+                "another file is at the PATH of the key-value file that is in use: what is \
+                 written will not be found by the next start; move the other file away, or stop \
+                 the host to go on with it",
+            ),
+        }
+    }
+}
+
+/// Where the file with this handle is, when it should be at `path`.
+///
+/// # Errors
+/// That this cannot be told.
+pub(super) fn place_of(file: &File, path: &Path) -> io::Result<Place> {
+    let own = file.metadata()?;
+    match metadata(path) {
+        Ok(there) if identity(&there) == identity(&own) => Ok(Place::AtPath),
+        Ok(_) => Ok(Place::Displaced),
+        Err(error) if is_missing(&error) && own.nlink() == 0 => Ok(Place::Deleted),
+        Err(error) if is_missing(&error) => Ok(Place::Moved),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a copy of the file to `path`, in one step: whole, or not at all. What stands there by
+/// then is left alone. Gives the copy's handle.
+///
+/// # Errors
+/// Why it could not be written; [`ErrorKind::AlreadyExists`] when something stands there.
+pub(super) fn write_anew(file: &File, path: &Path) -> io::Result<File> {
+    let folder = folder_of(path);
+    std::fs::create_dir_all(folder)?;
+    let mut copy = NamedTempFile::new_in(folder)?;
+    copy.as_file().set_permissions(file.metadata()?.permissions())?;
+    let mut bytes = vec![0; COPIED_BYTES];
+    let mut offset = 0;
+    loop {
+        // At an offset: the handle shares its own with whoever writes through it.
+        let count = file.read_at(&mut bytes, offset)?;
+        if count == 0 {
+            break;
+        }
+        copy.write_all(&bytes[..count])?;
+        offset += count as u64;
+    }
+    copy.as_file().sync_all()?;
+    let copy = copy.persist_noclobber(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()?;
+    Ok(copy)
+}
+
+/// The folder a file stands in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn identity(about: &Metadata) -> (u64, u64) {
+    (about.dev(), about.ino())
+}

@@ -1,0 +1,110 @@
+//! A file that is deleted, moved or replaced while it is in use.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trellis_providers_conformance::keyvalue::Store;
+use trellis_providers_keyvalue_embedded::Embedded;
+use trellis_providers_sdk::{Health, Provider, Values};
+
+/// Only a test that fails waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn opened(path: &Path) -> (Arc<Embedded>, Store) {
+    let provider = common::open(&common::in_file(path)).await;
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    (provider, store)
+}
+
+/// Waits until a look at the provider is satisfied; it looks at its file once a second.
+async fn eventually(what: &str, look: impl AsyncFn() -> bool) {
+    let looks = async {
+        while !look().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, looks).await.is_ok(), "{what}");
+}
+
+async fn says(provider: &Embedded, why: &str) {
+    let told = async || match provider.health().await {
+        Health::Healthy => why.is_empty(),
+        Health::Degraded(told) => !why.is_empty() && told.contains(why),
+    };
+    eventually(why, told).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_deleted_is_written_anew_with_all_it_holds() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("deep/store.redb");
+    let (provider, store) = opened(&path).await;
+    store.set("before", "b").await.expect("Set");
+    fs::remove_file(&path).expect("it is there");
+    eventually("the file is back", async || path.exists()).await;
+    store.set("after", "a").await.expect("Set");
+    fs::remove_dir_all(folder.path().join("deep")).expect("it is there");
+    eventually("the folder is back too", async || path.exists()).await;
+    says(&provider, "").await;
+
+    // So short before the end that nobody looked in between.
+    fs::remove_file(&path).expect("it is there");
+    provider.shutdown(PATIENCE).await;
+    let (_provider, store) = opened(&path).await;
+    assert_eq!(store.get("before").await, Ok(Some("b".to_owned())));
+    assert_eq!(store.get("after").await, Ok(Some("a".to_owned())), "it went to the copy");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_anew_is_told() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("deep/store.redb");
+    let (provider, store) = opened(&path).await;
+    store.set("k", "v").await.expect("Set");
+    fs::remove_dir_all(folder.path().join("deep")).expect("it is there");
+    fs::write(folder.path().join("deep"), "no folder").expect("the folder is ours");
+    says(&provider, "was deleted").await;
+    assert_eq!(store.get("k").await, Ok(Some("v".to_owned())), "it can be used meanwhile");
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_is_told_until_it_is_back() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("deep/store.redb");
+    let (provider, store) = opened(&path).await;
+    // Its folder is another one now, with nothing in it.
+    let moved = folder.path().join("moved");
+    fs::rename(folder.path().join("deep"), &moved).expect("the folder is ours");
+    says(&provider, "moved away").await;
+    assert!(!path.exists(), "there is a file with the keys: no second one is made");
+    store.set("k", "v").await.expect("Set");
+    fs::rename(&moved, folder.path().join("deep")).expect("the folder is ours");
+    says(&provider, "").await;
+    provider.shutdown(PATIENCE).await;
+    let (_provider, store) = opened(&path).await;
+    assert_eq!(store.get("k").await, Ok(Some("v".to_owned())));
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_put_there_is_not_touched() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("store.redb");
+    let (provider, store) = opened(&path).await;
+    store.set("k", "v").await.expect("Set");
+    fs::write(folder.path().join("next"), "somebody's").expect("the folder is ours");
+    fs::rename(folder.path().join("next"), &path).expect("the folder is ours");
+    says(&provider, "another file is at the PATH").await;
+    assert_eq!(fs::read(&path).expect("it is there"), b"somebody's");
+
+    // Moved away again, the store is left alone with its path, and takes it.
+    fs::rename(&path, folder.path().join("elsewhere")).expect("the folder is ours");
+    says(&provider, "").await;
+    provider.shutdown(PATIENCE).await;
+    let (_provider, store) = opened(&path).await;
+    assert_eq!(store.get("k").await, Ok(Some("v".to_owned())));
+    assert_eq!(fs::read(folder.path().join("elsewhere")).expect("it is there"), b"somebody's");
+}
