@@ -62,7 +62,8 @@ mod tests {
                 name: trellis_core::BindingName::default(),
                 values: defaults(Scope::Binding),
             };
-            let wanted = Wanted { values: defaults(Scope::Provider), bindings: vec![binding] };
+            let (values, bindings) = (defaults(Scope::Provider), vec![binding]);
+            let wanted = Wanted { values, bindings, ..Wanted::default() };
             let wrong = validate::problems(&*factory, &wanted);
             assert!(wrong.is_empty(), "{}: {wrong:?}", descriptor.name);
         }

@@ -30,7 +30,7 @@ pub async fn prepare(
     let actors = modules::prepare(manifest, context, &mut problems).await;
     let mut providers = providers::prepare(manifest, context, &mut problems);
     let mut links = links::prepare(manifest, &actors, &mut providers, context, &mut problems);
-    values::prepare(manifest, (&mut providers, &mut links), context.folder, &mut problems);
+    values::prepare((manifest, source), (&mut providers, &mut links), context, &mut problems);
     let links: Vec<_> = links.into_iter().map(|written| written.link).collect();
     let mut warnings = unbound::warnings(manifest, (&actors, &links), &providers, context);
     let keys = keys::of_stateful(&actors, &links, &providers);

@@ -44,7 +44,7 @@ pub(crate) fn conflict(
     })
 }
 
-/// Every binding of a manifest that cannot be served beside an earlier one.
+/// Every binding of a manifest that cannot be served beside an earlier one, or beside the host.
 pub(crate) fn conflicts(wanted: &Wanted, configs: &[(usize, Config)]) -> Vec<ValueProblem> {
     let tenant = |index: usize| {
         let (binding, config) = &configs[index];
@@ -59,6 +59,11 @@ pub(crate) fn conflicts(wanted: &Wanted, configs: &[(usize, Config)]) -> Vec<Val
         if address.port() == 0 {
             continue;
         }
+        let place = Place::Binding(*binding);
+        if let Some(error) = taken_by_host(tenant(index), &wanted.host_addresses) {
+            problems.push(ValueProblem { place, error });
+            continue;
+        }
         let first_on_port = *ports.entry(address).or_insert(index);
         let taken = config.claims().find_map(|claim| match places.entry((address, claim)) {
             Entry::Occupied(first) => Some(*first.get()),
@@ -71,10 +76,30 @@ pub(crate) fn conflicts(wanted: &Wanted, configs: &[(usize, Config)]) -> Vec<Val
         let error = rivals
             .filter(|rival| *rival != index)
             .find_map(|rival| conflict(tenant(index), tenant(rival), address));
-        let place = Place::Binding(*binding);
         problems.extend(error.map(|error| ValueProblem { place, error }));
     }
     problems
+}
+
+/// The host has bound its own addresses by the time a binding comes.
+fn taken_by_host(tenant: Tenant<'_>, host: &[SocketAddr]) -> Option<ValueError> {
+    let address = tenant.config.address;
+    let taken = host.iter().find(|taken| overlap(**taken, address))?;
+    let actor = tenant.actor;
+    let sentence =
+        format!("actor `{actor}` wants {address}, and the host's own admin address is {taken}");
+    let help = "choose another PORT, or another admin address (`--admin`, or `host: {admin: …}`)";
+    Some(ValueError::new("PORT", sentence).help(help))
+}
+
+/// Whether a socket on one address is in the way of one on the other. The unspecified IPv6 address
+/// takes IPv4 as well.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |wide: SocketAddr, narrow: SocketAddr| {
+        wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4())
+    };
+    one.port() == other.port()
+        && (one.ip() == other.ip() || covers(one, other) || covers(other, one))
 }
 
 #[cfg(test)]
@@ -127,6 +152,36 @@ mod tests {
         assert_eq!(two, [(Place::Binding(1), sentence.clone()), (Place::Binding(2), sentence)]);
         let own = found(&[("a", &[]), ("a", &[])]);
         assert_eq!(own[0].1, "two bindings of actor `a` both want 0.0.0.0:8080/");
+    }
+
+    #[test]
+    fn an_address_of_the_host_is_taken() {
+        for (ours, hosts, taken) in [
+            ("0.0.0.0:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "0.0.0.0:80", true),
+            ("127.0.0.1:80", "[::]:80", true),
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "127.0.0.1:81", false),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("0.0.0.0:80", "[::1]:80", false),
+        ] {
+            let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+            assert_eq!(overlap(address(ours), address(hosts)), taken, "{ours} {hosts}");
+        }
+        let binding = WantedBinding {
+            actor: "a".to_owned(),
+            contract: ContractId::from_static("wascc:http_server"),
+            name: BindingName::default(),
+            values: Values::default(),
+        };
+        let host_addresses = vec![SocketAddr::from(([127, 0, 0, 1], 8080))];
+        let wanted = Wanted { bindings: vec![binding], host_addresses, ..Wanted::default() };
+        let configs = wanted.read_each(&mut Vec::new(), Config::read);
+        let found = conflicts(&wanted, &configs).remove(0);
+        assert_eq!((found.place, &*found.error.key), (Place::Binding(0), "PORT"));
+        let sentence =
+            "actor `a` wants 0.0.0.0:8080, and the host's own admin address is 127.0.0.1:8080";
+        assert_eq!(found.error.message, sentence);
     }
 
     #[test]

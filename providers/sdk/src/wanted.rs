@@ -1,5 +1,7 @@
 //! All that a manifest wants of one provider, and what is wrong with it.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 use trellis_core::{BindingName, ContractId};
 
@@ -12,6 +14,9 @@ pub struct Wanted {
     pub values: Values,
     /// Every binding to it, in the order of the manifest.
     pub bindings: Vec<WantedBinding>,
+    /// Where the host itself listens: its admin address.
+    #[serde(default)]
+    pub host_addresses: Vec<SocketAddr>,
 }
 
 /// One binding a manifest wants.
@@ -126,6 +131,7 @@ mod tests {
                 binding(&[("A", "y"), ("B", "z")]),
                 binding(&[("A", "3")]),
             ],
+            ..Wanted::default()
         };
         let mut problems = Vec::new();
         let read = wanted.read_each(&mut problems, numbers);

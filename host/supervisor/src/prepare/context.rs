@@ -1,6 +1,7 @@
 //! What a manifest is checked against.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct PrepareContext<'a> {
     pub keys: ActorKeys,
     /// True when an actor may have another key than it had.
     pub force: bool,
+    /// Where the host itself listens.
+    pub host_addresses: Vec<SocketAddr>,
 }
 
 /// What is known of modules from one [`prepare()`](super::prepare()) to the next. Cheap to clone.
@@ -45,6 +48,7 @@ impl<'a> PrepareContext<'a> {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (modules, keys) = (Modules::new(), ActorKeys::new());
-        Self { folder, builtins, modules, trust, clock, checker: None, keys, force: false }
+        let (checker, force, host_addresses) = (None, false, Vec::new());
+        Self { folder, builtins, modules, trust, clock, checker, keys, force, host_addresses }
     }
 }

@@ -6,19 +6,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trellis_core::Code;
-use trellis_manifest::{Manifest, Problem, Span, TextPairs};
+use trellis_manifest::{Manifest, Problem, ProviderSpec, SourceText, Span, Spanned, TextPairs};
 use trellis_providers_sdk::{
-    Descriptor, Place, Scope, SettingKind, ValueProblem, Values, Wanted, WantedBinding, validate,
+    Descriptor, Place, Scope, Setting, SettingKind, ValueProblem, Values, Wanted, WantedBinding,
+    validate,
 };
 
+use super::context::PrepareContext;
 use super::links::Written;
 use super::providers::Providers;
 
 /// Where values were written, for the caret.
 #[derive(Clone, Copy)]
 struct Origin<'a> {
+    source: &'a SourceText,
     /// The values, when there is a place for them in the manifest.
-    pairs: Option<&'a TextPairs>,
+    own: Option<&'a TextPairs>,
     /// The whole of what they belong to.
     whole: Span,
     scope: Scope,
@@ -26,9 +29,9 @@ struct Origin<'a> {
 
 /// Resolves every path and reports every wrong value.
 pub(super) fn prepare(
-    manifest: &Manifest,
+    (manifest, source): (&Manifest, &SourceText),
     (providers, links): (&mut Providers, &mut [Written<'_>]),
-    folder: &Path,
+    context: &PrepareContext<'_>,
     problems: &mut Vec<Problem>,
 ) {
     let specs: BTreeMap<&str, _> =
@@ -36,58 +39,81 @@ pub(super) fn prepare(
     let mut of_provider: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
     for (index, written) in links.iter_mut().enumerate() {
         let Some(provider) = providers.get(&written.link.provider) else { continue };
-        resolve(&mut written.link.values, &provider.descriptor, folder);
+        resolve(&mut written.link.values, &provider.descriptor, context.folder);
         of_provider.entry(Arc::clone(&provider.name)).or_default().push(index);
     }
     for provider in providers.values_mut() {
-        resolve(&mut provider.values, &provider.descriptor, folder);
+        resolve(&mut provider.values, &provider.descriptor, context.folder);
         let bound: &[usize] = of_provider.get(&provider.name).map_or(&[], Vec::as_slice);
         let bindings = bound.iter().map(|index| wanted(&links[*index])).collect();
-        let wanted = Wanted { values: provider.values.clone(), bindings };
+        let host_addresses = context.host_addresses.clone();
+        let wanted = Wanted { values: provider.values.clone(), bindings, host_addresses };
+        let spec = specs.get(&*provider.name).copied();
         for problem in validate::problems(&*provider.factory, &wanted) {
-            let origin = match problem.place {
-                Place::Binding(index) => {
-                    bound.get(index).map(|index| Origin::of_binding(&links[*index]))
-                }
-                Place::Provider => specs.get(&*provider.name).map(|spec| Origin {
-                    pairs: Some(&spec.value.values),
-                    whole: spec.span,
-                    scope: Scope::Provider,
-                }),
+            let binding = match problem.place {
+                Place::Binding(index) => bound.get(index),
+                // A provider nobody wrote, because its contract binds itself.
+                Place::Provider if spec.is_none() => bound.first(),
+                Place::Provider => None,
             };
-            // A provider nobody wrote, because its contract binds itself.
-            let origin =
-                origin.or_else(|| bound.first().map(|index| Origin::of_binding(&links[*index])));
-            let origin = origin.unwrap_or(Origin {
-                pairs: None,
-                whole: Span::default(),
-                scope: Scope::Provider,
-            });
+            let origin = Origin::of(source, binding.map(|index| &links[*index]), spec);
             problems.push(origin.problem(problem, &provider.descriptor));
         }
     }
 }
 
 impl<'a> Origin<'a> {
-    fn of_binding(written: &Written<'a>) -> Self {
-        let pairs = written.spec.map(|spec| &spec.values);
-        Self { pairs, whole: written.span, scope: Scope::Binding }
+    /// The values of a binding, or without one those of its provider.
+    fn of(
+        source: &'a SourceText,
+        binding: Option<&Written<'a>>,
+        provider: Option<&'a Spanned<ProviderSpec>>,
+    ) -> Self {
+        match binding {
+            Some(written) => {
+                let own = written.spec.map(|spec| &spec.values);
+                Self { source, own, whole: written.span, scope: Scope::Binding }
+            }
+            None => {
+                let own = provider.map(|spec| &spec.value.values);
+                let whole = provider.map_or(Span::default(), |spec| spec.span);
+                Self { source, own, whole, scope: Scope::Provider }
+            }
+        }
     }
 
     fn problem(&self, problem: ValueProblem, descriptor: &Descriptor) -> Problem {
         let error = problem.error;
-        let mut pairs = self.pairs.into_iter().flatten();
-        let span = pairs.find(|(key, _)| key.value == error.key).map(|(key, _)| key.span);
+        let key = &*error.key;
+        let mut pairs = self.own.into_iter().flatten();
+        let written = pairs.find(|(written, _)| written.value == key);
         let known = || descriptor.settings.iter().filter(|setting| setting.stands_at(self.scope));
-        if let Some(span) = span
-            && !known().any(|setting| setting.key == error.key)
+        if let Some((written, _)) = written
+            && !known().any(|setting| setting.key == key)
         {
             let keys = known().map(|setting| &*setting.key);
-            return Problem::unknown(span, "value", &error.key, keys).code(Code::Config);
+            return Problem::unknown(written.span, "value", key, keys).code(Code::Config);
         }
-        let mut told = Problem::new(span.unwrap_or(self.whole), error.message).code(Code::Config);
+        let span = written.map_or(self.whole, |(key, _)| key.span);
+        let shown = written.and_then(|(_, value)| self.shown(value, descriptor.setting(key)?));
+        let message = match shown {
+            Some(value) => format!("{}, not `{value}`", error.message),
+            None => error.message,
+        };
+        let mut told = Problem::new(span, message).code(Code::Config);
         told.help = error.help;
         told
+    }
+
+    /// A value of the wrong form, where it may be repeated: as it stands in the manifest. What
+    /// comes from the environment may be a secret, and so may a text.
+    fn shown<'b>(&self, value: &'b Spanned<String>, setting: &Setting) -> Option<&'b str> {
+        setting.kind.misfit(&value.value)?;
+        let Span { start, len } = value.span;
+        let written = self.source.text.get(start..start.saturating_add(len))?;
+        let stands = written.trim_matches(['"', '\'']) == value.value;
+        let is_text = matches!(setting.kind, SettingKind::Text | SettingKind::Path(_));
+        (stands && !is_text).then_some(&value.value)
     }
 }
 

@@ -28,6 +28,29 @@ scenarios! {
         Step::Ends(&[], 6, &["two bindings of actor `kvcounter` both want"]),
     ];
 
+    /// A wrong value is named where it stands, once, unless it comes from the environment.
+    a_wrong_value_is_named = [
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::manifest(OUT_OF_RANGE),
+        Step::Ends(CHECK, 6, &[
+            "PORT must be a whole number from 0 to 65535, not `99999`",
+            "manifest.yaml:4:66", "1 problem in",
+        ]),
+        Step::manifest(OUT_OF_RANGE.replace("PORT: 99999", "CONNECTIONS_MAX: '${ISSUER}'")),
+        Step::Ends(CHECK, 6, &["CONNECTIONS_MAX must be a whole number from 1 to 1000000\n"]),
+    ];
+
+    /// The host's own admin address is not free for an actor.
+    the_admin_address_is_taken = [
+        actor("kvcounter", built("kvcounter")),
+        Step::manifest(ADMIN_PORT),
+        Step::Ends(&["--check", "--admin", "127.0.0.1:8099"], 6, &[
+            "E_CONFIG", "manifest.yaml:4:", "wants 0.0.0.0:8099", "admin address is 127.0.0.1:8099",
+            "choose another PORT",
+        ]),
+        Step::Ends(CHECK, 0, &["ok"]),
+    ];
+
     /// A relative file path is relative to the manifest's folder, wherever the host was started.
     a_relative_path_starts_at_the_manifest = [
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
@@ -61,6 +84,18 @@ bindings:
   - {actor: kvcounter, capability: 'wascc:http_server', values: {ADDRESS: '[::1]',
      HOSTS: 'http://a.example', PATH: api, METHODS: 'GE T', HEADER_BYTES_MAX: 10,
      IDLE_TIME_MAX: 0s}}
+";
+
+const OUT_OF_RANGE: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
+providers: [{builtin: http-server}]
+bindings:
+  - {actor: kvcounter, capability: 'wascc:http_server', values: {PORT: 99999}}
+";
+
+const ADMIN_PORT: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
+providers: [{builtin: http-server}]
+bindings:
+  - {actor: kvcounter, capability: 'wascc:http_server', values: {PORT: 8099}}
 ";
 
 const ONE_PLACE: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
