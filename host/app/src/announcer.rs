@@ -2,46 +2,32 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::watch;
-use tokio::time::timeout;
 
+use crate::line_queue::{LineQueue, Unlocked};
 use crate::output::{Form, document};
 
-/// Lines that wait for a reader of stdout; one more is logged instead.
-const LINES_WAITING_MAX: usize = 1024;
 /// How long a host that ends waits for the reader of its last lines.
 const FINISH_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// Says what happens, from a thread of its own. Cheap to clone.
+/// Says what happens. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Announcer {
     form: Form,
-    lines: SyncSender<String>,
-    /// Lines that are not written yet.
-    waiting: Arc<watch::Sender<usize>>,
+    lines: LineQueue,
 }
 
 impl Announcer {
     /// Speaks in this form on stdout.
     pub(crate) fn start(form: Form) -> Self {
-        Self::to(form, std::io::stdout())
+        Self::to(form, Unlocked(std::io::stdout()))
     }
 
     fn to(form: Form, stream: impl Write + Send + 'static) -> Self {
-        let (lines, queue) = sync_channel(LINES_WAITING_MAX);
-        let waiting = Arc::<watch::Sender<usize>>::default();
-        let left = Arc::clone(&waiting);
-        let writer = std::thread::Builder::new().name("stdout".to_owned());
-        // Without the thread nobody takes a line, and each is logged.
-        if let Err(error) = writer.spawn(move || write_all(&queue, stream, &left)) {
-            tracing::warn!(%error, "nothing is printed on stdout");
-        }
-        Self { form, lines, waiting }
+        // Each line that was dropped was logged.
+        Self { form, lines: LineQueue::start("stdout", stream, |_| ()) }
     }
 
     /// An actor takes requests at `url` from now on.
@@ -61,76 +47,35 @@ impl Announcer {
         });
     }
 
-    /// Waits until everything is written, within a bound.
-    pub(crate) async fn finish(&self) {
-        let mut waiting = self.waiting.subscribe();
-        // Whoever does not read any more misses nothing; the sender lives as long as this.
-        let _ = timeout(FINISH_TIME_MAX, waiting.wait_for(|waiting| *waiting == 0)).await;
+    /// Waits until everything is written, within a bound. Blocks.
+    pub(crate) fn finish(&self) {
+        self.lines.finish(FINISH_TIME_MAX);
     }
 
     fn say(&self, line: String) {
-        self.waiting.send_modify(|waiting| *waiting += 1);
-        if let Err(refused) = self.lines.try_send(line) {
-            self.waiting.send_modify(|waiting| *waiting -= 1);
-            tracing::warn!(line = %unsaid(refused), "nobody reads stdout; a line is not printed");
+        if !self.lines.say(format!("{line}\n").as_bytes()) {
+            tracing::warn!(%line, "nobody reads stdout; a line is not printed");
         }
-    }
-}
-
-fn unsaid(refused: std::sync::mpsc::TrySendError<String>) -> String {
-    use std::sync::mpsc::TrySendError::{Disconnected, Full};
-    match refused {
-        Full(line) | Disconnected(line) => line,
-    }
-}
-
-fn write_all(queue: &Receiver<String>, mut stream: impl Write, left: &watch::Sender<usize>) {
-    while let Ok(line) = queue.recv() {
-        // Nobody listening is no failure.
-        let _ = writeln!(stream, "{line}").and_then(|()| stream.flush());
-        left.send_modify(|waiting| *waiting -= 1);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use parking_lot::Mutex;
-
     use super::*;
+    use crate::line_queue::tests::Pipe;
 
-    /// A pipe that is full until its gate is opened.
-    struct Pipe {
-        gate: Receiver<()>,
-        content: Arc<Mutex<Vec<u8>>>,
-    }
-
-    impl Write for Pipe {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            // An error means that the gate is open for good.
-            let _ = self.gate.recv();
-            self.content.lock().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[tokio::test]
-    async fn a_full_pipe_holds_nobody() {
-        let (open, gate) = sync_channel(0);
-        let content = Arc::<Mutex<Vec<u8>>>::default();
-        let pipe = Pipe { gate, content: Arc::clone(&content) };
+    #[test]
+    fn a_full_pipe_holds_nobody() {
+        let (pipe, written, open) = Pipe::full();
         let announcer = Announcer::to(Form::Text, pipe);
-        for _ in 0..LINES_WAITING_MAX * 2 {
+        // Far more than may wait.
+        for _ in 0..100_000 {
             announcer.listening("http://127.0.0.1:1", "echo");
         }
-        assert!(*announcer.waiting.borrow() <= LINES_WAITING_MAX + 1, "the rest is dropped");
-        assert!(content.lock().is_empty());
+        assert_eq!(written.text(), "");
         drop(open);
-        announcer.finish().await;
-        let said = String::from_utf8(content.lock().clone()).expect("text");
+        announcer.finish();
+        let said = written.text();
         assert!(said.starts_with("listening http://127.0.0.1:1 -> echo\n"), "{said}");
-        assert!(said.lines().count() >= LINES_WAITING_MAX);
     }
 }

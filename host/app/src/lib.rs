@@ -17,6 +17,7 @@ mod failure;
 mod guest_log;
 mod host;
 mod life;
+mod line_queue;
 pub mod logging;
 mod manifest;
 mod metrics;

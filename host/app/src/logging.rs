@@ -1,13 +1,24 @@
-//! Structured logs on stderr: text for people, JSON for machines.
+//! Structured logs on stderr: text for people, JSON for machines. Whoever logs never waits for
+//! whoever reads.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::SystemTime;
 
 use trellis_manifest::Style;
 
 use crate::args::LogFormat;
+use crate::line_queue::{LineQueue, Unlocked};
+
+/// How long a process that ends waits for the reader of its last lines.
+const FINISH_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// The lines of this process, once it logs.
+static LINES: OnceLock<LineQueue> = OnceLock::new();
 
 /// How reports are drawn on stderr: with color and lines on a terminal that wants them.
 #[must_use]
@@ -28,7 +39,7 @@ pub fn start(filter: &str, format: Option<LogFormat>) -> Result<(), String> {
     let color = style().color;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(Log(LINES.get_or_init(queue).clone()))
         .with_timer(SystemTime)
         .with_ansi(color);
     // An error means that logging runs already.
@@ -37,4 +48,40 @@ pub fn start(filter: &str, format: Option<LogFormat>) -> Result<(), String> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     Ok(())
+}
+
+/// Waits until what was logged is written, within a bound: for the end of the process. Blocks.
+pub fn finish() {
+    if let Some(lines) = LINES.get() {
+        lines.finish(FINISH_TIME_MAX);
+    }
+}
+
+fn queue() -> LineQueue {
+    LineQueue::start("log", Unlocked(std::io::stderr()), |lines| {
+        tracing::warn!(lines, "lines of the log were dropped: nobody read stderr in time");
+    })
+}
+
+/// Gives each event's line to the queue.
+struct Log(LineQueue);
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        // What is dropped is counted there.
+        let _ = self.0.say(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -88,8 +89,14 @@ impl Output {
     #[must_use]
     pub fn failed(self, failure: &Failure) -> ExitCode {
         match self.form {
-            Form::Text => complain(&failure.render(self.style)),
-            Form::Json => line_in_time(document(failure.to_json())),
+            Form::Text => {
+                let text = failure.render(self.style);
+                in_time(move || complain(&text));
+            }
+            Form::Json => {
+                let text = document(failure.to_json());
+                in_time(move || line(&text));
+            }
         }
         failure.exit().into()
     }
@@ -129,17 +136,18 @@ pub(crate) fn document(mut content: Json) -> String {
 
 /// A process that ends does not wait for a reader that takes nothing: its signals are answered by
 /// nobody any more.
-fn line_in_time(text: String) {
-    let again = text.clone();
-    let (done, written) = std::sync::mpsc::sync_channel(1);
+fn in_time(say: impl Fn() + Send + Sync + 'static) {
+    let say = Arc::new(say);
+    let aside = Arc::clone(&say);
+    let (done, said) = std::sync::mpsc::sync_channel(1);
     let writer = std::thread::Builder::new().spawn(move || {
-        line(text);
+        aside();
         // An error means that nobody waits any more.
         let _ = done.send(());
     });
     match writer {
-        Ok(_) => drop(written.recv_timeout(LAST_LINE_TIME_MAX)),
-        Err(_) => line(again),
+        Ok(_) => drop(said.recv_timeout(LAST_LINE_TIME_MAX)),
+        Err(_) => say(),
     }
 }
 

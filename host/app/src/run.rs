@@ -33,7 +33,9 @@ pub fn run_to_exit(args: HostArgs, output: Output) -> ExitCode {
     if let Err(problem) = logging::start(&args.log, args.log_format) {
         return output.misused(&problem);
     }
-    match run_blocking(args, output) {
+    let outcome = run_blocking(args, output);
+    logging::finish();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failed(&failure),
     }
@@ -79,7 +81,8 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
         life.run(text, args.wait, &mut signals).await
     };
     let outcome = running.await;
-    announcer.finish().await;
+    // Nothing else runs by now, and it is bounded.
+    announcer.finish();
     outcome
 }
 

@@ -1,13 +1,13 @@
 //! How a host starts, what it waits for, and what it tells meanwhile.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
-use trellis_e2e::hostile::harmless;
+use trellis_e2e::hostile::{harmless, hostile};
 use trellis_testkit::guests::{built, wasm};
 use trellis_testkit::{HostProcess, Signal, Site, eventually, host_binary, signal};
 
@@ -214,6 +214,33 @@ fn clients_that_never_read_do_not_hold_the_admin_address() {
         eventually(|| host.ask("/livez").filter(|answer| answer.status == 200).ok_or(()));
     assert!(answered.is_ok(), "the admin address answers");
     drop(silent);
+}
+
+#[test]
+fn a_signal_is_answered_while_nobody_reads_the_log() {
+    let site = Site::new();
+    let mut draft = site.account().draft("floods");
+    draft.caps = vec!["wascc:http_server".to_owned()];
+    site.put("app/echo.wasm", site.account().sign(&hostile("floods-the-log"), &draft));
+    site.put("app/manifest.yaml", ECHO);
+    let mut command = site.host("app/manifest.yaml");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the host");
+    let printed = BufReader::new(child.stdout.take().expect("it is piped"));
+    let listening = |line: io::Result<String>| {
+        let line = line.ok()?;
+        let url = line.strip_prefix("listening http://")?;
+        url.split('/').next().and_then(|text| text.split(' ').next())?.parse::<SocketAddr>().ok()
+    };
+    let address = printed.lines().find_map(listening).expect("it listens");
+    // More than a pipe holds. Nobody reads it.
+    let answer = trellis_testkit::Client::new(address).send("POST", "/", b"");
+    assert_eq!(answer.expect("it runs").status, 200);
+    signal(child.id(), Signal::HUP);
+    signal(child.id(), Signal::TERM);
+    let unread = child.stderr.take();
+    assert_eq!(ends_soon(child), Some(0));
+    drop(unread);
 }
 
 #[test]

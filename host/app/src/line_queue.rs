@@ -1,0 +1,199 @@
+//! Lines on their way to a stream that nobody may be reading: no one who says something waits.
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+/// Bytes that wait for the reader of a stream; a line more is dropped.
+const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// Lines for one stream, which a thread of its own writes. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct LineQueue(Arc<Shared>);
+
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<u8>,
+    /// Some bytes were taken and are not written yet.
+    writing: bool,
+    /// Lines that were dropped and not told of.
+    dropped: u64,
+    /// Nobody writes.
+    closed: bool,
+}
+
+impl LineQueue {
+    /// Lines for `stream`. After some were dropped and the stream takes lines again, `flows` is
+    /// told how many these were.
+    pub(crate) fn start(
+        name: &str,
+        stream: impl Write + Send + 'static,
+        flows: impl Fn(u64) + Send + 'static,
+    ) -> Self {
+        let (queue, changed) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { queue, changed });
+        let writer = Arc::clone(&shared);
+        let started =
+            Builder::new().name(name.to_owned()).spawn(move || writer.write(stream, flows));
+        // Without the thread nobody takes a line, and each is refused.
+        shared.queue.lock().closed = started.is_err();
+        Self(shared)
+    }
+
+    /// Has a line written, which brings its own end. False when it was dropped.
+    pub(crate) fn say(&self, line: &[u8]) -> bool {
+        let mut queue = self.0.queue.lock();
+        let fits = queue.waiting.len() + line.len() <= WAITING_BYTES_MAX;
+        // One that is too long by itself is written when it is its turn.
+        if queue.closed || !(fits || queue.waiting.is_empty()) {
+            queue.dropped += 1;
+            return false;
+        }
+        queue.waiting.extend_from_slice(line);
+        drop(queue);
+        self.0.changed.notify_all();
+        true
+    }
+
+    /// Waits until everything is written, or `limit` has passed. Blocks.
+    pub(crate) fn finish(&self, limit: Duration) {
+        let until = Instant::now() + limit;
+        let mut queue = self.0.queue.lock();
+        while (queue.writing || !queue.waiting.is_empty()) && !queue.closed {
+            if self.0.changed.wait_until(&mut queue, until).timed_out() {
+                return;
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn write(&self, mut stream: impl Write, flows: impl Fn(u64)) {
+        let mut bytes = Vec::new();
+        loop {
+            let dropped = self.next(&mut bytes);
+            // Nobody listening is no failure.
+            let _ = stream.write_all(&bytes).and_then(|()| stream.flush());
+            if dropped > 0 {
+                flows(dropped);
+            }
+        }
+    }
+
+    /// Waits for bytes to write; gives the number of lines that were dropped before them.
+    fn next(&self, bytes: &mut Vec<u8>) -> u64 {
+        bytes.clear();
+        let mut queue = self.queue.lock();
+        queue.writing = false;
+        self.changed.notify_all();
+        while queue.waiting.is_empty() {
+            self.changed.wait(&mut queue);
+        }
+        queue.writing = true;
+        std::mem::swap(&mut queue.waiting, bytes);
+        std::mem::take(&mut queue.dropped)
+    }
+}
+
+/// Writes past the lock of the standard library's stream. It would be held while a pipe that nobody
+/// reads is full, and whatever else the process has to say there would wait for it, for ever.
+pub(crate) struct Unlocked<S>(pub(crate) S);
+
+impl<S: AsFd> Write for Unlocked<S> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(rustix::io::retry_on_intr(|| rustix::io::write(&self.0, bytes))?)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+    use super::*;
+
+    /// A pipe that is full until its gate is opened.
+    pub(crate) struct Pipe {
+        gate: Receiver<()>,
+        content: Arc<Mutex<Vec<u8>>>,
+    }
+
+    /// What came through a pipe.
+    #[derive(Clone, Default)]
+    pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Pipe {
+        /// With what opens it when it is dropped.
+        pub(crate) fn full() -> (Self, Written, SyncSender<()>) {
+            let (open, gate) = sync_channel(0);
+            let written = Written::default();
+            (Self { gate, content: Arc::clone(&written.0) }, written, open)
+        }
+    }
+
+    impl Written {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().clone()).expect("text")
+        }
+    }
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            // An error means that the gate is open for good.
+            let _ = self.gate.recv();
+            self.content.lock().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const LINE: &[u8] = b"a line of twenty b.\n";
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn a_full_pipe_costs_lines_which_are_counted_and_told_once_it_flows() {
+        let (pipe, written, open) = Pipe::full();
+        let (tell, told) = sync_channel(1);
+        let queue = LineQueue::start("test", pipe, move |dropped| {
+            tell.send(dropped).expect("the test waits for it");
+        });
+        let said = |count: usize| (0..count).filter(|_| queue.say(LINE)).count();
+        let lines_max = WAITING_BYTES_MAX / LINE.len();
+        let kept = said(3 * lines_max);
+        // Those that are being written have made room for others.
+        assert!((lines_max..=2 * lines_max).contains(&kept), "{kept} of {lines_max}");
+        assert_eq!(written.text(), "");
+        queue.finish(Duration::ZERO);
+
+        drop(open);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok((3 * lines_max - kept) as u64));
+        assert_eq!(said(1), 1, "there is room again");
+        queue.finish(PATIENCE);
+        assert_eq!(written.text().lines().count(), kept + 1, "what was kept is whole");
+        assert!(told.try_recv().is_err(), "it is told once");
+    }
+
+    #[test]
+    fn a_line_that_is_longer_than_all_that_may_wait_is_written() {
+        let (pipe, written, open) = Pipe::full();
+        drop(open);
+        let queue = LineQueue::start("test", pipe, |_| panic!("nothing is dropped"));
+        assert!(queue.say(&vec![b'x'; WAITING_BYTES_MAX + 1]));
+        queue.finish(PATIENCE);
+        assert_eq!(written.text().len(), WAITING_BYTES_MAX + 1);
+    }
+}
