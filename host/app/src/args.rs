@@ -96,6 +96,14 @@ pub fn without_empty_variables(command: clap::Command) -> clap::Command {
         .mut_subcommands(without_empty_variables)
 }
 
+/// clap's message without its label, its colors and the usage lines: for a program.
+#[must_use]
+pub fn plain_message(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let text = text.trim_start_matches("error: ");
+    text.split("\n\nUsage:").next().unwrap_or(text).trim().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

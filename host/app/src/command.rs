@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::args::{HostArgs, without_empty_variables};
+use crate::args::{HostArgs, plain_message, without_empty_variables};
 use crate::exit::Exit;
 use crate::logging;
 use crate::output::{Form, Output};
@@ -59,7 +59,9 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<HostCommand, ExitCo
             Ok(HostCommand::Run(Box::new(host), Output::new(form, logging::style())))
         }
         Ok(_) => Err(output.misused("the argument --manifest FILE is missing")),
-        Err(error) if error.use_stderr() && output.is_json() => Err(output.misused(&plain(&error))),
+        Err(error) if error.use_stderr() && output.is_json() => {
+            Err(output.misused(&plain_message(&error)))
+        }
         Err(error) => {
             // Nobody listens when this fails.
             let _ = error.print();
@@ -80,13 +82,6 @@ fn form_asked_for(args: &[OsString]) -> Form {
     };
     let last = texts.iter().enumerate().rev().find_map(value);
     last.and_then(|text| Form::from_str(&text, true).ok()).unwrap_or_default()
-}
-
-/// clap's message without its label, its colors and the usage lines.
-fn plain(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let text = text.trim_start_matches("error: ");
-    text.split("\n\nUsage:").next().unwrap_or(text).trim().to_owned()
 }
 
 #[cfg(test)]

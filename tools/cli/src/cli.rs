@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use trellis_app::args::without_empty_variables;
+use trellis_app::args::{plain_message, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{call, completions, explain, inspect, keys, sign, verify};
@@ -73,7 +73,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Cli, Stopped
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     parsed.map_err(|error| {
         if global.output == Form::Json && error.use_stderr() {
-            Stopped::Json(Box::new(Failure::usage(plain(&error))), global)
+            Stopped::Json(Box::new(Failure::usage(plain_message(&error))), global)
         } else {
             Stopped::Clap(error)
         }
@@ -120,13 +120,6 @@ fn glance(args: &[OsString]) -> Global {
         quiet: texts.contains(&"--quiet"),
         color: color.unwrap_or_default(),
     }
-}
-
-/// clap's message without its label, its colors and the usage lines.
-fn plain(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let text = text.trim_start_matches("error: ");
-    text.split("\n\nUsage:").next().unwrap_or(text).trim().to_owned()
 }
 
 #[cfg(test)]
