@@ -198,6 +198,12 @@ impl ActualState {
         gone.map(|id| (id, instance.clone())).collect()
     }
 
+    /// True when a binding is in force over which calls come in.
+    pub(crate) fn has_intake(&self) -> bool {
+        let in_force = self.current.values().filter_map(|id| self.bindings.get(id));
+        { in_force }.any(RunningBinding::is_intake)
+    }
+
     /// Takes a version away at once: it may ask for nothing any more, nobody reaches it, and its
     /// calls end. Gives its bindings with their instances, so that these may be told.
     pub(crate) fn expel(&mut self, name: &str, id: ActorId) -> Vec<(BindingId, Instance)> {

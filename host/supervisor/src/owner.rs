@@ -13,7 +13,7 @@ use trellis_core::{CallError, Code};
 use crate::change::Change;
 use crate::change::outcome::{Again, Failed, Outcome};
 use crate::command::Command;
-use crate::desired::{Barred, Desired};
+use crate::desired::Desired;
 use crate::plan::plan;
 use crate::reconciler::Reconciler;
 use crate::shared::{DRAIN_MAX, Shared};
@@ -188,9 +188,10 @@ impl Owner {
     }
 
     fn publish_status(&self) {
-        self.shared.publish_status(self.reconciler.degraded(), &self.reconciler.barred);
+        self.shared.publish_status(&self.reconciler);
         // `Release`, after the status: whoever sees that a change has ended sees what came of it.
         self.shared.changing.store(self.running.is_some(), Ordering::Release);
+        self.shared.published.notify_one();
     }
 
     /// Stops; asked again while it does, ends at once.
@@ -219,7 +220,7 @@ impl Owner {
     fn end(self, mut inbox: mpsc::Receiver<Command>) {
         inbox.close();
         self.shared.clear();
-        self.shared.publish_status(Vec::new(), &Barred::new());
+        self.shared.publish_status(&Reconciler::default());
         for answer in self.stopping.into_iter().flat_map(|stopping| stopping.answers) {
             let _ = answer.send(());
         }

@@ -8,13 +8,13 @@ use trellis_providers_sdk::Listening;
 
 use crate::actual::ActualState;
 use crate::border::Instance;
-use crate::desired::Barred;
+use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
 
 impl Shared {
-    /// Publishes what runs now; `failing` is what is wanted and not so.
-    pub(crate) fn publish_status(&self, failing: Vec<Degraded>, barred: &Barred) {
+    /// Publishes what runs now, and what of the wanted does not.
+    pub(crate) fn publish_status(&self, reconciler: &Reconciler) {
         let now = self.clock.now_unix_s();
         let before = self.status.load();
         let since = |what: &str| {
@@ -30,11 +30,11 @@ impl Shared {
         let listening: Vec<_> = instances.iter().flat_map(Instance::addresses).collect();
         let status = self.look(|actual| {
             let mut status = status_of(actual, listening);
-            let barred = barred
-                .iter()
+            let barred = (reconciler.barred.iter())
                 .map(|(actor, error)| (format!("actor {actor}"), error.code(), error.to_string()));
             let lasting = barred.chain(unwell(&status.state.providers)).map(lasting);
-            status.state.degraded = failing.into_iter().chain(lasting).collect();
+            status.state.degraded = reconciler.degraded().into_iter().chain(lasting).collect();
+            status.serves_nothing = reconciler.wants_intake() && !actual.has_intake();
             status
         });
         self.metrics.degraded(status.state.degraded.len());
@@ -63,7 +63,7 @@ fn status_of(actual: &ActualState, listening: Vec<Listening>) -> Status {
     let serving = actual.providers.values();
     let instances = serving.filter_map(|running| actual.instances.get(&running.target));
     let samplers = instances.map(Instance::sampler).collect();
-    Status { state, samplers }
+    Status { state, samplers, serves_nothing: false }
 }
 
 /// The providers that are not well.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use trellis_control::{ApplyError, Degraded, Step};
 
+use crate::border;
 use crate::change::outcome::{Again, Outcome};
 use crate::desired::{Barred, Desired};
 
@@ -118,6 +119,12 @@ impl Reconciler {
     /// Nothing is wanted any more.
     pub(crate) fn stop(&mut self) {
         *self = Self::default();
+    }
+
+    /// True when bindings are wanted over which calls come in.
+    pub(crate) fn wants_intake(&self) -> bool {
+        let links = self.desired.iter().flat_map(|desired| &desired.prepared.links);
+        { links }.any(|link| border::is_intake(&link.contract))
     }
 
     /// What is wanted and not so.

@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) status: Arc<ArcSwap<Status>>,
     /// A change is under way.
     pub(crate) changing: Arc<AtomicBool>,
+    /// A status was published.
+    pub(crate) published: Arc<Notify>,
     /// What is let go finishes here.
     pub(crate) aside: Aside,
     /// Something was let go: whoever waits for that looks again.
@@ -56,6 +58,7 @@ impl Shared {
             metrics,
             status,
             changing: Arc::default(),
+            published: Arc::default(),
             aside: Aside::default(),
             let_go: Notify::new(),
             actual: Mutex::default(),

@@ -9,4 +9,6 @@ pub struct Status {
     pub state: trellis_control::Status,
     /// Where the running providers' own metrics come from.
     pub samplers: Vec<Sampler>,
+    /// True when bindings are wanted over which calls come in, and none of them is in force.
+    pub serves_nothing: bool,
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use trellis_claims::{Clock, TrustList};
 use trellis_control::Applied;
 use trellis_dispatch::Dispatcher;
@@ -26,6 +26,7 @@ pub struct Supervisor {
     commands: mpsc::Sender<Command>,
     status: Arc<ArcSwap<Status>>,
     changing: Arc<AtomicBool>,
+    published: Arc<Notify>,
 }
 
 /// Commands waiting for the owner task; more than one is rare.
@@ -43,10 +44,10 @@ impl Supervisor {
         let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
         let status = Arc::<ArcSwap<Status>>::default();
         let shared = Shared::new((engine, dispatcher), clock, metrics, Arc::clone(&status));
-        let changing = Arc::clone(&shared.changing);
+        let (changing, published) = (Arc::clone(&shared.changing), Arc::clone(&shared.published));
         let owner = Owner::new(Arc::new(shared), Reconciler::default());
         tokio::spawn(owner.run(inbox));
-        Self { commands, status, changing }
+        Self { commands, status, changing, published }
     }
 
     /// Makes a prepared manifest run, and nothing else. What is the same is not touched. Answers
@@ -67,6 +68,12 @@ impl Supervisor {
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
         self.status.load_full()
+    }
+
+    /// Waits until another status is published. One that is while nobody waits is kept; of several
+    /// who wait, one is told.
+    pub async fn changed(&self) {
+        self.published.notified().await;
     }
 
     /// True while a change is carried out.
