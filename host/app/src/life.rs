@@ -4,29 +4,29 @@
 //! that answers signals, and a newer request supersedes an older one that is still being read.
 
 use std::collections::HashSet;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
-use trellis_control::{Address, Applied, Name, Status as State};
+use trellis_control::{Address, Applied};
 use trellis_entitlements::Rules;
-use trellis_manifest::{HostSpec, Manifest};
 use trellis_supervisor::{ActorKeys, ApplyOptions, Status};
 
 use crate::announcer::Announcer;
+use crate::args::HostArgs;
 use crate::failure::Failure;
 use crate::host::Host;
+use crate::loading::{LOADING_TIME_MAX, Loading};
 use crate::manifest::{For, Loaded, Loader, Meant};
 use crate::output::lines;
 use crate::readiness::{Phase, Readiness};
+use crate::running_keys::take_running;
+use crate::settings::StartSettings;
 use crate::signals::{Request, Signals};
 use crate::watch::FileWatch;
 
-/// How often it is looked whether something came to run later than it was wanted.
+/// How often it is looked how long something takes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a host that stops waits for the disk that keeps the keys of its actors.
@@ -44,7 +44,7 @@ pub(crate) async fn first_text(
 ) -> Result<Option<Meant>, Failure> {
     loop {
         let read = async {
-            watch.follow(loader.files(None)).await;
+            watch.follow_manifest(loader.path().to_owned()).await;
             loader.read().await?.manifest
         };
         let failure = tokio::select! {
@@ -75,7 +75,11 @@ pub(crate) struct Life {
     host: Host,
     readiness: Readiness,
     announcer: Announcer,
-    force: bool,
+    args: HostArgs,
+    /// True once a manifest was applied as far as that could be had.
+    started: bool,
+    /// How long calls may take to finish when the host stops.
+    drain: Duration,
     /// The addresses that were printed.
     printed: Vec<Address>,
     /// The status that was looked at last.
@@ -84,54 +88,62 @@ pub(crate) struct Life {
     keys: ActorKeys,
     /// How many manifests were loaded, right or wrong.
     loads: u64,
-    /// What the host was built with, and what a later manifest may say.
-    settings: HostSpec,
+    /// The settings of which it was told that they need a new start.
+    unset: Vec<&'static str>,
 }
 
-/// A manifest being loaded.
-type Loading = Pin<Box<dyn Future<Output = Result<Loaded, Failure>> + Send>>;
+/// A manifest that was applied, as far as that could be had.
+struct Tried {
+    load: u64,
+    applied: Applied,
+    keys: ActorKeys,
+    /// What its owner may not have meant.
+    unbound: Vec<String>,
+}
 
 impl Life {
-    /// A host on which nothing runs yet; `force` is what the user says of everything applied.
+    /// A host on which nothing runs yet; `args` is what the user says of everything applied.
     pub(crate) fn new(
         (loader, watch): (Arc<Loader>, Arc<FileWatch>),
-        host: Host,
-        readiness: Readiness,
+        (host, readiness): (Host, Readiness),
         announcer: Announcer,
-        force: bool,
+        args: HostArgs,
     ) -> Self {
         let seen = host.supervisor().status();
-        let (printed, keys, loads) = (Vec::new(), ActorKeys::new(), 0);
-        let settings = HostSpec::default();
+        let (printed, keys, unset) = (Vec::new(), ActorKeys::new(), Vec::new());
+        let (started, loads, drain) = (false, 0, Duration::ZERO);
         Self {
             loader,
             watch,
             host,
             readiness,
             announcer,
-            force,
+            args,
+            started,
+            drain,
             printed,
             seen,
             keys,
             loads,
-            settings,
+            unset,
         }
     }
 
-    /// Runs what the text wants until the host is told to stop, then drains.
+    /// Runs what the text wants until the host is told to stop, then drains. `built` are the
+    /// settings the host was built with.
     ///
     /// # Errors
-    /// Why it could not start, unless the user wants to `wait`.
+    /// Why it could not start, unless the user wants to wait.
     pub(crate) async fn run(
         mut self,
         text: Meant,
-        wait: bool,
+        built: StartSettings,
         signals: &mut Signals,
     ) -> Result<(), Failure> {
-        self.settings = text.manifest.host.clone();
+        self.drain = text.manifest.host.drain;
         let mut loading = Some(self.start(text));
         let mut applying = JoinSet::new();
-        let mut started = false;
+        let supervisor = self.host.supervisor().clone();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -139,24 +151,25 @@ impl Life {
                 biased;
                 request = signals.next() => match request {
                     Request::Stop => break,
-                    Request::Reload => loading = Some(self.reload()),
+                    Request::Reload => loading = Some(self.reload(loading)),
                 },
-                Some(applied) = applying.join_next() => {
+                Some(tried) = applying.join_next() => {
                     // An error is a panic, which was logged where it happened.
-                    let Ok((load, applied, keys)) = applied else { continue };
-                    if !started && !wait {
-                        first_fault(&applied)?;
+                    if let Ok(tried) = tried {
+                        self.tried(tried)?;
                     }
-                    started = true;
-                    self.applied(load, &applied, keys);
                 }
-                loaded = next(&mut loading) => match loaded {
-                    Ok(loaded) => self.apply(loaded, &mut applying),
-                    Err(failure) if started || wait => self.refused(&failure, started),
-                    Err(failure) => return Err(failure),
-                },
-                () = self.watch.changed() => loading = Some(self.reload()),
-                _ = look.tick(), if started => self.look(),
+                loaded = Loading::end(&mut loading) => {
+                    self.readiness.loads_in_time();
+                    match loaded {
+                        Ok(loaded) => self.apply(loaded, &built, &mut applying),
+                        Err(failure) if self.started || self.args.wait => self.refused(&failure),
+                        Err(failure) => return Err(failure),
+                    }
+                }
+                () = self.watch.changed() => loading = Some(self.reload(loading)),
+                () = supervisor.changed(), if self.started => self.look(),
+                _ = look.tick() => self.tell_of_slow(loading.as_mut()),
             }
         }
         drop(loading);
@@ -167,35 +180,35 @@ impl Life {
     /// Everything the first text names.
     fn start(&self, text: Meant) -> Loading {
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
-        Box::pin(async move {
-            watch.follow(loader.files(Some(&text.manifest))).await;
+        Loading::begin(None, async move {
+            watch.follow_modules(loader.images(&text.manifest)).await;
             loader.prepare(text, For::Running).await
         })
     }
 
     /// Reads everything again: first whom the manifest trusts, which acts at once, then the rest.
-    fn reload(&self) -> Loading {
+    fn reload(&self, unfinished: Option<Loading>) -> Loading {
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
         let supervisor = self.host.supervisor().clone();
-        Box::pin(async move {
+        Loading::begin(unfinished, async move {
             if let Some(trust) = loader.revocations().await {
                 supervisor.enforce(trust).await;
             }
             let written = loader.read().await?;
             supervisor.enforce(written.trust).await;
             let text = written.manifest?;
-            watch.follow(loader.files(Some(&text.manifest))).await;
+            watch.follow_modules(loader.images(&text.manifest)).await;
             loader.prepare(text, For::Running).await
         })
     }
 
     /// A manifest that is wrong changes nothing, except that an actor it no longer trusts was
     /// stopped. What it waits for is noticed when it comes.
-    fn refused(&mut self, failure: &Failure, started: bool) {
+    fn refused(&mut self, failure: &Failure) {
         self.loads += 1;
         self.host.metrics().refused(failure);
         self.readiness.refuse(failure);
-        if started {
+        if self.started {
             tracing::error!("the manifest was not applied; what ran goes on\n{failure}");
         } else {
             self.readiness.enter(Phase::Waiting);
@@ -205,38 +218,55 @@ impl Life {
         }
     }
 
-    fn apply(&mut self, loaded: Loaded, applying: &mut JoinSet<(u64, Applied, ActorKeys)>) {
-        lines(&loaded.warnings).for_each(|warning| tracing::warn!("{warning}"));
-        self.note_settings(&loaded.manifest);
+    fn apply(&mut self, loaded: Loaded, built: &StartSettings, applying: &mut JoinSet<Tried>) {
+        let warnings: Vec<_> = lines(&loaded.warnings).collect();
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let host = &loaded.manifest.host;
+        self.drain = host.drain;
+        self.note_settings(built, &StartSettings::of(&self.args, host));
         // What runs from now on may have other keys than the manifest before said.
         self.keys.clear();
         self.loads += 1;
         let load = self.loads;
         let keys = loaded.prepared.keys().clone();
-        let rules = Rules { open_calls: loaded.manifest.host.open_calls };
-        let options = ApplyOptions { rules, force: self.force };
+        let options =
+            ApplyOptions { rules: Rules { open_calls: host.open_calls }, force: self.args.force };
         let supervisor = self.host.supervisor().clone();
-        applying
-            .spawn(async move { (load, supervisor.apply(loaded.prepared, options).await, keys) });
+        applying.spawn(async move {
+            let applied = supervisor.apply(loaded.prepared, options).await;
+            Tried { load, applied, keys, unbound: loaded.unbound }
+        });
     }
 
     /// What was done, and what was not, the supervisor logs itself.
-    fn applied(&mut self, load: u64, applied: &Applied, keys: ActorKeys) {
+    ///
+    /// # Errors
+    /// The first thing that could not be had, while the host starts and its user does not want to
+    /// wait.
+    fn tried(&mut self, tried: Tried) -> Result<(), Failure> {
+        let Tried { load, applied, keys, unbound } = tried;
+        // What took its place is being tried: whether the host starts is told by that.
         if applied.superseded {
-            return;
+            return Ok(());
         }
+        if !self.started && !self.args.wait {
+            first_fault(&applied)?;
+        }
+        self.started = true;
         self.keys = keys;
         self.host.metrics().applied();
         // The manifest as it is now may have been refused while this one was applied.
         if load == self.loads {
             self.readiness.accept();
         }
+        self.readiness.lacks(unbound);
         self.readiness.enter(Phase::Ready);
         self.look();
         // Last: whoever reads the line may ask at once.
         if applied.steps.is_empty() && applied.faults.is_empty() {
             tracing::info!("unchanged");
         }
+        Ok(())
     }
 
     /// Looks at what runs: prints addresses that are new, and remembers the keys of actors that run
@@ -262,22 +292,29 @@ impl Life {
     }
 
     /// What only a start can change is not changed in silence.
-    fn note_settings(&mut self, manifest: &Manifest) {
-        let wanted = &manifest.host;
-        let fixed = |spec: &HostSpec| (spec.admin, spec.cache.clone(), spec.limits);
-        if fixed(wanted) != fixed(&self.settings) {
-            tracing::warn!("`host`: other values of admin, cache and limits need a new start");
+    fn note_settings(&mut self, built: &StartSettings, wanted: &StartSettings) {
+        let unset = built.differences(wanted);
+        if !unset.is_empty() && unset != self.unset {
+            let keys = unset.join(", ");
+            tracing::warn!("`host`: another value of {keys} needs a new start");
         }
-        self.settings = wanted.clone();
+        self.unset = unset;
+    }
+
+    /// A disk that does not answer is not waited for in silence.
+    fn tell_of_slow(&self, loading: Option<&mut Loading>) {
+        let Some(taken) = loading.and_then(Loading::becomes_slow) else { return };
+        let what = self.loader.slow(LOADING_TIME_MAX);
+        tracing::warn!("{what}; what runs goes on");
+        self.readiness.loads_slowly(what, taken);
     }
 
     /// Drains, unless a second signal says that nobody wants to wait.
     async fn stop(self, signals: &mut Signals) {
         self.readiness.enter(Phase::Stopping);
         tracing::info!("stopping; a second signal stops at once");
-        let drain: Duration = self.settings.drain;
         let stop = async {
-            self.host.stop(Instant::now() + drain).await;
+            self.host.stop(Instant::now() + self.drain).await;
             if timeout(KEEPING_TIME_MAX, self.loader.remembered()).await.is_err() {
                 tracing::warn!("the keys of the actors are not kept: the disk does not answer");
             }
@@ -289,33 +326,6 @@ impl Life {
     }
 }
 
-/// The end of what is being loaded, which takes it; never when nothing is.
-async fn next(loading: &mut Option<Loading>) -> Result<Loaded, Failure> {
-    poll_fn(|context| {
-        let Some(future) = loading else { return Poll::Pending };
-        let loaded = future.as_mut().poll(context);
-        if loaded.is_ready() {
-            *loading = None;
-        }
-        loaded
-    })
-    .await
-}
-
-/// Takes the keys of the actors that run as the manifest wants: one that could not be replaced runs
-/// under its old key.
-fn take_running(keys: &mut ActorKeys, state: &State) -> ActorKeys {
-    let running: HashSet<_> = state.actors.iter().map(Name::as_str).collect();
-    let failing: HashSet<_> = state.degraded.iter().map(|degraded| &*degraded.what).collect();
-    let runs = |name: &String| {
-        running.contains(name.as_str()) && !failing.contains(&*format!("actor {name}"))
-    };
-    let taken = std::mem::take(keys);
-    let (running, missing) = taken.into_iter().partition(|(name, _)| runs(name));
-    *keys = missing;
-    running
-}
-
 fn first_fault(applied: &Applied) -> Result<(), Failure> {
     match applied.faults.first() {
         Some(fault) => Err(Failure::call(fault.what.clone(), fault.error())),
@@ -325,32 +335,4 @@ fn first_fault(applied: &Applied) -> Result<(), Failure> {
 
 async fn again(signals: &mut Signals) {
     while signals.next().await != Request::Stop {}
-}
-
-#[cfg(test)]
-mod tests {
-    use trellis_control::Degraded;
-    use trellis_core::Code;
-
-    use super::*;
-
-    #[test]
-    fn a_key_is_remembered_once_its_actor_runs_under_it_whatever_else_fails() {
-        let key = |name: &str| (name.to_owned(), format!("M{name}"));
-        let mut keys = ActorKeys::from([key("good"), key("never"), key("stale")]);
-        let fails = |what: &str| Degraded {
-            what: what.to_owned(),
-            code: Code::Address,
-            why: "it is taken".to_owned(),
-            since_unix_s: 0,
-            retry_unix_s: Some(1),
-        };
-        let state = State {
-            actors: vec!["good".to_owned().into(), "stale".to_owned().into()],
-            degraded: vec![fails("actor stale"), fails("binding of other to wascc:http_server")],
-            ..State::default()
-        };
-        assert_eq!(take_running(&mut keys, &state), ActorKeys::from([key("good")]));
-        assert_eq!(keys, ActorKeys::from([key("never"), key("stale")]), "these may run later");
-    }
 }

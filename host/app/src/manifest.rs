@@ -5,8 +5,10 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
@@ -25,6 +27,9 @@ use crate::providers::builtins;
 use crate::record::KeyRecord;
 use crate::trust::{self, OwnIssuer};
 
+/// Most files that are named when they are slow.
+const SLOW_NAMED_MAX: usize = 3;
+
 /// What a manifest is loaded for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum For {
@@ -39,6 +44,8 @@ pub(crate) struct Loader {
     path: PathBuf,
     allow_unsigned: bool,
     force: bool,
+    /// Where the user wants the admin address, whatever the manifest says.
+    admin: Option<SocketAddr>,
     builtins: Vec<Arc<dyn ProviderFactory>>,
     own: OwnIssuer,
     modules: Modules,
@@ -47,7 +54,12 @@ pub(crate) struct Loader {
     text: Mutex<Option<(SourceText, Arc<Manifest>)>>,
     /// The trust list of the last text that was right.
     trust: Mutex<TrustList>,
+    /// Held by the one thread that reads the text. A disk that hangs keeps it, so that whoever asks
+    /// next waits on no thread.
+    turn: Turn,
 }
+
+type Turn = Arc<tokio::sync::Mutex<()>>;
 
 /// The text of a manifest, and what it means as far as the text alone can tell.
 pub(crate) struct Written {
@@ -71,6 +83,9 @@ pub(crate) struct Loaded {
     pub(crate) prepared: Prepared,
     /// What its owner may not have meant.
     pub(crate) warnings: Report,
+    /// What its actors claim and cannot use, each with the cure: the part of the warnings that
+    /// lasts.
+    pub(crate) unbound: Vec<String>,
 }
 
 impl Loader {
@@ -80,12 +95,14 @@ impl Loader {
             path: args.manifest.clone(),
             allow_unsigned: args.allow_unsigned,
             force: args.force,
+            admin: args.admin,
             builtins: builtins(),
             own: OwnIssuer::default(),
             modules: Modules::new(),
             record: KeyRecord::new(&args.manifest),
             text: Mutex::default(),
             trust: Mutex::default(),
+            turn: Turn::default(),
         })
     }
 
@@ -94,12 +111,15 @@ impl Loader {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// The files whose change is a change of the application: the manifest, and the modules it
-    /// names.
-    pub(crate) fn files(&self, manifest: Option<&Manifest>) -> Vec<PathBuf> {
-        let actors = manifest.iter().flat_map(|manifest| &manifest.actors);
-        let images = actors.map(|actor| self.folder().join(&actor.value.image.value));
-        std::iter::once(self.path.clone()).chain(images).collect()
+    /// The file itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files of the modules that the manifest names.
+    pub(crate) fn images(&self, manifest: &Manifest) -> Vec<PathBuf> {
+        let images = manifest.actors.iter().map(|actor| &actor.value.image.value);
+        images.map(|image| self.folder().join(image)).collect()
     }
 
     /// Reads the text.
@@ -108,7 +128,7 @@ impl Loader {
     /// That it cannot be read at all, or not whom it trusts.
     pub(crate) async fn read(self: &Arc<Self>) -> Result<Written, Failure> {
         let loader = Arc::clone(self);
-        aside(move || loader.read_here()).await?
+        aside(&self.turn, move || loader.read_here()).await?
     }
 
     /// Checks everything a right text names.
@@ -126,11 +146,13 @@ impl Loader {
             }
         };
         let trust = self.trust.lock().clone();
+        let written_admin = manifest.host.admin.as_ref().map(|admin| admin.value);
         let context = PrepareContext {
             modules: self.modules.clone(),
             checker,
             keys: self.record.keys(),
             force: self.force,
+            host_addresses: self.admin.or(written_admin).into_iter().collect(),
             ..PrepareContext::new(self.folder(), &self.builtins, &trust, Arc::new(SystemClock))
         };
         let prepared = prepare(&manifest, &source, &context).await;
@@ -139,7 +161,27 @@ impl Loader {
         }
         let prepared = prepared.map_err(wrong)?;
         let warnings = Report::of(&source, prepared.warnings().to_vec());
-        Ok(Loaded { manifest, prepared, warnings })
+        let unbound = prepared.warnings().iter().filter(|warning| warning.code == Code::Denied);
+        let unbound = unbound.map(|warning| match &warning.help {
+            Some(cure) => format!("{}; {cure}", warning.message),
+            None => warning.message.clone(),
+        });
+        let unbound = unbound.collect();
+        Ok(Loaded { manifest, prepared, warnings, unbound })
+    }
+
+    /// What takes longer than `limit`.
+    pub(crate) fn slow(&self, limit: Duration) -> String {
+        let slow = self.modules.slower_than(limit);
+        let limit = limit.as_secs();
+        if slow.is_empty() {
+            let path = self.path.display();
+            return format!("reading {path} and what it names takes longer than {limit} s");
+        }
+        let named: Vec<_> = slow.iter().take(SLOW_NAMED_MAX).map(ToString::to_string).collect();
+        let more = if named.len() < slow.len() { " and others" } else { "" };
+        let named = named.join(", ");
+        format!("reading {named}{more} takes longer than {limit} s; does the disk answer?")
     }
 
     /// Remembers the keys of actors that run now, for this host and for the next one. Waits for no
@@ -166,7 +208,7 @@ impl Loader {
             let asks = readable.issuers.is_empty() && !readable.revoked.is_empty();
             asks.then(|| trust::of_wrong(&readable, &loader.trust.lock()))
         };
-        aside(read).await.ok()?
+        aside(&self.turn, read).await.ok()?
     }
 
     fn read_here(&self) -> Result<Written, Failure> {
@@ -269,9 +311,17 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Works on a thread that may block.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    spawn_blocking(work).await.map_err(|error| {
+/// Works on a thread that may block, one thread at a time: also after the future was dropped.
+async fn aside<T: Send + 'static>(
+    turn: &Turn,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let turn = Arc::clone(turn).lock_owned().await;
+    let working = spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    working.await.map_err(|error| {
         let message = format!("reading it failed inside the host: {error}");
         Failure::call("the manifest", CallError::new(Code::Internal, message))
     })
@@ -279,4 +329,31 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 
 fn wrong(report: Report) -> Failure {
     Failure::Manifest(Box::new(report))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_costs_one_thread_however_often_the_text_is_read() {
+        let turn = Turn::default();
+        let (release, gate) = sync_channel::<()>(0);
+        // An error means that the disk answers again.
+        let hangs = aside(&turn, move || gate.recv().is_ok());
+        let given_up = timeout(Duration::from_millis(1), hangs).await;
+        assert!(given_up.is_err(), "the disk hangs");
+        for _ in 0..10 {
+            let second = aside(&turn, || panic!("a second thread reads"));
+            let given_up = timeout(Duration::from_millis(1), second).await;
+            assert!(given_up.is_err(), "it waits for its turn");
+        }
+        let waiting = aside(&turn, || "read");
+        drop(release);
+        assert_eq!(waiting.await.ok(), Some("read"), "whoever waits has a turn");
+    }
 }

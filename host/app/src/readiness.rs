@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use trellis_claims::{Clock, SystemClock};
 use trellis_control::Degraded;
-use trellis_supervisor::Supervisor;
+use trellis_core::Code;
+use trellis_supervisor::{Status, Supervisor};
 
 use crate::failure::Failure;
 
@@ -21,6 +24,8 @@ pub(crate) enum Phase {
     Waiting,
     /// It takes requests.
     Ready,
+    /// It would take requests, but none of its bindings that bring them in could be had.
+    Unserved,
     /// It takes no more requests.
     Stopping,
 }
@@ -32,6 +37,7 @@ impl Phase {
             Self::Starting => "starting",
             Self::Waiting => "waiting",
             Self::Ready => "ready",
+            Self::Unserved => "unserved",
             Self::Stopping => "stopping",
         }
     }
@@ -41,15 +47,25 @@ impl Phase {
 #[derive(Clone)]
 pub(crate) struct Readiness {
     phase: Arc<ArcSwap<Phase>>,
-    /// The manifest that was not applied, if the last one was not.
-    refused: Arc<ArcSwapOption<Degraded>>,
+    found: Arc<Mutex<Found>>,
     supervisor: Supervisor,
+}
+
+/// What is not as it should be with the manifest itself.
+#[derive(Default)]
+struct Found {
+    /// The manifest that was not applied, if the last one was not.
+    refused: Option<Degraded>,
+    /// One that is still being read after a long time.
+    slow: Option<Degraded>,
+    /// What actors of the one that is applied claim and cannot use.
+    unbound: Vec<Degraded>,
 }
 
 impl Readiness {
     /// A host that starts.
     pub(crate) fn new(supervisor: Supervisor) -> Self {
-        Self { phase: Arc::default(), refused: Arc::default(), supervisor }
+        Self { phase: Arc::default(), found: Arc::default(), supervisor }
     }
 
     /// The host came to another phase of its life.
@@ -59,30 +75,48 @@ impl Readiness {
 
     /// The manifest as it is now was not applied; what ran goes on.
     pub(crate) fn refuse(&self, failure: &Failure) {
-        self.refused.store(Some(Arc::new(Degraded {
-            what: "the manifest was not applied".to_owned(),
-            code: failure.code(),
-            why: failure.first(),
-            since_unix_s: SystemClock.now_unix_s(),
-            retry_unix_s: None,
-        })));
+        let what = "the manifest was not applied";
+        self.found.lock().refused = Some(lasting(what, failure.code(), failure.first(), 0));
     }
 
     /// The manifest as it is now is applied.
     pub(crate) fn accept(&self) {
-        self.refused.store(None);
+        self.found.lock().refused = None;
+    }
+
+    /// Actors of the manifest that is applied claim what nothing binds, each said in a sentence.
+    pub(crate) fn lacks(&self, unbound: Vec<String>) {
+        let mut found = self.found.lock();
+        let before = std::mem::take(&mut found.unbound);
+        let row = |why: String| {
+            let known = before.iter().find(|row| row.why == why).cloned();
+            known.unwrap_or_else(|| lasting("a claim is of no use", Code::Denied, why, 0))
+        };
+        found.unbound = unbound.into_iter().map(row).collect();
+    }
+
+    /// A manifest has been read for this long.
+    pub(crate) fn loads_slowly(&self, why: String, taken: Duration) {
+        let what = "the manifest is still being read";
+        self.found.lock().slow = Some(lasting(what, Code::Storage, why, taken.as_secs()));
+    }
+
+    /// None is being read any more.
+    pub(crate) fn loads_in_time(&self) {
+        self.found.lock().slow = None;
     }
 
     /// True when traffic should come, whatever else does not work.
     pub(crate) fn is_ready(&self) -> bool {
-        **self.phase.load() == Phase::Ready
+        self.seen_phase(&self.supervisor.status()) == Phase::Ready
     }
 
     /// A line with the phase, then one for each thing that does not work.
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("{}\n", self.phase.load().as_str());
+        let status = self.supervisor.status();
+        let mut text = format!("{}\n", self.seen_phase(&status).as_str());
         let now = SystemClock.now_unix_s();
-        for degraded in self.degraded() {
+        for degraded in self.degraded(&status) {
             // Writing to a text cannot fail.
             let _ = writeln!(text, "degraded: {degraded} ({})", degraded.timing(now));
         }
@@ -91,21 +125,36 @@ impl Readiness {
 
     /// The same for programs.
     pub(crate) fn json(&self) -> Json {
+        let status = self.supervisor.status();
+        let phase = self.seen_phase(&status);
         json!({
-            "ready": self.is_ready(),
-            "phase": self.phase.load().as_str(),
-            "degraded": self.degraded(),
+            "ready": phase == Phase::Ready,
+            "phase": phase.as_str(),
+            "degraded": self.degraded(&status),
         })
     }
 
-    fn degraded(&self) -> Vec<Degraded> {
-        let refused = self.refused.load_full();
-        let status = self.supervisor.status();
-        let all = refused.iter().map(|refused| &**refused).chain(&status.state.degraded);
+    /// A host that is to take requests and can take none is not ready, whatever it has started.
+    fn seen_phase(&self, status: &Status) -> Phase {
+        match **self.phase.load() {
+            Phase::Ready if status.serves_nothing => Phase::Unserved,
+            phase => phase,
+        }
+    }
+
+    fn degraded(&self, status: &Status) -> Vec<Degraded> {
+        let found = self.found.lock();
+        let own = found.refused.iter().chain(&found.slow).chain(&found.unbound);
         let told =
             |degraded: &Degraded| Degraded { why: one_line(&degraded.why), ..degraded.clone() };
-        all.map(told).collect()
+        own.chain(&status.state.degraded).map(told).collect()
     }
+}
+
+/// What lasts until the manifest, or the disk, is another one.
+fn lasting(what: &str, code: Code, why: String, for_s: u64) -> Degraded {
+    let since_unix_s = SystemClock.now_unix_s().saturating_sub(for_s);
+    Degraded { what: what.to_owned(), code, why, since_unix_s, retry_unix_s: None }
 }
 
 /// Without line breaks, and without the user and password of a URL: anybody who reaches the admin

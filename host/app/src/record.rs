@@ -3,6 +3,10 @@
 //! One small file for each manifest, in `$XDG_STATE_HOME/trellis/keys` or, without it, in
 //! `~/.local/state/trellis/keys`. When it cannot be written, a changed key is noticed
 //! while a host runs and not across its starts.
+//!
+//! A key is written when its actor runs under it, not before: one that never ran kept no data. What
+//! is left is the time from then until the file is in its place, some milliseconds on a disk that
+//! answers. A host that is killed in it forgets the key; one that stops waits for it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -166,7 +170,8 @@ fn read(file: &Path) -> ActorKeys {
     actors.iter().filter_map(key).collect::<BTreeMap<_, _>>()
 }
 
-/// In one step, so that a host that is killed leaves the old record or the new one.
+/// In one step, so that a host that is killed leaves the old record or the new one, and so does a
+/// machine that loses its power.
 fn write(file: &Path, manifest: &Path, keys: &ActorKeys) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
@@ -177,8 +182,9 @@ fn write(file: &Path, manifest: &Path, keys: &ActorKeys) -> std::io::Result<()> 
     });
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
     writeln!(new, "{content}")?;
+    new.as_file().sync_all()?;
     new.persist(file)?;
-    Ok(())
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

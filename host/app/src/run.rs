@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use trellis_core::{CallError, Code};
 use trellis_engine::{CacheConfig, Compiler, EngineConfig};
-use trellis_manifest::{CacheSpec, Manifest};
 use trellis_supervisor::dry_run;
 
 use crate::admin::Admin;
@@ -16,10 +15,11 @@ use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
 use crate::life::{Life, first_text};
 use crate::logging;
-use crate::manifest::{For, Loader, Meant};
+use crate::manifest::{For, Loader};
 use crate::output::Output;
 use crate::process::{own_program, raise_open_files};
 use crate::readiness::Readiness;
+use crate::settings::StartSettings;
 use crate::signals::Signals;
 use crate::watch::FileWatch;
 
@@ -75,10 +75,11 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     // Told to stop before there was anything to run.
     let Some(text) = first else { return Ok(()) };
     let announcer = Announcer::start(output.form());
+    let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
-        let (host, readiness) = build(&args, &loader, &text, &announcer).await?;
-        let life = Life::new((loader, watch), host, readiness, announcer.clone(), args.force);
-        life.run(text, args.wait, &mut signals).await
+        let (host, readiness) = build(&settings, &announcer).await?;
+        let life = Life::new((loader, watch), (host, readiness), announcer.clone(), args.clone());
+        life.run(text, settings, &mut signals).await
     };
     let outcome = running.await;
     // Nothing else runs by now, and it is bounded.
@@ -88,16 +89,13 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
 
 /// The host that runs a manifest; nothing of the manifest runs yet, but its admin address answers.
 async fn build(
-    args: &HostArgs,
-    loader: &Loader,
-    text: &Meant,
+    settings: &StartSettings,
     announcer: &Announcer,
 ) -> Result<(Host, Readiness), Failure> {
-    let host = Host::build(HostConfig::new(engine_config(args, loader, &text.manifest)))
+    let host = Host::build(HostConfig::new(engine_config(settings)))
         .map_err(|error| Failure::call("the sandbox", error))?;
     let readiness = Readiness::new(host.supervisor().clone());
-    let written = text.manifest.host.admin.as_ref().map(|admin| admin.value);
-    if let Some(address) = args.admin.or(written) {
+    if let Some(address) = settings.admin {
         let registry = Arc::clone(host.registry());
         let admin = Admin::new(readiness.clone(), registry, host.supervisor().clone());
         let bound = admin.serve(address).await.map_err(|error| {
@@ -109,19 +107,13 @@ async fn build(
     Ok((host, readiness))
 }
 
-fn engine_config(args: &HostArgs, loader: &Loader, manifest: &Manifest) -> EngineConfig {
-    let written = match &manifest.host.cache {
-        CacheSpec::User => crate::cache::default_dir(),
-        CacheSpec::Off => None,
-        CacheSpec::Dir(folder) => Some(loader.folder().join(&folder.value)),
-    };
-    let dir = args.cache_dir.clone().or(written).filter(|_| !args.no_cache);
-    let limits = manifest.host.limits;
+fn engine_config(settings: &StartSettings) -> EngineConfig {
+    let limits = settings.limits;
     EngineConfig {
         instances_total_max: limits.instances_total_max,
         modules_resident_max: limits.modules_resident_max,
         host_calls_in_flight_max: limits.host_calls_in_flight_max,
-        cache: dir.map(CacheConfig::at),
+        cache: settings.cache.clone().map(CacheConfig::at),
         compiler: compiler(),
         log: Arc::new(GuestLog),
         ..EngineConfig::default()

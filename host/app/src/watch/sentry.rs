@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use trellis_artifacts::Stamp;
 
+use super::lookout::{Cause, Eyes};
 use super::lookups::Lookups;
 use super::network::is_shared;
 
@@ -51,15 +52,6 @@ struct Seen {
     settled: bool,
 }
 
-/// Why files are looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Cause {
-    /// The operating system said that something happened to one of the names.
-    Event,
-    /// Time passed.
-    Time,
-}
-
 impl Sentry {
     /// Follows nothing yet; `events` gets a word when something happened to a name that matters.
     pub(super) fn new(events: mpsc::Sender<()>) -> Self {
@@ -77,37 +69,6 @@ impl Sentry {
         let watcher = watcher.ok();
         let polls = watcher.is_none();
         Self { watcher, shared, placed: BTreeMap::new(), files: BTreeMap::new(), polls }
-    }
-
-    /// True when the files have to be looked at now and then.
-    pub(super) const fn polls(&self) -> bool {
-        self.polls
-    }
-
-    /// Follows these files, and no others. One that was followed keeps what was seen of it: what
-    /// changed since then is a change.
-    pub(super) fn follow(&mut self, files: Vec<PathBuf>) {
-        let known = std::mem::take(&mut self.files);
-        self.files = files
-            .into_iter()
-            .map(|file| {
-                let seen = known.get(&file).copied().unwrap_or_else(|| Seen::of(&file));
-                (file, seen)
-            })
-            .collect();
-        self.place();
-    }
-
-    /// Looks at every file; true when one of them changed since the last look.
-    pub(super) fn look(&mut self, cause: Cause) -> bool {
-        self.place();
-        let mut changed = false;
-        for (file, seen) in &mut self.files {
-            let now = Seen::of(file);
-            changed |= now.stamp != seen.stamp || (cause == Cause::Event && !seen.settled);
-            *seen = now;
-        }
-        changed
     }
 
     /// Watches the folders on the way to the files as they are now. A folder that comes while its
@@ -157,6 +118,36 @@ impl Sentry {
             }
         }
         placed
+    }
+}
+
+impl Eyes for Sentry {
+    /// One that was followed keeps what was seen of it: what changed since then is a change.
+    fn follow(&mut self, files: Vec<PathBuf>) {
+        let known = std::mem::take(&mut self.files);
+        self.files = files
+            .into_iter()
+            .map(|file| {
+                let seen = known.get(&file).copied().unwrap_or_else(|| Seen::of(&file));
+                (file, seen)
+            })
+            .collect();
+        self.place();
+    }
+
+    fn look(&mut self, cause: Cause) -> bool {
+        self.place();
+        let mut changed = false;
+        for (file, seen) in &mut self.files {
+            let now = Seen::of(file);
+            changed |= now.stamp != seen.stamp || (cause == Cause::Event && !seen.settled);
+            *seen = now;
+        }
+        changed
+    }
+
+    fn polls(&self) -> bool {
+        self.polls
     }
 }
 

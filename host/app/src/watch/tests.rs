@@ -3,9 +3,16 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{FileWatch, QUIET};
+use tokio::sync::mpsc;
+
+use super::FileWatch;
+use super::lookout::{Cause, Eyes, GIVEN_UP_MAX, QUIET};
+use super::sentry::Sentry;
 
 /// Long enough for a slow machine; only a broken watch takes it.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -21,7 +28,7 @@ impl Site {
         let folder = tempfile::tempdir().expect("a temporary folder");
         prepare(folder.path());
         let watch = FileWatch::start();
-        watch.follow(vec![folder.path().join(file)]).await;
+        watch.follow_modules(vec![folder.path().join(file)]).await;
         Self { folder, watch }
     }
 
@@ -135,4 +142,87 @@ async fn a_file_that_is_never_quiet_holds_nothing_back() {
         () = site.notices("a change that goes on") => {}
         () = writing => {}
     }
+}
+
+/// A disk on which every file named `hung` does not answer until the test lets it.
+#[derive(Clone)]
+struct HungDisk {
+    gate: Arc<Mutex<Receiver<()>>>,
+    /// Threads that ever waited for it.
+    held: Arc<AtomicUsize>,
+}
+
+/// Eyes of this machine, for files of which some are on that disk.
+struct Held {
+    disk: HungDisk,
+    sees: Sentry,
+}
+
+impl HungDisk {
+    fn new() -> (Self, SyncSender<()>) {
+        let (release, gate) = sync_channel(0);
+        (Self { gate: Arc::new(Mutex::new(gate)), held: Arc::default() }, release)
+    }
+
+    /// A watch whose modules may be on this disk.
+    fn watch(&self, patience: Duration) -> FileWatch {
+        let disk = self.clone();
+        let open =
+            move |events: mpsc::Sender<()>| Held { disk: disk.clone(), sees: Sentry::new(events) };
+        FileWatch::with(open, patience)
+    }
+}
+
+impl Eyes for Held {
+    fn follow(&mut self, files: Vec<PathBuf>) {
+        if files.iter().any(|file| file.ends_with("hung")) {
+            self.disk.held.fetch_add(1, Ordering::SeqCst);
+            // An error means that the gate is open for good.
+            let _ = self.disk.gate.lock().expect("no panic in a test double").recv();
+        }
+        self.sees.follow(files);
+    }
+
+    fn look(&mut self, cause: Cause) -> bool {
+        self.sees.look(cause)
+    }
+
+    fn polls(&self) -> bool {
+        self.sees.polls()
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_is_noticed_while_the_disk_of_a_module_hangs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("app.yaml"), "a").expect("a file");
+    let (disk, release) = HungDisk::new();
+    let site = Site { watch: disk.watch(Duration::from_millis(500)), folder };
+    site.watch.follow_manifest(site.path("app.yaml")).await;
+    site.watch.follow_modules(vec![site.path("hung")]).await;
+    site.put("app.yaml", "b");
+    site.notices("a change of the manifest").await;
+
+    // The manifest no longer names what hangs.
+    site.watch.follow_modules(vec![site.path("fine.wasm")]).await;
+    site.put("fine.wasm", "1");
+    site.notices("a module on another disk").await;
+
+    // What is followed late was not looked at in time.
+    site.watch.follow_modules(vec![site.path("hung")]).await;
+    site.ignores("a disk that still hangs").await;
+    drop(release);
+    site.notices("a disk that answers again").await;
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_costs_few_threads_however_often_its_files_are_followed() {
+    let (disk, release) = HungDisk::new();
+    let watch = disk.watch(Duration::from_millis(20));
+    for round in 0..4 * GIVEN_UP_MAX {
+        watch.follow_modules(vec![PathBuf::from(format!("/{round}/hung"))]).await;
+    }
+    let held = disk.held.load(Ordering::SeqCst);
+    assert!((1..=GIVEN_UP_MAX + 1).contains(&held), "{held} threads wait for the disk");
+    drop(release);
 }

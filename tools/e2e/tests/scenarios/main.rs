@@ -7,6 +7,7 @@ mod examples;
 mod faults;
 mod http;
 mod ports;
+mod readiness;
 mod redis;
 mod refusals;
 mod reload;

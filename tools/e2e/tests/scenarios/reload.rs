@@ -108,6 +108,20 @@ scenarios! {
         get("echo", "/").is(200, "hello"),
     ];
 
+    /// A setting that only a start can take is told once, and not when it is what it was.
+    a_setting_that_needs_a_new_start = [
+        actor("echo", built("echo")),
+        app(&[("echo", "")]),
+        Step::Start,
+        Step::manifest(other_limits(9)),
+        Step::Log(&["another value of instances_total needs a new start"]),
+        Step::manifest(other_limits(8)),
+        Step::Log(&["unchanged"]),
+        app(&[("echo", "")]),
+        Step::Log(&["unchanged"]),
+        Step::LogAtMost(1, "needs a new start"),
+    ];
+
     /// A port in use is reported; what runs is not affected.
     a_port_in_use_while_running = [
         actor("echo", built("echo")),
@@ -189,6 +203,18 @@ bindings:
   - {actor: kvcounter, capability: 'wascc:keyvalue'}
   - {actor: other, capability: 'wascc:http_server', values: {PORT: 0, ADDRESS: 127.0.0.1}}
 ";
+
+/// A manifest of one actor on a host with room for so many instances.
+fn other_limits(instances_total: u32) -> String {
+    format!(
+        "host: {{instances_total: {instances_total}}}
+actors: [{{image: echo.wasm, name: echo}}]
+providers: [{{builtin: http-server}}]
+bindings:
+  - {{actor: echo, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+"
+    )
+}
 
 /// A manifest of two actors, with a list of revocations.
 fn trusting(revoked: &str, more: &str) -> String {

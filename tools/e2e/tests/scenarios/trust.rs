@@ -139,7 +139,12 @@ fn an_actor_with_data_keeps_its_key() {
     }
     let refused = check(&[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
-    for said in ["actor key changed", "`counter`", "start the host again with `--force`", "manifest.yaml:1:"] {
+    for said in [
+        "actor key changed",
+        "`counter`",
+        "start the host again with `--force`",
+        "manifest.yaml:1:",
+    ] {
         assert!(refused.stderr.contains(said), "{said}: {refused:#?}");
     }
     let refused = run_to_end(&mut site.host("app/manifest.yaml"));

@@ -1,0 +1,48 @@
+//! Which actors run under the keys that a manifest wants.
+
+use std::collections::HashSet;
+
+use trellis_control::{Name, Status as State};
+use trellis_supervisor::ActorKeys;
+
+/// Takes the keys of the actors that run as the manifest wants: one that could not be replaced runs
+/// under its old key.
+pub(crate) fn take_running(keys: &mut ActorKeys, state: &State) -> ActorKeys {
+    let running: HashSet<_> = state.actors.iter().map(Name::as_str).collect();
+    let failing: HashSet<_> = state.degraded.iter().map(|degraded| &*degraded.what).collect();
+    let runs = |name: &String| {
+        running.contains(name.as_str()) && !failing.contains(&*format!("actor {name}"))
+    };
+    let taken = std::mem::take(keys);
+    let (running, missing) = taken.into_iter().partition(|(name, _)| runs(name));
+    *keys = missing;
+    running
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_control::Degraded;
+    use trellis_core::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_remembered_once_its_actor_runs_under_it_whatever_else_fails() {
+        let key = |name: &str| (name.to_owned(), format!("M{name}"));
+        let mut keys = ActorKeys::from([key("good"), key("never"), key("stale")]);
+        let fails = |what: &str| Degraded {
+            what: what.to_owned(),
+            code: Code::Address,
+            why: "it is taken".to_owned(),
+            since_unix_s: 0,
+            retry_unix_s: Some(1),
+        };
+        let state = State {
+            actors: vec!["good".to_owned().into(), "stale".to_owned().into()],
+            degraded: vec![fails("actor stale"), fails("binding of other to wascc:http_server")],
+            ..State::default()
+        };
+        assert_eq!(take_running(&mut keys, &state), ActorKeys::from([key("good")]));
+        assert_eq!(keys, ActorKeys::from([key("never"), key("stale")]), "these may run later");
+    }
+}
