@@ -1,4 +1,4 @@
-//! Dates as people write them, from seconds since 1970 as programs do.
+//! Dates and spans of time as people write them, from seconds as programs do.
 
 use std::fmt;
 
@@ -48,9 +48,34 @@ impl fmt::Display for Date {
     }
 }
 
+/// A span of time as people say it: in the largest unit of which there are several.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    let units = [("days", 86_400), ("hours", 3_600), ("minutes", 60)];
+    let unit = units.into_iter().find(|(_, length)| seconds >= 2 * length);
+    let (name, length) = unit.unwrap_or(("s", 1));
+    format!("{} {name}", seconds / length)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_is_told_in_the_largest_unit_of_which_there_are_several() {
+        let day = 86_400;
+        for (seconds, expected) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 minutes"),
+            (7_199, "119 minutes"),
+            (7_200, "2 hours"),
+            (2 * day - 1, "47 hours"),
+            (400 * day, "400 days"),
+        ] {
+            assert_eq!(span(seconds), expected);
+        }
+    }
 
     #[test]
     fn dates_are_right_around_leap_days_and_centuries() {

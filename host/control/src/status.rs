@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use trellis_core::Code;
+use trellis_core::date::span;
 
 /// What runs, and what is not as it should be.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -103,10 +104,13 @@ impl Degraded {
     /// How long it lasts and when it is tried again, for people.
     #[must_use]
     pub fn timing(&self, now_unix_s: u64) -> String {
-        let since = now_unix_s.saturating_sub(self.since_unix_s);
+        let since = span(now_unix_s.saturating_sub(self.since_unix_s));
         match self.retry_unix_s {
-            Some(at) => format!("for {since} s; next try in {} s", at.saturating_sub(now_unix_s)),
-            None => format!("for {since} s"),
+            Some(at) => {
+                let wait = span(at.saturating_sub(now_unix_s));
+                format!("for {since}; next try in {wait}")
+            }
+            None => format!("for {since}"),
         }
     }
 }
@@ -131,6 +135,7 @@ mod tests {
             retry_unix_s: Some(104),
         };
         assert_eq!(degraded.timing(102), "for 2 s; next try in 2 s");
+        assert_eq!(degraded.timing(300_000), "for 3 days; next try in 0 s");
         assert!(degraded.to_string().ends_with("is taken [E_ADDRESS]"), "{degraded}");
         let status = Status { degraded: vec![degraded], ..Status::default() };
         let json = serde_json::to_string(&status).expect("it is data");

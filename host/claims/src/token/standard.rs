@@ -1,7 +1,7 @@
 //! The claims every kind of token has, and the time window among them.
 
 use trellis_core::Code;
-use trellis_core::date::Date;
+use trellis_core::date::{Date, span};
 
 use crate::clock::{Clock, SKEW_S};
 use crate::error::ClaimsError;
@@ -55,12 +55,4 @@ pub(crate) fn check_window(
         return Err(ClaimsError::new(Code::NotYet, sentence));
     }
     Ok(())
-}
-
-/// A span of time as people say it: in the largest unit of which there are several.
-fn span(seconds: u64) -> String {
-    let units = [("days", 86_400), ("hours", 3_600), ("minutes", 60)];
-    let unit = units.into_iter().find(|(_, length)| seconds >= 2 * length);
-    let (name, length) = unit.unwrap_or(("s", 1));
-    format!("{} {name}", seconds / length)
 }
