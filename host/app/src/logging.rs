@@ -1,7 +1,9 @@
 //! Structured logs on stderr: text for people, JSON for machines. Whoever logs never waits for
 //! whoever reads.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{IsTerminal, Write};
+use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -42,12 +44,30 @@ pub fn start(filter: &str, format: Option<LogFormat>) -> Result<(), String> {
         .with_writer(Log(LINES.get_or_init(queue).clone()))
         .with_timer(SystemTime)
         .with_ansi(color);
-    // An error means that logging runs already.
-    let _ = match format {
+    let started = match format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+    // An error means that logging runs already.
+    if started.is_ok() {
+        std::panic::set_hook(Box::new(log_panic));
+    }
     Ok(())
+}
+
+/// A panic is an event like any other. The standard library's own hook would write to stderr and
+/// wait for its reader, and with it the thread, which runs other tasks too.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        tracing::error!("{panic}\n{backtrace}");
+    } else {
+        tracing::error!("{panic}");
+    }
+    if std::thread::current().name() == Some("main") {
+        // It ends the process.
+        finish();
+    }
 }
 
 /// Waits until what was logged is written, within a bound: for the end of the process. Blocks.
