@@ -23,13 +23,13 @@ impl Subject {
 
 /// Changes that are not acted on yet.
 #[derive(Default)]
-pub(super) struct News {
+pub(super) struct Changes {
     /// True while the manifest is being written. Its end is told, and then everything is read.
     manifest_moves: Mutex<bool>,
     changed: Notify,
 }
 
-impl News {
+impl Changes {
     /// Something begins to move; it is told once it is quiet.
     pub(super) fn begins(&self, subject: Subject) {
         if subject == Subject::Manifest {
@@ -69,20 +69,20 @@ mod tests {
 
     #[test]
     fn modules_do_not_have_a_manifest_read_in_the_middle_of_a_write() {
-        let news = News::default();
-        let told = || news.changed().now_or_never().is_some();
-        news.tell(Subject::Modules, false);
+        let changes = Changes::default();
+        let told = || changes.changed().now_or_never().is_some();
+        changes.tell(Subject::Modules, false);
         assert!(told(), "the manifest stands still");
-        news.begins(Subject::Manifest);
-        news.tell(Subject::Modules, false);
+        changes.begins(Subject::Manifest);
+        changes.tell(Subject::Modules, false);
         assert!(!told(), "the manifest is being written");
-        news.tell(Subject::Manifest, true);
+        changes.tell(Subject::Manifest, true);
         assert!(told(), "it is written for too long");
-        news.tell(Subject::Modules, false);
+        changes.tell(Subject::Modules, false);
         assert!(!told(), "it is still being written");
-        news.tell(Subject::Manifest, false);
+        changes.tell(Subject::Manifest, false);
         assert!(told(), "and with it everything is read");
-        news.tell(Subject::Modules, false);
+        changes.tell(Subject::Modules, false);
         assert!(told());
     }
 }

@@ -5,19 +5,19 @@
 //! The manifest is followed apart from the modules: it may revoke what runs, whatever the disk of a
 //! module does.
 
-mod lookout;
+mod changes;
 mod lookups;
 mod network;
-mod news;
 mod sentry;
+mod task;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lookout::{Eyes, Lookout};
-use news::{News, Subject};
+use changes::{Changes, Subject};
 use sentry::Sentry;
+use task::{Observer, WatchTask};
 use tokio::sync::mpsc;
 
 /// How long a look at the files may take before their disk is held to hang.
@@ -25,9 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Two tasks that follow files; they end when this is dropped.
 pub(crate) struct FileWatch {
-    manifest: Lookout,
-    modules: Lookout,
-    news: Arc<News>,
+    manifest: WatchTask,
+    modules: WatchTask,
+    changes: Arc<Changes>,
 }
 
 impl FileWatch {
@@ -36,16 +36,16 @@ impl FileWatch {
         Self::with(Sentry::new, PATIENCE)
     }
 
-    /// The same with other eyes for the modules.
-    fn with<E: Eyes>(
+    /// The same with another observer of the modules.
+    fn with<E: Observer>(
         modules: impl Fn(mpsc::Sender<()>) -> E + Clone + Send + Sync + 'static,
         patience: Duration,
     ) -> Self {
-        let news = Arc::<News>::default();
-        let to = |subject| (Arc::clone(&news), subject);
-        let manifest = Lookout::start(Sentry::new, to(Subject::Manifest), patience);
-        let modules = Lookout::start(modules, to(Subject::Modules), patience);
-        Self { manifest, modules, news }
+        let changes = Arc::<Changes>::default();
+        let to = |subject| (Arc::clone(&changes), subject);
+        let manifest = WatchTask::start(Sentry::new, to(Subject::Manifest), patience);
+        let modules = WatchTask::start(modules, to(Subject::Modules), patience);
+        Self { manifest, modules, changes }
     }
 
     /// Follows the manifest. Returns once it is followed: whoever then reads it misses no later
@@ -62,7 +62,7 @@ impl FileWatch {
     /// Waits until a file changed and then was quiet, or changed for too long. A change while
     /// nobody waits is kept.
     pub(crate) async fn changed(&self) {
-        self.news.changed().await;
+        self.changes.changed().await;
     }
 }
 

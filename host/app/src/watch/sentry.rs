@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use trellis_artifacts::Stamp;
 
-use super::lookout::{Cause, Eyes};
 use super::lookups::Lookups;
 use super::network::is_shared;
+use super::task::{Cause, Observer};
 
 /// How often watches are placed anew in one look, when folders come and go meanwhile; what comes
 /// after that is an event.
@@ -121,7 +121,7 @@ impl Sentry {
     }
 }
 
-impl Eyes for Sentry {
+impl Observer for Sentry {
     /// One that was followed keeps what was seen of it: what changed since then is a change.
     fn follow(&mut self, files: Vec<PathBuf>) {
         let known = std::mem::take(&mut self.files);

@@ -1,4 +1,4 @@
-//! A task that follows some files, with eyes that may be held by a disk that hangs.
+//! A task that follows some files, whose observer may be held by a disk that hangs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 
-use super::news::{News, Subject};
+use super::changes::{Changes, Subject};
 
 /// How long the files must be quiet before they are read: editors and linkers write in several
 /// steps.
@@ -20,9 +20,9 @@ const MOVING_TIME_MAX: Duration = Duration::from_secs(1);
 /// How often files are looked at where no notification comes: on network file systems, and when
 /// the operating system has no watches left.
 const POLL_EVERY: Duration = Duration::from_secs(2);
-/// Most eyes that are given up while a disk holds them. Each of them costs a thread until the disk
-/// answers; with more of them, other files are followed only then.
-pub(super) const GIVEN_UP_MAX: usize = 4;
+/// Most observers that are abandoned while a disk holds them. Each of them costs a thread until the
+/// disk answers; with more of them, other files are followed only then.
+pub(super) const ABANDONED_MAX: usize = 4;
 
 /// Why files are looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +34,7 @@ pub(super) enum Cause {
 }
 
 /// What looks at files. All of it may block.
-pub(super) trait Eyes: Send + 'static {
+pub(super) trait Observer: Send + 'static {
     /// Follows these files, and no others.
     fn follow(&mut self, files: Vec<PathBuf>);
 
@@ -46,9 +46,9 @@ pub(super) trait Eyes: Send + 'static {
 }
 
 /// Follows files; it ends when this is dropped.
-pub(super) struct Lookout {
+pub(super) struct WatchTask {
     wanted: Arc<Mailbox>,
-    news: Arc<News>,
+    changes: Arc<Changes>,
     subject: Subject,
     patience: Duration,
     task: AbortHandle,
@@ -80,26 +80,27 @@ impl Mailbox {
     }
 }
 
-impl Lookout {
-    /// Follows nothing yet. `open` makes eyes that send a word when something happened to a name
-    /// that matters; `patience` is how long they may take before they are held to hang. Needs a
+impl WatchTask {
+    /// Follows nothing yet. `open` makes an observer that sends a word when something happened to a
+    /// name that matters; `patience` is how long it may take before it is held to hang. Needs a
     /// Tokio runtime.
-    pub(super) fn start<E: Eyes>(
+    pub(super) fn start<E: Observer>(
         open: impl Fn(mpsc::Sender<()>) -> E + Clone + Send + Sync + 'static,
-        (news, subject): (Arc<News>, Subject),
+        (changes, subject): (Arc<Changes>, Subject),
         patience: Duration,
     ) -> Self {
         let wanted = Arc::<Mailbox>::default();
-        let duty = Duty {
+        let worker = Worker {
             wanted: Arc::clone(&wanted),
             next: None,
-            news: Arc::clone(&news),
+            changes: Arc::clone(&changes),
             subject,
+            moving: None,
             patience,
-            given_up: Arc::new(()),
+            abandoned: Arc::new(()),
         };
-        let task = tokio::spawn(duty.follow_all(open)).abort_handle();
-        Self { wanted, news, subject, patience, task }
+        let task = tokio::spawn(worker.follow_all(open)).abort_handle();
+        Self { wanted, changes, subject, patience, task }
     }
 
     /// Follows these files, and no others. Returns once they are followed: whoever then reads them
@@ -108,22 +109,26 @@ impl Lookout {
     pub(super) async fn follow(&self, files: Vec<PathBuf>) {
         let (done, mut followed) = oneshot::channel();
         self.wanted.put((files, done));
-        // Longer than the eyes that are given up for these files.
+        // Longer than an observer is waited for that is abandoned for these files.
         match timeout(2 * self.patience, &mut followed).await {
             Ok(Ok(())) => {}
-            // Others are wanted by now, unless the task panicked.
-            Ok(Err(_)) if !self.task.is_finished() => {}
-            Ok(Err(_)) => tracing::error!("changes of files are no longer noticed; use SIGHUP"),
+            // Only a panic ends the task.
+            _ if self.task.is_finished() => {
+                let subject = self.subject.as_str();
+                tracing::error!("changes of {subject} are no longer noticed; use SIGHUP");
+            }
+            // Others are wanted by now.
+            Ok(Err(_)) => {}
             Err(_) => {
                 tracing::warn!(
                     "a disk does not answer: changes of {} may not be noticed until it does; \
                      use SIGHUP",
                     self.subject.as_str()
                 );
-                let news = Arc::clone(&self.news);
+                let changes = Arc::clone(&self.changes);
                 tokio::spawn(async move {
                     if followed.await.is_ok() {
-                        news.missed();
+                        changes.missed();
                     }
                 });
             }
@@ -131,35 +136,37 @@ impl Lookout {
     }
 }
 
-impl Drop for Lookout {
+impl Drop for WatchTask {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 /// What the task of a lookout has.
-struct Duty {
+struct Worker {
     wanted: Arc<Mailbox>,
-    /// Files that were asked for while the eyes were busy.
+    /// Files that were asked for while the observer was busy.
     next: Option<List>,
-    news: Arc<News>,
+    changes: Arc<Changes>,
     subject: Subject,
+    /// When the first change was seen that is not told yet; until the files are quiet.
+    moving: Option<Instant>,
     patience: Duration,
-    /// Counts the threads on which eyes work, by its references.
-    given_up: Arc<()>,
+    /// Counts the threads on which observers work, by its references.
+    abandoned: Arc<()>,
 }
 
-/// Why eyes were of no use any more.
+/// Why an observer is of no use any more.
 enum End {
-    /// They hang, and others are to follow what is next.
+    /// It hangs, and another one is to follow what is next.
     Hang,
-    /// They panicked.
+    /// It panicked.
     Broken,
 }
 
-impl Duty {
-    /// Each round has eyes of its own; it ends when they hang and other files are wanted.
-    async fn follow_all<E: Eyes>(
+impl Worker {
+    /// Each round has an observer of its own; it ends when that hangs and other files are wanted.
+    async fn follow_all<E: Observer>(
         mut self,
         open: impl Fn(mpsc::Sender<()>) -> E + Clone + Send + Sync + 'static,
     ) {
@@ -167,22 +174,21 @@ impl Duty {
             // One slot is enough: it says "something happened", however often it did.
             let (sender, events) = mpsc::channel(1);
             let open = open.clone();
-            let Ok(eyes) = spawn_blocking(move || open(sender)).await else { return };
-            match self.watch(eyes, events).await {
+            let Ok(observer) = spawn_blocking(move || open(sender)).await else { return };
+            match self.watch(observer, events).await {
                 End::Hang => {}
                 End::Broken => return,
             }
         }
     }
 
-    async fn watch<E: Eyes>(&mut self, mut eyes: E, mut events: mpsc::Receiver<()>) -> End {
+    async fn watch<E: Observer>(&mut self, mut observer: E, mut events: mpsc::Receiver<()>) -> End {
         let mut poll = slow_ticks();
-        // When the first change was seen that is not told yet; until the files are quiet.
-        let mut moving: Option<Instant> = None;
         loop {
             if let Some((files, done)) = self.next.take() {
-                eyes = match self.aside(eyes, move |eyes| eyes.follow(files)).await {
-                    Ok((eyes, ())) => eyes,
+                observer = match self.aside(observer, move |observer| observer.follow(files)).await
+                {
+                    Ok((observer, ())) => observer,
                     Err(end) => return end,
                 };
                 // Nobody has to wait for it.
@@ -194,53 +200,58 @@ impl Duty {
                     self.next = Some(list);
                     continue;
                 }
-                Some(()) = events.recv(), if moving.is_none() => Cause::Event,
-                _ = poll.tick(), if eyes.polls() && moving.is_none() => Cause::Time,
-                () = sleep(QUIET), if moving.is_some() => Cause::Time,
+                Some(()) = events.recv(), if self.moving.is_none() => Cause::Event,
+                _ = poll.tick(), if observer.polls() && self.moving.is_none() => Cause::Time,
+                () = sleep(QUIET), if self.moving.is_some() => Cause::Time,
             };
-            let now = match self.aside(eyes, move |eyes| eyes.look(cause)).await {
+            let now = match self.aside(observer, move |observer| observer.look(cause)).await {
                 Ok((back, now)) => {
-                    eyes = back;
+                    observer = back;
                     now
                 }
                 Err(end) => return end,
             };
-            moving = match moving {
-                None if now => {
-                    self.news.begins(self.subject);
-                    Some(Instant::now())
-                }
-                None => None,
-                Some(since) if now && since.elapsed() < MOVING_TIME_MAX => Some(since),
-                Some(_) => {
-                    // What was just seen may be in the middle of a write.
-                    self.news.tell(self.subject, now);
-                    now.then(Instant::now)
-                }
-            };
+            self.take_in(now);
         }
+    }
+
+    /// Takes in whether something changed since the last look.
+    fn take_in(&mut self, now: bool) {
+        self.moving = match self.moving {
+            None if now => {
+                self.changes.begins(self.subject);
+                Some(Instant::now())
+            }
+            None => None,
+            Some(since) if now && since.elapsed() < MOVING_TIME_MAX => Some(since),
+            Some(_) => {
+                // What was just seen may be in the middle of a write.
+                self.changes.tell(self.subject, now);
+                now.then(Instant::now)
+            }
+        };
     }
 
     /// Works on a thread that may block: a disk can be slow. One that does not answer while other
     /// files are wanted is left to itself.
-    async fn aside<E: Eyes, T: Send + 'static>(
+    async fn aside<E: Observer, T: Send + 'static>(
         &mut self,
-        mut eyes: E,
+        mut observer: E,
         work: impl FnOnce(&mut E) -> T + Send + 'static,
     ) -> Result<(E, T), End> {
-        // This task's reference and this thread's are none that was given up.
-        let may_give_up = Arc::strong_count(&self.given_up) <= GIVEN_UP_MAX;
-        let counted = Arc::clone(&self.given_up);
+        // One reference is this task's own; each other one is an abandoned observer's.
+        let may_abandon = Arc::strong_count(&self.abandoned) <= ABANDONED_MAX;
+        let counted = Arc::clone(&self.abandoned);
         let mut working = spawn_blocking(move || {
             let _counted = counted;
-            let result = work(&mut eyes);
-            (eyes, result)
+            let result = work(&mut observer);
+            (observer, result)
         });
         let wanted = Arc::clone(&self.wanted);
         let worked = tokio::select! {
             biased;
             worked = &mut working => worked,
-            list = wanted.take(), if may_give_up => {
+            list = wanted.take(), if may_abandon => {
                 self.next = Some(list);
                 match timeout(self.patience, working).await {
                     Ok(worked) => worked,

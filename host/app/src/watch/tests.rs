@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::FileWatch;
-use super::lookout::{Cause, Eyes, GIVEN_UP_MAX, QUIET};
 use super::sentry::Sentry;
+use super::task::{ABANDONED_MAX, Cause, Observer, QUIET};
 
 /// Long enough for a slow machine; only a broken watch takes it.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -152,8 +152,8 @@ struct HungDisk {
     held: Arc<AtomicUsize>,
 }
 
-/// Eyes of this machine, for files of which some are on that disk.
-struct Held {
+/// Observer of this machine, for files of which some are on that disk.
+struct HeldObserver {
     disk: HungDisk,
     sees: Sentry,
 }
@@ -167,13 +167,15 @@ impl HungDisk {
     /// A watch whose modules may be on this disk.
     fn watch(&self, patience: Duration) -> FileWatch {
         let disk = self.clone();
-        let open =
-            move |events: mpsc::Sender<()>| Held { disk: disk.clone(), sees: Sentry::new(events) };
+        let open = move |events: mpsc::Sender<()>| HeldObserver {
+            disk: disk.clone(),
+            sees: Sentry::new(events),
+        };
         FileWatch::with(open, patience)
     }
 }
 
-impl Eyes for Held {
+impl Observer for HeldObserver {
     fn follow(&mut self, files: Vec<PathBuf>) {
         if files.iter().any(|file| file.ends_with("hung")) {
             self.disk.held.fetch_add(1, Ordering::SeqCst);
@@ -219,10 +221,55 @@ async fn a_manifest_is_noticed_while_the_disk_of_a_module_hangs() {
 async fn a_disk_that_hangs_costs_few_threads_however_often_its_files_are_followed() {
     let (disk, release) = HungDisk::new();
     let watch = disk.watch(Duration::from_millis(20));
-    for round in 0..4 * GIVEN_UP_MAX {
+    for round in 0..4 * ABANDONED_MAX {
         watch.follow_modules(vec![PathBuf::from(format!("/{round}/hung"))]).await;
     }
     let held = disk.held.load(Ordering::SeqCst);
-    assert!((1..=GIVEN_UP_MAX + 1).contains(&held), "{held} threads wait for the disk");
+    assert!((1..=ABANDONED_MAX + 1).contains(&held), "{held} threads wait for the disk");
+    drop(release);
+}
+
+/// An observer that sees a change, and on a disk that hangs does not see what comes of it.
+struct SeesAndHangs {
+    looks: Arc<AtomicUsize>,
+    gate: Arc<Mutex<Receiver<()>>>,
+}
+
+impl Observer for SeesAndHangs {
+    fn follow(&mut self, _: Vec<PathBuf>) {}
+
+    fn look(&mut self, _: Cause) -> bool {
+        match self.looks.fetch_add(1, Ordering::SeqCst) {
+            0 => true,
+            1 => {
+                // An error means that the gate is open for good.
+                let _ = self.gate.lock().expect("no panic in a test double").recv();
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn polls(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_was_seen_before_the_disk_hung_is_told() {
+    let (release, gate) = sync_channel(0);
+    let (looks, gate) = (Arc::<AtomicUsize>::default(), Arc::new(Mutex::new(gate)));
+    let counted = Arc::clone(&looks);
+    let open = move |_| SeesAndHangs { looks: Arc::clone(&counted), gate: Arc::clone(&gate) };
+    let watch = FileWatch::with(open, Duration::from_millis(20));
+    let hangs = async {
+        while looks.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONGEST, hangs).await.expect("it looks twice");
+    watch.follow_modules(Vec::new()).await;
+    let told = tokio::time::timeout(LONGEST, watch.changed()).await;
+    assert!(told.is_ok(), "another observer goes on with what was seen");
     drop(release);
 }
