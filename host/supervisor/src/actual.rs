@@ -36,6 +36,8 @@ pub(crate) struct ActualState {
     pub(crate) bindings: HashMap<BindingId, RunningBinding, RandomState>,
     /// Which of them belong to which version.
     owned: BTreeMap<ActorId, BTreeSet<BindingId>>,
+    /// Bindings without force over which calls come in until what takes their place is there.
+    pub(crate) outgoing: Vec<BindingId>,
     /// The bindings that are in force.
     pub(crate) current: HashMap<BindingKey, BindingId, RandomState>,
     /// What the road sees once it is published.
@@ -125,6 +127,16 @@ impl ActualState {
             None => self.road.entitlements.add(spec),
         }
         self.actors.insert(name, actor);
+    }
+
+    /// Takes a binding out of force; gives it when nothing more comes over it.
+    pub(crate) fn unbind(&mut self, key: &BindingKey) -> Option<BindingId> {
+        let id = self.current.remove(key)?;
+        if self.bindings.get(&id).is_some_and(RunningBinding::is_intake) {
+            self.outgoing.push(id);
+            return None;
+        }
+        Some(id)
     }
 
     /// Takes an actor's name away, and its bindings out of force.

@@ -146,6 +146,8 @@ impl Owner {
     }
 
     fn finished(&mut self, (outcome, answer): (Outcome, Option<oneshot::Sender<Applied>>)) {
+        // Whatever became of the change, nothing waits for it any more.
+        self.shared.let_outgoing_go();
         if !outcome.superseded {
             let now = self.shared.clock.now_unix_s();
             let news = self.reconciler.settle(&outcome, now);

@@ -14,8 +14,14 @@ use crate::calls::Calls;
 use crate::shared::{DRAIN_MAX, Shared};
 
 impl Shared {
-    /// Lets retired versions go that nothing in force needs any more.
-    pub(crate) fn let_versions_go(self: &Arc<Self>) {
+    /// Lets go what has been replaced: bindings without force, and retired versions that nothing in
+    /// force needs any more.
+    pub(crate) fn let_outgoing_go(self: &Arc<Self>) {
+        let bindings = self.look(|actual| std::mem::take(&mut actual.outgoing));
+        if !bindings.is_empty() {
+            self.let_bindings_go(bindings);
+        }
+
         for id in self.look(|actual| actual.leaving()) {
             let shared = Arc::clone(self);
             self.aside.spawn(async move { shared.let_version_go(id).await });

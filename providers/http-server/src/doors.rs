@@ -108,11 +108,11 @@ impl Doors {
         ours.find(|(_, door)| same(door)).map(|((_, at), _)| *at)
     }
 
-    /// True when another provider of this host stands in the line of an address.
-    pub(crate) fn is_shared(&self, address: SocketAddr) -> bool {
+    /// True when another provider of this host stands in the line of an address, to stay.
+    pub(crate) fn is_shared(&self, address: SocketAddr, leaving: &HashSet<BindingId>) -> bool {
         let doors = DOORS.lock();
         let door = doors.open.get(&(Arc::clone(&self.host), address));
-        door.is_some_and(|door| door.others(self).next().is_some())
+        door.is_some_and(|door| door.is_kept_from(self, leaving))
     }
 
     /// The ports that were the last at an address, or at one that overlaps, and whose workers still
@@ -211,15 +211,11 @@ impl Door {
         ports.first().inspect(|first| first.serve()).is_some()
     }
 
-    /// The ports of other lineages in the line.
-    fn others(&self, doors: &Doors) -> impl Iterator<Item = Arc<Port>> {
-        let others = self.line.iter().filter(|one| one.lineage != doors.lineage);
-        others.filter_map(|one| one.port.upgrade())
-    }
-
     /// True when somebody else serves here what does not leave.
     fn is_kept_from(&self, doors: &Doors, leaving: &HashSet<BindingId>) -> bool {
-        self.others(doors).any(|port| !port.serves_only(leaving))
+        let others = self.line.iter().filter(|one| one.lineage != doors.lineage);
+        let mut others = others.filter_map(|one| one.port.upgrade());
+        others.any(|port| !port.serves_only(leaving))
     }
 }
 

@@ -71,7 +71,7 @@ impl Change {
         let intake = self.take_over(made, fresh);
         self.bind_intake(intake).await;
         self.let_providers_go();
-        self.shared.let_versions_go();
+        self.shared.let_outgoing_go();
         self.outcome()
     }
 
@@ -118,7 +118,8 @@ impl Change {
     }
 
     /// What may be done less acts first: actors that are not wanted lose their names, bindings
-    /// that are not wanted go.
+    /// that are not wanted go. Where calls come in they still do for a moment, when this change
+    /// brings something that may take over.
     fn shrink(&self) {
         let mut unbound = Vec::new();
         self.shared.edit(|actual| {
@@ -126,14 +127,17 @@ impl Change {
                 match step {
                     Step::StopActor { actor } => actual.retire(actor),
                     Step::Unbind { binding, .. } => {
-                        unbound.extend(actual.current.remove(&BindingKey::from_ref(binding)));
+                        unbound.extend(actual.unbind(&BindingKey::from_ref(binding)));
                     }
                     _ => {}
                 }
             }
         });
         self.let_go(unbound);
-        self.shared.let_versions_go();
+        let binds = |step: &Step| matches!(step, Step::Bind { .. } | Step::Rebind { .. });
+        if !self.steps.iter().any(binds) {
+            self.shared.let_outgoing_go();
+        }
     }
 
     fn let_go(&self, bindings: Vec<BindingId>) {

@@ -136,3 +136,61 @@ async fn what_is_not_wanted_any_more_goes_and_the_rest_stays() {
     stage.script.happened("unbind at server", 1).await;
     assert!(stage.script.times("shut down server").is_empty());
 }
+
+const SERVED: &str = "
+actors: [{image: one.wasm, name: NAME}]
+providers: [{builtin: server}]
+bindings: [{actor: NAME, capability: 'test:server'}]
+";
+
+/// The same with a store that nobody calls.
+fn beside_a_store(name: &str) -> String {
+    SERVED.replace("NAME", name).replace("server}]", "server}, {builtin: store}]")
+}
+
+#[tokio::test]
+async fn an_actor_that_goes_is_served_until_another_one_is() {
+    let stage = stage();
+    stage.apply(&SERVED.replace("NAME", "one")).await;
+    stage.apply(&SERVED.replace("NAME", "two")).await;
+    stage.script.happened("unbind at server", 1).await;
+    assert!(places(&stage, &["bind two at server", "unbind at server"]).is_sorted());
+    let without = "actors: [{image: one.wasm, name: two}]\nproviders: [{builtin: server}]\n";
+    let applied = stage.apply(without).await;
+    assert_eq!(done(&applied), ["unbound two to test:server from provider server"]);
+    stage.script.happened("unbind at server", 2).await;
+}
+
+#[tokio::test]
+async fn an_actor_that_goes_waits_for_nobody_for_long() {
+    let stage = stage();
+    stage.apply(&SERVED.replace("NAME", "one")).await;
+    let prepared = stage.prepare(&beside_a_store("two")).await;
+    stage.script.next([Making::Hangs]);
+    tokio::time::pause();
+    let asked = Instant::now();
+    let applying = tokio::spawn({
+        let supervisor = stage.supervisor.clone();
+        async move { supervisor.apply(prepared, Default::default()).await }
+    });
+    stage.script.happened("unbind at server", 1).await;
+    assert!((5..6).contains(&asked.elapsed().as_secs()), "{:?}", asked.elapsed());
+    assert_eq!(stage.script.times("bind two at server").len(), 0, "it still waits for the store");
+    assert_eq!(applying.await.expect("it ends").faults.len(), 1);
+}
+
+#[tokio::test]
+async fn an_actor_that_goes_does_not_outlast_the_change() {
+    let stage = stage();
+    stage.apply(&SERVED.replace("NAME", "one")).await;
+    let prepared = stage.prepare(&beside_a_store("two")).await;
+    stage.script.next([Making::Hangs]);
+    let applying = tokio::spawn({
+        let supervisor = stage.supervisor.clone();
+        async move { supervisor.apply(prepared, Default::default()).await }
+    });
+    stage.script.happened("make store", 1).await;
+    stage.apply("providers: [{builtin: server}]\n").await;
+    assert!(applying.await.expect("it ends").superseded);
+    stage.script.happened("unbind at server", 1).await;
+}

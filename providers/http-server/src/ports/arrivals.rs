@@ -160,7 +160,7 @@ impl Ports {
             let error = rivals.find_map(|it| conflict(route.tenant(), it.tenant(), address));
             if let Some(error) = error {
                 misfits.push((index, error.into()));
-            } else if open.is_some() && self.doors.is_shared(address) {
+            } else if open.is_some() && self.doors.is_shared(address, leaving) {
                 misfits.push((index, explain(one, &NoEntry::Host)));
             }
         }
