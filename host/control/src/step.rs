@@ -35,6 +35,13 @@ pub enum Step {
         /// The provider it leads to.
         provider: String,
     },
+    /// A provider is wanted under another name; what is bound to it stays bound.
+    RenameProvider {
+        /// Its name in the manifest.
+        provider: String,
+        /// Its name so far.
+        was: String,
+    },
     /// A provider is wanted.
     StartProvider {
         /// Its name in the manifest.
@@ -109,7 +116,8 @@ impl Step {
             Self::StopActor { actor }
             | Self::StartActor { actor, .. }
             | Self::ReplaceActor { actor, .. } => format!("actor {actor}"),
-            Self::StartProvider { provider, .. }
+            Self::RenameProvider { provider, .. }
+            | Self::StartProvider { provider, .. }
             | Self::ReplaceProvider { provider, .. }
             | Self::StopProvider { provider } => format!("provider {provider}"),
             Self::Unbind { binding, .. }
@@ -122,6 +130,7 @@ impl Step {
         match self {
             Self::StopActor { .. } | Self::StopProvider { .. } => ("stop", "stopped"),
             Self::Unbind { .. } => ("unbind", "unbound"),
+            Self::RenameProvider { .. } => ("rename", "renamed"),
             Self::StartProvider { .. } | Self::StartActor { .. } => ("start", "started"),
             Self::ReplaceProvider { .. } | Self::ReplaceActor { .. } => ("replace", "replaced"),
             Self::Bind { .. } => ("bind", "bound"),
@@ -133,6 +142,7 @@ impl Step {
         let plain = || self.subject();
         match self {
             Self::StopActor { .. } | Self::StopProvider { .. } | Self::StartActor { .. } => plain(),
+            Self::RenameProvider { provider, was } => format!("provider {was} to {provider}"),
             Self::StartProvider { implementation, .. } => format!("{} ({implementation})", plain()),
             Self::ReplaceProvider { implementation, waits_for, .. } if waits_for.is_empty() => {
                 format!("{} ({implementation})", plain())
@@ -198,6 +208,11 @@ mod tests {
         let text = "replace provider store (keyvalue-embedded); calls wait for the same PATH";
         assert_eq!(store.to_string(), text);
         assert_eq!(store.subject(), "provider store");
+        let rename = Step::RenameProvider { provider: "new".into(), was: "old".into() };
+        assert_eq!(
+            (rename.done(), rename.subject()),
+            ("renamed provider old to new".into(), "provider new".into())
+        );
         let bind = Step::Bind { binding: binding(), provider: "redis".into() };
         assert_eq!(bind.done(), "bound counter to wascc:keyvalue at provider redis");
     }

@@ -97,10 +97,12 @@ impl ActualState {
             let stale = waits && !self.runs(binding.spec.actor, &binding.key.actor);
             Some(Bound { link: &binding.prepared, stale })
         };
-        let serving = self.providers.values().filter(|provider| provider.broken.is_none());
+        let (serving, broken): (Vec<_>, Vec<_>) =
+            self.providers.values().partition(|provider| provider.broken.is_none());
         Inventory {
             actors: self.actors.values().map(|actor| &actor.prepared).collect(),
-            providers: serving.map(|provider| &provider.prepared).collect(),
+            providers: serving.into_iter().map(|provider| &provider.prepared).collect(),
+            broken: broken.into_iter().map(|provider| &provider.prepared).collect(),
             bindings: self.current.values().filter_map(bound).collect(),
         }
     }
@@ -171,6 +173,24 @@ impl ActualState {
             }
         }
         leaving
+    }
+
+    /// Gives a provider another name, to its bindings too; gives its instance under that name.
+    pub(crate) fn rename_provider(
+        &mut self,
+        was: &str,
+        name: &Arc<str>,
+    ) -> Option<(TargetId, Instance)> {
+        let mut running = self.providers.remove(was)?;
+        running.prepared.name = Arc::clone(name);
+        let target = running.target;
+        self.providers.insert(Arc::clone(name), running);
+        for binding in self.bindings.values_mut().filter(|one| one.spec.target == target) {
+            binding.prepared.provider = Arc::clone(name);
+        }
+        let instance = self.instances.get_mut(&target)?;
+        instance.rename(name);
+        Some((target, instance.clone()))
     }
 
     /// Adds a binding that its provider serves or is about to serve; the road sees it.

@@ -44,6 +44,11 @@ impl Instance {
         Ok(Self { name, provider, is_server })
     }
 
+    /// From now on it is spoken of by this name.
+    pub(crate) fn rename(&mut self, name: &Arc<str>) {
+        self.name = Arc::clone(name);
+    }
+
     /// True when both are the same one.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.provider, &other.provider)

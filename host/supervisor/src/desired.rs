@@ -32,6 +32,8 @@ pub(crate) type Barred = BTreeMap<Arc<str>, ClaimsError>;
 pub(crate) struct Inventory<'a> {
     pub(crate) actors: Vec<&'a PreparedActor>,
     pub(crate) providers: Vec<&'a PreparedProvider>,
+    /// Those that have a name here and no instance.
+    pub(crate) broken: Vec<&'a PreparedProvider>,
     pub(crate) bindings: Vec<Bound<'a>>,
 }
 
@@ -68,6 +70,7 @@ impl Desired {
         Inventory {
             actors: actors.iter().filter(|actor| may_run(&actor.name)).collect(),
             providers: providers.iter().collect(),
+            broken: Vec::new(),
             bindings: links.iter().filter(|it| may_run(&it.actor)).map(Bound::of).collect(),
         }
     }

@@ -28,6 +28,7 @@ mod plan;
 mod prepare;
 mod publish;
 mod reconciler;
+mod rename;
 mod retire;
 mod sampler;
 mod shared;

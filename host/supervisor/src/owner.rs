@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use trellis_control::{Applied, ApplyError};
 use trellis_core::{CallError, Code};
 
@@ -56,7 +56,8 @@ impl Owner {
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
         let mut expiry = interval(EXPIRY_CHECK_EVERY);
         expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut health = interval(HEALTH_CHECK_EVERY);
+        // At the start there is nobody to ask.
+        let mut health = interval_at(Instant::now() + HEALTH_CHECK_EVERY, HEALTH_CHECK_EVERY);
         health.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut asked = true;
         loop {

@@ -8,6 +8,7 @@ use trellis_control::Step;
 use crate::border;
 use crate::desired::{Bound, Inventory};
 use crate::prepare::{Prepared, PreparedActor, PreparedProvider};
+use crate::rename::renames;
 
 /// The steps that would make a prepared manifest run on a host where nothing runs.
 #[must_use]
@@ -16,6 +17,7 @@ pub fn dry_run(prepared: &Prepared) -> Vec<Step> {
     let wanted = Inventory {
         actors: actors.iter().collect(),
         providers: providers.iter().collect(),
+        broken: Vec::new(),
         bindings: links.iter().map(Bound::of).collect(),
     };
     plan(&wanted, &Inventory::default())
@@ -26,39 +28,57 @@ struct Index<'a> {
     actors: Named<&'a str, &'a PreparedActor>,
     providers: Named<&'a str, &'a PreparedProvider>,
     bindings: Named<(&'a str, &'a str, &'a str), Bound<'a>>,
+    /// The names that providers get, by those they had.
+    renamed: Named<&'a str, &'a str>,
 }
 
 type Named<K, V> = HashMap<K, V, RandomState>;
 
 impl<'a> Index<'a> {
-    fn of(inventory: &Inventory<'a>) -> Self {
-        let Inventory { actors, providers, bindings } = inventory;
+    fn of(inventory: &Inventory<'a>, renames: &[(&'a str, &'a str)]) -> Self {
+        let Inventory { actors, providers, bindings, .. } = inventory;
+        let renamed: Named<_, _> = renames.iter().copied().collect();
+        let name = |it: &'a PreparedProvider| renamed.get(&*it.name).copied().unwrap_or(&it.name);
         Self {
             actors: actors.iter().map(|actor| (&*actor.name, *actor)).collect(),
-            providers: providers.iter().map(|provider| (&*provider.name, *provider)).collect(),
+            providers: providers.iter().map(|provider| (name(provider), *provider)).collect(),
             bindings: bindings.iter().map(|bound| (bound.name(), *bound)).collect(),
+            renamed,
         }
+    }
+
+    /// The provider of a binding, by the name that it gets.
+    fn provider_of(&self, bound: Bound<'a>) -> &'a str {
+        let name = &*bound.link.provider;
+        self.renamed.get(name).copied().unwrap_or(name)
     }
 }
 
 /// The steps from what runs to what is wanted, in the order in which they act.
 pub(crate) fn plan(wanted: &Inventory<'_>, running: &Inventory<'_>) -> Vec<Step> {
-    let now = Index::of(running);
+    let renames = renames(wanted, running);
+    let now = Index::of(running, &renames);
+    let renamed = renames.iter().map(|(was, name)| {
+        let (provider, was) = ((*name).to_owned(), (*was).to_owned());
+        Step::RenameProvider { provider, was }
+    });
+    let mut steps: Vec<_> = renamed.collect();
     let providers = wanted.providers.iter().filter_map(|provider| made_provider(provider, &now));
     let actors = wanted.actors.iter().filter_map(|actor| made_actor(actor, &now));
     let bindings = wanted.bindings.iter().filter_map(|bound| made_binding(*bound, &now));
     let new: Vec<_> = providers.chain(actors).chain(bindings).collect();
     if new.is_empty() && same_size(wanted, running) {
-        return new;
+        return steps;
     }
-    let index = Index::of(wanted);
-    let mut steps = Vec::new();
+    let index = Index::of(wanted, &[]);
     let gone = running.actors.iter().filter(|actor| !index.actors.contains_key(&*actor.name));
     steps.extend(gone.map(|actor| Step::StopActor { actor: actor.name.to_string() }));
     steps.extend(running.bindings.iter().filter_map(|bound| unbound(*bound, &index, &now)));
     steps.extend(new);
-    let gone = running.providers.iter().filter(|it| !index.providers.contains_key(&*it.name));
-    steps.extend(gone.map(|it| Step::StopProvider { provider: it.name.to_string() }));
+    let known = running.providers.iter().chain(&running.broken).map(|provider| &*provider.name);
+    let gone =
+        known.filter(|name| !index.providers.contains_key(name) && !now.renamed.contains_key(name));
+    steps.extend(gone.map(|name| Step::StopProvider { provider: name.to_owned() }));
     steps
 }
 
@@ -66,18 +86,19 @@ pub(crate) fn plan(wanted: &Inventory<'_>, running: &Inventory<'_>) -> Vec<Step>
 const fn same_size(wanted: &Inventory<'_>, running: &Inventory<'_>) -> bool {
     wanted.actors.len() == running.actors.len()
         && wanted.providers.len() == running.providers.len()
+        && running.broken.is_empty()
         && wanted.bindings.len() == running.bindings.len()
 }
 
 /// Bindings that go while their actor stays as it is. Those of an actor that goes, go with it;
 /// those of a version that is replaced serve it to its last call.
-fn unbound(bound: Bound<'_>, wanted: &Index<'_>, running: &Index<'_>) -> Option<Step> {
+fn unbound<'a>(bound: Bound<'a>, wanted: &Index<'_>, running: &Index<'a>) -> Option<Step> {
     if wanted.bindings.contains_key(&bound.name()) {
         return None;
     }
     let actor = wanted.actors.get(&*bound.link.actor)?;
     let stays = made_actor(actor, running).is_none();
-    let (binding, provider) = (bound.to_ref(), bound.link.provider.to_string());
+    let (binding, provider) = (bound.to_ref(), running.provider_of(bound).to_owned());
     stays.then_some(Step::Unbind { binding, provider })
 }
 
@@ -95,8 +116,7 @@ fn made_provider(wanted: &PreparedProvider, running: &Index<'_>) -> Option<Step>
 
 /// True when the instance that runs is the one that is wanted.
 fn same_provider(running: &PreparedProvider, wanted: &PreparedProvider) -> bool {
-    let (now, then) = (&running.descriptor, &wanted.descriptor);
-    now.name == then.name && now.version == then.version && running.values == wanted.values
+    running.is_kind_of(wanted) && running.values == wanted.values
 }
 
 fn made_actor(wanted: &PreparedActor, running: &Index<'_>) -> Option<Step> {
@@ -118,10 +138,11 @@ fn made_binding(wanted: Bound<'_>, running: &Index<'_>) -> Option<Step> {
         let provider = provider();
         return Some(Step::Bind { binding: wanted.to_ref(), provider });
     };
-    let moved = now.link.provider != wanted.link.provider;
+    let leaves = running.provider_of(*now);
+    let moved = *leaves != *wanted.link.provider;
     if !moved && now.link.values == wanted.link.values && !now.stale {
         return None;
     }
-    let leaves = moved.then(|| now.link.provider.to_string());
+    let leaves = moved.then(|| leaves.to_owned());
     Some(Step::Rebind { binding: wanted.to_ref(), provider: provider(), leaves })
 }

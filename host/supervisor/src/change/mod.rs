@@ -23,8 +23,10 @@ use tokio::sync::watch;
 use trellis_control::Step;
 use trellis_core::BindingId;
 use trellis_core::{CallError, Code};
+use trellis_targets::ProviderTarget;
 
 use self::outcome::{Again, Failed, Outcome};
+use crate::actual::ActualState;
 use crate::desired::Desired;
 use crate::key::BindingKey;
 use crate::prepare::{PreparedActor, PreparedProvider};
@@ -117,7 +119,7 @@ impl Change {
         refused.into_iter().for_each(|(place, error)| self.fail(place, error));
     }
 
-    /// What may be done less acts first: actors that are not wanted lose their names, bindings
+    /// Names change first. Then what may be done less acts: actors that are not wanted lose their names, bindings
     /// that are not wanted go. Where calls come in they still do for a moment, when this change
     /// brings something that may take over.
     fn shrink(&self) {
@@ -125,6 +127,9 @@ impl Change {
         self.shared.edit(|actual| {
             for step in &self.steps {
                 match step {
+                    Step::RenameProvider { provider, was } => {
+                        self.rename_provider(actual, was, &Arc::from(&**provider));
+                    }
                     Step::StopActor { actor } => actual.retire(actor),
                     Step::Unbind { binding, .. } => {
                         unbound.extend(actual.unbind(&BindingKey::from_ref(binding)));
@@ -137,6 +142,17 @@ impl Change {
         let binds = |step: &Step| matches!(step, Step::Bind { .. } | Step::Rebind { .. });
         if !self.steps.iter().any(binds) {
             self.shared.let_outgoing_go();
+        }
+    }
+
+    /// The calls that a provider has are counted under the name that it had.
+    fn rename_provider(&self, actual: &mut ActualState, was: &str, name: &Arc<str>) {
+        let Some((target, instance)) = actual.rename_provider(was, name) else { return };
+        let answers = Arc::new(ProviderTarget::new(Arc::clone(instance.provider())));
+        let (route, handle) = self.shared.dispatcher.route(name, answers);
+        actual.road.routes.put(target, route);
+        if let Some(running) = actual.providers.get_mut(name) {
+            running.calls.go_on(handle);
         }
     }
 

@@ -103,6 +103,14 @@ impl PreparedActor {
     }
 }
 
+impl PreparedProvider {
+    /// True when both are the same implementation.
+    pub(crate) fn is_kind_of(&self, other: &Self) -> bool {
+        let (one, other) = (&self.descriptor, &other.descriptor);
+        one.name == other.name && one.version == other.version
+    }
+}
+
 /// The engine asks for the bytes again when an idle actor is called and its code is no longer
 /// cached.
 impl ModuleSource for PreparedActor {

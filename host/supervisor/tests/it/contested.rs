@@ -37,6 +37,33 @@ async fn the_old_one_begins_again_when_the_new_one_cannot() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_broken_goes_when_it_is_not_wanted() {
+    let stage = Stage::new();
+    stage.apply(&store("SIZE: '1'")).await;
+    stage.script.next([Making::Fails(Code::Storage), Making::Fails(Code::Storage)]);
+    stage.apply(&store("SIZE: '2'")).await;
+    let applied = stage.apply("{}\n").await;
+    assert_eq!(done(&applied), ["stopped provider store"]);
+    assert_eq!((stage.status().providers, stage.status().degraded), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn it_may_have_another_name_too() {
+    let stage = Stage::new();
+    stage.apply(&store("SIZE: '1'")).await;
+    let applied = stage.apply(&store("SIZE: '2'").replace("store,", "store, name: other,")).await;
+    let says = [
+        "renamed provider store to other",
+        "replaced provider other (store); calls wait for the same PATH",
+    ];
+    assert_eq!(done(&applied), says);
+    let events = stage.script.events();
+    let place = |event: &str| events.iter().position(|known| known == event);
+    assert!(place("store 1 is down") < place("make store 2"), "{events:?}");
+    assert_eq!(stage.status().providers[0].name, "other");
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_broken_is_started_again() {
     let stage = Stage::new();
     stage.apply(&store("SIZE: '1'")).await;

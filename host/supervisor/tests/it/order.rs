@@ -137,6 +137,32 @@ async fn what_is_not_wanted_any_more_goes_and_the_rest_stays() {
     assert!(stage.script.times("shut down server").is_empty());
 }
 
+#[tokio::test]
+async fn a_provider_with_another_name_is_the_same() {
+    let stage = stage();
+    stage.apply(BOTH).await;
+    let events = stage.script.events();
+    let renamed = BOTH.replace("{builtin: store}", "{builtin: store, name: other}");
+    let applied = stage.apply(&renamed).await;
+    assert_eq!(done(&applied), ["renamed provider store to other"]);
+    assert_eq!(stage.script.events(), events, "nobody has to be told");
+    let mut names = stage.status().providers.into_iter().map(|provider| provider.name);
+    assert!(names.any(|name| name == "other"));
+    assert!(done(&stage.apply(&renamed).await).is_empty(), "it is so now");
+    // Another name and other values: it has a successor.
+    let larger = "{builtin: store, name: third, values: {SIZE: '2'}}";
+    let applied = stage.apply(&BOTH.replace("{builtin: store}", larger)).await;
+    let says = ["renamed provider other to third", "replaced provider third (store)"];
+    assert_eq!(done(&applied), says);
+    stage.script.happened("store is down", 1).await;
+    // One of another kind is another one.
+    let server = BOTH.replace("{builtin: store}", "{builtin: server, name: store}");
+    let server = server.replace("  - {actor: one, capability: 'test:store'}\n", "");
+    let server = server.replace("'test:server'", "'test:server', provider: store");
+    let steps = done(&stage.apply(&server).await);
+    assert!(!steps.iter().any(|step| step.starts_with("renamed")), "{steps:?}");
+}
+
 const SERVED: &str = "
 actors: [{image: one.wasm, name: NAME}]
 providers: [{builtin: server}]

@@ -150,11 +150,11 @@ scenarios! {
         Step::manifest(kvcounter("{builtin: keyvalue-embedded, name: store}")),
         Step::Start,
         Step::LoadStarts("kvcounter"),
-        Step::manifest(newer(&in_file("README/no-folder.redb").replace("store", "broken"))),
-        Step::Log(&["\"level\":\"ERROR\"", "E_STORAGE", "provider broken"]),
-        Step::Log(&["actor kvcounter", "provider broken", "does not run"]),
+        Step::manifest(newer_in_file("README/no-folder.redb")),
+        Step::Log(&["\"level\":\"ERROR\"", "E_STORAGE", "provider file"]),
+        Step::Log(&["actor kvcounter", "provider file", "does not run"]),
         Step::LoadCounted("kvcounter"),
-        Step::manifest(newer(&in_file("counts.redb").replace("store", "broken"))),
+        Step::manifest(newer_in_file("counts.redb")),
         Step::Log(&["replaced actor kvcounter"]),
         get("kvcounter", "/").is(200, "{\"counter\": 1}"),
     ];
@@ -194,6 +194,13 @@ const REDIS: &str = "{builtin: keyvalue-redis, name: store, values: {URL: '${RED
 
 fn in_file(name: &str) -> String {
     format!("{{builtin: keyvalue-embedded, name: store, values: {{PATH: '${{DATA_DIR}}/{name}'}}}}")
+}
+
+/// A manifest of the module's next version, bound to a file beside the store.
+fn newer_in_file(name: &str) -> String {
+    let file = in_file(name).replace("name: store", "name: file");
+    let both = format!("{{builtin: keyvalue-embedded, name: store}}, {file}");
+    newer(&both).replace("'wascc:keyvalue'", "'wascc:keyvalue', provider: file")
 }
 
 /// A manifest of one actor behind HTTP that counts in this store.

@@ -140,11 +140,10 @@ fn a_server_gets_another_name() {
     stage.manifest(&["web"], &[("one", "web", 0), ("two", "web", 1)]);
     let host = stage.start();
     let clients = stage.clients();
-    for name in ["front", "back"] {
+    for (was, name) in [("web", "front"), ("front", "back")] {
         let from = host.log().count();
         stage.manifest(&[name], &[("one", name, 0), ("two", name, 1)]);
-        applied(&host, from, &format!("to provider {name}"));
-        applied(&host, from, "stopped provider");
+        applied(&host, from, &format!("renamed provider {was} to {name}"));
         assert_eq!(stage.answers(), ["ok", "hello"]);
     }
     clients.end();

@@ -1,0 +1,51 @@
+//! Providers that are wanted under another name.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+
+use crate::border;
+use crate::desired::Inventory;
+use crate::prepare::PreparedProvider;
+
+/// The providers that get another name: the one that they have, and the one that they get.
+///
+/// It is the same provider when the old name is not wanted any more, and a new one is of the same
+/// kind and is to have a binding of the old one, or what only one instance can hold. So what it
+/// keeps stays, and nothing that is bound to it has to move.
+pub(crate) fn renames<'a>(
+    wanted: &Inventory<'a>,
+    running: &Inventory<'a>,
+) -> Vec<(&'a str, &'a str)> {
+    let stays: HashSet<_> = wanted.providers.iter().map(|provider| &*provider.name).collect();
+    let known = running.providers.iter().chain(&running.broken);
+    let known: HashSet<_> = known.map(|provider| &*provider.name).collect();
+    let running_ones = running.providers.iter().copied();
+    let gone: Vec<_> = running_ones.filter(|it| !stays.contains(&*it.name)).collect();
+    let wanted_ones = wanted.providers.iter().copied();
+    let mut new: Vec<_> = wanted_ones.filter(|it| !known.contains(&*it.name)).collect();
+    if gone.is_empty() || new.is_empty() {
+        return Vec::new();
+    }
+    let moves = moves(wanted, running);
+    let mut renames = Vec::new();
+    for old in gone {
+        let follows = |new: &PreparedProvider| {
+            let moves = moves.contains(&(&*old.name, &*new.name));
+            old.is_kind_of(new) && (moves || !border::contested(old, new).is_empty())
+        };
+        if let Some(at) = new.iter().position(|new| follows(new)) {
+            renames.push((&*old.name, &*new.remove(at).name));
+        }
+    }
+    renames
+}
+
+/// From which provider to which a binding is to lead.
+fn moves<'a>(wanted: &Inventory<'a>, running: &Inventory<'a>) -> BTreeSet<(&'a str, &'a str)> {
+    let leads: HashMap<_, _, RandomState> =
+        running.bindings.iter().map(|bound| (bound.name(), &*bound.link.provider)).collect();
+    let moved = |provider, name| Some((*leads.get(&name)?, provider));
+    let bindings = wanted.bindings.iter();
+    bindings.filter_map(|bound| moved(&*bound.link.provider, bound.name())).collect()
+}
