@@ -14,8 +14,8 @@ use crate::shared::Shared;
 const LAST_WRITES: Duration = Duration::from_millis(500);
 
 impl Shared {
-    /// Nothing new starts any more. Servers first: what comes from outside stops coming, and what it
-    /// asked for finishes, with actors and stores at hand. Then actors, then stores.
+    /// Nothing new starts any more. Servers first: what comes from outside stops coming, and what
+    /// it asked for finishes, with actors and stores at hand. Then actors, then stores.
     pub(crate) async fn stop(&self, until: Instant) {
         let (servers, stores, actors) = self.look(|actual| {
             let instances = actual.instances.values().cloned();

@@ -119,9 +119,9 @@ impl Change {
         refused.into_iter().for_each(|(place, error)| self.fail(place, error));
     }
 
-    /// Names change first. Then what may be done less acts: actors that are not wanted lose their names, bindings
-    /// that are not wanted go. Where calls come in they still do for a moment, when this change
-    /// brings something that may take over.
+    /// Names change first. Then what may be done less acts: actors that are not wanted lose their
+    /// names, bindings that are not wanted go. Where calls come in they still do for a moment, when
+    /// this change brings something that may take over.
     fn shrink(&self) {
         let mut unbound = Vec::new();
         self.shared.edit(|actual| {
