@@ -38,23 +38,29 @@ pub struct Caller {
 
 #[allow(clippy::missing_errors_doc, reason = "calls answer as their operation does")]
 impl Caller {
-    /// Binds an actor to the provider, with these values.
+    /// Binds an actor of its own to the provider, with these values.
     pub async fn bind(provider: &Arc<dyn Provider>, contract: &Contract, values: Values) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        // Relaxed: only that each number comes once matters.
-        let id = BindingId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let binding = Binding {
-            id,
-            actor: ActorKey::new(format!("MCONFORMANCE{}", id.0)),
-            actor_name: format!("conformance-{}", id.0),
-            contract: contract.id.clone(),
-            name: BindingName::default(),
-            payload_bytes_max: 17 << 20,
-            values,
-        };
-        let caller = Self { provider: Arc::clone(provider), binding };
+        let id = fresh_id();
+        let actor = format!("MCONFORMANCE{}", id.0);
+        let caller = Self::new(provider, binding(id, &actor, contract, values));
         caller.bind_again().await;
         caller
+    }
+
+    /// Binds an actor of this key.
+    pub async fn bind_as(
+        actor: &str,
+        provider: &Arc<dyn Provider>,
+        contract: &Contract,
+        values: Values,
+    ) -> Result<Self, CallError> {
+        let caller = Self::new(provider, binding(fresh_id(), actor, contract, values));
+        caller.provider.bind(caller.binding.clone()).await?;
+        Ok(caller)
+    }
+
+    fn new(provider: &Arc<dyn Provider>, binding: Binding) -> Self {
+        Self { provider: Arc::clone(provider), binding }
     }
 
     /// Gives the binding other values.
@@ -120,6 +126,24 @@ impl Caller {
         for operation in contract.operations.iter() {
             assert_refused(self.raw(&operation.name, &b""[..]).await, Code::NotFound);
         }
+    }
+}
+
+fn fresh_id() -> BindingId {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // Relaxed: only that each number comes once matters.
+    BindingId(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn binding(id: BindingId, actor: &str, contract: &Contract, values: Values) -> Binding {
+    Binding {
+        id,
+        actor: ActorKey::new(actor),
+        actor_name: actor.to_lowercase(),
+        contract: contract.id.clone(),
+        name: BindingName::default(),
+        payload_bytes_max: 17 << 20,
+        values,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use trellis_providers_conformance::keyvalue::{self, RealTime, Subject};
+use trellis_providers_conformance::keyvalue::{self, RealTime, Store, Subject};
 use trellis_providers_conformance::redis::RedisServer;
 use trellis_providers_keyvalue_redis::RedisKeyValue;
-use trellis_providers_sdk::Provider;
+use trellis_providers_sdk::{Provider, Values};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_real_redis() {
@@ -25,7 +25,8 @@ async fn every_bound_holds() {
     let bounds = keyvalue::bounds::VALUES.iter().map(|(key, text)| (*key, (*text).to_owned()));
     let values = url.into_iter().chain(bounds).map(|(key, text)| (key.to_owned(), text));
     let provider = Arc::new(RedisKeyValue::new(values.collect()));
-    let bound = keyvalue::bind(Arc::clone(&provider) as Arc<dyn Provider>, "M1", &[]).await;
+    let bound = Arc::clone(&provider) as Arc<dyn Provider>;
+    let bound = Store::bind(&bound, "M1", Values::default()).await;
     keyvalue::bounds::check(&bound.expect("nothing to get wrong")).await;
     let samples: Vec<_> = provider.samples().iter().map(ToString::to_string).collect();
     for limit in ["OPERANDS_MAX", "ELEMENTS_MAX", "ANSWER_MAX"] {

@@ -1,15 +1,15 @@
 //! A Redis that is down, goes down, hangs, or wants a password.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use trellis_core::{ActorKey, BindingName, CallError, Code};
+use trellis_core::{CallError, Code};
 use trellis_providers_conformance::keyvalue::Store;
 use trellis_providers_conformance::redis::{RedisServer, free_port};
+use trellis_providers_conformance::suite;
 use trellis_providers_keyvalue_redis::RedisKeyValue;
-use trellis_providers_sdk::{Binding, BindingId, Health, Provider, Values};
+use trellis_providers_sdk::{Health, Provider, Values};
 
 /// Far above what an answer takes, far below what a test may.
 const SOON: Duration = Duration::from_secs(3);
@@ -176,19 +176,8 @@ async fn bound(url: &str, timeout: &str) -> Result<(Arc<RedisKeyValue>, Store), 
 }
 
 async fn bind(provider: &Arc<RedisKeyValue>, values: &[(&str, &str)]) -> Result<Store, CallError> {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let id = BindingId(NEXT.fetch_add(1, Ordering::Relaxed));
-    let binding = Binding {
-        id,
-        actor: ActorKey::new("MTEST"),
-        actor_name: "test".to_owned(),
-        contract: trellis_capabilities_keyvalue::CONTRACT.id,
-        name: BindingName::default(),
-        payload_bytes_max: 17 << 20,
-        values: values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-    };
-    provider.bind(binding).await?;
-    Ok(Store::new(Arc::clone(provider) as Arc<dyn Provider>, id))
+    let provider = Arc::clone(provider) as Arc<dyn Provider>;
+    Store::bind(&provider, "MTEST", suite::values(values)).await
 }
 
 /// Asks until Redis answers; it may take the provider a moment to see that it is back.

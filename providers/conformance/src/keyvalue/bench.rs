@@ -1,12 +1,15 @@
 //! What a case of the suite works with.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use trellis_core::{ActorKey, BindingName, CallError, Code};
-use trellis_providers_sdk::{Binding, BindingId, BoxFuture, Provider};
+use trellis_core::CallError;
+use trellis_providers_sdk::{BoxFuture, Provider};
 
 use super::client::Store;
+use crate::suite::{self, values};
+
+/// One rule of the contract, and the code that checks it.
+pub(super) type Case = suite::Case<Bench>;
 
 /// The provider under test, and how to use it.
 #[derive(Clone)]
@@ -30,19 +33,12 @@ pub trait Time: Send + Sync {
 #[derive(Debug)]
 pub struct RealTime(std::time::Instant);
 
-/// One rule, and the code that checks it.
-#[derive(Clone, Copy)]
-pub struct Case {
-    /// The rule in a few words; unique within the suite.
-    pub name: &'static str,
-    pub(super) check: fn(Bench) -> BoxFuture<'static, ()>,
-}
-
 /// What a case works with: stores of its own.
 #[derive(Clone)]
-pub struct Bench {
-    subject: Subject,
-    case: &'static str,
+pub(super) struct Bench {
+    pub(super) subject: Subject,
+    /// The case's name.
+    pub(super) case: &'static str,
 }
 
 impl Default for RealTime {
@@ -62,22 +58,14 @@ impl Time for RealTime {
     }
 }
 
-impl Case {
-    /// Runs the case; panics when the provider breaks the rule.
-    pub async fn run(&self, subject: &Subject) {
-        let bench = Bench { subject: subject.clone(), case: self.name };
-        (self.check)(bench).await;
-    }
-}
-
 impl Bench {
     /// A binding to a store only this case uses.
-    pub async fn store(&self) -> Store {
+    pub(super) async fn store(&self) -> Store {
         self.store_in("").await
     }
 
     /// A binding to the case's store of that name; the same name is the same store.
-    pub async fn store_in(&self, name: &str) -> Store {
+    pub(super) async fn store_in(&self, name: &str) -> Store {
         let namespace = format!("{}/{name}/", self.case);
         let bound = self.bind("MCONFORMANCE", &[("NAMESPACE", &namespace)]).await;
         bound.expect("the suite's values are right")
@@ -87,48 +75,15 @@ impl Bench {
     ///
     /// # Errors
     /// What the provider refuses.
-    pub async fn bind(&self, actor: &str, values: &[(&str, &str)]) -> Result<Store, CallError> {
-        let provider = Arc::clone(&self.subject.provider);
-        bind(provider, actor, values).await
+    pub(super) async fn bind(
+        &self,
+        actor: &str,
+        pairs: &[(&str, &str)],
+    ) -> Result<Store, CallError> {
+        Store::bind(&self.subject.provider, actor, values(pairs)).await
     }
 
     pub(super) fn time(&self) -> &dyn Time {
         &*self.subject.time
-    }
-}
-
-/// A new binding of `actor` to a provider, with these values.
-///
-/// # Errors
-/// What the provider refuses.
-pub async fn bind(
-    provider: Arc<dyn Provider>,
-    actor: &str,
-    values: &[(&str, &str)],
-) -> Result<Store, CallError> {
-    // Relaxed: all that matters is that no two are the same.
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let id = BindingId(NEXT.fetch_add(1, Ordering::Relaxed));
-    let binding = Binding {
-        id,
-        actor: ActorKey::new(actor),
-        actor_name: actor.to_lowercase(),
-        contract: trellis_capabilities::keyvalue::CONTRACT.id.clone(),
-        name: BindingName::default(),
-        payload_bytes_max: 17 << 20,
-        values: values.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect(),
-    };
-    provider.bind(binding).await?;
-    Ok(Store::new(provider, id))
-}
-
-/// Asserts that an operation was refused with `code`.
-pub(super) fn assert_refused<T: std::fmt::Debug>(
-    answer: Result<T, trellis_core::CallError>,
-    code: Code,
-) {
-    match answer {
-        Ok(reply) => panic!("expected {code}, got the reply {reply:?}"),
-        Err(error) => assert_eq!(error.code(), code, "{error}"),
     }
 }

@@ -1,25 +1,20 @@
 //! A client that writes and reads the wire form by itself, independent of the generated types.
 
-use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use trellis_core::{CallError, Trace, wire};
-use trellis_providers_sdk::{BindingId, Call, Provider};
+use trellis_capabilities::keyvalue::CONTRACT;
+use trellis_core::{CallError, wire};
+use trellis_providers_sdk::{Provider, Values};
+
+use crate::suite::Caller;
 
 type Answer<T> = Result<T, CallError>;
 
-/// How long any one call may take; far more than any takes.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// One binding to the provider under test, with a method for each operation.
 #[derive(Clone)]
-pub struct Store {
-    provider: Arc<dyn Provider>,
-    binding: BindingId,
-}
+pub struct Store(Caller);
 
 #[derive(Serialize)]
 struct Key<'a> {
@@ -80,10 +75,9 @@ struct Count {
 
 #[allow(clippy::missing_errors_doc, reason = "every method answers as its operation does")]
 impl Store {
-    /// The client of a binding the provider knows.
-    #[must_use]
-    pub fn new(provider: Arc<dyn Provider>, binding: BindingId) -> Self {
-        Self { provider, binding }
+    /// A new binding of `actor` to a provider, with these values.
+    pub async fn bind(provider: &Arc<dyn Provider>, actor: &str, values: Values) -> Answer<Self> {
+        Caller::bind_as(actor, provider, &CONTRACT, values).await.map(Self)
     }
 
     /// `Add`.
@@ -173,20 +167,12 @@ impl Store {
 
     /// Ends the binding.
     pub async fn unbind(&self) {
-        self.provider.unbind(self.binding).await;
+        self.0.unbind().await;
     }
 
     /// Any operation with any bytes.
     pub async fn raw(&self, operation: &str, payload: impl Into<Bytes>) -> Answer<Bytes> {
-        let call = Call {
-            binding: self.binding,
-            operation: Cow::Owned(operation.to_owned()),
-            payload: payload.into(),
-            remaining: PATIENCE,
-            trace: Trace::default(),
-        };
-        let answered = tokio::time::timeout(PATIENCE, self.provider.call(call)).await;
-        answered.expect("a provider answers long before the deadline")
+        self.0.raw(operation, payload).await
     }
 
     async fn count(&self, operation: &str, key: &str, value: &str) -> Answer<i32> {

@@ -2,8 +2,9 @@
 
 use trellis_core::Code;
 
-use super::bench::{Bench, Case, assert_refused};
+use super::bench::{Bench, Case};
 use super::client::Store;
+use crate::suite::assert_refused;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "Push puts at the head", check: |b| Box::pin(pushed(b)) },

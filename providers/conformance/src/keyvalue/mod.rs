@@ -10,32 +10,26 @@ mod keyspaces;
 mod strings;
 mod wire;
 
-pub use bench::{Bench, Case, RealTime, Subject, Time, bind};
+pub use bench::{RealTime, Subject, Time};
 pub use client::Store;
 
-/// Every rule of the contract.
-#[must_use]
-pub fn suite() -> Vec<Case> {
-    [
-        strings::CASES,
-        collections::CASES,
-        expiry::CASES,
-        keyspaces::CASES,
-        concurrency::CASES,
-        wire::CASES,
-    ]
-    .concat()
-}
+use crate::suite;
+use bench::{Bench, Case};
 
-/// Runs the whole suite, case after case, so that a failure is read beside its name.
+/// Every rule of the contract.
+const CASES: &[&[Case]] = &[
+    strings::CASES,
+    collections::CASES,
+    expiry::CASES,
+    keyspaces::CASES,
+    concurrency::CASES,
+    wire::CASES,
+];
+
+/// Runs the whole suite.
 pub async fn run(subject: &Subject) {
-    for case in suite() {
-        let task = tokio::spawn({
-            let subject = subject.clone();
-            async move { case.run(&subject).await }
-        });
-        if let Err(failure) = task.await {
-            panic!("the provider breaks the rule \"{}\": {failure}", case.name);
-        }
+    for case in CASES.iter().copied().flatten() {
+        let bench = Bench { subject: subject.clone(), case: case.name };
+        suite::run(std::slice::from_ref(case), &bench).await;
     }
 }

@@ -2,7 +2,8 @@
 
 use trellis_core::Code;
 
-use super::bench::{Bench, Case, assert_refused};
+use super::bench::{Bench, Case};
+use crate::suite::assert_refused;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "a missing key is no error", check: |b| Box::pin(missing(b)) },

@@ -2,7 +2,8 @@
 
 use trellis_core::Code;
 
-use super::bench::{Bench, Case, assert_refused};
+use super::bench::{Bench, Case};
+use crate::suite::assert_refused;
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "an unknown operation is refused", check: |b| Box::pin(unknown(b)) },

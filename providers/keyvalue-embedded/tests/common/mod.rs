@@ -5,10 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use trellis_core::{ActorKey, BindingName};
 use trellis_providers_conformance::keyvalue::{Store, Subject, Time};
 use trellis_providers_keyvalue_embedded::{Clock, Embedded, SystemClock};
-use trellis_providers_sdk::{Binding, BindingId, BoxFuture, Provider, Values};
+use trellis_providers_sdk::{BoxFuture, Provider, Values};
 
 /// A clock that only a test moves.
 #[derive(Debug)]
@@ -66,17 +65,6 @@ pub(crate) async fn subject(given: &Values) -> Subject {
 
 /// A binding of `actor` with these values.
 pub(crate) async fn bind(provider: &Arc<Embedded>, actor: &str, given: Values) -> Store {
-    static NEXT: AtomicU64 = AtomicU64::new(1_000_000);
-    let id = BindingId(NEXT.fetch_add(1, Ordering::Relaxed));
-    let binding = Binding {
-        id,
-        actor: ActorKey::new(actor),
-        actor_name: actor.to_lowercase(),
-        contract: trellis_capabilities_keyvalue::CONTRACT.id,
-        name: BindingName::default(),
-        payload_bytes_max: 17 << 20,
-        values: given,
-    };
-    provider.bind(binding).await.expect("the binding's values are right");
-    Store::new(Arc::clone(provider) as Arc<dyn Provider>, id)
+    let provider = Arc::clone(provider) as Arc<dyn Provider>;
+    Store::bind(&provider, actor, given).await.expect("the binding's values are right")
 }
