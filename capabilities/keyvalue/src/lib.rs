@@ -26,8 +26,9 @@
 //!   its data is found again.)
 //! - In the manifests of waSCC 0.14 and wasmCloud 0.18 key-value providers say `SHARED: true`
 //!   unless their values say otherwise: those hosts had one set of keys for all actors.
+//! - No key reaches from one of these keyspaces into another, whatever characters it holds.
 //! - A store that is a server of its own holds shared keys under the names they have, and others
-//!   behind a prefix; whoever else uses that server sees them all.
+//!   under names that no shared key has; whoever else uses that server sees them all.
 //!
 //! # Order
 //! - A list keeps its order. `Push` puts at the head, so position 0 is the newest element.
@@ -74,11 +75,9 @@
 //! values: the contract of the originals has none.
 
 mod bounds;
-mod keyspace;
 mod set_count;
 
 pub use bounds::{Bounds, Tally};
-pub use keyspace::Keyspace;
 pub use set_count::SetCount;
 
 trellis_macros::contract! {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 use trellis_capabilities_keyvalue as contract;
-use trellis_capabilities_keyvalue::{Bounds, Keyspace};
+use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Health, Provider,
-    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
+    Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Health, Keyspace,
+    Provider, ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
 use crate::clock::{Clock, SystemClock};
@@ -18,7 +18,7 @@ use crate::file::{FileConfig, FileStore};
 use crate::memory::Memory;
 use crate::metrics::{FileMetrics, Held, Metrics};
 use crate::namespace::{Namespace, Namespaces};
-use crate::settings::{SETTINGS, Settings, keyspace};
+use crate::settings::{SETTINGS, Settings};
 
 const CONTRACTS: &[Contract] = &[contract::CONTRACT];
 
@@ -36,7 +36,7 @@ impl ProviderFactory for Factory {
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
         let mut problems = Vec::new();
         wanted.read_each(&mut problems, |values| {
-            keyspace(values)?;
+            Keyspace::read(values)?;
             Settings::read(values)
         });
         problems
@@ -116,12 +116,7 @@ impl Embedded {
 
     fn namespace(&self, binding: &Binding) -> Result<Namespace, CallError> {
         let values = binding.values.over(&self.values);
-        Ok(self.namespaces.named(match keyspace(&values)? {
-            Keyspace::Own => binding.actor.as_str(),
-            Keyspace::Named(name) => name,
-            // The one name that nobody can give.
-            Keyspace::Shared => "",
-        }))
+        Ok(self.namespaces.named(Keyspace::read(&values)?.name(binding.actor.as_str())))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use trellis_capabilities_keyvalue::{Bounds, Keyspace};
+use trellis_capabilities_keyvalue::Bounds;
 use trellis_providers_sdk::validate::misfits;
-use trellis_providers_sdk::{Scope, Setting, SettingKind, ValueError, Values};
+use trellis_providers_sdk::{Keyspace, Scope, Setting, SettingKind, ValueError, Values};
 
 /// The `PATH` that means "in memory".
 const IN_MEMORY: &str = ":memory:";
@@ -78,21 +78,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Largest answer of one operation; a larger one is refused with E_TOO_LARGE before it is \
          put together.",
     ),
-    Setting::new(
-        "NAMESPACE",
-        Scope::Binding,
-        SettingKind::Text,
-        None,
-        "Whose keys the actor sees: bindings with the same name share them. Default: the actor's \
-         own key, so that no other actor sees them.",
-    ),
-    Setting::new(
-        "SHARED",
-        Scope::Both,
-        SettingKind::Boolean,
-        Some("false"),
-        "`true`: the actor sees the keys of every other binding that says so, instead of its own.",
-    ),
+    Keyspace::NAMESPACE,
+    Keyspace::SHARED,
 ];
 
 /// The provider's values, read.
@@ -144,18 +131,6 @@ impl Settings {
             None => Self::read(given),
         }
     }
-}
-
-/// Whose keys a binding sees.
-///
-/// # Errors
-/// When the name is empty.
-pub(crate) fn keyspace(values: &Values) -> Result<Keyspace<'_>, ValueError> {
-    let shared = values.boolean("SHARED")?.unwrap_or(false);
-    Keyspace::read(values.get("NAMESPACE"), shared).map_err(|sentence| {
-        ValueError::new("NAMESPACE", sentence)
-            .help("leave it out, and the actor has keys of its own")
-    })
 }
 
 fn some_bytes(given: &Values, key: &'static str, default: u64) -> Result<u64, ValueError> {

@@ -10,9 +10,8 @@
 //! runs as a script, so every operation is atomic for all clients of that Redis. Redis 7 or later:
 //! older ones judge kinds differently in `SINTER`.
 //!
-//! An actor's keys stand behind `PREFIX`, its key and a colon; those of a `NAMESPACE` behind
-//! `PREFIX`, the name and a colon; `SHARED` ones behind `PREFIX` alone, as other clients of that
-//! Redis see them.
+//! `SHARED` keys stand behind `PREFIX` alone, as other clients of that Redis see them; those of an
+//! actor or a `NAMESPACE` have names that no shared key can have (`keys`).
 //!
 //! What an operation may look at and answer is bounded by the scripts, on the server, so that
 //! nothing over a bound is ever sent.
@@ -23,6 +22,7 @@
 //! is configured.
 
 mod cause;
+mod keys;
 mod metrics;
 mod operations;
 mod provider;

@@ -13,11 +13,12 @@ use trellis_providers_sdk::{
     ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
+use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operations::Commands;
 use crate::seat::Seat;
 use crate::server::Server;
-use crate::settings::{SETTINGS, Settings, prefix};
+use crate::settings::{SETTINGS, Settings};
 
 const CONTRACTS: &[Contract] = &[contract::CONTRACT];
 
@@ -35,7 +36,7 @@ impl ProviderFactory for Factory {
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
         let mut problems = Vec::new();
         wanted.read_each(&mut problems, |values| {
-            prefix(values, "")?;
+            Keys::of(values, "")?;
             Settings::read(values)
         });
         problems
@@ -70,16 +71,16 @@ impl RedisKeyValue {
     fn seat(&self, binding: &Binding) -> Result<Seat, CallError> {
         let values = binding.values.over(&self.values);
         let Settings { url, timeout, bounds } = Settings::read(&values)?;
-        let prefix = prefix(&values, binding.actor.as_str())?;
+        let keys = Keys::of(&values, binding.actor.as_str())?;
         let mut servers = self.servers.lock();
         let key = (url, timeout);
         if let Some(server) = servers.get(&key).and_then(Weak::upgrade) {
-            return Ok(Seat { server, prefix, bounds });
+            return Ok(Seat { server, keys, bounds });
         }
         servers.retain(|_, server| server.strong_count() > 0);
         let server = Arc::new(Server::new(&key.0, timeout, self.metrics.clone())?);
         servers.insert(key, Arc::downgrade(&server));
-        Ok(Seat { server, prefix, bounds })
+        Ok(Seat { server, keys, bounds })
     }
 }
 

@@ -7,21 +7,21 @@ use redis::{Cmd, FromRedisValue, Script};
 use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::CallError;
 
+use crate::keys::Keys;
 use crate::server::Server;
 
 /// The server a binding uses, where in it its keys stand, and how much it may ask for at once.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) server: Arc<Server>,
-    /// What stands before every key.
-    pub(crate) prefix: String,
+    pub(crate) keys: Keys,
     pub(crate) bounds: Bounds,
 }
 
 impl Seat {
     /// The key as Redis knows it.
     pub(crate) fn key(&self, key: &str) -> String {
-        [&self.prefix, key].concat()
+        self.keys.name(key)
     }
 
     /// Sends one command.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
-use trellis_capabilities_keyvalue::{Bounds, Keyspace};
-use trellis_providers_sdk::{Scope, Setting, SettingKind, ValueError, Values};
+use trellis_capabilities_keyvalue::Bounds;
+use trellis_providers_sdk::{Keyspace, Scope, Setting, SettingKind, ValueError, Values};
 
 /// Where Redis listens when nobody says otherwise.
 const DEFAULT_URL: &str = "redis://127.0.0.1:6379";
@@ -33,22 +33,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Some("2s"),
         "Longest wait for the server, connecting included; a call's own deadline cuts sooner.",
     ),
-    Setting::new(
-        "NAMESPACE",
-        Scope::Binding,
-        SettingKind::Text,
-        None,
-        "Whose keys the actor sees: bindings with the same name share them. Default: the actor's \
-         own key, so that no other actor sees them.",
-    ),
-    Setting::new(
-        "SHARED",
-        Scope::Both,
-        SettingKind::Boolean,
-        Some("false"),
-        "`true`: the actor sees the keys as they stand behind PREFIX, with every other binding \
-         that says so and every other client of the server, instead of its own.",
-    ),
+    Keyspace::NAMESPACE,
+    Keyspace::SHARED,
     Setting::new(
         "OPERANDS_MAX",
         Scope::Both,
@@ -95,27 +81,6 @@ impl Settings {
         address(url)?;
         Ok(Self { url: url.to_owned(), timeout, bounds: bounds(values)? })
     }
-}
-
-/// What stands before the keys of a binding of `actor`. Every keyspace but the shared one ends with
-/// the only colon of its name, so that no key reaches from one into another.
-///
-/// # Errors
-/// When the name is empty.
-pub(crate) fn prefix(values: &Values, actor: &str) -> Result<String, ValueError> {
-    let shared = values.boolean("SHARED")?.unwrap_or(false);
-    let keyspace = Keyspace::read(values.get("NAMESPACE"), shared).map_err(|why| {
-        ValueError::new("NAMESPACE", why).help("leave it out, and the actor has keys of its own")
-    })?;
-    let prefix = values.get("PREFIX").unwrap_or_default();
-    Ok(match keyspace {
-        Keyspace::Own => format!("{prefix}{actor}:"),
-        Keyspace::Named(name) => {
-            let name = name.replace('%', "%25").replace(':', "%3A");
-            format!("{prefix}{name}:")
-        }
-        Keyspace::Shared => prefix.to_owned(),
-    })
 }
 
 fn bounds(values: &Values) -> Result<Bounds, ValueError> {

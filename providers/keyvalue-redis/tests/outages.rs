@@ -162,7 +162,7 @@ async fn a_value_that_is_not_text_is_the_providers_error() {
     let client = redis::Client::open(server.url()).expect("the URL is right");
     let mut direct = client.get_multiplexed_async_connection().await.expect("Redis is up");
     let mut set = redis::cmd("SET");
-    set.arg("MTEST:k").arg(b"\xff\xfe".as_slice());
+    set.arg("\u{1f}MTEST\u{1f}k").arg(b"\xff\xfe".as_slice());
     set.query_async::<()>(&mut direct).await.expect("Redis is up");
     let error = store.get("k").await.expect_err("not UTF-8");
     assert_eq!(error.code(), Code::Provider, "{error}");

@@ -65,11 +65,34 @@ async fn apart(bench: Bench) {
     let near = bench.bind("MAPART", &[]).await.expect("nothing to get wrong");
     let named = bench.bind("MAPART", &[("NAMESPACE", "MAPARTON")]).await.expect("a name");
     let colon = bench.bind("MAPART", &[("NAMESPACE", "MAPARTONE:k")]).await.expect("a name");
+    let shared = bench.bind("MAPART", &[("SHARED", "true")]).await.expect("a truth value");
     secret.set("k", "secret").await.expect("Set");
     secret.set("k:l", "secret").await.expect("Set");
-    for store in [&near, &named, &colon] {
-        for key in ["l", "", "ONE:k", "E:k", ":ONE:k", "MAPARTONE:k", "E\0k", "\0k", "k"] {
+    for store in [&near, &named, &colon, &shared] {
+        // How stores spell, spelled or might spell the name of a private key.
+        for key in [
+            "l",
+            "",
+            "ONE:k",
+            "E:k",
+            ":ONE:k",
+            "MAPARTONE:k",
+            "MAPARTONE:k:l",
+            "MAPARTONE\0k",
+            "MAPARTONE/k",
+            "MAPARTONE\u{1f}k",
+            "\u{1f}MAPARTONE\u{1f}k",
+            "E\0k",
+            "\0k",
+            "k",
+        ] {
             assert_eq!(store.get(key).await, Ok(None), "{key:?}");
+            store.set(key, "other").await.expect("Set");
+            assert_eq!(store.get(key).await, Ok(Some("other".to_owned())), "{key:?}");
+            store.del(key).await.expect("Del");
         }
+    }
+    for key in ["k", "k:l"] {
+        assert_eq!(secret.get(key).await, Ok(Some("secret".to_owned())), "{key:?} is untouched");
     }
 }
