@@ -32,5 +32,5 @@ mod message;
 mod types;
 
 #[cfg(feature = "http")]
-pub use message::{DecodedResponse, MalformedResponse, RequestEncoder, decode_response};
+pub use message::{DecodedResponse, MalformedResponse, OpenBody, RequestEncoder, decode_response};
 pub use types::*;

@@ -87,11 +87,11 @@ impl RequestEncoder {
         self.0
     }
 
-    /// The message up to the bytes of a body of `length` bytes; the caller appends them.
+    /// The message with a body that is still on its way, however long it will be.
     #[must_use]
-    pub fn with_body_of(mut self, length: u32) -> Vec<u8> {
-        write_bin_len(&mut self.0, length).expect(VECTOR);
-        self.0
+    pub fn open_body(mut self) -> OpenBody {
+        self.0.extend_from_slice(&[0; OpenBody::HEADER_BYTES_MAX]);
+        OpenBody { start: self.0.len(), message: self.0 }
     }
 
     fn header(&mut self, header: &HeaderMap) {
@@ -124,6 +124,56 @@ impl RequestEncoder {
 
     fn text(&mut self, text: &str) {
         write_str(&mut self.0, text).expect(VECTOR);
+    }
+}
+
+/// A request whose body arrives piece by piece, in the memory it will be sent from.
+#[derive(Debug)]
+pub struct OpenBody {
+    message: Vec<u8>,
+    /// Where the body starts: behind room for the longest header a body has.
+    start: usize,
+}
+
+impl OpenBody {
+    /// The longest header MessagePack puts before a body, in bytes.
+    pub const HEADER_BYTES_MAX: usize = 5;
+
+    /// Bytes of the body so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.message.len() - self.start
+    }
+
+    /// True while nothing of the body is there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets memory aside for a body of `bytes` bytes altogether, and no more than that.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.message.reserve_exact(bytes.saturating_sub(self.len()));
+    }
+
+    /// Appends a piece of the body.
+    pub fn push(&mut self, piece: &[u8]) {
+        self.message.extend_from_slice(piece);
+    }
+
+    /// The whole message, once the body has ended.
+    ///
+    /// # Panics
+    /// When the body has 4 GiB or more, which MessagePack cannot say.
+    #[must_use]
+    pub fn close(mut self) -> Vec<u8> {
+        let length = u32::try_from(self.len()).expect("a body is shorter than 4 GiB");
+        let mut header = Vec::with_capacity(Self::HEADER_BYTES_MAX);
+        write_bin_len(&mut header, length).expect(VECTOR);
+        let room = self.start - Self::HEADER_BYTES_MAX;
+        // A short header takes less than the room for it, and the body of that length moves up.
+        drop(self.message.splice(room..self.start, header));
+        self.message
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use trellis_core::{Code, Trace};
 use trellis_providers_sdk::Counter;
 
-use crate::config::AccessForm;
+use crate::config::limits::AccessForm;
 use crate::moment::Moment;
 
 /// Most lines that wait to be written; further ones are dropped and counted.

@@ -1,22 +1,27 @@
 //! The contract's message of a request, with its body read to the end.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use http::request;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use trellis_capabilities_http_server::RequestEncoder;
+use trellis_capabilities_http_server::{OpenBody, RequestEncoder};
 
+use crate::budget::{BodyBudget, Held, UNCOUNTED_BYTES};
 use crate::refusal::Refusal;
 use crate::route::Route;
 use crate::watch::Watch;
 
-/// Most memory set aside on the word of a `content-length`; the rest grows as bytes arrive.
-const TRUSTED_LENGTH: usize = 64 << 10;
-/// Most bytes MessagePack adds around a body.
-const BODY_PREFIX: u64 = 5;
+/// Where a request comes from.
+pub(crate) struct Source<'a> {
+    pub(crate) watch: &'a Watch,
+    pub(crate) head: &'a request::Parts,
+    /// What its body is counted against.
+    pub(crate) bodies: &'a Arc<BodyBudget>,
+}
 
 /// A request that was read to its end.
 pub(crate) struct Message {
@@ -27,10 +32,6 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    fn new(bytes: Vec<u8>, body_bytes: u64) -> Self {
-        Self { bytes: bytes.into(), body_bytes }
-    }
-
     /// Asks whether it may go to another route than the one it was read for.
     ///
     /// # Errors
@@ -61,15 +62,14 @@ impl Asked {
     /// The whole request, as far as the route lets it through.
     ///
     /// # Errors
-    /// 413, 408 or 400: the body is too large, too slow or malformed.
+    /// 413, 408, 400 or 503: the body is too large, too slow or malformed, or there are too many.
     pub(crate) async fn whole(
         self,
-        watch: &Watch,
-        head: &request::Parts,
+        source: &Source<'_>,
         route: &Route,
     ) -> Result<Message, Refusal> {
         match self {
-            Self::Arriving(body) => message(watch, head, body, route).await,
+            Self::Arriving(body) => message(source, body, route).await,
             Self::Whole(message) => message.fits(route).map(|()| message),
         }
     }
@@ -78,31 +78,51 @@ impl Asked {
 /// Reads a request to its end.
 ///
 /// # Errors
-/// 413, 408 or 400: the body is too large, too slow or malformed.
-async fn message(
-    watch: &Watch,
-    head: &request::Parts,
-    body: Incoming,
-    route: &Route,
-) -> Result<Message, Refusal> {
-    let message = RequestEncoder::new(head);
+/// As [`Asked::whole`].
+async fn message(source: &Source<'_>, body: Incoming, route: &Route) -> Result<Message, Refusal> {
+    let message = RequestEncoder::new(source.head);
     let room = room_for_body(&message, route)?;
     if body.is_end_stream() {
-        return Ok(Message::new(message.with_body(&[]), 0));
+        return Ok(Message { bytes: message.with_body(&[]).into(), body_bytes: 0 });
     }
-    if body.size_hint().lower() > room.bytes {
+    let length = body.size_hint();
+    if length.lower() > room.bytes {
         return Err(room.exceeded());
     }
-    let Some(length) = body.size_hint().exact().and_then(|length| u32::try_from(length).ok())
-    else {
-        let mut collected = Vec::new();
-        receive(watch, body, &mut collected, room).await?;
-        return Ok(Message::new(message.with_body(&collected), collected.len() as u64));
+    let mut received = Received {
+        body: message.open_body(),
+        held: Held::nothing(source.bodies),
+        capacity: 0,
+        most: length.exact().unwrap_or(room.bytes),
     };
-    let mut message = message.with_body_of(length);
-    message.reserve(usize::try_from(length).unwrap_or(usize::MAX).min(TRUSTED_LENGTH));
-    receive(watch, body, &mut message, room).await?;
-    Ok(Message::new(message, length.into()))
+    receive(source.watch, body, &mut received, room).await?;
+    let body_bytes = received.body.len() as u64;
+    Ok(Message { bytes: received.held.over(received.body.close()), body_bytes })
+}
+
+/// A body as far as it has arrived. Its memory follows the bytes that came, never the word of a
+/// `content-length`, and each step of it is counted before it is set aside.
+struct Received {
+    body: OpenBody,
+    held: Held,
+    /// Bytes set aside, and the most that can be needed.
+    capacity: u64,
+    most: u64,
+}
+
+impl Received {
+    fn push(&mut self, piece: &[u8]) -> Result<(), Refusal> {
+        let needed = self.body.len() as u64 + piece.len() as u64;
+        if needed > self.capacity {
+            let step = UNCOUNTED_BYTES.max(self.capacity.saturating_mul(2));
+            let capacity = step.min(self.most).max(needed);
+            self.held.grow_to(capacity)?;
+            self.capacity = capacity;
+            self.body.reserve(usize::try_from(capacity).unwrap_or(usize::MAX));
+        }
+        self.body.push(piece);
+        Ok(())
+    }
 }
 
 /// How long a body may be, and which limit says so.
@@ -130,7 +150,7 @@ impl Room {
 }
 
 fn room_for_body(message: &RequestEncoder, route: &Route) -> Result<Room, Refusal> {
-    let around = message.written() as u64 + BODY_PREFIX;
+    let around = (message.written() + OpenBody::HEADER_BYTES_MAX) as u64;
     let of_actor = route.config.request.message_bytes_max.checked_sub(around);
     let of_actor = of_actor.ok_or_else(Refusal::message_too_large)?;
     let of_binding = route.config.request.body_bytes_max.min(u64::from(u32::MAX));
@@ -146,7 +166,7 @@ fn room_for_body(message: &RequestEncoder, route: &Route) -> Result<Room, Refusa
 async fn receive(
     watch: &Watch,
     mut body: Incoming,
-    into: &mut Vec<u8>,
+    into: &mut Received,
     room: Room,
 ) -> Result<(), Refusal> {
     watch.body_begins();
@@ -165,6 +185,6 @@ async fn receive(
         // Trailers have no place in the contract.
         let Ok(data) = frame.into_data() else { continue };
         left = left.checked_sub(data.len() as u64).ok_or_else(|| room.exceeded())?;
-        into.extend_from_slice(&data);
+        into.push(&data)?;
     }
 }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::access::Entry;
-use crate::config::{AccessForm, PortLimits};
+use crate::config::limits::{AccessForm, PortLimits};
 use crate::port::Shard;
 use crate::refusal::Refusal;
 use crate::service;
@@ -148,7 +148,7 @@ pub(crate) fn note(shard: &Shard, peer: SocketAddr, refusal: &Refusal) {
         code: Some(refusal.code()),
         trace: None,
     };
-    shard.port.access_log.write(form, &entry);
+    shard.port.common.access_log.write(form, &entry);
 }
 
 /// Answers a connection without a request that could be read, and closes it.

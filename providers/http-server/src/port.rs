@@ -17,6 +17,7 @@ use tokio::sync::watch::{Receiver, Sender};
 use trellis_providers_sdk::{BindingId, Context};
 
 use crate::access::AccessLog;
+use crate::budget::BodyBudget;
 use crate::metrics::Metrics;
 use crate::table::Table;
 
@@ -27,10 +28,7 @@ pub(crate) struct Port {
     stage: Sender<Stage>,
     /// Its receivers are the workers that may still accept.
     accepting: Sender<()>,
-    /// Reaches the actors of the port's bindings.
-    context: Context,
-    /// Where requests are told of, if they are.
-    pub(crate) access_log: AccessLog,
+    pub(crate) common: Common,
     draining: AtomicBool,
     /// The next port in the line for the same address. Asked for only by requests that find no
     /// route here and by connections of a port that is being closed.
@@ -38,6 +36,17 @@ pub(crate) struct Port {
     /// For each worker, connections that come from the port this one took over.
     adopted: Box<[mpsc::Sender<TcpStream>]>,
     connections: AtomicUsize,
+}
+
+/// What all ports of a provider have in common.
+#[derive(Clone)]
+pub(crate) struct Common {
+    /// Reaches the actors.
+    pub(crate) context: Context,
+    /// Where requests are told of, if they are.
+    pub(crate) access_log: AccessLog,
+    /// The memory for request bodies.
+    pub(crate) bodies: Arc<BodyBudget>,
 }
 
 /// Who comes after a port. It outlives the port, so that a connection which was busy while two
@@ -91,19 +100,14 @@ pub(crate) struct Counted(Rc<Shard>);
 
 impl Port {
     /// A port that waits for its turn, and the part of each of `workers` workers.
-    pub(crate) fn new(
-        (context, access_log): (Context, AccessLog),
-        table: Table,
-        workers: usize,
-    ) -> (Arc<Self>, Vec<Part>) {
+    pub(crate) fn new(common: Common, table: Table, workers: usize) -> (Arc<Self>, Vec<Part>) {
         let (adopted, inboxes): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::channel(ADOPTED_MAX)).unzip();
         let port = Arc::new(Self {
             table: ArcSwap::from_pointee(table),
             stage: Sender::new(Stage::Waiting),
             accepting: Sender::new(()),
-            context,
-            access_log,
+            common,
             draining: AtomicBool::new(false),
             heir: Arc::default(),
             adopted: adopted.into(),
@@ -268,7 +272,7 @@ impl Seen {
 
     /// The way to the actors of its routes.
     pub(crate) fn context(&self) -> &Context {
-        &self.port.context
+        &self.port.common.context
     }
 }
 

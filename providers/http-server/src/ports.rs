@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use trellis_core::BindingName;
 use trellis_providers_sdk::{BindingId, Listening};
 
-use crate::config::Host;
+use crate::config::matching::Host;
 use crate::doors::Doors;
 use crate::port::Port;
 use crate::route::Route;

@@ -12,10 +12,14 @@ use trellis_providers_sdk::{
 };
 
 use crate::access::AccessLog;
-use crate::config::{Config, SETTINGS};
+use crate::budget::BodyBudget;
+use crate::config::Config;
+use crate::config::limits::bodies_bytes_max;
+use crate::config::settings::SETTINGS;
 use crate::conflict::conflicts;
 use crate::doors::Doors;
 use crate::metrics::Metrics;
+use crate::port::Common;
 use crate::ports::Ports;
 use crate::ports::arrivals::Arrival;
 use crate::workers::Workers;
@@ -53,6 +57,7 @@ struct HttpServer {
     values: Values,
     metrics: Arc<Metrics>,
     access_log: AccessLog,
+    bodies: Arc<BodyBudget>,
     ports: Mutex<Ports>,
     workers: Workers,
 }
@@ -63,9 +68,12 @@ fn create(context: Context, values: Values) -> Result<Arc<dyn Provider>, CallErr
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let metrics = Arc::new(Metrics::new(count));
     let access_log = AccessLog::default();
+    let bodies = BodyBudget::new(bodies_bytes_max(&values)?);
     let ports = Mutex::new(Ports::new(Doors::of(&context)));
-    let workers = Workers::start(count, context, access_log.clone(), Arc::clone(&metrics))?;
-    Ok(Arc::new(HttpServer { values, metrics, access_log, ports, workers }))
+    let (log, budget) = (access_log.clone(), Arc::clone(&bodies));
+    let common = Common { context, access_log: log, bodies: budget };
+    let workers = Workers::start(count, common, Arc::clone(&metrics))?;
+    Ok(Arc::new(HttpServer { values, metrics, access_log, bodies, ports, workers }))
 }
 
 impl HttpServer {
@@ -156,6 +164,9 @@ impl Provider for HttpServer {
         let mut samples = self.metrics.samples();
         let help = "Lines of the access log that were dropped because nobody read them in time";
         samples.push(Sample::counter("http_access_log_dropped", help, self.access_log.dropped()));
+        let help = "Memory of request bodies, as BODIES_BYTES_MAX counts it";
+        let bodies = i64::try_from(self.bodies.used()).unwrap_or(i64::MAX);
+        samples.push(Sample::gauge("http_bodies", help, bodies).unit("bytes"));
         samples
     }
 

@@ -65,6 +65,13 @@ impl Refusal {
         Self { limit: Some(CONNECTIONS_LIMIT), closes: true, ..refusal }
     }
 
+    /// For a body that finds no memory; what it took so far is free again.
+    pub(crate) fn too_many_bodies() -> Self {
+        let message = "The server holds too many request bodies.";
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, message);
+        Self { limit: Some("http_bodies_bytes_max"), closes: true, ..refusal }
+    }
+
     /// `body_unread`: the connection closes rather than read a body that nobody wants.
     pub(crate) fn no_route(body_unread: bool) -> Self {
         let message = "No actor serves this host and path.";

@@ -18,8 +18,8 @@ use trellis_core::{CallError, Code, Trace};
 use trellis_providers_sdk::{Context, Invoke};
 
 use crate::access::Entry;
-use crate::body::Asked;
-use crate::config::AccessForm;
+use crate::body::{Asked, Source};
+use crate::config::limits::AccessForm;
 use crate::port::{Seen, Shard};
 use crate::refusal::Refusal;
 use crate::route::{COMMON_METHODS, Route};
@@ -102,7 +102,9 @@ impl Exchange<'_> {
                 let refusal = Refusal::method(route.allow(), unread);
                 return self.refuse(Some(route), refusal);
             }
-            let message = match asked.whole(self.watch, &self.head, route).await {
+            let bodies = &self.shard.port.common.bodies;
+            let source = Source { watch: self.watch, head: &self.head, bodies };
+            let message = match asked.whole(&source, route).await {
                 Ok(message) => message,
                 Err(refusal) => return self.refuse(Some(route), refusal),
             };
@@ -246,7 +248,7 @@ impl Exchange<'_> {
             code,
             trace: self.trace,
         };
-        self.shard.port.access_log.write(limits.access_log, &entry);
+        self.shard.port.common.access_log.write(limits.access_log, &entry);
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use trellis_providers_sdk::BindingId;
 
-use crate::config::{Host, PortLimits};
+use crate::config::limits::PortLimits;
+use crate::config::matching::Host;
 use crate::route::Route;
 use crate::shards::Shards;
 

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::config::PortLimits;
+use crate::config::limits::PortLimits;
 use crate::framing::Framing;
 use crate::pace::Pace;
 

@@ -10,20 +10,17 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{Receiver as Inbox, Sender, channel};
 use trellis_core::{CallError, Code};
-use trellis_providers_sdk::Context;
 
-use crate::access::AccessLog;
 use crate::listener::listen;
 use crate::metrics::Metrics;
-use crate::port::{Part, Port, Shard};
+use crate::port::{Common, Part, Port, Shard};
 use crate::schedule;
 use crate::table::Table;
 use crate::tally::Tally;
 
 /// The threads; dropping this ends them at once.
 pub(crate) struct Workers {
-    context: Context,
-    access_log: AccessLog,
+    common: Common,
     metrics: Arc<Metrics>,
     inboxes: Vec<Sender<Opening>>,
 }
@@ -44,8 +41,7 @@ impl Workers {
     /// [`Code::Provider`] when the system refuses a thread.
     pub(crate) fn start(
         count: usize,
-        context: Context,
-        access_log: AccessLog,
+        common: Common,
         metrics: Arc<Metrics>,
     ) -> Result<Self, CallError> {
         let start = |index| {
@@ -61,7 +57,7 @@ impl Workers {
             Ok(inbox)
         };
         let inboxes = (0..count).map(start).collect::<Result<_, CallError>>()?;
-        Ok(Self { context, access_log, metrics, inboxes })
+        Ok(Self { common, metrics, inboxes })
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -70,7 +66,7 @@ impl Workers {
 
     /// A port with a part for each worker.
     pub(crate) fn port(&self, table: Table) -> (Arc<Port>, Vec<Part>) {
-        Port::new((self.context.clone(), self.access_log.clone()), table, self.count())
+        Port::new(self.common.clone(), table, self.count())
     }
 
     /// Where the answers of an actor are counted.

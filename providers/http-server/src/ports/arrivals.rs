@@ -11,7 +11,8 @@ use trellis_core::{CallError, Code};
 use trellis_providers_sdk::{Binding, BindingId};
 
 use super::{Bound, Open, Owner, Ports};
-use crate::config::{Config, Host};
+use crate::config::Config;
+use crate::config::matching::Host;
 use crate::conflict::conflict;
 use crate::doors::{Choice, NoEntry};
 use crate::port::Port;

@@ -72,11 +72,40 @@ where
     F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
     A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
 {
+    create(lineage, &[], actors).await
+}
+
+/// A provider with more values of its own, whose actors answer.
+pub(crate) async fn provider_with<F, A>(pairs: &[(&str, &str)], actors: F) -> Arc<dyn Provider>
+where
+    F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    create("", pairs, encoding(actors)).await
+}
+
+async fn create<F, A>(lineage: &str, pairs: &[(&str, &str)], actors: F) -> Arc<dyn Provider>
+where
+    F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
+{
     let context = Context::new(Arc::new(Actors { actors, lineage: lineage.to_owned() }));
-    Factory
-        .create(context, values(&[("ADDRESS", "127.0.0.1"), ("PORT", "0")]))
-        .await
-        .expect("the provider starts")
+    let pairs = [&[("ADDRESS", "127.0.0.1"), ("PORT", "0")], pairs].concat();
+    Factory.create(context, values(&pairs)).await.expect("the provider starts")
+}
+
+/// Actors that answer with raw bytes, of those that answer.
+fn encoding<F, A>(
+    actors: F,
+) -> impl Fn(Invoke, Request) -> BoxFuture<'static, Result<Bytes, CallError>> + Send + Sync
+where
+    F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    move |invoke, request| {
+        let answer = actors(invoke, request);
+        Box::pin(async move { answer.await.map(|answer| encoded(&answer)) })
+    }
 }
 
 /// A provider whose actors answer.
@@ -85,11 +114,7 @@ where
     F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
-    provider_raw(move |invoke, request| {
-        let answer = actors(invoke, request);
-        async move { answer.await.map(|answer| encoded(&answer)) }
-    })
-    .await
+    provider_raw(encoding(actors)).await
 }
 
 pub(crate) fn binding(id: u64, pairs: &[(&str, &str)]) -> Binding {

@@ -1,0 +1,79 @@
+//! Where a binding listens and what it answers to, as read from texts.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use trellis_providers_sdk::ValueError;
+
+/// A host name a binding answers to, in lower case.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) enum Host {
+    /// Exactly this name.
+    Exact(String),
+    /// Every name that ends in this text, which starts with a dot.
+    Below(String),
+}
+
+/// The parts of a text that commas separate.
+pub(super) fn csv(text: Option<&str>) -> impl Iterator<Item = &str> {
+    text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// The address to listen on.
+pub(super) fn address(text: Option<&str>) -> Result<IpAddr, ValueError> {
+    match text.map(str::trim) {
+        None | Some("") => Ok(Ipv4Addr::UNSPECIFIED.into()),
+        Some("localhost") => Ok(Ipv4Addr::LOCALHOST.into()),
+        Some(text) => text.parse().map_err(|_| {
+            let error = ValueError::new("ADDRESS", "ADDRESS must be an IP address");
+            if text.starts_with('[') {
+                error.help("write an IPv6 address without brackets and port, such as `::1`")
+            } else {
+                error.help("write one such as `127.0.0.1` or `::1`, without a port")
+            }
+        }),
+    }
+}
+
+/// A host name, or a pattern of host names.
+pub(super) fn host(text: &str) -> Result<Host, ValueError> {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    let numeric = name.parse::<std::net::Ipv6Addr>().is_ok();
+    if !(numeric || name.split('.').all(label)) {
+        let error = ValueError::new("HOSTS", "HOSTS holds a text that is no host name");
+        let help = "write names such as `example.com` or `*.example.com`, without scheme and port";
+        return Err(error.help(help));
+    }
+    Ok(if text.starts_with("*.") { Host::Below(format!(".{name}")) } else { Host::Exact(name) })
+}
+
+/// A path prefix, without its last slash.
+pub(super) fn path(text: &str) -> Result<String, ValueError> {
+    let path = text.strip_suffix('/').unwrap_or(text);
+    let segments = path.strip_prefix('/').map(|rest| rest.split('/'));
+    let clean = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#'))
+    };
+    let fits = path.is_empty() || segments.is_some_and(|mut segments| segments.all(clean));
+    if text.is_empty() || !fits {
+        let help = "write it from the first slash on, with percent-encoding where needed";
+        return Err(
+            ValueError::new("PATH", "PATH must be a path prefix such as `/` or `/api`").help(help)
+        );
+    }
+    Ok(path.to_owned())
+}
+
+/// A method an actor can serve.
+pub(super) fn method(text: &str) -> Result<http::Method, ValueError> {
+    let method = http::Method::from_bytes(text.as_bytes()).ok();
+    method.filter(|method| *method != http::Method::CONNECT).ok_or_else(|| {
+        ValueError::new("METHODS", "METHODS holds a text that is no method an actor can serve")
+            .help("write names such as `GET, POST`; CONNECT is never let through")
+    })
+}
