@@ -23,17 +23,19 @@ pub(crate) struct FileMetrics {
     pub(crate) failures: Counter,
 }
 
-/// What a store holds, in bytes as its limit counts them.
+/// What a store holds, in bytes as its limit counts them, and the cache of its file.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Held {
     pub(crate) memory_bytes: u64,
     pub(crate) file_bytes: u64,
+    pub(crate) cache_bytes: u64,
 }
 
 impl Metrics {
     pub(crate) fn samples(&self, held: Held, file: &FileMetrics) -> Vec<Sample> {
         let memory = "Bytes of keys and values in memory, as MEMORY_MAX counts them";
         let bytes = "Bytes of keys and values in the file, as FILE_MAX counts them";
+        let cache = "Memory for pages of the file, as it was opened";
         let commits = "Transactions written to the key-value file";
         let changes = "Changes those transactions carried";
         let failures = "Transactions the key-value file failed";
@@ -41,6 +43,7 @@ impl Metrics {
         let mut samples = vec![
             Sample::gauge("keyvalue_memory", memory, level(held.memory_bytes)).unit("bytes"),
             Sample::gauge("keyvalue_file", bytes, level(held.file_bytes)).unit("bytes"),
+            Sample::gauge("keyvalue_file_cache", cache, level(held.cache_bytes)).unit("bytes"),
             Sample::counter("keyvalue_file_commits", commits, file.commits.get()),
             Sample::counter("keyvalue_file_changes", changes, file.changes.get()),
             Sample::counter("keyvalue_file_failures", failures, file.failures.get()),

@@ -179,7 +179,8 @@ impl Provider for Embedded {
                 self.metrics.samples(held, &unused)
             }
             Store::File(file) => {
-                let held = Held { file_bytes: file.bytes(), ..Held::default() };
+                let (file_bytes, cache_bytes) = (file.bytes(), file.cache_bytes());
+                let held = Held { file_bytes, cache_bytes, ..Held::default() };
                 self.metrics.samples(held, file.metrics())
             }
         }

@@ -36,7 +36,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Scope::Provider,
         SettingKind::Size,
         Some("64MiB"),
-        "Of a file: memory for its pages.",
+        "Of a file: memory for its pages. The size with which it was opened holds until it is \
+         closed; a change waits for that and is told in the log.",
     ),
     Setting::new(
         "MEMORY_MAX",

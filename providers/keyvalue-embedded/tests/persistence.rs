@@ -147,6 +147,9 @@ async fn child_on_a_full_disk() {
     assert!(kept.len() > 10, "some values fit: {}", kept.len());
     let got = until_answered(|| store.get(&kept[0])).await;
     assert!(got.as_deref() == Some(value.as_str()), "what was kept can be read");
+    let (removed, kept) = kept.split_first().expect("some values fit");
+    until_answered(|| store.del(removed)).await;
+    assert_eq!(store.get(removed).await, Ok(None), "what frees room needs none");
     let maximum = getrlimit(Resource::Fsize).maximum;
     setrlimit(Resource::Fsize, Rlimit { current: maximum, maximum }).expect("a soft limit");
     until_answered(|| store.set("after", "room again")).await;
@@ -154,12 +157,12 @@ async fn child_on_a_full_disk() {
     close(&provider).await;
     let provider = common::open(&common::in_file(&path)).await;
     let store = common::bind(&provider, "M1", Values::default()).await;
-    for key in &kept {
+    for key in kept {
         let got = store.get(key).await.expect("Get");
         assert!(got.as_deref() == Some(value.as_str()), "{key} was answered, so it is kept");
     }
     assert_eq!(store.get("after").await, Ok(Some("room again".to_owned())));
-    let failed = format!("key {}", kept.len());
+    let failed = format!("key {}", kept.len() + 1);
     assert_eq!(store.get(&failed).await, Ok(None), "nothing half-written is visible");
 }
 
@@ -248,7 +251,9 @@ async fn a_file_made_before_it_was_bounded_is_counted() {
         let database = redb::Database::create(&path).expect("the store is closed");
         let txn = database.begin_write().expect("nobody else writes");
         let facts = redb::TableDefinition::<&str, u64>::new("facts");
+        let remains = redb::TableDefinition::<(&str, &str), u8>::new("remains");
         assert!(txn.delete_table(facts).expect("the file is whole"), "the table was there");
+        assert!(txn.delete_table(remains).expect("the file is whole"), "the table was there");
         txn.commit().expect("the disk has room");
     }
     let provider = common::open(&common::in_file(&path).with("FILE_MAX", "310KB")).await;

@@ -91,6 +91,24 @@ impl DatabaseFile {
         }
     }
 
+    /// Memory for pages of the file, as it was opened.
+    pub(super) const fn cache_bytes(&self) -> usize {
+        self.cache_bytes
+    }
+
+    /// Says that another size of the cache, which a manifest asks for, is not the one in force.
+    pub(super) fn tell_of_other_cache(&self, wanted: usize) {
+        if wanted != self.cache_bytes {
+            tracing::warn!(
+                path = %self.path(),
+                wanted,
+                in_force = self.cache_bytes,
+                "CACHE of a key-value file is not changed while the file is open; it takes effect \
+                 with the next start of the host"
+            );
+        }
+    }
+
     /// The file's path, for the log alone: errors reach guests.
     pub(super) fn path(&self) -> std::path::Display<'_> {
         self.path.display()

@@ -7,6 +7,8 @@ use trellis_core::CallError;
 pub(super) enum Failure {
     /// The request cannot be carried out; nothing was written for it.
     Refused(CallError),
+    /// It can be carried out once more of what is gone has been removed; nothing was written.
+    Later,
     /// The file failed; nothing of the transaction stays.
     Broken(Box<redb::Error>),
 }

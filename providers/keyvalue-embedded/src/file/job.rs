@@ -13,6 +13,11 @@ pub(super) trait Job: Send {
     /// file is an error here.
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>>;
 
+    /// True when it was not carried out and is to be run again in the next transaction.
+    fn is_put_off(&self) -> bool {
+        false
+    }
+
     /// Answers: with the outcome when the transaction was committed, with its error when not.
     fn answer(self: Box<Self>, committed: Result<(), CallError>);
 
@@ -34,7 +39,7 @@ pub(super) trait Job: Send {
 
 /// A change with an outcome for its caller.
 pub(super) struct Change<T, F> {
-    /// Taken when it is carried out.
+    /// Taken when it was carried out, or need not be any more.
     pub(super) operation: Option<F>,
     pub(super) work: Work,
     /// Whether it is answered when it is on the disk, or before.
@@ -45,20 +50,25 @@ pub(super) struct Change<T, F> {
 
 impl<T, F> Job for Change<T, F>
 where
-    F: FnOnce(&mut Tables<'_>, &mut Work) -> Result<T, Failure> + Send,
+    F: FnMut(&mut Tables<'_>, &mut Work) -> Result<T, Failure> + Send,
     T: Send,
 {
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
         // A caller that was cut while it waited has been told so: nothing is done for it.
-        let Some(operation) = self.operation.take().filter(|_| !self.work.is_cut()) else {
+        let Some(mut operation) = self.operation.take().filter(|_| !self.work.is_cut()) else {
             return Ok(());
         };
         match operation(tables, &mut self.work) {
             Ok(outcome) => self.outcome = Some(Ok(outcome)),
             Err(Failure::Refused(refused)) => self.outcome = Some(Err(refused)),
+            Err(Failure::Later) => self.operation = Some(operation),
             Err(Failure::Broken(broken)) => return Err(broken),
         }
         Ok(())
+    }
+
+    fn is_put_off(&self) -> bool {
+        self.operation.is_some()
     }
 
     fn answer(self: Box<Self>, committed: Result<(), CallError>) {
@@ -84,7 +94,7 @@ impl Job for Sweep {
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
         match tables.sweep(self.0) {
             Err(Failure::Broken(broken)) => Err(broken),
-            Ok(()) | Err(Failure::Refused(_)) => Ok(()),
+            Ok(()) | Err(Failure::Refused(_) | Failure::Later) => Ok(()),
         }
     }
 

@@ -7,6 +7,8 @@ mod job;
 mod open;
 mod operations;
 mod place;
+mod remains;
+mod room;
 mod schema;
 mod tables;
 mod view;
@@ -15,6 +17,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::ReadableDatabase;
 use tokio::sync::oneshot;
@@ -23,7 +26,7 @@ use trellis_core::CallError;
 
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
-use crate::refusal::stopped;
+use crate::refusal::{self, stopped};
 use failure::Failure;
 use job::{Change, Sweep};
 use open::OpenFile;
@@ -37,6 +40,8 @@ const SWEPT_MAX: usize = 1_024;
 /// One provider's way to a file, which others may use as well.
 pub(crate) struct FileStore {
     file: Arc<OpenFile>,
+    /// It was closed, or is being closed.
+    closed: AtomicBool,
     clock: Arc<dyn Clock>,
     bounds: Bounds,
     bytes_max: u64,
@@ -64,7 +69,8 @@ impl FileStore {
     pub(crate) async fn open(config: FileConfig, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
         let FileConfig { path, cache_bytes, immediate, bytes_max, bounds } = config;
         let file = OpenFile::open(path, cache_bytes, &clock).await?;
-        Ok(Self { file, clock, bounds, bytes_max, immediate })
+        let closed = AtomicBool::new(false);
+        Ok(Self { file, closed, clock, bounds, bytes_max, immediate })
     }
 
     /// Removes expired keys and takes what was written to the disk.
@@ -86,21 +92,31 @@ impl FileStore {
         self.file.database.bytes()
     }
 
+    /// Memory for pages of the file, as it was opened.
+    pub(crate) fn cache_bytes(&self) -> u64 {
+        self.file.database.cache_bytes() as u64
+    }
+
     /// What the file's writer counts.
     pub(crate) fn metrics(&self) -> &FileMetrics {
         &self.file.metrics
     }
 
-    /// Carries out what waits, then closes the file, if nobody else uses it.
+    /// Carries out what waits, then closes the file, if nobody else uses it. To repeat it does
+    /// nothing; to be cut does not stop it.
     pub(crate) async fn close(&self) {
-        self.file.close().await;
+        // Relaxed: only that one of several goes on matters.
+        if !self.closed.swap(true, Ordering::Relaxed) {
+            Arc::clone(&self.file).close().await;
+        }
     }
 
-    /// Has the writer carry out a change; answers after its commit.
+    /// Has the writer carry out a change; answers after its commit. A change that must wait for
+    /// something to be removed first is run again then.
     async fn write<T, F>(&self, operation: F) -> Result<T, CallError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tables<'_>, &mut Work) -> Result<T, Failure> + Send + 'static,
+        F: FnMut(&mut Tables<'_>, &mut Work) -> Result<T, Failure> + Send + 'static,
     {
         let (_waiting, work) = Work::new(self.bounds.tally());
         let (reply, answered) = oneshot::channel();
@@ -130,11 +146,21 @@ impl FileStore {
             })();
             looked.map_err(|failure| match failure {
                 Failure::Refused(refused) => refused,
+                // Nothing is in a reader's way.
+                Failure::Later => refusal::always_changing(),
                 Failure::Broken(broken) => database.explain(&broken),
             })
         };
         // The one error is a panic of redb's or a runtime that ends: neither may end the host.
         tokio::task::spawn_blocking(look).await.map_err(|_| self.file.database.damaged())?
+    }
+}
+
+impl Drop for FileStore {
+    fn drop(&mut self) {
+        if !*self.closed.get_mut() {
+            self.file.leave();
+        }
     }
 }
 

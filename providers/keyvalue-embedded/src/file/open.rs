@@ -51,7 +51,7 @@ static PLACES: LazyLock<Mutex<HashMap<PathBuf, Arc<Place>>>> = LazyLock::new(Mut
 
 impl OpenFile {
     /// The file at `path`: the one that is open already, or else opened or made now. The size of
-    /// the cache is that of whoever opened it first.
+    /// the cache is that of whoever opened it first, which others are told.
     ///
     /// # Errors
     /// [`Code::Storage`] when the file cannot be opened, naming what is wrong with it.
@@ -67,8 +67,9 @@ impl OpenFile {
         if let Some(open) = held.upgrade()
             && open.users.load(Ordering::Relaxed) > 0
         {
-            // Relaxed, here and below: it is read and changed under the place's lock alone.
+            // Relaxed, here and below: whether to close the file is decided under the place's lock.
             open.users.fetch_add(1, Ordering::Relaxed);
+            open.database.tell_of_other_cache(cache_bytes);
             return Ok(open);
         }
         let database = Arc::new(DatabaseFile::new(path, cache_bytes));
@@ -80,6 +81,10 @@ impl OpenFile {
             jobs: receiver,
             clock: Arc::clone(clock),
             unflushed: false,
+            // What a host left that ended before all was removed is found with the first change or
+            // sweep.
+            has_remains: false,
+            put_off: Vec::new(),
             opened_last: Instant::now(),
             anew_last: None,
             metrics: metrics.clone(),
@@ -103,16 +108,28 @@ impl OpenFile {
         Ok(open)
     }
 
-    /// Lets go of the file. The last provider that does carries out what waits and closes it.
-    pub(super) async fn close(&self) {
-        let _held = self.place.lock().await;
-        if self.users.fetch_sub(1, Ordering::Relaxed) > 1 {
-            return;
-        }
-        let (done, closed) = oneshot::channel();
-        if self.jobs.send(Box::new(Close(done))).await.is_ok() {
-            let _ = closed.await;
-        }
+    /// Lets go of the file. The last provider that does carries out what waits and closes it. Once
+    /// begun it goes on to its end, whether or not anybody waits: half of it would leave the file
+    /// open for nobody.
+    pub(super) async fn close(self: Arc<Self>) {
+        let closing = tokio::spawn(async move {
+            let _held = self.place.lock().await;
+            if self.users.fetch_sub(1, Ordering::Relaxed) > 1 {
+                return;
+            }
+            let (done, closed) = oneshot::channel();
+            if self.jobs.send(Box::new(Close(done))).await.is_ok() {
+                let _ = closed.await;
+            }
+        });
+        let _ = closing.await;
+    }
+
+    /// Lets go of the file without a word. When nobody uses it any more, the writer ends by itself.
+    pub(super) fn leave(&self) {
+        // Without the place's lock: whoever opens the file meanwhile counts itself in as well, and
+        // then the file stays open.
+        self.users.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

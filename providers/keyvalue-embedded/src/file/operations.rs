@@ -24,8 +24,8 @@ impl contract::Provider for FileStore {
 
     async fn add(&self, space: &Namespace, request: contract::AddRequest) -> Answer<Counter> {
         let (space, bytes_max) = (Arc::clone(&space.name), self.bytes_max);
+        let contract::AddRequest { key, value: by } = request;
         self.write(move |tables, _| {
-            let contract::AddRequest { key, value: by } = request;
             let at = Place { space: &space, key: &key };
             let (before, expires_ms) = match tables.entry(at)? {
                 None => {
@@ -57,12 +57,14 @@ impl contract::Provider for FileStore {
     async fn set(&self, space: &Namespace, request: contract::SetRequest) -> Answer<Stored> {
         let (space, bytes_max) = (Arc::clone(&space.name), self.bytes_max);
         let lives_ms = time_to_live_ms(request.expires)?;
+        let contract::SetRequest { key, mut value, .. } = request;
         self.write(move |tables, _| {
-            let at = Place { space: &space, key: &request.key };
-            tables.room_for(at.key_bytes(&request.value), bytes_max)?;
+            let at = Place { space: &space, key: &key };
+            let before = tables.entry(at)?.map(|entry| entry.held);
+            tables.room_to_replace(at, (before.as_ref(), &value), bytes_max)?;
             let expires_ms = lives_ms.map_or(0, |lives| tables.now_ms().saturating_add(lives));
             tables.remove(at)?;
-            let entry = Entry { held: Held::Text(request.value), expires_ms };
+            let entry = Entry { held: Held::Text(std::mem::take(&mut value)), expires_ms };
             tables.put(at, &entry)?;
             let Held::Text(value) = entry.held else { return Ok(Stored::default()) };
             Ok(Stored { value })
@@ -71,22 +73,22 @@ impl contract::Provider for FileStore {
     }
 
     async fn del(&self, space: &Namespace, request: contract::DelRequest) -> Answer<Removed> {
-        let space = Arc::clone(&space.name);
+        let (space, mut key) = (Arc::clone(&space.name), request.key);
         self.write(move |tables, _| {
-            tables.remove(Place { space: &space, key: &request.key })?;
-            Ok(Removed { key: request.key })
+            tables.remove(Place { space: &space, key: &key })?;
+            Ok(Removed { key: std::mem::take(&mut key) })
         })
         .await
     }
 
     async fn clear(&self, space: &Namespace, request: contract::ClearRequest) -> Answer<Removed> {
-        let space = Arc::clone(&space.name);
+        let (space, mut key) = (Arc::clone(&space.name), request.key);
         self.write(move |tables, _| {
-            let at = Place { space: &space, key: &request.key };
+            let at = Place { space: &space, key: &key };
             if list(tables, at)?.is_some() {
                 tables.remove(at)?;
             }
-            Ok(Removed { key: request.key })
+            Ok(Removed { key: std::mem::take(&mut key) })
         })
         .await
     }
@@ -112,9 +114,10 @@ impl contract::Provider for FileStore {
         let (space, bounds, bytes_max) = (Arc::clone(&space.name), self.bounds, self.bytes_max);
         self.write(move |tables, _| {
             let at = Place { space: &space, key: &request.key };
-            let (before, head) = list(tables, at)?.unwrap_or((0, FIRST_POSITION));
+            let held = list(tables, at)?;
+            let (before, head) = held.unwrap_or((0, FIRST_POSITION));
             bounds.room_for_one(size(before))?;
-            tables.room_for(at.key_bytes("") + at.item_bytes(&request.value), bytes_max)?;
+            room_for_one(tables, at, (held.is_none(), &request.value), bytes_max)?;
             let new_count = count(size(before + 1))?;
             tables.insert_item(at, head - 1, &request.value)?;
             tables.put(at, &Entry::lasting(Held::List { count: before + 1, head: head - 1 }))?;
@@ -144,7 +147,7 @@ impl contract::Provider for FileStore {
             let Some((before, head)) = list(tables, at)? else {
                 return Ok(ListCount { new_count: 0 });
             };
-            let removed = tables.remove_items(at, (&request.value, head), found, work)?;
+            let removed = tables.remove_items(at, (&request.value, head), &found, work)?;
             let left = before.saturating_sub(removed);
             if left == 0 {
                 tables.remove(at)?;
@@ -164,12 +167,13 @@ impl contract::Provider for FileStore {
         let (space, bounds, bytes_max) = (Arc::clone(&space.name), self.bounds, self.bytes_max);
         self.write(move |tables, _| {
             let at = Place { space: &space, key: &request.key };
-            let before = set(tables, at)?.unwrap_or(0);
-            if tables.has_member(at, &request.value)? {
+            let held = set(tables, at)?;
+            let before = held.unwrap_or(0);
+            if held.is_some() && tables.has_member(at, &request.value)? {
                 return Ok(SetCount { new_count: count(size(before))? });
             }
             bounds.room_for_one(size(before))?;
-            tables.room_for(at.key_bytes("") + at.item_bytes(&request.value), bytes_max)?;
+            room_for_one(tables, at, (held.is_none(), &request.value), bytes_max)?;
             let new_count = count(size(before + 1))?;
             tables.insert_member(at, &request.value)?;
             tables.put(at, &Entry::lasting(Held::Set { count: before + 1 }))?;
@@ -274,6 +278,21 @@ impl contract::Provider for FileStore {
         })
         .await
     }
+}
+
+/// Refuses an item or a member that finds no room, with the key when it is `new`; puts it off while
+/// what the key held before is still being removed.
+fn room_for_one(
+    tables: &Tables<'_>,
+    at: Place<'_>,
+    (new, item): (bool, &str),
+    bytes_max: u64,
+) -> Result<(), Failure> {
+    if new {
+        tables.vacant(at)?;
+    }
+    let key_bytes = if new { at.key_bytes("") } else { 0 };
+    tables.room_for(key_bytes + at.item_bytes(item), bytes_max)
 }
 
 /// Count and head of the list the key holds, if it holds anything.

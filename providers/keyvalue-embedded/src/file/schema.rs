@@ -22,6 +22,9 @@ pub(super) const MEMBERS: TableDefinition<'_, MemberKey, ()> = TableDefinition::
 /// (milliseconds since 1970, namespace, key): exactly the keys that expire, soonest first.
 pub(super) const EXPIRIES: TableDefinition<'_, (u64, &str, &str), ()> =
     TableDefinition::new("expiries");
+/// (namespace, key) of large lists and sets that are gone, and whose items or members are removed
+/// a piece at a time -> the kind. While a key stands here, no list or set is made under it.
+pub(super) const REMAINS: TableDefinition<'_, EntryKey, u8> = TableDefinition::new("remains");
 /// What is known of the whole file.
 pub(super) const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 /// The fact: what keys and values are charged, in bytes.
@@ -29,8 +32,8 @@ pub(super) const BYTES: &str = "bytes";
 
 /// The kind of a row that is a text.
 pub(super) const TEXT: u8 = 0;
-const LIST: u8 = 1;
-const SET: u8 = 2;
+pub(super) const LIST: u8 = 1;
+pub(super) const SET: u8 = 2;
 
 /// Where the first item of a list stands is one below; each push goes one further down.
 pub(super) const FIRST_POSITION: u64 = u64::MAX;

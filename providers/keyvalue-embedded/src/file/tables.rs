@@ -5,24 +5,37 @@ use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 use super::failure::Failure;
 use super::found::Found;
 use super::schema::{
-    BYTES, ENTRIES, EXPIRIES, Entry, EntryKey, EntryValue, FACTS, Held, ITEMS, ItemKey, MEMBERS,
-    MemberKey, Place, items_of, members_of, read_entry, successor,
+    BYTES, ENTRIES, EXPIRIES, Entry, EntryKey, EntryValue, FACTS, Held, ITEMS, ItemKey, LIST,
+    MEMBERS, MemberKey, Place, REMAINS, SET, TEXT, items_of, members_of, read_entry, successor,
 };
 use super::work::Work;
-use crate::refusal;
+
+/// Most items or members removed in one transaction with their keys, and as many of what is left of
+/// others: some ten milliseconds.
+pub(super) const PIECE: usize = 4_096;
+
+/// Most items or members of one key that are removed together with it, or looked at to tell what
+/// they are charged.
+pub(super) const AT_ONCE_MAX: usize = 1_024;
+
+/// How many items are walked over in the time in which one is removed by its position.
+const STEPS_PER_REMOVAL: u64 = 16;
 
 /// The tables within one write transaction.
 pub(super) struct Tables<'txn> {
     entries: Table<'txn, EntryKey, EntryValue>,
-    items: Table<'txn, ItemKey, &'static str>,
-    members: Table<'txn, MemberKey, ()>,
+    pub(super) items: Table<'txn, ItemKey, &'static str>,
+    pub(super) members: Table<'txn, MemberKey, ()>,
     expiries: Table<'txn, (u64, &'static str, &'static str), ()>,
+    pub(super) remains: Table<'txn, EntryKey, u8>,
     facts: Table<'txn, &'static str, u64>,
     now_ms: u64,
-    bytes: u64,
+    pub(super) bytes: u64,
+    /// How many items and members may still be removed together with their keys.
+    at_once_left: usize,
     era: u64,
     list_removed: bool,
-    changed: bool,
+    pub(super) changed: bool,
 }
 
 impl<'txn> Tables<'txn> {
@@ -38,9 +51,11 @@ impl<'txn> Tables<'txn> {
             items: txn.open_table(ITEMS)?,
             members: txn.open_table(MEMBERS)?,
             expiries: txn.open_table(EXPIRIES)?,
+            remains: txn.open_table(REMAINS)?,
             facts: txn.open_table(FACTS)?,
             now_ms,
             bytes,
+            at_once_left: PIECE,
             era,
             list_removed: false,
             changed: false,
@@ -98,12 +113,6 @@ impl<'txn> Tables<'txn> {
         Ok(self.bytes)
     }
 
-    /// Refuses growth over `bytes_max`.
-    pub(super) fn room_for(&self, bytes: u64, bytes_max: u64) -> Result<(), Failure> {
-        let after = self.bytes.saturating_add(bytes);
-        if after <= bytes_max { Ok(()) } else { Err(refusal::file_full(bytes_max).into()) }
-    }
-
     /// The key's entry; one whose time is over is removed first.
     pub(super) fn entry(&mut self, at: Place<'_>) -> Result<Option<Entry>, Failure> {
         let Some(entry) = read_entry(&self.entries, at)? else { return Ok(None) };
@@ -127,7 +136,9 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    /// Removes the key and all it holds.
+    /// Removes the key and all it holds. A large list or set is gone as well, but what it held is
+    /// removed piece by piece (`remains.rs`): others would wait for that. The same holds for
+    /// smaller ones when a transaction removes many.
     pub(super) fn remove(&mut self, at: Place<'_>) -> Result<(), Failure> {
         let Some(entry) = read_entry(&self.entries, at)? else { return Ok(()) };
         self.changed = true;
@@ -135,29 +146,54 @@ impl<'txn> Tables<'txn> {
         if entry.expires_ms > 0 {
             self.expiries.remove((entry.expires_ms, at.space, at.key))?;
         }
-        let mut freed = at.key_bytes(match &entry.held {
+        let freed = at.key_bytes(match &entry.held {
             Held::Text(text) => text,
             _ => "",
         });
-        match entry.held {
-            Held::Text(_) => {}
-            Held::List { .. } => {
+        let (kind, count) = match entry.held {
+            Held::Text(_) => (TEXT, 0),
+            Held::List { count, .. } => {
                 self.list_removed = true;
-                self.items.retain_in(items_of(at), |_, item| {
-                    freed += at.item_bytes(item);
-                    false
-                })?;
+                (LIST, count)
             }
-            Held::Set { .. } => {
-                let after = successor(at.key);
-                self.members.retain_in(members_of(at, &after), |(_, _, member), ()| {
-                    freed += at.item_bytes(member);
-                    false
-                })?;
+            Held::Set { count } => (SET, count),
+        };
+        self.bytes = self.bytes.saturating_sub(freed);
+        match usize::try_from(count) {
+            Ok(count) if count <= AT_ONCE_MAX.min(self.at_once_left) => {
+                self.at_once_left -= self.remove_some(at, kind, count)?;
+            }
+            _ => {
+                self.remains.insert((at.space, at.key), kind)?;
             }
         }
-        self.bytes = self.bytes.saturating_sub(freed);
         Ok(())
+    }
+
+    /// Removes at most `most` items or members of a key that had a list or a set: how many.
+    pub(super) fn remove_some(
+        &mut self,
+        at: Place<'_>,
+        kind: u8,
+        most: usize,
+    ) -> Result<usize, Failure> {
+        let (mut removed, mut freed) = (0, 0);
+        if kind == LIST {
+            for item in self.items.extract_from_if(items_of(at), |_, _| true)?.take(most) {
+                freed += at.item_bytes(item?.1.value());
+                removed += 1;
+            }
+        } else if kind == SET {
+            let after = successor(at.key);
+            let members = self.members.extract_from_if(members_of(at, &after), |_, ()| true)?;
+            for member in members.take(most) {
+                freed += at.item_bytes(member?.0.value().2);
+                removed += 1;
+            }
+        }
+        self.changed |= removed > 0;
+        self.bytes = self.bytes.saturating_sub(freed);
+        Ok(removed)
     }
 
     pub(super) fn insert_item(
@@ -179,27 +215,35 @@ impl<'txn> Tables<'txn> {
         &mut self,
         at: Place<'_>,
         (item, head): (&str, u64),
-        found: Found,
+        found: &Found,
         work: &mut Work,
     ) -> Result<u64, Failure> {
         let same = found.era == self.era && !self.list_removed;
-        let (mut positions, end) =
-            if same { (found.positions, found.head) } else { (Vec::new(), u64::MAX) };
+        let (seen, end) = if same { (&*found.positions, found.head) } else { (&[][..], u64::MAX) };
+        let mut unseen = Vec::new();
         for held in self.items.range((at.space, at.key, head)..(at.space, at.key, end))? {
             work.look_at(1)?;
             let (key, held) = held?;
             if held.value() == item {
-                positions.push(key.value().2);
+                unseen.push(key.value().2);
             }
         }
         // From here on nothing is refused: the work is what it took to push these.
         let mut removed = 0;
-        for position in positions {
-            let key = (at.space, at.key, position);
-            let equal = self.items.get(key)?.is_some_and(|held| held.value() == item);
-            if equal {
-                self.items.remove(key)?;
-                removed += 1;
+        if (seen.len() + unseen.len()) as u64 * STEPS_PER_REMOVAL > found.count {
+            self.items.retain_in(items_of(at), |_, held| {
+                let equal = held == item;
+                removed += u64::from(equal);
+                !equal
+            })?;
+        } else {
+            for position in seen.iter().copied().chain(unseen) {
+                let key = (at.space, at.key, position);
+                let equal = self.items.get(key)?.is_some_and(|held| held.value() == item);
+                if equal {
+                    self.items.remove(key)?;
+                    removed += 1;
+                }
             }
         }
         self.changed |= removed > 0;

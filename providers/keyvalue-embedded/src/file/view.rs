@@ -6,7 +6,8 @@ use super::failure::Failure;
 use super::found::Found;
 use super::schema::{
     BYTES, ENTRIES, EXPIRIES, Entry, EntryKey, EntryValue, FACTS, FIRST_POSITION, Held, ITEMS,
-    ItemKey, MEMBERS, MemberKey, Place, TEXT, is_over, items_of, members_of, read_entry, successor,
+    ItemKey, MEMBERS, MemberKey, Place, REMAINS, TEXT, is_over, items_of, members_of, read_entry,
+    successor,
 };
 use super::work::Work;
 use crate::refusal::Kind;
@@ -35,11 +36,14 @@ impl View {
     /// What keys and values are charged in a file that has every table and every fact; `None` in
     /// one that is new, or was made before it had.
     pub(super) fn whole(txn: &ReadTransaction) -> Result<Option<u64>, redb::Error> {
+        // The last table that was added: files that have it have all of them.
+        if let Err(TableError::TableDoesNotExist(_)) = txn.open_table(REMAINS) {
+            return Ok(None);
+        }
         let facts = match txn.open_table(FACTS) {
             Err(TableError::TableDoesNotExist(_)) => return Ok(None),
             facts => facts?,
         };
-        // Made together with the facts, or before.
         Self::open(txn, 0, 0)?;
         txn.open_table(EXPIRIES)?;
         Ok(facts.get(BYTES)?.map(|bytes| bytes.value()))

@@ -7,16 +7,19 @@ use std::time::{Duration, Instant};
 
 use redb::Durability;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 use trellis_core::CallError;
 
 use super::database::{DatabaseFile, Unopened};
-use super::job::Job;
+use super::failure::Failure;
+use super::job::{Job, Sweep};
 use super::place::Place;
-use super::tables::Tables;
+use super::tables::{PIECE, Tables};
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
 
-/// Most changes in one transaction: enough to share a commit, few enough to keep answers prompt.
+/// Most changes that join one transaction: enough to share a commit, few enough to keep answers
+/// prompt.
 const BATCH_MAX: usize = 512;
 
 /// How long a file that could not be opened is left alone.
@@ -32,6 +35,10 @@ pub(super) struct Writer {
     pub(super) clock: Arc<dyn Clock>,
     /// Committed, but not known to be on the disk.
     pub(super) unflushed: bool,
+    /// Something that is gone is still to be removed, as far as is known.
+    pub(super) has_remains: bool,
+    /// Changes that wait for that.
+    pub(super) put_off: Vec<Box<dyn Job>>,
     pub(super) opened_last: Instant,
     /// When it was tried to write the file anew.
     pub(super) anew_last: Option<Instant>,
@@ -42,13 +49,7 @@ impl Writer {
     /// Works until the last sender is gone or a job closes the store.
     pub(super) fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        while let Some(first) = self.jobs.blocking_recv() {
-            batch.push(first);
-            while batch.len() < BATCH_MAX
-                && let Ok(job) = self.jobs.try_recv()
-            {
-                batch.push(job);
-            }
+        while self.fill(&mut batch) {
             let committed = self.commit(&mut batch);
             if committed.is_ok() && batch.iter().any(|job| job.looks()) {
                 self.look_at_place();
@@ -59,16 +60,41 @@ impl Writer {
                 self.database.take();
             }
             for job in batch.drain(..) {
-                job.answer(committed.clone());
+                if committed.is_ok() && !closes && job.is_put_off() {
+                    self.put_off.push(job);
+                } else {
+                    job.answer(committed.clone());
+                }
             }
             if closes {
                 return;
             }
         }
         if self.unflushed {
-            let _ = self.commit(&mut [Box::new(super::job::Sweep(0))]);
+            let _ = self.commit(&mut [Box::new(Sweep(0))]);
         }
         self.database.take();
+    }
+
+    /// Waits for work, and takes all there is of it: false when no more will come. While something
+    /// is left to be removed there always is some.
+    fn fill(&mut self, batch: &mut Vec<Box<dyn Job>>) -> bool {
+        batch.append(&mut self.put_off);
+        let most = batch.len() + BATCH_MAX;
+        if batch.is_empty() && !self.has_remains {
+            match self.jobs.blocking_recv() {
+                Some(first) => batch.push(first),
+                None => return false,
+            }
+        }
+        while batch.len() < most {
+            match self.jobs.try_recv() {
+                Ok(job) => batch.push(job),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return !batch.is_empty(),
+            }
+        }
+        true
     }
 
     /// Carries out the batch in one transaction. When the file fails, nothing of the batch stays,
@@ -87,6 +113,8 @@ impl Writer {
         tracing::error!(path = %self.database.path(), error = %failed, "writing the key-value file failed");
         self.database.take();
         self.unflushed = false;
+        // Looked for again in the next transaction, which another job begins.
+        self.has_remains = false;
         self.reopen();
         Err(failed)
     }
@@ -97,17 +125,23 @@ impl Writer {
         let boxed = |error: redb::Error| Box::new(error);
         let mut txn = database.begin_write().map_err(|error| boxed(error.into()))?;
         let before = self.database.bytes();
+        let has_remains;
         let (changed, list_removed, bytes) = {
             let (now_ms, known) = (self.clock.now_ms(), (before, self.database.era()));
             let mut tables = Tables::open(&txn, now_ms, known).map_err(boxed)?;
             for job in batch.iter_mut() {
                 job.run(&mut tables)?;
             }
+            has_remains = match tables.remove_remains(PIECE) {
+                Err(Failure::Broken(broken)) => return Err(broken),
+                left => left.unwrap_or(false),
+            };
             let bytes = tables.keep_bytes(before).map_err(boxed)?;
             (tables.changed(), tables.list_removed(), bytes)
         };
         let must_commit = changed || (flushes && self.unflushed);
         if !must_commit {
+            self.has_remains = has_remains;
             return txn.abort().map_err(|error| boxed(error.into()));
         }
         let durability = if flushes { Durability::Immediate } else { Durability::None };
@@ -122,6 +156,7 @@ impl Writer {
         committed?;
         self.database.set_bytes(bytes);
         self.unflushed = !flushes;
+        self.has_remains = has_remains;
         self.metrics.commits.inc();
         self.metrics.changes.add(batch.len() as u64);
         Ok(())

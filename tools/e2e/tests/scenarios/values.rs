@@ -60,6 +60,17 @@ scenarios! {
         get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
     ];
 
+    /// A file that stays open keeps the cache it was opened with, and the log says so.
+    another_cache_waits_for_the_next_start = [
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::manifest(RELATIVE),
+        Step::Start,
+        Step::manifest(RELATIVE.replace("counts.redb", "counts.redb, CACHE: 1MiB")),
+        Step::Log(&["CACHE", "\"wanted\":1048576", "\"in_force\":67108864", "next start"]),
+        Step::Metric("trellis_keyvalue_file_cache_bytes{provider=\"keyvalue-embedded\"}", 67_108_864.0),
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
+    ];
+
     /// If one binding has a wrong value, nothing of the manifest is applied.
     a_wrong_value_while_running = [
         actor("echo", built("echo")),
