@@ -195,3 +195,41 @@ async fn a_flood_in_one_write_is_counted_and_not_felt() {
     assert_eq!(passed + reported, 4 << 20);
     assert!(passed < 5_000, "{passed} lines passed");
 }
+
+/// A guest whose operation has as much of its memory of 64 MiB filled with random bytes, from 1 KiB
+/// on, as its payload says, and answers WASI's error.
+fn drawing(namespace: &str) -> Vec<u8> {
+    wasm(&format!(
+        r#"(module
+          (import "{namespace}" "random_get" (func $random (param i32 i32) (result i32)))
+          (import "wapc" "__guest_request" (func $request (param i32 i32)))
+          (import "wapc" "__guest_response" (func $response (param i32 i32)))
+          (memory (export "memory") 1024)
+          (func (export "__guest_call") (param $op i32) (param $len i32) (result i32)
+            (call $request (i32.const 512) (i32.const 8))
+            (i32.store8 (i32.const 1023)
+              (call $random (i32.const 1024) (i32.load (i32.const 8))))
+            (call $response (i32.const 1023)
+              (select (i32.const 200001) (i32.const 1)
+                (i32.le_u (i32.load (i32.const 8)) (i32.const 200000))))
+            (i32.const 1)))"#
+    ))
+}
+
+#[tokio::test]
+async fn random_bytes_come_in_any_number_and_never_past_the_deadline() {
+    for namespace in ["wasi_snapshot_preview1", "wasi_unstable"] {
+        let engine = engine();
+        let actor = load(&engine, drawing(namespace)).await;
+        let count = |bytes: u32| bytes.to_le_bytes().to_vec();
+        let drawn = actor.call(request(count(200_000))).await.expect("more than one piece");
+        let (errno, bytes) = drawn.split_first().expect("an answer");
+        assert_eq!(*errno, 0, "{namespace}: success");
+        for (at, part) in bytes.chunks(1_000).enumerate() {
+            assert!(part.iter().any(|byte| *byte != 0), "{namespace}: kilobyte {at} is not filled");
+        }
+        let time = Duration::from_millis(5);
+        let cut = actor.call(request_within(count(60 << 20), time)).await.expect_err("too many");
+        assert_eq!(cut.code(), Code::Timeout, "{namespace}: {cut}");
+    }
+}

@@ -9,8 +9,8 @@ use super::imports::Output;
 use crate::context::ActorContext;
 use crate::log::LogSource;
 
-/// Most random bytes one call gives.
-const RANDOM_BYTES_MAX: u64 = 64 << 10;
+/// Most random bytes the library draws at once, for which it sets memory aside.
+pub(super) const RANDOM_PIECE_BYTES: u32 = 64 << 10;
 
 /// The state of an ABI whose guests may import WASI.
 pub(crate) trait HasWasi {
@@ -24,7 +24,7 @@ pub(crate) fn context(actor: &Arc<ActorContext>) -> Box<WasiP1Ctx> {
     let context = WasiCtxBuilder::new()
         .stdout(stream(LogSource::Stdout))
         .stderr(stream(LogSource::Stderr))
-        .max_random_size(RANDOM_BYTES_MAX)
+        .max_random_size(RANDOM_PIECE_BYTES.into())
         .allow_tcp(false)
         .allow_udp(false)
         .build_p1();

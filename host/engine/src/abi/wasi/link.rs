@@ -6,9 +6,11 @@ use wasmtime_wasi::p0::{self, wasi_unstable};
 use wasmtime_wasi::p1::{self, WasiP1Ctx, wasi_snapshot_preview1};
 use wiggle::GuestMemory;
 
-use super::instance::HasWasi;
+use super::instance::{HasWasi, RANDOM_PIECE_BYTES};
 use crate::guest::Guest;
 
+/// What WASI's functions answer when they did what they were asked.
+const ERRNO_SUCCESS: i32 = 0;
 /// WASI's error for an argument that cannot be served, in both generations.
 const ERRNO_INVAL: i32 = 28;
 
@@ -38,6 +40,36 @@ macro_rules! bound_poll {
     };
 }
 
+/// Lets the `random_get` of one generation fill any buffer, a piece at a time: what the host sets
+/// aside stays small, and between two pieces the deadline can end the call.
+macro_rules! random_in_pieces {
+    ($linker:ident, $generation:ident) => {
+        $linker.func_wrap_async(
+            stringify!($generation),
+            "random_get",
+            |mut caller, (start, length): (i32, i32)| {
+                Box::new(async move {
+                    let memory = caller.get_export("memory");
+                    let (mut memory, context) = parts(memory.as_ref(), &mut caller)?;
+                    let (mut start, mut left) = (start.cast_unsigned(), length.cast_unsigned());
+                    loop {
+                        let piece = left.min(RANDOM_PIECE_BYTES);
+                        let at = (start.cast_signed(), piece.cast_signed());
+                        let errno = $generation::random_get(context, &mut memory, at.0, at.1)?;
+                        left -= piece;
+                        if errno != ERRNO_SUCCESS || left == 0 {
+                            return Ok(errno);
+                        }
+                        // A buffer that goes beyond the memory ends with its first piece there.
+                        start = start.wrapping_add(piece);
+                        tokio::task::yield_now().await;
+                    }
+                })
+            },
+        )?;
+    };
+}
+
 /// Adds both generations.
 pub(crate) fn link<S: HasWasi + Send + 'static>(
     linker: &mut Linker<Guest<S>>,
@@ -47,6 +79,8 @@ pub(crate) fn link<S: HasWasi + Send + 'static>(
     linker.allow_shadowing(true);
     bound_poll!(linker, wasi_snapshot_preview1);
     bound_poll!(linker, wasi_unstable);
+    random_in_pieces!(linker, wasi_snapshot_preview1);
+    random_in_pieces!(linker, wasi_unstable);
     linker.allow_shadowing(false);
     Ok(())
 }
