@@ -6,7 +6,7 @@
 //! cell, or [`Pool::live`]). Of two such steps on one place the later sees all that came before the
 //! earlier one, so one of the two sees the other.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -28,11 +28,18 @@ pub(crate) struct Pool<T> {
     /// Length of the queue; changed only under its lock.
     waiting: AtomicU32,
     waiting_max: u32,
-    queue: Mutex<VecDeque<oneshot::Sender<Lease<T>>>>,
+    queue: Mutex<Queue<T>>,
     /// Nothing is kept any more.
     closed: AtomicBool,
     /// Told when an instance or a waiter goes away.
     changed: Notify,
+}
+
+/// Who waits, by ticket: the lowest came first. Whoever leaves early takes its own place out and
+/// need not look at the others'.
+struct Queue<T> {
+    waiting: BTreeMap<u64, oneshot::Sender<Lease<T>>>,
+    next_ticket: u64,
 }
 
 /// The idle instances one thread left behind.
@@ -75,7 +82,7 @@ impl<T> Pool<T> {
             live_max,
             waiting: AtomicU32::new(0),
             waiting_max,
-            queue: Mutex::new(VecDeque::new()),
+            queue: Mutex::new(Queue { waiting: BTreeMap::new(), next_ticket: 0 }),
             closed: AtomicBool::new(false),
             changed: Notify::new(),
         })
@@ -144,17 +151,19 @@ impl<T> Pool<T> {
 
     /// Joins the queue; `None` when it is full.
     pub(crate) fn enqueue(self: &Arc<Self>) -> Option<Waiter<'_, T>> {
-        let lease = {
+        let (ticket, lease) = {
             let mut queue = self.queue.lock();
-            if queue.len() >= self.waiting_max as usize {
+            if queue.waiting.len() >= self.waiting_max as usize {
                 return None;
             }
             let (sender, receiver) = oneshot::channel();
-            queue.push_back(sender);
+            let ticket = queue.next_ticket;
+            queue.next_ticket += 1;
+            queue.waiting.insert(ticket, sender);
             self.set_waiting(&queue);
-            receiver
+            (ticket, receiver)
         };
-        let waiter = Waiter { pool: self, lease };
+        let waiter = Waiter { pool: self, ticket, lease };
         self.look_again();
         Some(waiter)
     }
@@ -174,13 +183,13 @@ impl<T> Pool<T> {
     /// Gives a lease to the longest waiter; back when nobody waits.
     fn hand_over(&self, mut lease: Lease<T>) -> Option<Lease<T>> {
         loop {
-            let sender = {
+            let first = {
                 let mut queue = self.queue.lock();
-                let sender = queue.pop_front();
+                let first = queue.waiting.pop_first();
                 self.set_waiting(&queue);
-                sender
+                first
             };
-            let Some(sender) = sender else { return Some(lease) };
+            let Some((_, sender)) = first else { return Some(lease) };
             match sender.send(lease) {
                 Ok(()) => return None,
                 Err(back) => lease = back,
@@ -188,9 +197,10 @@ impl<T> Pool<T> {
         }
     }
 
-    fn set_waiting(&self, queue: &VecDeque<oneshot::Sender<Lease<T>>>) {
+    fn set_waiting(&self, queue: &Queue<T>) {
+        let waiting = u32::try_from(queue.waiting.len()).unwrap_or(u32::MAX);
         // Release, though the number guards nothing: the queue itself is read under its lock.
-        self.waiting.store(u32::try_from(queue.len()).unwrap_or(u32::MAX), Ordering::Release);
+        self.waiting.store(waiting, Ordering::Release);
     }
 
     /// A slot is given back.
@@ -321,6 +331,7 @@ impl<T> Shard<T> {
 /// A place in the queue; leaving it early gives back what was leased meanwhile.
 pub(crate) struct Waiter<'a, T> {
     pool: &'a Arc<Pool<T>>,
+    ticket: u64,
     lease: oneshot::Receiver<Lease<T>>,
 }
 
@@ -341,7 +352,7 @@ impl<T> Drop for Waiter<'_, T> {
             Ok(Lease::Slot(slot)) => drop(slot),
             Err(_) => {
                 let mut queue = self.pool.queue.lock();
-                queue.retain(|sender| !sender.is_closed());
+                queue.waiting.remove(&self.ticket);
                 self.pool.set_waiting(&queue);
             }
         }

@@ -95,3 +95,28 @@ fn threads_share_few_instances_and_none_waits_in_vain() {
         assert_eq!(alive.load(Ordering::Relaxed), 0);
     }
 }
+
+/// Found when tried: a waiter that leaves takes the first place out instead of its own.
+#[tokio::test]
+async fn whoever_leaves_the_queue_takes_only_its_own_place() {
+    let pool: Arc<Pool<u32>> = Pool::new(1, 5);
+    let slot = pool.try_slot().expect("the pool is empty");
+    let mut waiters: Vec<_> = (0..5).map(|_| pool.enqueue()).collect();
+    assert!(waiters.iter().all(Option::is_some) && pool.enqueue().is_none(), "the queue is full");
+    for left in [3, 0] {
+        waiters[left] = None;
+    }
+    assert_eq!(pool.counts().waiting, 3);
+    waiters.extend([pool.enqueue(), pool.enqueue()]);
+    assert!(waiters[6].is_some() && pool.enqueue().is_none(), "two places were free");
+    // An instance goes to each of those who stayed, in the order in which they came.
+    let mut instance = 7;
+    for mut waiter in waiters.into_iter().flatten() {
+        assert!(pool.put_back(instance).is_none(), "somebody waits");
+        let leased = tokio::time::timeout(PATIENCE, &mut waiter).await;
+        let Ok(Some(Lease::Idle(next))) = leased else { panic!("it was not its turn") };
+        instance = next;
+    }
+    assert_eq!(pool.counts().waiting, 0);
+    drop(slot);
+}
