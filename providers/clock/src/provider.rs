@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime};
 use trellis_capabilities_clock as contract;
 use trellis_core::{CallError, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Provider, ProviderFactory,
-    Reply, ValueProblem, Values, Wanted,
+    BoxFuture, Call, Context, Created, Descriptor, Provider, ProviderFactory, Reply, ValueProblem,
+    Values, Wanted,
 };
 
 const CONTRACTS: &[Contract] = &[contract::CONTRACT];
@@ -37,14 +37,6 @@ impl ProviderFactory for Factory {
 pub struct Clock;
 
 impl Provider for Clock {
-    fn bind(&self, _: Binding) -> BoxFuture<'_, Result<(), CallError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn unbind(&self, _: BindingId) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
-
     fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
         Box::pin(async move { contract::serve(self, &(), &call.operation, &call.payload).await })
     }

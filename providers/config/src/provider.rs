@@ -1,15 +1,13 @@
 //! The provider: what each binding was given.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
 use trellis_capabilities_config as contract;
 use trellis_core::wire::Pairs;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Provider, ProviderFactory,
-    Reply, ValueProblem, Values, Wanted,
+    Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Provider,
+    ProviderFactory, Reply, ValueProblem, Values, Wanted,
 };
 
 const CONTRACTS: &[Contract] = &[contract::CONTRACT];
@@ -38,22 +36,22 @@ impl ProviderFactory for Factory {
 /// `config`: answers what the manifest says.
 #[derive(Default, Debug)]
 pub struct Config {
-    values: RwLock<HashMap<BindingId, Values>>,
+    values: Bindings<Values>,
 }
 
 impl Provider for Config {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
-        self.values.write().insert(binding.id, binding.values);
+        self.values.insert(binding.id, binding.values);
         Box::pin(async { Ok(()) })
     }
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
-        self.values.write().remove(&id);
+        self.values.remove(id);
         Box::pin(async {})
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
-        let values = self.values.read().get(&call.binding).cloned();
+        let values = self.values.get(call.binding);
         Box::pin(async move {
             let values = values
                 .ok_or_else(|| CallError::new(Code::NotFound, "config has no such binding"))?;

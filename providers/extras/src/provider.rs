@@ -1,14 +1,12 @@
 //! The provider: bindings and their sequences.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
 use trellis_capabilities_extras as contract;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Provider, ProviderFactory,
-    Reply, ValueProblem, Values, Wanted,
+    Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Provider,
+    ProviderFactory, Reply, ValueProblem, Values, Wanted,
 };
 
 use crate::generator::{Generator, Sequence};
@@ -41,22 +39,25 @@ impl ProviderFactory for Factory {
 /// `extras`: one sequence for each binding.
 #[derive(Default, Debug)]
 pub struct Extras {
-    sequences: RwLock<HashMap<BindingId, Arc<Sequence>>>,
+    sequences: Bindings<Sequence>,
 }
 
 impl Provider for Extras {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
-        self.sequences.write().entry(binding.id).or_default();
+        // Bound again, it goes on where it was.
+        if self.sequences.get(binding.id).is_none() {
+            self.sequences.insert(binding.id, Sequence::default());
+        }
         Box::pin(async { Ok(()) })
     }
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
-        self.sequences.write().remove(&id);
+        self.sequences.remove(id);
         Box::pin(async {})
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
-        let sequence = self.sequences.read().get(&call.binding).map(Arc::clone);
+        let sequence = self.sequences.get(call.binding);
         Box::pin(async move {
             let sequence = sequence
                 .ok_or_else(|| CallError::new(Code::NotFound, "extras has no such binding"))?;

@@ -44,8 +44,12 @@ pub trait Provider: Send + Sync + 'static {
     /// # Errors
     /// [`trellis_core::Code::Config`] for a value it cannot use, [`trellis_core::Code::Address`]
     /// for a port it cannot have. A server that is down is *not* an error here: it may come up
-    /// later.
-    fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>>;
+    /// later. The default is for a provider that serves every binding alike and keeps nothing of
+    /// it.
+    fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
+        let _ = binding;
+        Box::pin(async { Ok(()) })
+    }
 
     /// Several actors are bound at once, each as [`bind`](Self::bind) has it. Gives what came of
     /// each, in their order.
@@ -63,7 +67,10 @@ pub trait Provider: Send + Sync + 'static {
     }
 
     /// The actor is no longer bound; no call of it is under way. Unknown ids are ignored.
-    fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()>;
+    fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
+        let _ = id;
+        Box::pin(async {})
+    }
 
     /// Carries out one call.
     fn call(&self, call: Call) -> BoxFuture<'_, Reply>;
