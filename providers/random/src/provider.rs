@@ -7,8 +7,8 @@ use trellis_capabilities_random::BYTES_MAX;
 use trellis_core::wire::Blob;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Provider, ProviderFactory,
-    Reply, ValueProblem, Values, Wanted,
+    BoxFuture, Call, Context, Counter, Created, Descriptor, Provider, ProviderFactory, Reply,
+    Sample, ValueProblem, Values, Wanted,
 };
 
 const CONTRACTS: &[Contract] = &[contract::CONTRACT];
@@ -30,25 +30,26 @@ impl ProviderFactory for Factory {
     }
 
     fn create(&self, _: Context, _: Values) -> Created {
-        Box::pin(async { Ok(Arc::new(Random) as Arc<dyn Provider>) })
+        Box::pin(async { Ok(Arc::new(Random::default()) as Arc<dyn Provider>) })
     }
 }
 
 /// `random`: hands out what the operating system draws.
-#[derive(Clone, Copy, Debug)]
-pub struct Random;
+#[derive(Default, Debug)]
+pub struct Random {
+    /// Requests over [`BYTES_MAX`].
+    refused: Counter,
+}
 
 impl Provider for Random {
-    fn bind(&self, _: Binding) -> BoxFuture<'_, Result<(), CallError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn unbind(&self, _: BindingId) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
-
     fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
         Box::pin(async move { contract::serve(self, &(), &call.operation, &call.payload).await })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let refused = "Requests refused because of a limit";
+        let refused = Sample::counter("random_refused", refused, self.refused.get());
+        vec![refused.label("limit", "BYTES_MAX")]
     }
 }
 
@@ -59,7 +60,11 @@ impl contract::Provider for Random {
         let count = request.count;
         // Before there is memory for it.
         if count > BYTES_MAX {
-            let sentence = format!("{count} random bytes at once; at most {BYTES_MAX}");
+            self.refused.inc();
+            let sentence = format!(
+                "{count} random bytes at once, more than BYTES_MAX ({BYTES_MAX}); ask for them in \
+                 parts"
+            );
             return Err(CallError::new(Code::TooLarge, sentence));
         }
         let mut bytes = vec![0; count as usize];
