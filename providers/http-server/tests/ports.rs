@@ -146,7 +146,8 @@ async fn a_change_that_cannot_be_made_changes_nothing() {
     drop(holder);
     let moved = bind(&provider, 1, &[("PORT", taken.as_str())]).await;
     assert_eq!((moved.port().to_string(), who(moved, "a", "/").await), (taken, "1".into()));
-    drop(std::net::TcpListener::bind(address).expect("the former port is free again"));
+    // The former port is free again, once every worker has let go of it.
+    common::until(|| std::net::TcpListener::bind(address).is_ok()).await;
 }
 
 #[tokio::test]
