@@ -43,7 +43,8 @@ impl contract::Provider for Commands {
     }
 
     async fn del(&self, seat: &Seat, request: contract::DelRequest) -> Answer<Removed> {
-        seat.ask::<()>(cmd("DEL").arg(seat.key(&request.key))).await?;
+        // Redis frees what is long beside its work.
+        seat.ask::<()>(cmd("UNLINK").arg(seat.key(&request.key))).await?;
         Ok(Removed { key: request.key })
     }
 

@@ -16,6 +16,13 @@ async fn on_a_real_redis() {
         time: Arc::new(RealTime::default()),
     };
     keyvalue::run(&subject).await;
+    let client = redis::Client::open(server.url()).expect("the URL is right");
+    let mut direct = client.get_multiplexed_async_connection().await.expect("Redis is up");
+    let mut sent = redis::cmd("INFO");
+    let sent: String =
+        sent.arg("commandstats").query_async(&mut direct).await.expect("Redis is up");
+    assert!(sent.contains("cmdstat_unlink:"), "{sent}");
+    assert!(!sent.contains("cmdstat_del:"), "a long list removed by DEL holds Redis up");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
