@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use trellis_core::{CallError, Code, Entity, Trace};
 use trellis_entitlements::{AuthzRequest, Gate, Granted};
@@ -14,6 +13,7 @@ use crate::invocation::Invocation;
 use crate::metrics::Metrics;
 use crate::route::{Route, RouteHandle};
 use crate::snapshot::Snapshot;
+use crate::sync::Published;
 use crate::target::Target;
 use crate::under_way::{Alarm, Ended, UnderWay};
 
@@ -33,7 +33,7 @@ pub struct Message {
 /// Admits, resolves, calls and records. One per host.
 pub struct Dispatcher {
     gate: Gate,
-    snapshot: ArcSwap<Snapshot>,
+    snapshot: Published<Snapshot>,
     metrics: Metrics,
     bounds: Bounds,
 }
@@ -51,7 +51,7 @@ impl Dispatcher {
     /// A dispatcher without routes, where nobody may do anything yet.
     #[must_use]
     pub fn new(gate: Gate, metrics: Metrics, bounds: Bounds) -> Self {
-        Self { gate, snapshot: ArcSwap::default(), metrics, bounds }
+        Self { gate, snapshot: Published::default(), metrics, bounds }
     }
 
     /// A copy of what is published, to be edited.

@@ -4,6 +4,7 @@
 //! comes through [`Dispatcher::dispatch`]. The gate turns the request into a permit, the routes
 //! take the permit and give the target, the target does the work, and the outcome is recorded. Both
 //! are read from one [`Snapshot`], so that a call never sees new routes under old entitlements.
+//! A model checker goes through that, and through the end of a route (`tests/models.rs`).
 //!
 //! **Deliberately absent:** WebAssembly, sockets, NATS, manifests. A target is whatever implements
 //! [`Target`]; the composition root puts actors and providers behind it.
@@ -14,6 +15,7 @@ mod invocation;
 mod metrics;
 mod route;
 mod snapshot;
+mod sync;
 mod target;
 mod under_way;
 

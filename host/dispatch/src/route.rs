@@ -1,14 +1,14 @@
 //! One reachable target, and who is still on the way to it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::Shared;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::failures::FailureLog;
 use crate::metrics::TargetMetrics;
+use crate::sync::{AtomicBool, Notify, Ordering};
 use crate::target::Target;
 
 /// One reachable target. Every call holds the route it takes until it ends, so that a route which

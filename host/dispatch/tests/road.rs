@@ -1,25 +1,18 @@
 //! The road with targets that behave and targets that do not.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+mod support;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trellis_claims::{ActorClaims, KeyKind, KeyPair};
-use trellis_core::{
-    BindingId, BindingName, CallError, Code, Contract, ContractId, Direction, Entity, Operation,
-    Parties, Trace,
-};
+use support::*;
+use trellis_core::{CallError, Code, Entity, Parties, Trace};
 use trellis_dispatch::{
     Bounds, BoxFuture, Dispatcher, Invocation, Message, Metrics, RouteHandle, Snapshot, Target,
 };
-use trellis_entitlements::{
-    ActorId, AllowAll, AuthzRequest, BindingSpec, Gate, LogAudit, PrincipalSpec, TargetId,
-};
+use trellis_entitlements::{ActorId, AuthzRequest};
 
-const ACTOR: TargetId = TargetId(1);
-const PROVIDER: TargetId = TargetId(2);
 const TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A target that answers with what the function says.
@@ -44,28 +37,6 @@ fn at_once(reply: &'static [u8]) -> Arc<dyn Target> {
     }))
 }
 
-fn claims(key: &KeyPair) -> ActorClaims {
-    ActorClaims {
-        issuer: KeyPair::generate(KeyKind::Account).public().clone(),
-        subject: key.public().clone(),
-        id: String::new(),
-        issued_at: 0,
-        expires: None,
-        not_before: None,
-        name: None,
-        hash: String::new(),
-        caps: vec!["test:store".to_owned()],
-        tags: Vec::new(),
-        revision: None,
-        version: None,
-        call_alias: None,
-        provider: false,
-        grants: BTreeMap::new(),
-        calls: Vec::new(),
-        wascap_revision: Some(3),
-    }
-}
-
 /// One actor, `counter`, bound to one provider of `test:store`.
 struct Road {
     dispatcher: Dispatcher,
@@ -86,36 +57,9 @@ impl Road {
 }
 
 fn road(actor: Arc<dyn Target>, provider: Arc<dyn Target>) -> Road {
-    let gate = Gate::new(
-        Box::new(AllowAll),
-        Box::new(LogAudit::default()),
-        trellis_entitlements::Metrics::default(),
-    );
     let bounds = Bounds { call_time_max: TIME_MAX, reply_bytes_max: 8 };
-    let dispatcher = Dispatcher::new(gate, Metrics::default(), bounds);
-    let mut first = Snapshot::default();
-    first.entitlements.add(PrincipalSpec {
-        id: ActorId(1),
-        target: ACTOR,
-        name: "counter".into(),
-        claims: Arc::new(claims(&KeyPair::generate(KeyKind::Module))),
-    });
-    let get = Operation {
-        name: Cow::Borrowed("Get"),
-        direction: Direction::ToProvider,
-        doc: Cow::Borrowed(""),
-    };
-    first.entitlements.bind(&BindingSpec {
-        id: BindingId(7),
-        actor: ActorId(1),
-        contract: Arc::new(Contract {
-            id: ContractId::from_static("test:store"),
-            aliases: Cow::Borrowed(&[]),
-            operations: Cow::Owned(vec![get]),
-        }),
-        name: BindingName::default(),
-        target: PROVIDER,
-    });
+    let dispatcher = Dispatcher::new(gate(), Metrics::default(), bounds);
+    let mut first = Snapshot { entitlements: entitlements(), ..Snapshot::default() };
     let (route, _) = dispatcher.route("counter", actor);
     first.routes.put(ACTOR, route);
     let (route, to_provider) = dispatcher.route("store", provider);
@@ -123,15 +67,6 @@ fn road(actor: Arc<dyn Target>, provider: Arc<dyn Target>) -> Road {
     dispatcher.publish(first);
     Road { dispatcher, to_provider }
 }
-
-const FROM_HOST: AuthzRequest<'_> =
-    AuthzRequest::FromSystem { actor: "counter", operation: &Cow::Borrowed("Count") };
-const FROM_ACTOR: AuthzRequest<'_> = AuthzRequest::FromActor {
-    actor: ActorId(1),
-    binding: "",
-    namespace: "test:store",
-    operation: "Get",
-};
 
 fn message() -> Message {
     Message { payload: Bytes::from_static(b"?"), deadline: None, depth: 3, trace: Trace::default() }
@@ -144,7 +79,7 @@ async fn an_admitted_call_reaches_its_target_with_what_the_host_knows() {
         assert_eq!(parties.target.to_string(), "test:store/default");
         Box::pin(async move {
             assert_eq!((&*call.operation, call.depth), ("Get", 3));
-            assert_eq!(call.binding, Some(BindingId(7)));
+            assert_eq!(call.binding, Some(BINDING));
             assert!(!call.trace.is_none());
             Ok(call.payload)
         })
