@@ -15,11 +15,10 @@ use crate::deadline::{self, Bound};
 use crate::fault::Fault;
 use crate::metrics::Metrics;
 use crate::pool::InstanceSlot;
+use crate::residency::CLOSED;
 
 /// Why an instance goes that nobody ended: its caller went away in the middle of a call.
 const CANCELLED: &str = "cancelled";
-/// Why an idle one goes.
-const CLOSED: &str = "closed";
 const START_FAILED: &str = "start_failed";
 
 /// A live guest. Boxed, because it moves with every call: out of the pool, into the call, back.

@@ -4,15 +4,20 @@
 //! used since it came by last, and takes from the first who was not.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trellis_core::{CallError, Code};
 
 use crate::metrics::Metrics;
+use crate::pool::Pool;
+use crate::sync::{AtomicU32, Mutex, Ordering};
+
+/// Why an instance ends whose place another actor needs.
+pub(crate) const EVICTED: &str = "evicted";
+/// Why one ends whose actor stops, or leaves memory.
+pub(crate) const CLOSED: &str = "closed";
 
 /// Something with code and instances in memory.
 pub(crate) trait Resident: Send + Sync {
@@ -43,7 +48,7 @@ pub(crate) struct Residency {
 impl Residency {
     pub(crate) fn new(modules_max: u32, instances_max: u32, metrics: Arc<Metrics>) -> Self {
         Self {
-            ring: Mutex::default(),
+            ring: Mutex::new(VecDeque::new()),
             modules_max: modules_max.max(1) as usize,
             instances: Arc::new(Semaphore::new(instances_max as usize)),
             instances_max,
@@ -116,14 +121,24 @@ impl Residency {
         }
     }
 
-    /// True when an idle instance should go at once, because a call waits for its place. To be
-    /// asked after the instance was put back.
+    /// Puts an instance back into its pool. What this gives is to end, and why: the pool is closed,
+    /// or a call of another actor waits for a place.
     #[inline]
-    pub(crate) fn is_short(&self) -> bool {
+    pub(crate) fn give_back<T>(&self, pool: &Pool<T>, instance: T) -> Option<(T, &'static str)> {
+        match pool.put_back(instance) {
+            Some(instance) => Some((instance, CLOSED)),
+            None => Some((self.wanted(pool)?, EVICTED)),
+        }
+    }
+
+    /// An idle instance of a pool, if it should end at once because a call waits for a place. To
+    /// be asked after an instance was put back, or after a resident entered with its pool.
+    #[inline]
+    pub(crate) fn wanted<T>(&self, pool: &Pool<T>) -> Option<T> {
         // Acquire, with the release in `Waiting::new`. Whoever waits looks for idle instances
         // after that, and takes them by exchanging the cell they lie in (see `pool`); so either it
         // found the instance that was put back before this, or this sees it.
-        self.waiting.load(Ordering::Acquire) > 0
+        if self.waiting.load(Ordering::Acquire) > 0 { pool.take_idle() } else { None }
     }
 
     fn evict_idle(&self) -> bool {

@@ -1,5 +1,6 @@
-//! The pool's hand-over, the clock's sleep and the publishing of snapshots under a model checker,
-//! which tries the orders in which threads can meet and every value a thread may then see.
+//! The pool's hand-over, the clock's sleep and the places of the host under a model checker, which
+//! tries the orders in which threads can meet and every value a thread may then see. What is
+//! published for calls has models of its own (`host/dispatch/tests/models.rs`).
 //!
 //! The files under test are the engine's own: they name what threads meet at by `crate::sync`, and
 //! here that is loom's. A lost wake-up shows as a deadlock. Above each model stands which edits of
@@ -11,15 +12,21 @@ mod activity;
 #[path = "../src/pool.rs"]
 #[allow(dead_code, reason = "models use a part of it")]
 mod pool;
+#[path = "../src/residency.rs"]
+#[allow(dead_code, reason = "models use a part of it")]
+mod residency;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use loom::future::block_on;
-use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
+use tokio::sync::OwnedSemaphorePermit;
 
 use activity::Activity;
-use pool::{Lease, Pool};
+use pool::{InstanceSlot, Lease, Pool};
+use residency::{Residency, Resident};
 
 /// What `crate::sync` is here.
 mod sync {
@@ -224,28 +231,101 @@ fn a_drain_serves_who_waits_and_keeps_nothing() {
     });
 }
 
-/// How an actor gives an instance back and how a call of another actor asks for its place, with
-/// the pool between them (`actor::state::give_back`, `residency::permit`). Found when tried: the
-/// actor looks whether anybody is short before it puts the instance back.
+/// What residency counts, for nobody.
+mod metrics {
+    pub(crate) struct Metrics;
+
+    impl Metrics {
+        pub(crate) fn modules_resident(&self, _: usize) {}
+        pub(crate) fn limit_hit(&self, _: &'static str) {}
+    }
+}
+
+/// An instance: its places in the host and in its pool.
+struct Instance(
+    #[allow(dead_code, reason = "held")] OwnedSemaphorePermit,
+    #[allow(dead_code, reason = "held")] InstanceSlot<Instance>,
+);
+
+/// An actor, as far as residency knows one.
+struct Actor {
+    pool: Arc<Pool<Instance>>,
+    used: AtomicBool,
+    in_memory: AtomicBool,
+}
+
+impl Actor {
+    fn new() -> Arc<Self> {
+        let (pool, used) = (Pool::new(1, 4), AtomicBool::new(true));
+        Arc::new(Self { pool, used, in_memory: AtomicBool::new(true) })
+    }
+}
+
+impl Resident for Actor {
+    fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+
+    fn take_idle(&self) -> Option<Box<dyn Send>> {
+        let idle = self.pool.take_all_idle();
+        if idle.is_empty() { None } else { Some(Box::new(idle)) }
+    }
+
+    fn leave_memory(&self) {
+        let was = self.in_memory.swap(false, Ordering::AcqRel);
+        assert!(was, "nobody is told twice");
+    }
+
+    fn sweep(self: Arc<Self>) {}
+}
+
+fn residency(modules_max: u32) -> Arc<Residency> {
+    Arc::new(Residency::new(modules_max, 1, Arc::new(metrics::Metrics)))
+}
+
+/// A host with a place for one instance, and a call of another actor that needs it while its owner
+/// gives it back. Found when tried: `give_back` looks whether a call waits before it puts the
+/// instance back; `permit` does not look for an idle instance after it counts as waiting.
 #[test]
 fn a_full_host_gets_the_place_of_an_idle_instance() {
+    // The call's patience, which never ends here, hangs on a clock.
+    let clock = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let clock = clock.expect("a runtime");
+    let _entered = clock.enter();
     model(3, || {
-        let (pool, instance, slot) = pool_of_one();
-        let waiting = Arc::new(AtomicU32::new(0));
-        let (other, counter) = (Arc::clone(&pool), Arc::clone(&waiting));
+        let (residency, owner) = (residency(2), Actor::new());
+        let resident: Weak<Actor> = Arc::downgrade(&owner);
+        residency.entered(resident);
+        let permit = residency.spare_permit().expect("a place");
+        let instance = Instance(permit, owner.pool.try_slot().expect("the pool is empty"));
+        let host = Arc::clone(&residency);
         let asks = thread::spawn(move || {
             sync::stand_at(1);
-            counter.fetch_add(1, Ordering::AcqRel);
-            other.take_all_idle().len()
+            let patience = Instant::now() + Duration::from_secs(3600);
+            block_on(host.permit(patience)).expect("there is a place")
         });
-        assert!(pool.put_back(instance).is_none());
-        let mut given = 0;
-        if waiting.load(Ordering::Acquire) > 0 {
-            given += usize::from(pool.take_idle().is_some());
-        }
-        let taken = asks.join().expect("no panic");
-        assert_eq!(given + taken, 1, "the place is free");
-        drop(slot);
+        drop(residency.give_back(&owner.pool, instance));
+        drop(asks.join().expect("it was served"));
+        assert!(residency.spare_permit().is_some(), "nothing is lost");
+    });
+}
+
+/// Two modules come into memory, where one may stay. Found when tried: `module_victim` counts
+/// under one lock and takes under another.
+#[test]
+fn of_two_modules_that_come_at_once_one_stays() {
+    model(3, || {
+        let (residency, actors) = (residency(1), [Actor::new(), Actor::new()]);
+        let (host, second) = (Arc::clone(&residency), Arc::clone(&actors[1]));
+        let enters = |residency: &Residency, actor: &Arc<Actor>| {
+            let resident: Weak<Actor> = Arc::downgrade(actor);
+            residency.entered(resident);
+        };
+        let comes = thread::spawn(move || enters(&host, &second));
+        enters(&residency, &actors[0]);
+        comes.join().expect("no panic");
+        let stay = actors.iter().filter(|actor| actor.in_memory.load(Ordering::Acquire));
+        assert_eq!(stay.count(), 1);
     });
 }
 
@@ -276,60 +356,5 @@ fn no_call_runs_beside_a_sleeping_clock() {
         activity.end();
         clock.join().expect("no panic");
         assert!(activity.is_idle());
-    });
-}
-
-/// Who may do what, and what runs: one version of the two, as the dispatcher publishes them.
-#[derive(Default)]
-struct Version {
-    claims: AtomicU32,
-    code: AtomicU32,
-}
-
-/// The dispatcher's snapshot, with a stand-in for arc-swap: versions that are never reused, and
-/// one exchange of which is the current one. The dispatcher itself takes arc-swap as it is, so this
-/// is a model of the pattern and of no file.
-struct Snapshots {
-    versions: [Version; 3],
-    current: AtomicU32,
-}
-
-impl Snapshots {
-    fn new() -> Self {
-        Self { versions: Default::default(), current: AtomicU32::new(0) }
-    }
-
-    /// One publish of table and routes together.
-    fn publish(&self, version: u32) {
-        let next = &self.versions[version as usize];
-        next.claims.store(version, Ordering::Relaxed);
-        next.code.store(version, Ordering::Relaxed);
-        self.current.store(version, Ordering::Release);
-    }
-
-    /// Claims and code as one call sees them.
-    fn resolve(&self) -> (u32, u32) {
-        let now = &self.versions[self.current.load(Ordering::Acquire) as usize];
-        (now.claims.load(Ordering::Relaxed), now.code.load(Ordering::Relaxed))
-    }
-}
-
-/// Found when tried: the current version is stored relaxed; claims and code are two loads of what
-/// is current; the old version is written over.
-#[test]
-fn no_code_runs_under_the_claims_of_another() {
-    model(3, || {
-        let snapshots = Arc::new(Snapshots::new());
-        let other = Arc::clone(&snapshots);
-        let publishes = thread::spawn(move || (1..=2).for_each(|version| other.publish(version)));
-        let mut last = 0;
-        for _ in 0..2 {
-            let (claims, code) = snapshots.resolve();
-            assert_eq!(claims, code);
-            assert!(code >= last, "no call goes back");
-            last = code;
-        }
-        publishes.join().expect("no panic");
-        assert_eq!(snapshots.resolve(), (2, 2), "who calls after a publish sees it");
     });
 }

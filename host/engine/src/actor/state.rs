@@ -13,6 +13,7 @@ use crate::instance::{Ended, Instance};
 use crate::metrics;
 use crate::module::{Isolation, Wasm};
 use crate::pool::Pool;
+use crate::residency::{CLOSED, EVICTED};
 use crate::runtime::Runtime;
 
 /// An actor, whether or not it is in memory.
@@ -81,18 +82,10 @@ impl ActorState {
     pub(super) fn give_back(&self, instance: Instance) {
         if self.isolation == Isolation::Fresh {
             instance.retire(metrics::FRESH);
-        } else if let Some(instance) = self.pool.put_back(instance) {
-            instance.retire("closed");
-        } else if self.runtime.residency.is_short() {
-            self.make_room();
-        }
-    }
-
-    /// Gives up an idle instance for a call of another actor.
-    #[cold]
-    fn make_room(&self) {
-        if let Some(instance) = self.pool.take_idle() {
-            instance.retire("evicted");
+        } else if let Some((instance, reason)) =
+            self.runtime.residency.give_back(&self.pool, instance)
+        {
+            instance.retire(reason);
         }
     }
 
@@ -144,8 +137,8 @@ impl ActorState {
         let resident: Weak<Self> = Arc::downgrade(self);
         runtime.residency.entered(resident);
         // Until now nobody could ask this actor for its idle instances.
-        if runtime.residency.is_short() {
-            self.make_room();
+        if let Some(instance) = runtime.residency.wanted(&self.pool) {
+            instance.retire(EVICTED);
         }
         Ok(linked)
     }
@@ -157,7 +150,7 @@ impl ActorState {
             self.stopping.store(true, Ordering::Release);
             self.pool.set_closed(true);
         }
-        end_all(self.pool.take_all_idle(), "closed");
+        end_all(self.pool.take_all_idle(), CLOSED);
     }
 
     /// Its compiled module is in memory.

@@ -12,7 +12,7 @@ use super::state::{ActorState, end_all};
 use crate::deadline::{self, Bound};
 use crate::instance::{Ended, Instance, Tenure};
 use crate::pool::InstanceSlot;
-use crate::residency::Resident;
+use crate::residency::{EVICTED, Resident};
 
 impl ActorState {
     /// Compiles the module and makes the instances that are to stand ready.
@@ -101,7 +101,7 @@ impl Resident for ActorState {
             *linked = None;
             self.pool.set_closed(true);
         }
-        end_all(self.pool.take_all_idle(), "evicted");
+        end_all(self.pool.take_all_idle(), EVICTED);
     }
 
     fn sweep(self: Arc<Self>) {
@@ -115,7 +115,7 @@ struct Evicted(Vec<Instance>);
 
 impl Drop for Evicted {
     fn drop(&mut self) {
-        end_all(std::mem::take(&mut self.0), "evicted");
+        end_all(std::mem::take(&mut self.0), EVICTED);
     }
 }
 
