@@ -194,7 +194,8 @@ codes! {
     /// The actor answered with an error.
     Guest = "E_GUEST", Guest, retry: false,
         cause: "The actor handled the call and answered with an error of its own.",
-        cure: "The message is the actor's; read its log.";
+        cure: "The message is the actor's; read its log. If it begins with a code, that is what the actor was told \
+               when it asked for something: `trellis explain CODE` says more.";
     /// The actor trapped.
     Trap = "E_TRAP", Guest, retry: false,
         cause: "The actor trapped: unreachable code, a division by zero, an out-of-bounds access.",
@@ -242,7 +243,8 @@ codes! {
         cure: "Reset the counter, or use several.";
     /// The provider failed.
     Provider = "E_PROVIDER", Provider, retry: false,
-        cause: "The provider or the server behind it failed; the message says how.",
+        cause: "The provider or the server behind it failed, or something that an actor needs is busy or stopping; \
+                the message says which.",
         cure: "Check the server and the binding's values; the host keeps trying to reconnect.";
     /// Storage failed.
     Storage = "E_STORAGE", Provider, retry: false,

@@ -29,6 +29,7 @@ pub mod shape;
 mod abi;
 mod activity;
 mod actor;
+mod blame;
 mod call;
 mod checker;
 mod checks;

@@ -20,7 +20,7 @@
 //!   actor's or the host's inside: 400 malformed (and closed), 403 denied, 404 no route or actor,
 //!   405 with `Allow`, 408 too slow, 413 body, 414 target, 431 header, 502 the actor failed or
 //!   answered nonsense or too much, 503 with `Retry-After` busy, stopping, no memory for the body,
-//!   or a provider the actor needs is out, 504 out of time, 500 anything else.
+//!   or what the actor needs is busy or stopping, 504 out of time, 500 anything else.
 //! - **The server itself** answers `OPTIONS *`. Any other target that is no path is malformed.
 //! - **A client that ends its own direction** still gets its answers. One that resets the
 //!   connection is gone, and its call is canceled.

@@ -7,9 +7,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The error of a handler: one text, which the caller gets.
 ///
-/// `?` makes one from any error; a [`crate::CallError`] keeps its code at the beginning of the
-/// text, so that the caller still sees `E_DENIED` when the actor passes on why its own call was
-/// refused.
+/// `?` makes one from any error. A [`crate::CallError`] keeps its code at the beginning of the
+/// text, which tells the host why the actor gave up: when what it called is down, late, busy or
+/// stopping, its caller learns that (an HTTP client gets 503 or 504). When the actor was refused
+/// something, its caller was not: that stays a failure of the actor (`E_GUEST`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error {
     text: String,

@@ -121,7 +121,7 @@ impl LiveGuest {
     /// Takes out what the guest left as its answer, and makes it forget the call.
     ///
     /// # Errors
-    /// The guest's own, as `E_GUEST`; an outage it passed on keeps its code.
+    /// The guest's own, as `E_GUEST`, or what it could not help (see `blame`).
     #[inline]
     pub(crate) fn answer(&mut self) -> Result<Bytes, CallError> {
         match self {

@@ -16,6 +16,7 @@ use super::imports::memory_of;
 use super::recognize::Arity;
 use super::state::{Names, WapcGuest};
 use super::{memory, names};
+use crate::blame::Told;
 use crate::context::{ActorContext, bad_name};
 use crate::guest::SLICE_TICKS;
 use crate::host_calls::{BoxFuture, HostCall};
@@ -103,8 +104,9 @@ async fn host_call(
         },
         Err(error) => error,
     };
-    guest.abi.host_error = guest.actor.host.error_text(&error);
-    guest.abi.host_fault = Some(error.code());
+    let text = guest.actor.host.error_text(&error);
+    guest.abi.host_error.clone_from(&text);
+    guest.abi.told = Some(Told { code: error.code(), text });
     Ok(0)
 }
 

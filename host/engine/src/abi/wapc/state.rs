@@ -1,11 +1,12 @@
 //! What a waPC guest leaves with the host between its function calls.
 
 use bytes::Bytes;
-use trellis_core::{CallError, Code};
+use trellis_core::CallError;
 use wasmtime::Memory;
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use crate::abi::wasi::HasWasi;
+use crate::blame::{self, Told};
 use crate::guest::Guest;
 
 /// waPC's words for a guest that answers "failed" and gives no reason.
@@ -26,8 +27,9 @@ pub(super) struct State {
     pub(super) guest_error: Option<String>,
     pub(super) host_response: Bytes,
     pub(super) host_error: String,
-    /// The code of `host_error`.
-    pub(super) host_fault: Option<Code>,
+    /// The last failure of a host call in this call, also when others went well after it: a guest
+    /// may write to the log before it gives up.
+    pub(super) told: Option<Told>,
 }
 
 /// The names of an instance's last host call, checked. Most calls repeat them, and comparing is a
@@ -50,15 +52,16 @@ impl State {
             guest_error: None,
             host_response: Bytes::new(),
             host_error: String::new(),
-            host_fault: None,
+            told: None,
         }
     }
 
-    /// Lets go of everything big, and of everything the next call could read.
+    /// Drops everything large, and everything the next call could read.
     #[inline]
     pub(super) fn clear(&mut self) {
         self.response = None;
         self.guest_error = None;
+        self.told = None;
         self.forget_host_call();
     }
 
@@ -67,7 +70,6 @@ impl State {
     pub(super) fn forget_host_call(&mut self) {
         self.host_response = Bytes::new();
         self.host_error.clear();
-        self.host_fault = None;
     }
 
     /// What the guest left as its answer.
@@ -80,21 +82,10 @@ impl State {
     }
 
     /// Why the guest says it failed.
-    ///
-    /// A guest that ends its words with the host's (so does every `?`) failed because what it
-    /// called failed: an outage behind a provider stays an outage for whoever called the guest.
-    /// Refusals are not passed on: what this guest may not do is no refusal of its caller.
     #[cold]
     fn failure(&mut self) -> CallError {
         let text = self.guest_error.take().unwrap_or_else(|| NO_MESSAGE.to_owned());
-        let passed_on = self.host_fault.filter(|code| {
-            matches!(code, Code::Provider | Code::Storage | Code::Timeout)
-                && text.ends_with(&self.host_error)
-        });
-        let Some(code) = passed_on else { return CallError::new(Code::Guest, text) };
-        // The code says it already; the caller reads it from there.
-        let sentence = text.strip_prefix(code.as_str()).and_then(|rest| rest.strip_prefix(": "));
-        CallError::new(code, sentence.unwrap_or(&text).to_owned())
+        blame::of_answer(text, self.told.take())
     }
 }
 

@@ -1,0 +1,92 @@
+//! Whose failure it is when a guest answers with an error.
+//!
+//! A guest that ends its words with the host's (so does every `?`) failed because of what the host
+//! had told it. Its caller cannot see that, so the host says it. It only believes what it told the
+//! guest itself in this call: no guest can make up an outage or blame a limit.
+
+use trellis_core::{CallError, Code};
+
+/// A host call of a guest that failed: its code, and the text the guest was given.
+pub(crate) struct Told {
+    pub(crate) code: Code,
+    pub(crate) text: String,
+}
+
+/// The error of a guest that answered with `text`; `told` is the last failure it was told of.
+#[cold]
+pub(crate) fn of_answer(text: String, told: Option<Told>) -> CallError {
+    let passed_on = told.filter(|told| text.ends_with(&told.text));
+    let code = passed_on.map_or(Code::Guest, |told| passed_on_as(told.code));
+    // What the code says, the text need not say again.
+    let sentence = text.strip_prefix(code.as_str()).and_then(|rest| rest.strip_prefix(": "));
+    match sentence.filter(|_| code != Code::Guest) {
+        Some(sentence) => CallError::new(code, sentence.to_owned()),
+        None => CallError::new(code, text),
+    }
+}
+
+/// What a failure is to the caller of the guest that passes it on.
+const fn passed_on_as(code: Code) -> Code {
+    match code {
+        // An outage is one for everybody who needs what is out. The guest's own limits are told by
+        // their names when they end a guest, so they are when it ends by itself.
+        Code::Provider | Code::Storage | Code::Timeout | Code::Quota | Code::Depth => code,
+        // What the guest needs is not to be had now. These two promise that nothing was done yet,
+        // and the guest may have done something before.
+        Code::Busy | Code::Stopping => Code::Provider,
+        // What the guest may not do, or did wrong, is no refusal of its caller and no fault of
+        // theirs.
+        _ => Code::Guest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: Code) -> Option<Told> {
+        Some(Told { code, text: CallError::new(code, "why").to_string() })
+    }
+
+    #[test]
+    fn what_a_guest_cannot_help_is_passed_on() {
+        for (code, seen, says) in [
+            (Code::Provider, Code::Provider, "why"),
+            (Code::Storage, Code::Storage, "why"),
+            (Code::Timeout, Code::Timeout, "why"),
+            (Code::Quota, Code::Quota, "why"),
+            (Code::Depth, Code::Depth, "why"),
+            (Code::Busy, Code::Provider, "E_BUSY: why"),
+            (Code::Stopping, Code::Provider, "E_STOPPING: why"),
+            (Code::Denied, Code::Guest, "E_DENIED: why"),
+            (Code::NotFound, Code::Guest, "E_NOT_FOUND: why"),
+            (Code::Message, Code::Guest, "E_MESSAGE: why"),
+            (Code::Trap, Code::Guest, "E_TRAP: why"),
+            (Code::Internal, Code::Guest, "E_INTERNAL: why"),
+        ] {
+            let text = format!("{code}: why");
+            let error = of_answer(text.clone(), told(code));
+            assert_eq!((error.code(), error.message()), (seen, says));
+            let error = of_answer(format!("storing: {text}"), told(code));
+            assert_eq!((error.code(), error.message()), (seen, &*format!("storing: {text}")));
+        }
+    }
+
+    #[test]
+    fn what_it_was_not_told_stays_its_own() {
+        for told in [None, told(Code::Storage)] {
+            let error = of_answer("E_PROVIDER: why".to_owned(), told);
+            assert_eq!((error.code(), error.message()), (Code::Guest, "E_PROVIDER: why"));
+        }
+        let error = of_answer("E_GUEST: why".to_owned(), None);
+        assert_eq!(error.message(), "E_GUEST: why");
+    }
+
+    /// Whoever retries on a code that promises that nothing was done must be right.
+    #[test]
+    fn nothing_that_is_passed_on_promises_that_nothing_was_done() {
+        for code in Code::ALL {
+            assert!(!passed_on_as(*code).retry_is_safe(), "{code}");
+        }
+    }
+}
