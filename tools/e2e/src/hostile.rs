@@ -6,11 +6,11 @@
 use trellis_testkit::guests::by_hand;
 
 /// The reply `200 ok` in the HTTP contract's encoding.
-const OK_REPLY: &str = r#"\83\aastatusCode\cc\c8\a6header\80\a4body\c4\02ok"#;
+pub(crate) const OK_REPLY: &str = r#"\83\aastatusCode\cc\c8\a6header\80\a4body\c4\02ok"#;
 /// Its size in bytes.
-const OK_BYTES: usize = 31;
+pub(crate) const OK_BYTES: usize = 31;
 /// Its address in a guest's memory.
-const OK_AT: usize = 16;
+pub(crate) const OK_AT: usize = 16;
 /// Where a guest puts the operation and the payload of a call.
 const OPERATION_AT: usize = 1_024;
 const PAYLOAD_AT: usize = 2_048;

@@ -3,12 +3,14 @@
 //! A scenario is a list of [`Step`]s: put actors and a manifest in place, start the host, send it
 //! HTTP requests, break something, check responses, metrics, log and exit code. [`run()`] runs the
 //! steps against the real `host` binary. The scenarios are in `tests/scenarios`. The hostile guests
-//! they use are in [`hostile`]; `tests/soak.rs` runs all of them on one host.
+//! they use are in [`hostile`], and `tests/soak.rs` runs all of those on one host; guests of older
+//! forms of waPC are in [`forms`].
 //!
 //! **Deliberately absent:** details that a user does not see. The rules of a crate are tested in
 //! that crate.
 
 mod actor;
+pub mod forms;
 pub mod hostile;
 mod load;
 mod run;

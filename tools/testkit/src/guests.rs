@@ -4,16 +4,6 @@ use std::path::PathBuf;
 
 use crate::binary::repository;
 
-/// The imports of a guest written by hand, with short names.
-const IMPORTS: &str = r#"
-  (import "wapc" "__guest_request" (func $request (param i32 i32)))
-  (import "wapc" "__guest_response" (func $response (param i32 i32)))
-  (import "wapc" "__guest_error" (func $error (param i32 i32)))
-  (import "wapc" "__host_call"
-    (func $host_call (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
-  (import "wapc" "__console_log" (func $log (param i32 i32)))
-"#;
-
 /// The module of an actor in `actors/`, built by `cargo xtask guests`.
 ///
 /// # Panics
@@ -32,9 +22,24 @@ pub fn built(actor: &str) -> Vec<u8> {
 /// `$len` are the lengths of the operation and the payload.
 #[must_use]
 pub fn by_hand(items: &str, body: &str) -> Vec<u8> {
+    by_hand_in_form(8, items, body)
+}
+
+/// The same in the form of waPC whose host call has this many parameters: 8, 6 or 4.
+#[must_use]
+pub fn by_hand_in_form(parameters: usize, items: &str, body: &str) -> Vec<u8> {
     wasm(&format!(
-        "(module {IMPORTS} {items}
-           (func (export \"__guest_call\") (param $op i32) (param $len i32) (result i32) {body}))"
+        r#"(module
+  (import "wapc" "__guest_request" (func $request (param i32 i32)))
+  (import "wapc" "__guest_response" (func $response (param i32 i32)))
+  (import "wapc" "__guest_error" (func $error (param i32 i32)))
+  (import "wapc" "__host_call" (func $host_call (param {}) (result i32)))
+  (import "wapc" "__host_error_len" (func $host_error_len (result i32)))
+  (import "wapc" "__host_error" (func $host_error (param i32)))
+  (import "wapc" "__console_log" (func $log (param i32 i32)))
+  {items}
+  (func (export "__guest_call") (param $op i32) (param $len i32) (result i32) {body}))"#,
+        "i32 ".repeat(parameters)
     ))
 }
 

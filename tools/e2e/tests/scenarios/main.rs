@@ -5,6 +5,7 @@ mod change_load;
 mod command;
 mod examples;
 mod faults;
+mod forms;
 mod http;
 mod ports;
 mod readiness;
