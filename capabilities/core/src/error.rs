@@ -102,8 +102,8 @@ macro_rules! codes {
 codes! {
     /// The module is not well-formed WebAssembly.
     ModuleInvalid = "E_MODULE_INVALID", Invalid, retry: false,
-        cause: "The file is not a well-formed WebAssembly module; the message gives the byte offset.",
-        cure: "Build the module again; check that the file is a core module (.wasm) and was copied whole.";
+        cause: "The file is not a well-formed WebAssembly module; the message says what it is instead, or at which byte it is broken.",
+        cure: "Check that the file is the module that was built (a core module, .wasm) and was copied whole; or build it again.";
     /// The module exceeds a static limit, or did not compile within its limits.
     ModuleLimit = "E_MODULE_LIMIT", Invalid, retry: false,
         cause: "The module is larger, or compiles slower, than the host allows; the message names the limit.",

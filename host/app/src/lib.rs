@@ -41,4 +41,5 @@ pub use exit::Exit;
 pub use failure::Failure;
 pub use host::{Host, HostConfig};
 pub use output::{Form, Output};
+pub use process::own_program;
 pub use run::{COMPILE_COMMAND, run, run_to_exit};

@@ -16,7 +16,7 @@ const OWN_PROGRAM: &str = "/proc/self/exe";
 ///
 /// # Errors
 /// When there is no such path.
-pub(crate) fn own_program() -> io::Result<PathBuf> {
+pub fn own_program() -> io::Result<PathBuf> {
     let own = Path::new(OWN_PROGRAM);
     if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() }
 }

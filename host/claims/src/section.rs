@@ -46,6 +46,9 @@ pub(crate) struct Section {
 /// `E_SECTION` for a second, nested, or early one; `E_MODULE_INVALID` (with the offset) when the
 /// bytes are not a row of WebAssembly sections.
 pub fn locate(module: &[u8]) -> Result<Option<ClaimsSection<'_>>, ClaimsError> {
+    if let Some(what) = other_than_wasm(module) {
+        return Err(ClaimsError::new(Code::ModuleInvalid, what));
+    }
     let mut found: Option<ClaimsSection<'_>> = None;
     for step in Walk::over(module) {
         let step = match step {
@@ -67,6 +70,21 @@ pub fn locate(module: &[u8]) -> Result<Option<ClaimsSection<'_>>, ClaimsError> {
         }
     }
     Ok(found)
+}
+
+/// What a file is that does not even begin like WebAssembly: the wrong file, most likely, whose
+/// bytes are nothing to tell offsets of.
+fn other_than_wasm(file: &[u8]) -> Option<&'static str> {
+    const MAGIC: &[u8] = b"\0asm";
+    let text = file.trim_ascii_start();
+    match file {
+        [] => Some("the file is empty"),
+        _ if file.starts_with(MAGIC) || MAGIC.starts_with(file) => None,
+        _ if [&b"(module"[..], b"(component", b";;"].iter().any(|head| text.starts_with(head)) => {
+            Some("the file is WebAssembly in text form; `wat2wasm` makes a module of it")
+        }
+        _ => Some("the file is not WebAssembly: it does not begin with `\\0asm`"),
+    }
 }
 
 /// The module without claims sections, every section's size in its shortest form.

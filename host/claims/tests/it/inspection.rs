@@ -70,9 +70,27 @@ fn claims_that_do_not_fit_are_still_shown_raw() {
 
 #[test]
 fn an_error_names_its_cause_once() {
-    let error = verify(b"text", &trust(), &clock()).expect_err("no module");
+    let cut = &plain()[..plain().len() - 1];
+    let error = verify(cut, &trust(), &clock()).expect_err("no module");
     let source = error.source().expect("the parser's error").to_string();
     assert!(!error.to_string().contains(&source), "{error} / {source}");
     assert!(error.to_string().starts_with("E_MODULE_INVALID: "));
-    assert_eq!(error.message(), "not a well-formed WebAssembly module at byte 0");
+    let message = error.message();
+    assert!(message.starts_with("not a well-formed WebAssembly module at byte "), "{error}");
+}
+
+#[test]
+fn a_file_of_another_kind_is_called_that() {
+    for (file, says) in [
+        (&b""[..], "empty"),
+        (b"#!/bin/sh", "does not begin with `\\0asm`"),
+        (b"\x7fELF\x02", "does not begin with `\\0asm`"),
+        (b"\n  (module)", "in text form"),
+        (b";; a comment\n(module)", "in text form"),
+    ] {
+        let error = verify(file, &trust(), &clock()).expect_err("no module");
+        assert!(error.message().contains(says) && error.source().is_none(), "{error}");
+    }
+    let error = verify(b"\0as", &trust(), &clock()).expect_err("cut");
+    assert!(error.message().contains("at byte"), "{error}");
 }

@@ -1,5 +1,8 @@
 //! `trellis call`, one operation.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use crate::guest;
 use crate::sandbox::{Ran, Sandbox, arg};
 
@@ -117,9 +120,47 @@ fn host_calls_are_answered_from_the_list() {
     assert_eq!(result["hostCalls"][0]["operation"], "Add");
     let none_left = trial.call(&["Host", "x"]).fails(1, "E_GUEST");
     assert!(none_left.contains("no reply is left for wascc:keyvalue Add"), "{none_left}");
+    assert!(none_left.contains("help: The actor asked for wascc:keyvalue Add"), "{none_left}");
+    assert!(none_left.contains("`--replies FILE`"), "{none_left}");
     let wrong = trial.sandbox.write("wrong.json", r#"[{"reply":1}]"#);
     let said = trial.call(&["Host", "--replies", arg(&wrong)]).fails(2, "E_USAGE");
     assert!(said.contains("wrong.json") && said.contains("unknown field"), "{said}");
+}
+
+#[test]
+fn a_message_that_the_actor_cannot_read_is_the_callers_to_mend() {
+    let trial = Trial::new();
+    let said = trial.call(&["Fail", "E_MESSAGE: queryString: expected a value"]);
+    let said = said.fails(1, "E_GUEST");
+    assert!(said.contains("help: The payload is not the message that Fail takes. docs/"), "{said}");
+    let said = trial.call(&["Fail", "out of luck"]).fails(1, "E_GUEST");
+    assert!(said.contains("read its log"), "its own affair: {said}");
+    let replies = trial.sandbox.write("replies.json", r#"[{"error":"E_MESSAGE: odd"}]"#);
+    let said = trial.call(&["Host", "x", "--replies", arg(&replies)]).fails(1, "E_GUEST");
+    assert!(said.contains("takes, or a reply is not what"), "{said}");
+}
+
+#[test]
+fn an_upgrade_in_the_middle_of_a_call_breaks_nothing() {
+    let trial = Trial::new();
+    let ours = trial.sandbox.path("trellis");
+    let binary = env!("CARGO_BIN_EXE_trellis");
+    let link = std::fs::hard_link(binary, &ours);
+    link.or_else(|_| std::fs::copy(binary, &ours).map(drop)).expect("room for a copy");
+    let cache = trial.sandbox.path("cache");
+    let mut child = Command::new(&ours)
+        .args(["call", &trial.file, "Echo", "-", "--cache-dir", arg(&cache)])
+        .env("HOME", trial.sandbox.path("."))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it is a program");
+    // It waits for its payload, and has compiled nothing yet.
+    std::fs::remove_file(&ours).expect("it is ours");
+    child.stdin.take().expect("it was piped").write_all(b"hello").expect("it reads");
+    let done = child.wait_with_output().expect("it ran");
+    assert_eq!((done.status.code(), &*done.stdout), (Some(0), &b"hello"[..]), "{done:?}");
 }
 
 #[test]

@@ -138,10 +138,25 @@ fn claims_that_end_are_the_same_all_day() {
         assert_eq!(first["expires"], (day + 91) * 86_400, "the end of the ninetieth day");
         assert_eq!(first["notBefore"], day * 86_400);
         assert_eq!(first["expiresHuman"], "in 90 days");
+        assert!(first["notBeforeHuman"].as_str().is_some_and(|at| at != "immediately"));
         assert_eq!(second["result"], "unchanged", "{second}");
         return;
     }
     panic!("midnight passed twice");
+}
+
+#[test]
+fn when_claims_begin_is_shown() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("echo.wasm", guest::module());
+    let text = sandbox.run(&["sign", arg(&file), "--nbf", "3"]).ok();
+    let begins = text.lines().find_map(|line| line.strip_prefix("  begins   "));
+    let (date, when) = begins.and_then(|at| at.split_once(" 00:00:00 UTC ")).expect("midnight");
+    assert!(date.starts_with('2') && date.len() == "2026-11-29".len(), "{text}");
+    assert!(["(in 2 days)", "(in 3 days)"].contains(&when), "{text}");
+    assert!(!sandbox.run(&["sign", arg(&file)]).ok().contains("begins"), "at once");
+    let json = sandbox.run(&["sign", arg(&file), "-o", "json"]).json();
+    assert_eq!(json["notBeforeHuman"], "immediately");
 }
 
 #[test]
@@ -211,7 +226,11 @@ fn what_cannot_be_signed_is_left_alone() {
     assert_eq!(std::fs::read(&text).expect("still there"), b"not a module");
     sandbox.run(&["sign", arg(&file), "-d", "no/such/folder/x.wasm"]).fails(3, "E_NOT_FOUND");
     sandbox.run(&["sign", arg(&file), "--calls", "…"]).fails(6, "E_CONFIG");
-    sandbox.run(&["inspect", arg(&text)]).fails(6, "E_MODULE_INVALID");
+    for command in ["inspect", "verify", "sign"] {
+        let said = sandbox.run(&[command, arg(&text)]).fails(6, "E_MODULE_INVALID");
+        assert!(said.contains("notes.txt: the file is not WebAssembly"), "{said}");
+        assert!(!said.contains("because"), "nothing of a parser: {said}");
+    }
     sandbox.run(&["inspect", arg(&text), "-o", "json"]).fails_json(6, "E_MODULE_INVALID");
     let unsigned = sandbox.run(&["inspect", arg(&file), "-o", "json"]).json();
     assert_eq!((&unsigned["state"], &unsigned["signed"]), (&"unsigned".into(), &false.into()));

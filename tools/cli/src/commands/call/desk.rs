@@ -36,6 +36,8 @@ pub(super) struct Record {
     pub(super) host_calls: Vec<RecordedCall>,
     /// What it printed, line by line.
     pub(super) log: Vec<String>,
+    /// The first host call that no reply was left for.
+    pub(super) unanswered: Option<String>,
     bytes: usize,
 }
 
@@ -93,7 +95,9 @@ impl Desk {
             Some(Reply::Bytes(bytes)) => Ok(bytes),
             Some(Reply::Error(text)) => Err(CallError::new(SCRIPTED, text)),
             None => {
-                let message = format!("no reply is left for {namespace} {operation}");
+                let asked = format!("{namespace} {operation}");
+                let message = format!("no reply is left for {asked}");
+                state.record.unanswered.get_or_insert(asked);
                 Err(CallError::new(Code::NotFound, message))
             }
         }

@@ -3,6 +3,7 @@
 //! The module runs in the host's own engine. Its host calls are answered from a list of replies, so
 //! an actor can be tried and tested with nothing else installed.
 
+mod advice;
 mod args;
 mod desk;
 mod hex;

@@ -15,6 +15,7 @@ use trellis_engine::{
     host_caps,
 };
 
+use super::advice;
 use super::args::CallArgs;
 use super::desk::{Desk, RecordedCall};
 use super::payload::brief;
@@ -31,7 +32,7 @@ pub(super) enum Status {
     Ok,
     /// It answered with an error of its own.
     GuestError,
-    /// It trapped, or broke a limit; its instance is gone.
+    /// It trapped, or broke a limit.
     Trap,
     /// It was cut at its deadline; its instance is gone.
     Timeout,
@@ -50,6 +51,9 @@ pub(super) struct Outcome {
     pub(super) host_calls: Vec<RecordedCall>,
     pub(super) log: Vec<String>,
     pub(super) micros: u64,
+    /// What the caller of one operation can do about its failure, where that is known.
+    #[serde(skip)]
+    pub(super) advice: Option<String>,
 }
 
 /// A module that is ready to be called.
@@ -82,6 +86,7 @@ impl Outcome {
             host_calls: Vec::new(),
             log: Vec::new(),
             micros: 0,
+            advice: None,
         }
     }
 }
@@ -146,6 +151,7 @@ impl Session {
             status,
             response_hex,
             error,
+            advice: advice::of(&result, operation, &record),
             host_calls: record.host_calls,
             log: record.log,
             micros,
@@ -170,9 +176,9 @@ fn not_loaded(error: CallError) -> Failure {
 
 /// How modules are compiled: in a child of this very program, which can be killed.
 fn compiler() -> Compiler {
-    match std::env::current_exe() {
+    match trellis_app::own_program() {
         Ok(program) => Compiler::Child { program, args: vec![COMPILE_COMMAND.into()] },
-        // The program's file was deleted. In this process a compilation is slower to stop.
+        // There is no way to this program. In this process a compilation is slower to stop.
         Err(_) => Compiler::InProcess,
     }
 }

@@ -61,8 +61,13 @@ impl Call {
     pub(super) async fn run(self, args: &CallArgs, output: Output) -> Result<(), Failure> {
         let session = Session::open(args, output).await?;
         let (outcome, result) = session.call(&self.operation, self.payload, self.replies).await;
-        let reply = result
-            .map_err(|error| Failure::from(error).about(&self.operation).details(&outcome))?;
+        let reply = result.map_err(|error| {
+            let failure = Failure::from(error).about(&self.operation).details(&outcome);
+            match &outcome.advice {
+                Some(advice) => failure.cure(advice),
+                None => failure,
+            }
+        })?;
         if output.is_json() {
             let response = match self.notation {
                 Notation::Json => Some(payload::reply_json(&reply)?),

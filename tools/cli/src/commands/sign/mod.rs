@@ -12,6 +12,7 @@ use trellis_claims::{ActorClaims, Clock, KeyKind, PublicKey, SystemClock};
 use trellis_core::Code;
 use trellis_keystore::{KeyName, Keystore};
 
+use crate::commands::inspect::outline;
 use crate::failure::Failure;
 use crate::files;
 use crate::key_choice::{self, Signer, signer};
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &SignArgs, output: Output) -> Result<(), Failure> {
     let destination = args.destination.clone().unwrap_or_else(|| beside(&args.file));
     check_stdout(&destination, output)?;
     let module = files::read_module(&args.file)?;
-    trellis_engine::inspect(&module).map_err(Failure::from).map_err(about_file)?;
+    outline(&module).map_err(about_file)?;
     let there = files::read_destination(&destination)?;
     let names = Names::of(args)?;
     let warnings = check_names(&names, args.force, output)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use trellis_claims::{ActorClaims, PublicKey, SystemClock};
+use trellis_core::date::Date;
 
 use crate::commands::inspect::window;
 
@@ -37,6 +38,7 @@ struct Claims {
     calls: Vec<String>,
     call_alias: Option<String>,
     not_before: Option<u64>,
+    not_before_human: String,
     expires: Option<u64>,
     expires_human: String,
 }
@@ -44,6 +46,7 @@ struct Claims {
 impl Signed {
     /// What there is to say about these claims.
     pub(super) fn new(claims: &ActorClaims, unchanged: bool) -> Self {
+        let window = window(claims, &SystemClock);
         Self {
             result: if unchanged { "unchanged" } else { "signed" },
             claims: Claims {
@@ -56,8 +59,9 @@ impl Signed {
                 calls: claims.calls.clone(),
                 call_alias: claims.call_alias.clone(),
                 not_before: claims.not_before,
+                not_before_human: window.not_before,
                 expires: claims.expires,
-                expires_human: window(claims, &SystemClock).expires,
+                expires_human: window.expires,
             },
             issuer_key: String::new(),
             size_bytes: 0,
@@ -95,6 +99,10 @@ impl fmt::Display for Signed {
         }
         if !claims.calls.is_empty() {
             writeln!(f, "  may call {}", list(&claims.calls))?;
+        }
+        if let Some(begin) = claims.not_before {
+            let (date, human) = (Date::of_unix_s(begin), &claims.not_before_human);
+            writeln!(f, "  begins   {date} ({human})")?;
         }
         writeln!(f, "  expires  {}", claims.expires_human)?;
         writeln!(f, "  size     {} bytes", self.size_bytes)
