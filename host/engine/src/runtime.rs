@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use trellis_core::CallError;
 use trellis_core::limits::ActorLimits;
-use wasmtime::Module;
 
 use crate::abi::{Linkers, Recognizer};
-use crate::compile::{Compilers, Haste};
+use crate::compile::{Compiled, Compilers, Haste};
 use crate::config::{EngineConfig, EngineError};
 use crate::in_flight::InFlight;
 use crate::lane::Lane;
@@ -64,7 +63,7 @@ impl Runtime {
         wasm: &Wasm,
         digest: &[u8; 32],
         limits: &ActorLimits,
-    ) -> Result<Module, CallError> {
+    ) -> Result<Compiled, CallError> {
         let haste = if self.ticker.is_asleep() { Haste::AllCores } else { Haste::OneThread };
         self.compilers.obtain((wasm, digest), limits, haste).await
     }

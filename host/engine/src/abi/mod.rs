@@ -14,9 +14,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use trellis_core::CallError;
-use wasmtime::Module;
 
 use crate::call::Call;
+use crate::compile::Compiled;
 use crate::context::ActorContext;
 use crate::fault::Fault;
 use crate::shape::ModuleShape;
@@ -60,9 +60,11 @@ impl Linkers {
     ///
     /// # Errors
     /// `E_MODULE_ABI` for what cannot be served; [`Recognizer::recognize`] finds it earlier.
-    pub(crate) fn link(&self, abi: &Abi, module: &Module) -> Result<Linked, CallError> {
-        match abi {
-            Abi::Wapc(form) => self.wapc.link(form, module).map(Linked::Wapc),
+    pub(crate) fn link(&self, abi: &Abi, compiled: &Compiled) -> Result<Linked, CallError> {
+        match (abi, compiled) {
+            (Abi::Wapc(form), Compiled::Module(module)) => {
+                self.wapc.link(form, module).map(Linked::Wapc)
+            }
         }
     }
 }

@@ -124,8 +124,8 @@ impl ActorState {
             return Ok(linked);
         }
         let runtime = &self.runtime;
-        let module = runtime.obtain(&self.wasm, &self.digest, &self.context.limits).await?;
-        let linked = Arc::new(runtime.linkers.link(&self.abi, &module)?);
+        let compiled = runtime.obtain(&self.wasm, &self.digest, &self.context.limits).await?;
+        let linked = Arc::new(runtime.linkers.link(&self.abi, &compiled)?);
         {
             let mut place = self.linked.lock();
             *place = Some(Arc::clone(&linked));

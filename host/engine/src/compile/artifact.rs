@@ -12,6 +12,13 @@ use wasmtime::Module;
 
 use crate::shape::invalid;
 
+/// Loaded code, as an ABI links it: a variant for each kind of binary. Outside `abi`, only what
+/// makes and loads an [`Artifact`] tells kinds apart.
+pub(crate) enum Compiled {
+    /// Of a core module.
+    Module(Module),
+}
+
 /// Compiled code this process may run.
 pub(super) struct Artifact {
     bytes: Vec<u8>,
@@ -50,13 +57,13 @@ impl Artifact {
     ///
     /// # Errors
     /// Code of another wasmtime, of other settings or for another processor.
-    pub(super) fn load(&self, engine: &wasmtime::Engine) -> wasmtime::Result<Module> {
+    pub(super) fn load(&self, engine: &wasmtime::Engine) -> wasmtime::Result<Compiled> {
         // SAFETY: `deserialize` needs bytes that this version of wasmtime wrote and nobody changed
         // since. By construction (see the type) they come from `precompile_module` with the
         // settings of this engine: directly, through the pipe of a child process that is this
         // program, or from a cache file whose keyed MAC covers all of them. wasmtime itself checks
         // version, settings and processor, and answers with an error when they differ.
-        unsafe { Module::deserialize(engine, self.bytes()) }
+        unsafe { Module::deserialize(engine, self.bytes()) }.map(Compiled::Module)
     }
 }
 

@@ -13,9 +13,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
-use wasmtime::Module;
 
 use artifact::Artifact;
+pub(crate) use artifact::Compiled;
 use cache::Cache;
 pub use child::compile_child_main;
 pub(crate) use haste::Haste;
@@ -70,33 +70,33 @@ impl Compilers {
         (wasm, digest): (&Wasm, &[u8; 32]),
         limits: &ActorLimits,
         haste: Haste,
-    ) -> Result<Module, CallError> {
+    ) -> Result<Compiled, CallError> {
         let name = cache::entry_name(digest, &self.fingerprint);
-        if let Some(module) = self.cached(&name) {
-            return Ok(module);
+        if let Some(compiled) = self.cached(&name) {
+            return Ok(compiled);
         }
         let _turn = self.turn.acquire().await.map_err(|_| stopped())?;
         let bytes = wasm.read()?;
-        let compiled = self.compile(bytes, limits, haste).await;
-        let artifact = compiled.map_err(|refusal| self.metrics.refused(refusal))?;
+        let artifact = self.compile(bytes, limits, haste).await;
+        let artifact = artifact.map_err(|refusal| self.metrics.refused(refusal))?;
         self.metrics.module_compiled();
-        let module = artifact.load(&self.runtime).map_err(|error| {
+        let compiled = artifact.load(&self.runtime).map_err(|error| {
             tracing::error!(error = %format!("{error:#}"), "compiled code does not load");
             CallError::new(Code::Internal, "the compiled module does not load; see the log")
         })?;
         if let Some(cache) = &self.cache {
             cache.write(&name, &artifact);
         }
-        Ok(module)
+        Ok(compiled)
     }
 
-    fn cached(&self, name: &str) -> Option<Module> {
+    fn cached(&self, name: &str) -> Option<Compiled> {
         let cache = self.cache.as_ref()?;
         let artifact = cache.read(name)?;
         match artifact.load(&self.runtime) {
-            Ok(module) => {
+            Ok(compiled) => {
                 self.metrics.cache("hit");
-                Some(module)
+                Some(compiled)
             }
             Err(error) => {
                 cache.reject(name, &format!("{error:#}"));
