@@ -4,11 +4,11 @@
 //! `wasm32-unknown-unknown` has no clock of its own (`SystemTime::now()` traps there). It claims
 //! this contract and needs no binding: the host binds it. The rules:
 //!
-//! - `unixNanos` is the wall clock of the host's operating system. A host whose clock stands before
-//!   1970 answers 0; 64 bits last until the year 2554.
-//! - `monotonicNanos` counts on whatever happens to the wall clock. Two readings of one host can be
-//!   subtracted, also across calls and instances; readings of different hosts, or from before a
-//!   restart, cannot.
+//! - `unixNanos` is the wall clock of the host's operating system. A host whose clock is set
+//!   before 1970 answers 0; 64 bits last until the year 2554.
+//! - `monotonicNanos` keeps counting whatever happens to the wall clock. Two readings of one host
+//!   can be subtracted, even across calls and instances; readings of different hosts, or from
+//!   before a restart, cannot.
 //! - Both are read when the provider carries out the call, so a reading is older than its answer
 //!   by the time the answer takes, and never newer.
 //!

@@ -5,7 +5,7 @@
 //! # Requests
 //! - `method` is upper case; `path` and `queryString` are what the client wrote, still
 //!   percent-encoded, and the path begins with `/`.
-//! - Header names are lower case and stand once. A header that the client sent more than once is
+//! - Header names are lower case, and each comes once. A header that the client sent repeatedly is
 //!   folded in the order received, joined by `, ` (RFC 9110, section 5.3); `cookie` is joined by
 //!   `; ` (RFC 6265). Bytes of a value that are not UTF-8 are replaced by U+FFFD, never an error.
 //! - `body` is whole; the provider bounds it before it calls the actor.
@@ -15,9 +15,9 @@
 //!   one line for each, in order.
 //! - The server owns the framing: `content-length`, `transfer-encoding`, `connection`,
 //!   `keep-alive`, `proxy-connection`, `te`, `trailer` and `upgrade` of a response are dropped.
-//! - A status code outside 200 to 599, a header name that is no token, or a value with a control
-//!   character (so no CR or LF can begin a header of the actor's making) is an answer the server
-//!   cannot send: the client gets 502.
+//! - A response with a status code outside 200 to 599, a header name that is not a token, or a
+//!   value with a control character (so that no CR or LF can smuggle in a header) cannot be sent:
+//!   the client gets 502.
 //! - A response to `HEAD`, and one with 204 or 304, is sent without its body.
 //!
 //! # Where the originals differed

@@ -3,14 +3,14 @@
 //! `logging.wit` beside this crate is the source of the types. The rules:
 //!
 //! - A level is 1 error, 2 warn, 3 info, 4 debug or 5 trace. 0 is read as error and any larger
-//!   number as trace, for a line is worth more than its level. Where guests of 2021
-//!   (`wasmcloud:logging`: `level` by name, the text under `text`) call, both forms are read: names
-//!   in any case, `warning` and `critical` too, and an unknown name as info.
+//!   number as trace, because a line is worth more than its level. The form of 2021
+//!   (`wasmcloud:logging`: `level` by name, the text under `text`) is read as well: names in any
+//!   case, `warning` and `critical` too, and an unknown name as info.
 //! - A body may hold several lines; the provider writes it as one record and escapes control
-//!   characters, so that an actor cannot forge a line of another.
+//!   characters, so that an actor cannot forge another's line.
 //! - Lines over `log_line_bytes_max` are cut; lines over `log_lines_per_s` are dropped and counted.
 //!   Neither is an error to the actor.
-//! - The actor's name and key in the log are the host's knowledge, never the actor's word.
+//! - The actor's name and key in the log come from the host, never from the actor.
 //! - The reply is empty.
 //!
 //! **Deliberately absent:** structured fields, levels set by the actor, reading a log.

@@ -125,13 +125,16 @@ fn compiler() -> Compiler {
     match own_program() {
         Ok(program) => Compiler::Child { program, args: vec![COMPILE_COMMAND.into()] },
         Err(error) => {
-            tracing::warn!(%error, "modules compile in this process, where nothing can cut them");
+            tracing::warn!(
+                %error,
+                "modules are compiled in this process, where nothing can stop a compilation"
+            );
             Compiler::InProcess
         }
     }
 }
 
 fn internal(what: &str, error: &dyn std::fmt::Display) -> Failure {
-    let message = format!("the operating system refuses: {error}");
+    let message = format!("the operating system refused: {error}");
     Failure::call(what, CallError::new(Code::Internal, message))
 }

@@ -41,7 +41,7 @@ impl ActorContext {
             return Ok(());
         }
         self.metrics.limit_hit("host_calls_per_call_max");
-        let message = format!("one call may make {max} host calls (host_calls_per_call_max)");
+        let message = format!("a call may make at most {max} host calls (host_calls_per_call_max)");
         Err(CallError::new(Code::Quota, message))
     }
 

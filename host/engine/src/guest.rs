@@ -70,7 +70,7 @@ impl<S: Send + 'static> Guest<S> {
         store.set_epoch_deadline(SLICE_TICKS);
     }
 
-    /// The call ended: lets go of everything big.
+    /// The call ended: drops everything large.
     #[inline]
     pub(crate) fn end(&mut self) {
         self.call.payload = Bytes::new();

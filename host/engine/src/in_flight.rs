@@ -29,7 +29,8 @@ impl InFlight {
             return Ok(());
         }
         metrics.limit_hit("host_calls_in_flight_max");
-        let message = format!("{} host calls wait (host_calls_in_flight_max)", self.max);
+        let message =
+            format!("{} host calls are waiting already (host_calls_in_flight_max)", self.max);
         Err(CallError::new(Code::Quota, message))
     }
 

@@ -23,7 +23,7 @@ pub(crate) enum Slice {
 }
 
 impl Slice {
-    /// At a tick: whether the guest shall let others run. The first tick only marks the time, so a
+    /// At a tick: whether the guest should let others run. The first tick only marks the time, so a
     /// call computes for one to two milliseconds before this is true.
     pub(crate) fn is_over(&mut self) -> bool {
         let thread = thread_number();

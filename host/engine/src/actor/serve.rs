@@ -32,7 +32,7 @@ impl ActorState {
         if call.depth > limits.call_depth_max {
             self.runtime.metrics.limit_hit("call_depth_max");
             let max = limits.call_depth_max;
-            let message = format!("{max} calls stand above this one (call_depth_max)");
+            let message = format!("the call is nested deeper than {max} calls (call_depth_max)");
             return Err(CallError::new(Code::Depth, message));
         }
         context.check_name("operation", call.operation.as_bytes())?;
@@ -73,7 +73,7 @@ impl ActorState {
         let limits = &self.context.limits;
         let Some(waiter) = self.pool.enqueue() else {
             self.runtime.metrics.limit_hit("queue_max");
-            let message = format!("{} calls wait (queue_max)", limits.queue_max);
+            let message = format!("{} calls are waiting already (queue_max)", limits.queue_max);
             return Err(CallError::new(Code::Busy, message));
         };
         self.refuse_if_stopping()?;

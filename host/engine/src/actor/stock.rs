@@ -18,8 +18,8 @@ impl ActorState {
     /// Compiles the module and makes the instances that are to stand ready.
     pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), CallError> {
         self.linked().await?;
-        // Relaxed: nobody else knows the actor yet. What fails here is told to who loads it, and
-        // not tried again aside.
+        // Relaxed: nobody else knows the actor yet. A failure here is an error for whoever loads
+        // it, and is not tried again in the background.
         self.refilling.store(true, Ordering::Relaxed);
         for _ in 0..self.instances_min() {
             let Some(slot) = self.pool.try_slot() else { break };
@@ -61,7 +61,7 @@ impl ActorState {
         self.runtime.loader.handle().spawn(async move {
             if let Err(error) = actor.refill().await {
                 let name = &*actor.context.name;
-                tracing::warn!(actor = name, %error, "an instance to stand ready was not made");
+                tracing::warn!(actor = name, %error, "a standby instance could not be made");
             }
             actor.refilling.store(false, Ordering::Release);
         });

@@ -46,7 +46,7 @@ const CODE_BYTES_MAX: u64 = 1 << 30;
 /// How often a running compilation is looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(10);
 
-/// What a child shall do.
+/// What a child is to do.
 pub(super) struct Order<'a> {
     pub(super) wasm: &'a [u8],
     pub(super) limits: &'a ActorLimits,
@@ -124,7 +124,7 @@ async fn converse(child: &mut Child, order: &Order<'_>) -> io::Result<Watched> {
     let stderr = child.stderr.take().ok_or_else(missing)?;
     let pid = child.id();
     let feed = async {
-        // A child that ends early closes the pipe; why it ended is told by its status.
+        // A child that ends early closes the pipe; its status says why it ended.
         let _ = stdin.write_all(&order.header()).await;
         let _ = stdin.write_all(order.wasm).await;
         drop(stdin);

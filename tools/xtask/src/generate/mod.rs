@@ -146,11 +146,11 @@ fn limits() -> String {
         "# Limits\n\n\
          <!-- Generated from trellis_core::limits by `cargo xtask generate`; do not edit. -->\n\n\
          ## One actor\n\n\
-         The key stands under `limits:` of the actor in a manifest; the host's own caps win over \
+         The key goes under `limits:` of the actor in a manifest; the host's own caps win over \
          what a manifest asks.\n\n",
     );
     limit_rows(&mut text, TABLE);
-    text += "\n## The whole host\n\nThe key stands under `host:`; it is read at the start.\n\n";
+    text += "\n## The whole host\n\nThe key goes under `host:`; it is read at the start.\n\n";
     limit_rows(&mut text, HOST_TABLE);
     text += "\n## Fixed\n\nThese have no key: no manifest changes them.\n\n";
     limit_rows(&mut text, fixed::TABLE);

@@ -27,7 +27,7 @@ impl<'a> Former<'a> {
     /// still to be made.
     ///
     /// # Errors
-    /// `E_ACTOR_KEY` for another key, unless it is forced; then it is said all the same.
+    /// `E_ACTOR_KEY` for another key, unless it is forced; even then it is said.
     pub(super) fn check_subject(
         &self,
         subject: Option<&PublicKey>,

@@ -108,9 +108,9 @@ impl Known {
                 may_be_forced: true,
             }),
             Id::Custom if is_like_a_key(id) => findings.problems.push(mistyped_key("--cap", id)),
-            Id::Custom => findings
-                .warnings
-                .push(format!("`{id}` is no contract known here; it is signed as one of your own")),
+            Id::Custom => findings.warnings.push(format!(
+                "`{id}` is not a contract known here; it is signed as one of your own"
+            )),
         }
     }
 
@@ -152,7 +152,7 @@ impl Known {
                 format!("you have no actor `{alias}`; did you mean `--calls {near}`?")
             }
             None => format!(
-                "`{alias}` is taken as a call alias; whether an actor has it shows when both run"
+                "`{alias}` is taken as a call alias; whether an actor has it is only known when both run"
             ),
         });
     }
@@ -217,7 +217,7 @@ fn is_like_a_key(text: &str) -> bool {
 
 fn mistyped_key(option: &str, text: &str) -> Finding {
     Finding {
-        message: format!("{option} {text} looks like a key and is none"),
+        message: format!("{option} {text} looks like a key but is not one"),
         help: "Copy the whole key; `trellis inspect` shows an actor's.".to_owned(),
         may_be_forced: false,
     }
