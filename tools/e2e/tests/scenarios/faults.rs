@@ -1,6 +1,7 @@
 //! Actors that fail: the caller gets a status and a code, a metric counts the failure, and the
 //! actor's next call and its neighbors are not affected.
 
+use trellis_e2e::forms::{calling, counting};
 use trellis_e2e::hostile::{harmless, hostile};
 use trellis_e2e::{Step, actor, app, get, post};
 use trellis_testkit::guests::built;
@@ -114,6 +115,19 @@ scenarios! {
         get("answers-nonsense", "/").is(200, "ok"),
     ];
 
+    /// What an actor was told and passes on: a limit that it broke is named, and what it needs and
+    /// cannot have now is a 503. (What it may not have is a 502, as below.)
+    an_actor_that_passes_on_why_it_failed = [
+        actor("modest", counting(8)),
+        actor("alone", calling(8, "alone", "HandleRequest")).calls("itself").alias("itself"),
+        app(&[("modest", MODEST), ("alone", ALONE)]),
+        Step::Start,
+        get("modest", "/").is(502, "E_QUOTA"),
+        Step::Metric("trellis_guest_fault_total{kind=\"E_QUOTA\"}", 1.0),
+        get("alone", "/").is(503, "E_PROVIDER"),
+        Step::Log(&["\"callee\":\"alone\"", "E_PROVIDER", "E_BUSY", "queue_max"]),
+    ];
+
     /// An actor may call another one only if its claims allow it.
     an_actor_that_calls_another_it_may_not = [
         actor("ping", built("ping")),
@@ -126,6 +140,10 @@ scenarios! {
         Step::Log(&["\"target\":\"audit\"", "\"event\":\"denied\"", "sign it with `--calls pong`"]),
     ];
 }
+
+const MODEST: &str = "limits: {host_calls_per_call: 0}";
+/// No call of it can wait, so one that it makes to itself finds it busy.
+const ALONE: &str = "instances: {max: 1}\n    limits: {queue: 0}";
 
 const NOT_CLAIMED: &str = "trellis_authz_denied_total{cap=\"other\",reason=\"not_claimed\"}";
 const NOT_CALLABLE: &str = "trellis_authz_denied_total{cap=\"other\",reason=\"not_callable\"}";
