@@ -60,10 +60,13 @@ impl contract::Provider for FileStore {
         let contract::SetRequest { key, mut value, .. } = request;
         self.write(move |tables, _| {
             let at = Place { space: &space, key: &key };
-            let before = tables.entry(at)?.map(|entry| entry.held);
-            tables.room_to_replace(at, (before.as_ref(), &value), bytes_max)?;
+            let before = tables.entry(at)?;
+            let held = before.as_ref().map(|entry| &entry.held);
+            tables.room_to_replace(at, (held, &value), bytes_max)?;
             let expires_ms = lives_ms.map_or(0, |lives| tables.now_ms().saturating_add(lives));
-            tables.remove(at)?;
+            if let Some(before) = before {
+                tables.remove_entry(at, &before)?;
+            }
             let entry = Entry { held: Held::Text(std::mem::take(&mut value)), expires_ms };
             tables.put(at, &entry)?;
             let Held::Text(value) = entry.held else { return Ok(Stored::default()) };

@@ -136,11 +136,18 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    /// Removes the key and all it holds. A large list or set is gone as well, but what it held is
+    /// Removes the key and all it holds.
+    pub(super) fn remove(&mut self, at: Place<'_>) -> Result<(), Failure> {
+        match read_entry(&self.entries, at)? {
+            None => Ok(()),
+            Some(entry) => self.remove_entry(at, &entry),
+        }
+    }
+
+    /// The same for a key with this entry. A large list or set is gone as well, but what it held is
     /// removed piece by piece (`remains.rs`): others would wait for that. The same holds for
     /// smaller ones when a transaction removes many.
-    pub(super) fn remove(&mut self, at: Place<'_>) -> Result<(), Failure> {
-        let Some(entry) = read_entry(&self.entries, at)? else { return Ok(()) };
+    pub(super) fn remove_entry(&mut self, at: Place<'_>, entry: &Entry) -> Result<(), Failure> {
         self.changed = true;
         self.entries.remove((at.space, at.key))?;
         if entry.expires_ms > 0 {
@@ -161,7 +168,8 @@ impl<'txn> Tables<'txn> {
         self.bytes = self.bytes.saturating_sub(freed);
         match usize::try_from(count) {
             Ok(count) if count <= AT_ONCE_MAX.min(self.at_once_left) => {
-                self.at_once_left -= self.remove_some(at, kind, count)?;
+                let removed = self.remove_some(at, kind, usize::MAX)?;
+                self.at_once_left = self.at_once_left.saturating_sub(removed);
             }
             _ => {
                 self.remains.insert((at.space, at.key), kind)?;
