@@ -6,6 +6,9 @@
 //! many callers share one `fsync`. What was answered survives the death of the process and, with
 //! `DURABILITY: immediate`, of the machine. A disk that is full or fails costs the changes of that
 //! moment (`E_STORAGE`); the file is opened again by itself, and nothing half-written is visible.
+//! What grows the file leaves room in it for changes that free space, and those are carried out by
+//! themselves when others find no room. On a disk without a single free block even that room may be
+//! a part of the file that the disk has not given yet; then they fail too, until a little is free.
 //!
 //! Providers of one process that name the same file share it: one database, one writer. Each may
 //! have its own durability and limits, so that changing those is no reason to close the file.

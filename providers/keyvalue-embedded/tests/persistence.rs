@@ -147,6 +147,22 @@ async fn child_on_a_full_disk() {
     assert!(kept.len() > 10, "some values fit: {}", kept.len());
     let got = until_answered(|| store.get(&kept[0])).await;
     assert!(got.as_deref() == Some(value.as_str()), "what was kept can be read");
+    let mut small = 0;
+    while store.set(&format!("small {small}"), "v").await.is_ok() {
+        small += 1;
+    }
+    for number in 0..small {
+        let key = format!("small {number}");
+        if number < 20 {
+            // Together with a change that grows the file, and fails.
+            let (grown, freed) = tokio::join!(store.set("large", &value), store.del(&key));
+            assert_eq!(grown.expect_err("the disk is full").code(), Code::Storage);
+            freed.expect("what frees space is never refused");
+        } else {
+            store.del(&key).await.expect("what frees space is never refused");
+        }
+    }
+    store.set("small", "v").await.expect("what was removed makes room");
     let (removed, kept) = kept.split_first().expect("some values fit");
     until_answered(|| store.del(removed)).await;
     assert_eq!(store.get(removed).await, Ok(None), "what frees room needs none");

@@ -192,6 +192,11 @@ impl DatabaseFile {
         self.era.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Whether the file may not grow any more.
+    pub(super) fn is_full(broken: &redb::Error) -> bool {
+        matches!(broken, redb::Error::Io(error) if is_full(error.kind()))
+    }
+
     /// The sentence for what the file did.
     pub(super) fn explain(&self, broken: &redb::Error) -> CallError {
         use redb::Error as E;
@@ -217,9 +222,7 @@ impl DatabaseFile {
 
     fn explain_io(&self, error: &std::io::Error) -> CallError {
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                self.says("cannot grow: the disk is full; free space there")
-            }
+            kind if is_full(kind) => self.says("cannot grow: the disk is full; free space there"),
             ErrorKind::ReadOnlyFilesystem => self.says("is on a disk that is mounted read-only"),
             ErrorKind::PermissionDenied => {
                 self.says("may not be read and written by the host's user; change its permissions")
@@ -289,4 +292,9 @@ impl DatabaseFile {
         let database = Builder::new().set_cache_size(self.cache_bytes).create_file(file)?;
         Ok(Open { database: Arc::new(database), file: Arc::new(second) })
     }
+}
+
+const fn is_full(kind: ErrorKind) -> bool {
+    use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
 }

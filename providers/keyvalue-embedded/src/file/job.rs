@@ -21,6 +21,12 @@ pub(super) trait Job: Send {
     /// Answers: with the outcome when the transaction was committed, with its error when not.
     fn answer(self: Box<Self>, committed: Result<(), CallError>);
 
+    /// True when it needs no more space than there is. It can be run again after a transaction that
+    /// failed.
+    fn frees(&self) -> bool {
+        false
+    }
+
     /// True when the commit must reach the disk before the answer.
     fn flushes(&self) -> bool {
         false
@@ -39,12 +45,15 @@ pub(super) trait Job: Send {
 
 /// A change with an outcome for its caller.
 pub(super) struct Change<T, F> {
-    /// Taken when it was carried out, or need not be any more.
-    pub(super) operation: Option<F>,
+    pub(super) operation: F,
     pub(super) work: Work,
     /// Whether it is answered when it is on the disk, or before.
     pub(super) flushes: bool,
+    /// Whether it takes from what is kept, and adds nothing.
+    pub(super) frees: bool,
+    /// What came of it; nothing as long as it was put off, or when nobody waits for it.
     pub(super) outcome: Option<Result<T, CallError>>,
+    pub(super) put_off: bool,
     pub(super) reply: oneshot::Sender<Result<T, CallError>>,
 }
 
@@ -54,21 +63,26 @@ where
     T: Send,
 {
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
+        self.put_off = false;
         // A caller that was cut while it waited has been told so: nothing is done for it.
-        let Some(mut operation) = self.operation.take().filter(|_| !self.work.is_cut()) else {
+        if self.work.is_cut() {
             return Ok(());
-        };
-        match operation(tables, &mut self.work) {
+        }
+        match (self.operation)(tables, &mut self.work) {
             Ok(outcome) => self.outcome = Some(Ok(outcome)),
             Err(Failure::Refused(refused)) => self.outcome = Some(Err(refused)),
-            Err(Failure::Later) => self.operation = Some(operation),
+            Err(Failure::Later) => self.put_off = true,
             Err(Failure::Broken(broken)) => return Err(broken),
         }
         Ok(())
     }
 
     fn is_put_off(&self) -> bool {
-        self.operation.is_some()
+        self.put_off
+    }
+
+    fn frees(&self) -> bool {
+        self.frees
     }
 
     fn answer(self: Box<Self>, committed: Result<(), CallError>) {
@@ -91,6 +105,10 @@ where
 pub(super) struct Sweep(pub(super) usize);
 
 impl Job for Sweep {
+    fn frees(&self) -> bool {
+        true
+    }
+
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
         match tables.sweep(self.0) {
             Err(Failure::Broken(broken)) => Err(broken),
@@ -113,6 +131,10 @@ impl Job for Sweep {
 pub(super) struct Close(pub(super) oneshot::Sender<()>);
 
 impl Job for Close {
+    fn frees(&self) -> bool {
+        true
+    }
+
     fn run(&mut self, _: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
         Ok(())
     }

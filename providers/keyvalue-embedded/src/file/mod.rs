@@ -118,10 +118,29 @@ impl FileStore {
         T: Send + 'static,
         F: FnMut(&mut Tables<'_>, &mut Work) -> Result<T, Failure> + Send + 'static,
     {
+        self.change(operation, false).await
+    }
+
+    /// The same for a change that takes from what is kept and adds nothing: a full disk does not
+    /// stop it. It may be run again after a transaction that failed.
+    async fn free<T, F>(&self, operation: F) -> Result<T, CallError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tables<'_>, &mut Work) -> Result<T, Failure> + Send + 'static,
+    {
+        self.change(operation, true).await
+    }
+
+    async fn change<T, F>(&self, operation: F, frees: bool) -> Result<T, CallError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tables<'_>, &mut Work) -> Result<T, Failure> + Send + 'static,
+    {
         let (_waiting, work) = Work::new(self.bounds.tally());
         let (reply, answered) = oneshot::channel();
         let flushes = self.immediate;
-        let change = Change { operation: Some(operation), work, flushes, outcome: None, reply };
+        let (outcome, put_off) = (None, false);
+        let change = Change { operation, work, flushes, frees, outcome, put_off, reply };
         self.file.jobs.send(Box::new(change)).await.map_err(stopped)?;
         answered.await.map_err(stopped)?
     }

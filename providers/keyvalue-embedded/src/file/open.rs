@@ -84,6 +84,7 @@ impl OpenFile {
             // What a host left that ended before all was removed is found with the first change or
             // sweep.
             has_remains: false,
+            is_full: false,
             put_off: Vec::new(),
             opened_last: Instant::now(),
             anew_last: None,

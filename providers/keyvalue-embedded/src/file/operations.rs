@@ -76,22 +76,22 @@ impl contract::Provider for FileStore {
     }
 
     async fn del(&self, space: &Namespace, request: contract::DelRequest) -> Answer<Removed> {
-        let (space, mut key) = (Arc::clone(&space.name), request.key);
-        self.write(move |tables, _| {
+        let (space, key) = (Arc::clone(&space.name), request.key);
+        self.free(move |tables, _| {
             tables.remove(Place { space: &space, key: &key })?;
-            Ok(Removed { key: std::mem::take(&mut key) })
+            Ok(Removed { key: key.clone() })
         })
         .await
     }
 
     async fn clear(&self, space: &Namespace, request: contract::ClearRequest) -> Answer<Removed> {
-        let (space, mut key) = (Arc::clone(&space.name), request.key);
-        self.write(move |tables, _| {
+        let (space, key) = (Arc::clone(&space.name), request.key);
+        self.free(move |tables, _| {
             let at = Place { space: &space, key: &key };
             if list(tables, at)?.is_some() {
                 tables.remove(at)?;
             }
-            Ok(Removed { key: std::mem::take(&mut key) })
+            Ok(Removed { key: key.clone() })
         })
         .await
     }
@@ -145,7 +145,7 @@ impl contract::Provider for FileStore {
             return Ok(ListCount { new_count: count(size(found.count))? });
         }
         let space = Arc::clone(&space.name);
-        self.write(move |tables, work| {
+        self.free(move |tables, work| {
             let at = Place { space: &space, key: &request.key };
             let Some((before, head)) = list(tables, at)? else {
                 return Ok(ListCount { new_count: 0 });
@@ -191,7 +191,7 @@ impl contract::Provider for FileStore {
         request: contract::SetRemoveRequest,
     ) -> Answer<SetCount> {
         let space = Arc::clone(&space.name);
-        self.write(move |tables, _| {
+        self.free(move |tables, _| {
             let at = Place { space: &space, key: &request.key };
             let before = set(tables, at)?.unwrap_or(0);
             let removed = before > 0 && tables.remove_member(at, &request.value)?;

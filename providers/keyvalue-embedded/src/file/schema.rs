@@ -27,6 +27,8 @@ pub(super) const EXPIRIES: TableDefinition<'_, (u64, &str, &str), ()> =
 pub(super) const REMAINS: TableDefinition<'_, EntryKey, u8> = TableDefinition::new("remains");
 /// What is known of the whole file.
 pub(super) const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
+/// Never kept: see `Writer::transact`.
+pub(super) const RESERVE: TableDefinition<'_, (), &[u8]> = TableDefinition::new("reserve");
 /// The fact: what keys and values are charged, in bytes.
 pub(super) const BYTES: &str = "bytes";
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redb::Durability;
+use redb::{Durability, WriteTransaction};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 use trellis_core::CallError;
@@ -14,6 +14,7 @@ use super::database::{DatabaseFile, Unopened};
 use super::failure::Failure;
 use super::job::{Job, Sweep};
 use super::place::Place;
+use super::schema::RESERVE;
 use super::tables::{PIECE, Tables};
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
@@ -21,6 +22,10 @@ use crate::metrics::FileMetrics;
 /// Most changes that join one transaction: enough to share a commit, few enough to keep answers
 /// prompt.
 const BATCH_MAX: usize = 512;
+
+/// What a change that grows the file leaves free in it: enough for a change that frees space, which
+/// writes some ten pages of 4KiB before it frees any. redb gives 32 pages for this.
+const RESERVE_BYTES: usize = 31 * 4_096;
 
 /// How long a file that could not be opened is left alone.
 const REOPEN_AFTER: Duration = Duration::from_millis(500);
@@ -37,6 +42,8 @@ pub(super) struct Writer {
     pub(super) unflushed: bool,
     /// Something that is gone is still to be removed, as far as is known.
     pub(super) has_remains: bool,
+    /// The last transaction failed because the file may not grow.
+    pub(super) is_full: bool,
     /// Changes that wait for that.
     pub(super) put_off: Vec<Box<dyn Job>>,
     pub(super) opened_last: Instant,
@@ -50,7 +57,19 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while self.fill(&mut batch) {
-            let committed = self.commit(&mut batch);
+            let mut committed = self.commit(&mut batch);
+            if let Err(failed) = &committed
+                && self.is_full
+            {
+                // What frees space is carried out by itself.
+                for job in batch.extract_if(.., |job| !job.frees()) {
+                    job.answer(Err(failed.clone()));
+                }
+                if batch.is_empty() {
+                    continue;
+                }
+                committed = self.commit(&mut batch);
+            }
             if committed.is_ok() && batch.iter().any(|job| job.looks()) {
                 self.look_at_place();
             }
@@ -103,10 +122,14 @@ impl Writer {
         if self.database.is_empty() && self.opened_last.elapsed() >= REOPEN_AFTER {
             self.reopen();
         }
+        self.is_full = false;
         let attempt = AssertUnwindSafe(|| self.transact(batch));
         let failed = match catch_unwind(attempt) {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(broken)) => self.database.explain(&broken),
+            Ok(Err(broken)) => {
+                self.is_full = DatabaseFile::is_full(&broken);
+                self.database.explain(&broken)
+            }
             Err(_panic) => self.database.damaged(),
         };
         self.metrics.failures.inc();
@@ -139,6 +162,9 @@ impl Writer {
             let bytes = tables.keep_bytes(before).map_err(boxed)?;
             (tables.changed(), tables.list_removed(), bytes)
         };
+        if bytes > before {
+            keep_reserve(&txn).map_err(boxed)?;
+        }
         let must_commit = changed || (flushes && self.unflushed);
         if !must_commit {
             self.has_remains = has_remains;
@@ -204,4 +230,13 @@ impl Writer {
             tracing::error!(path = %self.database.path(), %error, "opening the key-value file again failed");
         }
     }
+}
+
+/// Makes sure that the file still has room for transactions that free space: what grows it is
+/// refused before nothing else is possible. The room is taken and given back at once, so that it is
+/// never written; blocks of the disk are not set aside by this.
+fn keep_reserve(txn: &WriteTransaction) -> Result<(), redb::Error> {
+    txn.open_table(RESERVE)?.insert((), &[0; RESERVE_BYTES][..])?;
+    txn.delete_table(RESERVE)?;
+    Ok(())
 }
