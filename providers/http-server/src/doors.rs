@@ -24,8 +24,7 @@ static DOORS: Mutex<AllDoors> = Mutex::new(AllDoors { open: BTreeMap::new(), clo
 
 struct AllDoors {
     open: BTreeMap<(Arc<str>, SocketAddr), Door>,
-    /// The last ports at addresses that nobody wants any more: their workers may still hold the
-    /// sockets for a moment.
+    /// The ports that left: their workers may still hold the sockets for a moment.
     closing: Vec<(Arc<str>, SocketAddr, Weak<Port>)>,
 }
 
@@ -115,11 +114,14 @@ impl Doors {
         door.is_some_and(|door| door.is_kept_from(self, leaving))
     }
 
-    /// The ports that were the last at an address, or at one that overlaps, and whose workers still
-    /// hold its sockets: until they have let go, the system does not give it.
+    /// The ports that left an address, or one that overlaps, and whose workers still hold its
+    /// sockets: until they have let go, the system does not give it. None while it is open.
     pub(crate) fn closing(&self, asked: SocketAddr) -> Vec<Arc<Port>> {
         let mut doors = DOORS.lock();
         doors.forget_closed();
+        if doors.open.contains_key(&(Arc::clone(&self.host), asked)) {
+            return Vec::new();
+        }
         let meets = |(host, at, _): &&(Arc<str>, SocketAddr, Weak<Port>)| {
             *host == self.host && overlap(*at, asked)
         };
@@ -187,9 +189,9 @@ impl Doors {
         door.line.retain(|other| !is_port(other));
         if !door.settle() {
             doors.open.remove(&key);
-            doors.forget_closed();
-            doors.closing.push((key.0, address, Arc::downgrade(port)));
         }
+        doors.forget_closed();
+        doors.closing.push((key.0, address, Arc::downgrade(port)));
     }
 }
 

@@ -62,8 +62,8 @@ struct Bound {
 pub(crate) struct Leaving {
     /// Routes on which calls may be under way.
     pub(crate) routes: Vec<Arc<Route>>,
-    /// The port that was closed.
-    pub(crate) port: Option<Arc<Port>>,
+    /// The port that was closed, and those before it that still have its sockets.
+    pub(crate) ports: Vec<Arc<Port>>,
 }
 
 impl Ports {
@@ -87,7 +87,10 @@ impl Ports {
                 self.in_force.remove(&bound.owner);
             }
             self.publish(bound.address);
-            leaving.port = self.close_unused(bound.address);
+            if let Some(port) = self.close_unused(bound.address) {
+                leaving.ports = self.doors.closing(bound.address);
+                leaving.ports.push(port);
+            }
             bound.route.retire();
             leaving.routes.push(bound.route);
         }

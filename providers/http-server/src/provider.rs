@@ -145,7 +145,7 @@ impl Provider for HttpServer {
                 route.finished().await;
             }
             // Its connections may take longer: no call comes from them any more.
-            if let Some(port) = leaving.port {
+            for port in leaving.ports {
                 port.stopped().await;
             }
         })
