@@ -124,7 +124,9 @@ fn two_actors_exchange_their_ports() {
     for round in 1..=6 {
         let (one, two) = if round % 2 == 1 { (1, 0) } else { (0, 1) };
         let from = host.log().count();
-        stage.manifest(&["web"], &[("one", "web", one), ("two", "web", two)]);
+        // In some rounds the server is replaced too.
+        let web = format!("web, values: {{IDLE_TIME_MAX: {}s}}", 60 + round / 2);
+        stage.manifest(&[&web], &[("one", "web", one), ("two", "web", two)]);
         applied(&host, from, "rebound one");
         applied(&host, from, "rebound two");
         let mut expected = ["ok", "hello"];
