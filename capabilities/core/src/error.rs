@@ -259,7 +259,7 @@ codes! {
     /// The host cannot listen on an address.
     Address = "E_ADDRESS", Provider, retry: false,
         cause: "The port or address is in use or not allowed.",
-        cure: "Stop the program that uses the port, or choose another `PORT` in the binding; the admin address is `--admin` or `host: {admin}`.";
+        cure: "Stop the program that uses the port, choose another `PORT` in the binding, or bind all actors of the address to one http-server; the admin address is `--admin` or `host: {admin}`.";
     /// The manifest is wrong.
     Manifest = "E_MANIFEST", Invalid, retry: false,
         cause: "The manifest has errors; each is shown with file, line and column.",

@@ -170,6 +170,23 @@ async fn a_binding_moves_to_another_server_without_a_lost_request() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_still_coming_is_answered_by_the_other_server() {
+    let (old, new) = (server("coming/old").await, server("coming/new").await);
+    let address = bind(&old, of(1, 1, 0)).await;
+    let mut client = Client::new(address).await;
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n").await;
+    client.send("Content-Length: 10\r\n\r\n").await;
+    assert_eq!(client.answer_to_head().await.status, 100, "its body is being read");
+    let bound = new.bind_all(vec![of(1, 2, address.port())], vec![BindingId(1)]).await;
+    assert_eq!(code(&bound[0]), None, "{bound:?}");
+    old.unbind(BindingId(1)).await;
+    client.send("0123456789").await;
+    assert_eq!(client.answer().await.body, "coming/new 2");
+    // The connection went along, or goes on where it is.
+    assert_eq!(client.get("/").await.body, "coming/new 2");
+}
+
+#[tokio::test]
 async fn another_server_gets_no_address_that_is_kept() {
     let (old, new) = (server("keeps/old").await, server("keeps/new").await);
     let address = bind(&old, of(1, 1, 0)).await;
