@@ -187,3 +187,26 @@ fn an_actor_takes_the_port_of_one_that_goes() {
     }
     clients.end();
 }
+
+/// And two become one again.
+#[test]
+fn one_server_becomes_two() {
+    let stage = Stage::new();
+    let one = |name| stage.manifest(&[name], &[("one", name, 0), ("two", name, 1)]);
+    one("web");
+    let host = stage.start();
+    let clients = stage.clients();
+    for name in ["web", "front"] {
+        let from = host.log().count();
+        stage.manifest(&["left", "right"], &[("one", "left", 0), ("two", "right", 1)]);
+        applied(&host, from, &format!("renamed provider {name} to left"));
+        applied(&host, from, "rebound two");
+        assert_eq!(stage.answers(), ["ok", "hello"]);
+        let from = host.log().count();
+        one("front");
+        applied(&host, from, "renamed provider left to front");
+        applied(&host, from, "stopped provider right");
+        assert_eq!(stage.answers(), ["ok", "hello"]);
+    }
+    clients.end();
+}
