@@ -44,6 +44,8 @@ impl Change {
             }
         }
         fresh.outlets = kept;
+        // One that did not answer in time may have it by now.
+        self.shared.tell_unbound(refused.iter().map(|(new, _)| new.undo()).collect());
         for (new, error) in refused {
             self.give_up(&new, error, made, fresh);
         }

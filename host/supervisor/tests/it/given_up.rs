@@ -87,8 +87,9 @@ async fn a_version_that_the_old_provider_refuses_is_given_up() {
     assert!(done(&applied).is_empty(), "{applied:?}");
     let what: Vec<_> = applied.faults.iter().map(|fault| &*fault.what).collect();
     assert_eq!(what, ["binding of one to test:store", "provider store", "actor one"]);
-    assert!(stage.script.times("unbind at store").is_empty(), "the old version is still bound");
+    // Only that of the new version: the provider may have kept something of it.
+    stage.script.happened("unbind at store", 1).await;
     // The module was never wrong: it is tried again without another one.
     stage.script.go_on();
-    stage.script.happened("unbind at store", 1).await;
+    stage.script.happened("unbind at store", 2).await;
 }
