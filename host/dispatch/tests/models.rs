@@ -1,4 +1,4 @@
-//! The road under a model checker, which tries the orders in which calls and changes can meet.
+//! The road under a model checker, which tries every order in which calls and changes can meet.
 //!
 //! The files under test are the dispatcher's own, with the gate, the maps, arc-swap and tokio as
 //! they are: `crate::sync` puts what threads meet at into an order that loom chooses. What goes on
@@ -155,8 +155,8 @@ mod sync {
     }
 }
 
-/// Runs a model with at most so many changes of thread where none was needed.
-fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
+/// Runs a model in every order of its steps.
+fn model(body: impl Fn() + Send + Sync + 'static) {
     // A call that is not answered at once sets an alarm, which never rings here.
     let clock = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let clock = clock.expect("a runtime");
@@ -164,10 +164,10 @@ fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     // Keys are slow to make, and a model starts over thousands of times.
     LazyLock::force(&ENTITLEMENTS);
     LazyLock::force(&SUCCESSOR);
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
+    let mut every_order = loom::model::Builder::new();
+    every_order.preemption_bound = None;
     let body = Arc::new(body);
-    builder.check(move || {
+    every_order.check(move || {
         let body = Arc::clone(&body);
         spawn(move || body()).join().expect("no panic");
     });
@@ -260,7 +260,7 @@ fn edit(dispatcher: &Dispatcher, edit: impl FnOnce(&mut Snapshot)) {
 /// other, the routes first.
 #[test]
 fn no_permit_opens_a_later_route() {
-    model(3, || {
+    model(|| {
         let (dispatcher, _) = host(says("mine"));
         let other = Arc::clone(&dispatcher);
         let changes = spawn(move || {
@@ -289,7 +289,7 @@ fn no_permit_opens_a_later_route() {
 /// publish after the one that renews the route.
 #[test]
 fn a_route_is_gone_when_its_last_call_has_ended() {
-    model(3, || {
+    model(|| {
         let forgotten = Arc::new(AtomicBool::new(false));
         let store = {
             let forgotten = Arc::clone(&forgotten);
@@ -322,7 +322,7 @@ fn a_route_is_gone_when_its_last_call_has_ended() {
 /// route is gone; `succeed` removes the old version instead of retiring it.
 #[test]
 fn a_replaced_version_keeps_its_rights_until_its_last_call_has_ended() {
-    model(2, || {
+    model(|| {
         let (dispatcher, _) = host(says("stored"));
         let road: Weak<Dispatcher> = Arc::downgrade(&dispatcher);
         let out = move |_| ask(&road.upgrade().expect("the host is there"), FROM_ACTOR);
@@ -362,7 +362,7 @@ impl Target for Silent {
 /// Found when tried: `Cut::wanted` looks before it registers; `cut` tells before it marks.
 #[test]
 fn a_cut_ends_calls_that_came_before_and_after_it() {
-    model(3, || {
+    model(|| {
         let (dispatcher, route) = host(Arc::new(Silent));
         let other = Arc::clone(&dispatcher);
         let asks = spawn(move || ask(&other, FROM_ACTOR));
