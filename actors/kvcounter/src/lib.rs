@@ -29,13 +29,14 @@ mod tests {
         assert_eq!(calls[0].payload, b"\x82\xa3key\xa4:a:b\xa5value\x01");
     }
 
+    /// By these words the host knows an outage that an actor passes on from a failure of its own.
     #[test]
-    fn a_refusal_reaches_the_caller_with_its_code() {
-        let refusal = "E_DENIED: no binding to wascc:keyvalue";
+    fn a_failed_host_call_is_answered_in_the_hosts_words() {
+        let outage = "E_PROVIDER: the store is down";
         let (response, _) = testing::with_host(
-            |_| Err(refusal.to_owned()),
+            |_| Err(outage.to_owned()),
             || count(http_server::Request::default()),
         );
-        assert_eq!(response.expect_err("refused").text(), refusal);
+        assert_eq!(response.expect_err("no store").text(), outage);
     }
 }
