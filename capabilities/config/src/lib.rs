@@ -2,8 +2,7 @@
 //!
 //! `config.wit` beside this crate is the source of the types. What an actor has under
 //! `values` is read with this contract, and is nobody's business but the actor's: no provider gets
-//! it. An actor claims the contract and needs no binding: the host binds it. The
-//! rules:
+//! it. An actor claims the contract and needs no binding: the host binds it. The rules:
 //!
 //! - Values are text and read-only, and each actor sees only its own. `${VAR}` in a manifest has
 //!   been replaced by then.
