@@ -88,7 +88,7 @@ pub(crate) struct Life {
     keys: ActorKeys,
     /// How many manifests were loaded, right or wrong.
     loads: u64,
-    /// The settings of which it was told that they need a new start.
+    /// The settings of which it was told that they need a restart.
     unset: Vec<&'static str>,
 }
 
@@ -296,7 +296,7 @@ impl Life {
         let unset = built.differences(wanted);
         if !unset.is_empty() && unset != self.unset {
             let keys = unset.join(", ");
-            tracing::warn!("`host`: another value of {keys} needs a new start");
+            tracing::warn!("`host`: a change of {keys} needs a restart");
         }
         self.unset = unset;
     }

@@ -115,7 +115,7 @@ impl WatchTask {
             // Only a panic ends the task.
             _ if self.task.is_finished() => {
                 let subject = self.subject.as_str();
-                tracing::error!("changes of {subject} are no longer noticed; use SIGHUP");
+                tracing::error!("changes to {subject} are no longer noticed; use SIGHUP");
             }
             // Others are wanted by now.
             Ok(Err(_)) => {}

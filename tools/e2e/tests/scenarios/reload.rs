@@ -114,12 +114,12 @@ scenarios! {
         app(&[("echo", "")]),
         Step::Start,
         Step::manifest(other_limits(9)),
-        Step::Log(&["another value of instances_total needs a new start"]),
+        Step::Log(&["a change of instances_total needs a restart"]),
         Step::manifest(other_limits(8)),
         Step::Log(&["unchanged"]),
         app(&[("echo", "")]),
         Step::Log(&["unchanged"]),
-        Step::LogAtMost(1, "needs a new start"),
+        Step::LogAtMost(1, "needs a restart"),
     ];
 
     /// A port in use is reported; what runs is not affected.
