@@ -9,8 +9,8 @@
 //! The types follow a guest's life: [`ModuleSpec`] (bytes), `abi::Abi` (what it speaks),
 //! `abi::Linked` (compiled, cheap to instantiate), `instance::Instance` (live, one call at a time).
 //! A guest that traps loses its instance; a guest that answers with an error keeps it. Only `abi`
-//! knows languages of guests; `pool` and `activity` know nothing but threads, which is how they are
-//! run under a model checker (`tests/models.rs`).
+//! knows languages of guests; `pool`, `residency` and `ticker` meet other threads by `sync`
+//! alone, which is how they are run under a model checker (`tests/models`).
 //!
 //! Time: a call runs on its caller's thread for its first one or two milliseconds of computing. One
 //! that is still busy then moves to the slow lane, a few low-priority threads, so that an executor

@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::module::Wasm;
 use crate::residency::Residency;
 use crate::settings;
-use crate::ticker::Ticker;
+use crate::ticker::{Ticker, epochs_of};
 
 /// The threads, pools and tables of one engine.
 pub(crate) struct Runtime {
@@ -44,7 +44,7 @@ impl Runtime {
         let loader = Lane::for_modules().map_err(EngineError::Threads)?;
         let compilers = Compilers::new(&config, &engine, (loader.handle(), &metrics));
         Ok(Self {
-            ticker: Ticker::start(engine.clone()).map_err(EngineError::Threads)?,
+            ticker: Ticker::start(epochs_of(engine.clone())).map_err(EngineError::Threads)?,
             lane: Lane::for_guests().map_err(EngineError::Threads)?,
             loader,
             linkers: Linkers::new(&engine).map_err(refused)?,

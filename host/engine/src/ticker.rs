@@ -3,19 +3,23 @@
 //! It sleeps for good while no guest runs. Callers only touch a counter of their own thread and
 //! read a flag, so waking it costs nothing while it is awake.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use trellis_meters::Tick;
 
 use crate::activity::Activity;
+use crate::sync::{AtomicU64, IDLE_TICKS, JoinHandle, Ordering, park, park_timeout, spawn_named};
 
 /// Length of a tick. Deadlines of guests are checked at this grain.
 const TICK: Duration = Duration::from_millis(1);
-/// How many ticks without a call before the thread parks; short gaps between calls are common.
-const IDLE_TICKS: u32 = 50;
+
+/// What the clock of the guests does at every tick: those that run look whether their time is up.
+#[expect(clippy::disallowed_methods, reason = "this is the one ticker")]
+pub(crate) fn epochs_of(engine: wasmtime::Engine) -> impl Fn() + Send + 'static {
+    move || engine.increment_epoch()
+}
 
 /// Handle of the clock; dropping it ends the thread.
 pub(crate) struct Ticker {
@@ -31,17 +35,15 @@ struct Shared {
 }
 
 impl Ticker {
-    /// Starts the clock of `engine`.
-    pub(crate) fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
+    /// Starts a clock that does `tick` at every tick while guests run.
+    pub(crate) fn start(tick: impl Fn() + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             activity: Activity::new(),
             origin: Instant::now(),
             now_us: AtomicU64::new(0),
         });
         let clock = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("trellis-ticker".to_owned())
-            .spawn(move || clock.run(&engine))?;
+        let thread = spawn_named("trellis-ticker", move || clock.run(tick))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
@@ -109,18 +111,17 @@ impl Drop for Running<'_> {
 }
 
 impl Shared {
-    #[expect(clippy::disallowed_methods, reason = "this is the one ticker")]
-    fn run(&self, engine: &wasmtime::Engine) {
+    fn run(&self, tick: impl Fn()) {
         let mut idle = IDLE_TICKS;
         while !self.activity.is_stopping() {
             if idle >= IDLE_TICKS {
-                self.activity.sleep(std::thread::park);
+                self.activity.sleep(park);
                 self.look();
                 self.activity.wake();
                 idle = 0;
             }
-            std::thread::park_timeout(TICK);
-            engine.increment_epoch();
+            park_timeout(TICK);
+            tick();
             self.look();
             idle = if self.activity.is_idle() { idle + 1 } else { 0 };
         }

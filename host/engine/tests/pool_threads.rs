@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "the test uses a part of it")]
 mod pool;
 #[path = "../src/sync.rs"]
-#[allow(unused_imports, reason = "the clock uses the rest")]
+#[allow(dead_code, unused_imports, reason = "the clock uses the rest")]
 mod sync;
 
 use std::sync::Arc;

@@ -6,97 +6,32 @@
 //! here that is loom's. A lost wake-up shows as a deadlock. Above each model stands which edits of
 //! the code were tried that it finds.
 
-#[path = "../src/activity.rs"]
+#[path = "../../src/activity.rs"]
 #[allow(dead_code, reason = "models use a part of it")]
 mod activity;
-#[path = "../src/pool.rs"]
+#[path = "../../src/pool.rs"]
 #[allow(dead_code, reason = "models use a part of it")]
 mod pool;
-#[path = "../src/residency.rs"]
+#[path = "../../src/residency.rs"]
 #[allow(dead_code, reason = "models use a part of it")]
 mod residency;
+mod sync;
+#[path = "../../src/ticker.rs"]
+#[allow(dead_code, reason = "models use a part of it")]
+mod ticker;
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use loom::future::block_on;
 use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::sync::{Condvar, Mutex};
 use loom::thread;
 use tokio::sync::OwnedSemaphorePermit;
 
-use activity::Activity;
 use pool::{InstanceSlot, Lease, Pool};
 use residency::{Residency, Resident};
-
-/// What `crate::sync` is here.
-mod sync {
-    use std::cell::Cell as StdCell;
-
-    pub(crate) use loom::sync::MutexGuard;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-    pub(crate) use trellis_meters::Padded;
-
-    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
-
-    impl<T> Mutex<T> {
-        pub(crate) fn new(value: T) -> Self {
-            Self(loom::sync::Mutex::new(value))
-        }
-
-        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock().expect("a panic ends the model")
-        }
-    }
-
-    /// An exchange under a lock: what an exchange in one step gives, and no more. Of two on one
-    /// cell the later sees what came before the earlier.
-    pub(crate) struct Cell<T>(Mutex<Option<T>>);
-
-    impl<T> Cell<T> {
-        pub(crate) fn new(value: Option<T>) -> Self {
-            Self(Mutex::new(value))
-        }
-
-        pub(crate) fn take(&self) -> Option<T> {
-            self.0.lock().take()
-        }
-
-        pub(crate) fn swap(&self, value: Option<T>) -> Option<T> {
-            std::mem::replace(&mut *self.0.lock(), value)
-        }
-    }
-
-    loom::thread_local! {
-        static PLACE: StdCell<usize> = StdCell::new(0);
-    }
-
-    /// Chooses this thread's place; the first one if it never does.
-    pub(crate) fn stand_at(place: usize) {
-        PLACE.with(|mine| mine.set(place));
-    }
-
-    pub(crate) const fn shard_count() -> usize {
-        2
-    }
-
-    pub(crate) fn own<T>(places: &[Padded<T>]) -> &T {
-        PLACE.with(|mine| &places[mine.get()].0)
-    }
-
-    pub(crate) struct Mine<'a, T>(&'a T);
-
-    impl<'a, T> Mine<'a, T> {
-        pub(crate) fn of(places: &'a [Padded<T>]) -> Self {
-            Self(own(places))
-        }
-
-        /// As a thread does that is alone at its place: without a step that reads and writes.
-        pub(crate) fn add(&self, counter: impl FnOnce(&'a T) -> &'a AtomicU64, by: u64) {
-            let counter = counter(self.0);
-            counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
-        }
-    }
-}
+use ticker::Ticker;
 
 /// Runs a model with at most so many changes of thread where none was needed: nearly every fault
 /// of this kind needs two.
@@ -329,32 +264,36 @@ fn of_two_modules_that_come_at_once_one_stays() {
     });
 }
 
-/// The clock parks only while nothing runs, and whoever begins a call beside a parked clock wakes
-/// it. Found when tried: `is_idle` reads what began without writing to it; `begin` looks whether
-/// the clock is awake before it counts the call; `sleep` falls asleep after it looked.
+/// The clock sleeps only while nothing runs, and whoever begins a call beside a sleeping clock
+/// wakes it; when the clock is dropped its thread ends. The second call may come while the clock
+/// is about to sleep. Found when tried: `is_idle` reads what began without writing to it; `begin`
+/// looks whether the clock is awake before it counts the call; `sleep` falls asleep after it
+/// looked; `running` wakes nobody; `wake` unparks nobody; the drop wakes the thread before it says
+/// that it is to end.
 #[test]
 fn no_call_runs_beside_a_sleeping_clock() {
-    model(3, || {
-        let activity = Arc::new(Activity::new());
-        activity.wake();
-        let ticks = Arc::new(loom::sync::Notify::new());
-        let (clock_activity, clock_ticks) = (Arc::clone(&activity), Arc::clone(&ticks));
-        let parked = Arc::new(loom::sync::Notify::new());
-        let clock_parked = Arc::clone(&parked);
-        let clock = thread::spawn(move || {
-            sync::stand_at(1);
-            clock_activity.sleep(|| clock_parked.wait());
-            clock_activity.wake();
-            // The first tick after that: what the call waits for.
-            clock_ticks.notify();
+    model(2, || {
+        // True while a guest that is to be cut waits for a tick.
+        let cut = Arc::new((Mutex::new(false), Condvar::new()));
+        let clocks = Arc::clone(&cut);
+        let ticker = Ticker::start(move || {
+            *clocks.0.lock().expect("no panic") = false;
+            clocks.1.notify_one();
         });
-        if activity.begin() {
-            activity.wake();
-            parked.notify();
+        let ticker = ticker.expect("a thread");
+        for _ in 0..2 {
+            let running = ticker.running();
+            let mut waits = cut.0.lock().expect("no panic");
+            *waits = true;
+            sync::let_time_pass(1);
+            while *waits {
+                waits = cut.1.wait(waits).expect("no panic");
+            }
+            drop((waits, running));
+            sync::let_time_pass(1);
         }
-        ticks.wait();
-        activity.end();
-        clock.join().expect("no panic");
-        assert!(activity.is_idle());
+        // Until the clock sees that it is to end, it may do a tick or two more.
+        sync::let_time_pass(2);
+        drop(ticker);
     });
 }
