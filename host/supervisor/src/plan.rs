@@ -67,7 +67,8 @@ pub(crate) fn plan(wanted: &Inventory<'_>, running: &Inventory<'_>) -> Vec<Step>
     let actors = wanted.actors.iter().filter_map(|actor| made_actor(actor, &now));
     let bindings = wanted.bindings.iter().filter_map(|bound| made_binding(*bound, &now));
     let new: Vec<_> = providers.chain(actors).chain(bindings).collect();
-    if new.is_empty() && same_size(wanted, running) {
+    if !anything_goes(wanted, running, &new) {
+        steps.extend(new);
         return steps;
     }
     let index = Index::of(wanted, &[]);
@@ -82,12 +83,22 @@ pub(crate) fn plan(wanted: &Inventory<'_>, running: &Inventory<'_>) -> Vec<Step>
     steps
 }
 
-/// When all that is wanted runs, and nothing else does, there are as many of both.
-const fn same_size(wanted: &Inventory<'_>, running: &Inventory<'_>) -> bool {
-    wanted.actors.len() == running.actors.len()
-        && wanted.providers.len() == running.providers.len()
-        && running.broken.is_empty()
-        && wanted.bindings.len() == running.bindings.len()
+/// True when something runs that is not wanted. Names are unique on both sides: when as much runs
+/// of what is wanted as runs at all, nothing else does, and nobody has to look for it.
+fn anything_goes(wanted: &Inventory<'_>, running: &Inventory<'_>, new: &[Step]) -> bool {
+    let (mut actors, mut providers, mut bindings) = (0, 0, 0);
+    for step in new {
+        match step {
+            Step::StartActor { .. } => actors += 1,
+            Step::StartProvider { .. } => providers += 1,
+            Step::Bind { .. } => bindings += 1,
+            _ => {}
+        }
+    }
+    wanted.actors.len() - actors != running.actors.len()
+        || wanted.providers.len() - providers != running.providers.len()
+        || wanted.bindings.len() - bindings != running.bindings.len()
+        || !running.broken.is_empty()
 }
 
 /// Bindings that go while their actor stays as it is. Those of an actor that goes, go with it;
