@@ -131,9 +131,14 @@ impl ActualState {
         self.actors.insert(name, actor);
     }
 
-    /// Takes a binding out of force; gives it when nothing more comes over it.
+    /// Takes a binding out of force; gives it when nothing more comes over it. One of an earlier
+    /// version goes with that.
     pub(crate) fn unbind(&mut self, key: &BindingKey) -> Option<BindingId> {
         let id = self.current.remove(key)?;
+        let owner = self.bindings.get(&id)?.spec.actor;
+        if !self.runs(owner, &key.actor) {
+            return None;
+        }
         if self.bindings.get(&id).is_some_and(RunningBinding::is_intake) {
             self.outgoing.push(id);
             return None;

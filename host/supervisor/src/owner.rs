@@ -123,6 +123,7 @@ impl Owner {
         let steps = shared.look(|actual| plan(&wanted, &actual.inventory()));
         let steps = self.reconciler.begin(steps);
         if steps.is_empty() && self.reconciler.is_well() && self.reconciler.barred.is_empty() {
+            shared.let_outgoing_go();
             let rules = desired.options.rules;
             shared.edit(|actual| actual.road.entitlements.set_rules(rules));
             if let Some(answer) = answer {
@@ -147,9 +148,10 @@ impl Owner {
     }
 
     fn finished(&mut self, (outcome, answer): (Outcome, Option<oneshot::Sender<Applied>>)) {
-        // Whatever became of the change, nothing waits for it any more.
-        self.shared.let_outgoing_go();
         if !outcome.superseded {
+            // Whatever became of the change, nothing waits for it any more. One that made way is
+            // followed by another, for which the same may be kept.
+            self.shared.let_outgoing_go();
             let now = self.shared.clock.now_unix_s();
             let news = self.reconciler.settle(&outcome, now);
             log_done(&outcome);

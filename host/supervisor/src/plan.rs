@@ -101,16 +101,13 @@ fn anything_goes(wanted: &Inventory<'_>, running: &Inventory<'_>, new: &[Step]) 
         || !running.broken.is_empty()
 }
 
-/// Bindings that go while their actor stays as it is. Those of an actor that goes, go with it;
-/// those of a version that is replaced serve it to its last call.
+/// Bindings that go while their actor stays, in whatever version. Those of an actor that goes, go
+/// with it.
 fn unbound<'a>(bound: Bound<'a>, wanted: &Index<'_>, running: &Index<'a>) -> Option<Step> {
-    if wanted.bindings.contains_key(&bound.name()) {
-        return None;
-    }
-    let actor = wanted.actors.get(&*bound.link.actor)?;
-    let stays = made_actor(actor, running).is_none();
+    let goes = !wanted.bindings.contains_key(&bound.name());
+    let stays = wanted.actors.contains_key(&*bound.link.actor);
     let (binding, provider) = (bound.to_ref(), running.provider_of(bound).to_owned());
-    stays.then_some(Step::Unbind { binding, provider })
+    (goes && stays).then_some(Step::Unbind { binding, provider })
 }
 
 fn made_provider(wanted: &PreparedProvider, running: &Index<'_>) -> Option<Step> {

@@ -72,6 +72,15 @@ impl Reconciler {
         if self.resting.is_empty() {
             return steps;
         }
+        // What was to change with a version waits for it: what runs keeps what it has.
+        let waits = |step: &Step| match step {
+            Step::Bind { binding, .. } | Step::Rebind { binding, .. } => {
+                self.resting.contains(&format!("actor {}", binding.actor))
+            }
+            _ => false,
+        };
+        let waiting: Vec<_> = steps.iter().filter(|step| waits(step)).map(Step::subject).collect();
+        self.resting.extend(waiting);
         steps.into_iter().filter(|step| !self.resting.contains(&step.subject())).collect()
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use trellis_core::BindingId;
 use trellis_entitlements::{ActorId, TargetId};
@@ -13,15 +15,39 @@ use crate::border::Instance;
 use crate::calls::Calls;
 use crate::shared::{DRAIN_MAX, Shared};
 
+/// How long what is not wanted any more is still served, so that what is made may take over from
+/// it: a port stays open then.
+const SUCCESSOR_WAIT_MAX: Duration = Duration::from_secs(5);
+
 impl Shared {
+    /// Has what is not wanted any more served until a change says that it has been replaced, but not
+    /// for long. The clock runs beside the change, whatever that waits for, and goes on when another
+    /// one follows.
+    pub(crate) fn let_outgoing_go_soon(self: &Arc<Self>) {
+        let mut patience = self.patience.lock();
+        if patience.is_some() {
+            return;
+        }
+        let shared = Arc::downgrade(self);
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(SUCCESSOR_WAIT_MAX).await;
+            if let Some(shared) = shared.upgrade() {
+                shared.let_outgoing_go();
+            }
+        });
+        *patience = Some(task.abort_handle());
+    }
+
     /// Lets go what has been replaced: bindings without force, and retired versions that nothing in
     /// force needs any more.
     pub(crate) fn let_outgoing_go(self: &Arc<Self>) {
+        if let Some(clock) = self.patience.lock().take() {
+            clock.abort();
+        }
         let bindings = self.look(|actual| std::mem::take(&mut actual.outgoing));
         if !bindings.is_empty() {
             self.let_bindings_go(bindings);
         }
-
         for id in self.look(|actual| actual.leaving()) {
             let shared = Arc::clone(self);
             self.aside.spawn(async move { shared.let_version_go(id).await });
@@ -160,16 +186,19 @@ impl Shared {
         });
     }
 
-    /// Lets an instance go whose successor serves in its place already.
+    /// Lets an instance go whose successor serves in its place already, once the other end of
+    /// `relieved` is gone: until then calls come in through it.
     pub(crate) fn let_instance_go(
         self: &Arc<Self>,
         target: TargetId,
-        instance: Instance,
-        calls: Calls,
+        (instance, calls): (Instance, Calls),
+        mut relieved: watch::Receiver<()>,
     ) {
         self.look(|actual| *actual.finishing.entry(target).or_default() += 1);
         let shared = Arc::clone(self);
         self.aside.spawn(async move {
+            // Nothing is ever sent: this ends when the change has ended, however it did.
+            let _ = relieved.changed().await;
             let until = Instant::now() + DRAIN_MAX;
             let _ = timeout_at(until, calls.ended()).await;
             instance.shut_down(until).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use trellis_claims::Clock;
 use trellis_dispatch::Dispatcher;
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) aside: Aside,
     /// Something was let go: whoever waits for that looks again.
     pub(crate) let_go: Notify,
+    /// The clock of what is served until it has been replaced, while it runs.
+    pub(crate) patience: Mutex<Option<AbortHandle>>,
     /// Held for an edit or a look, never while anything is awaited.
     actual: Mutex<ActualState>,
 }
@@ -61,6 +64,7 @@ impl Shared {
             published: Arc::default(),
             aside: Aside::default(),
             let_go: Notify::new(),
+            patience: Mutex::default(),
             actual: Mutex::default(),
         }
     }

@@ -1,6 +1,6 @@
 //! The bindings of a change.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use trellis_control::Step;
@@ -46,8 +46,9 @@ impl NewBinding {
 
 impl Change {
     /// The bindings that are new: those with a step, and all those of new versions of actors.
-    /// Those whose actor or provider could not be had wait with it: that was reported there. A
-    /// version that was to replace another is given up with such a provider.
+    /// Those whose provider could not be had wait with it: that was reported there. A version that
+    /// was to replace another is given up with such a provider. What was to change with a version
+    /// that was refused waits for it, and says so.
     pub(super) fn fresh_bindings(&mut self, made: &mut Made) -> Fresh {
         let mut steps = HashMap::new();
         for (place, step) in self.steps.iter().enumerate() {
@@ -60,15 +61,18 @@ impl Change {
             return fresh;
         }
         let (mut postponed, mut lacking) = (Vec::new(), BTreeMap::new());
-        let waiting = self.without_version();
+        let (refused, mut waiting) = (self.refused_versions(), Vec::new());
         for link in &self.desired.prepared.links {
             let name = (&*link.actor, link.contract.id.as_str(), link.binding.as_str());
             let place = if steps.is_empty() { None } else { steps.get(&name).copied() };
             if place.is_none() && !made.actors.contains_key(&link.actor) {
                 continue;
             }
-            let new = self.new_binding(place, link, made);
-            let Some(new) = new.filter(|_| !waiting.contains(&*link.actor)) else {
+            if let Some((code, again)) = refused.get(&*link.actor) {
+                waiting.extend(place.map(|place| (place, waits(link, *code), *again)));
+                continue;
+            }
+            let Some(new) = self.new_binding(place, link, made) else {
                 postponed.extend(place);
                 lacking.entry(Arc::clone(&link.actor)).or_insert_with(|| lacks(link));
                 continue;
@@ -77,20 +81,22 @@ impl Change {
             list.push(new);
         }
         self.postponed.extend(postponed);
+        for (place, error, again) in waiting {
+            self.fail_until(place, error, again);
+        }
         for (actor, error) in lacking {
             self.give_up_version(&actor, &error, made, &mut fresh);
         }
         fresh
     }
 
-    /// The actors of which a new version was to start and could not.
-    fn without_version(&self) -> HashSet<&str> {
-        let failed = self.failed.keys().filter_map(|place| self.steps.get(*place));
-        let actors = failed.filter_map(|step| match step {
-            Step::StartActor { actor, .. } | Step::ReplaceActor { actor, .. } => Some(&**actor),
-            _ => None,
+    /// The actors of which a new version was refused while another one runs.
+    fn refused_versions(&self) -> HashMap<&str, (Code, Again)> {
+        let failed = self.failed.iter().filter_map(|(place, (error, again))| {
+            let Step::ReplaceActor { actor, .. } = self.steps.get(*place)? else { return None };
+            Some((&**actor, (error.code(), *again)))
         });
-        actors.collect()
+        failed.collect()
     }
 
     fn new_binding(
@@ -159,9 +165,13 @@ impl Change {
         let (gone, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut fresh.outlets).into_iter().partition(own);
         fresh.outlets = kept;
-        self.postponed.extend(gone.iter().filter_map(|other| other.place));
         let coming = fresh.intake.iter().filter(|other| own(other));
-        self.postponed.extend(coming.filter_map(|other| other.place));
+        for other in gone.iter().chain(coming) {
+            if let Some(place) = other.place {
+                let error = waits(&other.binding.prepared, error.code());
+                self.failed.entry(place).or_insert((error, Again::Soon));
+            }
+        }
         fresh.intake.retain(|other| !own(other));
         self.shared.tell_unbound(gone.iter().map(NewBinding::undo).collect());
     }
@@ -177,6 +187,16 @@ impl Change {
             }
         }
     }
+}
+
+/// Why a binding does not change: what runs keeps what it has, as a whole.
+fn waits(link: &PreparedLink, code: Code) -> CallError {
+    let text = format!(
+        "waits for the new version of {}, which was refused; the version before keeps the binding \
+         it has",
+        link.actor
+    );
+    CallError::new(code, text)
 }
 
 /// Why a version is not started: the same in every try, whatever its provider said last.

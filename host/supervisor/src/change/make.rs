@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -19,9 +18,6 @@ use crate::shared::Shared;
 /// Most modules on their way into memory at once; those that must be compiled are bounded by the
 /// engine besides.
 const LOADS_MAX: usize = 32;
-/// How long what is not wanted any more is still served, so that what is made may take over from
-/// it: a port stays open then.
-const SUCCESSOR_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What was made, by name.
 #[derive(Default)]
@@ -62,16 +58,9 @@ impl Change {
         let mut jobs = self.jobs();
         let mut made = Made::default();
         let mut superseded = self.superseded.clone();
-        let mut patience = std::pin::pin!(tokio::time::sleep(SUCCESSOR_WAIT_MAX));
-        let mut waits = true;
         loop {
             let joined = tokio::select! {
                 joined = jobs.join_next() => joined,
-                () = &mut patience, if waits => {
-                    waits = false;
-                    self.shared.let_outgoing_go();
-                    continue;
-                }
                 () = newer(&mut superseded) => {
                     jobs.shutdown().await;
                     self.discard(made);

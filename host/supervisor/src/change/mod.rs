@@ -16,7 +16,7 @@ mod outlets;
 mod swap;
 mod take_over;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -70,8 +70,12 @@ impl Change {
         let mut fresh = self.fresh_bindings(&mut made);
         self.bind_outlets(&mut made, &mut fresh).await;
         self.judge_health(&mut made, &mut fresh).await;
-        let intake = self.take_over(made, fresh);
+        // A server that is replaced serves until its successor has all its bindings.
+        let (relief, relieved) = watch::channel(());
+        let intake = self.take_over(made, fresh, &relieved);
+        self.shrink_replaced();
         self.bind_intake(intake).await;
+        drop(relief);
         self.let_providers_go();
         self.shared.let_outgoing_go();
         self.outcome()
@@ -121,9 +125,11 @@ impl Change {
 
     /// Names change first. Then what may be done less acts: actors that are not wanted lose their
     /// names, bindings that are not wanted go. Where calls come in they still do for a moment, when
-    /// this change brings something that may take over.
+    /// this change brings something that may take over. So do the bindings of a version that is
+    /// replaced: until then its calls need them.
     fn shrink(&self) {
         let mut unbound = Vec::new();
+        let replaced = self.replaced_actors();
         self.shared.edit(|actual| {
             for step in &self.steps {
                 match step {
@@ -131,7 +137,7 @@ impl Change {
                         self.rename_provider(actual, was, &Arc::from(&**provider));
                     }
                     Step::StopActor { actor } => actual.retire(actor),
-                    Step::Unbind { binding, .. } => {
+                    Step::Unbind { binding, .. } if !replaced.contains(&*binding.actor) => {
                         unbound.extend(actual.unbind(&BindingKey::from_ref(binding)));
                     }
                     _ => {}
@@ -140,9 +146,35 @@ impl Change {
         });
         self.let_go(unbound);
         let binds = |step: &Step| matches!(step, Step::Bind { .. } | Step::Rebind { .. });
-        if !self.steps.iter().any(binds) {
+        if self.steps.iter().any(binds) {
+            self.shared.let_outgoing_go_soon();
+        } else {
             self.shared.let_outgoing_go();
         }
+    }
+
+    /// Bindings that are not wanted of actors that were to be replaced go now: with the version
+    /// before, or from it when the new one was refused.
+    fn shrink_replaced(&self) {
+        let replaced = self.replaced_actors();
+        let mut unbound = Vec::new();
+        self.shared.look(|actual| {
+            for step in &self.steps {
+                let Step::Unbind { binding, .. } = step else { continue };
+                if replaced.contains(&*binding.actor) {
+                    unbound.extend(actual.unbind(&BindingKey::from_ref(binding)));
+                }
+            }
+        });
+        self.let_go(unbound);
+    }
+
+    fn replaced_actors(&self) -> HashSet<&str> {
+        let replaced = self.steps.iter().filter_map(|step| match step {
+            Step::ReplaceActor { actor, .. } => Some(&**actor),
+            _ => None,
+        });
+        replaced.collect()
     }
 
     /// The calls that a provider has are counted under the name that it had.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use trellis_core::{BindingId, CallError};
+use trellis_core::{BindingId, CallError, Code};
 use trellis_entitlements::TargetId;
 
 use super::Change;
@@ -13,7 +13,7 @@ use super::make::Made;
 use crate::actual::RunningBinding;
 use crate::border::Instance;
 use crate::key::BindingKey;
-use crate::prepare::PreparedProvider;
+use crate::prepare::{PreparedLink, PreparedProvider};
 
 impl Change {
     /// Binds what actors call out over, and moves the bindings of replaced providers. A new version
@@ -59,6 +59,10 @@ impl Change {
         let mut refused = Vec::new();
         for (name, successor) in made.providers.iter_mut().filter(|(_, one)| one.succeeds) {
             let (target, prepared) = (successor.target, &successor.prepared);
+            if let Some(error) = self.cannot_leave(name, target, &replaced) {
+                refused.push((Arc::clone(name), error));
+                continue;
+            }
             match self.tell_served(&successor.instance, (target, prepared), &replaced).await {
                 Ok(told) => successor.told = told,
                 Err(error) => refused.push((Arc::clone(name), error)),
@@ -67,6 +71,30 @@ impl Change {
         for (name, error) in refused {
             self.keep_old(&name, error, made, fresh).await;
         }
+    }
+
+    /// Why a provider is not replaced: a binding was to leave it for another one that does not run.
+    /// It would come to what was never meant for it, such as another store's data.
+    fn cannot_leave(
+        &self,
+        name: &str,
+        target: TargetId,
+        replaced: &HashSet<BindingKey>,
+    ) -> Option<CallError> {
+        let links = self.desired.prepared.links.iter().filter(|link| *link.provider != *name);
+        let stays = |link: &&PreparedLink| {
+            let key = link.key();
+            self.shared.look(|actual| {
+                let now = actual.current.get(&key).and_then(|id| actual.bindings.get(id));
+                now.is_some_and(|now| now.spec.target == target) && !replaced.contains(&key)
+            })
+        };
+        let link = { links }.find(stays)?;
+        let text = format!(
+            "the binding of {} was to leave it for provider {}, which does not run; it goes on",
+            link.actor, link.provider
+        );
+        Some(CallError::new(Code::Provider, text))
     }
 
     /// Tells an instance of everything that a provider serves and that is not `replaced` by this

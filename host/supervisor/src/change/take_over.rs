@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use trellis_core::CallError;
 use trellis_targets::{ActorTarget, ProviderTarget};
 
@@ -15,8 +16,14 @@ use crate::desired::vouch;
 
 impl Change {
     /// Publishes names, rights and routes of everything that was made, all at once; then lets go
-    /// what it took over from. Gives the bindings over which calls are to come in.
-    pub(super) fn take_over(&mut self, made: Made, fresh: Fresh) -> Vec<NewBinding> {
+    /// what it took over from; instances of providers when the other end of `relieved` is gone.
+    /// Gives the bindings over which calls are to come in.
+    pub(super) fn take_over(
+        &mut self,
+        made: Made,
+        fresh: Fresh,
+        relieved: &watch::Receiver<()>,
+    ) -> Vec<NewBinding> {
         let shared = Arc::clone(&self.shared);
         let mut instances = Vec::new();
         let (mut refused, mut unbound, mut intake) = (Vec::new(), Vec::new(), Vec::new());
@@ -54,8 +61,8 @@ impl Change {
         refused.into_iter().for_each(|(place, error)| self.fail(place, error));
         self.let_go(old);
         shared.tell_unbound(unbound);
-        for (target, (instance, calls)) in instances {
-            shared.let_instance_go(target, instance, calls);
+        for (target, old) in instances {
+            shared.let_instance_go(target, old, relieved.clone());
         }
         intake
     }

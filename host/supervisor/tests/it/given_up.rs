@@ -93,3 +93,86 @@ async fn a_version_that_the_old_provider_refuses_is_given_up() {
     stage.script.go_on();
     stage.script.happened("unbind at store", 2).await;
 }
+
+/// Two stores; the actor is bound to the first.
+const FIRST: &str = "
+actors: [{image: one.wasm, name: one}]
+providers:
+  - {builtin: store, name: a, values: {SIZE: a}}
+  - {builtin: store, name: b, values: {SIZE: b}}
+  - {builtin: server}
+bindings: [{actor: one, capability: 'test:store', provider: a}]
+";
+
+/// A module that is refused.
+fn put_wrong(stage: &Stage) {
+    stage.put("one", b"\0asm\x01\0\0\0");
+}
+
+#[tokio::test]
+async fn a_binding_that_is_not_wanted_goes_though_its_version_is_refused() {
+    let stage = Stage::new();
+    put(&stage, 1);
+    stage.apply(FIRST).await;
+    put_wrong(&stage);
+    let without = FIRST.split("bindings").next().expect("what is before");
+    let applied = stage.apply(without).await;
+    assert_eq!(done(&applied), ["unbound one to test:store from provider a"]);
+    assert_eq!(applied.faults[0].what, "actor one");
+    stage.script.happened("unbind at store a", 1).await;
+}
+
+#[tokio::test]
+async fn a_binding_that_is_not_wanted_goes_with_the_version_before() {
+    let stage = Stage::new();
+    put(&stage, 1);
+    stage.apply(FIRST).await;
+    put(&stage, 2);
+    let without = FIRST.split("bindings").next().expect("what is before");
+    let applied = stage.apply(without).await;
+    assert_eq!(done(&applied).len(), 2, "{applied:?}");
+    stage.script.happened("unbind at store a", 1).await;
+}
+
+#[tokio::test]
+async fn a_binding_that_changes_waits_for_its_version_in_every_try() {
+    let stage = Stage::new();
+    put(&stage, 1);
+    stage.put("two", &by_hand("(memory (export \"memory\") 1)", "(i32.const 1)"));
+    stage.apply(FIRST).await;
+    put_wrong(&stage);
+    // Something else is tried again meanwhile.
+    stage.script.refuse("bind at server");
+    let second = FIRST
+        .replace("name: one}]", "name: one}, {image: two.wasm, name: two}]")
+        .replace("provider: a}]", "provider: b}, {actor: two, capability: 'test:server'}]");
+    let applied = stage.apply(&second).await;
+    let waits = |why: &str| why.contains("waits for the new version of one");
+    assert!(applied.faults.iter().any(|fault| waits(&fault.why)), "{applied:?}");
+    stage.script.happened("bind two at server", 3).await;
+    assert!(stage.script.times("bind one at store b").is_empty(), "{:?}", stage.script.events());
+    let status = stage.status();
+    assert!(status.degraded.iter().any(|row| waits(&row.why)), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_binding_that_cannot_leave_is_not_given_another_store() {
+    let stage = Stage::new();
+    put(&stage, 1);
+    let first = "
+actors: [{image: one.wasm, name: one}]
+providers: [{builtin: store, values: {SIZE: x}}]
+bindings: [{actor: one, capability: 'test:store'}]
+";
+    stage.apply(first).await;
+    let second = first
+        .replace("SIZE: x}}]", "SIZE: y}}, {builtin: store, name: other, values: {SIZE: z}}]")
+        .replace("'test:store'}]", "'test:store', provider: other}]");
+    stage.script.next([Making::Fails(Code::Storage), Making::Works]);
+    let applied = stage.apply(&second).await;
+    assert!(stage.script.times("bind one at store y").is_empty(), "{:?}", stage.script.events());
+    let what: Vec<_> = applied.faults.iter().map(|fault| &*fault.what).collect();
+    assert_eq!(what, ["provider other", "provider store"], "{applied:?}");
+    // In a later try both are to be had.
+    stage.script.happened("bind one at store z", 1).await;
+}

@@ -206,6 +206,41 @@ async fn an_actor_that_goes_waits_for_nobody_for_long() {
 }
 
 #[tokio::test]
+async fn an_actor_that_goes_waits_for_no_binding_for_long() {
+    let stage = stage();
+    stage.apply(&SERVED.replace("NAME", "one")).await;
+    let called = beside_a_store("two")
+        .replace("'test:server'}]", "'test:server'}, {actor: two, capability: 'test:store'}]");
+    let prepared = stage.prepare(&called).await;
+    stage.script.hang("bind at store");
+    let supervisor = stage.supervisor.clone();
+    let applying =
+        tokio::spawn(async move { supervisor.apply(prepared, Default::default()).await });
+    stage.script.happened("bind two at store", 1).await;
+    tokio::time::pause();
+    let asked = Instant::now();
+    stage.script.happened("unbind at server", 1).await;
+    assert!(asked.elapsed().as_secs() <= 5, "{:?}", asked.elapsed());
+    drop(applying.await);
+}
+
+#[tokio::test]
+async fn an_actor_that_goes_is_served_on_when_the_same_is_asked_for_again() {
+    let stage = stage();
+    stage.apply(&SERVED.replace("NAME", "one")).await;
+    let prepared = stage.prepare(&beside_a_store("two")).await;
+    stage.script.next([Making::Hangs]);
+    let supervisor = stage.supervisor.clone();
+    let applying =
+        tokio::spawn(async move { supervisor.apply(prepared, Default::default()).await });
+    stage.script.happened("make store", 1).await;
+    stage.apply(&beside_a_store("two")).await;
+    assert!(applying.await.expect("it ends").superseded);
+    stage.script.happened("unbind at server", 1).await;
+    assert!(places(&stage, &["bind two at server", "unbind at server"]).is_sorted());
+}
+
+#[tokio::test]
 async fn an_actor_that_goes_does_not_outlast_the_change() {
     let stage = stage();
     stage.apply(&SERVED.replace("NAME", "one")).await;
