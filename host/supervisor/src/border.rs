@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use trellis_core::{CallError, Code, Contract, Direction};
 use trellis_providers_sdk::{
-    Binding, BindingId, Context, Health, Invoker, Listening, Provider, Scope, Setting,
+    Binding, BindingId, Context, Health, Invoker, Listening, Newcomer, Provider, Scope, Setting,
 };
 
 use crate::prepare::PreparedProvider;
@@ -69,11 +69,11 @@ impl Instance {
     /// Binds several at once; see [`Provider::bind_all`].
     pub(crate) async fn bind_all(
         &self,
-        bindings: Vec<Binding>,
+        newcomers: Vec<Newcomer>,
         leaving: Vec<BindingId>,
     ) -> Vec<Result<(), CallError>> {
-        let count = bindings.len();
-        let bind = async { Ok(self.provider.bind_all(bindings, leaving).await) };
+        let count = newcomers.len();
+        let bind = async { Ok(self.provider.bind_all(newcomers, leaving).await) };
         let bound = match in_time(&self.name, "take its bindings", bind).await {
             Ok(bound) if bound.len() == count => return bound,
             Ok(bound) => {

@@ -4,7 +4,7 @@
 
 pub(crate) mod arrivals;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -57,12 +57,12 @@ struct Bound {
     route: Arc<Route>,
 }
 
-/// What is left to wait for once a binding is gone.
+/// What is left to wait for once bindings are gone.
 #[derive(Default, Debug)]
 pub(crate) struct Leaving {
     /// Routes on which calls may be under way.
     pub(crate) routes: Vec<Arc<Route>>,
-    /// The port that was closed, and those before it that still have its sockets.
+    /// The ports that were closed, and those before them that still have their sockets.
     pub(crate) ports: Vec<Arc<Port>>,
 }
 
@@ -79,22 +79,27 @@ impl Ports {
         }
     }
 
-    /// Removes a binding; requests no longer see it.
-    pub(crate) fn unbind(&mut self, id: BindingId) -> Leaving {
+    /// Removes bindings; requests no longer see any of them. From each port all go in one moment,
+    /// so that none falls to another one that is about to go too.
+    pub(crate) fn unbind_all(&mut self, ids: &[BindingId]) -> Leaving {
         let mut leaving = Leaving::default();
-        if let Some((_, bound)) = self.take(id) {
+        let gone: Vec<_> = ids.iter().filter_map(|id| self.take(*id)).collect();
+        let changed: BTreeSet<_> = gone.iter().map(|(_, bound)| bound.address).collect();
+        for address in changed {
+            self.publish(address);
+            if let Some(port) = self.close_unused(address) {
+                leaving.ports.extend(self.doors.closing(address));
+                leaving.ports.push(port);
+            }
+        }
+        for (id, bound) in gone {
             if self.in_force.get(&bound.owner) == Some(&id) {
                 self.in_force.remove(&bound.owner);
-            }
-            self.publish(bound.address);
-            if let Some(port) = self.close_unused(bound.address) {
-                leaving.ports = self.doors.closing(bound.address);
-                leaving.ports.push(port);
             }
             bound.route.retire();
             leaving.routes.push(bound.route);
         }
-        leaving.routes.extend(self.replaced.remove(&id).unwrap_or_default());
+        leaving.routes.extend(ids.iter().filter_map(|id| self.replaced.remove(id)).flatten());
         leaving
     }
 

@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use trellis_capabilities_http_server::CONTRACT;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Listening, Provider,
-    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
+    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Listening, Newcomer,
+    Provider, ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
 use crate::access::AccessLog;
@@ -103,23 +103,22 @@ fn tell_of_narrower_limit(binding: &Binding, config: &Config) {
 impl Provider for HttpServer {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         Box::pin(async move {
-            let bound = self.bind_all(vec![binding], Vec::new()).await;
+            let bound = self.bind_all(vec![binding.into()], Vec::new()).await;
             bound.into_iter().next().unwrap_or(Ok(()))
         })
     }
 
     fn bind_all(
         &self,
-        bindings: Vec<Binding>,
+        newcomers: Vec<Newcomer>,
         leaving: Vec<BindingId>,
     ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
         Box::pin(async move {
             let (mut bound, mut arrivals) = (Vec::new(), Vec::new());
-            for (place, binding) in bindings.iter().enumerate() {
-                let read = self.read(binding);
-                bound.push(read.map(|config| arrivals.push(Arrival { place, binding, config })));
+            for (place, newcomer) in newcomers.iter().enumerate() {
+                let read = self.read(&newcomer.binding);
+                bound.push(read.map(|config| arrivals.push(Arrival { place, newcomer, config })));
             }
-            let leaving = leaving.into_iter().collect();
             let refused = loop {
                 let tried = self.ports.lock().bind_all(&arrivals, &leaving, &self.workers);
                 match tried {
@@ -139,8 +138,12 @@ impl Provider for HttpServer {
     }
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
+        self.unbind_all(vec![id])
+    }
+
+    fn unbind_all(&self, ids: Vec<BindingId>) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let leaving = self.ports.lock().unbind(id);
+            let leaving = self.ports.lock().unbind_all(&ids);
             for route in leaving.routes {
                 route.finished().await;
             }

@@ -9,7 +9,7 @@ use common::load::Load;
 use common::{Client, PATIENCE, binding, encoded, exchange, provider_of};
 use trellis_capabilities_http_server::Response;
 use trellis_core::{CallError, Code};
-use trellis_providers_sdk::{Binding, BindingId, Provider};
+use trellis_providers_sdk::{Binding, BindingId, Newcomer, Provider};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -36,6 +36,27 @@ async fn bind(server: &Arc<dyn Provider>, binding: Binding) -> SocketAddr {
     addresses.iter().find(|at| at.binding == id).expect("listens").address
 }
 
+/// Binds them in the places of none, beside those that leave.
+async fn bind_all(
+    server: &Arc<dyn Provider>,
+    bindings: Vec<Binding>,
+    leaving: Vec<BindingId>,
+) -> Vec<Result<(), CallError>> {
+    server.bind_all(bindings.into_iter().map(Newcomer::from).collect(), leaving).await
+}
+
+/// A binding in the place of another one.
+fn instead(replaces: u64, binding: Binding) -> Newcomer {
+    Newcomer { binding, replaces: Some(BindingId(replaces)) }
+}
+
+/// A binding of an actor at a path.
+fn below(path: &str, actor: u64, id: u64, port: u16) -> Binding {
+    let port = port.to_string();
+    let values = [("PORT", port.as_str()), ("PATH", path)];
+    Binding { id: BindingId(id), ..binding(actor, &values) }
+}
+
 async fn who(address: SocketAddr) -> String {
     exchange(address, GET).await.body
 }
@@ -53,7 +74,7 @@ async fn two_actors_exchange_their_ports_without_a_lost_request() {
         let (first, second) = if round % 2 == 1 { (two, one) } else { (one, two) };
         let (a, b) = (10 * round + 1, 10 * round + 2);
         let both = vec![of(1, a, first.port()), of(2, b, second.port())];
-        let bound = server.bind_all(both, Vec::new()).await;
+        let bound = bind_all(&server, both, Vec::new()).await;
         assert!(bound.iter().all(Result::is_ok), "{bound:?}");
         assert_eq!(who(first).await, format!(" {a}"));
         assert_eq!(who(second).await, format!(" {b}"));
@@ -76,7 +97,7 @@ async fn a_port_that_somebody_else_wants_at_once_does_not_close() {
     let load = Load::on(two);
     // The first one is told first, though the second has to go before it.
     let both = vec![of(1, 4, two.port()), of(2, 5, free.port())];
-    let bound = server.bind_all(both, Vec::new()).await;
+    let bound = bind_all(&server, both, Vec::new()).await;
     assert!(bound.iter().all(Result::is_ok), "{bound:?}");
     assert_eq!((who(two).await, who(free).await), (" 4".to_owned(), " 5".to_owned()));
     load.go_on().await;
@@ -91,7 +112,12 @@ async fn who_cannot_move_keeps_its_place_and_so_does_who_wanted_that() {
     let server = server("").await;
     let (one, two) = (bind(&server, of(1, 1, 0)).await, bind(&server, of(2, 2, 0)).await);
     let before = server.addresses();
-    let both = vec![of(1, 3, taken), of(2, 4, one.port()), of(5, 5, 0)];
+    // What the first one has would have gone, had it been served.
+    let both = vec![
+        instead(1, of(1, 3, taken)),
+        instead(2, of(2, 4, one.port())),
+        Newcomer::from(of(5, 5, 0)),
+    ];
     let bound = server.bind_all(both, Vec::new()).await;
     assert_eq!(code(&bound[0]), Some(Code::Address), "{bound:?}");
     assert_eq!(code(&bound[1]), Some(Code::Config), "{bound:?}");
@@ -105,13 +131,13 @@ async fn two_that_want_one_place_at_once_do_not_both_get_it() {
     let server = server("").await;
     let one = bind(&server, of(1, 1, 0)).await;
     let both = vec![of(2, 2, one.port()), of(3, 3, one.port())];
-    let bound = server.bind_all(both, vec![BindingId(1)]).await;
+    let bound = bind_all(&server, both, vec![BindingId(1)]).await;
     assert_eq!(code(&bound[0]), None, "{bound:?}");
     assert_eq!(code(&bound[1]), Some(Code::Config), "{bound:?}");
     assert_eq!(who(one).await, " 2");
     // Whoever is there already stays, in whatever order they come.
     let both = vec![of(3, 3, one.port()), of(2, 4, one.port())];
-    let bound = server.bind_all(both, Vec::new()).await;
+    let bound = bind_all(&server, both, Vec::new()).await;
     assert_eq!(code(&bound[0]), Some(Code::Config), "{bound:?}");
     assert_eq!(who(one).await, " 4");
 }
@@ -121,11 +147,11 @@ async fn who_leaves_is_in_nobodys_way() {
     let server = server("").await;
     let address = bind(&server, of(1, 1, 0)).await;
     let newcomer = || vec![of(2, 2, address.port())];
-    let bound = server.bind_all(newcomer(), Vec::new()).await;
+    let bound = bind_all(&server, newcomer(), Vec::new()).await;
     assert_eq!(code(&bound[0]), Some(Code::Config), "it has not said that it leaves");
     let mut kept = Client::new(address).await;
     assert_eq!(kept.get("/").await.body, " 1");
-    let bound = server.bind_all(newcomer(), vec![BindingId(1)]).await;
+    let bound = bind_all(&server, newcomer(), vec![BindingId(1)]).await;
     assert_eq!(code(&bound[0]), None, "{bound:?}");
     assert_eq!(kept.get("/").await.body, " 2");
     server.unbind(BindingId(1)).await;
@@ -151,7 +177,7 @@ async fn a_binding_moves_to_another_server_without_a_lost_request() {
     let address = bind(&old, of(1, 1, 0)).await;
     let load = Load::on(address);
     // The port that the system chose goes along.
-    let bound = new.bind_all(vec![of(1, 2, 0)], vec![BindingId(1)]).await;
+    let bound = bind_all(&new, vec![of(1, 2, 0)], vec![BindingId(1)]).await;
     assert_eq!(code(&bound[0]), None, "{bound:?}");
     assert_eq!(new.addresses()[0].address, address);
     load.go_on().await;
@@ -160,7 +186,7 @@ async fn a_binding_moves_to_another_server_without_a_lost_request() {
     load.go_on().await;
     // And back, to one that stops only later.
     let back = vec![of(1, 3, address.port())];
-    let bound = old.bind_all(back, vec![BindingId(2)]).await;
+    let bound = bind_all(&old, back, vec![BindingId(2)]).await;
     assert_eq!(code(&bound[0]), None, "{bound:?}");
     new.unbind(BindingId(2)).await;
     new.shutdown(PATIENCE).await;
@@ -177,7 +203,7 @@ async fn a_request_that_is_still_coming_is_answered_by_the_other_server() {
     client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n").await;
     client.send("Content-Length: 10\r\n\r\n").await;
     assert_eq!(client.answer_to_head().await.status, 100, "its body is being read");
-    let bound = new.bind_all(vec![of(1, 2, address.port())], vec![BindingId(1)]).await;
+    let bound = bind_all(&new, vec![of(1, 2, address.port())], vec![BindingId(1)]).await;
     assert_eq!(code(&bound[0]), None, "{bound:?}");
     old.unbind(BindingId(1)).await;
     client.send("0123456789").await;
@@ -195,7 +221,7 @@ async fn another_server_gets_no_address_that_is_kept() {
     old.bind(other).await.expect("beside the first");
     let stranger = server("elsewhere/new").await;
     for (server, leaving) in [(&new, vec![]), (&new, vec![BindingId(1)]), (&stranger, vec![])] {
-        let bound = server.bind_all(vec![of(1, 2, address.port())], leaving).await;
+        let bound = bind_all(server, vec![of(1, 2, address.port())], leaving).await;
         let error = bound[0].as_ref().expect_err("the other actor stays");
         assert_eq!(error.code(), Code::Address);
         let ours = error.message().contains("another provider of this host");
@@ -203,7 +229,7 @@ async fn another_server_gets_no_address_that_is_kept() {
     }
     // All of them at once.
     let all = vec![of(1, 2, address.port()), binding(8, &[("PORT", &port), ("PATH", "/other")])];
-    let bound = new.bind_all(all, vec![BindingId(1), BindingId(7)]).await;
+    let bound = bind_all(&new, all, vec![BindingId(1), BindingId(7)]).await;
     assert!(bound.iter().all(Result::is_ok), "{bound:?}");
     // Until they are gone, nobody else comes here.
     let late = old.bind(binding(9, &[("PORT", &port), ("PATH", "/late")])).await;
@@ -211,4 +237,78 @@ async fn another_server_gets_no_address_that_is_kept() {
     old.unbind(BindingId(1)).await;
     old.unbind(BindingId(7)).await;
     assert_eq!(who(address).await, "keeps/new 2");
+}
+
+#[tokio::test]
+async fn who_stays_after_all_keeps_its_address_from_those_that_move() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("bound").port();
+    let (old, new) = (server("stays/old").await, server("stays/new").await);
+    let address = bind(&old, of(1, 1, 0)).await;
+    let (port, free) = (address.port(), bind(&new, of(9, 9, 0)).await);
+    new.unbind(BindingId(9)).await;
+    old.bind(below("/a", 2, 2, port)).await.expect("beside the first");
+    let moves = |wanted| vec![instead(2, below("/a", 2, 4, port)), instead(1, of(1, 3, wanted))];
+    let bound = new.bind_all(moves(taken), Vec::new()).await;
+    assert_eq!(code(&bound[1]), Some(Code::Address), "somebody else has it: {bound:?}");
+    assert_eq!(code(&bound[0]), Some(Code::Address), "the other one stays there: {bound:?}");
+    assert!(new.addresses().is_empty());
+    for (path, answer) in [("/", "stays/old 1"), ("/a", "stays/old 2")] {
+        assert_eq!(Client::new(address).await.get(path).await.body, answer);
+    }
+    // What could be had is had.
+    let bound = new.bind_all(moves(free.port()), Vec::new()).await;
+    assert!(bound.iter().all(Result::is_ok), "{bound:?}");
+    old.unbind_all(vec![BindingId(1), BindingId(2)]).await;
+    assert_eq!(Client::new(address).await.get("/a").await.body, "stays/new 4");
+    assert_eq!(who(free).await, "stays/new 3");
+}
+
+#[tokio::test]
+async fn a_port_that_the_system_chose_stays_with_who_stays() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("bound").port();
+    let (old, new) = (server("chosen/old").await, server("chosen/new").await);
+    let address = bind(&old, of(1, 1, 0)).await;
+    old.bind(below("/b", 2, 2, address.port())).await.expect("beside the first");
+    let moves = vec![instead(1, of(1, 3, 0)), instead(2, below("/b", 2, 4, taken))];
+    let bound = new.bind_all(moves, Vec::new()).await;
+    assert_eq!((code(&bound[0]), code(&bound[1])), (None, Some(Code::Address)), "{bound:?}");
+    let elsewhere = new.addresses()[0].address;
+    assert_ne!(elsewhere, address);
+    assert_eq!(who(elsewhere).await, "chosen/new 3");
+    assert_eq!(Client::new(address).await.get("/b").await.body, "chosen/old 2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_path_falls_to_another_one_while_both_move() {
+    const ROOT: u64 = 1_000;
+    let servers = [server("falls/one").await, server("falls/two").await];
+    let port = bind(&servers[0], of(ROOT, ROOT, 0)).await.port();
+    // The root goes last.
+    let all = |base: u64| {
+        let paths = (1..100).map(move |n| below(&format!("/p{n}"), n, base + n, port));
+        paths.chain([of(ROOT, base + ROOT, port)]).collect::<Vec<_>>()
+    };
+    let ids = |base| all(base).iter().map(|binding| binding.id).collect::<Vec<_>>();
+    let bound = bind_all(&servers[0], all(0), Vec::new()).await;
+    assert!(bound.iter().all(Result::is_ok), "{bound:?}");
+    let address = servers[0].addresses()[0].address;
+    let (stop, asks) = tokio::sync::watch::channel(false);
+    let load = tokio::spawn(async move {
+        let mut kept = Client::new(address).await;
+        while !*asks.borrow() {
+            let got = kept.get("/p1").await.body;
+            assert!(got.ends_with("001") || got.ends_with(" 1"), "the root answered: {got}");
+        }
+    });
+    for round in 1..=20 {
+        let (old, new) = (&servers[(round + 1) % 2], &servers[round % 2]);
+        let (before, base) = (10_000 * (round as u64 - 1), 10_000 * round as u64);
+        let bound = bind_all(new, all(base), ids(before)).await;
+        assert!(bound.iter().all(Result::is_ok), "{bound:?}");
+        old.unbind_all(ids(before)).await;
+    }
+    stop.send_replace(true);
+    load.await.expect("each was answered by its own");
 }

@@ -5,6 +5,22 @@ use trellis_core::{ActorKey, BindingId, BindingName, ContractId};
 
 use crate::values::Values;
 
+/// A binding on its way in, for [`Provider::bind_all`](crate::Provider::bind_all).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Newcomer {
+    /// What is to be served.
+    pub binding: Binding,
+    /// What the host takes away for it, here or at another of its providers, once it is served.
+    /// While it is refused, that one stays.
+    pub replaces: Option<BindingId>,
+}
+
+impl From<Binding> for Newcomer {
+    fn from(binding: Binding) -> Self {
+        Self { binding, replaces: None }
+    }
+}
+
 /// What a provider learns when an actor is bound to it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Binding {

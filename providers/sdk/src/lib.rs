@@ -28,7 +28,7 @@ pub mod validate;
 pub mod values;
 mod wanted;
 
-pub use binding::Binding;
+pub use binding::{Binding, Newcomer};
 pub use bindings::Bindings;
 pub use call::{Call, Reply};
 pub use context::{Context, Invoke, Invoker};

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use trellis_core::{BindingId, CallError};
 
-use crate::binding::Binding;
+use crate::binding::{Binding, Newcomer};
 use crate::call::{Call, Reply};
 use crate::future::BoxFuture;
 use crate::sample::Sample;
@@ -56,20 +56,28 @@ pub trait Provider: Send + Sync + 'static {
     ///
     /// For providers whose bindings hold what there is only one of, such as an address: what one
     /// of them gives up another may have. The same goes for those in `leaving`, which the host
-    /// takes away, here or at another of its providers, once their places are taken.
+    /// takes away, here or at another of its providers, whatever comes of the newcomers.
     fn bind_all(
         &self,
-        bindings: Vec<Binding>,
+        newcomers: Vec<Newcomer>,
         leaving: Vec<BindingId>,
     ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
         let _ = leaving;
-        Box::pin(join_all(bindings.into_iter().map(|binding| self.bind(binding))))
+        Box::pin(join_all(newcomers.into_iter().map(|newcomer| self.bind(newcomer.binding))))
     }
 
     /// The actor is no longer bound; no call of it is under way. Unknown ids are ignored.
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
         let _ = id;
         Box::pin(async {})
+    }
+
+    /// Several actors are no longer bound, each as [`unbind`](Self::unbind) has it.
+    ///
+    /// For providers whose bindings stand in for one another, as a path does for all below it: no
+    /// call may go to one of them because another one has gone already.
+    fn unbind_all(&self, ids: Vec<BindingId>) -> BoxFuture<'_, ()> {
+        Box::pin(async move { drop(join_all(ids.into_iter().map(|id| self.unbind(id))).await) })
     }
 
     /// Carries out one call.

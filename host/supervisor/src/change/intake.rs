@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::future::join_all;
 use trellis_core::{BindingId, CallError};
 use trellis_entitlements::TargetId;
+use trellis_providers_sdk::Newcomer;
 
 use super::Change;
 use super::bind::NewBinding;
@@ -50,9 +51,8 @@ impl Change {
                 let Some(instance) = news.first().map(|new| new.instance.clone()) else {
                     return Vec::new();
                 };
-                let bindings = news.iter().map(NewBinding::told).collect();
-                let leaving = leaving.iter().copied().chain(self.replaced(&news)).collect();
-                let bound = instance.bind_all(bindings, leaving).await;
+                let newcomers = self.newcomers(&news);
+                let bound = instance.bind_all(newcomers, leaving.clone()).await;
                 news.into_iter().zip(bound).collect()
             }
         });
@@ -79,11 +79,14 @@ impl Change {
         })
     }
 
-    /// What these take the place of, wherever it is served.
-    fn replaced(&self, news: &[NewBinding]) -> Vec<BindingId> {
+    /// What a provider is told of these: what each takes the place of, wherever that is served.
+    fn newcomers(&self, news: &[NewBinding]) -> Vec<Newcomer> {
         self.shared.look(|actual| {
-            let now = |new: &NewBinding| actual.current.get(&new.binding.key).copied();
-            news.iter().filter_map(now).collect()
+            let newcomer = |new: &NewBinding| Newcomer {
+                binding: new.told(),
+                replaces: actual.current.get(&new.binding.key).copied(),
+            };
+            news.iter().map(newcomer).collect()
         })
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trellis_core::{CallError, Code};
-use trellis_providers_sdk::{Binding, BindingId};
+use trellis_providers_sdk::{Binding, BindingId, Newcomer};
 
 use super::{Bound, Open, Owner, Ports};
 use crate::config::Config;
@@ -25,7 +25,7 @@ use crate::workers::Workers;
 pub(crate) struct Arrival<'a> {
     /// Its place among those that come together.
     pub(crate) place: usize,
-    pub(crate) binding: &'a Binding,
+    pub(crate) newcomer: &'a Newcomer,
     pub(crate) config: Config,
 }
 
@@ -40,13 +40,16 @@ struct Coming {
     /// What it wants: with port 0 until that is open.
     address: SocketAddr,
     route: Arc<Route>,
-    /// What it takes the place of.
+    /// What it takes the place of, here or at another provider.
     before: Vec<BindingId>,
 }
 
+/// The bindings that are in nobody's way: those that leave, and those whose places are taken.
+type Going = HashSet<BindingId>;
+
 impl Ports {
     /// Adds bindings, or replaces what they were before; requests see them at once. Those that are
-    /// `leaving` are in nobody's way.
+    /// `leaving` are in nobody's way, nor are those that are replaced by what is not refused.
     ///
     /// Refused is, with [`Code::Config`], what wants the same port, host and path as another actor
     /// or other limits for the port, and with [`Code::Address`] what wants a port that cannot be
@@ -58,7 +61,7 @@ impl Ports {
     pub(crate) fn bind_all(
         &mut self,
         arrivals: &[Arrival<'_>],
-        leaving: &HashSet<BindingId>,
+        leaving: &[BindingId],
         workers: &Workers,
     ) -> Result<Refused, Vec<Arc<Port>>> {
         if self.stopping {
@@ -66,7 +69,8 @@ impl Ports {
             return Ok(arrivals.iter().map(|arrival| (arrival.place, error.clone())).collect());
         }
         let mut coming: Vec<_> =
-            arrivals.iter().map(|arrival| self.coming(arrival, leaving, workers)).collect();
+            arrivals.iter().map(|arrival| self.coming(arrival, workers)).collect();
+        let mut going = self.address_all(&mut coming, leaving);
         let unopened = coming.iter().filter(|one| !self.open.contains_key(&one.address));
         let closing: Vec<_> = unopened.flat_map(|one| self.doors.closing(one.address)).collect();
         if !closing.is_empty() {
@@ -74,9 +78,9 @@ impl Ports {
         }
         let (mut refused, mut opened) = (Vec::new(), Vec::new());
         loop {
-            let mut misfits = self.misfits(&coming, leaving);
+            let mut misfits = self.misfits(&coming, &going);
             if misfits.is_empty() {
-                misfits = self.open_all(&mut coming, leaving, (workers, &mut opened));
+                misfits = self.open_all(&mut coming, &going, (workers, &mut opened));
             }
             if misfits.is_empty() {
                 break;
@@ -85,32 +89,34 @@ impl Ports {
             for (index, error) in misfits.into_iter().rev() {
                 refused.push((coming.remove(index).place, error));
             }
+            going = self.address_all(&mut coming, leaving);
         }
         self.settle(coming, opened);
         Ok(refused)
     }
 
-    fn coming(
-        &self,
-        arrival: &Arrival<'_>,
-        leaving: &HashSet<BindingId>,
-        workers: &Workers,
-    ) -> Coming {
-        let Arrival { place, binding, config } = arrival;
+    fn coming(&self, arrival: &Arrival<'_>, workers: &Workers) -> Coming {
+        let Arrival { place, newcomer: Newcomer { binding, replaces }, config } = arrival;
         let owner = (binding.actor_name.clone(), binding.name.clone());
-        let before = self.replaced_by(binding.id, &owner);
-        let choice = choice(binding, config);
-        let address = match &choice {
-            None => config.address,
-            Some(choice) => self
-                .kept_address(&before, config)
-                .or_else(|| self.doors.chosen(choice, leaving))
-                .unwrap_or(config.address),
-        };
+        let mut before = self.replaced_by(binding.id, &owner);
+        before.extend(replaces);
+        let (choice, address) = (choice(binding, config), config.address);
         let (name, config) = (binding.actor_name.clone(), config.clone());
         let tally = workers.tally(&name);
         let route = Arc::new(Route::new(binding.id, name, config, tally));
         Coming { place: *place, owner, choice, address, route, before }
+    }
+
+    /// Says where each of those that come will be, the others being refused; gives what goes then.
+    fn address_all(&self, coming: &mut [Coming], leaving: &[BindingId]) -> Going {
+        let going = coming.iter().flat_map(|one| &one.before).chain(leaving).copied().collect();
+        for one in coming {
+            let Some(choice) = &one.choice else { continue };
+            let kept = self.kept_address(&one.before, choice.asked);
+            let chosen = kept.or_else(|| self.doors.chosen(choice, &going));
+            one.address = chosen.unwrap_or(choice.asked);
+        }
+        going
     }
 
     /// Earlier bindings this one takes the place of: itself with other values, or the binding of
@@ -122,16 +128,14 @@ impl Ports {
     }
 
     /// The address that the system chose for what the binding was before.
-    fn kept_address(&self, before: &[BindingId], config: &Config) -> Option<SocketAddr> {
+    fn kept_address(&self, before: &[BindingId], asked: SocketAddr) -> Option<SocketAddr> {
         let mut before = before.iter().filter_map(|id| self.bound.get(id));
-        let kept = before.find(|bound| bound.route.config.address == config.address);
+        let kept = before.find(|bound| bound.route.config.address == asked);
         kept.map(|bound| bound.address)
     }
 
     /// Those that do not fit beside what stays and what comes with them, by their index.
-    fn misfits(&self, coming: &[Coming], leaving: &HashSet<BindingId>) -> Vec<(usize, CallError)> {
-        let gone = coming.iter().flat_map(|one| &one.before).chain(leaving);
-        let going: HashSet<BindingId> = gone.copied().collect();
+    fn misfits(&self, coming: &[Coming], going: &Going) -> Vec<(usize, CallError)> {
         let mut first_on: HashMap<SocketAddr, &Route> = HashMap::new();
         let mut claims: HashMap<(SocketAddr, Option<&Host>, &str), &Route> = HashMap::new();
         let mut misfits = Vec::new();
@@ -145,7 +149,7 @@ impl Ports {
                 continue;
             }
             let open = self.open.get(&address);
-            let staying = open.and_then(|open| self.rival(open, route, &going));
+            let staying = open.and_then(|open| self.rival(open, route, going));
             let first = *first_on.entry(address).or_insert(route);
             let taken = route.config.claims().find_map(|(host, path)| {
                 match claims.entry((address, host, path)) {
@@ -161,7 +165,7 @@ impl Ports {
             let error = rivals.find_map(|it| conflict(route.tenant(), it.tenant(), address));
             if let Some(error) = error {
                 misfits.push((index, error.into()));
-            } else if open.is_some() && self.doors.is_shared(address, leaving) {
+            } else if open.is_some() && self.doors.is_shared(address, going) {
                 misfits.push((index, explain(one, &NoEntry::Host)));
             }
         }
@@ -175,7 +179,7 @@ impl Ports {
     }
 
     /// Whoever stays on an open port and is in a route's way.
-    fn rival(&self, open: &Open, route: &Route, going: &HashSet<BindingId>) -> Option<&Route> {
+    fn rival(&self, open: &Open, route: &Route, going: &Going) -> Option<&Route> {
         let stays = |id: &BindingId| if going.contains(id) { None } else { self.bound.get(id) };
         // All the others agree about what holds for the whole port: any of them will do.
         let differs = route.config.port.difference(&open.table.limits).is_some();
@@ -191,7 +195,7 @@ impl Ports {
     fn open_all(
         &mut self,
         coming: &mut [Coming],
-        leaving: &HashSet<BindingId>,
+        going: &Going,
         (workers, opened): (&Workers, &mut Vec<SocketAddr>),
     ) -> Vec<(usize, CallError)> {
         let mut failed = Vec::new();
@@ -203,7 +207,7 @@ impl Ports {
             let (one, later) = (&coming[index], &coming[index + 1..]);
             let beside = later.iter().filter(|other| other.address == wanted && wanted.port() != 0);
             let routes: Vec<_> = [one].into_iter().chain(beside).map(|one| &one.route).collect();
-            match self.open((wanted, one.choice.clone()), &routes, (leaving, workers)) {
+            match self.open((wanted, one.choice.clone()), &routes, (going, workers)) {
                 Ok(address) => {
                     opened.push(address);
                     coming[index].address = address;
@@ -218,7 +222,7 @@ impl Ports {
         &mut self,
         (wanted, choice): (SocketAddr, Option<Choice>),
         routes: &[&Arc<Route>],
-        (leaving, workers): (&HashSet<BindingId>, &Workers),
+        (going, workers): (&Going, &Workers),
     ) -> Result<SocketAddr, NoEntry> {
         let Some(first) = routes.first() else { return Err(NoEntry::Host) };
         let table = Table::new(first.config.port);
@@ -229,7 +233,7 @@ impl Ports {
             served
         });
         let (address, listeners) =
-            self.doors.enter((wanted, choice), (&port, workers.count()), leaving)?;
+            self.doors.enter((wanted, choice), (&port, workers.count()), going)?;
         if let Err(error) = workers.open(parts, listeners) {
             self.doors.leave(address, &port);
             port.drain(Instant::now());
