@@ -89,10 +89,10 @@ impl Instance {
         vec![Err(bound); count]
     }
 
-    /// Takes a binding away; true when that was done by `until`.
-    pub(crate) async fn unbind(&self, id: BindingId, until: Instant) -> bool {
-        let unbind = caught(async { self.provider.unbind(id).await });
-        matches!(timeout_at(until, unbind).await, Ok(Some(())))
+    /// Takes bindings away, all in one moment; done by `until` in any case.
+    pub(crate) async fn unbind_all(&self, ids: Vec<BindingId>, until: Instant) {
+        let unbind = caught(async { self.provider.unbind_all(ids).await });
+        let _ = timeout_at(until, unbind).await;
     }
 
     /// Why it is not well; `None` when it is.

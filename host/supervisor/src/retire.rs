@@ -39,16 +39,21 @@ impl Shared {
     }
 
     /// Lets go what has been replaced: bindings without force, and retired versions that nothing in
-    /// force needs any more.
+    /// force needs any more. Calls stop coming in over all of it in one moment: a server would give
+    /// what one of them no longer gets to another that is still there.
     pub(crate) fn let_outgoing_go(self: &Arc<Self>) {
         if let Some(clock) = self.patience.lock().take() {
             clock.abort();
         }
-        let bindings = self.look(|actual| std::mem::take(&mut actual.outgoing));
+        let (versions, bindings) = self.look(|actual| {
+            let (versions, mut bindings) = (actual.leaving(), std::mem::take(&mut actual.outgoing));
+            bindings.extend(versions.iter().flat_map(|id| actual.bindings_of(*id).0));
+            (versions, bindings)
+        });
         if !bindings.is_empty() {
             self.let_bindings_go(bindings);
         }
-        for id in self.look(|actual| actual.leaving()) {
+        for id in versions {
             let shared = Arc::clone(self);
             self.aside.spawn(async move { shared.let_version_go(id).await });
         }
@@ -58,14 +63,10 @@ impl Shared {
     /// last its providers forget it.
     async fn let_version_go(&self, id: ActorId) {
         let until = Instant::now() + DRAIN_MAX;
-        let intake = self.look(|actual| {
-            let (intake, _) = actual.bindings_of(id);
-            let instance = |id: BindingId| Some((id, actual.instance_of(id)?.clone()));
-            intake.into_iter().filter_map(instance).collect::<Vec<_>>()
-        });
-        self.end_intake(&intake, until).await;
+        self.wait_for(until, |actual| actual.bindings_of(id).0.is_empty()).await;
         let route = self.edit(|actual| {
-            intake.iter().for_each(|(id, _)| drop(actual.forget(*id)));
+            // What has not ended by now is cut.
+            actual.bindings_of(id).0.into_iter().for_each(|id| drop(actual.forget(id)));
             let version = actual.retired.get(&id)?;
             let (target, route) = (version.target, version.route.clone());
             actual.road.routes.remove(target);
@@ -104,16 +105,17 @@ impl Shared {
         self.tell_unbound(gone);
     }
 
-    /// Lets bindings go whose actor stays. Where calls come in, the provider stops taking them and
-    /// then the binding goes; elsewhere the actor cannot use it any more, and its provider forgets
-    /// it when the calls that went out over it before have ended.
+    /// Lets bindings go. Where calls come in, each provider stops taking them, over all of them in
+    /// one moment, and then these go; elsewhere the actor cannot use it any more, and its provider
+    /// forgets it when the calls that went out over it before have ended.
     pub(crate) fn let_bindings_go(self: &Arc<Self>, bindings: Vec<BindingId>) {
         let (intake, outlets) = self.edit(|actual| {
-            let (mut intake, mut outlets) = (Vec::new(), Vec::new());
+            let mut intake: BTreeMap<TargetId, Vec<BindingId>> = BTreeMap::new();
+            let mut outlets = Vec::new();
             for id in bindings {
                 let Some(binding) = actual.bindings.get(&id) else { continue };
                 if binding.is_intake() {
-                    intake.push(id);
+                    intake.entry(binding.spec.target).or_default().push(id);
                 } else {
                     outlets.push((binding.spec.target, id));
                     actual.road.entitlements.unbind(id);
@@ -121,13 +123,15 @@ impl Shared {
             }
             (intake, self.grace(actual, outlets))
         });
-        for id in intake {
+        for ids in intake.into_values() {
             let shared = Arc::clone(self);
             self.aside.spawn(async move {
-                let instance = shared.look(|actual| actual.instance_of(id).cloned());
-                let intake: Vec<_> = instance.map(|instance| (id, instance)).into_iter().collect();
+                let intake = shared.look(|actual| {
+                    let served = |id: &BindingId| Some((*id, actual.instance_of(*id)?.clone()));
+                    ids.iter().filter_map(served).collect::<Vec<_>>()
+                });
                 shared.end_intake(&intake, Instant::now() + DRAIN_MAX).await;
-                shared.edit(|actual| drop(actual.forget(id)));
+                shared.edit(|actual| ids.iter().for_each(|id| drop(actual.forget(*id))));
                 shared.let_go.notify_waiters();
             });
         }
@@ -233,5 +237,12 @@ impl Shared {
 }
 
 async fn unbind(bindings: &[(BindingId, Instance)], until: Instant) {
-    join_all(bindings.iter().map(|(id, instance)| instance.unbind(*id, until))).await;
+    let mut of_instance: Vec<(&Instance, Vec<BindingId>)> = Vec::new();
+    for (id, instance) in bindings {
+        match of_instance.iter_mut().find(|(known, _)| known.is(instance)) {
+            Some((_, ids)) => ids.push(*id),
+            None => of_instance.push((instance, vec![*id])),
+        }
+    }
+    join_all(of_instance.into_iter().map(|(instance, ids)| instance.unbind_all(ids, until))).await;
 }

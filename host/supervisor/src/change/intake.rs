@@ -14,13 +14,12 @@ impl Change {
     /// Tells the providers that bring calls in; what is published lets these calls pass already.
     /// Each learns of all its bindings at once, because one may want what another gives up. What
     /// one provider refuses may wait for what another one gives up, so it is tried again as long
-    /// as any succeeds.
+    /// as any succeeds. What they take over from goes with everything else that goes.
     pub(super) async fn bind_intake(&mut self, mut waiting: Vec<NewBinding>) {
         while !waiting.is_empty() {
             let (taken, refused) = self.tell_intake(waiting).await;
             let progress = !taken.is_empty();
-            let old = self.put_in_force(taken);
-            self.let_go(old);
+            self.put_in_force(taken);
             if progress && !refused.is_empty() {
                 waiting = refused.into_iter().map(|(new, _)| new).collect();
                 continue;
@@ -90,22 +89,20 @@ impl Change {
         })
     }
 
-    /// Puts bindings in force that are served; gives those that they take over from. One whose
-    /// actor was taken away meanwhile is not served for long.
-    fn put_in_force(&self, taken: Vec<NewBinding>) -> Vec<BindingId> {
+    /// Puts bindings in force that are served. One whose actor was taken away meanwhile is not
+    /// served for long.
+    fn put_in_force(&self, taken: Vec<NewBinding>) {
         let mut gone = Vec::new();
-        let old = self.shared.look(|actual| {
-            let mut old = Vec::new();
+        self.shared.look(|actual| {
             for new in taken {
                 if actual.bindings.contains_key(&new.binding.spec.id) {
-                    old.extend(actual.put_in_force(&new.binding));
+                    let old = actual.put_in_force(&new.binding);
+                    actual.outgoing.extend(old);
                 } else {
                     gone.push(new.undo());
                 }
             }
-            old
         });
         self.shared.tell_unbound(gone);
-        old
     }
 }

@@ -255,3 +255,28 @@ async fn an_actor_that_goes_does_not_outlast_the_change() {
     assert!(applying.await.expect("it ends").superseded);
     stage.script.happened("unbind at server", 1).await;
 }
+
+#[tokio::test]
+async fn what_leaves_a_server_leaves_at_once() {
+    const FROM: &str = "
+actors: [{image: one.wasm, name: one}, {image: two.wasm, name: two}]
+providers: [{builtin: server, name: first}, {builtin: server, name: second}]
+bindings:
+  - {actor: one, capability: 'test:server', provider: first}
+  - {actor: one, capability: 'test:server', provider: first, name: goes}
+  - {actor: two, capability: 'test:server', provider: first}
+";
+    let stage = stage();
+    stage.put("two", &by_hand("(memory (export \"memory\") 1)", "(i32.const 1)"));
+    assert!(stage.apply(FROM).await.faults.is_empty());
+    // One binding moves, one goes, and one moves with a new version of its actor.
+    let moved = FROM
+        .replace("  - {actor: one, capability: 'test:server', provider: first, name: goes}\n", "")
+        .replace("provider: first}", "provider: second}")
+        .replace("name: two}", "name: two, limits: {call_time: 1s}}");
+    let applied = stage.apply(&moved).await;
+    assert!(applied.faults.is_empty(), "{:?}", done(&applied));
+    stage.script.happened("unbind at server", 3).await;
+    let events = stage.script.events();
+    assert!(events.contains(&"unbind 3 at server".to_owned()), "{events:?}");
+}

@@ -192,6 +192,15 @@ impl Provider for Scripted {
         Box::pin(async {})
     }
 
+    fn unbind_all(&self, ids: Vec<BindingId>) -> BoxFuture<'_, ()> {
+        self.script.note(format!("unbind {} at {}", ids.len(), self.name));
+        Box::pin(async move {
+            for id in ids {
+                self.unbind(id).await;
+            }
+        })
+    }
+
     fn call(&self, _: Call) -> BoxFuture<'_, Reply> {
         Box::pin(async { Ok(Bytes::new()) })
     }
