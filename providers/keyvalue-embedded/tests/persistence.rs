@@ -1,22 +1,18 @@
-//! What a file keeps: over a restart, over `kill -9`, and on a full disk.
+//! What a file keeps: over a restart, and over `kill -9`.
 
 mod common;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use trellis_core::{CallError, Code};
+use trellis_core::Code;
 use trellis_providers_conformance::keyvalue::Store;
 use trellis_providers_keyvalue_embedded::{Clock, Embedded};
-use trellis_providers_sdk::{Health, Provider, Values};
-
-/// Names the file to the process a test starts and ends.
-const CHILD_PATH: &str = "TRELLIS_TEST_STORE";
+use trellis_providers_sdk::{Provider, Values};
 
 #[tokio::test]
 async fn a_restart_keeps_every_kind_and_every_expiry() {
@@ -59,7 +55,7 @@ async fn what_was_answered_survives_kill_9() {
     let path = folder.path().join("store.redb");
     let mut answered: BTreeMap<String, i32> = BTreeMap::new();
     for round in 1..=3 {
-        let mut child = child("child_that_counts_until_it_is_killed", &path);
+        let mut child = common::child("child_that_counts_until_it_is_killed", &path);
         let mut child = child.stderr(Stdio::piped()).spawn().expect("the test starts itself");
         let lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let (mut seen, mut killed) = (0, false);
@@ -89,8 +85,8 @@ async fn what_was_answered_survives_kill_9() {
 #[tokio::test]
 #[ignore = "runs in a process of its own, which its parent kills"]
 async fn child_that_counts_until_it_is_killed() {
-    let Some(path) = std::env::var_os(CHILD_PATH) else { return };
-    let provider = common::open(&common::in_file(Path::new(&path))).await;
+    let Some(path) = common::child_path() else { return };
+    let provider = common::open(&common::in_file(&path)).await;
     let store = common::bind(&provider, "M1", Values::default()).await;
     for key in ["a", "b", "c"] {
         tokio::spawn(count_without_end(store.clone(), key));
@@ -105,81 +101,6 @@ async fn count_without_end(store: Store, key: &'static str) {
         let line = format!("{key}={sum}\n");
         std::io::stderr().write_all(line.as_bytes()).expect("the parent reads");
     }
-}
-
-#[test]
-fn a_full_disk_costs_the_change_and_nothing_else() {
-    let folder = tempfile::tempdir().expect("a folder for the test");
-    let child = child("child_on_a_full_disk", &folder.path().join("store.redb"));
-    // The shell bounds the size of files softly, so that the child can make room again, and has the
-    // signal ignored that would otherwise end it.
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; ulimit -S -f 8192; exec \"$0\" \"$@\""]);
-    shell.arg(child.get_program()).args(child.get_args());
-    for (key, value) in child.get_envs() {
-        shell.env(key, value.expect("a test only sets variables"));
-    }
-    let output = shell.output().expect("a shell");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("1 passed"), "{said}");
-}
-
-#[tokio::test]
-#[ignore = "runs in a process of its own, with a limit on the size of its files"]
-async fn child_on_a_full_disk() {
-    let Some(path) = std::env::var_os(CHILD_PATH) else { return };
-    let path = PathBuf::from(path);
-    let provider = common::open(&common::in_file(&path)).await;
-    let store = common::bind(&provider, "M1", Values::default()).await;
-    let value = "v".repeat(64 << 10);
-    let mut kept = Vec::new();
-    let error = loop {
-        assert!(kept.len() < 1_000, "the limit on the file was never reached");
-        let key = format!("key {}", kept.len());
-        match store.set(&key, &value).await {
-            Ok(()) => kept.push(key),
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(error.code(), Code::Storage, "{error}");
-    assert!(error.message().contains("disk is full"), "{error}");
-    assert!(kept.len() > 10, "some values fit: {}", kept.len());
-    let got = until_answered(|| store.get(&kept[0])).await;
-    assert!(got.as_deref() == Some(value.as_str()), "what was kept can be read");
-    let mut small = 0;
-    while store.set(&format!("small {small}"), "v").await.is_ok() {
-        small += 1;
-    }
-    for number in 0..small {
-        let key = format!("small {number}");
-        if number < 20 {
-            // Together with a change that grows the file, and fails.
-            let (grown, freed) = tokio::join!(store.set("large", &value), store.del(&key));
-            assert_eq!(grown.expect_err("the disk is full").code(), Code::Storage);
-            freed.expect("what frees space is never refused");
-        } else {
-            store.del(&key).await.expect("what frees space is never refused");
-        }
-    }
-    store.set("small", "v").await.expect("what was removed makes room");
-    let (removed, kept) = kept.split_first().expect("some values fit");
-    until_answered(|| store.del(removed)).await;
-    assert_eq!(store.get(removed).await, Ok(None), "what frees room needs none");
-    let maximum = getrlimit(Resource::Fsize).maximum;
-    setrlimit(Resource::Fsize, Rlimit { current: maximum, maximum }).expect("a soft limit");
-    until_answered(|| store.set("after", "room again")).await;
-    assert_eq!(provider.health().await, Health::Healthy);
-    close(&provider).await;
-    let provider = common::open(&common::in_file(&path)).await;
-    let store = common::bind(&provider, "M1", Values::default()).await;
-    for key in kept {
-        let got = store.get(key).await.expect("Get");
-        assert!(got.as_deref() == Some(value.as_str()), "{key} was answered, so it is kept");
-    }
-    assert_eq!(store.get("after").await, Ok(Some("room again".to_owned())));
-    let failed = format!("key {}", kept.len() + 1);
-    assert_eq!(store.get(&failed).await, Ok(None), "nothing half-written is visible");
 }
 
 #[tokio::test]
@@ -233,7 +154,7 @@ async fn providers_of_one_process_share_a_file() {
 async fn a_file_that_another_process_holds_is_waited_for() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("store.redb");
-    let mut holder = child("child_that_counts_until_it_is_killed", &path);
+    let mut holder = common::child("child_that_counts_until_it_is_killed", &path);
     let mut holder = holder.stderr(Stdio::piped()).spawn().expect("the test starts itself");
     let mut lines = BufReader::new(holder.stderr.take().expect("stderr is piped")).lines();
     let counts = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains('=')));
@@ -328,26 +249,4 @@ async fn refused(path: &Path, why: &str) {
 
 async fn close(provider: &Arc<Embedded>) {
     provider.shutdown(Duration::from_secs(20)).await;
-}
-
-/// Asks until the store answers; opening its file again takes it a moment.
-async fn until_answered<T, A: Future<Output = Result<T, CallError>>>(ask: impl Fn() -> A) -> T {
-    let asked = Instant::now();
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(error) => {
-                assert!(asked.elapsed() < Duration::from_secs(10), "it never came back: {error}");
-                tokio::task::yield_now().await;
-            }
-        }
-    }
-}
-
-/// This test binary again, to run one of its ignored tests on `path`.
-fn child(test: &str, path: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("a test is a program"));
-    command.args(["--exact", test, "--ignored", "--nocapture"]).env(CHILD_PATH, path);
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    command
 }

@@ -5,37 +5,17 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use trellis_providers_conformance::keyvalue::Store;
 use trellis_providers_keyvalue_embedded::Embedded;
-use trellis_providers_sdk::{Health, Provider, Values};
+use trellis_providers_sdk::{Provider, Values};
 
-/// Only a test that fails waits so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+use common::{PATIENCE, eventually, says};
 
 async fn opened(path: &Path) -> (Arc<Embedded>, Store) {
     let provider = common::open(&common::in_file(path)).await;
     let store = common::bind(&provider, "M1", Values::default()).await;
     (provider, store)
-}
-
-/// Waits until a look at the provider is satisfied; it looks at its file once a second.
-async fn eventually(what: &str, look: impl AsyncFn() -> bool) {
-    let looks = async {
-        while !look().await {
-            tokio::task::yield_now().await;
-        }
-    };
-    assert!(tokio::time::timeout(PATIENCE, looks).await.is_ok(), "{what}");
-}
-
-async fn says(provider: &Embedded, why: &str) {
-    let told = async || match provider.health().await {
-        Health::Healthy => why.is_empty(),
-        Health::Degraded(told) => !why.is_empty() && told.contains(why),
-    };
-    eventually(why, told).await;
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use redb::{Builder, Database, ReadableDatabase};
 use trellis_core::{CallError, Code};
 
-use super::place::{Place, folder_of, place_of, write_anew};
+use super::place::{Place, another_handle, folder_of, place_of, write_anew};
 use super::tables::Tables;
 use super::view::View;
 
@@ -19,9 +19,7 @@ use super::view::View;
 pub(super) struct DatabaseFile {
     path: PathBuf,
     cache_bytes: usize,
-    open: Mutex<Option<Open>>,
-    /// Where the open file was when that was looked at last.
-    place: Mutex<Place>,
+    state: Mutex<State>,
     /// What its keys and values are charged, as of the last commit.
     bytes: AtomicU64,
     /// Another one before and after each commit in which a list was removed whole: what a reader
@@ -29,12 +27,23 @@ pub(super) struct DatabaseFile {
     era: AtomicU64,
 }
 
-/// The file, open.
-#[derive(Clone)]
+/// What is open of the file.
+#[derive(Default)]
+struct State {
+    /// The store; none while it cannot be opened after it failed, and once it is closed.
+    database: Option<Arc<Database>>,
+    /// The file beneath, from its first opening until it is closed. What was deleted or moved lives
+    /// as long as a handle of it, so this one stays when the store fails. It takes no part in the
+    /// store's locks.
+    file: Option<Arc<File>>,
+    /// Where the file was when that was looked at last.
+    place: Place,
+}
+
+/// The file, opened.
 struct Open {
-    database: Arc<Database>,
-    /// The file beneath, to look at where it is.
-    file: Arc<File>,
+    database: Database,
+    file: File,
 }
 
 /// Why the file could not be opened.
@@ -50,8 +59,7 @@ impl DatabaseFile {
         Self {
             path,
             cache_bytes,
-            open: Mutex::new(None),
-            place: Mutex::new(Place::AtPath),
+            state: Mutex::new(State { database: None, file: None, place: Place::AtPath }),
             bytes: AtomicU64::new(0),
             era: AtomicU64::new(0),
         }
@@ -63,26 +71,35 @@ impl DatabaseFile {
     /// # Errors
     /// [`Code::Storage`] naming what is wrong with the file.
     pub(super) fn open(&self) -> Result<(), Unopened> {
-        self.open_guarded(Self::try_open)
+        let open = self.guarded(|| self.try_open())?;
+        self.goes_on_with(open);
+        Ok(())
     }
 
-    /// Opens a file that was open before and failed. It is not written to: that it can be read
-    /// again must not depend on room. Blocks.
+    /// Opens a file that was open before and failed: the very same one, wherever it is by now, and
+    /// never a new one in its place. It is not written to: that it can be read again must not
+    /// depend on room. Blocks.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub(super) fn open_again(&self) -> Result<(), Unopened> {
-        self.open_guarded(Self::try_open_again)
+        let Some(file) = self.state.lock().file.clone() else { return Ok(()) };
+        let database = self.guarded(|| self.open_known(another_handle(&file, &self.path)?))?;
+        self.state.lock().database = Some(Arc::new(database));
+        Ok(())
     }
 
-    fn open_guarded(&self, open: fn(&Self) -> Result<Open, redb::Error>) -> Result<(), Unopened> {
-        let attempt = AssertUnwindSafe(|| open(self));
-        match catch_unwind(attempt) {
-            Ok(Ok(open)) => {
-                *self.open.lock() = Some(open);
-                *self.place.lock() = Place::AtPath;
-                Ok(())
-            }
+    fn goes_on_with(&self, Open { database, file }: Open) {
+        let (database, file) = (Some(Arc::new(database)), Some(Arc::new(file)));
+        let now = State { database, file, place: Place::AtPath };
+        let before = std::mem::replace(&mut *self.state.lock(), now);
+        // Closing a damaged file may panic, and nobody else need wait for it.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
+    }
+
+    fn guarded<T>(&self, open: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, Unopened> {
+        match catch_unwind(AssertUnwindSafe(open)) {
+            Ok(Ok(open)) => Ok(open),
             Ok(Err(broken @ redb::Error::DatabaseAlreadyOpen)) => {
                 Err(Unopened::InUse(self.explain(&broken)))
             }
@@ -115,35 +132,41 @@ impl DatabaseFile {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.open.lock().is_none()
+        self.state.lock().database.is_none()
     }
 
-    /// Lets go of the file; it closes when the last reader is done.
-    pub(super) fn take(&self) {
-        let open = self.open.lock().take();
+    /// Lets go of a store that failed; it closes when the last reader is done. Its file is held on
+    /// to, to be opened again.
+    pub(super) fn fail(&self) {
+        let database = self.state.lock().database.take();
         // Closing a damaged file may panic as well.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(open)));
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+    }
+
+    /// Lets go of the store and of its file.
+    pub(super) fn close(&self) {
+        self.fail();
+        self.state.lock().file = None;
     }
 
     pub(super) fn get(&self) -> Result<Arc<Database>, Box<redb::Error>> {
-        let open = self.open.lock();
-        let database = open.as_ref().map(|open| Arc::clone(&open.database));
+        let database = self.state.lock().database.clone();
         database.ok_or_else(|| Box::new(redb::Error::DatabaseClosed))
     }
 
     /// Where the open file was when that was looked at last.
     pub(super) fn place(&self) -> Place {
-        *self.place.lock()
+        self.state.lock().place
     }
 
     /// Looks at where the open file is. Blocks.
     pub(super) fn look_at_place(&self) -> Place {
-        let open = self.open.lock().clone();
+        let file = self.state.lock().file.clone();
         // A disk that says nothing leaves what is known.
-        if let Some(open) = open
-            && let Ok(place) = place_of(&open.file, &self.path)
+        if let Some(file) = file
+            && let Ok(place) = place_of(&file, &self.path)
         {
-            *self.place.lock() = place;
+            self.state.lock().place = place;
         }
         self.place()
     }
@@ -154,19 +177,18 @@ impl DatabaseFile {
     /// # Errors
     /// Why that could not be done; what is open stays open.
     pub(super) fn write_anew(&self) -> Result<(), CallError> {
-        let Some(open) = self.open.lock().clone() else { return Ok(()) };
-        let anew = AssertUnwindSafe(|| {
-            let copy = write_anew(&open.file, &self.path)?;
-            self.open_file(copy)
+        let Some(file) = self.state.lock().file.clone() else { return Ok(()) };
+        let anew = self.guarded(|| {
+            let copy = write_anew(&file, &self.path)?;
+            let file = another_handle(&copy, &self.path)?;
+            Ok(Open { database: self.open_known(copy)?, file })
         });
-        match catch_unwind(anew) {
-            Ok(Ok(anew)) => {
-                *self.open.lock() = Some(anew);
-                *self.place.lock() = Place::AtPath;
+        match anew {
+            Ok(anew) => {
+                self.goes_on_with(anew);
                 Ok(())
             }
-            Ok(Err(broken)) => Err(self.explain(&broken)),
-            Err(_panic) => Err(self.damaged()),
+            Err(Unopened::InUse(error) | Unopened::Unusable(error)) => Err(error),
         }
     }
 
@@ -245,52 +267,42 @@ impl DatabaseFile {
         let folder = folder_of(&self.path);
         std::fs::create_dir_all(folder)?;
         let is_new = !self.path.exists();
-        let open = self.open_path()?;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let opened = options.open(&self.path)?;
+        let file = another_handle(&opened, &self.path)?;
+        let database = self.database_in(opened)?;
         if is_new {
             // A new file outlives a power cut only once its folder's entry is on the disk too.
             File::open(folder)?.sync_all()?;
         }
         // A file that has everything is not written to: that it opens must not depend on room.
-        if let Some(bytes) = View::whole(&open.database.begin_read()?)? {
+        if let Some(bytes) = View::whole(&database.begin_read()?)? {
             self.set_bytes(bytes);
-            return Ok(open);
+            return Ok(Open { database, file });
         }
-        let txn = open.database.begin_write()?;
+        let txn = database.begin_write()?;
         let mut tables = Tables::open(&txn, 0, (0, self.era()))?;
         self.set_bytes(tables.count_bytes()?);
         drop(tables);
         txn.commit()?;
-        Ok(open)
+        Ok(Open { database, file })
     }
 
-    fn try_open_again(&self) -> Result<Open, redb::Error> {
-        if !self.path.exists() {
-            tracing::error!(path = %self.path(), "the key-value file is gone; a new one is begun");
-            return self.try_open();
+    /// The store in a file that is known to be one; nothing is begun in a file that is not.
+    fn open_known(&self, file: File) -> Result<Database, redb::Error> {
+        let damaged = || redb::Error::Io(ErrorKind::InvalidData.into());
+        if file.metadata()?.len() == 0 {
+            return Err(damaged());
         }
-        let open = self.open_path()?;
-        match View::whole(&open.database.begin_read()?)? {
-            Some(bytes) => self.set_bytes(bytes),
-            // Somebody put another file in its place.
-            None => {
-                drop(open);
-                return self.try_open();
-            }
-        }
-        Ok(open)
+        let database = self.database_in(file)?;
+        let bytes = View::whole(&database.begin_read()?)?.ok_or_else(damaged)?;
+        self.set_bytes(bytes);
+        Ok(database)
     }
 
-    fn open_path(&self) -> Result<Open, redb::Error> {
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false);
-        self.open_file(options.open(&self.path)?)
-    }
-
-    fn open_file(&self, file: File) -> Result<Open, redb::Error> {
-        // A second handle of the same opening: its locks end with the last of them.
-        let second = file.try_clone()?;
-        let database = Builder::new().set_cache_size(self.cache_bytes).create_file(file)?;
-        Ok(Open { database: Arc::new(database), file: Arc::new(second) })
+    fn database_in(&self, file: File) -> Result<Database, redb::Error> {
+        Ok(Builder::new().set_cache_size(self.cache_bytes).create_file(file)?)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Whether the file that is open still is the one that `PATH` names. One that was deleted or moved
 //! takes every write as before, and the next start does not find it.
 
-use std::fs::{File, Metadata, metadata};
+use std::fs::{File, Metadata, OpenOptions, metadata};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
@@ -59,6 +60,27 @@ pub(super) fn place_of(file: &File, path: &Path) -> io::Result<Place> {
         Err(error) if is_missing(&error) && own.nlink() == 0 => Ok(Place::Deleted),
         Err(error) if is_missing(&error) => Ok(Place::Moved),
         Err(error) => Err(error),
+    }
+}
+
+/// Opens the same file once more, for reading and writing, whatever became of its name. Unlike a
+/// duplicate of the handle, what this gives has locks of its own.
+///
+/// # Errors
+/// Why it cannot be opened; [`ErrorKind::NotFound`] when it is not at `path` any more and the system
+/// has no `/proc` to reach it otherwise.
+pub(super) fn another_handle(file: &File, path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    match options.open(format!("/proc/self/fd/{}", file.as_raw_fd())) {
+        Err(error) if is_missing(&error) => {}
+        opened => return opened,
+    }
+    let there = options.open(path)?;
+    if identity(&there.metadata()?) == identity(&file.metadata()?) {
+        Ok(there)
+    } else {
+        Err(ErrorKind::NotFound.into())
     }
 }
 

@@ -76,7 +76,7 @@ impl Writer {
             let closes = batch.iter().any(|job| job.closes());
             if closes {
                 self.jobs.close();
-                self.database.take();
+                self.database.close();
             }
             for job in batch.drain(..) {
                 if committed.is_ok() && !closes && job.is_put_off() {
@@ -92,7 +92,7 @@ impl Writer {
         if self.unflushed {
             let _ = self.commit(&mut [Box::new(Sweep(0))]);
         }
-        self.database.take();
+        self.database.close();
     }
 
     /// Waits for work, and takes all there is of it: false when no more will come. While something
@@ -134,7 +134,7 @@ impl Writer {
         };
         self.metrics.failures.inc();
         tracing::error!(path = %self.database.path(), error = %failed, "writing the key-value file failed");
-        self.database.take();
+        self.database.fail();
         self.unflushed = false;
         // Looked for again in the next transaction, which another job begins.
         self.has_remains = false;
