@@ -167,7 +167,7 @@ impl Provider for Embedded {
             Store::File(file) => file.ailment(),
             Store::Memory(_) => None,
         };
-        let health = ailment.map_or(Health::Healthy, |why| Health::Degraded(why.to_owned()));
+        let health = ailment.map_or(Health::Healthy, Health::Degraded);
         Box::pin(async { health })
     }
 

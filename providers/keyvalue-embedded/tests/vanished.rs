@@ -47,7 +47,7 @@ async fn a_file_that_cannot_be_written_anew_is_told() {
     store.set("k", "v").await.expect("Set");
     fs::remove_dir_all(folder.path().join("deep")).expect("it is there");
     fs::write(folder.path().join("deep"), "no folder").expect("the folder is ours");
-    says(&provider, "was deleted").await;
+    says(&provider, "written anew (the key-value file is not a file in a folder").await;
     assert_eq!(store.get("k").await, Ok(Some("v".to_owned())), "it can be used meanwhile");
 }
 

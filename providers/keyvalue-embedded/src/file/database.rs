@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use redb::{Builder, Database, ReadableDatabase};
@@ -38,6 +38,12 @@ struct State {
     file: Option<Arc<File>>,
     /// Where the file was when that was looked at last.
     place: Place,
+    /// The store that failed, which readers may still hold.
+    failed: Weak<Database>,
+    /// Why there is no store.
+    unopened: Option<CallError>,
+    /// Why a file that was deleted could not be written anew.
+    unwritten: Option<CallError>,
 }
 
 /// The file, opened.
@@ -54,12 +60,27 @@ pub(super) enum Unopened {
     Unusable(CallError),
 }
 
+impl Unopened {
+    pub(super) const fn error(&self) -> &CallError {
+        match self {
+            Self::InUse(error) | Self::Unusable(error) => error,
+        }
+    }
+}
+
 impl DatabaseFile {
     pub(super) const fn new(path: PathBuf, cache_bytes: usize) -> Self {
         Self {
             path,
             cache_bytes,
-            state: Mutex::new(State { database: None, file: None, place: Place::AtPath }),
+            state: Mutex::new(State {
+                database: None,
+                file: None,
+                place: Place::AtPath,
+                failed: Weak::new(),
+                unopened: None,
+                unwritten: None,
+            }),
             bytes: AtomicU64::new(0),
             era: AtomicU64::new(0),
         }
@@ -84,14 +105,26 @@ impl DatabaseFile {
     /// As [`open`](Self::open).
     pub(super) fn open_again(&self) -> Result<(), Unopened> {
         let Some(file) = self.state.lock().file.clone() else { return Ok(()) };
-        let database = self.guarded(|| self.open_known(another_handle(&file, &self.path)?))?;
-        self.state.lock().database = Some(Arc::new(database));
-        Ok(())
+        let opened = self.guarded(|| self.open_known(another_handle(&file, &self.path)?));
+        let mut state = self.state.lock();
+        match opened {
+            Ok(database) => {
+                state.database = Some(Arc::new(database));
+                state.unopened = None;
+                Ok(())
+            }
+            Err(unopened) => {
+                let by_reader =
+                    matches!(unopened, Unopened::InUse(_)) && state.failed.strong_count() > 0;
+                state.unopened = (!by_reader).then(|| unopened.error().clone());
+                Err(unopened)
+            }
+        }
     }
 
     fn goes_on_with(&self, Open { database, file }: Open) {
         let (database, file) = (Some(Arc::new(database)), Some(Arc::new(file)));
-        let now = State { database, file, place: Place::AtPath };
+        let now = State { database, file, ..State::default() };
         let before = std::mem::replace(&mut *self.state.lock(), now);
         // Closing a damaged file may panic, and nobody else need wait for it.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
@@ -131,14 +164,34 @@ impl DatabaseFile {
         self.path.display()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.state.lock().database.is_none()
+    /// Why there is no store, when there is none.
+    pub(super) fn unopened(&self) -> Option<CallError> {
+        let state = self.state.lock();
+        if state.database.is_some() {
+            return None;
+        }
+        Some(state.unopened.clone().unwrap_or_else(|| self.lately()))
+    }
+
+    /// What is wrong, and what to do; `None` when nothing is.
+    pub(super) fn ailment(&self) -> Option<String> {
+        let unopened = self.unopened().map(|why| why.message().to_owned());
+        let state = self.state.lock();
+        let misplaced = state.place.ailment(state.unwritten.as_ref());
+        match (unopened, misplaced) {
+            (Some(unopened), Some(misplaced)) => Some(format!("{unopened}; {misplaced}")),
+            (unopened, misplaced) => unopened.or(misplaced),
+        }
     }
 
     /// Lets go of a store that failed; it closes when the last reader is done. Its file is held on
     /// to, to be opened again.
     pub(super) fn fail(&self) {
-        let database = self.state.lock().database.take();
+        let database = {
+            let mut state = self.state.lock();
+            state.failed = state.database.as_ref().map_or_else(Weak::new, Arc::downgrade);
+            state.database.take()
+        };
         // Closing a damaged file may panic as well.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
     }
@@ -146,7 +199,7 @@ impl DatabaseFile {
     /// Lets go of the store and of its file.
     pub(super) fn close(&self) {
         self.fail();
-        self.state.lock().file = None;
+        *self.state.lock() = State::default();
     }
 
     pub(super) fn get(&self) -> Result<Arc<Database>, Box<redb::Error>> {
@@ -188,7 +241,10 @@ impl DatabaseFile {
                 self.goes_on_with(anew);
                 Ok(())
             }
-            Err(Unopened::InUse(error) | Unopened::Unusable(error)) => Err(error),
+            Err(Unopened::InUse(error) | Unopened::Unusable(error)) => {
+                self.state.lock().unwritten = Some(error.clone());
+                Err(error)
+            }
         }
     }
 
@@ -230,11 +286,13 @@ impl DatabaseFile {
             ),
             E::UpgradeRequired(_) => self.says("was written by an older, incompatible version"),
             E::Corrupted(_) | E::RepairAborted | E::TableTypeMismatch { .. } => self.damaged(),
-            E::DatabaseClosed | E::PreviousIo => {
-                self.says("could not be written lately and is being opened again; try later")
-            }
+            E::DatabaseClosed | E::PreviousIo => self.unopened().unwrap_or_else(|| self.lately()),
             _ => self.says("cannot be used"),
         }
+    }
+
+    fn lately(&self) -> CallError {
+        self.says("could not be written lately and is being opened again; try later")
     }
 
     /// The sentence for a file that is not, or no longer, a store.

@@ -4,6 +4,7 @@ mod database;
 mod failure;
 mod found;
 mod job;
+mod news;
 mod open;
 mod operations;
 mod place;
@@ -79,12 +80,9 @@ impl FileStore {
         let _ = self.file.jobs.try_send(Box::new(Sweep(SWEPT_MAX)));
     }
 
-    /// Why it is not well; `None` when it is.
-    pub(crate) fn ailment(&self) -> Option<&'static str> {
-        if self.file.database.is_empty() {
-            return Some("the key-value file cannot be opened; see the log");
-        }
-        self.file.database.place().ailment()
+    /// Why it is not well, and what to do; `None` when it is.
+    pub(crate) fn ailment(&self) -> Option<String> {
+        self.file.database.ailment()
     }
 
     /// What its keys and values are charged.

@@ -13,6 +13,7 @@ use trellis_core::{CallError, Code};
 
 use super::database::{DatabaseFile, Unopened};
 use super::job::{Close, Job};
+use super::news::News;
 use super::place::folder_of;
 use super::writer::Writer;
 use crate::clock::Clock;
@@ -86,7 +87,9 @@ impl OpenFile {
             has_remains: false,
             is_full: false,
             put_off: Vec::new(),
-            opened_last: Instant::now(),
+            reopens_at: Instant::now(),
+            unopened: None,
+            writing: News::default(),
             anew_last: None,
             metrics: metrics.clone(),
         };

@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
+use trellis_core::CallError;
 
 /// Bytes that are copied at once.
 const COPIED_BYTES: usize = 1 << 20;
@@ -27,24 +28,29 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// What is wrong, and what to do; `None` when nothing is.
-    pub(super) const fn ailment(self) -> Option<&'static str> {
-        match self {
-            Self::AtPath => None,
-            Self::Deleted => Some(
-                "the key-value file was deleted while it is in use and cannot be written anew \
-                 (the log says why): its keys are lost when the host stops; make that possible",
-            ),
-            Self::Moved => Some(
+    /// What is wrong, and what to do; `None` when nothing is. A file that was deleted is written
+    /// anew unless that failed, with what is `unwritten`.
+    pub(super) fn ailment(self, unwritten: Option<&CallError>) -> Option<String> {
+        let said = match self {
+            Self::AtPath => return None,
+            Self::Deleted => {
+                let why = unwritten.map_or("", CallError::message);
+                return Some(format!(
+                    "the key-value file was deleted while it is in use and cannot be written anew \
+                     ({why}): its keys are lost when the host stops; make that possible"
+                ));
+            }
+            Self::Moved => {
                 "the key-value file was moved away while it is in use: the next start will not \
-                 find what it holds; move it back, or stop the host and correct PATH",
-            ),
-            Self::Displaced => Some(
+                 find what it holds; move it back, or stop the host and correct PATH"
+            }
+            Self::Displaced => {
                 "another file is at the PATH of the key-value file that is in use: what is \
                  written will not be found by the next start; move the other file away, or stop \
-                 the host to go on with it",
-            ),
-        }
+                 the host to go on with it"
+            }
+        };
+        Some(said.to_owned())
     }
 }
 

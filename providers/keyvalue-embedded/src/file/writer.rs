@@ -13,6 +13,7 @@ use trellis_core::CallError;
 use super::database::{DatabaseFile, Unopened};
 use super::failure::Failure;
 use super::job::{Job, Sweep};
+use super::news::News;
 use super::place::Place;
 use super::schema::RESERVE;
 use super::tables::{PIECE, Tables};
@@ -30,6 +31,9 @@ const RESERVE_BYTES: usize = 31 * 4_096;
 /// How long a file that could not be opened is left alone.
 const REOPEN_AFTER: Duration = Duration::from_millis(500);
 
+/// The same for one that a reader still holds, which soon ends.
+const REOPEN_HELD_AFTER: Duration = Duration::from_millis(20);
+
 /// How long a file that could not be written anew is left alone: it may be large.
 const ANEW_AFTER: Duration = Duration::from_secs(30);
 
@@ -46,7 +50,11 @@ pub(super) struct Writer {
     pub(super) is_full: bool,
     /// Changes that wait for that.
     pub(super) put_off: Vec<Box<dyn Job>>,
-    pub(super) opened_last: Instant,
+    /// When a file that could not be opened is tried again.
+    pub(super) reopens_at: Instant,
+    /// Why it could not be opened, as the log says already.
+    pub(super) unopened: Option<CallError>,
+    pub(super) writing: News,
     /// When it was tried to write the file anew.
     pub(super) anew_last: Option<Instant>,
     pub(super) metrics: FileMetrics,
@@ -119,10 +127,13 @@ impl Writer {
     /// Carries out the batch in one transaction. When the file fails, nothing of the batch stays,
     /// and the file is opened afresh: redb refuses further work on a file after a failed write.
     fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), CallError> {
-        if self.database.is_empty() && self.opened_last.elapsed() >= REOPEN_AFTER {
-            self.reopen();
-        }
         self.is_full = false;
+        if let Some(unopened) = self.database.unopened() {
+            if Instant::now() < self.reopens_at {
+                return Err(unopened);
+            }
+            self.reopen()?;
+        }
         let attempt = AssertUnwindSafe(|| self.transact(batch));
         let failed = match catch_unwind(attempt) {
             Ok(Ok(())) => return Ok(()),
@@ -133,12 +144,18 @@ impl Writer {
             Err(_panic) => self.database.damaged(),
         };
         self.metrics.failures.inc();
-        tracing::error!(path = %self.database.path(), error = %failed, "writing the key-value file failed");
+        if self.writing.failed(&failed, Instant::now()) {
+            tracing::error!(
+                path = %self.database.path(), error = %failed,
+                "writing the key-value file failed; the same is not repeated here until it was over"
+            );
+        }
         self.database.fail();
         self.unflushed = false;
         // Looked for again in the next transaction, which another job begins.
         self.has_remains = false;
-        self.reopen();
+        // Whether that works is told by itself.
+        let _ = self.reopen();
         Err(failed)
     }
 
@@ -185,6 +202,10 @@ impl Writer {
         self.has_remains = has_remains;
         self.metrics.commits.inc();
         self.metrics.changes.add(batch.len() as u64);
+        // What frees space says nothing about a disk that is full.
+        if bytes > before && self.writing.works(Instant::now()) {
+            tracing::info!(path = %self.database.path(), "the key-value file can be written again");
+        }
         Ok(())
     }
 
@@ -194,7 +215,8 @@ impl Writer {
         let before = self.database.place();
         let place = self.database.look_at_place();
         if place != before
-            && let Some(ailment) = place.ailment().filter(|_| place != Place::Deleted)
+            && place != Place::Deleted
+            && let Some(ailment) = place.ailment(None)
         {
             tracing::error!(path = %self.database.path(), "{ailment}");
         }
@@ -223,11 +245,29 @@ impl Writer {
         }
     }
 
-    fn reopen(&mut self) {
-        self.opened_last = Instant::now();
-        if let Err(Unopened::InUse(error) | Unopened::Unusable(error)) = self.database.open_again()
-        {
-            tracing::error!(path = %self.database.path(), %error, "opening the key-value file again failed");
+    fn reopen(&mut self) -> Result<(), CallError> {
+        let opened = self.database.open_again();
+        let now = Instant::now();
+        let path = self.database.path();
+        match opened {
+            Ok(()) => {
+                if self.unopened.take().is_some() {
+                    tracing::info!(%path, "the key-value file can be opened again");
+                }
+                Ok(())
+            }
+            // A reader that is not done with the store that failed, as a rule.
+            Err(Unopened::InUse(error)) => {
+                self.reopens_at = now + REOPEN_HELD_AFTER;
+                Err(error)
+            }
+            Err(Unopened::Unusable(error)) => {
+                self.reopens_at = now + REOPEN_AFTER;
+                if self.unopened.replace(error.clone()).as_ref() != Some(&error) {
+                    tracing::error!(%path, %error, "opening the key-value file again failed");
+                }
+                Err(error)
+            }
         }
     }
 }

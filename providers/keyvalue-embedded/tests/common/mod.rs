@@ -125,3 +125,8 @@ pub(crate) fn child(test: &str, path: &Path) -> Command {
 pub(crate) fn child_path() -> Option<PathBuf> {
     std::env::var_os(CHILD_PATH).map(PathBuf::from)
 }
+
+/// The sample with this in its name, as it is shown.
+pub(crate) fn sample(provider: &Embedded, name: &str) -> Option<String> {
+    provider.samples().iter().map(ToString::to_string).find(|sample| sample.contains(name))
+}
