@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use trellis_core::Code;
 use trellis_providers_conformance::keyvalue::Store;
-use trellis_providers_keyvalue_embedded::Embedded;
+use trellis_providers_keyvalue_embedded::{Clock, Embedded};
 use trellis_providers_sdk::{Health, Provider, Values};
 
 use common::PATIENCE;
@@ -170,4 +170,62 @@ async fn child_whose_file_is_emptied() {
     fs::write(&path, &whole).expect("the folder is ours");
     assert_eq!(common::until_answered(|| store.get("k")).await.as_deref(), Some("v"));
     common::says(&provider, "").await;
+}
+
+#[test]
+fn what_frees_space_is_done_in_steps_that_find_room() {
+    run("child_that_frees_much_at_once_on_a_full_disk");
+}
+
+#[tokio::test]
+#[ignore = "runs in a process of its own, with a limit on the size of its files"]
+async fn child_that_frees_much_at_once_on_a_full_disk() {
+    const EACH: usize = 1_500;
+    let Some(path) = common::child_path() else { return };
+    let clock = Arc::new(common::ManualClock::default());
+    let opened =
+        Embedded::open(&common::in_file(&path), Arc::clone(&clock) as Arc<dyn Clock>).await;
+    let provider = Arc::new(opened.expect("there is room"));
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    let value = "v".repeat(1_200);
+    // Spread over the whole file, so that each removal writes a page of its own.
+    let spread = |number: usize| format!("{:06}", number * 7_919 % 100_003);
+    let (kept, expiring) = (spread, |number: usize| format!("{} expires", spread(number)));
+    for first in (0..EACH).step_by(100) {
+        let some = (first..first + 100).map(|number| {
+            let (store, value) = (&store, &value);
+            async move {
+                store.set(&kept(number), value).await.expect("Set");
+                store.set_expiring(&expiring(number), value, 10).await.expect("Set");
+                store.push("list", value).await.expect("Push");
+            }
+        });
+        futures_util::future::join_all(some).await;
+    }
+    let length = fs::metadata(&path).expect("it is there").len();
+    limit(Some(length));
+    for bytes in [1_200, 1] {
+        let mut filled = 0;
+        while store.set(&format!("{bytes} {filled}"), &"v".repeat(bytes)).await.is_ok() {
+            filled += 1;
+        }
+    }
+    let dels = (0..EACH).step_by(3).map(|number| {
+        let store = &store;
+        async move { store.del(&kept(number)).await }
+    });
+    for freed in futures_util::future::join_all(dels).await {
+        freed.expect("what frees space is never refused");
+    }
+    clock.pass_ms(20_000);
+    store.del("list").await.expect("what frees space is never refused");
+    let held = async || {
+        let sample = common::sample(&provider, "keyvalue_file_bytes").expect("it is counted");
+        sample.split(' ').nth(1).and_then(|held| held.trim().parse::<usize>().ok())
+    };
+    let before = held().await.expect("a number");
+    let freed = async || held().await.expect("a number") + 2 * EACH * value.len() <= before;
+    common::eventually("the keys that expired and the list are removed", freed).await;
+    assert_eq!(store.get(&kept(1)).await.as_ref(), Ok(&Some(value.clone())), "and nothing else");
+    store.set("again", &value).await.expect("that made room");
 }

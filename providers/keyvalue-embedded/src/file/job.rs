@@ -13,7 +13,7 @@ pub(super) trait Job: Send {
     /// file is an error here.
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>>;
 
-    /// True when it was not carried out and is to be run again in the next transaction.
+    /// True when it was not carried out, or not all of it, and is to be run again in the next transaction.
     fn is_put_off(&self) -> bool {
         false
     }
@@ -102,7 +102,17 @@ where
 }
 
 /// Removes expired keys, at most so many, and takes what was written so far to the disk.
-pub(super) struct Sweep(pub(super) usize);
+pub(super) struct Sweep {
+    most: usize,
+    /// The transaction could not take on all of it.
+    was_cut: bool,
+}
+
+impl Sweep {
+    pub(super) const fn new(most: usize) -> Self {
+        Self { most, was_cut: false }
+    }
+}
 
 impl Job for Sweep {
     fn frees(&self) -> bool {
@@ -110,10 +120,15 @@ impl Job for Sweep {
     }
 
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
-        match tables.sweep(self.0) {
-            Err(Failure::Broken(broken)) => Err(broken),
-            Ok(()) | Err(Failure::Refused(_) | Failure::Later) => Ok(()),
-        }
+        self.was_cut = match tables.sweep(self.most) {
+            Err(Failure::Broken(broken)) => return Err(broken),
+            cut => cut.unwrap_or(false),
+        };
+        Ok(())
+    }
+
+    fn is_put_off(&self) -> bool {
+        self.was_cut
     }
 
     fn answer(self: Box<Self>, _: Result<(), CallError>) {}

@@ -7,6 +7,7 @@ mod job;
 mod news;
 mod open;
 mod operations;
+mod pace;
 mod place;
 mod remains;
 mod room;
@@ -31,12 +32,9 @@ use crate::refusal::{self, stopped};
 use failure::Failure;
 use job::{Change, Sweep};
 use open::OpenFile;
-use tables::Tables;
+use tables::{SWEPT_MAX, Tables};
 use view::View;
 use work::Work;
-
-/// Most expired keys one sweep removes.
-const SWEPT_MAX: usize = 1_024;
 
 /// One provider's way to a file, which others may use as well.
 pub(crate) struct FileStore {
@@ -77,7 +75,7 @@ impl FileStore {
     /// Removes expired keys and takes what was written to the disk.
     pub(crate) fn sweep(&self) {
         // When the queue is full the writer is busy anyway; the next sweep comes in a second.
-        let _ = self.file.jobs.try_send(Box::new(Sweep(SWEPT_MAX)));
+        let _ = self.file.jobs.try_send(Box::new(Sweep::new(SWEPT_MAX)));
     }
 
     /// Why it is not well, and what to do; `None` when it is.

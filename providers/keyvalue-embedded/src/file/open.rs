@@ -14,6 +14,7 @@ use trellis_core::{CallError, Code};
 use super::database::{DatabaseFile, Unopened};
 use super::job::{Close, Job};
 use super::news::News;
+use super::pace::Pace;
 use super::place::folder_of;
 use super::writer::Writer;
 use crate::clock::Clock;
@@ -87,6 +88,7 @@ impl OpenFile {
             has_remains: false,
             is_full: false,
             put_off: Vec::new(),
+            pace: Pace::default(),
             reopens_at: Instant::now(),
             unopened: None,
             writing: News::default(),

@@ -4,6 +4,7 @@ use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::failure::Failure;
 use super::found::Found;
+use super::pace::Pace;
 use super::schema::{
     BYTES, ENTRIES, EXPIRIES, Entry, EntryKey, EntryValue, FACTS, Held, ITEMS, ItemKey, LIST,
     MEMBERS, MemberKey, Place, REMAINS, SET, TEXT, items_of, members_of, read_entry, successor,
@@ -17,6 +18,9 @@ pub(super) const PIECE: usize = 4_096;
 /// Most items or members of one key that are removed together with it, or looked at to tell what
 /// they are charged.
 pub(super) const AT_ONCE_MAX: usize = 1_024;
+
+/// Most expired keys removed in one transaction, and by one sweep.
+pub(super) const SWEPT_MAX: usize = 1_024;
 
 /// How many items are walked over in the time in which one is removed by its position.
 const STEPS_PER_REMOVAL: u64 = 16;
@@ -33,6 +37,8 @@ pub(super) struct Tables<'txn> {
     pub(super) bytes: u64,
     /// How many items and members may still be removed together with their keys.
     at_once_left: usize,
+    /// How many expired keys may still be swept.
+    swept_left: usize,
     era: u64,
     list_removed: bool,
     pub(super) changed: bool,
@@ -56,10 +62,17 @@ impl<'txn> Tables<'txn> {
             now_ms,
             bytes,
             at_once_left: PIECE,
+            swept_left: SWEPT_MAX,
             era,
             list_removed: false,
             changed: false,
         })
+    }
+
+    /// Bounds what is removed beyond the keys that operations name.
+    pub(super) fn keep_to(&mut self, pace: Pace) {
+        self.at_once_left = pace.of(PIECE);
+        self.swept_left = pace.of(SWEPT_MAX);
     }
 
     /// The time every operation of this transaction sees.
@@ -279,18 +292,23 @@ impl<'txn> Tables<'txn> {
         Ok(was_there)
     }
 
-    /// Removes at most `most` keys whose time is over.
-    pub(super) fn sweep(&mut self, most: usize) -> Result<(), Failure> {
+    /// Removes at most `most` keys whose time is over: true when it stopped before that because
+    /// this transaction has removed as many as it may.
+    pub(super) fn sweep(&mut self, most: usize) -> Result<bool, Failure> {
         for _ in 0..most {
             let due = match self.expiries.first()? {
                 Some((key, _)) if key.value().0 <= self.now_ms => {
                     let (_, space, key) = key.value();
                     (space.to_owned(), key.to_owned())
                 }
-                _ => break,
+                _ => return Ok(false),
             };
+            if self.swept_left == 0 {
+                return Ok(true);
+            }
+            self.swept_left -= 1;
             self.remove(Place { space: &due.0, key: &due.1 })?;
         }
-        Ok(())
+        Ok(false)
     }
 }

@@ -14,6 +14,7 @@ use super::database::{DatabaseFile, Unopened};
 use super::failure::Failure;
 use super::job::{Job, Sweep};
 use super::news::News;
+use super::pace::Pace;
 use super::place::Place;
 use super::schema::RESERVE;
 use super::tables::{PIECE, Tables};
@@ -31,8 +32,10 @@ const RESERVE_BYTES: usize = 31 * 4_096;
 /// How long a file that could not be opened is left alone.
 const REOPEN_AFTER: Duration = Duration::from_millis(500);
 
-/// The same for one that a reader still holds, which soon ends.
-const REOPEN_HELD_AFTER: Duration = Duration::from_millis(20);
+/// A reader that still holds the store that failed is waited for: how often, and how long each time.
+/// Nothing can be written meanwhile.
+const READER_WAITS: usize = 25;
+const READER_WAIT: Duration = Duration::from_millis(20);
 
 /// How long a file that could not be written anew is left alone: it may be large.
 const ANEW_AFTER: Duration = Duration::from_secs(30);
@@ -48,8 +51,9 @@ pub(super) struct Writer {
     pub(super) has_remains: bool,
     /// The last transaction failed because the file may not grow.
     pub(super) is_full: bool,
-    /// Changes that wait for that.
+    /// Changes that wait for something to be removed.
     pub(super) put_off: Vec<Box<dyn Job>>,
+    pub(super) pace: Pace,
     /// When a file that could not be opened is tried again.
     pub(super) reopens_at: Instant,
     /// Why it could not be opened, as the log says already.
@@ -65,42 +69,69 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while self.fill(&mut batch) {
-            let mut committed = self.commit(&mut batch);
-            if let Err(failed) = &committed
-                && self.is_full
-            {
-                // What frees space is carried out by itself.
-                for job in batch.extract_if(.., |job| !job.frees()) {
-                    job.answer(Err(failed.clone()));
-                }
-                if batch.is_empty() {
+            // Nothing comes after what closes the store.
+            batch.sort_by_key(|job| job.closes());
+            // Without any work there is something to be removed.
+            loop {
+                let count = self.pace.of(BATCH_MAX).min(batch.len());
+                let mut part: Vec<_> = batch.drain(..count).collect();
+                let committed = self.commit(&mut part);
+                if let Err(failed) = &committed
+                    && self.is_full
+                    && self.goes_on(&mut part, &mut batch, failed)
+                {
                     continue;
                 }
-                committed = self.commit(&mut batch);
-            }
-            if committed.is_ok() && batch.iter().any(|job| job.looks()) {
-                self.look_at_place();
-            }
-            let closes = batch.iter().any(|job| job.closes());
-            if closes {
-                self.jobs.close();
-                self.database.close();
-            }
-            for job in batch.drain(..) {
-                if committed.is_ok() && !closes && job.is_put_off() {
-                    self.put_off.push(job);
-                } else {
-                    job.answer(committed.clone());
+                if self.settle(part, &committed) {
+                    return;
                 }
-            }
-            if closes {
-                return;
+                if batch.is_empty() {
+                    break;
+                }
             }
         }
         if self.unflushed {
-            let _ = self.commit(&mut [Box::new(Sweep(0))]);
+            let _ = self.commit(&mut [Box::new(Sweep::new(0))]);
         }
         self.database.close();
+    }
+
+    /// What to do with a `part` of the batch that found no room: all that grows the file is
+    /// refused, and what frees space goes back into the batch, to be carried out without it, or in
+    /// smaller parts. False when that was done already, and there are no smaller ones.
+    fn goes_on(
+        &mut self,
+        part: &mut Vec<Box<dyn Job>>,
+        batch: &mut Vec<Box<dyn Job>>,
+        failed: &CallError,
+    ) -> bool {
+        if refuse_growth(part, failed) {
+            refuse_growth(batch, failed);
+        } else if !self.pace.slow_down() {
+            return false;
+        }
+        batch.splice(..0, part.drain(..));
+        true
+    }
+
+    /// Answers what was committed, or failed: true when that closed the store.
+    fn settle(&mut self, part: Vec<Box<dyn Job>>, committed: &Result<(), CallError>) -> bool {
+        if committed.is_ok() && part.iter().any(|job| job.looks()) {
+            self.look_at_place();
+        }
+        let closes = part.iter().any(|job| job.closes());
+        if closes {
+            self.jobs.close();
+            self.database.close();
+        }
+        for job in part {
+            if committed.is_ok() && !closes && job.is_put_off() {
+                self.put_off.push(job);
+            } else {
+                job.answer(committed.clone());
+            }
+        }
+        closes
     }
 
     /// Waits for work, and takes all there is of it: false when no more will come. While something
@@ -169,10 +200,11 @@ impl Writer {
         let (changed, list_removed, bytes) = {
             let (now_ms, known) = (self.clock.now_ms(), (before, self.database.era()));
             let mut tables = Tables::open(&txn, now_ms, known).map_err(boxed)?;
+            tables.keep_to(self.pace);
             for job in batch.iter_mut() {
                 job.run(&mut tables)?;
             }
-            has_remains = match tables.remove_remains(PIECE) {
+            has_remains = match tables.remove_remains(self.pace.of(PIECE)) {
                 Err(Failure::Broken(broken)) => return Err(broken),
                 left => left.unwrap_or(false),
             };
@@ -202,11 +234,20 @@ impl Writer {
         self.has_remains = has_remains;
         self.metrics.commits.inc();
         self.metrics.changes.add(batch.len() as u64);
-        // What frees space says nothing about a disk that is full.
-        if bytes > before && self.writing.works(Instant::now()) {
-            tracing::info!(path = %self.database.path(), "the key-value file can be written again");
+        if bytes > before {
+            self.grew();
+        } else {
+            self.pace.goes_well();
         }
         Ok(())
+    }
+
+    /// There is room again; what frees space says nothing about a disk that is full.
+    fn grew(&mut self) {
+        self.pace = Pace::default();
+        if self.writing.works(Instant::now()) {
+            tracing::info!(path = %self.database.path(), "the key-value file can be written again");
+        }
     }
 
     /// Looks whether the next start will find the file. One that was deleted is written anew: all
@@ -246,30 +287,38 @@ impl Writer {
     }
 
     fn reopen(&mut self) -> Result<(), CallError> {
-        let opened = self.database.open_again();
-        let now = Instant::now();
-        let path = self.database.path();
-        match opened {
-            Ok(()) => {
-                if self.unopened.take().is_some() {
-                    tracing::info!(%path, "the key-value file can be opened again");
-                }
-                Ok(())
+        let mut opened = self.database.open_again();
+        for _ in 0..READER_WAITS {
+            if !matches!(opened, Err(Unopened::InUse(_))) {
+                break;
             }
-            // A reader that is not done with the store that failed, as a rule.
-            Err(Unopened::InUse(error)) => {
-                self.reopens_at = now + REOPEN_HELD_AFTER;
-                Err(error)
-            }
-            Err(Unopened::Unusable(error)) => {
-                self.reopens_at = now + REOPEN_AFTER;
-                if self.unopened.replace(error.clone()).as_ref() != Some(&error) {
-                    tracing::error!(%path, %error, "opening the key-value file again failed");
-                }
-                Err(error)
-            }
+            std::thread::park_timeout(READER_WAIT);
+            opened = self.database.open_again();
         }
+        let path = self.database.path();
+        let Err(unopened) = opened else {
+            if self.unopened.take().is_some() {
+                tracing::info!(%path, "the key-value file can be opened again");
+            }
+            return Ok(());
+        };
+        self.reopens_at = Instant::now() + REOPEN_AFTER;
+        let error = unopened.error();
+        if self.unopened.as_ref() != Some(error) {
+            tracing::error!(%path, %error, "opening the key-value file again failed");
+            self.unopened = Some(error.clone());
+        }
+        Err(error.clone())
     }
+}
+
+/// Refuses what needs more space than there is: true when there was any.
+fn refuse_growth(jobs: &mut Vec<Box<dyn Job>>, failed: &CallError) -> bool {
+    let before = jobs.len();
+    for job in jobs.extract_if(.., |job| !job.frees()) {
+        job.answer(Err(failed.clone()));
+    }
+    jobs.len() < before
 }
 
 /// Makes sure that the file still has room for transactions that free space: what grows it is
