@@ -52,6 +52,22 @@ async fn a_file_that_cannot_be_written_anew_is_told() {
 }
 
 #[tokio::test]
+async fn a_file_that_could_not_be_written_anew_is_when_the_host_stops() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("deep/store.redb");
+    let (provider, store) = opened(&path).await;
+    store.set("k", "v").await.expect("Set");
+    fs::remove_dir_all(folder.path().join("deep")).expect("it is there");
+    fs::write(folder.path().join("deep"), "no folder").expect("the folder is ours");
+    says(&provider, "was deleted").await;
+    // It is possible again, but that would not be tried for half a minute.
+    fs::remove_file(folder.path().join("deep")).expect("it is there");
+    provider.shutdown(PATIENCE).await;
+    let (_provider, store) = opened(&path).await;
+    assert_eq!(store.get("k").await, Ok(Some("v".to_owned())));
+}
+
+#[tokio::test]
 async fn a_file_that_is_moved_is_told_until_it_is_back() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("deep/store.redb");

@@ -116,10 +116,11 @@ impl Writer {
 
     /// Answers what was committed, or failed: true when that closed the store.
     fn settle(&mut self, part: Vec<Box<dyn Job>>, committed: &Result<(), CallError>) -> bool {
-        if committed.is_ok() && part.iter().any(|job| job.looks()) {
-            self.look_at_place();
-        }
         let closes = part.iter().any(|job| job.closes());
+        // Also when the file failed: what it held before can be read, and is lost with the handle.
+        if part.iter().any(|job| job.looks()) {
+            self.look_at_place(closes);
+        }
         if closes {
             self.jobs.close();
             self.database.close();
@@ -251,8 +252,9 @@ impl Writer {
     }
 
     /// Looks whether the next start will find the file. One that was deleted is written anew: all
-    /// of it can be read as long as it is open. Everything is on the disk when this is called.
-    fn look_at_place(&mut self) {
+    /// of it can be read as long as it is open. Everything is on the disk when this is called. The
+    /// `last` look does not wait: there will be no other.
+    fn look_at_place(&mut self, last: bool) {
         let before = self.database.place();
         let place = self.database.look_at_place();
         if place != before
@@ -261,8 +263,8 @@ impl Writer {
         {
             tracing::error!(path = %self.database.path(), "{ailment}");
         }
-        let waits = self.anew_last.is_some_and(|last| last.elapsed() < ANEW_AFTER);
-        if place != Place::Deleted || waits {
+        let waits = self.anew_last.is_some_and(|tried| tried.elapsed() < ANEW_AFTER);
+        if place != Place::Deleted || (waits && !last) {
             return;
         }
         let path = self.database.path();
