@@ -68,6 +68,28 @@ async fn a_file_that_could_not_be_written_anew_is_when_the_host_stops() {
 }
 
 #[tokio::test]
+async fn a_file_behind_a_link_is_written_anew_where_the_link_leads() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("store.redb");
+    let real = folder.path().join("deep/real.redb");
+    fs::create_dir(folder.path().join("deep")).expect("the folder is ours");
+    for (target, link) in [("deep/link.redb", "store.redb"), ("real.redb", "deep/link.redb")] {
+        let link = folder.path().join(link);
+        std::os::unix::fs::symlink(target, link).expect("the folder is ours");
+    }
+    let (provider, store) = opened(&path).await;
+    store.set("k", "v").await.expect("Set");
+    fs::remove_file(&real).expect("it was made where the links lead");
+    eventually("the file is back", async || real.exists()).await;
+    says(&provider, "").await;
+    fs::remove_file(&real).expect("it is there");
+    provider.shutdown(PATIENCE).await;
+    let (_provider, store) = opened(&path).await;
+    assert_eq!(store.get("k").await, Ok(Some("v".to_owned())));
+    assert!(path.is_symlink(), "the link is left alone");
+}
+
+#[tokio::test]
 async fn a_file_that_is_moved_is_told_until_it_is_back() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("deep/store.redb");

@@ -2,7 +2,7 @@
 //! providers use it.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::database::{DatabaseFile, Unopened};
 use super::job::{Close, Job};
 use super::news::News;
 use super::pace::Pace;
-use super::place::folder_of;
+use super::place::true_path;
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
@@ -151,19 +151,5 @@ async fn open_patiently(database: &Arc<DatabaseFile>) -> Result<(), CallError> {
             Err(Unopened::InUse(error)) if Instant::now() >= until => return Err(error),
             Err(Unopened::InUse(_)) => tokio::time::sleep(OPEN_RETRY_EVERY).await,
         }
-    }
-}
-
-/// The path that names the file whatever links lead to it; the path itself where there is none
-/// yet, and opening will say what is wrong.
-fn true_path(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    let folder = folder_of(path);
-    let made = std::fs::create_dir_all(folder).and_then(|()| folder.canonicalize());
-    match (made, path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => path.to_owned(),
     }
 }

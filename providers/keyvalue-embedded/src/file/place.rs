@@ -5,13 +5,16 @@ use std::fs::{File, Metadata, OpenOptions, metadata};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 use trellis_core::CallError;
 
 /// Bytes that are copied at once.
 const COPIED_BYTES: usize = 1 << 20;
+
+/// Most links from one to the next, as for the system.
+const LINKS_MAX: usize = 40;
 
 /// Where the open file is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -90,13 +93,14 @@ pub(super) fn another_handle(file: &File, path: &Path) -> io::Result<File> {
     }
 }
 
-/// Writes a copy of the file to `path`, in one step: whole, or not at all. What stands there by
+/// Writes a copy of the file to where `path` leads, in one step: whole, or not at all. What stands there by
 /// then is left alone. Gives the copy's handle.
 ///
 /// # Errors
 /// Why it could not be written; [`ErrorKind::AlreadyExists`] when something stands there.
 pub(super) fn write_anew(file: &File, path: &Path) -> io::Result<File> {
-    let folder = folder_of(path);
+    let path = true_path(path);
+    let folder = folder_of(&path);
     std::fs::create_dir_all(folder)?;
     let mut copy = NamedTempFile::new_in(folder)?;
     copy.as_file().set_permissions(file.metadata()?.permissions())?;
@@ -112,9 +116,33 @@ pub(super) fn write_anew(file: &File, path: &Path) -> io::Result<File> {
         offset += count as u64;
     }
     copy.as_file().sync_all()?;
-    let copy = copy.persist_noclobber(path).map_err(|error| error.error)?;
+    let copy = copy.persist_noclobber(&path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()?;
     Ok(copy)
+}
+
+/// The path that names the file whatever links lead to it; where there is none yet, the path at which
+/// it would be made. The path itself when that cannot be told, and opening will say what is wrong.
+pub(super) fn true_path(path: &Path) -> PathBuf {
+    let mut led = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        if let Ok(path) = led.canonicalize() {
+            return path;
+        }
+        let folder = folder_of(&led);
+        match led.read_link() {
+            // Relative to the folder of the link.
+            Ok(target) => led = folder.join(target),
+            Err(_) => {
+                let made = std::fs::create_dir_all(folder).and_then(|()| folder.canonicalize());
+                return match (made, led.file_name()) {
+                    (Ok(folder), Some(name)) => folder.join(name),
+                    _ => led,
+                };
+            }
+        }
+    }
+    path.to_owned()
 }
 
 /// The folder a file stands in.
