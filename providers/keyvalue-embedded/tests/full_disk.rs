@@ -229,3 +229,37 @@ async fn child_that_frees_much_at_once_on_a_full_disk() {
     assert_eq!(store.get(&kept(1)).await.as_ref(), Ok(&Some(value.clone())), "and nothing else");
     store.set("again", &value).await.expect("that made room");
 }
+
+#[test]
+fn a_store_that_cannot_be_begun_leaves_nothing_behind() {
+    run("child_that_begins_on_a_full_disk");
+}
+
+#[tokio::test]
+#[ignore = "runs in a process of its own, with a limit on the size of its files"]
+async fn child_that_begins_on_a_full_disk() {
+    let Some(path) = common::child_path() else { return };
+    let mut refused = 0;
+    for bytes in [0, 1, 4, 16, 64, 256, 1_024, 2_048].map(|kib| kib << 10) {
+        for made_before in [false, true] {
+            if made_before {
+                fs::write(&path, "").expect("the folder is ours");
+            }
+            limit(Some(bytes));
+            let clock = Arc::new(common::ManualClock::default());
+            let opened = Embedded::open(&common::in_file(&path), clock).await;
+            limit(None);
+            match opened {
+                Err(error) => {
+                    assert!(error.message().contains("disk is full"), "{bytes}: {error}");
+                    let left = fs::metadata(&path).ok().map(|left| left.len());
+                    assert_eq!(left, made_before.then_some(0), "{bytes}");
+                    refused += 1;
+                }
+                Ok(provider) => provider.shutdown(PATIENCE).await,
+            }
+            fs::remove_file(&path).ok();
+        }
+    }
+    assert!((2..16).contains(&refused), "{refused} of 16 were refused");
+}

@@ -1,6 +1,6 @@
 //! The open file, for the writer and every reader, and the sentences for what it did.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use redb::{Builder, Database, ReadableDatabase};
 use trellis_core::{CallError, Code};
 
-use super::place::{Place, another_handle, folder_of, place_of, write_anew};
+use super::first::First;
+use super::place::{Place, another_handle, folder_of, place_of, true_path, write_anew};
 use super::tables::Tables;
 use super::view::View;
 
@@ -322,29 +323,40 @@ impl DatabaseFile {
     }
 
     fn try_open(&self) -> Result<Open, redb::Error> {
-        let folder = folder_of(&self.path);
+        let path = true_path(&self.path);
+        let folder = folder_of(&path);
         std::fs::create_dir_all(folder)?;
-        let is_new = !self.path.exists();
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false);
-        let opened = options.open(&self.path)?;
-        let file = another_handle(&opened, &self.path)?;
-        let database = self.database_in(opened)?;
-        if is_new {
-            // A new file outlives a power cut only once its folder's entry is on the disk too.
-            File::open(folder)?.sync_all()?;
+        let first = First::open(&path)?;
+        match self.begin_in(first.file.try_clone()?) {
+            Ok(database) => {
+                if first.is_new {
+                    // It outlives a power cut only once its folder's entry is on the disk too.
+                    File::open(folder)?.sync_all()?;
+                }
+                let file = another_handle(&first.file, &path)?;
+                Ok(Open { database, file })
+            }
+            Err(error) => {
+                first.leave_as_it_was(&path);
+                Err(error)
+            }
         }
+    }
+
+    /// The store in the file, begun when there is none.
+    fn begin_in(&self, file: File) -> Result<Database, redb::Error> {
+        let database = self.database_in(file)?;
         // A file that has everything is not written to: that it opens must not depend on room.
         if let Some(bytes) = View::whole(&database.begin_read()?)? {
             self.set_bytes(bytes);
-            return Ok(Open { database, file });
+            return Ok(database);
         }
         let txn = database.begin_write()?;
         let mut tables = Tables::open(&txn, 0, (0, self.era()))?;
         self.set_bytes(tables.count_bytes()?);
         drop(tables);
         txn.commit()?;
-        Ok(Open { database, file })
+        Ok(database)
     }
 
     /// The store in a file that is known to be one; nothing is begun in a file that is not.

@@ -2,6 +2,7 @@
 
 mod database;
 mod failure;
+mod first;
 mod found;
 mod job;
 mod news;
