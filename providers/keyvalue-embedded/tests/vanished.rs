@@ -59,7 +59,7 @@ async fn a_file_that_could_not_be_written_anew_is_when_the_host_stops() {
     store.set("k", "v").await.expect("Set");
     fs::remove_dir_all(folder.path().join("deep")).expect("it is there");
     fs::write(folder.path().join("deep"), "no folder").expect("the folder is ours");
-    says(&provider, "was deleted").await;
+    says(&provider, "written anew (the key-value file is not a file in a folder").await;
     // It is possible again, but that would not be tried for half a minute.
     fs::remove_file(folder.path().join("deep")).expect("it is there");
     provider.shutdown(PATIENCE).await;
