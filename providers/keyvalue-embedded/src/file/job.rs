@@ -13,7 +13,8 @@ pub(super) trait Job: Send {
     /// file is an error here.
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), Box<redb::Error>>;
 
-    /// True when it was not carried out, or not all of it, and is to be run again in the next transaction.
+    /// True when it was not carried out, or not all of it, and is to be run again in the next
+    /// transaction.
     fn is_put_off(&self) -> bool {
         false
     }

@@ -76,8 +76,8 @@ pub(super) fn place_of(file: &File, path: &Path) -> io::Result<Place> {
 /// duplicate of the handle, what this gives has locks of its own.
 ///
 /// # Errors
-/// Why it cannot be opened; [`ErrorKind::NotFound`] when it is not at `path` any more and the system
-/// has no `/proc` to reach it otherwise.
+/// Why it cannot be opened; [`ErrorKind::NotFound`] when it is not at `path` any more and the
+/// system has no `/proc` to reach it otherwise.
 pub(super) fn another_handle(file: &File, path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -93,8 +93,8 @@ pub(super) fn another_handle(file: &File, path: &Path) -> io::Result<File> {
     }
 }
 
-/// Writes a copy of the file to where `path` leads, in one step: whole, or not at all. What stands there by
-/// then is left alone. Gives the copy's handle.
+/// Writes a copy of the file to where `path` leads, in one step: whole, or not at all. What stands
+/// there by then is left alone. Gives the copy's handle.
 ///
 /// # Errors
 /// Why it could not be written; [`ErrorKind::AlreadyExists`] when something stands there.
@@ -121,8 +121,9 @@ pub(super) fn write_anew(file: &File, path: &Path) -> io::Result<File> {
     Ok(copy)
 }
 
-/// The path that names the file whatever links lead to it; where there is none yet, the path at which
-/// it would be made. The path itself when that cannot be told, and opening will say what is wrong.
+/// The path that names the file whatever links lead to it; where there is none yet, the path at
+/// which it would be made. The path itself when that cannot be told, and opening will say what is
+/// wrong.
 pub(super) fn true_path(path: &Path) -> PathBuf {
     let mut led = path.to_owned();
     for _ in 0..LINKS_MAX {

@@ -32,8 +32,8 @@ const RESERVE_BYTES: usize = 31 * 4_096;
 /// How long a file that could not be opened is left alone.
 const REOPEN_AFTER: Duration = Duration::from_millis(500);
 
-/// A reader that still holds the store that failed is waited for: how often, and how long each time.
-/// Nothing can be written meanwhile.
+/// A reader that still holds the store that failed is waited for: how often, and how long each
+/// time. Nothing can be written meanwhile.
 const READER_WAITS: usize = 25;
 const READER_WAIT: Duration = Duration::from_millis(20);
 
