@@ -20,9 +20,9 @@ use crate::shared::{DRAIN_MAX, Shared};
 const SUCCESSOR_WAIT_MAX: Duration = Duration::from_secs(5);
 
 impl Shared {
-    /// Has what is not wanted any more served until a change says that it has been replaced, but not
-    /// for long. The clock runs beside the change, whatever that waits for, and goes on when another
-    /// one follows.
+    /// Has what is not wanted any more served until a change says that it has been replaced, but
+    /// not for long. The clock runs beside the change, whatever that waits for, and goes on when
+    /// another one follows.
     pub(crate) fn let_outgoing_go_soon(self: &Arc<Self>) {
         let mut patience = self.patience.lock();
         if patience.is_some() {
