@@ -39,14 +39,19 @@ async fn a_file_that_is_deleted_is_written_anew_with_all_it_holds() {
     assert_eq!(store.get("after").await, Ok(Some("a".to_owned())), "it went to the copy");
 }
 
+/// Takes a folder away and puts a file in its place.
+fn put_in_the_way(folder: &Path) {
+    fs::remove_dir_all(folder).expect("it is there");
+    fs::write(folder, "no folder").expect("the folder around it is ours");
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_written_anew_is_told() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("deep/store.redb");
     let (provider, store) = opened(&path).await;
     store.set("k", "v").await.expect("Set");
-    fs::remove_dir_all(folder.path().join("deep")).expect("it is there");
-    fs::write(folder.path().join("deep"), "no folder").expect("the folder is ours");
+    put_in_the_way(&folder.path().join("deep"));
     says(&provider, "written anew (the key-value file is not a file in a folder").await;
     assert_eq!(store.get("k").await, Ok(Some("v".to_owned())), "it can be used meanwhile");
 }
@@ -57,8 +62,7 @@ async fn a_file_that_could_not_be_written_anew_is_when_the_host_stops() {
     let path = folder.path().join("deep/store.redb");
     let (provider, store) = opened(&path).await;
     store.set("k", "v").await.expect("Set");
-    fs::remove_dir_all(folder.path().join("deep")).expect("it is there");
-    fs::write(folder.path().join("deep"), "no folder").expect("the folder is ours");
+    put_in_the_way(&folder.path().join("deep"));
     says(&provider, "written anew (the key-value file is not a file in a folder").await;
     // It is possible again, but that would not be tried for half a minute.
     fs::remove_file(folder.path().join("deep")).expect("it is there");

@@ -81,15 +81,15 @@ impl Change {
         target: TargetId,
         replaced: &HashSet<BindingKey>,
     ) -> Option<CallError> {
-        let links = self.desired.prepared.links.iter().filter(|link| *link.provider != *name);
-        let stays = |link: &&PreparedLink| {
-            let key = link.key();
-            self.shared.look(|actual| {
-                let now = actual.current.get(&key).and_then(|id| actual.bindings.get(id));
-                now.is_some_and(|now| now.spec.target == target) && !replaced.contains(&key)
-            })
-        };
-        let link = { links }.find(stays)?;
+        let links = self.desired.prepared.links.iter();
+        let link = self.shared.look(|actual| {
+            let served = |link: &PreparedLink| {
+                let now = actual.current.get(&link.key()).and_then(|id| actual.bindings.get(id));
+                now.is_some_and(|now| now.spec.target == target)
+            };
+            let leaves = |link: &&PreparedLink| *link.provider != *name && served(link);
+            { links }.filter(leaves).find(|link| !replaced.contains(&link.key()))
+        })?;
         let text = format!(
             "the binding of {} was to leave it for provider {}, which does not run; it goes on",
             link.actor, link.provider
