@@ -47,6 +47,10 @@ impl Stage {
 
     /// Writes a manifest: the servers, and for each actor the server and the port it is bound to.
     fn manifest(&self, servers: &[&str], bindings: &[(&str, &str, usize)]) {
+        self.site.put("app/manifest.yaml", self.text(servers, bindings));
+    }
+
+    fn text(&self, servers: &[&str], bindings: &[(&str, &str, usize)]) -> String {
         let actor = |(name, ..): &(&str, &str, usize)| {
             format!("  - {{image: {name}.wasm, name: {name}}}\n")
         };
@@ -61,8 +65,7 @@ impl Stage {
         let actors: String = bindings.iter().map(actor).collect();
         let servers: String = servers.iter().map(server).collect();
         let bindings: String = bindings.iter().map(binding).collect();
-        let text = format!("actors:\n{actors}providers:\n{servers}bindings:\n{bindings}");
-        self.site.put("app/manifest.yaml", text);
+        format!("actors:\n{actors}providers:\n{servers}bindings:\n{bindings}")
     }
 
     fn start(&self) -> HostProcess {
@@ -132,6 +135,31 @@ fn two_actors_exchange_their_ports() {
         let mut expected = ["ok", "hello"];
         expected.swap(0, one);
         assert_eq!(stage.answers(), expected);
+    }
+    clients.end();
+}
+
+/// Both servers are replaced and all bindings get other values, at once.
+#[test]
+fn everything_about_a_port_changes_but_the_port() {
+    let stage = Stage::new();
+    let change = |round: u32| {
+        let idle = format!("values: {{IDLE_TIME_MAX: {}s}}", 60 + round);
+        let servers = ["left", "right"].map(|name| format!("{name}, {idle}"));
+        let bindings = [("one", "left", 0), ("two", "right", 1)];
+        let text = stage.text(&[&servers[0], &servers[1]], &bindings);
+        let values = format!("ADDRESS: 127.0.0.1, REQUEST_TIME_MAX: {}s}}", 20 + round);
+        stage.site.put("app/manifest.yaml", text.replace("ADDRESS: 127.0.0.1}", &values));
+    };
+    change(0);
+    let host = stage.start();
+    let clients = stage.clients();
+    for round in 1..=12 {
+        let from = host.log().count();
+        change(round);
+        applied(&host, from, "replaced provider right");
+        applied(&host, from, "rebound two");
+        assert_eq!(stage.answers(), ["ok", "hello"]);
     }
     clients.end();
 }
