@@ -109,7 +109,7 @@ impl Dispatcher {
         let timing = route.metrics.begin(now);
         let terms = Terms { to_provider, started, deadline, timing, trace };
         let invocation = Invocation {
-            operation: granted.operation,
+            operation: granted.operation.to_cow(),
             payload: message.payload,
             deadline,
             remaining: deadline.saturating_duration_since(started),

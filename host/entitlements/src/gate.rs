@@ -9,7 +9,7 @@ use crate::audit::AuditSink;
 use crate::binding::{Binding, End};
 use crate::denial::{Denial, Reason};
 use crate::metrics::Metrics;
-use crate::permit::{Granted, Permit};
+use crate::permit::{Admitted, Granted, Permit};
 use crate::policy::{Decision, Policy, PolicyInput};
 use crate::principal::Principal;
 use crate::set::EntitlementSet;
@@ -72,7 +72,7 @@ impl Gate {
     pub fn admit<'t>(
         &self,
         set: &'t EntitlementSet,
-        request: &AuthzRequest<'_>,
+        request: &AuthzRequest<'t>,
     ) -> Result<Permit<'t>, CallError> {
         self.check(set, request).map_err(|denial| self.refused(set, *denial))
     }
@@ -92,7 +92,7 @@ impl Gate {
     fn check<'t>(
         &self,
         set: &'t EntitlementSet,
-        request: &AuthzRequest<'_>,
+        request: &AuthzRequest<'t>,
     ) -> Result<Permit<'t>, Box<Denial>> {
         let (granted, contract) = match *request {
             AuthzRequest::FromActor { actor, binding, namespace, operation } => {
@@ -111,7 +111,7 @@ impl Gate {
                 (inward(binding, operation)?, Some(binding.contract()))
             }
             AuthzRequest::FromSystem { actor, operation } => {
-                (from_system(set, actor, operation.clone())?, None)
+                (from_system(set, actor, operation)?, None)
             }
         };
         self.consult(granted, contract)
@@ -123,8 +123,8 @@ impl Gate {
         granted: Granted<'t>,
         contract: Option<&ContractId>,
     ) -> Result<Permit<'t>, Box<Denial>> {
-        let input =
-            PolicyInput { parties: granted.parties, contract, operation: &granted.operation };
+        let operation = granted.operation.as_str();
+        let input = PolicyInput { parties: granted.parties, contract, operation };
         match self.policy.decide(&input) {
             Decision::Allow => Ok(Permit::new(granted)),
             Decision::Deny(why) => {
@@ -134,10 +134,9 @@ impl Gate {
                     origin: Some(origin.clone()),
                     namespace: contract.map_or_else(|| target.to_string(), ToString::to_string),
                     binding: String::new(),
-                    operation: granted.operation.to_string(),
+                    operation: operation.to_owned(),
                     message: format!(
-                        "policy refuses {origin} the operation {} on {target}: {why}",
-                        granted.operation
+                        "policy refuses {origin} the operation {operation} on {target}: {why}"
                     ),
                 }))
             }
@@ -153,7 +152,7 @@ fn outward<'t>(
 ) -> Result<Granted<'t>, Box<Denial>> {
     let verb = binding.verb(operation, Direction::ToProvider);
     let ends = (&binding.actor, &binding.provider);
-    verb.map(|name| over(binding, ends, name.clone())).map_err(|reason| {
+    verb.map(|name| over(binding, ends, name)).map_err(|reason| {
         let contract = binding.contract().as_str();
         let Entity::Provider { binding, .. } = &binding.provider.entity else {
             return gone(contract, operation);
@@ -166,7 +165,7 @@ fn outward<'t>(
 fn inward<'t>(binding: &'t Binding, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
     let verb = binding.verb(operation, Direction::ToActor);
     let ends = (&binding.provider, &binding.actor);
-    verb.map(|name| over(binding, ends, name.clone())).map_err(|reason| {
+    verb.map(|name| over(binding, ends, name)).map_err(|reason| {
         let context = DenialContext {
             origin: binding.provider.entity.clone(),
             actor: &binding.actor.entity.to_string(),
@@ -182,13 +181,13 @@ fn inward<'t>(binding: &'t Binding, operation: &str) -> Result<Granted<'t>, Box<
 fn over<'t>(
     binding: &Binding,
     (from, to): (&'t End, &'t End),
-    operation: Cow<'static, str>,
+    operation: &'t Cow<'static, str>,
 ) -> Granted<'t> {
     Granted {
         target: to.target,
         binding: Some(binding.id),
         parties: Parties { origin: &from.entity, target: &to.entity },
-        operation,
+        operation: Admitted::Known(operation),
     }
 }
 
@@ -197,7 +196,7 @@ fn to_actor<'t>(
     set: &'t EntitlementSet,
     caller: &'t Principal,
     (binding, namespace): (&str, &str),
-    operation: &str,
+    operation: &'t str,
 ) -> Result<Granted<'t>, Box<Denial>> {
     let context = DenialContext::of(caller, (binding, namespace), operation);
     let is_a_contract = set.is_a_contract(namespace);
@@ -217,14 +216,14 @@ fn to_actor<'t>(
     if !set.rules().open_calls && !caller.may_call(callee) {
         return Err(refuse(Reason::NotCallable, &context));
     }
-    Ok(direct(&caller.entity, callee, Cow::Owned(operation.to_owned())))
+    Ok(direct(&caller.entity, callee, Admitted::Named(operation)))
 }
 
 #[inline]
 fn from_system<'t>(
     set: &'t EntitlementSet,
     actor: &str,
-    operation: Cow<'static, str>,
+    operation: &'t Cow<'static, str>,
 ) -> Result<Granted<'t>, Box<Denial>> {
     let Some(callee) = set.named(actor) else {
         return Err(Box::new(Denial {
@@ -232,18 +231,18 @@ fn from_system<'t>(
             origin: Some(Entity::System),
             namespace: actor.to_owned(),
             binding: String::new(),
-            operation: operation.into_owned(),
+            operation: operation.to_string(),
             message: format!("no actor `{actor}` runs on this host"),
         }));
     };
-    Ok(direct(&Entity::System, callee, operation))
+    Ok(direct(&Entity::System, callee, Admitted::Known(operation)))
 }
 
 #[inline]
 fn direct<'t>(
     origin: &'t Entity,
     callee: &'t Principal,
-    operation: Cow<'static, str>,
+    operation: Admitted<'t>,
 ) -> Granted<'t> {
     Granted {
         target: callee.spec.target,

@@ -27,7 +27,7 @@ pub use cow::CowMap;
 pub use denial::{Denial, Reason};
 pub use gate::{AuthzRequest, Gate};
 pub use metrics::Metrics;
-pub use permit::{Granted, Permit};
+pub use permit::{Admitted, Granted, Permit};
 pub use policy::{AllowAll, Decision, Policy, PolicyInput};
 pub use set::EntitlementSet;
 pub use spec::{ActorId, BindingSpec, PrincipalSpec, Rules, TargetId};

@@ -29,7 +29,7 @@ fn a_permit_carries_the_caller_the_host_knows() {
     let Entity::Actor(key) = &granted.parties.origin else { panic!("an actor asked") };
     assert_eq!(key.as_str(), world.keys["whole"].as_str());
     assert_eq!(granted.parties.target.to_string(), "wascc:keyvalue/default");
-    assert_eq!(&*granted.operation, "Get");
+    assert_eq!(granted.operation.as_str(), "Get");
     assert!(granted.binding.is_some());
 }
 

@@ -14,6 +14,7 @@ use trellis_core::limits::ActorLimits;
 
 use crate::call::Call;
 use crate::residency::Resident;
+use serve::Begun;
 pub(crate) use state::{ActorState, Parts};
 
 /// A loaded actor. Cheap to clone; the last clone to go ends its idle instances.
@@ -43,36 +44,39 @@ impl Actor {
     /// Runs one operation, until its deadline or `call_time_ms_max`. Dropping the
     /// future ends the call and its instance.
     ///
+    /// The call is handed to its instance before there is a future, which therefore stays small:
+    /// to move a request in and out of one takes as long as checking it.
+    ///
     /// # Errors
     /// `E_STOPPING` after [`drain`](Self::drain); `E_DEPTH`, `E_TOO_LARGE`, `E_BAD_NAME` before
     /// anything runs; `E_BUSY` when no instance becomes free; `E_TIMEOUT` at the deadline;
     /// `E_GUEST` with the guest's own words, or another code when what it called was out and it
     /// passed that on; `E_TRAP`, `E_STACK`, `E_MEMORY`, `E_GUEST_POINTER`
     /// when the guest broke (its instance is gone, the next call gets another).
-    pub async fn call(&self, call: Call) -> Result<Bytes, CallError> {
+    #[inline]
+    pub fn call(
+        &self,
+        call: Call,
+    ) -> impl Future<Output = Result<Bytes, CallError>> + Send + use<'_> {
         let state = &self.handle.0;
         let running = state.runtime.ticker.running();
         let timing = state.runtime.metrics.call_begins(running.now());
-        let result = match state.admit(&call, running.instant()) {
-            Ok(deadline) => {
-                match state.pool.take_idle() {
-                    Some(mut instance) => {
-                        instance.begin(call, deadline.at);
-                        let run = Box::pin(instance.run());
-                        state.finish(state.drive(run, deadline.at).await, deadline.bound)
-                    }
-                    // Boxed: rare in a warm actor, and large.
-                    None => Box::pin(state.serve_cold(call, deadline)).await,
+        let begun = state.begin(call, running.instant());
+        async move {
+            let result = match begun {
+                Begun::Warm { run, deadline } => {
+                    state.finish(state.drive(run, deadline.at).await, deadline.bound)
                 }
+                Begun::Cold(rest) => rest.await,
+                Begun::Refused(error) => Err(error),
+            };
+            state.runtime.metrics.call_ended(timing, running.now());
+            state.context.log.call_ended();
+            if let Err(error) = &result {
+                state.count_fault(error);
             }
-            Err(error) => Err(error),
-        };
-        state.runtime.metrics.call_ended(timing, running.now());
-        state.context.log.call_ended();
-        if let Err(error) = &result {
-            state.count_fault(error);
+            result
         }
-        result
     }
 
     /// Refuses new calls and waits for those that run or wait; true when none is left before

@@ -1,5 +1,7 @@
 //! The road of one call through its actor.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -11,13 +13,44 @@ use super::state::ActorState;
 use super::stock::create;
 use crate::call::Call;
 use crate::deadline::{Bound, Deadline};
+use crate::host_calls::BoxFuture;
 use crate::instance::{Ended, Instance};
 use crate::pool::{InstanceSlot, Lease};
 
+/// A call that has begun, by how it goes on.
+pub(super) enum Begun<'a, F> {
+    /// In an instance that was idle.
+    Warm { run: Pin<Box<F>>, deadline: Deadline },
+    /// There is none: it waits for one, or has one made.
+    Cold(BoxFuture<'a, Result<Bytes, CallError>>),
+    /// Not at all.
+    Refused(CallError),
+}
+
 impl ActorState {
+    /// Begins a call: in an idle instance if there is one.
+    #[inline]
+    pub(super) fn begin<'a>(
+        self: &'a Arc<Self>,
+        call: Call,
+        now: Instant,
+    ) -> Begun<'a, impl Future<Output = Ended> + Send + 'static + use<>> {
+        let deadline = match self.admit(&call, now) {
+            Ok(deadline) => deadline,
+            Err(error) => return Begun::Refused(error),
+        };
+        match self.pool.take_idle() {
+            Some(mut instance) => {
+                instance.begin(call, deadline.at);
+                Begun::Warm { run: Box::pin(instance.run()), deadline }
+            }
+            None => Begun::Cold(Box::pin(self.serve_cold(call, deadline))),
+        }
+    }
+
     /// Refuses what must not reach the guest; gives the call's deadline.
     #[inline]
-    pub(super) fn admit(&self, call: &Call, now: Instant) -> Result<Deadline, CallError> {
+    fn admit(&self, call: &Call, now: Instant) -> Result<Deadline, CallError> {
         // Relaxed: a call that comes while the actor is being stopped may come before that. Where
         // it matters, `lease` looks again.
         if self.stopping.load(Ordering::Relaxed) {
@@ -45,7 +78,7 @@ impl ActorState {
     }
 
     /// The rest of a call that found no idle instance.
-    pub(super) async fn serve_cold(
+    async fn serve_cold(
         self: &Arc<Self>,
         call: Call,
         deadline: Deadline,

@@ -132,7 +132,10 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    pub(crate) fn admit(&self, request: &AuthzRequest<'_>) -> Result<Permit<'_>, CallError> {
+    pub(crate) fn admit<'t>(
+        &'t self,
+        request: &AuthzRequest<'t>,
+    ) -> Result<Permit<'t>, CallError> {
         self.gate.admit(&self.set, request)
     }
 
