@@ -64,7 +64,8 @@ impl Runtime {
         digest: &[u8; 32],
         limits: &ActorLimits,
     ) -> Result<Compiled, CallError> {
-        let haste = if self.ticker.is_asleep() { Haste::AllCores } else { Haste::OneThread };
+        // Asked when the compilation begins, which may be long after it was ordered.
+        let haste = || if self.ticker.is_asleep() { Haste::AllCores } else { Haste::OneThread };
         self.compilers.obtain((wasm, digest), limits, haste).await
     }
 }

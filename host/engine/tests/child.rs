@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +17,10 @@ const CHILD: &str = "compile-child";
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(CHILD) {
-        return compile_child_main();
+        return match std::env::args().nth(2) {
+            Some(gate) => pass_and_compile(&gate),
+            None => compile_child_main(),
+        };
     }
     // `cargo test -- --list` and filters of other programs' tests do not concern this one.
     if std::env::args().any(|argument| argument == "--list") {
@@ -28,13 +32,28 @@ fn main() -> ExitCode {
         a3_a_slow_compilation_is_killed().await;
         a3_a_huge_compilation_is_killed().await;
         a_helper_that_is_no_compiler_is_an_internal_error().await;
+        what_nobody_wants_any_more_is_not_compiled_in_front_of_what_somebody_wants().await;
     });
-    println!("4 tests of the compile child passed");
+    println!("5 tests of the compile child passed");
     ExitCode::SUCCESS
 }
 
+/// The child that finds the gate there takes it away, and never ends.
+fn pass_and_compile(gate: &str) -> ExitCode {
+    if std::fs::remove_file(gate).is_ok() {
+        loop {
+            std::thread::park();
+        }
+    }
+    compile_child_main()
+}
+
 fn engine_of(program: std::path::PathBuf, argument: &str) -> Engine {
-    let compiler = Compiler::Child { program, args: vec![argument.into()] };
+    engine_with(program, vec![argument.into()])
+}
+
+fn engine_with(program: std::path::PathBuf, args: Vec<OsString>) -> Engine {
+    let compiler = Compiler::Child { program, args };
     Engine::new(EngineConfig { compiler, ..config() }).expect("starts")
 }
 
@@ -100,4 +119,30 @@ async fn a_helper_that_is_no_compiler_is_an_internal_error() {
         let error = refused(&engine_of(program.into(), CHILD), echo()).await;
         assert_eq!(error.code(), Code::Internal, "{program}: {error}");
     }
+}
+
+async fn what_nobody_wants_any_more_is_not_compiled_in_front_of_what_somebody_wants() {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = folder.path().join("gate");
+    std::fs::write(&gate, "").expect("the folder is writable");
+    let program = std::env::current_exe().expect("this program");
+    let engine = engine_with(program, vec![CHILD.into(), gate.clone().into()]);
+    // The first child never ends by itself, and its time is far away.
+    let limits =
+        ActorLimits { compile_time_max: Duration::from_secs(600), ..ActorLimits::default() };
+    let obsolete = tokio::spawn({
+        let (engine, spec) = (engine.clone(), ModuleSpec { limits, ..spec(forward()) });
+        async move { engine.load(spec, Arc::new(EchoHost)).await }
+    });
+    let begun = async {
+        while gate.exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, begun).await.expect("the first child begins");
+    obsolete.abort();
+    let wanted = tokio::time::timeout(PATIENCE, load(&engine, echo())).await;
+    let actor = wanted.expect("it does not wait for the one that nobody wants");
+    actor.call(request("x")).await.expect("answers");
 }

@@ -208,6 +208,17 @@ async fn a5_compiled_code_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn what_two_want_at_once_is_compiled_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let engine = cached(dir.path());
+    let (one, other) = tokio::join!(load(&engine, rich()), load(&engine, rich()));
+    answers(&one).await;
+    answers(&other).await;
+    assert_eq!(engine.metrics().modules_compiled(), 1);
+    assert_eq!(engine.metrics().cache_events("hit"), 1);
+}
+
+#[tokio::test]
 async fn a5_a_changed_cache_file_is_ignored_and_written_again() {
     let dir = tempfile::tempdir().expect("a folder");
     let engine = cached(dir.path());

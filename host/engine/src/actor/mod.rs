@@ -128,7 +128,7 @@ struct Handle(Arc<ActorState>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.stop();
+        self.0.abandon();
         self.0.leave_memory();
     }
 }

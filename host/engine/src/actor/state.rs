@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use trellis_core::{CallError, Code};
 
 use crate::abi::{Abi, Linked};
@@ -28,6 +29,8 @@ pub(crate) struct ActorState {
     /// Under this lock the pool is opened and closed, so that the two never disagree.
     pub(super) linked: Mutex<Option<Arc<Linked>>>,
     loading: tokio::sync::Mutex<()>,
+    /// True once nobody has the actor any more: nobody waits for its module either.
+    gone: watch::Sender<bool>,
     pub(super) stopping: AtomicBool,
     /// Called since the clock hand came by (see `residency`).
     pub(super) used: AtomicBool,
@@ -58,6 +61,7 @@ impl ActorState {
             abi: parts.abi,
             linked: Mutex::new(None),
             loading: tokio::sync::Mutex::new(()),
+            gone: watch::Sender::new(false),
             stopping: AtomicBool::new(false),
             used: AtomicBool::new(true),
             refilling: AtomicBool::new(false),
@@ -106,16 +110,28 @@ impl ActorState {
         }
     }
 
-    /// The linked module, from memory, the cache or the compiler. Goes on when its caller leaves.
+    /// The linked module, from memory, the cache or the compiler. Goes on when its caller leaves,
+    /// for as long as anybody has the actor.
     pub(super) async fn linked(self: &Arc<Self>) -> Result<Arc<Linked>, CallError> {
         if let Some(linked) = self.linked.lock().clone() {
             return Ok(linked);
         }
         let actor = Arc::clone(self);
-        let task = self.runtime.loader.handle().spawn(async move { actor.load().await });
+        let task =
+            self.runtime.loader.handle().spawn(async move { actor.load_while_wanted().await });
         task.await.unwrap_or_else(|_| {
             Err(CallError::new(Code::Internal, "loading the module ended with a host failure"))
         })
+    }
+
+    /// What nobody wants any more takes no compiler from what somebody wants.
+    async fn load_while_wanted(self: &Arc<Self>) -> Result<Arc<Linked>, CallError> {
+        let mut gone = self.gone.subscribe();
+        tokio::select! {
+            loaded = self.load() => loaded,
+            // Its sender lives as long as the actor's state, which is borrowed here.
+            _ = gone.wait_for(|gone| *gone) => Err(self.is_stopping()),
+        }
     }
 
     async fn load(self: &Arc<Self>) -> Result<Arc<Linked>, CallError> {
@@ -151,6 +167,12 @@ impl ActorState {
             self.pool.set_closed(true);
         }
         end_all(self.pool.take_all_idle(), CLOSED);
+    }
+
+    /// Nobody has the actor any more.
+    pub(super) fn abandon(&self) {
+        self.stop();
+        self.gone.send_replace(true);
     }
 
     /// Its compiled module is in memory.

@@ -54,6 +54,11 @@ impl Cache {
         Ok(Self { dir: dir.to_owned(), key, room, metrics })
     }
 
+    /// Whether there is something under `name`, to be trusted or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.dir.join(name).exists()
+    }
+
     /// The code under `name`, authenticated; `None` when there is none to trust.
     pub(super) fn read(&self, name: &str) -> Option<Artifact> {
         let bytes = match read_used(&self.dir.join(name)) {

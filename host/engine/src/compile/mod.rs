@@ -64,20 +64,31 @@ impl Compilers {
     }
 
     /// The compiled module, from the cache if it has it. Called on the loader: reading the
-    /// cache blocks for about as long as a thread switch takes.
+    /// cache blocks for about as long as a thread switch takes. Dropping the future ends the
+    /// compilation, or gives up its place in the line.
     pub(crate) async fn obtain(
         &self,
         (wasm, digest): (&Wasm, &[u8; 32]),
         limits: &ActorLimits,
-        haste: Haste,
+        haste: impl Fn() -> Haste,
     ) -> Result<Compiled, CallError> {
         let name = cache::entry_name(digest, &self.fingerprint);
         if let Some(compiled) = self.cached(&name) {
             return Ok(compiled);
         }
-        let _turn = self.turn.acquire().await.map_err(|_| stopped())?;
+        let _turn = match self.turn.try_acquire() {
+            Ok(turn) => turn,
+            Err(_) => {
+                let turn = self.turn.acquire().await.map_err(|_| stopped())?;
+                // Whoever had it before may have compiled the same.
+                if let Some(compiled) = self.new_in_cache(&name) {
+                    return Ok(compiled);
+                }
+                turn
+            }
+        };
         let bytes = wasm.read()?;
-        let artifact = self.compile(bytes, limits, haste).await;
+        let artifact = self.compile(bytes, limits, haste()).await;
         let artifact = artifact.map_err(|refusal| self.metrics.refused(refusal))?;
         self.metrics.module_compiled();
         let compiled = artifact.load(&self.runtime).map_err(|error| {
@@ -88,6 +99,11 @@ impl Compilers {
             cache.write(&name, &artifact);
         }
         Ok(compiled)
+    }
+
+    /// The same for what was not there a moment ago, which is not counted again.
+    fn new_in_cache(&self, name: &str) -> Option<Compiled> {
+        if self.cache.as_ref()?.has(name) { self.cached(name) } else { None }
     }
 
     fn cached(&self, name: &str) -> Option<Compiled> {
