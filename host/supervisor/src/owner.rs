@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep_until};
 use trellis_control::{Applied, ApplyError};
 use trellis_core::{CallError, Code};
 
 use crate::change::Change;
+use crate::change::loads::Loads;
 use crate::change::outcome::{Again, Failed, Outcome};
 use crate::command::Command;
-use crate::desired::Desired;
+use crate::desired::{Barred, Desired};
 use crate::plan::plan;
 use crate::reconciler::Reconciler;
 use crate::shared::{DRAIN_MAX, Shared};
@@ -22,6 +23,10 @@ use crate::shared::{DRAIN_MAX, Shared};
 const EXPIRY_CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How often providers are asked how they are.
 const HEALTH_CHECK_EVERY: Duration = Duration::from_secs(5);
+/// How long changes make way for newer ones, one after the other. Then one stays for as long as
+/// others made way before it, so that a file which is saved all the time holds back nothing else,
+/// nor itself, for ever.
+const MAKING_WAY_MAX: Duration = Duration::from_secs(30);
 /// Most steps of one change that are logged one by one.
 const LOGGED_STEPS_MAX: usize = 200;
 
@@ -31,6 +36,10 @@ pub(crate) struct Owner {
     running: Option<Running>,
     /// Who waits for the change that begins when the running one has made way.
     next: Option<oneshot::Sender<Applied>>,
+    /// Since when one change after the other makes way.
+    making_way: Option<Instant>,
+    /// What the last of them left.
+    left: Loads,
     health: Option<JoinHandle<bool>>,
     stopping: Option<Stopping>,
 }
@@ -38,8 +47,13 @@ pub(crate) struct Owner {
 /// A change that is carried out.
 struct Running {
     task: JoinHandle<Outcome>,
+    desired: Arc<Desired>,
+    /// The actors of it that might not run when it began.
+    barred: Barred,
     superseded: watch::Sender<bool>,
-    answer: Option<oneshot::Sender<Applied>>,
+    /// It makes way for nothing newer before.
+    stays_until: Instant,
+    answers: Vec<oneshot::Sender<Applied>>,
 }
 
 /// The end of a host.
@@ -49,8 +63,17 @@ struct Stopping {
 }
 
 impl Owner {
-    pub(crate) const fn new(shared: Arc<Shared>, reconciler: Reconciler) -> Self {
-        Self { shared, reconciler, running: None, next: None, health: None, stopping: None }
+    pub(crate) fn new(shared: Arc<Shared>, reconciler: Reconciler) -> Self {
+        Self {
+            shared,
+            reconciler,
+            running: None,
+            next: None,
+            making_way: None,
+            left: Loads::default(),
+            health: None,
+            stopping: None,
+        }
     }
 
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
@@ -61,6 +84,7 @@ impl Owner {
         health.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut asked = true;
         loop {
+            let stays = self.stays_longer_until();
             tokio::select! {
                 command = inbox.recv(), if asked => match command {
                     Some(command) => self.take(command),
@@ -76,6 +100,9 @@ impl Owner {
                 () = self.reconciler.time_to_try(), if self.running.is_none() => {
                     self.reconcile(None);
                 }
+                () = sleep_until(stays.unwrap_or_else(Instant::now)), if stays.is_some() => {
+                    self.make_way();
+                }
                 _ = expiry.tick() => self.expire(),
                 _ = health.tick() => self.begin_health_check(),
             }
@@ -89,9 +116,7 @@ impl Owner {
     fn take(&mut self, command: Command) {
         match command {
             Command::Apply(prepared, options, answer) if self.stopping.is_none() => {
-                let prepared = *prepared;
-                self.reconciler.want(Desired { prepared, options });
-                self.reconcile(Some(answer));
+                self.want(Arc::new(Desired { prepared: *prepared, options }), answer);
             }
             // Too late: the dropped answer says so.
             Command::Apply(..) => {}
@@ -107,15 +132,45 @@ impl Owner {
         }
     }
 
-    /// Begins what is between what runs and what is wanted, or has the running change make way.
-    fn reconcile(&mut self, answer: Option<oneshot::Sender<Applied>>) {
+    /// Something is wanted. What the running change brings about anyway does not interrupt it.
+    fn want(&mut self, desired: Arc<Desired>, answer: oneshot::Sender<Applied>) {
+        let barred = self.barred(&desired);
+        let Some(running) = &mut self.running else {
+            self.reconciler.want(desired);
+            return self.reconcile(Some(answer));
+        };
+        let tries_all = self.next.is_none() && self.reconciler.tries_all();
+        if tries_all && running.brings_about(&desired, &barred) {
+            running.answers.push(answer);
+            return self.reconciler.replace(desired);
+        }
+        self.reconciler.want(desired);
+        if let Some(passed_over) = self.next.replace(answer) {
+            let _ = passed_over.send(Applied { superseded: true, ..Applied::default() });
+        }
+        if running.stays_until <= Instant::now() {
+            self.make_way();
+        }
+    }
+
+    /// The running change gives its place to one that is wanted now.
+    fn make_way(&mut self) {
         if let Some(running) = &self.running {
             running.superseded.send_replace(true);
-            if let Some(passed_over) = std::mem::replace(&mut self.next, answer) {
-                let _ = passed_over.send(Applied { superseded: true, ..Applied::default() });
-            }
-            return;
+            self.making_way.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// How long the running change stays although another one waits for its place.
+    fn stays_longer_until(&self) -> Option<Instant> {
+        self.next.as_ref()?;
+        let running = self.running.as_ref().filter(|running| !*running.superseded.borrow())?;
+        Some(running.stays_until)
+    }
+
+    /// Begins what is between what runs and what is wanted; nothing is running.
+    fn reconcile(&mut self, answer: Option<oneshot::Sender<Applied>>) {
+        let left = std::mem::take(&mut self.left);
         let Some(desired) = self.reconciler.desired.clone() else { return };
         let shared = Arc::clone(&self.shared);
         self.bar();
@@ -132,23 +187,42 @@ impl Owner {
             return;
         }
         let (superseded, is_superseded) = watch::channel(false);
-        let change = Change::new(shared, desired, steps, is_superseded);
-        let task = tokio::spawn(change.carry_out());
-        self.running = Some(Running { task, superseded, answer });
+        let change = Change::new(shared, Arc::clone(&desired), steps, is_superseded, left);
+        self.running = Some(Running {
+            task: tokio::spawn(change.carry_out()),
+            desired,
+            barred: self.reconciler.barred.clone(),
+            superseded,
+            stays_until: self.stays_until(),
+            answers: answer.into_iter().collect(),
+        });
         // `Release` as the store below, though what was before is of interest to nobody.
         self.shared.changing.store(true, Ordering::Release);
     }
 
-    /// Trust and time may have changed since the manifest was prepared.
-    fn bar(&mut self) {
-        let Some(desired) = &self.reconciler.desired else { return };
-        let shared = &self.shared;
-        let barred = shared.look(|actual| desired.barred(actual.trust.as_ref(), &*shared.clock));
-        self.reconciler.barred = barred;
+    /// How long a change that begins now stays, whatever newer is wanted.
+    fn stays_until(&self) -> Instant {
+        let now = Instant::now();
+        let making_way = self.making_way.map_or(Duration::ZERO, |since| now - since);
+        if making_way < MAKING_WAY_MAX { now } else { now + making_way }
     }
 
-    fn finished(&mut self, (outcome, answer): (Outcome, Option<oneshot::Sender<Applied>>)) {
+    /// Trust and time may have changed since the manifest was prepared.
+    fn bar(&mut self) {
+        if let Some(desired) = &self.reconciler.desired {
+            self.reconciler.barred = self.barred(desired);
+        }
+    }
+
+    fn barred(&self, desired: &Desired) -> Barred {
+        let shared = &self.shared;
+        shared.look(|actual| desired.barred(actual.trust.as_ref(), &*shared.clock))
+    }
+
+    fn finished(&mut self, (mut outcome, answers): (Outcome, Vec<oneshot::Sender<Applied>>)) {
+        self.left = std::mem::take(&mut outcome.left);
         if !outcome.superseded {
+            self.making_way = None;
             // Whatever became of the change, nothing waits for it any more. One that made way is
             // followed by another, for which the same may be kept.
             self.shared.let_outgoing_go();
@@ -162,7 +236,7 @@ impl Owner {
         }
         // Published first: whoever gets the answer looks at the status next.
         self.publish_status();
-        if let Some(answer) = answer {
+        for answer in answers {
             let _ = answer.send(applied(&outcome));
         }
         if let Some(next) = self.next.take() {
@@ -241,11 +315,23 @@ async fn stopped(stopping: Option<&mut Stopping>) {
     }
 }
 
-async fn outcome_of(running: &mut Option<Running>) -> (Outcome, Option<oneshot::Sender<Applied>>) {
+impl Running {
+    /// True when what it brings about is what is wanted.
+    fn brings_about(&self, desired: &Desired, barred: &Barred) -> bool {
+        let comes = self.desired.inventory(&self.barred);
+        self.desired.options == desired.options
+            && plan(&desired.inventory(barred), &comes).is_empty()
+    }
+}
+
+async fn outcome_of(running: &mut Option<Running>) -> (Outcome, Vec<oneshot::Sender<Applied>>) {
     let Some(change) = running else { return std::future::pending().await };
     let outcome = (&mut change.task).await.unwrap_or_else(|_| broken());
-    let answer = running.take().and_then(|change| change.answer);
-    (outcome, answer)
+    let Some(Running { answers, desired, .. }) = running.take() else {
+        return (outcome, Vec::new());
+    };
+    Reconciler::let_go(desired);
+    (outcome, answers)
 }
 
 /// A change that panicked. What it edited is whole, so that the next try finds out what is left.

@@ -53,12 +53,25 @@ struct Retry {
 
 impl Reconciler {
     /// Something new is wanted.
-    pub(crate) fn want(&mut self, desired: Desired) {
-        let passed = self.desired.replace(Arc::new(desired));
-        // Taking ten thousand actors apart takes a while, and nobody waits for it.
-        tokio::task::spawn_blocking(move || drop(passed));
+    pub(crate) fn want(&mut self, desired: Arc<Desired>) {
+        self.replace(desired);
         self.failing.values_mut().for_each(|failing| failing.tries = 0);
         self.untried = true;
+    }
+
+    /// The same is wanted, as it was read last.
+    pub(crate) fn replace(&mut self, desired: Arc<Desired>) {
+        self.desired.replace(desired).map(Self::let_go);
+    }
+
+    /// Taking ten thousand actors apart takes a while, and nobody waits for it.
+    pub(crate) fn let_go(passed: Arc<Desired>) {
+        tokio::task::spawn_blocking(move || drop(passed));
+    }
+
+    /// True when the try that began last leaves nothing out.
+    pub(crate) fn tries_all(&self) -> bool {
+        self.resting.is_empty()
     }
 
     /// A try begins: the steps that are worth it. Not those that cannot work until something else

@@ -3,36 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use trellis_core::{BindingId, CallError, Code};
-use trellis_engine::{Actor, ModuleSpec};
-use trellis_entitlements::{ActorId, TargetId};
-use trellis_targets::GuestCalls;
+use trellis_entitlements::TargetId;
 
+use super::loads::MadeActor;
 use super::{Change, broken};
 use crate::border::Instance;
-use crate::prepare::{PreparedActor, PreparedProvider};
+use crate::prepare::PreparedProvider;
 use crate::shared::Shared;
-
-/// Most modules on their way into memory at once; those that must be compiled are bounded by the
-/// engine besides.
-const LOADS_MAX: usize = 32;
 
 /// What was made, by name.
 #[derive(Default)]
 pub(super) struct Made {
     pub(super) actors: BTreeMap<Arc<str>, MadeActor>,
     pub(super) providers: BTreeMap<Arc<str>, MadeProvider>,
-}
-
-pub(super) struct MadeActor {
-    /// The place of its step.
-    pub(super) place: usize,
-    pub(super) id: ActorId,
-    pub(super) target: TargetId,
-    pub(super) prepared: PreparedActor,
-    pub(super) engine: Actor,
 }
 
 pub(super) struct MadeProvider {
@@ -47,63 +33,56 @@ pub(super) struct MadeProvider {
     pub(super) told: Vec<BindingId>,
 }
 
-enum Piece {
-    Actor(Box<MadeActor>),
-    Provider(Box<MadeProvider>),
-}
-
 impl Change {
-    /// `None` when something newer is wanted; what was made by then is let go.
+    /// `None` when something newer is wanted; what was made by then was left or let go.
     pub(super) async fn make(&mut self) -> Option<Made> {
-        let mut jobs = self.jobs();
+        self.want_modules();
+        let mut jobs = self.provider_jobs();
         let mut made = Made::default();
         let mut superseded = self.superseded.clone();
-        loop {
-            let joined = tokio::select! {
-                joined = jobs.join_next() => joined,
+        while !(jobs.is_empty() && self.loads.is_empty()) {
+            tokio::select! {
+                Some(joined) = jobs.join_next() => match joined {
+                    Ok((_, Ok(one))) => {
+                        made.providers.insert(Arc::clone(&one.prepared.name), *one);
+                    }
+                    Ok((place, Err(error))) => self.fail(place, error),
+                    // A job that panicked does not say which it was: see `provider_jobs`.
+                    Err(_) => {}
+                },
+                Some((place, loaded)) = self.loads.next() => match loaded {
+                    Ok(one) => drop(made.actors.insert(Arc::clone(&one.prepared.name), one)),
+                    Err(error) => self.fail(place, error),
+                },
                 () = newer(&mut superseded) => {
                     jobs.shutdown().await;
-                    self.discard(made);
+                    self.leave(made);
                     return None;
                 }
-            };
-            let Some(joined) = joined else { return Some(made) };
-            match joined {
-                Ok((_, Ok(Piece::Actor(actor)))) => {
-                    made.actors.insert(Arc::clone(&actor.prepared.name), *actor);
-                }
-                Ok((_, Ok(Piece::Provider(one)))) => {
-                    made.providers.insert(Arc::clone(&one.prepared.name), *one);
-                }
-                Ok((place, Err(error))) => self.fail(place, error),
-                // A job that panicked does not say which it was: see `jobs`.
-                Err(_) => {}
             }
         }
+        Some(made)
     }
 
-    /// Lets go what was made for nothing.
-    pub(super) fn discard(&self, made: Made) {
+    /// Something newer is wanted: the next change goes on with the modules. Providers are let go,
+    /// since an instance may hold what the next one needs.
+    pub(super) fn leave(&mut self, made: Made) {
         made.providers.into_values().for_each(|one| self.shared.discard(one.instance));
+        self.loads.keep(made.actors.into_values());
     }
 
-    fn jobs(&self) -> JoinSet<(usize, Result<Piece, CallError>)> {
-        let turns = Arc::new(Semaphore::new(LOADS_MAX));
+    fn want_modules(&mut self) {
+        let wanted = self.wanted_actors().into_iter();
+        let wanted = wanted.filter(|(place, _)| !self.failed.contains_key(place));
+        let wanted = wanted.map(|(place, actor)| (place, actor.clone())).collect();
+        self.loads.want(&self.shared, wanted);
+    }
+
+    fn provider_jobs(&self) -> JoinSet<(usize, Result<Box<MadeProvider>, CallError>)> {
         let mut jobs = JoinSet::new();
         for (place, prepared) in self.wanted_providers(false) {
             let make = make_provider(Arc::clone(&self.shared), place, prepared.clone());
             jobs.spawn(alone(place, make));
-        }
-        for (place, prepared) in self.wanted_actors() {
-            if self.failed.contains_key(&place) {
-                continue;
-            }
-            let load = load(Arc::clone(&self.shared), place, prepared.clone());
-            let turns = Arc::clone(&turns);
-            jobs.spawn(alone(place, async move {
-                let _turn = turns.acquire_owned().await;
-                load.await
-            }));
         }
         jobs
     }
@@ -118,8 +97,8 @@ pub(super) async fn newer(superseded: &mut watch::Receiver<bool>) {
 /// A piece of work whose panic is its failure.
 async fn alone(
     place: usize,
-    work: impl Future<Output = Result<Piece, CallError>> + Send + 'static,
-) -> (usize, Result<Piece, CallError>) {
+    work: impl Future<Output = Result<Box<MadeProvider>, CallError>> + Send + 'static,
+) -> (usize, Result<Box<MadeProvider>, CallError>) {
     let mut task = JoinSet::new();
     task.spawn(work);
     let ended = task.join_next().await.map(|ended| ended.map_err(broken));
@@ -131,33 +110,12 @@ async fn make_provider(
     shared: Arc<Shared>,
     place: usize,
     prepared: PreparedProvider,
-) -> Result<Piece, CallError> {
+) -> Result<Box<MadeProvider>, CallError> {
     let (target, succeeds) = shared.look(|actual| {
         let running = actual.providers.get(&prepared.name).map(|running| running.target);
         (running.unwrap_or_else(|| TargetId(actual.next_id())), running.is_some())
     });
     let instance = shared.make(&prepared, target).await?;
     let told = Vec::new();
-    let made = MadeProvider { place, target, prepared, instance, succeeds, told };
-    Ok(Piece::Provider(Box::new(made)))
-}
-
-async fn load(
-    shared: Arc<Shared>,
-    place: usize,
-    prepared: PreparedActor,
-) -> Result<Piece, CallError> {
-    let (id, target) =
-        shared.look(|actual| (ActorId(actual.next_id()), TargetId(actual.next_id())));
-    let calls = GuestCalls::new(Arc::clone(&shared.dispatcher), id);
-    let module = ModuleSpec {
-        name: Arc::clone(&prepared.name),
-        bytes: prepared.read().await?,
-        digest: *prepared.verified.digest(),
-        isolation: prepared.isolation,
-        limits: prepared.limits.clone(),
-        source: Some(Arc::new(prepared.clone())),
-    };
-    let engine = shared.engine.load(module, Arc::new(calls)).await?;
-    Ok(Piece::Actor(Box::new(MadeActor { place, id, target, prepared, engine })))
+    Ok(Box::new(MadeProvider { place, target, prepared, instance, succeeds, told }))
 }

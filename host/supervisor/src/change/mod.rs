@@ -10,6 +10,7 @@
 mod bind;
 mod health;
 mod intake;
+pub(crate) mod loads;
 mod make;
 pub(crate) mod outcome;
 mod outlets;
@@ -25,6 +26,7 @@ use trellis_core::BindingId;
 use trellis_core::{CallError, Code};
 use trellis_targets::ProviderTarget;
 
+use self::loads::Loads;
 use self::outcome::{Again, Failed, Outcome};
 use crate::actual::ActualState;
 use crate::desired::Desired;
@@ -39,6 +41,8 @@ pub(crate) struct Change {
     steps: Vec<Step>,
     /// True once something newer is wanted.
     superseded: watch::Receiver<bool>,
+    /// The modules it loads; at first those that a change before left to it.
+    loads: Loads,
     /// The steps that failed, by their place.
     failed: BTreeMap<usize, (CallError, Again)>,
     /// What failed beside the steps: a binding that was to go with its actor.
@@ -53,19 +57,20 @@ impl Change {
         desired: Arc<Desired>,
         steps: Vec<Step>,
         superseded: watch::Receiver<bool>,
+        loads: Loads,
     ) -> Self {
         let (failed, more_failed, postponed) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        Self { shared, desired, steps, superseded, failed, more_failed, postponed }
+        Self { shared, desired, steps, superseded, loads, failed, more_failed, postponed }
     }
 
     pub(crate) async fn carry_out(mut self) -> Outcome {
         self.check_revisions();
         self.shrink();
-        let Some(mut made) = self.make().await else { return Outcome::superseded() };
+        let Some(mut made) = self.make().await else { return Outcome::superseded(self.loads) };
         self.swap_contested().await;
         if *self.superseded.borrow() {
-            self.discard(made);
-            return Outcome::superseded();
+            self.leave(made);
+            return Outcome::superseded(self.loads);
         }
         let mut fresh = self.fresh_bindings(&mut made);
         self.bind_outlets(&mut made, &mut fresh).await;

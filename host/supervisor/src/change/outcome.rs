@@ -3,12 +3,16 @@
 use trellis_control::Step;
 use trellis_core::{CallError, Code, ErrorKind};
 
+use super::loads::Loads;
+
 /// What came of a change.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) done: Vec<Step>,
     pub(crate) failed: Vec<Failed>,
     pub(crate) superseded: bool,
+    /// What the next change may go on with.
+    pub(crate) left: Loads,
 }
 
 /// A step that failed.
@@ -30,9 +34,9 @@ pub(crate) enum Again {
 }
 
 impl Outcome {
-    /// Something newer is wanted.
-    pub(crate) fn superseded() -> Self {
-        Self { superseded: true, ..Self::default() }
+    /// Something newer is wanted, which may go on with the modules.
+    pub(crate) fn superseded(left: Loads) -> Self {
+        Self { superseded: true, left, ..Self::default() }
     }
 }
 

@@ -8,7 +8,8 @@ use trellis_targets::{ActorTarget, ProviderTarget};
 
 use super::Change;
 use super::bind::{Fresh, NewBinding};
-use super::make::{Made, MadeActor, MadeProvider};
+use super::loads::MadeActor;
+use super::make::{Made, MadeProvider};
 use crate::actual::{ActualState, RunningActor, RunningProvider};
 use crate::border::Instance;
 use crate::calls::Calls;

@@ -2,6 +2,7 @@
 
 mod contested;
 mod given_up;
+mod making_way;
 mod misbehavior;
 mod order;
 mod provider;

@@ -234,7 +234,9 @@ async fn an_actor_that_goes_is_served_on_when_the_same_is_asked_for_again() {
     let applying =
         tokio::spawn(async move { supervisor.apply(prepared, Default::default()).await });
     stage.script.happened("make store", 1).await;
-    stage.apply(&beside_a_store("two")).await;
+    let other =
+        beside_a_store("two").replace("{builtin: store", "{builtin: store, values: {SIZE: '1'}");
+    stage.apply(&other).await;
     assert!(applying.await.expect("it ends").superseded);
     stage.script.happened("unbind at server", 1).await;
     assert!(places(&stage, &["bind two at server", "unbind at server"]).is_sorted());

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use trellis_claims::{FixedClock, TrustList};
 use trellis_control::{Applied, Status};
 use trellis_core::Direction;
@@ -23,6 +24,7 @@ pub(crate) const NOW_S: u64 = 1_700_000_000;
 pub(crate) struct Stage {
     pub(crate) script: Script,
     pub(crate) supervisor: Supervisor,
+    pub(crate) engine: Engine,
     pub(crate) account: Account,
     folder: tempfile::TempDir,
     clock: Arc<FixedClock>,
@@ -45,13 +47,18 @@ impl Stage {
         let bounds = Bounds { call_time_max: Duration::from_secs(60), reply_bytes_max: 1 << 20 };
         let dispatcher =
             Arc::new(Dispatcher::new(gate, trellis_dispatch::Metrics::default(), bounds));
-        let config = EngineConfig { instances_total_max: 16, ..EngineConfig::default() };
+        let mut config = EngineConfig { instances_total_max: 16, ..EngineConfig::default() };
+        config.caps.init_time_max = Duration::from_secs(600);
         let engine = Engine::new(config).expect("a small engine fits");
         let clock = Arc::new(FixedClock::at(NOW_S));
-        let supervisor =
-            Supervisor::start(engine, dispatcher, Arc::clone(&clock) as Arc<_>, Metrics::default());
+        let supervisor = Supervisor::start(
+            engine.clone(),
+            dispatcher,
+            Arc::clone(&clock) as Arc<_>,
+            Metrics::default(),
+        );
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { script, supervisor, account: Account::default(), folder, clock, builtins }
+        Self { script, supervisor, engine, account: Account::default(), folder, clock, builtins }
     }
 
     /// Puts a signed module in place that claims both contracts.
@@ -78,6 +85,13 @@ impl Stage {
 
     pub(crate) async fn apply(&self, manifest: &str) -> Applied {
         self.supervisor.apply(self.prepare(manifest).await, ApplyOptions::default()).await
+    }
+
+    /// Begins to apply a manifest.
+    pub(crate) async fn begin(&self, manifest: &str) -> JoinHandle<Applied> {
+        let prepared = self.prepare(manifest).await;
+        let supervisor = self.supervisor.clone();
+        tokio::spawn(async move { supervisor.apply(prepared, ApplyOptions::default()).await })
     }
 
     pub(crate) async fn force(&self, manifest: &str) -> Applied {
