@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::json;
+use trellis_providers_sdk::Unlocked;
 
-use crate::line_queue::{LineQueue, Unlocked};
+use crate::line_queue::{LineQueue, Loss};
+use crate::metrics::lines_lost;
 use crate::output::{Form, document};
 
 /// How long a host that ends waits for the reader of its last lines.
@@ -26,8 +28,13 @@ impl Announcer {
     }
 
     fn to(form: Form, stream: impl Write + Send + 'static) -> Self {
-        // Each line that was dropped was logged.
-        Self { form, lines: LineQueue::start("stdout", stream, |_| ()) }
+        let flows = |Loss { lines, error }| {
+            // Each line that was dropped before it came to that was logged.
+            if let Some(error) = error {
+                tracing::warn!(lines, %error, "lines on stdout were lost: it took none; it does again");
+            }
+        };
+        Self { form, lines: LineQueue::start("stdout", stream, lines_lost("stdout"), flows) }
     }
 
     /// An actor takes requests at `url` from now on.

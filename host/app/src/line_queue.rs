@@ -1,12 +1,13 @@
 //! Lines on their way to a stream that nobody may be reading: no one who says something waits.
 
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use prometheus_client::metrics::counter::Counter;
+use trellis_providers_sdk::LineWriter;
 
 /// Bytes that wait for the reader of a stream; a line more is dropped.
 const WAITING_BYTES_MAX: usize = 1 << 20;
@@ -18,6 +19,16 @@ pub(crate) struct LineQueue(Arc<Shared>);
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// All lines that were lost.
+    lost: Counter,
+}
+
+/// Lines that were lost since that was told last.
+#[derive(Default, Debug)]
+pub(crate) struct Loss {
+    pub(crate) lines: u64,
+    /// Why the last of them could not be written; without it, they came while the queue was full.
+    pub(crate) error: Option<std::io::Error>,
 }
 
 #[derive(Default)]
@@ -32,15 +43,16 @@ struct Queue {
 }
 
 impl LineQueue {
-    /// Lines for `stream`. After some were dropped and the stream takes lines again, `flows` is
-    /// told how many these were.
+    /// Lines for `stream`. After some were `lost` and the stream takes lines again, `flows` is told
+    /// of them.
     pub(crate) fn start(
         name: &str,
         stream: impl Write + Send + 'static,
-        flows: impl Fn(u64) + Send + 'static,
+        lost: Counter,
+        flows: impl Fn(Loss) + Send + 'static,
     ) -> Self {
         let (queue, changed) = (Mutex::default(), Condvar::new());
-        let shared = Arc::new(Shared { queue, changed });
+        let shared = Arc::new(Shared { queue, changed, lost });
         let writer = Arc::clone(&shared);
         let started =
             Builder::new().name(name.to_owned()).spawn(move || writer.write(stream, flows));
@@ -56,6 +68,7 @@ impl LineQueue {
         // One that is too long by itself is written when it is its turn.
         if queue.closed || !(fits || queue.waiting.is_empty()) {
             queue.dropped += 1;
+            self.0.lost.inc();
             return false;
         }
         queue.waiting.extend_from_slice(line);
@@ -77,14 +90,20 @@ impl LineQueue {
 }
 
 impl Shared {
-    fn write(&self, mut stream: impl Write, flows: impl Fn(u64)) {
-        let mut bytes = Vec::new();
+    fn write(&self, stream: impl Write, flows: impl Fn(Loss)) {
+        let mut stream = LineWriter::new(stream);
+        let (mut bytes, mut loss) = (Vec::new(), Loss::default());
         loop {
-            let dropped = self.next(&mut bytes);
-            // Nobody listening is no failure.
-            let _ = stream.write_all(&bytes).and_then(|()| stream.flush());
-            if dropped > 0 {
-                flows(dropped);
+            loss.lines += self.next(&mut bytes);
+            match stream.write(&bytes) {
+                Ok(()) if loss.lines > 0 => flows(std::mem::take(&mut loss)),
+                Ok(()) => {}
+                // Nobody listening is no failure of the host's, which runs on.
+                Err(failed) => {
+                    self.lost.inc_by(failed.lines);
+                    loss.lines += failed.lines;
+                    loss.error = Some(failed.error);
+                }
             }
         }
     }
@@ -101,20 +120,6 @@ impl Shared {
         queue.writing = true;
         std::mem::swap(&mut queue.waiting, bytes);
         std::mem::take(&mut queue.dropped)
-    }
-}
-
-/// Writes past the lock of the standard library's stream. It would be held while a pipe that nobody
-/// reads is full, and whatever else the process has to say there would wait for it, for ever.
-pub(crate) struct Unlocked<S>(pub(crate) S);
-
-impl<S: AsFd> Write for Unlocked<S> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        Ok(rustix::io::retry_on_intr(|| rustix::io::write(&self.0, bytes))?)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 
@@ -168,8 +173,10 @@ pub(crate) mod tests {
     fn a_full_pipe_costs_lines_which_are_counted_and_told_once_it_flows() {
         let (pipe, written, open) = Pipe::full();
         let (tell, told) = sync_channel(1);
-        let queue = LineQueue::start("test", pipe, move |dropped| {
-            tell.send(dropped).expect("the test waits for it");
+        let lost = Counter::default();
+        let queue = LineQueue::start("test", pipe, lost.clone(), move |loss| {
+            assert!(loss.error.is_none(), "{loss:?}");
+            tell.send(loss.lines).expect("the test waits for it");
         });
         let said = |count: usize| (0..count).filter(|_| queue.say(LINE)).count();
         let lines_max = WAITING_BYTES_MAX / LINE.len();
@@ -181,6 +188,7 @@ pub(crate) mod tests {
 
         drop(open);
         assert_eq!(told.recv_timeout(PATIENCE), Ok((3 * lines_max - kept) as u64));
+        assert_eq!(lost.get(), (3 * lines_max - kept) as u64);
         assert_eq!(said(1), 1, "there is room again");
         queue.finish(PATIENCE);
         assert_eq!(written.text().lines().count(), kept + 1, "what was kept is whole");
@@ -191,9 +199,51 @@ pub(crate) mod tests {
     fn a_line_that_is_longer_than_all_that_may_wait_is_written() {
         let (pipe, written, open) = Pipe::full();
         drop(open);
-        let queue = LineQueue::start("test", pipe, |_| panic!("nothing is dropped"));
+        let flows = |_| panic!("nothing is dropped");
+        let queue = LineQueue::start("test", pipe, Counter::default(), flows);
         assert!(queue.say(&vec![b'x'; WAITING_BYTES_MAX + 1]));
         queue.finish(PATIENCE);
         assert_eq!(written.text().len(), WAITING_BYTES_MAX + 1);
+    }
+
+    /// A disk that is full for the first writes.
+    struct Disk(Pipe, u32);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if let Some(left) = self.1.checked_sub(1) {
+                self.1 = left;
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_a_full_disk_refused_are_counted_and_told_once_it_takes_others() {
+        let (pipe, written, open) = Pipe::full();
+        drop(open);
+        let (tell, told) = sync_channel(2);
+        let lost = Counter::default();
+        let queue = LineQueue::start("test", Disk(pipe, 2), lost.clone(), move |loss| {
+            tell.send((loss.lines, loss.error)).expect("the test waits for it");
+        });
+        for _ in 0..2 {
+            assert!(queue.say(LINE));
+            queue.finish(PATIENCE);
+        }
+        assert_eq!((lost.get(), written.text()), (2, String::new()));
+        assert!(told.try_recv().is_err(), "it could not be said");
+        assert!(queue.say(LINE));
+        let (lines, error) = told.recv_timeout(PATIENCE).expect("it is told");
+        let error = error.expect("why").kind();
+        assert_eq!((lines, error), (2, std::io::ErrorKind::StorageFull));
+        queue.finish(PATIENCE);
+        assert_eq!(written.text().as_bytes(), LINE);
+        assert!(told.try_recv().is_err(), "it is told once");
     }
 }

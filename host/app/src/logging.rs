@@ -12,9 +12,11 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::SystemTime;
 
 use trellis_manifest::Style;
+use trellis_providers_sdk::Unlocked;
 
 use crate::args::LogFormat;
-use crate::line_queue::{LineQueue, Unlocked};
+use crate::line_queue::{LineQueue, Loss};
+use crate::metrics::lines_lost;
 
 /// How long a process that ends waits for the reader of its last lines.
 const FINISH_TIME_MAX: Duration = Duration::from_secs(1);
@@ -78,9 +80,15 @@ pub fn finish() {
 }
 
 fn queue() -> LineQueue {
-    LineQueue::start("log", Unlocked(std::io::stderr()), |lines| {
-        tracing::warn!(lines, "lines of the log were dropped: nobody read stderr in time");
-    })
+    let flows = |Loss { lines, error }| match error {
+        None => tracing::warn!(lines, "lines of the log were dropped: nobody read stderr in time"),
+        Some(error) => tracing::warn!(
+            lines,
+            %error,
+            "lines of the log were lost: stderr took none; it does again"
+        ),
+    };
+    LineQueue::start("log", Unlocked(std::io::stderr()), lines_lost("stderr"), flows)
 }
 
 /// Gives each event's line to the queue.

@@ -1,5 +1,7 @@
 //! What the host's own life counts.
 
+use std::sync::LazyLock;
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -9,6 +11,14 @@ use crate::failure::Failure;
 
 type Label = [(&'static str, &'static str); 1];
 
+/// One for the process, as its streams are: lines are lost before there is a host, too.
+static LINES_LOST: LazyLock<Family<Label, Counter>> = LazyLock::new(Family::default);
+
+/// The counter of lines that one of the process's streams lost.
+pub(crate) fn lines_lost(stream: &'static str) -> Counter {
+    LINES_LOST.get_or_create(&[("stream", stream)]).clone()
+}
+
 /// Counters of changes to a running host. Cheap to clone.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Metrics {
@@ -17,7 +27,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Adds `build_info`, `reloads_total{result}` and `manifest_problems_total{reason}`.
+    /// Adds `build_info`, `reloads_total{result}`, `manifest_problems_total{reason}` and
+    /// `lines_lost_total{stream}`.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let info: Family<Label, Gauge> = Family::default();
         info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
@@ -25,6 +36,8 @@ impl Metrics {
         registry.register("reloads", "Times the manifest was read again", self.reloads.clone());
         let help = "What was wrong with manifests and modules that were not applied";
         registry.register("manifest_problems", help, self.problems.clone());
+        let help = "Lines of the host that were lost: nobody read them in time, or they could not be written";
+        registry.register("lines_lost", help, LINES_LOST.clone());
     }
 
     pub(crate) fn applied(&self) {

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use http::{Version, request};
 use tokio::sync::oneshot;
 use trellis_core::{Code, Trace};
-use trellis_providers_sdk::Counter;
+use trellis_providers_sdk::{Counter, LineWriter, Unlocked};
 
 use crate::config::limits::AccessForm;
 use crate::moment::Moment;
@@ -37,6 +37,7 @@ pub(crate) struct AccessLog {
     lines: Arc<OnceLock<SyncSender<Item>>>,
     /// Bytes of the lines that wait.
     waiting: Arc<AtomicUsize>,
+    /// Lines that nobody read in time, or that could not be written.
     dropped: Counter,
 }
 
@@ -111,8 +112,8 @@ impl AccessLog {
         self.lines.get_or_init(|| {
             let (sender, items) = sync_channel(LINES_MAX);
             let thread = std::thread::Builder::new().name("access-log".to_owned());
-            let waiting = Arc::clone(&self.waiting);
-            if let Err(error) = thread.spawn(move || write_all(&items, &waiting)) {
+            let (waiting, lost) = (Arc::clone(&self.waiting), self.dropped.clone());
+            if let Err(error) = thread.spawn(move || write_all(&items, &waiting, &lost)) {
                 // The queue has no reader then: every line counts as dropped.
                 tracing::error!(%error, "the access log has no thread to write it");
             }
@@ -121,7 +122,10 @@ impl AccessLog {
     }
 }
 
-fn write_all(items: &Receiver<Item>, waiting: &AtomicUsize) {
+fn write_all(items: &Receiver<Item>, waiting: &AtomicUsize, lost: &Counter) {
+    let mut out = LineWriter::new(Unlocked(std::io::stdout()));
+    // Not told yet.
+    let mut untold = 0;
     let mut lines = String::new();
     let mut flushed = Vec::new();
     while let Ok(first) = items.recv() {
@@ -133,8 +137,21 @@ fn write_all(items: &Receiver<Item>, waiting: &AtomicUsize) {
             }
             next = (lines.len() < WRITTEN_MAX).then(|| items.try_recv().ok()).flatten();
         }
-        // A closed standard output stops nobody.
-        let _ = write_out(lines.as_bytes());
+        match out.write(lines.as_bytes()) {
+            Ok(()) if untold > 0 && !lines.is_empty() => {
+                tracing::warn!(
+                    lines = untold,
+                    "lines of the access log were lost: stdout took none; it does again"
+                );
+                untold = 0;
+            }
+            Ok(()) => {}
+            // A closed standard output stops nobody.
+            Err(failed) => {
+                lost.add(failed.lines);
+                untold += failed.lines;
+            }
+        }
         waiting.fetch_sub(lines.len(), Ordering::Relaxed);
         lines.clear();
         for done in flushed.drain(..) {
@@ -142,17 +159,6 @@ fn write_all(items: &Receiver<Item>, waiting: &AtomicUsize) {
             let _ = done.send(());
         }
     }
-}
-
-/// Writes to standard output past the lock of [`std::io::Stdout`], which would be held while a pipe
-/// that nobody reads is full: whatever else the process has to say would wait for it, for ever.
-fn write_out(mut bytes: &[u8]) -> rustix::io::Result<()> {
-    let out = std::io::stdout();
-    while !bytes.is_empty() {
-        let written = rustix::io::retry_on_intr(|| rustix::io::write(&out, bytes))?;
-        bytes = &bytes[written..];
-    }
-    Ok(())
 }
 
 impl Entry<'_> {
