@@ -80,7 +80,8 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
     ///
     /// # Errors
     /// For each artifact: [`Code::NotFound`], [`Code::Storage`] and [`Code::ModuleLimit`] as
-    /// [`crate::read_bounded`]; what the examination says; [`Code::Internal`] when it panics.
+    /// [`crate::read_bounded`]; what the examination says; [`Code::Internal`] when it panics;
+    /// [`Code::Storage`] when too many files hang.
     pub async fn examine<E>(
         &self,
         wanted: Vec<Wanted>,
@@ -96,7 +97,13 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
             // Before the round: whoever ends in its course is not missed.
             let mut ended = std::pin::pin!(self.0.readers.ended());
             ended.as_mut().enable();
-            let examined = work.round(&left).await;
+            let examined = match work.round(&left).await {
+                Ok(examined) => examined,
+                Err(error) => {
+                    left.drain(..).for_each(|place| results[place] = Some(Err(error.clone())));
+                    break;
+                }
+            };
             left.clear();
             for (place, result) in examined {
                 match result {
@@ -116,13 +123,13 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
     /// nobody else reads it.
     ///
     /// # Errors
-    /// As [`Wanted::read_again`], and [`Code::Internal`] when the process runs out of threads.
+    /// As [`Wanted::read_again`]; [`Code::Internal`] when the process runs out of threads, and
+    /// [`Code::Storage`] when too many files hang.
     pub async fn fetch_again(&self, wanted: &Wanted, digest: &Digest) -> Result<Bytes, CallError> {
-        let turn = self.0.readers.turn(&wanted.reference).await;
-        let threads = self.0.readers.threads(1).await;
+        let turn = self.0.readers.turn(&wanted.reference).await?;
         let (wanted, digest) = (wanted.clone(), *digest);
         let reading = tokio::task::spawn_blocking(move || {
-            let _held = (turn, threads);
+            let _held = turn;
             wanted.read_again(&digest)
         });
         reading.await.unwrap_or_else(|_| Err(panicked()))
@@ -193,9 +200,10 @@ where
     E: Fn(usize, &[u8]) -> Result<P, CallError> + Send + Sync + 'static,
 {
     /// Goes once through these places of the list.
-    async fn round(self: &Arc<Self>, places: &[usize]) -> Examined<P> {
+    async fn round(self: &Arc<Self>, places: &[usize]) -> Result<Examined<P>, CallError> {
         let readers = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = self.memory.readers.threads(readers.min(READERS_MAX).min(places.len())).await;
+        let threads = readers.min(READERS_MAX).min(places.len());
+        let threads = self.memory.readers.threads(threads).await?;
         // Held by this future alone: the readers stop when it is gone.
         let listener = Arc::new(());
         let places: Arc<[usize]> = places.into();
@@ -214,7 +222,7 @@ where
             // A reader that panicked leaves what it took without a result.
             examined.extend(reader.await.unwrap_or_default());
         }
-        examined
+        Ok(examined)
     }
 
     /// Takes one place after another until none is left or nobody listens any more.

@@ -1,5 +1,6 @@
 //! Who reads what. A disk that hangs keeps the thread that asked it for as long as it hangs, so
-//! that their number must not grow with each time somebody asks.
+//! that their number must not grow with each time somebody asks, and they must not stand in the way
+//! of files on other disks.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -7,14 +8,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use trellis_core::{CallError, Code};
 
 use crate::reference::Reference;
 
-/// Most threads that read at once, all lists together: many times what one list takes, so that
-/// files which hang leave room for others, and few beside the runtime's threads that may block.
-const THREADS_MAX: usize = 64;
+/// How many threads may read, all lists together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Most threads that read at once and do not hang.
+    reading_max: usize,
+    /// Most threads that hang; those are not among the others.
+    hung_max: usize,
+    /// Who reads one file for so long hangs, until it has ended.
+    hung_after: Duration,
+}
+
+/// Many times what one list takes, and both together few beside the runtime's threads that may
+/// block.
+const BOUNDS: Bounds =
+    Bounds { reading_max: 64, hung_max: 256, hung_after: Duration::from_secs(2) };
 
 /// The artifacts that are being read, each by one thread at a time. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,10 +36,17 @@ pub(crate) struct Readers(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    under_way: Mutex<HashMap<Reference, Instant>>,
-    /// An artifact was read: whoever waits for its turn looks again.
+    now: Mutex<Now>,
+    /// An artifact was read, or a thread ended: whoever waits looks again.
     ended: Notify,
-    threads: Arc<Semaphore>,
+    bounds: Bounds,
+}
+
+#[derive(Default, Debug)]
+struct Now {
+    /// Each on a thread.
+    under_way: HashMap<Reference, Instant>,
+    threads: usize,
 }
 
 /// The right to read one artifact; it ends when it is dropped.
@@ -35,17 +56,24 @@ pub(crate) struct Turn {
     reference: Reference,
 }
 
+/// The right to a thread; it ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Thread(Readers);
+
 impl Default for Readers {
     fn default() -> Self {
-        let (under_way, ended) = (Mutex::default(), Notify::new());
-        Self(Arc::new(Shared { under_way, ended, threads: Arc::new(Semaphore::new(THREADS_MAX)) }))
+        Self::within(BOUNDS)
     }
 }
 
 impl Readers {
-    /// The turn to read an artifact; `None` while somebody else has it.
+    fn within(bounds: Bounds) -> Self {
+        Self(Arc::new(Shared { now: Mutex::default(), ended: Notify::new(), bounds }))
+    }
+
+    /// The turn to read an artifact, for somebody on a thread; `None` while somebody else has it.
     pub(crate) fn begin(&self, reference: &Reference) -> Option<Turn> {
-        match self.0.under_way.lock().entry(reference.clone()) {
+        match self.0.now.lock().under_way.entry(reference.clone()) {
             Entry::Occupied(_) => None,
             Entry::Vacant(free) => {
                 free.insert(Instant::now());
@@ -54,42 +82,148 @@ impl Readers {
         }
     }
 
-    /// Waits for the turn to read an artifact, on no thread.
-    pub(crate) async fn turn(&self, reference: &Reference) -> Turn {
+    /// Waits for the turn to read an artifact, and a thread for it. While somebody else reads the
+    /// artifact, that takes none.
+    ///
+    /// # Errors
+    /// As [`threads`](Self::threads).
+    pub(crate) async fn turn(
+        &self,
+        reference: &Reference,
+    ) -> Result<(Turn, Vec<Thread>), CallError> {
         loop {
             let mut ended = std::pin::pin!(self.ended());
             ended.as_mut().enable();
-            if let Some(turn) = self.begin(reference) {
-                return turn;
+            if self.0.now.lock().under_way.contains_key(reference) {
+                ended.await;
+                continue;
             }
-            ended.await;
+            let threads = self.threads(1).await?;
+            if let Some(turn) = self.begin(reference) {
+                // In this order they end: whoever has a turn has a thread.
+                return Ok((turn, threads));
+            }
         }
     }
 
     /// Waits for the right to a thread: up to `threads` of them, and at least one.
-    pub(crate) async fn threads(&self, threads: usize) -> Vec<OwnedSemaphorePermit> {
-        // It is never closed, so that the first one comes.
-        let first = Arc::clone(&self.0.threads).acquire_owned().await;
-        let more = (1..threads).map_while(|_| Arc::clone(&self.0.threads).try_acquire_owned().ok());
-        first.into_iter().chain(more).collect()
+    ///
+    /// # Errors
+    /// [`Code::Storage`] when as many threads hang as may, and others that read as many.
+    pub(crate) async fn threads(&self, threads: usize) -> Result<Vec<Thread>, CallError> {
+        loop {
+            let mut ended = std::pin::pin!(self.ended());
+            ended.as_mut().enable();
+            let granted = self.grant(threads)?;
+            if granted > 0 {
+                return Ok((0..granted).map(|_| Thread(self.clone())).collect());
+            }
+            // Who hangs by then does not say so.
+            let _ = tokio::time::timeout(self.0.bounds.hung_after, ended).await;
+        }
     }
 
-    /// Completes when somebody who has a turn now, or gets one later, has ended.
+    /// How many threads somebody gets who wants so many.
+    fn grant(&self, wanted: usize) -> Result<usize, CallError> {
+        let Bounds { reading_max, hung_max, hung_after } = self.0.bounds;
+        let mut now = self.0.now.lock();
+        let hangs = |since: &&Instant| since.elapsed() >= hung_after;
+        let hung = now.under_way.values().filter(hangs).count();
+        // What hangs beyond its bound counts as what reads.
+        let reading = now.threads.saturating_sub(hung.min(hung_max));
+        let granted = wanted.max(1).min(reading_max.saturating_sub(reading));
+        if granted == 0 && hung >= reading_max + hung_max {
+            return Err(all_hang(hung));
+        }
+        now.threads += granted;
+        Ok(granted)
+    }
+
+    /// Completes when somebody who has a turn or a thread now, or gets one later, has ended.
     pub(crate) fn ended(&self) -> Notified<'_> {
         self.0.ended.notified()
     }
 
     /// What has been read for longer than `time`.
     pub(crate) fn slower_than(&self, time: Duration) -> Vec<Reference> {
-        let under_way = self.0.under_way.lock();
-        let slow = under_way.iter().filter(|(_, since)| since.elapsed() > time);
+        let now = self.0.now.lock();
+        let slow = now.under_way.iter().filter(|(_, since)| since.elapsed() > time);
         slow.map(|(reference, _)| reference.clone()).collect()
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.readers.0.under_way.lock().remove(&self.reference);
+        self.readers.0.now.lock().under_way.remove(&self.reference);
         self.readers.0.ended.notify_waiters();
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.0.0.now.lock().threads -= 1;
+        self.0.0.ended.notify_waiters();
+    }
+}
+
+fn all_hang(hung: usize) -> CallError {
+    let text = format!(
+        "no file is read any more: the disks of {hung} others do not answer; when they do, or the \
+         host was restarted without these files, read the manifest again (SIGHUP)"
+    );
+    CallError::new(Code::Storage, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const NEVER: Duration = Duration::from_secs(3_600);
+
+    fn readers(hung_after: Duration) -> Readers {
+        Readers::within(Bounds { reading_max: 2, hung_max: 2, hung_after })
+    }
+
+    /// Someone who reads a file.
+    async fn reads(readers: &Readers, name: &str) -> Result<(Turn, Vec<Thread>), CallError> {
+        readers.turn(&Reference::new(Path::new("/"), name)).await
+    }
+
+    #[tokio::test]
+    async fn files_that_hang_leave_room_for_others_until_too_many_do() {
+        let readers = readers(Duration::ZERO);
+        let mut hanging = Vec::new();
+        for name in ["a", "b", "c", "d"] {
+            hanging.push(reads(&readers, name).await.expect("there is room"));
+        }
+        let error = reads(&readers, "e").await.expect_err("there is none");
+        assert_eq!(error.code(), Code::Storage);
+        assert!(error.message().contains("the disks of 4 others"), "{error}");
+        hanging.pop();
+        reads(&readers, "e").await.expect("there is room again");
+    }
+
+    #[tokio::test]
+    async fn files_that_do_not_hang_are_waited_for() {
+        let readers = readers(NEVER);
+        let first = reads(&readers, "a").await.expect("there is room");
+        let _second = reads(&readers, "b").await.expect("there is room");
+        let mut third = std::pin::pin!(reads(&readers, "c"));
+        let waker = std::task::Waker::noop();
+        let mut context = std::task::Context::from_waker(waker);
+        assert!(third.as_mut().poll(&mut context).is_pending());
+        drop(first);
+        third.await.expect("its turn");
+    }
+
+    #[tokio::test]
+    async fn a_list_gets_the_threads_that_are_left() {
+        let readers = readers(NEVER);
+        let one = readers.threads(1).await.expect("there is room");
+        assert_eq!(readers.threads(8).await.expect("there is room").len(), 1);
+        drop(one);
+        assert_eq!(readers.threads(8).await.expect("there is room").len(), 2);
     }
 }

@@ -186,8 +186,8 @@ impl Stuck {
         (Self { shelf: Shelf::new(), begun: Arc::default(), gate }, release)
     }
 
-    async fn examine(&self, names: &[&str]) -> Vec<String> {
-        let wanted = names.iter().map(|name| self.shelf.wanted(name)).collect();
+    async fn examine(&self, names: &[impl AsRef<str>]) -> Vec<String> {
+        let wanted = names.iter().map(|name| self.shelf.wanted(name.as_ref())).collect();
         let (begun, gate) = (Arc::clone(&self.begun), Arc::clone(&self.gate));
         let examination = move |_: usize, bytes: &[u8]| {
             if bytes == b"stuck" {
@@ -240,4 +240,22 @@ async fn a_file_that_hangs_costs_one_thread_however_often_it_is_asked_for() {
     let found = tokio::time::timeout(PATIENCE, waiting).await.expect("whoever waits is answered");
     assert_eq!(found, ["stuck", "other"]);
     assert!(stuck.shelf.artifacts.slower_than(Duration::ZERO).is_empty());
+}
+
+#[tokio::test]
+async fn many_files_that_hang_stop_nobody_from_reading_others() {
+    let (stuck, release) = Stuck::new();
+    stuck.shelf.put("other.wasm", "other");
+    // More than there are threads for files that do not hang.
+    let names: Vec<String> = (0..80).map(|number| format!("{number}.wasm")).collect();
+    names.iter().for_each(|name| stuck.shelf.put(name, "stuck"));
+    let asked = names.iter().map(|name| stuck.examine(std::slice::from_ref(name)));
+    let mut asking: Vec<_> = asked.map(Box::pin).collect();
+    let waker = std::task::Waker::noop();
+    let mut context = std::task::Context::from_waker(waker);
+    let mut poll_all = || asking.iter_mut().all(|one| one.as_mut().poll(&mut context).is_pending());
+    assert!(poll_all(), "they are stuck");
+    let others = tokio::time::timeout(PATIENCE, stuck.examine(&["other.wasm"])).await;
+    assert_eq!(others.expect("it does not wait for them"), ["other"]);
+    drop(release);
 }
