@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 use redb::{Builder, Database, ReadableDatabase};
 use trellis_core::{CallError, Code};
 
+use super::anew::{remove_left_copies, write_anew};
 use super::first::First;
-use super::place::{Place, another_handle, folder_of, place_of, true_path, write_anew};
+use super::place::{Place, another_handle, folder_of, place_of, true_path};
 use super::tables::Tables;
 use super::view::View;
 
@@ -333,6 +334,8 @@ impl DatabaseFile {
                     // It outlives a power cut only once its folder's entry is on the disk too.
                     File::open(folder)?.sync_all()?;
                 }
+                // What a host left that was killed; the store is ours by now.
+                remove_left_copies(&path);
                 let file = another_handle(&first.file, &path)?;
                 Ok(Open { database, file })
             }

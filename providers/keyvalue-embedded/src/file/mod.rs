@@ -1,5 +1,6 @@
 //! The store in a file: redb transactions, one writer, readers beside it.
 
+mod anew;
 mod database;
 mod failure;
 mod first;

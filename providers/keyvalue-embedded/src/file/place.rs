@@ -2,16 +2,12 @@
 //! takes every write as before, and the next start does not find it.
 
 use std::fs::{File, Metadata, OpenOptions, metadata};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
 use trellis_core::CallError;
-
-/// Bytes that are copied at once.
-const COPIED_BYTES: usize = 1 << 20;
 
 /// Most links from one to the next, as for the system.
 const LINKS_MAX: usize = 40;
@@ -91,34 +87,6 @@ pub(super) fn another_handle(file: &File, path: &Path) -> io::Result<File> {
     } else {
         Err(ErrorKind::NotFound.into())
     }
-}
-
-/// Writes a copy of the file to where `path` leads, in one step: whole, or not at all. What stands
-/// there by then is left alone. Gives the copy's handle.
-///
-/// # Errors
-/// Why it could not be written; [`ErrorKind::AlreadyExists`] when something stands there.
-pub(super) fn write_anew(file: &File, path: &Path) -> io::Result<File> {
-    let path = true_path(path);
-    let folder = folder_of(&path);
-    std::fs::create_dir_all(folder)?;
-    let mut copy = NamedTempFile::new_in(folder)?;
-    copy.as_file().set_permissions(file.metadata()?.permissions())?;
-    let mut bytes = vec![0; COPIED_BYTES];
-    let mut offset = 0;
-    loop {
-        // At an offset: the handle shares its own with whoever writes through it.
-        let count = file.read_at(&mut bytes, offset)?;
-        if count == 0 {
-            break;
-        }
-        copy.write_all(&bytes[..count])?;
-        offset += count as u64;
-    }
-    copy.as_file().sync_all()?;
-    let copy = copy.persist_noclobber(&path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()?;
-    Ok(copy)
 }
 
 /// The path that names the file whatever links lead to it; where there is none yet, the path at

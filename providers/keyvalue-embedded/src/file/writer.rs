@@ -116,22 +116,26 @@ impl Writer {
 
     /// Answers what was committed, or failed: true when that closed the store.
     fn settle(&mut self, part: Vec<Box<dyn Job>>, committed: &Result<(), CallError>) -> bool {
-        let closes = part.iter().any(|job| job.closes());
-        // Also when the file failed: what it held before can be read, and is lost with the handle.
-        if part.iter().any(|job| job.looks()) {
-            self.look_at_place(closes);
-        }
-        if closes {
-            self.jobs.close();
-            self.database.close();
-        }
-        for job in part {
+        let looks = part.iter().any(|job| job.looks());
+        let (closing, others): (Vec<_>, Vec<_>) = part.into_iter().partition(|job| job.closes());
+        let closes = !closing.is_empty();
+        // Before the look, which takes long when the file must be written anew.
+        for job in others {
             if committed.is_ok() && !closes && job.is_put_off() {
                 self.put_off.push(job);
             } else {
                 job.answer(committed.clone());
             }
         }
+        // Also when the file failed: what it held before can be read, and is lost with the handle.
+        if looks {
+            self.look_at_place(closes);
+        }
+        if closes {
+            self.jobs.close();
+            self.database.close();
+        }
+        closing.into_iter().for_each(|job| job.answer(committed.clone()));
         closes
     }
 
@@ -330,4 +334,56 @@ fn keep_reserve(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(RESERVE)?.insert((), &[0; RESERVE_BYTES][..])?;
     txn.delete_table(RESERVE)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::mpsc::{SyncSender, sync_channel};
+
+    use trellis_capabilities_keyvalue::Bounds;
+
+    use super::super::{FileConfig, FileStore};
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// Says whether the file is there when it is answered.
+    struct Probe(PathBuf, SyncSender<bool>);
+
+    impl Job for Probe {
+        fn run(&mut self, _: &mut Tables<'_>) -> Result<(), Box<redb::Error>> {
+            Ok(())
+        }
+
+        fn answer(self: Box<Self>, _: Result<(), CallError>) {
+            self.1.send(self.0.exists()).expect("the test waits");
+        }
+
+        fn looks(&self) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn no_answer_waits_until_a_deleted_file_is_written_anew() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = folder.path().join("store.redb");
+        let config = FileConfig {
+            path: path.clone(),
+            cache_bytes: 1 << 20,
+            immediate: true,
+            bytes_max: 64 << 20,
+            bounds: Bounds::default(),
+        };
+        let store = FileStore::open(config, Arc::new(SystemClock)).await.expect("it opens");
+        std::fs::remove_file(&path).expect("it is there");
+        let probe = async || {
+            let (answer, answered) = sync_channel(1);
+            let probe = Probe(path.clone(), answer);
+            assert!(store.file.jobs.send(Box::new(probe)).await.is_ok(), "the writer works");
+            answered.recv().expect("it is answered")
+        };
+        assert!(!probe().await, "the answer comes first");
+        assert!(probe().await, "then it was written");
+    }
 }
