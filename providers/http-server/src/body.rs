@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use trellis_capabilities_http_server::{OpenBody, RequestEncoder};
 
-use crate::budget::{BodyBudget, Held, UNCOUNTED_BYTES};
+use crate::budget::{Budget, Held, UNCOUNTED_BYTES};
 use crate::refusal::Refusal;
 use crate::route::Route;
 use crate::watch::Watch;
@@ -20,7 +20,7 @@ pub(crate) struct Source<'a> {
     pub(crate) watch: &'a Watch,
     pub(crate) head: &'a request::Parts,
     /// What its body is counted against.
-    pub(crate) bodies: &'a Arc<BodyBudget>,
+    pub(crate) bodies: &'a Arc<Budget>,
 }
 
 /// A request that was read to its end.
@@ -116,7 +116,7 @@ impl Received {
         if needed > self.capacity {
             let step = UNCOUNTED_BYTES.max(self.capacity.saturating_mul(2));
             let capacity = step.min(self.most).max(needed);
-            self.held.grow_to(capacity)?;
+            self.held.grow_to(capacity).map_err(|_| Refusal::too_many_bodies())?;
             self.capacity = capacity;
             self.body.reserve(usize::try_from(capacity).unwrap_or(usize::MAX));
         }

@@ -17,7 +17,7 @@ use tokio::sync::watch::{Receiver, Sender};
 use trellis_providers_sdk::{BindingId, Context};
 
 use crate::access::AccessLog;
-use crate::budget::BodyBudget;
+use crate::budget::Budget;
 use crate::metrics::Metrics;
 use crate::table::Table;
 
@@ -45,8 +45,10 @@ pub(crate) struct Common {
     pub(crate) context: Context,
     /// Where requests are told of, if they are.
     pub(crate) access_log: AccessLog,
-    /// The memory for request bodies.
-    pub(crate) bodies: Arc<BodyBudget>,
+    /// The memory for the bodies of requests.
+    pub(crate) bodies: Arc<Budget>,
+    /// The same of answers.
+    pub(crate) answers: Arc<Budget>,
 }
 
 /// Who comes after a port. It outlives the port, so that a connection which was busy while two

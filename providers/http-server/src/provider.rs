@@ -12,9 +12,9 @@ use trellis_providers_sdk::{
 };
 
 use crate::access::AccessLog;
-use crate::budget::BodyBudget;
+use crate::budget::{Bodies, Budget};
 use crate::config::Config;
-use crate::config::limits::bodies_bytes_max;
+use crate::config::limits::{answers_bytes_max, bodies_bytes_max};
 use crate::config::settings::SETTINGS;
 use crate::conflict::conflicts;
 use crate::doors::Doors;
@@ -56,8 +56,7 @@ struct HttpServer {
     /// The provider's own values, below every binding's.
     values: Values,
     metrics: Arc<Metrics>,
-    access_log: AccessLog,
-    bodies: Arc<BodyBudget>,
+    common: Common,
     ports: Mutex<Ports>,
     workers: Workers,
 }
@@ -67,13 +66,13 @@ fn create(context: Context, values: Values) -> Result<Arc<dyn Provider>, CallErr
     Config::read(&values)?;
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let metrics = Arc::new(Metrics::new(count));
-    let access_log = AccessLog::default();
-    let bodies = BodyBudget::new(bodies_bytes_max(&values)?);
+    let lineage = context.lineage();
+    let bodies = Budget::of(lineage, Bodies::OfRequests, bodies_bytes_max(&values)?);
+    let answers = Budget::of(lineage, Bodies::OfAnswers, answers_bytes_max(&values)?);
     let ports = Mutex::new(Ports::new(Doors::of(&context)));
-    let (log, budget) = (access_log.clone(), Arc::clone(&bodies));
-    let common = Common { context, access_log: log, bodies: budget };
-    let workers = Workers::start(count, common, Arc::clone(&metrics))?;
-    Ok(Arc::new(HttpServer { values, metrics, access_log, bodies, ports, workers }))
+    let common = Common { context, access_log: AccessLog::default(), bodies, answers };
+    let workers = Workers::start(count, common.clone(), Arc::clone(&metrics))?;
+    Ok(Arc::new(HttpServer { values, metrics, common, ports, workers }))
 }
 
 impl HttpServer {
@@ -165,11 +164,20 @@ impl Provider for HttpServer {
 
     fn samples(&self) -> Vec<Sample> {
         let mut samples = self.metrics.samples();
-        let help = "Lines of the access log that were dropped because nobody read them in time";
-        samples.push(Sample::counter("http_access_log_dropped", help, self.access_log.dropped()));
+        let help = "Lines of the access log that nobody read in time, or that could not be written";
+        samples.push(Sample::counter(
+            "http_access_log_dropped",
+            help,
+            self.common.access_log.dropped(),
+        ));
+        let bytes = |name, help, budget: &Budget| {
+            let taken = i64::try_from(budget.taken()).unwrap_or(i64::MAX);
+            Sample::gauge(name, help, taken).unit("bytes")
+        };
         let help = "Memory of request bodies, as BODIES_BYTES_MAX counts it";
-        let bodies = i64::try_from(self.bodies.used()).unwrap_or(i64::MAX);
-        samples.push(Sample::gauge("http_bodies", help, bodies).unit("bytes"));
+        samples.push(bytes("http_bodies", help, &self.common.bodies));
+        let help = "Memory of answers, as ANSWERS_BYTES_MAX counts it";
+        samples.push(bytes("http_answers", help, &self.common.answers));
         samples
     }
 
@@ -185,7 +193,7 @@ impl Provider for HttpServer {
             // A worker that a guest keeps busy beyond the deadline is not waited for, nor is
             // whoever does not read the access log.
             let _ = tokio::time::timeout_at((deadline + LAST_WORDS).into(), closed).await;
-            let _ = tokio::time::timeout(LAST_WORDS, self.access_log.flush()).await;
+            let _ = tokio::time::timeout(LAST_WORDS, self.common.access_log.flush()).await;
         })
     }
 }

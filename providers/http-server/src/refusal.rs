@@ -72,6 +72,13 @@ impl Refusal {
         Self { limit: Some("http_bodies_bytes_max"), closes: true, ..refusal }
     }
 
+    /// For an answer that finds no memory. Its code does not promise that nothing was done.
+    pub(crate) fn too_many_answers() -> Self {
+        let message = "The server holds too many answers.";
+        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Provider, message);
+        Self { limit: Some("http_answers_bytes_max"), ..refusal }
+    }
+
     /// `body_unread`: the connection closes rather than read a body that nobody wants.
     pub(crate) fn no_route(body_unread: bool) -> Self {
         let message = "No actor serves this host and path.";

@@ -19,6 +19,7 @@ use trellis_providers_sdk::{Context, Invoke};
 
 use crate::access::Entry;
 use crate::body::{Asked, Source};
+use crate::budget::{Budget, Held};
 use crate::config::limits::AccessForm;
 use crate::port::{Seen, Shard};
 use crate::refusal::Refusal;
@@ -157,14 +158,21 @@ impl Exchange<'_> {
         }
     }
 
-    /// Reads the actor's answer into the request's own header map, which hyper recycles.
+    /// Reads the actor's answer into the request's own header map, which hyper recycles. Its body is
+    /// counted until the client has it.
     fn read(&mut self, route: &Route, reply: &Bytes) -> Result<DecodedResponse, Refusal> {
         self.head.headers.clear();
-        decode_response(reply, &mut self.head.headers).map_err(|malformed| {
+        let answer = decode_response(reply, &mut self.head.headers).map_err(|malformed| {
             let why = malformed.reason();
             tracing::warn!(actor = route.actor_name, why, "an actor's answer cannot be sent");
             Refusal::bad_answer()
-        })
+        })?;
+        let answers = &self.shard.port.common.answers;
+        let mut held = Held::nothing(answers);
+        // The body shares the memory of the whole.
+        let bytes = if answer.body.is_empty() { 0 } else { reply.len() as u64 };
+        held.grow_to(bytes).map_err(|_| no_memory(route, bytes, answers))?;
+        Ok(DecodedResponse { body: held.over(answer.body), ..answer })
     }
 
     fn accept(mut self, route: &Route, answer: DecodedResponse) -> Response<Full<Bytes>> {
@@ -262,6 +270,29 @@ fn failed(route: &Route, error: &CallError) -> Refusal {
         tracing::debug!(actor, %code, "a request's call failed");
     }
     Refusal::of_call(error)
+}
+
+/// An answer that finds no memory.
+#[cold]
+fn no_memory(route: &Route, bytes: u64, answers: &Budget) -> Refusal {
+    let (actor, max, taken) = (&route.actor_name, answers.max(), answers.taken());
+    if bytes > max {
+        tracing::warn!(
+            actor,
+            bytes,
+            max,
+            "an actor's answer was dropped, as all of its size are; raise ANSWERS_BYTES_MAX"
+        );
+    } else {
+        tracing::debug!(
+            actor,
+            bytes,
+            max,
+            taken,
+            "an actor's answer was dropped: ANSWERS_BYTES_MAX"
+        );
+    }
+    Refusal::too_many_answers()
 }
 
 /// A trace for a request that comes without one.

@@ -1,10 +1,11 @@
-//! The memory for request bodies, those of all connections together.
+//! The memory for the bodies of requests and answers, those of all connections together.
 
 mod common;
 
 use std::sync::Arc;
 
 use common::{Client, bind, exchange, metrics, mirror, provider_with, until};
+use trellis_capabilities_http_server::{Request, Response};
 use trellis_providers_sdk::Provider;
 
 const KIB: usize = 1 << 10;
@@ -84,4 +85,40 @@ async fn a_body_is_counted_until_its_call_has_ended() {
     until_held(&provider, 100 * KIB - FREE).await;
     client.reset();
     until_held(&provider, 0).await;
+}
+
+#[tokio::test]
+async fn answers_that_find_no_memory_are_dropped_and_small_ones_go_on() {
+    let actor = |_, request: Request| async move {
+        let length: usize = request.path.trim_start_matches('/').parse().expect("a length");
+        Ok(Response::text("x".repeat(length)))
+    };
+    let provider = provider_with(&[("ANSWERS_BYTES_MAX", "2MiB")], actor).await;
+    let address = bind(&provider, 1, &[]).await;
+    let get = |length: usize| format!("GET /{length} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let held = |least: usize| {
+        let metrics = metrics(&provider);
+        let line = metrics.lines().find_map(|line| line.strip_prefix("http_answers_bytes "));
+        let bytes: usize = line.and_then(|bytes| bytes.parse().ok()).expect("a number");
+        (least == 0 && bytes == 0) || (least > 0 && bytes >= least)
+    };
+    // Takes nothing of it, which is more than the buffers between the two.
+    let mut slow = Client::new(address).await;
+    slow.send(get(2 * MIB)).await;
+    until(|| held(2 * MIB - FREE)).await;
+    let got = exchange(address, get(100 * KIB)).await;
+    assert_eq!((got.status, got.code().as_str()), (503, "E_PROVIDER"));
+    assert_eq!(got.field("retry-after"), Some("1"));
+    assert!(
+        metrics(&provider).contains("http_rejected_total{limit=\"http_answers_bytes_max\"} 1\n")
+    );
+    assert_eq!(exchange(address, get(8 * KIB)).await.status, 200);
+    assert_eq!(slow.answer().await.body.len(), 2 * MIB, "what has its memory is sent");
+    until(|| held(0)).await;
+    assert_eq!(exchange(address, get(100 * KIB)).await.status, 200, "there is memory again");
+    slow.send(get(2 * MIB)).await;
+    until(|| held(2 * MIB - FREE)).await;
+    slow.reset();
+    until(|| held(0)).await;
+    assert_eq!(exchange(address, get(3 * MIB)).await.status, 503, "it is too large for ever");
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Client, bind, encoded, exchange, metrics, mirror, provider_raw, serve};
+use common::{Client, bind, encoded, exchange, metrics, mirror, provider_raw_with, serve};
 use trellis_capabilities_http_server::Response;
 
 /// Sent whole, each must be answered with the status, and the connection closed. Nothing of it may
@@ -294,7 +294,8 @@ async fn a_client_that_takes_no_answer_is_cut() {
 async fn many_clients_that_never_read_are_cut_and_starve_nobody() {
     let large = encoded(&Response::new(200, vec![b'x'; 32 << 20]));
     let small = encoded(&Response::text("small"));
-    let provider = provider_raw(move |_, request| {
+    // Its rate is what bounds them here.
+    let provider = provider_raw_with(&[("ANSWERS_BYTES_MAX", "8GiB")], move |_, request| {
         let answer = if request.path == "/large" { large.clone() } else { small.clone() };
         async move { Ok(answer) }
     })

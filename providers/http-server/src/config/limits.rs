@@ -27,6 +27,7 @@ impl RequestLimits {
     /// # Errors
     /// Naming the first value that cannot be used.
     pub(super) fn read(values: &Values) -> Result<Self, ValueError> {
+        answers_bytes_max(values)?;
         let bodies_bytes_max = bodies_bytes_max(values)?;
         let body_bytes_max = values.size("BODY_BYTES_MAX")?;
         let body_bytes_max = body_bytes_max.unwrap_or(BODY_BYTES_MAX.min(bodies_bytes_max));
@@ -133,6 +134,15 @@ impl PortLimits {
 pub(crate) fn bodies_bytes_max(values: &Values) -> Result<u64, ValueError> {
     let bytes = values.size("BODIES_BYTES_MAX")?;
     bounded(bytes, "BODIES_BYTES_MAX", 256 * MIB, 1..=u64::MAX)
+}
+
+/// Most memory for the answers of all connections: the provider's `ANSWERS_BYTES_MAX`.
+///
+/// # Errors
+/// When it is no size, or 0.
+pub(crate) fn answers_bytes_max(values: &Values) -> Result<u64, ValueError> {
+    let bytes = values.size("ANSWERS_BYTES_MAX")?;
+    bounded(bytes, "ANSWERS_BYTES_MAX", 256 * MIB, 1..=u64::MAX)
 }
 
 fn usize_of(number: u64) -> usize {

@@ -145,6 +145,7 @@ mod tests {
             ("BODY_BYTES_MAX", "many"),
             ("BODY_BYTES_MAX", "257MiB"),
             ("BODIES_BYTES_MAX", "0"),
+            ("ANSWERS_BYTES_MAX", "0"),
             ("ACCESS_LOG", "combined"),
             ("ACCESS_LOG_QUERY", "yes"),
         ] {

@@ -53,6 +53,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
          of their calls, without the first 16KiB of each; a body that finds none is answered with \
          503. No BODY_BYTES_MAX may be above it.",
     ),
+    Setting::new(
+        "ANSWERS_BYTES_MAX",
+        Scope::Provider,
+        SettingKind::Size,
+        Some("256MiB"),
+        "Most memory for the answers of all connections, until their clients have taken them, \
+         without the first 16KiB of each; an answer that finds none is dropped and its request \
+         answered with 503.",
+    ),
     setting(
         "REQUEST_TIME_MAX",
         SettingKind::Duration,

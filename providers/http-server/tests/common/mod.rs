@@ -66,6 +66,15 @@ where
     provider_of("", actors).await
 }
 
+/// The same, with more values of its own.
+pub(crate) async fn provider_raw_with<F, A>(pairs: &[(&str, &str)], actors: F) -> Arc<dyn Provider>
+where
+    F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
+{
+    create("", pairs, actors).await
+}
+
 /// The same, as one of the instances that take one another's place.
 pub(crate) async fn provider_of<F, A>(lineage: &str, actors: F) -> Arc<dyn Provider>
 where
