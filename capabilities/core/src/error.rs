@@ -181,8 +181,9 @@ codes! {
         cure: "Check the name; start the actor or provider in the manifest, or build the file.";
     /// No instance became free in time, or a queue is full.
     Busy = "E_BUSY", Busy, retry: true,
-        cause: "Every instance is in use and the queue is full, or no instance became free before the deadline.",
-        cure: "Retry later; raise `instances.max` if the host has room.";
+        cause: "Every instance is in use and the queue is full, no instance became free before the \
+                deadline, or the host has as much under way as it may; the message names the limit.",
+        cure: "Retry later; raise the named limit if the host has room.";
     /// The host is shutting down or the actor is being removed.
     Stopping = "E_STOPPING", Busy, retry: true,
         cause: "The host or the actor is stopping and takes no new calls.",
@@ -221,9 +222,9 @@ codes! {
     TooLarge = "E_TOO_LARGE", Invalid, retry: false,
         cause: "A message is larger than `payload_bytes_max`, or an operation is over a limit of its provider; the message names the limit.",
         cure: "Send or ask for less at once, or raise the named limit.";
-    /// The actor used up its budget of calls.
+    /// The actor used up its budget of host calls.
     Quota = "E_QUOTA", Guest, retry: false,
-        cause: "The actor made more host calls than are allowed in one call, or at once on this host.",
+        cause: "The actor made more host calls than are allowed in one call.",
         cure: "Batch the calls; raise the named limit if the work is legitimate.";
     /// Calls are nested too deep.
     Depth = "E_DEPTH", Guest, retry: false,

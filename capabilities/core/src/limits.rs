@@ -258,7 +258,7 @@ pub const HOST_TABLE: &[Limit] = &[
     row(
         ("host_calls_in_flight_max", "host_calls_in_flight"),
         (1_000, "calls"),
-        Some(Code::Quota),
+        Some(Code::Busy),
         "the host call is refused",
     ),
 ];

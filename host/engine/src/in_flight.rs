@@ -20,7 +20,7 @@ impl InFlight {
     /// Whether one more may wait.
     ///
     /// # Errors
-    /// `E_QUOTA` naming the limit.
+    /// `E_BUSY` naming the limit: the host has too much to do, whoever asks.
     #[inline]
     pub(crate) fn check(&self, metrics: &Metrics) -> Result<(), CallError> {
         // Relaxed: the count guards no other memory, and calls that check at the same moment may
@@ -31,7 +31,7 @@ impl InFlight {
         metrics.limit_hit("host_calls_in_flight_max");
         let message =
             format!("{} host calls are waiting already (host_calls_in_flight_max)", self.max);
-        Err(CallError::new(Code::Quota, message))
+        Err(CallError::new(Code::Busy, message))
     }
 
     pub(crate) fn enter(&self) -> Waiting<'_> {

@@ -338,7 +338,10 @@ async fn c13_waiting_host_calls_are_bounded_for_the_whole_host() {
         tokio::task::yield_now().await;
     }
     let error = fails(&silent, b"x").await;
+    assert!(error.message().starts_with("E_BUSY: 3 host calls are waiting"), "{error}");
     assert!(error.message().contains("host_calls_in_flight_max"), "{error}");
+    assert_eq!(error.code(), Code::Provider, "no fault of the guest's, which passes it on");
+    assert_eq!(engine.metrics().limit_hits("host_calls_in_flight_max"), 1);
     drop(waiting);
     let other = load(&engine, forward()).await;
     assert_eq!(other.call(request("y")).await.expect("room again"), "y");
