@@ -38,7 +38,7 @@ pub(crate) struct Doors {
 /// One address that is listened on.
 #[derive(Debug)]
 struct Door {
-    /// One for each worker.
+    /// One for each worker of the instance that opened it.
     sockets: Vec<TcpListener>,
     line: VecDeque<InLine>,
     chosen_for: Option<Choice>,
@@ -130,7 +130,7 @@ impl Doors {
     }
 
     /// Puts a port into the line of an address, and opens that first when nobody has. Gives the
-    /// address, with the port that the system chose where 0 was asked for, and a socket for each
+    /// address, with the port that the system chose where 0 was asked for, and the sockets of each
     /// of `count` workers. What serves nothing but what is `leaving` is in nobody's way.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Doors {
         (asked, choice): (SocketAddr, Option<Choice>),
         (port, count): (&Arc<Port>, usize),
         leaving: &HashSet<BindingId>,
-    ) -> Result<(SocketAddr, Vec<TcpListener>), NoEntry> {
+    ) -> Result<(SocketAddr, Vec<Vec<TcpListener>>), NoEntry> {
         let mut doors = DOORS.lock();
         let mut beside = false;
         for ((host, at), door) in &doors.open {
@@ -163,8 +163,7 @@ impl Doors {
                 (address, doors.open.entry((key.0, address)).or_insert(door))
             }
         };
-        let sockets = door.sockets.iter().map(TcpListener::try_clone).collect::<Result<_, _>>();
-        match sockets {
+        match door.deal(count) {
             Ok(sockets) => {
                 let lineage = Arc::clone(&self.lineage);
                 door.line.push_back(InLine { lineage, port: Arc::downgrade(port) });
@@ -203,6 +202,17 @@ impl AllDoors {
 }
 
 impl Door {
+    /// The sockets for each of `count` workers. Each socket has a worker and each worker a socket,
+    /// also when there are fewer of them or more than when the door was opened: a connection waits
+    /// in the socket that the system gave it to.
+    fn deal(&self, count: usize) -> io::Result<Vec<Vec<TcpListener>>> {
+        let mut dealt: Vec<_> = (0..count).map(|_| Vec::new()).collect();
+        for index in 0..count.max(self.sockets.len()) {
+            dealt[index % count].push(self.sockets[index % self.sockets.len()].try_clone()?);
+        }
+        Ok(dealt)
+    }
+
     /// Tells everybody who comes next, and the first one to accept; false when nobody is left.
     fn settle(&mut self) -> bool {
         self.line.retain(|one| one.port.strong_count() > 0);

@@ -52,6 +52,7 @@ mod listener;
 mod metrics;
 mod moment;
 mod pace;
+mod per_worker;
 mod port;
 mod ports;
 mod provider;

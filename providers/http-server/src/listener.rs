@@ -1,9 +1,10 @@
 //! One worker's part of one port at work: accepts, watches over its connections, drains.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
@@ -23,18 +24,18 @@ const OUT_OF_RESOURCES_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves one worker's part of a port until it is drained. The stage's receiver is dropped last, so
 /// that [`crate::port::Port::closed`] means closed.
-pub(crate) async fn listen(shard: Rc<Shard>, listener: StdListener, part: Part) {
+pub(crate) async fn listen(shard: Rc<Shard>, listeners: Vec<StdListener>, part: Part) {
     let Part { mut stage, accepting, mut adopted, port: _port } = part;
     let mut open = Open { shard, tasks: JoinSet::new(), watches: Vec::new() };
     let deadline = match turn(&mut stage).await {
         Stage::Draining(deadline) => {
-            drop(listener);
+            drop(listeners);
             deadline
         }
-        Stage::Waiting | Stage::Serving => match TcpListener::from_std(listener) {
-            Ok(listener) => {
-                open.serve(&listener, &mut stage, &mut adopted).await;
-                open.accept_rest(&listener).await;
+        Stage::Waiting | Stage::Serving => match Listeners::of(listeners) {
+            Ok(listeners) => {
+                open.serve(&listeners, &mut stage, &mut adopted).await;
+                open.accept_rest(&listeners).await;
                 deadline_of(&stage)
             }
             Err(error) => {
@@ -80,7 +81,7 @@ impl Open {
     /// Accepts until the stage changes.
     async fn serve(
         &mut self,
-        listener: &TcpListener,
+        listeners: &Listeners,
         stage: &mut Receiver<Stage>,
         adopted: &mut mpsc::Receiver<StdStream>,
     ) {
@@ -94,7 +95,7 @@ impl Open {
                     tick.as_mut().reset(tokio::time::Instant::now() + next);
                 }
                 Some(tcp) = adopted.recv() => self.adopt(tcp),
-                accepted = listener.accept() => match accepted {
+                accepted = listeners.accept() => match accepted {
                     Ok((tcp, peer)) => self.accept(tcp, peer),
                     Err(error) if is_of_one_connection(&error) => {}
                     Err(error) => {
@@ -167,9 +168,9 @@ impl Open {
     }
 
     /// Takes those who knocked before the port is closed. With an heir they wait for that one.
-    async fn accept_rest(&mut self, listener: &TcpListener) {
+    async fn accept_rest(&mut self, listeners: &Listeners) {
         while self.shard.port.heir().is_none()
-            && let Some((tcp, peer)) = accept_now(listener).await
+            && let Some((tcp, peer)) = listeners.accept_now().await
         {
             self.accept(tcp, peer);
         }
@@ -199,12 +200,43 @@ impl Open {
     }
 }
 
-async fn accept_now(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
-    let accepted = std::future::poll_fn(|cx| match listener.poll_accept(cx) {
-        Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
-        Poll::Pending => Poll::Ready(None),
-    });
-    accepted.await
+/// The sockets on which a worker accepts: one, unless those who opened them were more than those
+/// who serve them now.
+struct Listeners {
+    all: Vec<TcpListener>,
+    /// Where to look first: after the one that had a connection last, so that each has its turn.
+    next: Cell<usize>,
+}
+
+impl Listeners {
+    fn of(listeners: Vec<StdListener>) -> io::Result<Self> {
+        let all = listeners.into_iter().map(TcpListener::from_std).collect::<Result<_, _>>()?;
+        Ok(Self { all, next: Cell::new(0) })
+    }
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        std::future::poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// A connection that has come already.
+    async fn accept_now(&self) -> Option<(TcpStream, SocketAddr)> {
+        let accepted = std::future::poll_fn(|cx| match self.poll_accept(cx) {
+            Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
+            Poll::Pending => Poll::Ready(None),
+        });
+        accepted.await
+    }
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let (before, after) = self.all.split_at(self.next.get());
+        for (index, listener) in after.iter().chain(before).enumerate() {
+            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                self.next.set((self.next.get() + index + 1) % self.all.len());
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    }
 }
 
 /// Errors that speak of a connection which is already gone.

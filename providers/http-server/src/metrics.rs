@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use trellis_providers_sdk::{Counter, Gauge, Sample};
 
+use crate::per_worker::PerWorker;
 use crate::tally::{CLASSES, Tallies, Tally};
 
 /// Upper bounds of the duration buckets, in seconds.
@@ -18,7 +19,7 @@ const BUCKETS_S: [f64; 14] =
 /// that workers share no cache line.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    workers: Box<[Worker]>,
+    workers: PerWorker<Worker>,
     /// What the actors answered, and the server in their place.
     actors: Tallies,
     /// What the server answered to requests that found no actor.
@@ -39,7 +40,7 @@ pub(crate) struct Worker {
 impl Metrics {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
-            workers: (0..workers).map(|_| Worker::default()).collect(),
+            workers: PerWorker::new(workers, |_| Worker::default()),
             actors: Tallies::new(workers),
             nobody: Tally::new(workers),
             rejected: RwLock::default(),
@@ -86,7 +87,7 @@ impl Metrics {
     fn durations(&self) -> Sample {
         let mut buckets = BUCKETS_S.map(|most| (most, 0_u64));
         let mut sum_us = 0_u64;
-        for worker in &self.workers {
+        for worker in self.workers.iter() {
             sum_us = sum_us.wrapping_add(worker.sum_us.load(Ordering::Relaxed));
             for (bucket, count) in buckets.iter_mut().zip(&worker.buckets) {
                 bucket.1 += count.load(Ordering::Relaxed);
@@ -99,7 +100,7 @@ impl Metrics {
 
     /// The counters of one worker.
     pub(crate) fn worker(&self, index: usize) -> &Worker {
-        &self.workers[index]
+        self.workers.of(index)
     }
 
     /// Where the answers of an actor are counted.

@@ -19,6 +19,7 @@ use trellis_providers_sdk::{BindingId, Context};
 use crate::access::AccessLog;
 use crate::budget::Budget;
 use crate::metrics::Metrics;
+use crate::per_worker::PerWorker;
 use crate::table::Table;
 
 /// One open port, shared by all workers.
@@ -34,7 +35,7 @@ pub(crate) struct Port {
     /// route here and by connections of a port that is being closed.
     heir: Arc<Heir>,
     /// For each worker, connections that come from the port this one took over.
-    adopted: Box<[mpsc::Sender<TcpStream>]>,
+    adopted: PerWorker<mpsc::Sender<TcpStream>>,
     connections: AtomicUsize,
 }
 
@@ -103,8 +104,12 @@ pub(crate) struct Counted(Rc<Shard>);
 impl Port {
     /// A port that waits for its turn, and the part of each of `workers` workers.
     pub(crate) fn new(common: Common, table: Table, workers: usize) -> (Arc<Self>, Vec<Part>) {
-        let (adopted, inboxes): (Vec<_>, Vec<_>) =
-            (0..workers).map(|_| mpsc::channel(ADOPTED_MAX)).unzip();
+        let mut inboxes = Vec::with_capacity(workers);
+        let adopted = PerWorker::new(workers, |_| {
+            let (adopted, inbox) = mpsc::channel(ADOPTED_MAX);
+            inboxes.push(inbox);
+            adopted
+        });
         let port = Arc::new(Self {
             table: ArcSwap::from_pointee(table),
             stage: Sender::new(Stage::Waiting),
@@ -112,7 +117,7 @@ impl Port {
             common,
             draining: AtomicBool::new(false),
             heir: Arc::default(),
-            adopted: adopted.into(),
+            adopted,
             connections: AtomicUsize::new(0),
         });
         let part = |adopted| Part {
@@ -187,8 +192,7 @@ impl Port {
     /// Gives a connection of a port before this one to one of this port's workers, or to whoever
     /// comes after; gives it back when nobody takes it.
     pub(crate) fn adopt(&self, worker: usize, tcp: TcpStream) -> Result<(), TcpStream> {
-        let Some(inbox) = self.adopted.get(worker) else { return Err(tcp) };
-        inbox.try_send(tcp).or_else(|refused| {
+        self.adopted.of(worker).try_send(tcp).or_else(|refused| {
             let tcp = refused.into_inner();
             match self.heir() {
                 Some(heir) => heir.adopt(worker, tcp),

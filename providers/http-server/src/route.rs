@@ -9,6 +9,7 @@ use trellis_providers_sdk::BindingId;
 
 use crate::config::Config;
 use crate::conflict::Tenant;
+use crate::per_worker::PerWorker;
 use crate::tally::Tally;
 
 /// One binding, as requests see it.
@@ -23,10 +24,10 @@ pub(crate) struct Route {
     calls: Calls,
 }
 
-/// The calls under way on a route, counted per worker so that workers share no cache line.
+/// The calls under way on a route.
 #[derive(Debug)]
 struct Calls {
-    under_way: Box<[Counter]>,
+    under_way: PerWorker<Counter>,
     retired: AtomicBool,
     finished: Notify,
 }
@@ -59,7 +60,7 @@ impl Route {
             allow: if names.is_empty() { COMMON_METHODS.to_owned() } else { names.join(", ") },
             config,
             calls: Calls {
-                under_way: (0..tally.workers()).map(|_| Counter::default()).collect(),
+                under_way: PerWorker::new(tally.workers(), |_| Counter::default()),
                 retired: AtomicBool::new(false),
                 finished: Notify::new(),
             },
@@ -83,7 +84,7 @@ impl Route {
 
     /// Starts one call; `None` once the route was retired, so that the caller looks again.
     pub(crate) fn enter(&self, worker: usize) -> Option<Pass<'_>> {
-        self.calls.under_way[worker].0.fetch_add(1, Ordering::SeqCst);
+        self.calls.under_way.of(worker).0.fetch_add(1, Ordering::SeqCst);
         let pass = Pass { calls: &self.calls, worker };
         // Counted first, looked second; `retire` marks first, counts second. SeqCst puts all four
         // in one order, so that one of the two sees the other.
@@ -120,7 +121,7 @@ impl Route {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        self.calls.under_way[self.worker].0.fetch_sub(1, Ordering::SeqCst);
+        self.calls.under_way.of(self.worker).0.fetch_sub(1, Ordering::SeqCst);
         if self.calls.retired.load(Ordering::SeqCst) {
             self.calls.finished.notify_waiters();
         }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::StatusCode;
 use parking_lot::Mutex;
 
+use crate::per_worker::PerWorker;
+
 /// Most actors that are counted by name; what the others answer is counted together.
 pub(crate) const ACTORS_MAX: usize = 200;
 /// The label of those others.
@@ -15,9 +17,9 @@ pub(crate) const OTHERS: &str = "_other";
 /// The classes of statuses, as labels.
 pub(crate) const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// Requests by class of status, counted per worker so that workers share no cache line.
+/// Requests by class of status.
 #[derive(Debug)]
-pub(crate) struct Tally(Box<[Classes]>);
+pub(crate) struct Tally(PerWorker<Classes>);
 
 #[derive(Default, Debug)]
 #[repr(align(64))]
@@ -25,24 +27,24 @@ struct Classes([AtomicU64; CLASSES.len()]);
 
 impl Tally {
     pub(crate) fn new(workers: usize) -> Self {
-        Self((0..workers).map(|_| Classes::default()).collect())
+        Self(PerWorker::new(workers, |_| Classes::default()))
     }
 
     pub(crate) fn workers(&self) -> usize {
-        self.0.len()
+        self.0.count()
     }
 
     /// One answer was sent.
     pub(crate) fn count(&self, worker: usize, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1;
         // Relaxed: a statistic that orders nothing.
-        self.0[worker].0[class].fetch_add(1, Ordering::Relaxed);
+        self.0.of(worker).0[class].fetch_add(1, Ordering::Relaxed);
     }
 
     /// The sums of all workers.
     pub(crate) fn totals(&self) -> [u64; CLASSES.len()] {
         let mut totals = [0; CLASSES.len()];
-        for Classes(counts) in &self.0 {
+        for Classes(counts) in self.0.iter() {
             for (total, count) in totals.iter_mut().zip(counts) {
                 *total += count.load(Ordering::Relaxed);
             }
@@ -51,7 +53,7 @@ impl Tally {
     }
 
     fn take_over(&self, other: &Self) {
-        for (count, more) in self.0[0].0.iter().zip(other.totals()) {
+        for (count, more) in self.0.of(0).0.iter().zip(other.totals()) {
             count.fetch_add(more, Ordering::Relaxed);
         }
     }

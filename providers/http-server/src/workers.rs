@@ -31,7 +31,7 @@ const OPENINGS_MAX: usize = 1_024;
 /// A worker's part of a new port.
 struct Opening {
     part: Part,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
 }
 
 impl Workers {
@@ -74,17 +74,17 @@ impl Workers {
         self.metrics.actor(actor)
     }
 
-    /// Gives each worker its part of a port and its listener.
+    /// Gives each worker its part of a port and its listeners.
     ///
     /// # Errors
     /// [`Code::Provider`] when a worker takes no more; the others must be told to drain theirs.
     pub(crate) fn open(
         &self,
         parts: Vec<Part>,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<Vec<TcpListener>>,
     ) -> Result<(), CallError> {
-        for ((inbox, part), listener) in self.inboxes.iter().zip(parts).zip(listeners) {
-            inbox.try_send(Opening { part, listener }).map_err(|_| {
+        for ((inbox, part), listeners) in self.inboxes.iter().zip(parts).zip(listeners) {
+            inbox.try_send(Opening { part, listeners }).map_err(|_| {
                 CallError::new(Code::Provider, "a thread of the HTTP server takes no more ports")
             })?;
         }
@@ -103,9 +103,9 @@ fn run(index: usize, metrics: &Arc<Metrics>, mut openings: Inbox<Opening>) {
         }
     };
     runtime.block_on(async {
-        while let Some(Opening { part, listener }) = openings.recv().await {
+        while let Some(Opening { part, listeners }) = openings.recv().await {
             let shard = Shard::new(index, Arc::clone(metrics), Arc::clone(&part.port));
-            tokio::task::spawn_local(listen(Rc::new(shard), listener, part));
+            tokio::task::spawn_local(listen(Rc::new(shard), listeners, part));
         }
     });
 }

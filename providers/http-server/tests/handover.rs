@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use common::load::Load;
 use common::{Client, PATIENCE, binding, encoded, exchange, provider_of};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use trellis_capabilities_http_server::Response;
 use trellis_core::Code;
 use trellis_providers_sdk::{Binding, BindingId, Provider};
@@ -35,6 +36,18 @@ async fn bind(provider: &Arc<dyn Provider>, id: u64, pairs: &[(&str, &str)]) -> 
     provider.bind(of_actor(id, pairs)).await.expect("binds");
     let addresses = provider.addresses();
     addresses.iter().find(|at| at.binding == BindingId(id)).expect("listens").address
+}
+
+/// The same on at most so many of the cores this thread may use.
+async fn instance_on(cores: usize, lineage: &str, name: &str) -> Arc<dyn Provider> {
+    let all = sched_getaffinity(None).expect("the cores of this thread");
+    let mut few = CpuSet::new();
+    let known = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
+    known.take(cores).for_each(|core| few.set(core));
+    sched_setaffinity(None, &few).expect("fewer are always allowed");
+    let instance = instance(lineage, name).await;
+    sched_setaffinity(None, &all).expect("they were allowed before");
+    instance
 }
 
 async fn who(address: SocketAddr) -> String {
@@ -186,5 +199,49 @@ async fn an_address_may_change_to_one_that_overlaps() {
             got.status == 200
         })
         .await;
+    }
+}
+
+/// Enough connections for each worker to have some.
+const CLIENTS: usize = 16;
+
+#[tokio::test]
+async fn every_connection_has_a_worker_whatever_the_number_of_cores_was_and_is() {
+    // Per core it was allowed, an instance has a worker and, when it opens the address, a socket.
+    for (before, now) in [(2, 1), (1, 2)] {
+        let lineage = format!("cores {before} {now}");
+        let old = instance_on(before, &lineage, "old").await;
+        let address = bind(&old, 1, &[("REQUEST_TIME_MAX", "1h")]).await;
+        let (mut kept, mut busy) = (Vec::new(), Vec::new());
+        for _ in 0..CLIENTS {
+            let mut client = Client::new(address).await;
+            assert_eq!(client.get("/").await.body, "old");
+            kept.push(client);
+            let mut client = Client::new(address).await;
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhel").await;
+            busy.push(client);
+        }
+        let open = format!("http_connections {}\n", 2 * CLIENTS);
+        common::until(|| common::metrics(&old).contains(&open)).await;
+        let new = instance_on(now, &lineage, "new").await;
+        assert_eq!(bind(&new, 2, &[]).await, address);
+        let stopping = tokio::spawn({
+            let old = Arc::clone(&old);
+            async move { old.shutdown(PATIENCE).await }
+        });
+        common::until_async(|| async { who(address).await == "new" }).await;
+        for _ in 0..CLIENTS {
+            assert_eq!(who(address).await, "new", "{lineage}");
+        }
+        // Their requests came to the workers of the old one, and are for the actors of the new one.
+        for client in &mut busy {
+            client.send("lo world").await;
+            assert_eq!(client.answer().await.body, "new", "{lineage}");
+        }
+        for client in &mut kept {
+            assert_eq!(client.get("/").await.body, "new", "{lineage}");
+        }
+        drop(busy);
+        stopping.await.expect("ends");
     }
 }
