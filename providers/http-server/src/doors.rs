@@ -142,16 +142,7 @@ impl Doors {
         leaving: &HashSet<BindingId>,
     ) -> Result<(SocketAddr, Vec<Vec<TcpListener>>), NoEntry> {
         let mut doors = DOORS.lock();
-        let mut beside = false;
-        for ((host, at), door) in &doors.open {
-            if *host == self.host && overlap(*at, asked) {
-                if door.is_kept_from(self, leaving) {
-                    return Err(NoEntry::Host);
-                }
-                // An address of ours that overlaps would be in our own way.
-                beside = true;
-            }
-        }
+        let beside = doors.admit(self, asked, leaving)?;
         let key = (Arc::clone(&self.host), asked);
         let (address, door) = match doors.open.get_mut(&key) {
             Some(door) => (asked, door),
@@ -179,6 +170,24 @@ impl Doors {
         }
     }
 
+    /// Whether a port could [enter](Self::enter) at an address now.
+    ///
+    /// # Errors
+    /// Those of [`enter`](Self::enter), as far as they can be foreseen.
+    pub(crate) fn check(
+        &self,
+        asked: SocketAddr,
+        leaving: &HashSet<BindingId>,
+    ) -> Result<(), NoEntry> {
+        // Held while the system is asked: no other port of this process is in the way meanwhile.
+        let doors = DOORS.lock();
+        let beside = doors.admit(self, asked, leaving)?;
+        if doors.open.contains_key(&(Arc::clone(&self.host), asked)) {
+            return Ok(());
+        }
+        Ok(sockets::check(asked, beside)?)
+    }
+
     /// Takes a port out of the line, and closes the address when that was the last one.
     pub(crate) fn leave(&self, address: SocketAddr, port: &Arc<Port>) {
         let mut doors = DOORS.lock();
@@ -195,6 +204,27 @@ impl Doors {
 }
 
 impl AllDoors {
+    /// True when an address of the same host overlaps, or is open: it would be in our own way.
+    ///
+    /// # Errors
+    /// [`NoEntry::Host`] when another provider keeps such a one.
+    fn admit(
+        &self,
+        doors: &Doors,
+        asked: SocketAddr,
+        leaving: &HashSet<BindingId>,
+    ) -> Result<bool, NoEntry> {
+        let ours = self.open.iter().filter(|((host, _), _)| *host == doors.host);
+        let mut beside = false;
+        for (_, door) in ours.filter(|((_, at), _)| overlap(*at, asked)) {
+            if door.is_kept_from(doors, leaving) {
+                return Err(NoEntry::Host);
+            }
+            beside = true;
+        }
+        Ok(beside)
+    }
+
     fn forget_closed(&mut self) {
         let accepts = |port: &Weak<Port>| port.upgrade().is_some_and(|port| !port.is_stopped());
         self.closing.retain(|(_, _, port)| accepts(port));

@@ -3,6 +3,7 @@
 //! What a change costs depends on the change, not on how many bindings share the port.
 
 pub(crate) mod arrivals;
+mod fit;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

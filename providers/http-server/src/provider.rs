@@ -19,9 +19,9 @@ use crate::config::settings::SETTINGS;
 use crate::conflict::conflicts;
 use crate::doors::Doors;
 use crate::metrics::Metrics;
-use crate::port::Common;
+use crate::port::{Common, Port};
 use crate::ports::Ports;
-use crate::ports::arrivals::Arrival;
+use crate::ports::arrivals::{Arrival, Refused};
 use crate::workers::Workers;
 
 const CONTRACTS: &[Contract] = &[CONTRACT];
@@ -86,6 +86,36 @@ impl HttpServer {
     }
 }
 
+impl HttpServer {
+    /// What comes of each newcomer: those whose values can be read are tried together, again once
+    /// the ports that are in the way have been closed.
+    async fn tried(
+        &self,
+        newcomers: &[Newcomer],
+        attempt: impl Fn(&[Arrival<'_>]) -> Result<Refused, Vec<Arc<Port>>>,
+    ) -> Vec<Result<(), CallError>> {
+        let (mut bound, mut arrivals) = (Vec::new(), Vec::new());
+        for (place, newcomer) in newcomers.iter().enumerate() {
+            let read = self.read(&newcomer.binding);
+            bound.push(read.map(|config| arrivals.push(Arrival { place, newcomer, config })));
+        }
+        let refused = loop {
+            match attempt(&arrivals) {
+                Ok(refused) => break refused,
+                Err(closing) => {
+                    for port in closing {
+                        port.stopped().await;
+                    }
+                }
+            }
+        };
+        for (place, error) in refused {
+            bound[place] = Err(error);
+        }
+        bound
+    }
+}
+
 /// A larger body is refused by the actor's own limit, which a user who raised the other one must
 /// know.
 #[cold]
@@ -113,26 +143,23 @@ impl Provider for HttpServer {
         leaving: Vec<BindingId>,
     ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
         Box::pin(async move {
-            let (mut bound, mut arrivals) = (Vec::new(), Vec::new());
-            for (place, newcomer) in newcomers.iter().enumerate() {
-                let read = self.read(&newcomer.binding);
-                bound.push(read.map(|config| arrivals.push(Arrival { place, newcomer, config })));
-            }
-            let refused = loop {
-                let tried = self.ports.lock().bind_all(&arrivals, &leaving, &self.workers);
-                match tried {
-                    Ok(refused) => break refused,
-                    Err(closing) => {
-                        for port in closing {
-                            port.stopped().await;
-                        }
-                    }
-                }
+            let bind = |arrivals: &[Arrival<'_>]| {
+                self.ports.lock().bind_all(arrivals, &leaving, &self.workers)
             };
-            for (place, error) in refused {
-                bound[place] = Err(error);
-            }
-            bound
+            self.tried(&newcomers, bind).await
+        })
+    }
+
+    fn check_all(
+        &self,
+        newcomers: Vec<Newcomer>,
+        leaving: Vec<BindingId>,
+    ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
+        Box::pin(async move {
+            let check = |arrivals: &[Arrival<'_>]| {
+                self.ports.lock().check_all(arrivals, &leaving, &self.workers)
+            };
+            self.tried(&newcomers, check).await
         })
     }
 

@@ -46,6 +46,17 @@ pub(crate) fn listen(
     Ok(sockets.into_iter().map(TcpListener::from).collect())
 }
 
+/// Whether the system would give an address now. Nobody can connect meanwhile: it is not listened
+/// on.
+///
+/// # Errors
+/// Those of [`listen`].
+pub(crate) fn check(address: SocketAddr, beside: bool) -> io::Result<()> {
+    let probe = socket(address)?;
+    probe.set_reuse_port(beside)?;
+    probe.bind(&address.into())
+}
+
 fn socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;

@@ -127,6 +127,37 @@ async fn who_cannot_move_keeps_its_place_and_so_does_who_wanted_that() {
 }
 
 #[tokio::test]
+async fn what_would_be_refused_is_told_beforehand_and_nothing_changes() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("bound").port();
+    let (ours, theirs) = (server("told/ours").await, server("told/theirs").await);
+    let (one, two) = (bind(&ours, of(1, 1, 0)).await, bind(&theirs, of(2, 2, 0)).await);
+    let free = bind(&ours, of(3, 3, 0)).await;
+    ours.unbind(BindingId(3)).await;
+    let before = ours.addresses();
+    let news = || {
+        vec![
+            instead(1, of(1, 4, free.port())),
+            Newcomer::from(of(5, 5, one.port())),
+            Newcomer::from(of(6, 6, one.port())),
+            Newcomer::from(of(7, 7, taken)),
+            Newcomer::from(of(8, 8, two.port())),
+            Newcomer::from(of(9, 9, 0)),
+        ]
+    };
+    let codes = |bound: Vec<Result<(), CallError>>| bound.iter().map(code).collect::<Vec<_>>();
+    let (config, address) = (Some(Code::Config), Some(Code::Address));
+    let told = codes(ours.check_all(news(), Vec::new()).await);
+    assert_eq!(told, [None, None, config, address, address, None]);
+    assert_eq!(ours.addresses(), before);
+    assert_eq!((who(one).await, who(two).await), ("told/ours 1".into(), "told/theirs 2".into()));
+    assert!(Client::new_if_open(free).await.is_none(), "nobody listens there");
+    let leaves = vec![BindingId(2)];
+    assert_eq!(codes(ours.check_all(news(), leaves).await)[4], None, "what leaves is not there");
+    assert_eq!(codes(ours.bind_all(news(), Vec::new()).await), told, "and so it is");
+}
+
+#[tokio::test]
 async fn two_that_want_one_place_at_once_do_not_both_get_it() {
     let server = server("").await;
     let one = bind(&server, of(1, 1, 0)).await;

@@ -56,7 +56,8 @@ pub trait Provider: Send + Sync + 'static {
     ///
     /// For providers whose bindings hold what there is only one of, such as an address: what one
     /// of them gives up another may have. The same goes for those in `leaving`, which the host
-    /// takes away, here or at another of its providers, whatever comes of the newcomers.
+    /// takes away, here or at another of its providers, whatever comes of these newcomers. Should
+    /// one of them have to stay, it is bound again.
     fn bind_all(
         &self,
         newcomers: Vec<Newcomer>,
@@ -64,6 +65,19 @@ pub trait Provider: Send + Sync + 'static {
     ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
         let _ = leaving;
         Box::pin(join_all(newcomers.into_iter().map(|newcomer| self.bind(newcomer.binding))))
+    }
+
+    /// What [`bind_all`](Self::bind_all) would give if it were asked now. Nothing changes.
+    ///
+    /// The host asks before anything is let go for the newcomers, so that what cannot be had costs
+    /// nobody what works. What only a try would show may be left out; the default leaves out all.
+    fn check_all(
+        &self,
+        newcomers: Vec<Newcomer>,
+        leaving: Vec<BindingId>,
+    ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
+        let _ = leaving;
+        Box::pin(async move { vec![Ok(()); newcomers.len()] })
     }
 
     /// The actor is no longer bound; no call of it is under way. Unknown ids are ignored.

@@ -1,8 +1,7 @@
 //! Bindings that come together. What one of them gives up another one may have, so that two actors
 //! exchange their ports and no port closes that somebody else wants at the same moment.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,8 +11,6 @@ use trellis_providers_sdk::{Binding, BindingId, Newcomer};
 
 use super::{Bound, Open, Owner, Ports};
 use crate::config::Config;
-use crate::config::matching::Host;
-use crate::conflict::conflict;
 use crate::doors::{Choice, NoEntry};
 use crate::port::Port;
 use crate::route::Route;
@@ -33,19 +30,22 @@ pub(crate) struct Arrival<'a> {
 pub(crate) type Refused = Vec<(usize, CallError)>;
 
 /// A binding on its way in.
-struct Coming {
+pub(super) struct Coming {
     place: usize,
     owner: Owner,
     choice: Option<Choice>,
     /// What it wants: with port 0 until that is open.
-    address: SocketAddr,
-    route: Arc<Route>,
+    pub(super) address: SocketAddr,
+    pub(super) route: Arc<Route>,
     /// What it takes the place of, here or at another provider.
-    before: Vec<BindingId>,
+    pub(super) before: Vec<BindingId>,
 }
 
 /// The bindings that are in nobody's way: those that leave, and those whose places are taken.
-type Going = HashSet<BindingId>;
+pub(super) type Going = HashSet<BindingId>;
+
+/// Those that cannot be served, by their index, and why.
+pub(super) type Misfits = BTreeMap<usize, CallError>;
 
 impl Ports {
     /// Adds bindings, or replaces what they were before; requests see them at once. Those that are
@@ -64,35 +64,76 @@ impl Ports {
         leaving: &[BindingId],
         workers: &Workers,
     ) -> Result<Refused, Vec<Arc<Port>>> {
+        let mut opened = Vec::new();
+        let (coming, refused) =
+            self.choose(arrivals, (leaving, workers), |ports, coming, going| {
+                ports.open_all(coming, going, (workers, &mut opened))
+            })?;
+        self.settle(coming, opened);
+        Ok(refused)
+    }
+
+    /// What [`bind_all`](Self::bind_all) would refuse if it were asked now.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn check_all(
+        &mut self,
+        arrivals: &[Arrival<'_>],
+        leaving: &[BindingId],
+        workers: &Workers,
+    ) -> Result<Refused, Vec<Arc<Port>>> {
+        let chosen = self.choose(arrivals, (leaving, workers), |ports, coming, going| {
+            ports.unavailable(coming, going)
+        })?;
+        Ok(chosen.1)
+    }
+
+    /// Those that can be served together, and those that are refused: what does not fit, and what
+    /// does not find its port with `open`, which gives those by their index.
+    fn choose(
+        &mut self,
+        arrivals: &[Arrival<'_>],
+        (leaving, workers): (&[BindingId], &Workers),
+        mut open: impl FnMut(&mut Self, &mut [Coming], &Going) -> Misfits,
+    ) -> Result<(Vec<Coming>, Refused), Vec<Arc<Port>>> {
         if self.stopping {
             let error = CallError::new(Code::Stopping, "the HTTP server is being stopped");
-            return Ok(arrivals.iter().map(|arrival| (arrival.place, error.clone())).collect());
+            let refused = arrivals.iter().map(|arrival| (arrival.place, error.clone()));
+            return Ok((Vec::new(), refused.collect()));
         }
         let mut coming: Vec<_> =
             arrivals.iter().map(|arrival| self.coming(arrival, workers)).collect();
         let mut going = self.address_all(&mut coming, leaving);
-        let unopened = coming.iter().filter(|one| !self.open.contains_key(&one.address));
-        let closing: Vec<_> = unopened.flat_map(|one| self.doors.closing(one.address)).collect();
+        let closing = self.in_the_way(&coming);
         if !closing.is_empty() {
             return Err(closing);
         }
-        let (mut refused, mut opened) = (Vec::new(), Vec::new());
+        let mut refused = Vec::new();
         loop {
             let mut misfits = self.misfits(&coming, &going);
             if misfits.is_empty() {
-                misfits = self.open_all(&mut coming, &going, (workers, &mut opened));
+                misfits = open(self, &mut coming, &going);
             }
             if misfits.is_empty() {
-                break;
+                return Ok((coming, refused));
             }
             // What they have now they keep, which may be what another one wanted.
-            for (index, error) in misfits.into_iter().rev() {
-                refused.push((coming.remove(index).place, error));
-            }
+            let mut index = 0..;
+            coming.retain(|one| {
+                let error = index.next().and_then(|index| misfits.remove(&index));
+                let fits = error.is_none();
+                refused.extend(error.map(|error| (one.place, error)));
+                fits
+            });
             going = self.address_all(&mut coming, leaving);
         }
-        self.settle(coming, opened);
-        Ok(refused)
+    }
+
+    /// The ports that are being closed where one of these is to be opened.
+    fn in_the_way(&self, coming: &[Coming]) -> Vec<Arc<Port>> {
+        let unopened = self.unopened(coming).into_iter();
+        unopened.flat_map(|(address, _)| self.doors.closing(address)).collect()
     }
 
     fn coming(&self, arrival: &Arrival<'_>, workers: &Workers) -> Coming {
@@ -134,88 +175,60 @@ impl Ports {
         kept.map(|bound| bound.address)
     }
 
-    /// Those that do not fit beside what stays and what comes with them, by their index.
-    fn misfits(&self, coming: &[Coming], going: &Going) -> Vec<(usize, CallError)> {
-        let mut first_on: HashMap<SocketAddr, &Route> = HashMap::new();
-        let mut claims: HashMap<(SocketAddr, Option<&Host>, &str), &Route> = HashMap::new();
-        let mut misfits = Vec::new();
-        // Whoever is at an address already has it before others come.
-        let (here, there): (Vec<_>, Vec<_>) =
-            coming.iter().enumerate().partition(|(_, one)| self.is_at_its_address(one));
-        for (index, one) in here.into_iter().chain(there) {
-            let (route, address) = (&*one.route, one.address);
-            // Port 0 is another port for each binding.
-            if address.port() == 0 {
-                continue;
-            }
-            let open = self.open.get(&address);
-            let staying = open.and_then(|open| self.rival(open, route, going));
-            let first = *first_on.entry(address).or_insert(route);
-            let taken = route.config.claims().find_map(|(host, path)| {
-                match claims.entry((address, host, path)) {
-                    Entry::Occupied(other) => Some(*other.get()),
-                    Entry::Vacant(free) => {
-                        free.insert(route);
-                        None
-                    }
-                }
-            });
-            let rivals = [staying, Some(first), taken].into_iter().flatten();
-            let mut rivals = rivals.filter(|rival| !std::ptr::eq(*rival, route));
-            let error = rivals.find_map(|it| conflict(route.tenant(), it.tenant(), address));
-            if let Some(error) = error {
-                misfits.push((index, error.into()));
-            } else if open.is_some() && self.doors.is_shared(address, going) {
-                misfits.push((index, explain(one, &NoEntry::Host)));
-            }
-        }
-        misfits.sort_by_key(|(index, _)| *index);
-        misfits
-    }
-
-    fn is_at_its_address(&self, one: &Coming) -> bool {
-        let mut before = one.before.iter().filter_map(|id| self.bound.get(id));
-        before.any(|bound| bound.address == one.address)
-    }
-
-    /// Whoever stays on an open port and is in a route's way.
-    fn rival(&self, open: &Open, route: &Route, going: &Going) -> Option<&Route> {
-        let stays = |id: &BindingId| if going.contains(id) { None } else { self.bound.get(id) };
-        // All the others agree about what holds for the whole port: any of them will do.
-        let differs = route.config.port.difference(&open.table.limits).is_some();
-        let of_port = differs.then(|| open.claims.values().find_map(stays)).flatten();
-        let claimed = |(host, path): (Option<&Host>, &str)| {
-            open.claims.get(&(host.cloned(), path.to_owned())).and_then(stays)
-        };
-        let rival = of_port.or_else(|| route.config.claims().find_map(claimed));
-        rival.map(|bound| &*bound.route)
-    }
-
     /// Opens every port that is not open yet; gives those for whom that failed, by their index.
     fn open_all(
         &mut self,
         coming: &mut [Coming],
         going: &Going,
         (workers, opened): (&Workers, &mut Vec<SocketAddr>),
-    ) -> Vec<(usize, CallError)> {
-        let mut failed = Vec::new();
-        for index in 0..coming.len() {
-            let wanted = coming[index].address;
-            if self.open.contains_key(&wanted) {
-                continue;
-            }
-            let (one, later) = (&coming[index], &coming[index + 1..]);
-            let beside = later.iter().filter(|other| other.address == wanted && wanted.port() != 0);
-            let routes: Vec<_> = [one].into_iter().chain(beside).map(|one| &one.route).collect();
-            match self.open((wanted, one.choice.clone()), &routes, (going, workers)) {
+    ) -> Misfits {
+        let mut failed = Misfits::new();
+        for (wanted, indexes) in self.unopened(coming) {
+            let choice = indexes.first().and_then(|first| coming[*first].choice.clone());
+            let routes: Vec<_> = indexes.iter().map(|index| &coming[*index].route).collect();
+            match self.open((wanted, choice), &routes, (going, workers)) {
                 Ok(address) => {
                     opened.push(address);
-                    coming[index].address = address;
+                    indexes.into_iter().for_each(|index| coming[index].address = address);
                 }
-                Err(error) => failed.push((index, explain(one, &error))),
+                Err(error) => failed.extend(explain_all(coming, indexes, &error)),
             }
         }
         failed
+    }
+
+    /// Those for whom a port could not be opened now, by their index.
+    fn unavailable(&self, coming: &[Coming], going: &Going) -> Misfits {
+        let mut failed = Misfits::new();
+        for (wanted, indexes) in self.unopened(coming) {
+            // The system always has some port to choose.
+            if wanted.port() == 0 {
+                continue;
+            }
+            if let Err(error) = self.doors.check(wanted, going) {
+                failed.extend(explain_all(coming, indexes, &error));
+            }
+        }
+        failed
+    }
+
+    /// The addresses that are not open yet, each with those that want it, by their index. Port 0
+    /// is another port for each.
+    fn unopened(&self, coming: &[Coming]) -> Vec<(SocketAddr, Vec<usize>)> {
+        let mut groups: Vec<(SocketAddr, Vec<usize>)> = Vec::new();
+        let mut known = HashMap::new();
+        for (index, Coming { address, .. }) in coming.iter().enumerate() {
+            if self.open.contains_key(address) {
+                continue;
+            }
+            let new = groups.len();
+            let at = if address.port() == 0 { new } else { *known.entry(*address).or_insert(new) };
+            match groups.get_mut(at) {
+                Some((_, indexes)) => indexes.push(index),
+                None => groups.push((*address, vec![index])),
+            }
+        }
+        groups
     }
 
     fn open(
@@ -269,7 +282,15 @@ impl Ports {
     }
 }
 
-fn explain(one: &Coming, error: &NoEntry) -> CallError {
+fn explain_all(
+    coming: &[Coming],
+    indexes: Vec<usize>,
+    error: &NoEntry,
+) -> impl Iterator<Item = (usize, CallError)> {
+    indexes.into_iter().map(move |index| (index, explain(&coming[index], error)))
+}
+
+pub(super) fn explain(one: &Coming, error: &NoEntry) -> CallError {
     let (address, actor) = (one.route.config.address, &*one.route.actor_name);
     match error {
         NoEntry::System(error) => sockets::explain(address, actor, error),
