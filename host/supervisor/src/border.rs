@@ -161,7 +161,7 @@ pub(crate) fn is_intake(contract: &Contract) -> bool {
 /// is held by the binding, and is the provider's own affair.
 pub(crate) fn contested(old: &PreparedProvider, new: &PreparedProvider) -> Vec<String> {
     let meets = |setting: &&Setting| {
-        let held = held(old, &setting.key);
+        let held = held_at(old, &setting.key);
         let wanted = held_by(setting, new);
         wanted.is_some() && held == wanted
     };
@@ -169,7 +169,13 @@ pub(crate) fn contested(old: &PreparedProvider, new: &PreparedProvider) -> Vec<S
     settings.map(|setting| setting.key.to_string()).collect()
 }
 
-fn held<'a>(provider: &'a PreparedProvider, key: &str) -> Option<&'a str> {
+/// The settings whose values no two instances can hold, with what this one holds.
+pub(crate) fn held(provider: &PreparedProvider) -> impl Iterator<Item = (&str, &str)> {
+    let settings = provider.descriptor.settings.iter();
+    settings.filter_map(|setting| Some((&*setting.key, held_by(setting, provider)?)))
+}
+
+fn held_at<'a>(provider: &'a PreparedProvider, key: &str) -> Option<&'a str> {
     held_by(provider.descriptor.setting(key)?, provider)
 }
 

@@ -20,6 +20,7 @@ mod calls;
 mod change;
 mod command;
 mod desired;
+mod exchange;
 mod health;
 mod key;
 mod metrics;

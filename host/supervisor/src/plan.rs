@@ -7,6 +7,7 @@ use trellis_control::Step;
 
 use crate::border;
 use crate::desired::{Bound, Inventory};
+use crate::exchange;
 use crate::prepare::{Prepared, PreparedActor, PreparedProvider};
 use crate::rename::renames;
 
@@ -63,10 +64,10 @@ pub(crate) fn plan(wanted: &Inventory<'_>, running: &Inventory<'_>) -> Vec<Step>
         Step::RenameProvider { provider, was }
     });
     let mut steps: Vec<_> = renamed.collect();
-    let providers = wanted.providers.iter().filter_map(|provider| made_provider(provider, &now));
+    let providers = made_providers(&wanted.providers, &now);
     let actors = wanted.actors.iter().filter_map(|actor| made_actor(actor, &now));
     let bindings = wanted.bindings.iter().filter_map(|bound| made_binding(*bound, &now));
-    let new: Vec<_> = providers.chain(actors).chain(bindings).collect();
+    let new: Vec<_> = providers.into_iter().chain(actors).chain(bindings).collect();
     if !anything_goes(wanted, running, &new) {
         steps.extend(new);
         return steps;
@@ -110,16 +111,24 @@ fn unbound<'a>(bound: Bound<'a>, wanted: &Index<'_>, running: &Index<'a>) -> Opt
     (goes && stays).then_some(Step::Unbind { binding, provider })
 }
 
-fn made_provider(wanted: &PreparedProvider, running: &Index<'_>) -> Option<Step> {
-    let now = running.providers.get(&*wanted.name);
-    if now.is_some_and(|now| same_provider(now, wanted)) {
-        return None;
-    }
-    let provider = wanted.name.to_string();
-    let implementation = wanted.descriptor.name.to_string();
-    let Some(now) = now else { return Some(Step::StartProvider { provider, implementation }) };
-    let waits_for = border::contested(now, wanted);
-    Some(Step::ReplaceProvider { provider, implementation, waits_for })
+fn made_providers(wanted: &[&PreparedProvider], running: &Index<'_>) -> Vec<Step> {
+    let new = wanted.iter().map(|wanted| (running.providers.get(&*wanted.name).copied(), *wanted));
+    let new: Vec<_> =
+        new.filter(|(now, wanted)| !now.is_some_and(|now| same_provider(now, wanted))).collect();
+    let replaced: Vec<_> =
+        new.iter().filter_map(|(now, wanted)| Some(((*now)?, *wanted))).collect();
+    let mut exchanged = exchange::contested(&replaced);
+    let mut place = 0..;
+    let step = |(now, wanted): (Option<&PreparedProvider>, &PreparedProvider)| {
+        let provider = wanted.name.to_string();
+        let implementation = wanted.descriptor.name.to_string();
+        let Some(now) = now else { return Step::StartProvider { provider, implementation } };
+        let mut waits_for = border::contested(now, wanted);
+        let others = place.next().and_then(|place| exchanged.remove(&place));
+        waits_for.extend(others.into_iter().flatten());
+        Step::ReplaceProvider { provider, implementation, waits_for }
+    };
+    new.into_iter().map(step).collect()
 }
 
 /// True when the instance that runs is the one that is wanted.

@@ -1,6 +1,6 @@
 //! The bindings of a change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use trellis_control::Step;
@@ -13,6 +13,7 @@ use super::make::Made;
 use super::outcome::{Again, Failed};
 use crate::actual::RunningBinding;
 use crate::border::Instance;
+use crate::key::BindingKey;
 use crate::prepare::{PreparedLink, PreparedProvider};
 
 /// A binding that is not in force yet.
@@ -30,6 +31,13 @@ pub(super) struct NewBinding {
 pub(super) struct Fresh {
     pub(super) outlets: Vec<NewBinding>,
     pub(super) intake: Vec<NewBinding>,
+}
+
+impl Fresh {
+    /// What they take the place of.
+    pub(super) fn replaced(&self) -> HashSet<BindingKey> {
+        self.outlets.iter().chain(&self.intake).map(|new| new.binding.key.clone()).collect()
+    }
 }
 
 impl NewBinding {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use trellis_core::{BindingId, CallError, Code};
 use trellis_entitlements::TargetId;
+use trellis_providers_sdk::Binding;
 
 use super::Change;
 use super::bind::{Fresh, NewBinding};
@@ -53,9 +54,7 @@ impl Change {
 
     /// Has the successors of providers take over the bindings these serve.
     async fn move_bindings(&mut self, made: &mut Made, fresh: &mut Fresh) {
-        let replaced: HashSet<BindingKey> = (fresh.outlets.iter().chain(&fresh.intake))
-            .map(|new| new.binding.key.clone())
-            .collect();
+        let replaced = fresh.replaced();
         let mut refused = Vec::new();
         for (name, successor) in made.providers.iter_mut().filter(|(_, one)| one.succeeds) {
             let (target, prepared) = (successor.target, &successor.prepared);
@@ -63,7 +62,8 @@ impl Change {
                 refused.push((Arc::clone(name), error));
                 continue;
             }
-            match self.tell_served(&successor.instance, (target, prepared), &replaced).await {
+            let serves = self.serves((target, prepared), &replaced);
+            match tell(&successor.instance, serves).await {
                 Ok(told) => successor.told = told,
                 Err(error) => refused.push((Arc::clone(name), error)),
             }
@@ -97,15 +97,14 @@ impl Change {
         Some(CallError::new(Code::Provider, text))
     }
 
-    /// Tells an instance of everything that a provider serves and that is not `replaced` by this
-    /// change; gives what it was told of.
-    pub(super) async fn tell_served(
+    /// Everything that a provider serves and that is not `replaced` by this change, and whether it
+    /// cannot do without.
+    pub(super) fn serves(
         &self,
-        instance: &Instance,
         (target, prepared): (TargetId, &PreparedProvider),
         replaced: &HashSet<BindingKey>,
-    ) -> Result<Vec<BindingId>, CallError> {
-        let serves: Vec<_> = self.shared.look(|actual| {
+    ) -> Vec<(Binding, bool)> {
+        self.shared.look(|actual| {
             let own = actual.bindings.values().filter(|one| one.spec.target == target);
             let in_force = |one: &RunningBinding| {
                 actual.current.get(&one.key) == Some(&one.spec.id) && !replaced.contains(&one.key)
@@ -113,20 +112,7 @@ impl Change {
             // Over the others no new call comes in; calls that still go out over them may.
             let wanted = own.filter(|one| in_force(one) || !one.is_intake());
             wanted.map(|one| (one.told(prepared), in_force(one))).collect()
-        });
-        let told = serves.iter().map(|(binding, _)| binding.id).collect();
-        let bind = serves.into_iter().map(|(binding, needed)| async move {
-            let actor = binding.actor_name.clone();
-            let bound = instance.bind(binding).await;
-            bound.or_else(|error| if needed { Err((actor, error)) } else { Ok(()) })
-        });
-        for bound in join_all(bind).await {
-            bound.map_err(|(actor, error)| {
-                let text = format!("the binding of {actor}: {}", error.message());
-                CallError::new(error.code(), text)
-            })?;
-        }
-        Ok(told)
+        })
     }
 
     /// A successor could not take over: the one that serves goes on. It is told of its bindings
@@ -144,19 +130,29 @@ impl Change {
         self.shared.discard(successor.instance);
         let serving = self.shared.look(|actual| {
             let running = actual.providers.get(name)?;
-            let instance = actual.instances.get(&running.target)?.clone();
-            let own = actual.current.values().filter_map(|id| actual.bindings.get(id));
-            let own = own.filter(|one| one.spec.target == running.target);
-            let told: Vec<_> = own.map(|one| one.told(&running.prepared)).collect();
-            Some((instance, running.prepared.clone(), told))
+            Some((actual.instances.get(&running.target)?.clone(), running.prepared.clone()))
         });
-        let Some((instance, prepared, bindings)) = serving else { return };
+        let Some((instance, prepared)) = serving else { return };
         for new in fresh.outlets.iter_mut().chain(&mut fresh.intake) {
             if new.binding.spec.target == successor.target {
                 new.instance = instance.clone();
                 new.provider = prepared.clone();
             }
         }
+        self.tell_again(name).await;
+    }
+
+    /// Tells the instance that serves of its bindings again, in case one that was to succeed it
+    /// took something from it.
+    pub(super) async fn tell_again(&self, name: &str) {
+        let serving = self.shared.look(|actual| {
+            let running = actual.providers.get(name)?;
+            let instance = actual.instances.get(&running.target)?.clone();
+            let own = actual.current.values().filter_map(|id| actual.bindings.get(id));
+            let own = own.filter(|one| one.spec.target == running.target);
+            Some((instance, own.map(|one| one.told(&running.prepared)).collect::<Vec<_>>()))
+        });
+        let Some((instance, bindings)) = serving else { return };
         let told = bindings.iter().map(|binding| binding.id).collect();
         for bound in join_all(bindings.into_iter().map(|one| instance.bind(one))).await {
             if let Err(error) = bound {
@@ -165,4 +161,24 @@ impl Change {
         }
         self.shared.take_back(told, &instance);
     }
+}
+
+/// Tells an instance of what it is to [serve](Change::serves); gives what it was told of.
+pub(super) async fn tell(
+    instance: &Instance,
+    serves: Vec<(Binding, bool)>,
+) -> Result<Vec<BindingId>, CallError> {
+    let told = serves.iter().map(|(binding, _)| binding.id).collect();
+    let bind = serves.into_iter().map(|(binding, needed)| async move {
+        let actor = binding.actor_name.clone();
+        let bound = instance.bind(binding).await;
+        bound.or_else(|error| if needed { Err((actor, error)) } else { Ok(()) })
+    });
+    for bound in join_all(bind).await {
+        bound.map_err(|(actor, error)| {
+            let text = format!("the binding of {actor}: {}", error.message());
+            CallError::new(error.code(), text)
+        })?;
+    }
+    Ok(told)
 }

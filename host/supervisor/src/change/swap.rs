@@ -1,10 +1,14 @@
 //! Replaces a provider by one that cannot stand beside it: both want the same file, or the same
-//! port. Calls wait meanwhile, each until its own deadline.
+//! port. Calls wait meanwhile, each until its own deadline. Providers that exchange their files are
+//! replaced together.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 use trellis_core::{BindingId, CallError, Code};
 use trellis_entitlements::TargetId;
@@ -13,9 +17,12 @@ use trellis_targets::{HeldTarget, Hold, ProviderTarget};
 use super::Change;
 use super::make::newer;
 use super::outcome::Again;
+use super::outlets::tell;
 use crate::border::Instance;
 use crate::calls::Calls;
+use crate::exchange;
 use crate::prepare::PreparedProvider;
+use crate::shared::Shared;
 
 /// Longest wait for the calls of a provider that has to end before its successor can begin; what
 /// is left then is cut. New calls wait as long, so it is short.
@@ -23,12 +30,16 @@ const HOLD_DRAIN_MAX: Duration = Duration::from_secs(3);
 
 /// A provider while it is replaced.
 struct Held {
+    shared: Arc<Shared>,
+    /// The place of its step.
+    place: usize,
     target: TargetId,
-    hold: Hold,
     old: PreparedProvider,
-    instance: Instance,
-    /// Those from before.
+    new: PreparedProvider,
+    /// The calls from before.
     calls: Calls,
+    /// None once calls go on.
+    hold: Option<Hold>,
 }
 
 /// An instance that is to serve, and what it was told of.
@@ -37,71 +48,102 @@ struct Begun {
     told: Vec<BindingId>,
 }
 
+type Failure = (CallError, Again);
+
 impl Change {
-    /// One after the other, until something newer is wanted.
+    /// One group after the other, until something newer is wanted. Those of a group exchange what
+    /// they hold.
     pub(super) async fn swap_contested(&mut self) {
-        let wanted: Vec<_> = (self.wanted_providers(true).into_iter())
-            .map(|(place, prepared)| (place, prepared.clone()))
-            .collect();
-        for (place, prepared) in wanted {
+        for group in self.groups() {
             if *self.superseded.borrow() {
                 return;
             }
-            let Some(held) = self.hold(&prepared.name) else { continue };
-            if let Err((error, again)) = self.swap(held, prepared).await {
-                self.fail_until(place, error, again);
+            let places: Vec<_> = group.iter().map(|(place, _)| *place).collect();
+            let mut held = Vec::new();
+            for (place, new) in group {
+                match self.hold(place, new) {
+                    Ok(one) => held.push(one),
+                    Err(error) => self.fail(place, error),
+                }
+            }
+            match AssertUnwindSafe(self.swap(held)).catch_unwind().await {
+                Ok(failed) => failed.into_iter().for_each(|(place, (error, again))| {
+                    self.fail_until(place, error, again);
+                }),
+                Err(_) => places.into_iter().for_each(|place| self.fail(place, panicked())),
             }
         }
     }
 
-    /// From now on calls of the provider wait.
-    fn hold(&self, name: &Arc<str>) -> Option<Held> {
-        let (held, hold) = HeldTarget::new(Arc::clone(name));
-        let (route, handle) = self.shared.dispatcher.route(name, Arc::new(held));
-        self.shared.edit(|actual| {
-            let running = actual.providers.get_mut(name)?;
-            let instance = actual.instances.get(&running.target)?.clone();
-            let (target, old) = (running.target, running.prepared.clone());
-            let calls = running.calls.go_on(handle);
-            actual.road.routes.put(target, route);
-            Some(Held { target, hold, old, instance, calls })
+    /// The providers that cannot stand beside their successors, those together that exchange what
+    /// they hold, with the places of their steps.
+    fn groups(&self) -> Vec<Vec<(usize, PreparedProvider)>> {
+        let wanted = self.wanted_providers(true);
+        self.shared.look(|actual| {
+            let mut pairs = Vec::new();
+            let mut groups = Vec::new();
+            for (place, new) in wanted {
+                match actual.providers.get(&new.name) {
+                    Some(running) => pairs.push((place, &running.prepared, new)),
+                    None => groups.push(vec![(place, new.clone())]),
+                }
+            }
+            let replaced: Vec<_> = pairs.iter().map(|(_, old, new)| (*old, *new)).collect();
+            for group in exchange::groups(&replaced) {
+                let member = |index: usize| (pairs[index].0, pairs[index].2.clone());
+                groups.push(group.into_iter().map(member).collect());
+            }
+            groups
         })
     }
 
-    async fn swap(&self, held: Held, prepared: PreparedProvider) -> Result<(), (CallError, Again)> {
-        let Held { target, hold, old, instance, calls } = held;
-        let until = Instant::now() + HOLD_DRAIN_MAX;
-        if timeout_at(until, calls.ended()).await.is_err() {
-            calls.cut();
+    /// From now on calls of the provider wait.
+    fn hold(&self, place: usize, new: PreparedProvider) -> Result<Held, CallError> {
+        let (held, hold) = HeldTarget::new(Arc::clone(&new.name));
+        let (route, handle) = self.shared.dispatcher.route(&new.name, Arc::new(held));
+        self.shared.edit(|actual| {
+            let running = actual.providers.get_mut(&new.name);
+            let running = running.filter(|known| actual.instances.contains_key(&known.target));
+            let Some(running) = running else {
+                let text = format!("provider {} does not run, so nothing replaces it", new.name);
+                return Err(CallError::new(Code::Provider, text));
+            };
+            let (target, old) = (running.target, running.prepared.clone());
+            let calls = running.calls.go_on(handle);
+            actual.road.routes.put(target, route);
+            let (shared, hold) = (Arc::clone(&self.shared), Some(hold));
+            Ok(Held { shared, place, target, old, new, calls, hold })
+        })
+    }
+
+    /// Replaces all of these, or none; gives why by the places of their steps.
+    async fn swap(&self, mut held: Vec<Held>) -> Vec<(usize, Failure)> {
+        join_all(held.iter().map(Held::end)).await;
+        let begun = join_all(held.iter().map(|one| self.begin(one.target, &one.new))).await;
+        if begun.iter().all(Result::is_ok) {
+            for (mut one, begun) in held.into_iter().zip(begun.into_iter().flatten()) {
+                let prepared = one.new.clone();
+                one.release(prepared, begun);
+            }
+            return Vec::new();
         }
-        instance.shut_down(until).await;
-        // It may hold what it had until it is dropped, which is done while nothing is locked.
-        let serving = self.shared.look(|actual| actual.instances.remove(&target));
-        drop((instance, serving));
-        let error = match self.begin(target, &prepared).await {
-            Ok(successor) => {
-                self.release(target, prepared, successor, hold);
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        let again = match self.restart(target, &old).await {
-            Ok(again) => {
-                self.release(target, old, again, hold);
-                Again::Rarely
-            }
-            Err(worse) => {
-                let name = Arc::clone(&old.name);
-                self.shared.look(|actual| {
-                    if let Some(running) = actual.providers.get_mut(&name) {
-                        running.broken = Some(worse.clone());
-                    }
-                });
-                hold.fail(worse);
-                Again::Soon
-            }
-        };
-        Err((error, again))
+        let errors = take_down(begun, &held).await;
+        let restarted = join_all(held.iter().map(|one| self.restart(one.target, &one.old))).await;
+        let mut failed = Vec::new();
+        for ((one, error), again) in held.iter_mut().zip(errors).zip(restarted) {
+            let again = match again {
+                Ok(again) => {
+                    one.release(one.old.clone(), again);
+                    Again::Rarely
+                }
+                Err(worse) => {
+                    one.breaks(worse);
+                    Again::Soon
+                }
+            };
+            failed.push((one.place, (error, again)));
+        }
+        failed
     }
 
     /// Makes the new one, unless something newer is wanted by then.
@@ -110,14 +152,17 @@ impl Change {
         target: TargetId,
         prepared: &PreparedProvider,
     ) -> Result<Begun, CallError> {
+        let newer_wanted = || CallError::new(Code::Stopping, "something newer is wanted");
         let mut superseded = self.superseded.clone();
         let instance = tokio::select! {
             made = self.shared.make(prepared, target) => made?,
-            () = newer(&mut superseded) => {
-                return Err(CallError::new(Code::Stopping, "something newer is wanted"));
-            }
+            () = newer(&mut superseded) => return Err(newer_wanted()),
         };
-        self.tell_all(instance, target, prepared).await
+        let told = tokio::select! {
+            told = self.tell_all(&instance, target, prepared) => told,
+            () = newer(&mut superseded) => Err(newer_wanted()),
+        };
+        begun(instance, told).await
     }
 
     /// Makes the old one again, whatever is wanted: calls wait for it.
@@ -127,34 +172,89 @@ impl Change {
         prepared: &PreparedProvider,
     ) -> Result<Begun, CallError> {
         let instance = self.shared.make(prepared, target).await?;
-        self.tell_all(instance, target, prepared).await
+        let told = self.tell_all(&instance, target, prepared).await;
+        begun(instance, told).await
     }
 
     /// Tells an instance of every binding the provider has.
     async fn tell_all(
         &self,
-        instance: Instance,
+        instance: &Instance,
         target: TargetId,
         prepared: &PreparedProvider,
-    ) -> Result<Begun, CallError> {
-        match self.tell_served(&instance, (target, prepared), &HashSet::new()).await {
-            Ok(told) => Ok(Begun { instance, told }),
-            Err(error) => {
-                instance.shut_down(Instant::now() + HOLD_DRAIN_MAX).await;
-                Err(error)
-            }
+    ) -> Result<Vec<BindingId>, CallError> {
+        tell(instance, self.serves((target, prepared), &HashSet::new())).await
+    }
+}
+
+/// One that was not told of everything does not serve.
+async fn begun(
+    instance: Instance,
+    told: Result<Vec<BindingId>, CallError>,
+) -> Result<Begun, CallError> {
+    match told {
+        Ok(told) => Ok(Begun { instance, told }),
+        Err(error) => {
+            instance.shut_down(Instant::now() + HOLD_DRAIN_MAX).await;
+            Err(error)
         }
     }
+}
 
-    fn release(&self, target: TargetId, prepared: PreparedProvider, begun: Begun, hold: Hold) {
+/// Takes down those of a group that began, because another one did not. Gives why for each.
+async fn take_down(begun: Vec<Result<Begun, CallError>>, held: &[Held]) -> Vec<CallError> {
+    let failed = begun.iter().zip(held).find_map(|(begun, one)| Some((begun.as_ref().err()?, one)));
+    let waits = failed.map(|(error, one)| {
+        let text = format!(
+            "what it is to hold is exchanged with provider {}, which could not: {}",
+            one.new.name,
+            error.message()
+        );
+        CallError::new(error.code(), text)
+    });
+    let errors = join_all(begun.into_iter().map(|begun| {
+        let waits = waits.clone().unwrap_or_else(panicked);
+        async move {
+            match begun {
+                Ok(begun) => {
+                    begun.instance.shut_down(Instant::now() + HOLD_DRAIN_MAX).await;
+                    waits
+                }
+                Err(error) => error,
+            }
+        }
+    }));
+    errors.await
+}
+
+impl Held {
+    /// Ends the instance that serves: what it has may finish, for a while. It may hold what it had
+    /// until it is dropped, which is done while nothing is locked.
+    async fn end(&self) {
+        let until = Instant::now() + HOLD_DRAIN_MAX;
+        if timeout_at(until, self.calls.ended()).await.is_err() {
+            self.calls.cut();
+        }
+        let serving = self.shared.look(|actual| actual.instances.get(&self.target).cloned());
+        if let Some(instance) = &serving {
+            instance.shut_down(until).await;
+        }
+        let known = self.shared.look(|actual| actual.instances.remove(&self.target));
+        drop((serving, known));
+    }
+
+    /// Calls go on to an instance.
+    fn release(&mut self, prepared: PreparedProvider, begun: Begun) {
+        let Some(hold) = self.hold.take() else { return };
         let Begun { instance, told } = begun;
+        let shared = &self.shared;
         let answers = Arc::new(ProviderTarget::new(Arc::clone(instance.provider())));
         let (route, handle) =
-            self.shared.dispatcher.route(&prepared.name, Arc::clone(&answers) as Arc<_>);
-        let gone = self.shared.edit(|actual| {
+            shared.dispatcher.route(&prepared.name, Arc::clone(&answers) as Arc<_>);
+        let gone = shared.edit(|actual| {
             let gone = actual.gone_of(told, &instance);
-            actual.road.routes.put(target, route);
-            actual.instances.insert(target, instance);
+            actual.road.routes.put(self.target, route);
+            actual.instances.insert(self.target, instance);
             if let Some(running) = actual.providers.get_mut(&prepared.name) {
                 // Calls that waited go on over their own route.
                 drop(running.calls.go_on(handle));
@@ -164,7 +264,34 @@ impl Change {
             }
             gone
         });
-        self.shared.tell_unbound(gone);
+        shared.tell_unbound(gone);
         hold.release(answers);
     }
+
+    /// There is no instance, and calls are told so.
+    fn breaks(&mut self, error: CallError) {
+        let Some(hold) = self.hold.take() else { return };
+        let left = self.shared.look(|actual| {
+            if let Some(running) = actual.providers.get_mut(&self.new.name) {
+                running.broken = Some(error.clone());
+            }
+            actual.instances.remove(&self.target)
+        });
+        // Its end may panic, and so may have been what brought us here.
+        self.shared.aside.spawn(async move { drop(left) });
+        hold.fail(error);
+    }
+}
+
+impl Drop for Held {
+    /// After a panic nothing would ever release the calls, nor start an instance.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.breaks(panicked());
+        }
+    }
+}
+
+fn panicked() -> CallError {
+    CallError::new(Code::Internal, "the host failed on this step; its log says why")
 }

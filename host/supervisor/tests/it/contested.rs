@@ -1,9 +1,10 @@
-//! A provider that cannot stand beside its successor.
+//! Providers that cannot stand beside their successors, or beside one another's.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use trellis_core::Code;
+use trellis_testkit::guests::by_hand;
 
 use crate::provider::Making;
 use crate::stage::{Stage, done};
@@ -109,6 +110,46 @@ async fn the_old_one_is_back_at_once_when_something_newer_is_wanted() {
     assert_eq!(stage.script.events().last().map(String::as_str), Some("made store 1"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_old_one_is_back_at_once_though_the_new_one_takes_no_binding() {
+    let stage = Stage::new();
+    stage.put("one", &by_hand("(memory (export \"memory\") 1)", "(i32.const 1)"));
+    let bound = |size: &str| {
+        let actor = "actors: [{image: one.wasm, name: one}]\n";
+        let binding = "bindings: [{actor: one, capability: 'test:store'}]\n";
+        format!("{actor}{}{binding}", store(&format!("SIZE: '{size}'")))
+    };
+    stage.apply(&bound("1")).await;
+    stage.script.hang("bind at store 2");
+    let prepared = stage.prepare(&bound("2")).await;
+    let supervisor = stage.supervisor.clone();
+    let hanging = tokio::spawn(async move { supervisor.apply(prepared, Default::default()).await });
+    stage.script.happened("bind one at store 2", 1).await;
+    let asked = Instant::now();
+    assert_eq!(stage.apply(&bound("1")).await.faults, []);
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert!(hanging.await.expect("it ends").superseded);
+    assert_eq!(stage.script.times("bind one at store 1").len(), 2, "{:?}", stage.script.events());
+    assert_eq!(stage.script.times("store 2 is down").len(), 1, "it holds the file no more");
+}
+
+#[tokio::test]
+async fn a_panic_in_the_middle_leaves_a_provider_that_is_started_again() {
+    let stage = Stage::new();
+    stage.apply(&store("SIZE: '1'")).await;
+    stage.script.panic("drop of store 1");
+    let applied = stage.apply(&store("SIZE: '2'")).await;
+    assert!(done(&applied).is_empty(), "{applied:?}");
+    assert_eq!(
+        (&*applied.faults[0].what, applied.faults[0].code),
+        ("provider store", Code::Internal)
+    );
+    stage.script.happened("made store 2", 1).await;
+    while !stage.status().degraded.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn another_file_is_in_nobodys_way() {
     let stage = Stage::new();
@@ -118,4 +159,47 @@ async fn another_file_is_in_nobodys_way() {
     let events = stage.script.events();
     let place = |event: &str| events.iter().position(|known| known == event);
     assert!(place("made store 2") < place("shut down store 1").or(Some(usize::MAX)), "{events:?}");
+}
+
+fn stores(files: [&str; 3], size: &str) -> String {
+    let store = |(name, path): (&str, &str)| {
+        format!(
+            "  - {{builtin: store, name: {name}, values: {{PATH: {path}, SIZE: {name}{size}}}}}\n"
+        )
+    };
+    let stores: String = ["a", "b", "c"].into_iter().zip(files).map(store).collect();
+    format!("providers:\n{stores}")
+}
+
+#[tokio::test]
+async fn stores_exchange_their_files() {
+    let stage = Stage::new();
+    assert_eq!(stage.apply(&stores(["one", "two", "three"], "1")).await.faults, []);
+    let applied = stage.apply(&stores(["two", "one", "three"], "1")).await;
+    assert_eq!(applied.faults, []);
+    let says =
+        |name: &str| format!("replaced provider {name} (store); calls wait for the same PATH");
+    assert_eq!(done(&applied), [says("a"), says("b")]);
+    assert!(stage.script.times("shut down store c1").is_empty(), "it is not concerned");
+    // All three, each of which waits for the next one, together with other values.
+    let applied = stage.apply(&stores(["one", "three", "two"], "2")).await;
+    assert_eq!(applied.faults, []);
+    assert_eq!(done(&applied).len(), 3);
+}
+
+#[tokio::test]
+async fn stores_that_cannot_exchange_their_files_keep_them() {
+    let stage = Stage::new();
+    stage.apply(&stores(["one", "two", "three"], "1")).await;
+    stage.script.next([Making::Works, Making::Fails(Code::Storage)]);
+    let applied = stage.apply(&stores(["two", "one", "three"], "2")).await;
+    let what: Vec<_> = applied.faults.iter().map(|fault| &*fault.what).collect();
+    assert_eq!(what, ["provider a", "provider b"], "{applied:?}");
+    assert!(applied.faults[0].why.contains("exchanged with provider b"), "{applied:?}");
+    for (name, times) in [("a1", 2), ("b1", 2), ("c1", 1), ("c2", 1)] {
+        assert_eq!(stage.script.times(&format!("made store {name}")).len(), times, "{name}");
+    }
+    // They have their files again, and nobody else does.
+    let applied = stage.apply(&stores(["one", "two", "three"], "2")).await;
+    assert_eq!(applied.faults, []);
 }

@@ -5,6 +5,7 @@ mod given_up;
 mod making_way;
 mod misbehavior;
 mod order;
+mod places;
 mod provider;
 mod revoked;
 mod stage;

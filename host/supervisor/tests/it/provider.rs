@@ -1,7 +1,7 @@
 //! A provider that does as it is told.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +11,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use trellis_core::{BindingId, CallError, Code, Contract, ContractId, Direction, Operation};
 use trellis_providers_sdk::{
-    Binding, BoxFuture, Call, Context, Created, Descriptor, Health, Listening, Provider,
+    Binding, BoxFuture, Call, Context, Created, Descriptor, Health, Listening, Newcomer, Provider,
     ProviderFactory, Reply, Scope, Setting, SettingKind, ValueProblem, Values, Wanted,
 };
+
+use crate::places::Places;
+
+/// The longest that anything may take which is to become so.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the test wants and sees; all instances of all providers share it.
 #[derive(Clone, Default)]
@@ -29,6 +34,10 @@ struct Shared {
     hangs: Mutex<Vec<&'static str>>,
     refuses: Mutex<Vec<&'static str>>,
     panics: Mutex<Vec<&'static str>>,
+    /// The values of PATH that instances hold until they are dropped.
+    held: Mutex<BTreeSet<String>>,
+    /// Of all servers.
+    places: Places,
 }
 
 /// How one instance is made.
@@ -57,14 +66,31 @@ impl Script {
         self.0.changed.send_replace(());
     }
 
-    /// From now on this is refused: `bind at NAME`.
+    /// From now on this is refused: `bind at NAME`, `place PLACE at NAME`; and only once it is
+    /// tried, `late PLACE at NAME`.
     pub(crate) fn refuse(&self, what: &'static str) {
         self.0.refuses.lock().push(what);
     }
 
-    /// From now on these panic: `addresses`, `bind at NAME`.
+    /// From now on these panic: `addresses`, `bind at NAME`, `drop of NAME`.
     pub(crate) fn panic(&self, what: &'static str) {
         self.0.panics.lock().push(what);
+    }
+
+    /// The actor that has a place of a server, and with which of its bindings.
+    pub(crate) fn at(&self, server: &str, place: &str) -> Option<(String, BindingId)> {
+        self.0.places.at(server, place)
+    }
+
+    /// Waits until this is so; something happens before.
+    pub(crate) async fn until(&self, so: impl Fn() -> bool) {
+        let mut changed = self.0.changed.subscribe();
+        let looks = async {
+            while !so() {
+                changed.changed().await.expect("the script outlives its test");
+            }
+        };
+        tokio::time::timeout(PATIENCE, looks).await.expect("it becomes so");
     }
 
     pub(crate) fn fall_ill(&self, why: Option<&str>) {
@@ -107,6 +133,10 @@ impl Script {
         self.0.hangs.lock().contains(&what)
     }
 
+    fn refuses(&self, what: &str) -> bool {
+        self.0.refuses.lock().contains(&what)
+    }
+
     fn panics(&self, what: &str) {
         assert!(!self.0.panics.lock().contains(&what), "as the test wants it");
     }
@@ -125,7 +155,9 @@ impl ProviderFactory for Kind {
             Setting::new("PATH", Scope::Provider, SettingKind::Text, None, "A file.").exclusive();
         const SIZE: Setting =
             Setting::new("SIZE", Scope::Both, SettingKind::Text, None, "Not a file.");
-        const SETTINGS: &[Setting] = &[PATH, SIZE];
+        const PLACE: Setting =
+            Setting::new("PLACE", Scope::Binding, SettingKind::Text, None, "Of a server.");
+        const SETTINGS: &[Setting] = &[PATH, SIZE, PLACE];
         let ask = Operation {
             name: Cow::Borrowed("Ask"),
             direction: self.direction,
@@ -155,6 +187,7 @@ impl ProviderFactory for Kind {
         let next = || script.0.making.lock().pop_front();
         let making = if self.name == "store" { next() } else { None }.unwrap_or(Making::Works);
         script.note(format!("make {name}"));
+        let path = values.get("PATH").map(str::to_owned);
         Box::pin(async move {
             match making {
                 Making::Fails(code) => return Err(CallError::new(code, "as the test wants it")),
@@ -162,8 +195,11 @@ impl ProviderFactory for Kind {
                 Making::Panics => panic!("as the test wants it"),
                 Making::Works => {}
             }
+            if path.as_ref().is_some_and(|path| !script.0.held.lock().insert(path.clone())) {
+                return Err(CallError::new(Code::Storage, "another one holds the same PATH"));
+            }
             script.note(format!("made {name}"));
-            Ok(Arc::new(Scripted { name, script }) as Arc<dyn Provider>)
+            Ok(Arc::new(Scripted { name, script, path }) as Arc<dyn Provider>)
         })
     }
 }
@@ -171,6 +207,33 @@ impl ProviderFactory for Kind {
 struct Scripted {
     name: String,
     script: Script,
+    path: Option<String>,
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            self.script.0.held.lock().remove(path);
+        }
+        self.script.panics(&format!("drop of {}", self.name));
+    }
+}
+
+impl Scripted {
+    /// What comes of those that want a place; with `late` also what only a try shows.
+    fn weigh(
+        &self,
+        newcomers: &[Newcomer],
+        leaving: &[BindingId],
+        late: bool,
+    ) -> Vec<Result<(), CallError>> {
+        let refuses = |place: &str| {
+            let says =
+                |what: &str| self.script.refuses(&format!("{what} {place} at {}", self.name));
+            says("place") || late && says("late")
+        };
+        self.script.0.places.weigh(&self.name, (newcomers, leaving), refuses)
+    }
 }
 
 impl Provider for Scripted {
@@ -180,14 +243,43 @@ impl Provider for Scripted {
         self.script.note(format!("bind {} at {}", binding.actor_name, self.name));
         Box::pin(async move {
             self.script.pass(&what).await;
-            match self.script.0.refuses.lock().contains(&&*what) {
-                true => Err(CallError::new(Code::Config, "as the test wants it")),
-                false => Ok(()),
+            if self.script.refuses(&what) {
+                return Err(CallError::new(Code::Config, "as the test wants it"));
             }
+            self.script.0.places.take(&self.name, binding);
+            Ok(())
         })
     }
 
-    fn unbind(&self, _: BindingId) -> BoxFuture<'_, ()> {
+    fn bind_all(
+        &self,
+        newcomers: Vec<Newcomer>,
+        leaving: Vec<BindingId>,
+    ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
+        Box::pin(async move {
+            let mut bound = self.weigh(&newcomers, &leaving, true);
+            for (newcomer, bound) in newcomers.into_iter().zip(&mut bound) {
+                if bound.is_ok() {
+                    *bound = self.bind(newcomer.binding).await;
+                }
+                if let (Ok(()), Some(replaced)) = (&bound, newcomer.replaces) {
+                    self.script.0.places.leave(&self.name, replaced);
+                }
+            }
+            bound
+        })
+    }
+
+    fn check_all(
+        &self,
+        newcomers: Vec<Newcomer>,
+        leaving: Vec<BindingId>,
+    ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
+        Box::pin(async move { self.weigh(&newcomers, &leaving, false) })
+    }
+
+    fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
+        self.script.0.places.leave(&self.name, id);
         self.script.note(format!("unbind at {}", self.name));
         Box::pin(async {})
     }
