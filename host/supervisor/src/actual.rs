@@ -206,11 +206,12 @@ impl ActualState {
     }
 
     /// Puts a binding in force that its provider serves. Gives the one it takes over from, when
-    /// that belongs to the same version; that of an earlier version goes with that version.
+    /// that goes now. What an earlier version calls out over goes with that version; but calls come
+    /// in over one of the two only, whether or not the earlier version has to stay for another one.
     pub(crate) fn put_in_force(&mut self, binding: &RunningBinding) -> Option<BindingId> {
         let old = self.current.insert(binding.key.clone(), binding.spec.id)?;
-        let owner = self.bindings.get(&old)?.spec.actor;
-        (owner == binding.spec.actor).then_some(old)
+        let before = self.bindings.get(&old)?;
+        (before.spec.actor == binding.spec.actor || before.is_intake()).then_some(old)
     }
 
     /// The bindings of a version: those over which calls come in, and the others.

@@ -73,8 +73,30 @@ impl Instance {
         leaving: Vec<BindingId>,
     ) -> Vec<Result<(), CallError>> {
         let count = newcomers.len();
-        let bind = async { Ok(self.provider.bind_all(newcomers, leaving).await) };
-        let bound = match in_time(&self.name, "take its bindings", bind).await {
+        let bound = async { self.provider.bind_all(newcomers, leaving).await };
+        self.each(count, "take its bindings", bound).await
+    }
+
+    /// What [`bind_all`](Self::bind_all) would give; nothing changes.
+    pub(crate) async fn check_all(
+        &self,
+        newcomers: Vec<Newcomer>,
+        leaving: Vec<BindingId>,
+    ) -> Vec<Result<(), CallError>> {
+        let count = newcomers.len();
+        let checked = async { self.provider.check_all(newcomers, leaving).await };
+        self.each(count, "look at its bindings", checked).await
+    }
+
+    /// What it answers for each of `count` bindings.
+    async fn each(
+        &self,
+        count: usize,
+        what: &str,
+        answers: impl Future<Output = Vec<Result<(), CallError>>>,
+    ) -> Vec<Result<(), CallError>> {
+        let answers = async { Ok(answers.await) };
+        let bound = match in_time(&self.name, what, answers).await {
             Ok(bound) if bound.len() == count => return bound,
             Ok(bound) => {
                 let text = format!(

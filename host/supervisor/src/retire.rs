@@ -1,6 +1,6 @@
 //! How the old goes: aside, one piece after the other, within a bound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +47,9 @@ impl Shared {
         }
         let (versions, bindings) = self.look(|actual| {
             let (versions, mut bindings) = (actual.leaving(), std::mem::take(&mut actual.outgoing));
-            bindings.extend(versions.iter().flat_map(|id| actual.bindings_of(*id).0));
+            let known: HashSet<_> = bindings.iter().copied().collect();
+            let theirs = versions.iter().flat_map(|id| actual.bindings_of(*id).0);
+            bindings.extend(theirs.filter(|id| !known.contains(id)));
             (versions, bindings)
         });
         if !bindings.is_empty() {

@@ -3,22 +3,35 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures_util::future::join_all;
-use trellis_core::{BindingId, CallError};
+use trellis_core::{BindingId, CallError, Code};
 use trellis_entitlements::TargetId;
 use trellis_providers_sdk::Newcomer;
 
 use super::Change;
 use super::bind::NewBinding;
+use super::make::newer;
+
+/// How providers are asked for bindings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asked {
+    /// What they would refuse; nothing changes.
+    Beforehand,
+    /// To serve them.
+    ForGood,
+}
 
 impl Change {
     /// Tells the providers that bring calls in; what is published lets these calls pass already.
-    /// Each learns of all its bindings at once, because one may want what another gives up. What
-    /// one provider refuses may wait for what another one gives up, so it is tried again as long
-    /// as any succeeds. What they take over from goes with everything else that goes.
-    pub(super) async fn bind_intake(&mut self, mut waiting: Vec<NewBinding>) {
+    /// Each learns of all its bindings at once, because one may want what another gives up, here
+    /// or at another provider. What is refused is tried again as long as any succeeds. What they
+    /// take over from goes with everything else that goes. True when something newer is wanted,
+    /// before all of them have answered.
+    pub(super) async fn bind_intake(&mut self, mut waiting: Vec<NewBinding>) -> bool {
         while !waiting.is_empty() {
             let (taken, refused) = self.tell_intake(waiting).await;
-            let progress = !taken.is_empty();
+            let (taken, refused) = self.restore(taken, refused).await;
+            let makes_way = *self.superseded.borrow() && !refused.is_empty();
+            let progress = !taken.is_empty() && !makes_way;
             self.put_in_force(taken);
             if progress && !refused.is_empty() {
                 waiting = refused.into_iter().map(|(new, _)| new).collect();
@@ -30,8 +43,9 @@ impl Change {
             // One that did not answer in time may have it by now.
             self.shared.tell_unbound(refused.iter().map(|(new, _)| new.undo()).collect());
             refused.into_iter().for_each(|(new, error)| self.report(&new, error));
-            return;
+            return makes_way;
         }
+        false
     }
 
     /// Gives those that are served now, and those that are not.
@@ -40,23 +54,9 @@ impl Change {
         waiting: Vec<NewBinding>,
     ) -> (Vec<NewBinding>, Vec<(NewBinding, CallError)>) {
         let leaving = self.leaving(&waiting);
-        let mut of_provider: BTreeMap<TargetId, Vec<NewBinding>> = BTreeMap::new();
-        for new in waiting {
-            of_provider.entry(new.binding.spec.target).or_default().push(new);
-        }
-        let told = of_provider.into_values().map(|news| {
-            let leaving = &leaving;
-            async move {
-                let Some(instance) = news.first().map(|new| new.instance.clone()) else {
-                    return Vec::new();
-                };
-                let newcomers = self.newcomers(&news);
-                let bound = instance.bind_all(newcomers, leaving.clone()).await;
-                news.into_iter().zip(bound).collect()
-            }
-        });
+        let answers = self.ask(&waiting, &leaving, Asked::ForGood).await;
         let (mut taken, mut refused) = (Vec::new(), Vec::new());
-        for (new, bound) in join_all(told).await.into_iter().flatten() {
+        for (new, bound) in waiting.into_iter().zip(answers) {
             match bound {
                 Ok(()) => taken.push(new),
                 Err(error) => refused.push((new, error)),
@@ -65,8 +65,46 @@ impl Change {
         (taken, refused)
     }
 
+    /// What the providers say to these, in their order. Each is asked as if all the others took
+    /// what they are asked for: two actors may exchange their places across providers.
+    pub(super) async fn ask(
+        &self,
+        news: &[NewBinding],
+        leaving: &[BindingId],
+        asked: Asked,
+    ) -> Vec<Result<(), CallError>> {
+        let newcomers = self.newcomers(news);
+        let mut of_provider: BTreeMap<TargetId, Vec<usize>> = BTreeMap::new();
+        for (index, new) in news.iter().enumerate() {
+            of_provider.entry(new.binding.spec.target).or_default().push(index);
+        }
+        let (newcomers, of_provider) = (&newcomers, &of_provider);
+        let answers = of_provider.iter().filter_map(|(target, own)| {
+            let instance = &news.get(*own.first()?)?.instance;
+            let elsewhere = of_provider.iter().filter(move |(other, _)| *other != target);
+            let replaced = elsewhere.flat_map(|(_, others)| others);
+            let replaced = replaced.filter_map(|index| newcomers[*index].replaces);
+            let leaving: Vec<_> = leaving.iter().copied().chain(replaced).collect();
+            let own_newcomers: Vec<_> = own.iter().map(|at| newcomers[*at].clone()).collect();
+            let mut superseded = self.superseded.clone();
+            Some(async move {
+                let answers = match asked {
+                    Asked::Beforehand => instance.check_all(own_newcomers, leaving).await,
+                    Asked::ForGood => tokio::select! {
+                        biased;
+                        bound = instance.bind_all(own_newcomers, leaving) => bound,
+                        () = newer(&mut superseded) => vec![Err(makes_way()); own.len()],
+                    },
+                };
+                own.iter().copied().zip(answers)
+            })
+        });
+        let answers: BTreeMap<_, _> = join_all(answers).await.into_iter().flatten().collect();
+        answers.into_values().collect()
+    }
+
     /// The bindings that go, whatever comes of those that wait.
-    fn leaving(&self, waiting: &[NewBinding]) -> Vec<BindingId> {
+    pub(super) fn leaving(&self, waiting: &[NewBinding]) -> Vec<BindingId> {
         let waiting: HashSet<_> = waiting.iter().map(|new| new.binding.spec.id).collect();
         self.shared.look(|actual| {
             let known = actual.bindings.values().filter(|one| one.is_intake());
@@ -105,4 +143,8 @@ impl Change {
         });
         self.shared.tell_unbound(gone);
     }
+}
+
+fn makes_way() -> CallError {
+    CallError::new(Code::Stopping, "something newer is wanted")
 }

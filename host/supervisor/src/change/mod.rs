@@ -2,10 +2,10 @@
 //!
 //! It makes no choices of its own: which steps there are was planned, and a step that fails leaves
 //! in place what it was to replace. The order keeps calls alive. First acts what takes rights away.
-//! Then the new is made beside the old and bound to the providers it calls. Then one publish gives
-//! it names, rights and routes. Then the providers that bring calls in learn of it, because the
-//! first call may come before they have answered. And last the old is let go, which nobody waits
-//! for.
+//! Then the new is made beside the old and bound to the providers it calls, and those that bring
+//! calls in say what they would refuse. Then one publish gives it names, rights and routes. Then
+//! the providers that bring calls in learn of it, because the first call may come before they have
+//! answered. And last the old is let go, which nobody waits for.
 
 mod bind;
 mod health;
@@ -14,8 +14,11 @@ pub(crate) mod loads;
 mod make;
 pub(crate) mod outcome;
 mod outlets;
+mod ready;
+mod restore;
 mod swap;
 mod take_over;
+mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -24,6 +27,7 @@ use tokio::sync::watch;
 use trellis_control::Step;
 use trellis_core::BindingId;
 use trellis_core::{CallError, Code};
+use trellis_entitlements::TargetId;
 use trellis_targets::ProviderTarget;
 
 use self::loads::Loads;
@@ -49,6 +53,8 @@ pub(crate) struct Change {
     more_failed: Vec<Failed>,
     /// Steps that have to wait for one that failed.
     postponed: BTreeSet<usize>,
+    /// What the providers serve that another instance serves now than when the change began.
+    succeeded: BTreeSet<TargetId>,
 }
 
 impl Change {
@@ -59,8 +65,17 @@ impl Change {
         superseded: watch::Receiver<bool>,
         loads: Loads,
     ) -> Self {
-        let (failed, more_failed, postponed) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        Self { shared, desired, steps, superseded, loads, failed, more_failed, postponed }
+        Self {
+            shared,
+            desired,
+            steps,
+            superseded,
+            loads,
+            failed: BTreeMap::new(),
+            more_failed: Vec::new(),
+            postponed: BTreeSet::new(),
+            succeeded: BTreeSet::new(),
+        }
     }
 
     pub(crate) async fn carry_out(mut self) -> Outcome {
@@ -72,16 +87,20 @@ impl Change {
             self.leave(made);
             return Outcome::superseded(self.loads);
         }
-        let mut fresh = self.fresh_bindings(&mut made);
-        self.bind_outlets(&mut made, &mut fresh).await;
-        self.judge_health(&mut made, &mut fresh).await;
+        let fresh = self.fresh_bindings(&mut made);
+        let Some((made, fresh)) = self.get_ready(made, fresh).await else {
+            return Outcome::superseded(self.loads);
+        };
         // A server that is replaced serves until its successor has all its bindings.
         let (relief, relieved) = watch::channel(());
         let intake = self.take_over(made, fresh, &relieved);
-        self.shrink_replaced();
-        self.bind_intake(intake).await;
+        self.unbind(true);
+        let made_way = self.bind_intake(intake).await;
         drop(relief);
         self.let_providers_go();
+        if made_way {
+            return Outcome::superseded(self.loads);
+        }
         self.shared.let_outgoing_go();
         self.outcome()
     }
@@ -133,8 +152,6 @@ impl Change {
     /// this change brings something that may take over. So do the bindings of a version that is
     /// replaced: until then its calls need them.
     fn shrink(&self) {
-        let mut unbound = Vec::new();
-        let replaced = self.replaced_actors();
         self.shared.edit(|actual| {
             for step in &self.steps {
                 match step {
@@ -142,14 +159,11 @@ impl Change {
                         self.rename_provider(actual, was, &Arc::from(&**provider));
                     }
                     Step::StopActor { actor } => actual.retire(actor),
-                    Step::Unbind { binding, .. } if !replaced.contains(&*binding.actor) => {
-                        unbound.extend(actual.unbind(&BindingKey::from_ref(binding)));
-                    }
                     _ => {}
                 }
             }
         });
-        self.let_go(unbound);
+        self.unbind(false);
         let binds = |step: &Step| matches!(step, Step::Bind { .. } | Step::Rebind { .. });
         if self.steps.iter().any(binds) {
             self.shared.let_outgoing_go_soon();
@@ -158,20 +172,26 @@ impl Change {
         }
     }
 
-    /// Bindings that are not wanted of actors that were to be replaced go now: with the version
-    /// before, or from it when the new one was refused.
-    fn shrink_replaced(&self) {
-        let replaced = self.replaced_actors();
-        let mut unbound = Vec::new();
-        self.shared.look(|actual| {
-            for step in &self.steps {
-                let Step::Unbind { binding, .. } = step else { continue };
-                if replaced.contains(&*binding.actor) {
-                    unbound.extend(actual.unbind(&BindingKey::from_ref(binding)));
-                }
-            }
+    /// Takes bindings that are not wanted out of force: those of actors that were to be replaced,
+    /// with the version before or from it when the new one was refused; or those of all others.
+    fn unbind(&self, of_replaced: bool) {
+        let unwanted = self.unwanted(of_replaced);
+        let unbound = self.shared.look(|actual| {
+            unwanted.iter().filter_map(|key| actual.unbind(key)).collect::<Vec<_>>()
         });
         self.let_go(unbound);
+    }
+
+    /// The bindings that are not wanted any more, of actors that are to be replaced or of others.
+    fn unwanted(&self, of_replaced: bool) -> Vec<BindingKey> {
+        let replaced = self.replaced_actors();
+        let unwanted = self.steps.iter().filter_map(|step| match step {
+            Step::Unbind { binding, .. } if replaced.contains(&*binding.actor) == of_replaced => {
+                Some(BindingKey::from_ref(binding))
+            }
+            _ => None,
+        });
+        unwanted.collect()
     }
 
     fn replaced_actors(&self) -> HashSet<&str> {

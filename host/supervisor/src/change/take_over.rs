@@ -34,6 +34,7 @@ impl Change {
                 let (target, told) = (one.target, std::mem::take(&mut one.told));
                 unbound.extend(actual.gone_of(told, &one.instance));
                 let old = self.install_provider(actual, one);
+                self.succeeded.extend(old.as_ref().map(|_| target));
                 instances.extend(old.map(|old| (target, old)));
             }
             for actor in made.actors.into_values() {

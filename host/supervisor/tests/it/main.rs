@@ -1,6 +1,7 @@
 //! The supervisor with providers that hang, fail and fall ill: faults no real one makes on demand.
 
 mod contested;
+mod exchange;
 mod given_up;
 mod making_way;
 mod misbehavior;
@@ -10,3 +11,4 @@ mod provider;
 mod revoked;
 mod stage;
 mod waiting;
+mod whole;

@@ -33,6 +33,54 @@ async fn a_newer_manifest_takes_the_place_of_one_that_hangs() {
     assert!(!stage.supervisor.is_changing());
 }
 
+const BOUND: &str = "
+actors: [{image: one.wasm, name: one}]
+providers: [{builtin: store}, {builtin: server}]
+bindings: [{actor: one, capability: 'test:store'}, {actor: one, capability: 'test:server'}]
+";
+
+/// What runs is asked for again while a change waits for a provider, which `hangs` until then.
+async fn go_back(hangs: &'static str, seen: &str, (before, after): (&str, &str)) -> Stage {
+    let stage = Stage::new();
+    stage.put("one", &by_hand("(memory (export \"memory\") 1)", "(i32.const 1)"));
+    assert_eq!(stage.apply(before).await.faults, []);
+    stage.script.hang(hangs);
+    let seen_before = stage.script.times(seen).len();
+    let prepared = stage.prepare(after).await;
+    let supervisor = stage.supervisor.clone();
+    let hanging = tokio::spawn(async move { supervisor.apply(prepared, Default::default()).await });
+    stage.script.happened(seen, seen_before + 1).await;
+    let asked = Instant::now();
+    assert_eq!(stage.apply(before).await.faults, []);
+    assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    assert!(hanging.await.expect("it ends").superseded);
+    assert!(stage.status().degraded.is_empty(), "{:?}", stage.status());
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_manifest_waits_for_no_binding_of_a_store() {
+    let other = BOUND.replace("'test:store'}", "'test:store', values: {SIZE: other}}");
+    let stage = go_back("bind at store", "bind one at store", (BOUND, &other)).await;
+    stage.script.happened("unbind at store", 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_manifest_waits_for_no_successor() {
+    let larger = BOUND.replace("{builtin: store}", "{builtin: store, values: {SIZE: '2'}}");
+    let stage = go_back("bind at store 2", "bind one at store 2", (BOUND, &larger)).await;
+    stage.script.happened("store 2 is down", 1).await;
+    assert_eq!(stage.script.times("bind one at store").len(), 2, "it was told again");
+    assert!(stage.script.times("shut down store").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_manifest_waits_for_no_server() {
+    let other = BOUND.replace("'test:server'}", "'test:server', values: {SIZE: other}}");
+    let stage = go_back("bind at server", "bind one at server", (BOUND, &other)).await;
+    stage.script.happened("unbind at server", 1).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_acts_while_something_is_applied() {
     let stage = Stage::new();

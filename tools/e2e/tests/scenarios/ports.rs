@@ -200,6 +200,25 @@ fn two_actors_exchange_their_servers() {
     clients.end();
 }
 
+#[test]
+fn two_actors_exchange_their_servers_and_their_ports() {
+    let stage = Stage::new();
+    let servers = ["front", "back"];
+    stage.manifest(&servers, &[("one", "front", 0), ("two", "back", 1)]);
+    let host = stage.start();
+    let clients = stage.clients();
+    for round in 1..=4 {
+        let from = host.log().count();
+        let (one, two) = if round % 2 == 1 { ("two", "one") } else { ("one", "two") };
+        stage.manifest(&servers, &[(one, "front", 0), (two, "back", 1)]);
+        applied(&host, from, "rebound one");
+        applied(&host, from, "rebound two");
+        let expected = if one == "one" { ["ok", "hello"] } else { ["hello", "ok"] };
+        assert_eq!(stage.answers(), expected);
+    }
+    clients.end();
+}
+
 /// As when an actor gets another name.
 #[test]
 fn an_actor_takes_the_port_of_one_that_goes() {

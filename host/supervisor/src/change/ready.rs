@@ -1,0 +1,65 @@
+//! What is told and asked before anything takes over.
+
+use std::sync::Arc;
+
+use trellis_core::BindingId;
+
+use super::Change;
+use super::bind::Fresh;
+use super::make::{Made, newer};
+use crate::border::Instance;
+
+/// What was told by the time something newer is wanted.
+struct Told {
+    outlets: Vec<(BindingId, Instance)>,
+    /// The providers whose successors may have taken something from them.
+    relieved: Vec<Arc<str>>,
+}
+
+impl Change {
+    /// Has all that was made get ready to take over. `None` when something newer is wanted, however
+    /// long a provider takes to answer; then everything is as it was.
+    pub(super) async fn get_ready(
+        &mut self,
+        mut made: Made,
+        mut fresh: Fresh,
+    ) -> Option<(Made, Fresh)> {
+        let told = self.told(&made, &fresh);
+        let mut superseded = self.superseded.clone();
+        let get_ready = async {
+            self.bind_outlets(&mut made, &mut fresh).await;
+            self.judge_health(&mut made, &mut fresh).await;
+            self.weigh_intake(&mut made, &mut fresh).await;
+        };
+        let ready = tokio::select! {
+            biased;
+            () = get_ready => true,
+            () = newer(&mut superseded) => false,
+        };
+        if ready {
+            return Some((made, fresh));
+        }
+        self.leave(made);
+        self.shared.tell_unbound(told.outlets);
+        for provider in told.relieved {
+            self.tell_again(&provider).await;
+        }
+        None
+    }
+
+    /// Who is to be told if nothing comes of it: of fresh outlets also those that serve now, which
+    /// learn of them when they are not replaced.
+    fn told(&self, made: &Made, fresh: &Fresh) -> Told {
+        let outlets = self.shared.look(|actual| {
+            let both = fresh.outlets.iter().flat_map(|new| {
+                let (id, instance) = new.undo();
+                let serves = actual.instances.get(&new.binding.spec.target);
+                let other = serves.filter(|serves| !serves.is(&instance)).cloned();
+                [instance].into_iter().chain(other).map(move |instance| (id, instance))
+            });
+            both.collect()
+        });
+        let relieved = made.providers.iter().filter(|(_, one)| one.succeeds);
+        Told { outlets, relieved: relieved.map(|(name, _)| Arc::clone(name)).collect() }
+    }
+}
