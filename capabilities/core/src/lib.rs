@@ -14,6 +14,7 @@ pub mod entity;
 pub mod error;
 pub mod guest;
 pub mod limits;
+pub mod nearest;
 pub mod units;
 #[cfg(feature = "vectors")]
 pub mod vectors;
@@ -31,3 +32,4 @@ pub use call::{Parties, Trace};
 pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec, OperationVisitor};
 pub use entity::{ActorKey, BindingId, BindingName, Entity};
 pub use error::{CallError, Code, ErrorKind};
+pub use nearest::{nearest, nearest_contract};

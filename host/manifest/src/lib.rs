@@ -36,7 +36,7 @@ mod yaml;
 
 pub use parse::BYTES_MAX;
 pub use render::Style;
-pub use report::{Problem, Report, nearest};
+pub use report::{Problem, Report};
 pub use schema::json_schema;
 pub use source::{Format, SourceText, Span, Spanned};
 pub use spec::{

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
+use trellis_core::nearest;
 
 use crate::form::{Form, misfit_with};
-use crate::report::{Problem, Problems, nearest, quoted};
+use crate::report::{Problem, Problems, quoted};
 use crate::source::{Span, Spanned};
 use crate::tree::{Node, Value};
 

@@ -1,7 +1,7 @@
 //! Everything that is wrong with a manifest.
 
 use serde_json::{Value as Json, json};
-use trellis_core::Code;
+use trellis_core::{Code, nearest};
 
 use crate::source::{SourceText, Span};
 
@@ -153,19 +153,6 @@ impl Problems {
     pub(crate) fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
-}
-
-/// The word of `known` that `name` was most likely meant to be.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // With a third of the letters wrong it is still a typo; with more it is another word.
-    const SIMILAR: f64 = 0.66;
-    let name = name.to_lowercase();
-    known
-        .into_iter()
-        .map(|word| (strsim::normalized_damerau_levenshtein(&name, &word.to_lowercase()), word))
-        .filter(|(similarity, _)| *similarity >= SIMILAR)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, word)| word)
 }
 
 /// `text` between backticks, short and without control characters, for a message.

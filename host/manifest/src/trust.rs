@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
+use trellis_core::nearest;
+
 use crate::expand::Env;
 use crate::parse::parse;
-use crate::report::{Problems, nearest};
+use crate::report::Problems;
 use crate::source::{Format, SourceText, Span, Spanned};
 use crate::tree::{Node, Value};
 

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &ExplainArgs, output: Output) -> Result<(), Failure> {
 
 fn unknown(asked: &str, codes: &[Explanation]) -> Failure {
     let known = codes.iter().map(|explanation| explanation.code);
-    let near = trellis_manifest::nearest(asked, known);
+    let near = trellis_core::nearest(asked, known);
     let cure = near.map_or_else(
         || "`trellis explain` lists every code.".to_owned(),
         |near| format!("Did you mean {near}? `trellis explain` lists every code."),

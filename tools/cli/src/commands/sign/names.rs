@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 
 use trellis_claims::{KeyKind, PublicKey, normalize_alias};
-use trellis_core::Contract;
+use trellis_core::{Contract, nearest};
 use trellis_keystore::Keystore;
-use trellis_manifest::nearest;
 
 use super::draft::Names;
 
