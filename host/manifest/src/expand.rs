@@ -153,6 +153,13 @@ impl Masked {
         whole.then_some(Expanded { text: expanded, written: secret.then_some(written) })
     }
 
+    /// The references up to an offset of the source that took a brace which was not meant for them,
+    /// or left theirs to the text: the likely cause when the rest makes no sense there.
+    pub(crate) fn malformed_before(&self, offset: usize) -> impl Iterator<Item = Problem> {
+        let before = self.references.iter().filter(move |it| it.span.start <= offset);
+        before.filter(|it| it.written.starts_with("${")).filter_map(Reference::malformed)
+    }
+
     fn reference(&self, mark: char) -> Option<&Reference> {
         let index = u32::from(mark).checked_sub(FIRST_MARK)?;
         self.references.get(usize::try_from(index).ok()?)
@@ -160,6 +167,11 @@ impl Masked {
 }
 
 impl Reference {
+    fn malformed(&self) -> Option<Problem> {
+        let Meaning::Malformed { why, help } = &self.meaning else { return None };
+        Some(Problem::new(self.span, why).help(help))
+    }
+
     fn value(&self, env: Env<'_>) -> Result<String, Problem> {
         match &self.meaning {
             Meaning::Literal(text) => Ok(text.clone()),
@@ -249,6 +261,9 @@ fn variable(inside: &str) -> Meaning {
             format!("`-` cannot stand in a variable's name: `${{{inside}}}`"),
             format!("for a default write `${{{name}:{text}}}`"),
         ),
+        (None, None) if rest.starts_with([',', ' ', ']', '"', '\'']) => {
+            malformed(format!("`${{{name}` is not closed where its name ends"), FORMS)
+        }
         (None, None) => {
             malformed("`${...}` does not hold the name of an environment variable", FORMS)
         }

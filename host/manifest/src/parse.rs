@@ -25,21 +25,25 @@ pub(crate) fn parse(
         );
         return None;
     }
-    let root = Masked::new(&source.text).and_then(|masked| {
-        if masked.text.trim().is_empty() {
-            return Err(empty());
-        }
-        let mut builder = Builder::new(&masked, env, problems);
-        match source.format {
-            Format::Yaml => yaml::parse(&mut builder),
-            Format::Json => json::parse(&mut builder),
-        }
-    });
-    match root {
-        Ok(root) => Some(root),
-        Err(problem) => {
-            problems.push(problem);
-            None
-        }
+    let masked = Masked::new(&source.text).map_err(|problem| problems.push(problem)).ok()?;
+    if masked.text.trim().is_empty() {
+        problems.push(empty());
+        return None;
     }
+    let mut builder = Builder::new(&masked, env, problems);
+    let root = match source.format {
+        Format::Yaml => yaml::parse(&mut builder),
+        Format::Json => json::parse(&mut builder),
+    };
+    root.map_err(|problem| blame(&masked, problem, problems)).ok()
+}
+
+/// Reports what ended the reading, or what is to blame for it: a reference that is not closed takes
+/// or leaves a brace, and then the text around it is not to be understood.
+fn blame(masked: &Masked, problem: Problem, problems: &mut Problems) {
+    let causes: Vec<_> = masked.malformed_before(problem.span.start).collect();
+    if causes.is_empty() {
+        problems.push(problem);
+    }
+    causes.into_iter().for_each(|cause| problems.push_once(cause));
 }

@@ -150,6 +150,13 @@ impl Problems {
         }
     }
 
+    /// Unless it was reported already.
+    pub(crate) fn push_once(&mut self, problem: Problem) {
+        if !self.kept.contains(&problem) {
+            self.push(problem);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
