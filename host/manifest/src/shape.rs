@@ -68,7 +68,7 @@ choice!(Isolation { Reuse = "reuse", Fresh = "fresh" });
 object! {
     /// An actor: a signed WebAssembly module.
     ActorKeys("an actor") {
-        /// A path (from the manifest's folder), a registry reference or an actor key.
+        /// The file of the signed module; a relative path starts at the manifest's folder.
         image: Text,
         /// What bindings and other actors call it; the name in its claims without it.
         name: Option<Name>,

@@ -46,7 +46,7 @@ pub struct TrustSpec {
 /// One actor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ActorSpec {
-    /// A path (from the manifest's folder), a registry reference or an M-key.
+    /// The path of the signed module, from the manifest's folder.
     pub image: Spanned<String>,
     /// The name the manifest gives it.
     pub name: Option<Spanned<String>>,
