@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::permit::{Admitted, Granted, Permit};
 use crate::policy::{Decision, Policy, PolicyInput};
 use crate::principal::Principal;
+use crate::refusal::{Asked, gone, unbound};
 use crate::set::EntitlementSet;
 use crate::spec::{ActorId, TargetId};
 
@@ -157,7 +158,7 @@ fn outward<'t>(
         let Entity::Provider { binding, .. } = &binding.provider.entity else {
             return gone(contract, operation);
         };
-        refuse(reason, &DenialContext::of(caller, (binding.as_str(), contract), operation))
+        Asked::by(caller, (binding.as_str(), contract), operation).refused_over_binding(reason)
     })
 }
 
@@ -166,14 +167,14 @@ fn inward<'t>(binding: &'t Binding, operation: &str) -> Result<Granted<'t>, Box<
     let verb = binding.verb(operation, Direction::ToActor);
     let ends = (&binding.provider, &binding.actor);
     verb.map(|name| over(binding, ends, name)).map_err(|reason| {
-        let context = DenialContext {
+        let asked = Asked {
             origin: binding.provider.entity.clone(),
             actor: &binding.actor.entity.to_string(),
             binding: BindingName::DEFAULT,
             namespace: binding.contract().as_str(),
             operation,
         };
-        refuse(reason, &context)
+        asked.refused_over_binding(reason)
     })
 }
 
@@ -198,7 +199,7 @@ fn to_actor<'t>(
     (binding, namespace): (&str, &str),
     operation: &'t str,
 ) -> Result<Granted<'t>, Box<Denial>> {
-    let context = DenialContext::of(caller, (binding, namespace), operation);
+    let asked = || Asked::by(caller, (binding, namespace), operation);
     let is_a_contract = set.is_a_contract(namespace);
     let callee = if is_a_contract { None } else { set.named(namespace) };
     let Some(callee) = callee else {
@@ -206,15 +207,15 @@ fn to_actor<'t>(
             || caller.has_contract(namespace);
         // Whom the claims let it call by this name is not here, or not any more.
         let callable = caller.lists(namespace) || set.rules().open_calls;
-        let reason = match (claimed, callable && !is_a_contract) {
-            (_, true) => Reason::UnknownActor,
-            (true, false) => Reason::NotBound,
-            (false, false) => Reason::NotClaimed,
-        };
-        return Err(refuse(reason, &context));
+        return Err(match (claimed, callable && !is_a_contract) {
+            (_, true) => asked().of_nobody(set),
+            (true, false) => asked().without_binding(caller),
+            (false, false) if is_a_contract => asked().refused_over_binding(Reason::NotClaimed),
+            (false, false) => asked().of_nothing(set),
+        });
     };
     if !set.rules().open_calls && !caller.may_call(callee) {
-        return Err(refuse(Reason::NotCallable, &context));
+        return Err(asked().of_another(caller, callee));
     }
     Ok(direct(&caller.entity, callee, Admitted::Named(operation)))
 }
@@ -226,14 +227,8 @@ fn from_system<'t>(
     operation: &'t Cow<'static, str>,
 ) -> Result<Granted<'t>, Box<Denial>> {
     let Some(callee) = set.named(actor) else {
-        return Err(Box::new(Denial {
-            reason: Reason::UnknownActor,
-            origin: Some(Entity::System),
-            namespace: actor.to_owned(),
-            binding: String::new(),
-            operation: operation.to_string(),
-            message: format!("no actor `{actor}` runs on this host"),
-        }));
+        let (origin, binding) = (Entity::System, "");
+        return Err(Asked { origin, actor, binding, namespace: actor, operation }.of_nobody(set));
     };
     Ok(direct(&Entity::System, callee, Admitted::Known(operation)))
 }
@@ -250,87 +245,4 @@ fn direct<'t>(
         parties: Parties { origin, target: &callee.entity },
         operation,
     }
-}
-
-/// What was asked for, for the sentence of a denial.
-struct DenialContext<'a> {
-    origin: Entity,
-    actor: &'a str,
-    binding: &'a str,
-    namespace: &'a str,
-    operation: &'a str,
-}
-
-impl<'a> DenialContext<'a> {
-    fn of(
-        caller: &'a Principal,
-        (binding, namespace): (&'a str, &'a str),
-        operation: &'a str,
-    ) -> Self {
-        Self {
-            origin: caller.entity.clone(),
-            actor: &caller.spec.name,
-            binding,
-            namespace,
-            operation,
-        }
-    }
-}
-
-fn refuse(reason: Reason, context: &DenialContext<'_>) -> Box<Denial> {
-    let DenialContext { actor, binding, namespace, operation, .. } = *context;
-    let message = match reason {
-        Reason::NotClaimed => format!(
-            "actor `{actor}` is not authorized to use capability {namespace}: its claims do not \
-             list it; sign it with that capability, or call an actor that runs here"
-        ),
-        Reason::NotGranted => format!(
-            "actor `{actor}` is not authorized to use capability {namespace} for {operation}: its \
-             claims grant other operations only; sign it with that grant"
-        ),
-        Reason::NotBound => format!(
-            "actor `{actor}` has no binding `{binding}` for {namespace}; add one to the manifest"
-        ),
-        Reason::UnknownOperation => {
-            format!("contract {namespace} has no operation `{operation}`")
-        }
-        Reason::WrongDirection => {
-            format!("operation {operation} of {namespace} goes the other way")
-        }
-        Reason::UnknownActor => format!("no actor `{namespace}` runs on this host"),
-        _ => format!(
-            "actor `{actor}` may not call actor `{namespace}`: its claims do not list it under \
-             `calls`; sign it with `--calls {namespace}`"
-        ),
-    };
-    Box::new(Denial {
-        reason,
-        origin: Some(context.origin.clone()),
-        namespace: namespace.to_owned(),
-        binding: binding.to_owned(),
-        operation: operation.to_owned(),
-        message,
-    })
-}
-
-fn gone(namespace: &str, operation: &str) -> Box<Denial> {
-    Box::new(Denial {
-        reason: Reason::UnknownCaller,
-        origin: None,
-        namespace: namespace.to_owned(),
-        binding: String::new(),
-        operation: operation.to_owned(),
-        message: "the calling actor is being stopped".to_owned(),
-    })
-}
-
-fn unbound(operation: &str) -> Box<Denial> {
-    Box::new(Denial {
-        reason: Reason::NotBound,
-        origin: None,
-        namespace: String::new(),
-        binding: String::new(),
-        operation: operation.to_owned(),
-        message: "the binding was removed".to_owned(),
-    })
 }

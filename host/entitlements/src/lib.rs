@@ -19,6 +19,7 @@ mod names;
 mod permit;
 mod policy;
 mod principal;
+mod refusal;
 mod set;
 mod spec;
 
@@ -27,6 +28,7 @@ pub use cow::CowMap;
 pub use denial::{Denial, Reason};
 pub use gate::{AuthzRequest, Gate};
 pub use metrics::Metrics;
+pub use names::looks_like_a_contract;
 pub use permit::{Admitted, Granted, Permit};
 pub use policy::{AllowAll, Decision, Policy, PolicyInput};
 pub use set::EntitlementSet;

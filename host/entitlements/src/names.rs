@@ -88,7 +88,8 @@ impl Claimants {
 
 /// Contract ids belong to bindings: neither a name nor an alias may look like one, or calls that
 /// are meant for a provider would reach an actor.
-pub(crate) fn looks_like_a_contract(name: &str) -> bool {
+#[must_use]
+pub fn looks_like_a_contract(name: &str) -> bool {
     name.contains(':')
 }
 

@@ -59,6 +59,11 @@ impl Principal {
         named.iter().find(|(known, _)| &**known == name).map(|(_, binding)| binding)
     }
 
+    /// The names of the bindings it has for that contract.
+    pub(crate) fn binding_names(&self, namespace: &str) -> impl Iterator<Item = &str> {
+        self.bindings.get(namespace).into_iter().flatten().map(|(name, _)| &**name)
+    }
+
     /// Every binding it has.
     pub(crate) fn bindings(&self) -> impl Iterator<Item = BindingId> {
         self.bindings.values().flatten().map(|(_, binding)| binding.id)

@@ -93,6 +93,46 @@ fn names_cannot_be_taken_over_by_a_later_actor() {
     }
 }
 
+/// What the gate says when it refuses this.
+fn said(gate: &support::Guarded, ask: &AuthzRequest<'_>) -> String {
+    gate.admit(ask).expect_err("refused").message().to_owned()
+}
+
+#[test]
+fn a_denial_of_a_binding_names_those_that_exist() {
+    let world = World::new();
+    let (gate, _) = world.gate(AllowAll);
+    let other = AuthzRequest::FromActor {
+        actor: world.ids["whole"],
+        binding: "other",
+        namespace: KEYVALUE,
+        operation: "Get",
+    };
+    let told = said(&gate, &other);
+    assert!(told.contains("it has `default`: use that name"), "{told}");
+    let none = said(&gate, &from_actor(&world, "unbound", KEYVALUE, "Get"));
+    assert!(none.contains("add one to the manifest"), "{none}");
+}
+
+#[test]
+fn a_denial_of_a_callee_names_what_claims_must_list() {
+    let mut world = World::new();
+    let mut claims = (*world.actors[2].claims).clone();
+    assert_eq!(claims.name.as_deref(), Some("unbound"));
+    claims.calls = vec!["whole-in-manifest".to_owned(), "granted-in-manifest".to_owned()];
+    world.actors[2].claims = std::sync::Arc::new(claims);
+    let (gate, _) = world.gate(AllowAll);
+    let told = |namespace| said(&gate, &from_actor(&world, "unbound", namespace, "Greet"));
+    let with_alias = told("whole-in-manifest");
+    assert!(with_alias.contains("list a name of the manifest; sign it with `--calls friend`"));
+    let without = told("granted-in-manifest");
+    assert!(without.contains(&format!("`--calls {}`", world.keys["granted"])), "{without}");
+    let unlisted = told("unclaimed-in-manifest");
+    assert!(unlisted.contains("do not list it under `calls`"), "{unlisted}");
+    let alias = told("Friend");
+    assert!(alias.contains("did you mean `friend`?"), "{alias}");
+}
+
 /// D1: whatever an actor names, the gate admits exactly what a plain reading of the rules admits.
 #[test]
 fn d1_a_million_guesses_match_the_reference_model() {
