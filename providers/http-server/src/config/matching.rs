@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use trellis_core::nearest;
 use trellis_providers_sdk::ValueError;
 
 /// A host name a binding answers to, in lower case.
@@ -69,11 +70,32 @@ pub(super) fn path(text: &str) -> Result<String, ValueError> {
     Ok(path.to_owned())
 }
 
-/// A method an actor can serve.
+/// The standard methods that an actor can serve.
+const STANDARD: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"];
+
+/// A method an actor can serve. Methods are case-sensitive (RFC 9110, 9.1); the standard ones are
+/// all upper case, so that they are known in any case. Any other is taken as it is written: one in
+/// lower case, or much like a standard one, would be a mistake that lets nothing through.
 pub(super) fn method(text: &str) -> Result<http::Method, ValueError> {
-    let method = http::Method::from_bytes(text.as_bytes()).ok();
-    method.filter(|method| *method != http::Method::CONNECT).ok_or_else(|| {
-        ValueError::new("METHODS", "METHODS holds a text that is no method an actor can serve")
-            .help("write names such as `GET, POST`; CONNECT is never let through")
-    })
+    let refused = |what: &str| ValueError::new("METHODS", format!("METHODS holds {what}"));
+    let list = || STANDARD.join(", ");
+    let upper = text.to_ascii_uppercase();
+    let method = http::Method::from_bytes(upper.as_bytes());
+    let method =
+        method.ok().filter(|method| *method != http::Method::CONNECT).ok_or_else(|| {
+            refused("a text that is no method an actor can serve")
+                .help(format!("write some of {}; CONNECT is never let through", list()))
+        })?;
+    if STANDARD.contains(&&*upper) {
+        return Ok(method);
+    }
+    if let Some(near) = nearest(&upper, STANDARD) {
+        let help = format!("did you mean `{near}`? Known are {}, and others unlike these", list());
+        return Err(refused("a method that is not known and much like one that is").help(help));
+    }
+    if upper != text {
+        let help = "methods are case-sensitive: write it as its clients do, in upper case";
+        return Err(refused("a method that is not all upper case").help(help));
+    }
+    Ok(method)
 }

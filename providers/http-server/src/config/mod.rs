@@ -99,7 +99,7 @@ mod tests {
         let config = Config::read(&values(&[
             ("HOSTS", " Api.Example.com., *.Example.org ,::1"),
             ("PATH", "/v1/things/"),
-            ("METHODS", "GET, PURGE"),
+            ("METHODS", "get, PURGE"),
             ("ADDRESS", "localhost"),
         ]))
         .expect("well-formed");
@@ -110,7 +110,8 @@ mod tests {
         ];
         assert_eq!(config.hosts, hosts);
         assert_eq!(config.path, "/v1/things");
-        assert_eq!(config.methods.len(), 2);
+        let purge = http::Method::from_bytes(b"PURGE").expect("a token");
+        assert_eq!(config.methods, [http::Method::GET, purge]);
         assert_eq!(config.address.to_string(), "127.0.0.1:8080");
     }
 
@@ -122,6 +123,31 @@ mod tests {
         assert!(Config::read(&values(&both)).is_ok());
         let message = refused(&[("BODIES_BYTES_MAX", "1MiB"), ("BODY_BYTES_MAX", "2MiB")]);
         assert!(message.contains("BODIES_BYTES_MAX (1048576 bytes)"), "{message}");
+    }
+
+    #[test]
+    fn a_mistyped_method_is_refused_with_the_nearest() {
+        let help = |text: &str| {
+            let error = Config::read(&values(&[("METHODS", text)])).expect_err(text);
+            error.help.unwrap_or_else(|| panic!("{text}: {}", error.message))
+        };
+        for (text, near) in
+            [("GTE", "GET"), ("Psot", "POST"), ("DELET", "DELETE"), ("HEADS", "HEAD")]
+        {
+            assert!(
+                help(text).contains(&format!("did you mean `{near}`?")),
+                "{text}: {}",
+                help(text)
+            );
+        }
+        assert!(help("purge").contains("upper case"), "{}", help("purge"));
+        assert!(help("GE T").contains("GET, HEAD, POST"), "{}", help("GE T"));
+        let standard = values(&[("METHODS", "Get, hEAD,post,Put,delete,options,trace,patch")]);
+        assert_eq!(Config::read(&standard).expect("all are standard").methods.len(), 8);
+        for other in ["PURGE", "PROPFIND", "LOCK", "MOVE", "REPORT", "SEARCH", "QUERY", "M-SEARCH"]
+        {
+            assert!(Config::read(&values(&[("METHODS", other)])).is_ok(), "{other}");
+        }
     }
 
     #[test]
@@ -139,6 +165,10 @@ mod tests {
             ("PATH", "/a?b"),
             ("METHODS", "GE T"),
             ("METHODS", "CONNECT"),
+            ("METHODS", "connect"),
+            ("METHODS", "GTE"),
+            ("METHODS", "Delte"),
+            ("METHODS", "purge"),
             ("HEADER_BYTES_MAX", "10"),
             ("IDLE_TIME_MAX", "0s"),
             ("CONNECTIONS_MAX", "0"),
