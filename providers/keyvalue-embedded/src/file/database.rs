@@ -9,11 +9,13 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use redb::{Builder, Database, ReadableDatabase};
-use trellis_core::{CallError, Code};
+use trellis_core::CallError;
 
 use super::anew::{remove_left_copies, write_anew};
+use super::backend::{Backend, Length};
 use super::first::First;
 use super::place::{Place, another_handle, folder_of, place_of, true_path};
+use super::sentence;
 use super::tables::Tables;
 use super::view::View;
 
@@ -46,12 +48,20 @@ struct State {
     unopened: Option<CallError>,
     /// Why a file that was deleted could not be written anew.
     unwritten: Option<CallError>,
+    /// How long the store made the file.
+    length: Option<Arc<Length>>,
 }
 
 /// The file, opened.
 struct Open {
-    database: Database,
+    store: Store,
     file: File,
+}
+
+/// A store in a file, and how long it makes the file.
+struct Store {
+    database: Database,
+    length: Arc<Length>,
 }
 
 /// Why the file could not be opened.
@@ -82,6 +92,7 @@ impl DatabaseFile {
                 failed: Weak::new(),
                 unopened: None,
                 unwritten: None,
+                length: None,
             }),
             bytes: AtomicU64::new(0),
             era: AtomicU64::new(0),
@@ -110,8 +121,8 @@ impl DatabaseFile {
         let opened = self.guarded(|| self.open_known(another_handle(&file, &self.path)?));
         let mut state = self.state.lock();
         match opened {
-            Ok(database) => {
-                state.database = Some(Arc::new(database));
+            Ok(Store { database, length }) => {
+                (state.database, state.length) = (Some(Arc::new(database)), Some(length));
                 state.unopened = None;
                 Ok(())
             }
@@ -124,9 +135,9 @@ impl DatabaseFile {
         }
     }
 
-    fn goes_on_with(&self, Open { database, file }: Open) {
+    fn goes_on_with(&self, Open { store: Store { database, length }, file }: Open) {
         let (database, file) = (Some(Arc::new(database)), Some(Arc::new(file)));
-        let now = State { database, file, ..State::default() };
+        let now = State { database, file, length: Some(length), ..State::default() };
         let before = std::mem::replace(&mut *self.state.lock(), now);
         // Closing a damaged file may panic, and nobody else need wait for it.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
@@ -172,7 +183,7 @@ impl DatabaseFile {
         if state.database.is_some() {
             return None;
         }
-        Some(state.unopened.clone().unwrap_or_else(|| self.lately()))
+        Some(state.unopened.clone().unwrap_or_else(sentence::lately))
     }
 
     /// What is wrong, and what to do; `None` when nothing is.
@@ -196,6 +207,17 @@ impl DatabaseFile {
         };
         // Closing a damaged file may panic as well.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
+    }
+
+    /// True when another program cut the file short since the store in it was opened. Blocks.
+    pub(super) fn is_cut_short(&self) -> bool {
+        let state = self.state.lock();
+        let known = state.file.clone().zip(state.length.clone());
+        drop(state);
+        // A disk that says nothing leaves what is known.
+        known.is_some_and(|(file, length)| {
+            length.is_cut(file.metadata().map_or(u64::MAX, |about| about.len()))
+        })
     }
 
     /// Lets go of the store and of its file.
@@ -234,9 +256,12 @@ impl DatabaseFile {
     pub(super) fn write_anew(&self) -> Result<(), CallError> {
         let Some(file) = self.state.lock().file.clone() else { return Ok(()) };
         let anew = self.guarded(|| {
+            if self.is_cut_short() {
+                return Err(redb::Error::Io(ErrorKind::UnexpectedEof.into()));
+            }
             let copy = write_anew(&file, &self.path)?;
             let file = another_handle(&copy, &self.path)?;
-            Ok(Open { database: self.open_known(copy)?, file })
+            Ok(Open { store: self.open_known(copy)?, file })
         });
         match anew {
             Ok(anew) => {
@@ -274,53 +299,29 @@ impl DatabaseFile {
 
     /// Whether the file may not grow any more.
     pub(super) fn is_full(broken: &redb::Error) -> bool {
-        matches!(broken, redb::Error::Io(error) if is_full(error.kind()))
+        matches!(broken, redb::Error::Io(error) if sentence::is_full(error.kind()))
     }
 
     /// The sentence for what the file did.
     pub(super) fn explain(&self, broken: &redb::Error) -> CallError {
         use redb::Error as E;
         match broken {
-            E::Io(error) => self.explain_io(error),
-            E::DatabaseAlreadyOpen => self.says(
+            E::Io(_) if self.is_cut_short() => sentence::cut_short(),
+            E::Io(error) => sentence::of_io(error),
+            E::DatabaseAlreadyOpen => sentence::of(
                 "is in use by another process; stop the host that uses it, or give this one a \
                  PATH of its own",
             ),
-            E::UpgradeRequired(_) => self.says("was written by an older, incompatible version"),
+            E::UpgradeRequired(_) => sentence::of("was written by an older, incompatible version"),
             E::Corrupted(_) | E::RepairAborted | E::TableTypeMismatch { .. } => self.damaged(),
-            E::DatabaseClosed | E::PreviousIo => self.unopened().unwrap_or_else(|| self.lately()),
-            _ => self.says("cannot be used"),
+            E::DatabaseClosed | E::PreviousIo => self.unopened().unwrap_or_else(sentence::lately),
+            _ => sentence::of("cannot be used"),
         }
-    }
-
-    fn lately(&self) -> CallError {
-        self.says("could not be written lately and is being opened again; try later")
     }
 
     /// The sentence for a file that is not, or no longer, a store.
     pub(super) fn damaged(&self) -> CallError {
-        self.says("is damaged or not a key-value file; restore it from a copy, or move it away")
-    }
-
-    fn explain_io(&self, error: &std::io::Error) -> CallError {
-        match error.kind() {
-            kind if is_full(kind) => self.says("cannot grow: the disk is full; free space there"),
-            ErrorKind::ReadOnlyFilesystem => self.says("is on a disk that is mounted read-only"),
-            ErrorKind::PermissionDenied => {
-                self.says("may not be read and written by the host's user; change its permissions")
-            }
-            ErrorKind::NotFound => self.says("is gone"),
-            // Making the folder finds that a file stands where it should be.
-            ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-                self.says("is not a file in a folder; correct PATH")
-            }
-            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => self.damaged(),
-            kind => self.says(&format!("cannot be read or written ({kind})")),
-        }
-    }
-
-    fn says(&self, what: &str) -> CallError {
-        CallError::new(Code::Storage, format!("the key-value file {what}"))
+        if self.is_cut_short() { sentence::cut_short() } else { sentence::damaged() }
     }
 
     fn try_open(&self) -> Result<Open, redb::Error> {
@@ -329,7 +330,7 @@ impl DatabaseFile {
         std::fs::create_dir_all(folder)?;
         let first = First::open(&path)?;
         match self.begin_in(first.file.try_clone()?) {
-            Ok(database) => {
+            Ok(store) => {
                 if first.is_new {
                     // It outlives a power cut only once its folder's entry is on the disk too.
                     File::open(folder)?.sync_all()?;
@@ -337,7 +338,7 @@ impl DatabaseFile {
                 // What a host left that was killed; the store is ours by now.
                 remove_left_copies(&path);
                 let file = another_handle(&first.file, &path)?;
-                Ok(Open { database, file })
+                Ok(Open { store, file })
             }
             Err(error) => {
                 first.leave_as_it_was(&path);
@@ -347,39 +348,38 @@ impl DatabaseFile {
     }
 
     /// The store in the file, begun when there is none.
-    fn begin_in(&self, file: File) -> Result<Database, redb::Error> {
-        let database = self.database_in(file)?;
+    fn begin_in(&self, file: File) -> Result<Store, redb::Error> {
+        let Store { database, length } = self.store_in(file)?;
         // A file that has everything is not written to: that it opens must not depend on room.
         if let Some(bytes) = View::whole(&database.begin_read()?)? {
             self.set_bytes(bytes);
-            return Ok(database);
+            return Ok(Store { database, length });
         }
         let txn = database.begin_write()?;
         let mut tables = Tables::open(&txn, 0, (0, self.era()))?;
         self.set_bytes(tables.count_bytes()?);
         drop(tables);
         txn.commit()?;
-        Ok(database)
+        Ok(Store { database, length })
     }
 
     /// The store in a file that is known to be one; nothing is begun in a file that is not.
-    fn open_known(&self, file: File) -> Result<Database, redb::Error> {
+    fn open_known(&self, file: File) -> Result<Store, redb::Error> {
         let damaged = || redb::Error::Io(ErrorKind::InvalidData.into());
         if file.metadata()?.len() == 0 {
             return Err(damaged());
         }
-        let database = self.database_in(file)?;
-        let bytes = View::whole(&database.begin_read()?)?.ok_or_else(damaged)?;
+        let store = self.store_in(file)?;
+        let bytes = View::whole(&store.database.begin_read()?)?.ok_or_else(damaged)?;
         self.set_bytes(bytes);
-        Ok(database)
+        Ok(store)
     }
 
-    fn database_in(&self, file: File) -> Result<Database, redb::Error> {
-        Ok(Builder::new().set_cache_size(self.cache_bytes).create_file(file)?)
+    fn store_in(&self, file: File) -> Result<Store, redb::Error> {
+        let backend = Backend::new(file)?;
+        let length = backend.length();
+        let mut builder = Builder::new();
+        let database = builder.set_cache_size(self.cache_bytes).create_with_backend(backend)?;
+        Ok(Store { database, length })
     }
-}
-
-const fn is_full(kind: ErrorKind) -> bool {
-    use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(kind, StorageFull | QuotaExceeded | FileTooLarge)
 }

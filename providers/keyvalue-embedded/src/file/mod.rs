@@ -1,6 +1,7 @@
 //! The store in a file: redb transactions, one writer, readers beside it.
 
 mod anew;
+mod backend;
 mod database;
 mod failure;
 mod first;
@@ -14,6 +15,7 @@ mod place;
 mod remains;
 mod room;
 mod schema;
+mod sentence;
 mod tables;
 mod view;
 mod work;

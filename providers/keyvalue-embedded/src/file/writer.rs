@@ -17,6 +17,7 @@ use super::news::News;
 use super::pace::Pace;
 use super::place::Place;
 use super::schema::RESERVE;
+use super::sentence;
 use super::tables::{PIECE, Tables};
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
@@ -164,6 +165,7 @@ impl Writer {
     /// and the file is opened afresh: redb refuses further work on a file after a failed write.
     fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), CallError> {
         self.is_full = false;
+        self.notice_cut();
         if let Some(unopened) = self.database.unopened() {
             if Instant::now() < self.reopens_at {
                 return Err(unopened);
@@ -193,6 +195,19 @@ impl Writer {
         // Whether that works is told by itself.
         let _ = self.reopen();
         Err(failed)
+    }
+
+    /// Lets go of a store whose file was cut short, and has it opened again: memory may hold what
+    /// is not in the file any more.
+    fn notice_cut(&mut self) {
+        if self.database.unopened().is_some() || !self.database.is_cut_short() {
+            return;
+        }
+        let error = sentence::cut_short();
+        tracing::error!(path = %self.database.path(), %error, "the key-value file is opened again");
+        self.database.fail();
+        self.unopened = Some(error);
+        self.reopens_at = Instant::now();
     }
 
     fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Box<redb::Error>> {
