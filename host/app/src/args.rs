@@ -1,8 +1,9 @@
 //! The command line of `host`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, ValueEnum};
 
 /// Runs the signed actors of a manifest.
@@ -94,6 +95,26 @@ pub fn without_empty_variables(command: clap::Command) -> clap::Command {
             if empty { argument.env(None::<&'static str>) } else { argument }
         })
         .mut_subcommands(without_empty_variables)
+}
+
+/// The same error, with what to write instead where a manifest was named without its flag.
+#[must_use]
+pub fn with_cure(error: clap::Error, command: &mut clap::Command) -> clap::Error {
+    let named = match error.kind() {
+        ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg),
+        // Behind an option, what is no command is in conflict with the option.
+        ErrorKind::InvalidSubcommand | ErrorKind::ArgumentConflict => {
+            error.get(ContextKind::InvalidSubcommand)
+        }
+        _ => None,
+    };
+    let Some(ContextValue::String(named)) = named else { return error };
+    let extension = Path::new(named).extension().and_then(|extension| extension.to_str());
+    if !extension.is_some_and(|extension| matches!(extension, "yaml" | "yml" | "json")) {
+        return error;
+    }
+    let message = format!("a manifest is named by its flag: write `--manifest {named}`");
+    clap::Error::raw(ErrorKind::UnknownArgument, message).format(command)
 }
 
 /// clap's message without its label, its colors and the usage lines: for a program.

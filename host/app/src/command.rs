@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::args::{HostArgs, plain_message, without_empty_variables};
+use crate::args::{HostArgs, plain_message, with_cure, without_empty_variables};
 use crate::exit::Exit;
 use crate::logging;
 use crate::output::{Form, Output};
@@ -50,9 +50,10 @@ pub enum HostCommand {
 pub fn parse(args: impl Iterator<Item = OsString>) -> Result<HostCommand, ExitCode> {
     let args: Vec<OsString> = args.collect();
     let output = Output::new(form_asked_for(&args), logging::style());
-    let parsed = without_empty_variables(CommandLine::command())
-        .try_get_matches_from(args)
-        .and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let mut command = without_empty_variables(CommandLine::command());
+    let parsed = (command.try_get_matches_from_mut(args))
+        .and_then(|matches| CommandLine::from_arg_matches(&matches))
+        .map_err(|error| with_cure(error, &mut command));
     match parsed {
         Ok(CommandLine { child: Some(Child::Compile), .. }) => Ok(HostCommand::Compile),
         Ok(CommandLine { host: Some(host), output: form, .. }) => {

@@ -19,13 +19,33 @@ pub enum Failure {
         what: String,
         /// Why it failed.
         error: CallError,
+        /// What to do about it, where more is known than the code tells.
+        help: Option<String>,
     },
 }
 
 impl Failure {
     /// A failure of one thing.
     pub fn call(what: impl Into<String>, error: CallError) -> Self {
-        Self::Call { what: what.into(), error }
+        Self::Call { what: what.into(), error, help: None }
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        if let Self::Call { help, .. } = &mut self {
+            *help = Some(text.into());
+        }
+        self
+    }
+
+    /// What to do about it; of a manifest, in general: each problem has its own help.
+    #[must_use]
+    pub fn cure(&self) -> &str {
+        match self {
+            Self::Call { help: Some(help), .. } => help,
+            _ => self.code().cure(),
+        }
     }
 
     /// The exit code that fits.
@@ -48,13 +68,9 @@ impl Failure {
     pub fn render(&self, style: Style) -> String {
         match self {
             Self::Manifest(report) => report.render(style),
-            Self::Call { what, error } => {
-                format!(
-                    "error[{}]: {what}: {}\n  help: {}\n",
-                    error.code(),
-                    error.message(),
-                    error.code().cure()
-                )
+            Self::Call { what, error, .. } => {
+                let (code, message) = (error.code(), error.message());
+                format!("error[{code}]: {what}: {message}\n  help: {}\n", self.cure())
             }
         }
     }
@@ -71,7 +87,7 @@ impl Failure {
             "code": code.as_str(),
             "message": self.first(),
             "cause": code.cause(),
-            "cure": code.cure(),
+            "cure": self.cure(),
             "exit": self.exit().code(),
         }});
         if let Some(details) = details {
@@ -119,7 +135,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Manifest(report) => report.fmt(f),
-            Self::Call { what, error } => write!(f, "{what}: {}", error.message()),
+            Self::Call { what, error, .. } => write!(f, "{what}: {}", error.message()),
         }
     }
 }

@@ -9,10 +9,14 @@ use bytes::Bytes;
 use rustix::fs::OFlags;
 use trellis_core::{CallError, Code};
 
+use crate::hint;
 use crate::stamp::Stamp;
 
 /// How often a file is read that changes while it is read.
 const READS_MAX: u32 = 3;
+
+/// How the names of modules end.
+const MODULES: &[&str] = &["wasm"];
 
 /// What was read, and the stamp it had before and after.
 pub(crate) struct Content {
@@ -35,7 +39,8 @@ pub(crate) fn read_stamped(path: &Path, bytes_max: u64) -> Result<Content, CallE
         let mut file = open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
         if !metadata.is_file() {
-            let message = format!("{} is a folder or a device, not a module", path.display());
+            let message = hint::of_folder(path, MODULES)
+                .unwrap_or_else(|| format!("{} is a device or a pipe, not a file", path.display()));
             return Err(CallError::new(Code::Storage, message));
         }
         let stamp = Stamp::from(&metadata);
@@ -76,10 +81,15 @@ pub(crate) fn too_large(path: &Path, bytes_max: u64) -> CallError {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> CallError {
-    let (code, hint) = match error.kind() {
-        ErrorKind::NotFound => (Code::NotFound, "; build and sign the actor first"),
-        _ => (Code::Storage, ""),
+    let code = match error.kind() {
+        ErrorKind::NotFound => Code::NotFound,
+        _ => Code::Storage,
     };
+    let hint = match code {
+        Code::NotFound => hint::of_missing(path, MODULES),
+        _ => None,
+    };
+    let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
     CallError::new(code, format!("{} cannot be read: {error}{hint}", path.display()))
 }
 
@@ -112,6 +122,8 @@ mod tests {
         }
         let missing = read_bounded(&folder.path().join("none"), 10).expect_err("it is missing");
         assert_eq!(missing.code(), Code::NotFound);
-        assert!(missing.message().contains("build and sign"), "{}", missing.message());
+        fs::write(folder.path().join("nono.wasm"), "").expect("a file");
+        let near = read_bounded(&folder.path().join("none.wasm"), 10).expect_err("it is missing");
+        assert!(near.message().contains("did you mean"), "{}", near.message());
     }
 }

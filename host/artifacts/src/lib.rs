@@ -14,6 +14,7 @@
 
 mod artifacts;
 mod file;
+pub mod hint;
 mod readers;
 mod reference;
 mod stamp;

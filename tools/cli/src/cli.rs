@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use trellis_app::args::{plain_message, without_empty_variables};
+use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{call, completions, explain, inspect, keys, sign, verify};
@@ -67,10 +67,14 @@ pub(crate) enum Stopped {
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Cli, Stopped> {
     let args: Vec<OsString> = args.collect();
     let global = glance(&args);
-    let parsed = without_empty_variables(Cli::command())
-        .color(global.color.into())
-        .try_get_matches_from(args)
-        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let asks_for_up = args.iter().any(|arg| arg == "up");
+    let mut command = without_empty_variables(Cli::command()).color(global.color.into());
+    let parsed = (command.try_get_matches_from_mut(args))
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches))
+        .map_err(|error| match asks_for_up {
+            true => with_cure(error, &mut command),
+            false => error,
+        });
     parsed.map_err(|error| {
         if global.output == Form::Json && error.use_stderr() {
             Stopped::Json(Box::new(Failure::usage(plain_message(&error))), global)

@@ -89,7 +89,8 @@ impl Failure {
             trellis_app::Failure::Manifest(report) => (summary(report), Some(report.to_json())),
             trellis_app::Failure::Call { .. } => (error.to_string(), None),
         };
-        let mut failure = Self::new(error.code(), message).exiting(error.exit());
+        let failure = Self::new(error.code(), message).cure(error.cure());
+        let mut failure = failure.exiting(error.exit());
         failure.0.drawn = Some(error.render(style));
         failure.0.details = details;
         failure

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use trellis_artifacts::hint;
 use trellis_core::Code;
 use trellis_keystore::destination::{self, Existing, Privacy};
 
@@ -19,29 +20,45 @@ const INPUT_BYTES_MAX: u64 = 256 << 20;
 /// # Errors
 /// `E_NOT_FOUND`, which suggests building it, `E_STORAGE`, or `E_MODULE_LIMIT`.
 pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, Failure> {
-    let file = File::open(path).map_err(|error| {
-        let missing = error.kind() == io::ErrorKind::NotFound;
+    let unreadable = |error: io::Error| {
         let failure = Failure::file(format!("cannot read the module {}", path.display()), &error);
-        if missing {
-            failure.cure(
-                "Check the path. If the actor is not built yet: \
-                 `cargo build --release --target wasm32-unknown-unknown`.",
-            )
-        } else {
-            failure
+        let hint = hint(path, &error, &["wasm"]);
+        if error.kind() != io::ErrorKind::NotFound {
+            return with_hint(failure, hint);
         }
-    })?;
-    read_bounded(file, MODULE_BYTES_MAX)
-        .map_err(|error| {
-            Failure::file(format!("cannot read the module {}", path.display()), &error)
-        })?
-        .ok_or_else(|| {
-            let message = format!(
-                "{} is larger than {MODULE_BYTES_MAX} bytes, which no host runs",
-                path.display()
-            );
-            Failure::new(Code::ModuleLimit, message)
-        })
+        failure.cure(format!(
+            "{} If the actor is not built yet: \
+             `cargo build --release --target wasm32-unknown-unknown`.",
+            hint.unwrap_or_else(|| "Check the path.".to_owned())
+        ))
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    read_bounded(file, MODULE_BYTES_MAX).map_err(unreadable)?.ok_or_else(|| {
+        let message = format!(
+            "{} is larger than {MODULE_BYTES_MAX} bytes, which no host runs",
+            path.display()
+        );
+        Failure::new(Code::ModuleLimit, message)
+    })
+}
+
+/// The file that may be meant by a path that names none.
+fn hint(path: &Path, error: &io::Error, extensions: &[&str]) -> Option<String> {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => hint::of_missing(path, extensions)?,
+        io::ErrorKind::IsADirectory => format!("{}.", hint::of_folder(path, extensions)?),
+        _ => return None,
+    };
+    let mut letters = hint.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    Some(first.into_iter().chain(letters).collect())
+}
+
+fn with_hint(failure: Failure, hint: Option<String>) -> Failure {
+    match hint {
+        Some(hint) => failure.cure(hint),
+        None => failure,
+    }
 }
 
 /// Reads a file, or stdin for `-`.
@@ -55,7 +72,11 @@ pub(crate) fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
         let read = File::open(path).and_then(|file| read_bounded(file, INPUT_BYTES_MAX));
         (path.display().to_string(), read)
     };
-    read.map_err(|error| Failure::file(format!("cannot read {name}"), &error))?
+    let unreadable = |error: io::Error| {
+        let hint = hint(path, &error, &["yaml", "yml", "json"]);
+        with_hint(Failure::file(format!("cannot read {name}"), &error), hint)
+    };
+    read.map_err(unreadable)?
         .ok_or_else(|| Failure::usage(format!("{name} is larger than {INPUT_BYTES_MAX} bytes")))
 }
 

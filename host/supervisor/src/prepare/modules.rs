@@ -123,9 +123,24 @@ fn refused(image: &Spanned<String>, error: &CallError) -> CallError {
     CallError::new(error.code(), format!("{}: {}", image.value, error.message()))
 }
 
+/// True for `HOST/NAME:TAG` and `HOST/NAME@DIGEST`, which no path of a module is like.
+fn is_like_a_registry_reference(image: &str) -> bool {
+    let Some((host, name)) = image.split_once('/') else { return false };
+    let host = host.contains(':') || (host.contains('.') && !host.starts_with('.'));
+    let tagged = name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+    host && tagged
+}
+
 fn at(image: &Spanned<String>, error: &CallError) -> Problem {
     let help = match error.code() {
         Code::Internal => "this is a fault of the host",
+        Code::NotFound if is_like_a_registry_reference(&image.value) => {
+            "images are not fetched from registries in this version: name a file"
+        }
+        Code::NotFound => {
+            "correct the path, which starts at the manifest's folder; or build the actor and sign \
+             it to there: `trellis sign FILE --destination PATH`"
+        }
         code => code.cure(),
     };
     Problem::new(image.span, error.message()).code(error.code()).help(help)

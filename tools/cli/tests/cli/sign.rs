@@ -235,3 +235,13 @@ fn what_cannot_be_signed_is_left_alone() {
     let unsigned = sandbox.run(&["inspect", arg(&file), "-o", "json"]).json();
     assert_eq!((&unsigned["state"], &unsigned["signed"]), (&"unsigned".into(), &false.into()));
 }
+
+#[test]
+fn the_file_that_may_be_meant_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("echo.wasm", guest::module());
+    let near = sandbox.run(&["sign", arg(&sandbox.path("ech.wasm"))]).fails(3, "E_NOT_FOUND");
+    assert!(near.contains("Did you mean") && near.contains("echo.wasm?"), "{near}");
+    let folder = sandbox.run(&["sign", arg(&sandbox.path(""))]).fails(1, "E_STORAGE");
+    assert!(folder.contains("is a folder; in it are") && folder.contains("echo.wasm"), "{folder}");
+}

@@ -72,6 +72,7 @@ pub(super) const LAYERS: &[Layer] = &[
         &[
             "capabilities/*",
             "host/app",
+            "host/artifacts",
             "host/claims",
             "host/engine",
             "host/keystore",
