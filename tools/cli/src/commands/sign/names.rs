@@ -146,14 +146,12 @@ impl Known {
             return;
         }
         let near = nearest(&alias, self.actors.iter().map(String::as_str));
-        findings.warnings.push(match near {
-            Some(near) => {
-                format!("you have no actor `{alias}`; did you mean `--calls {near}`?")
-            }
-            None => format!(
-                "`{alias}` is taken as a call alias; whether an actor has it is only known when both run"
-            ),
-        });
+        let near = near.map(|near| format!("; did you mean `--calls {near}`?"));
+        findings.warnings.push(format!(
+            "you have no actor `{alias}`, so it is taken as a call alias: it counts for an actor \
+             that is signed with `--call-alias {alias}`, not for one that a manifest names so{}",
+            near.unwrap_or_default()
+        ));
     }
 
     /// To a guest a callee and a contract are both a namespace, so one name cannot be both.
@@ -309,6 +307,7 @@ mod tests {
         assert!(warning.contains("--calls audit"), "{warning}");
         let warning = about_callee("billing").warnings.pop().expect("nobody is called so");
         assert!(warning.contains("call alias"), "{warning}");
+        assert!(warning.contains("signed with `--call-alias billing`"), "{warning}");
         let key = KeyPair::generate(KeyKind::Module).public().to_string();
         let broken = format!("{}A", &key[..55].replace('7', "6"));
         let cut = &key[..50];
