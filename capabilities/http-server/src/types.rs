@@ -48,6 +48,12 @@ impl Response {
         Self::new(200, body).with_header("content-type", "application/json")
     }
 
+    /// The same response with another status code.
+    #[must_use]
+    pub fn with_status(self, status_code: u32) -> Self {
+        Self { status_code, status: reason(status_code).map(str::to_owned), ..self }
+    }
+
     /// The same response with one header more.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
@@ -116,6 +122,15 @@ mod tests {
         assert_eq!(request.query("c").as_deref(), Some(""));
         assert_eq!(request.query("bad").as_deref(), Some("%zz"));
         assert_eq!(request.query("d"), None);
+    }
+
+    #[test]
+    fn another_status_keeps_the_rest() {
+        let response = Response::json("{}").with_status(201).with_header("location", "/a/1");
+        let names: Vec<_> = response.header.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["content-type", "location"]);
+        assert_eq!((response.status_code, response.status.as_deref()), (201, Some("Created")));
+        assert_eq!(response.with_status(418).status, None, "no phrase of another code");
     }
 
     #[test]
