@@ -8,6 +8,7 @@ mod contracts;
 mod docs;
 mod length;
 mod manifest;
+mod quotes;
 mod rust;
 mod spelling;
 mod test_code;
@@ -34,6 +35,7 @@ pub(crate) fn run(repo: &Repo) -> Result<()> {
     problems.extend(contracts::whole(repo)?);
     problems.extend(docs::links(repo, &files)?);
     problems.extend(docs::architecture(repo)?);
+    problems.extend(quotes::check(repo, &files)?);
     conclude("tidy", problems, &format!("{} files", files.len()))
 }
 
