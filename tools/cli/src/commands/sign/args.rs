@@ -111,19 +111,19 @@ pub(super) struct StandardCapabilities {
     /// wascc:http_server
     #[arg(short = 'q', long, alias = "http_server")]
     http_server: bool,
-    /// wascc:http_client (`-h` in the original tools)
+    /// wascc:http_client (no provider in this version; `-h` in the original tools)
     #[arg(long, alias = "http_client")]
     http_client: bool,
-    /// wascc:messaging
+    /// wascc:messaging (no provider in this version)
     #[arg(short = 'g', long, alias = "msg")]
     messaging: bool,
-    /// wascc:blobstore
+    /// wascc:blobstore (no provider in this version)
     #[arg(short = 'f', long, alias = "blob_store")]
     blobstore: bool,
     /// wascc:logging
     #[arg(short = 'l', long)]
     logging: bool,
-    /// wascc:eventstreams
+    /// wascc:eventstreams (no provider in this version)
     #[arg(short = 'e', long, alias = "events")]
     eventstreams: bool,
     /// wascc:extras (random numbers, ids, sequences)
@@ -265,6 +265,23 @@ mod tests {
         assert_eq!(shown.kind(), clap::error::ErrorKind::DisplayHelp);
         let help = shown.to_string();
         assert!(help.contains("--http-client") && help.contains("`-h`"), "{help}");
+    }
+
+    #[test]
+    fn what_no_provider_serves_is_told_so() {
+        let command = <Line as clap::CommandFactory>::command();
+        let served: Vec<_> = trellis_app::providers::builtins()
+            .iter()
+            .flat_map(|factory| factory.descriptor().contracts.into_owned())
+            .collect();
+        let all = parse("a.wasm -k -q -g -f -l -e -z --http-client").standard.contracts();
+        for id in all {
+            let flag = id.trim_start_matches("wascc:");
+            let argument = command.get_arguments().find(|it| it.get_id() == flag).expect(flag);
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            let is_served = served.iter().any(|contract| contract.answers_to(&id));
+            assert_eq!(help.contains("no provider in this version"), !is_served, "{id}: {help}");
+        }
     }
 
     #[test]
