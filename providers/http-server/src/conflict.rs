@@ -1,7 +1,7 @@
 //! Which bindings cannot be served together: one rule, for a manifest and for an open port.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 
 use trellis_providers_sdk::{Place, ValueError, ValueProblem, Wanted};
@@ -44,7 +44,8 @@ pub(crate) fn conflict(
     })
 }
 
-/// Every binding of a manifest that cannot be served beside an earlier one, or beside the host.
+/// Every binding of a manifest that cannot be served beside an earlier one, beside another server,
+/// or beside the host.
 pub(crate) fn conflicts(wanted: &Wanted, configs: &[(usize, Config)]) -> Vec<ValueProblem> {
     let tenant = |index: usize| {
         let (binding, config) = &configs[index];
@@ -52,6 +53,7 @@ pub(crate) fn conflicts(wanted: &Wanted, configs: &[(usize, Config)]) -> Vec<Val
     };
     let mut ports: HashMap<SocketAddr, usize> = HashMap::new();
     let mut places = HashMap::new();
+    let others = Others::of(wanted);
     let mut problems = Vec::new();
     for (index, (binding, config)) in configs.iter().enumerate() {
         let address = config.address;
@@ -60,7 +62,8 @@ pub(crate) fn conflicts(wanted: &Wanted, configs: &[(usize, Config)]) -> Vec<Val
             continue;
         }
         let place = Place::Binding(*binding);
-        if let Some(error) = taken_by_host(tenant(index), &wanted.host_addresses) {
+        let taken = taken_by_host(tenant(index), &wanted.host_addresses);
+        if let Some(error) = taken.or_else(|| others.taken(&wanted.provider, tenant(index))) {
             problems.push(ValueProblem { place, error });
             continue;
         }
@@ -79,6 +82,48 @@ pub(crate) fn conflicts(wanted: &Wanted, configs: &[(usize, Config)]) -> Vec<Val
         problems.extend(error.map(|error| ValueProblem { place, error }));
     }
     problems
+}
+
+/// What other servers of the manifest serve: no two of them share an address.
+struct Others<'a>(HashMap<u16, Vec<Other<'a>>>);
+
+/// The first binding of another server at an address.
+struct Other<'a> {
+    address: SocketAddr,
+    provider: &'a str,
+    actor: &'a str,
+}
+
+impl<'a> Others<'a> {
+    fn of(wanted: &'a Wanted) -> Self {
+        let mut by_port: HashMap<u16, Vec<Other<'a>>> = HashMap::new();
+        let mut known = HashSet::new();
+        for other in &wanted.beside {
+            // What is wrong with its values is told where it is checked itself.
+            for (index, config) in other.read_each(&mut Vec::new(), Config::read) {
+                let (address, provider) = (config.address, &*other.provider);
+                if address.port() != 0 && known.insert(address) {
+                    let actor = &*other.bindings[index].actor;
+                    let at_port = by_port.entry(address.port()).or_default();
+                    at_port.push(Other { address, provider, actor });
+                }
+            }
+        }
+        Self(by_port)
+    }
+
+    fn taken(&self, provider: &str, tenant: Tenant<'_>) -> Option<ValueError> {
+        let address = tenant.config.address;
+        let mut at_port = self.0.get(&address.port())?.iter();
+        let other = at_port.find(|other| overlap(other.address, address))?;
+        let sentence = format!(
+            "actor `{}` wants {address} of provider `{provider}`, and provider `{}` serves actor \
+             `{}` at {}",
+            tenant.actor, other.provider, other.actor, other.address
+        );
+        let help = "bind both actors to one provider, or give one of them another PORT";
+        Some(ValueError::new("PORT", sentence).help(help))
+    }
 }
 
 /// The host has bound its own addresses by the time a binding comes.
@@ -182,6 +227,42 @@ mod tests {
         let sentence =
             "actor `a` wants 0.0.0.0:8080, and the host's own admin address is 127.0.0.1:8080";
         assert_eq!(found.error.message, sentence);
+    }
+
+    #[test]
+    fn two_servers_do_not_share_an_address() {
+        let of = |provider: &str, actors: &[(&str, &str, &str)]| Wanted {
+            provider: provider.to_owned(),
+            bindings: (actors.iter())
+                .map(|(actor, address, port)| WantedBinding {
+                    actor: (*actor).to_owned(),
+                    contract: ContractId::from_static("wascc:http_server"),
+                    name: BindingName::default(),
+                    values: [("ADDRESS", address), ("PORT", port)]
+                        .map(|(key, text)| (key.to_owned(), (*text).to_owned()))
+                        .into_iter()
+                        .collect(),
+                })
+                .collect(),
+            ..Wanted::default()
+        };
+        let first = of("first", &[("a", "127.0.0.1", "80"), ("b", "127.0.0.1", "0")]);
+        let mut second = of(
+            "second",
+            &[
+                ("c", "0.0.0.0", "80"),
+                ("d", "127.0.0.2", "80"),
+                ("e", "127.0.0.1", "81"),
+                ("f", "127.0.0.1", "0"),
+            ],
+        );
+        second.beside = vec![first];
+        let configs = second.read_each(&mut Vec::new(), Config::read);
+        let found = conflicts(&second, &configs);
+        let sentence = "actor `c` wants 0.0.0.0:80 of provider `second`, and provider `first` \
+                        serves actor `a` at 127.0.0.1:80";
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].place, &*found[0].error.message), (Place::Binding(0), sentence));
     }
 
     #[test]

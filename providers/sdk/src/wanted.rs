@@ -10,6 +10,9 @@ use crate::values::{ValueError, Values};
 /// All that a manifest wants of one provider.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Wanted {
+    /// The provider's name in the manifest.
+    #[serde(default)]
+    pub provider: String,
     /// The provider's own values.
     pub values: Values,
     /// Every binding to it, in the order of the manifest.
@@ -17,6 +20,9 @@ pub struct Wanted {
     /// Where the host itself listens: its admin address.
     #[serde(default)]
     pub host_addresses: Vec<SocketAddr>,
+    /// What is wanted of other providers of the same kind. Of any two, one finds the other here.
+    #[serde(default)]
+    pub beside: Vec<Self>,
 }
 
 /// One binding a manifest wants.

@@ -42,12 +42,19 @@ pub(super) fn prepare(
         resolve(&mut written.link.values, &provider.descriptor, context.folder);
         of_provider.entry(Arc::clone(&provider.name)).or_default().push(index);
     }
+    let mut of_kind: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
     for provider in providers.values_mut() {
         resolve(&mut provider.values, &provider.descriptor, context.folder);
         let bound: &[usize] = of_provider.get(&provider.name).map_or(&[], Vec::as_slice);
         let bindings = bound.iter().map(|index| wanted(&links[*index])).collect();
-        let host_addresses = context.host_addresses.clone();
-        let wanted = Wanted { values: provider.values.clone(), bindings, host_addresses };
+        let known = of_kind.entry(provider.descriptor.name.to_string()).or_default();
+        let mut wanted = Wanted {
+            provider: provider.name.to_string(),
+            values: provider.values.clone(),
+            bindings,
+            host_addresses: context.host_addresses.clone(),
+            beside: std::mem::take(known),
+        };
         let spec = specs.get(&*provider.name).copied();
         for problem in validate::problems(&*provider.factory, &wanted) {
             let binding = match problem.place {
@@ -59,6 +66,8 @@ pub(super) fn prepare(
             let origin = Origin::of(source, binding.map(|index| &links[*index]), spec);
             problems.push(origin.problem(problem, &provider.descriptor));
         }
+        *known = std::mem::take(&mut wanted.beside);
+        known.push(wanted);
     }
 }
 

@@ -51,6 +51,20 @@ scenarios! {
         Step::Ends(CHECK, 0, &["ok"]),
     ];
 
+    /// Two servers never share an address; both are named before anything starts.
+    two_servers_do_not_want_one_address = [
+        actor("kvcounter", built("kvcounter")),
+        Step::manifest(TWO_SERVERS),
+        Step::Ends(CHECK, 6, &[
+            "E_CONFIG", "manifest.yaml:7:",
+            "actor `kvcounter` wants 127.0.0.1:8099 of provider `second`",
+            "provider `first` serves actor", "`kvcounter` at 0.0.0.0:8099",
+            "bind both actors to one provider",
+        ]),
+        Step::manifest(TWO_SERVERS.replace("127.0.0.1, PORT: 8099", "127.0.0.1, PORT: 8098")),
+        Step::Ends(CHECK, 0, &["ok"]),
+    ];
+
     /// A relative file path is relative to the manifest's folder, wherever the host was started.
     a_relative_path_starts_at_the_manifest = [
         actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
@@ -107,6 +121,15 @@ const ADMIN_PORT: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
 providers: [{builtin: http-server}]
 bindings:
   - {actor: kvcounter, capability: 'wascc:http_server', values: {PORT: 8099}}
+";
+
+const TWO_SERVERS: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
+providers: [{builtin: http-server, name: first}, {builtin: http-server, name: second}]
+bindings:
+  - {actor: kvcounter, capability: 'wascc:http_server', provider: first,
+     values: {PORT: 8099}}
+  - {actor: kvcounter, capability: 'wascc:http_server', provider: second, name: b,
+     values: {ADDRESS: 127.0.0.1, PORT: 8099}}
 ";
 
 const ONE_PLACE: &str = "actors: [{image: kvcounter.wasm, name: kvcounter}]
