@@ -86,10 +86,12 @@ fn unreadable(path: &Path, error: &io::Error) -> CallError {
         _ => Code::Storage,
     };
     let hint = match code {
-        Code::NotFound => hint::of_missing(path, MODULES),
-        _ => None,
+        Code::NotFound => {
+            let near = hint::of_missing(path, MODULES);
+            format!("; {}", near.as_deref().unwrap_or("build and sign the actor first"))
+        }
+        _ => String::new(),
     };
-    let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
     CallError::new(code, format!("{} cannot be read: {error}{hint}", path.display()))
 }
 
@@ -122,6 +124,7 @@ mod tests {
         }
         let missing = read_bounded(&folder.path().join("none"), 10).expect_err("it is missing");
         assert_eq!(missing.code(), Code::NotFound);
+        assert!(missing.message().contains("build and sign"), "{}", missing.message());
         fs::write(folder.path().join("nono.wasm"), "").expect("a file");
         let near = read_bounded(&folder.path().join("none.wasm"), 10).expect_err("it is missing");
         assert!(near.message().contains("did you mean"), "{}", near.message());
