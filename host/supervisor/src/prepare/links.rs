@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use trellis_core::{BindingName, Code, Contract};
+use trellis_core::limits::ActorLimits;
+use trellis_core::{BindingName, Code, Contract, nearest_contract};
 use trellis_manifest::{BindingSpec, Manifest, Problem, Span, Spanned};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
@@ -33,14 +34,7 @@ pub(super) fn prepare<'a>(
     let mut seen = HashSet::new();
     for binding in &manifest.bindings {
         let spec = &binding.value;
-        let link = match one(spec, &names, providers) {
-            Ok(Some(link)) => link,
-            Ok(None) => continue,
-            Err(problem) => {
-                problems.push(*problem);
-                continue;
-            }
-        };
+        let Some(link) = one(spec, &names, (&*providers, context), problems) else { continue };
         if !seen.insert(link.key()) {
             let sentence = format!(
                 "`{}` is already bound to {} under the name `{}`",
@@ -58,47 +52,57 @@ pub(super) fn prepare<'a>(
     links
 }
 
-/// `Ok(None)` when the binding hangs on an actor that already has a problem of its own.
+/// What a binding wants. With a problem of its own, or of its actor, nothing of the manifest runs:
+/// the link is then made as far as it can be, so that its values are checked with all others.
 fn one(
     spec: &BindingSpec,
     names: &Names<'_>,
-    providers: &Providers,
-) -> Result<Option<PreparedLink>, Box<Problem>> {
-    let Some(actor) = names.find(&spec.actor.value) else {
-        if !names.whole {
-            return Ok(None);
-        }
-        let known = names.in_order.iter().copied();
-        let mut problem = Problem::unknown(spec.actor.span, "actor", &spec.actor.value, known);
-        if names.in_order.is_empty() {
-            problem = problem.help("list the actor under `actors` first");
-        }
-        return Err(Box::new(problem));
-    };
-    let (provider, contract) = find_provider(spec, providers)?;
-    let claimed = actor.verified.claims().caps.iter().any(|cap| contract.answers_to(cap));
-    if !claimed {
-        let sentence = format!(
-            "actor `{}` is not authorized to use capability {}: its claims do not list it",
-            actor.name, contract.id
-        );
-        let cure = format!("sign it again with `--cap {}`", contract.id);
-        return Err(Box::new(
-            Problem::new(spec.capability.span, sentence).code(Code::Denied).help(cure),
-        ));
+    (providers, context): (&Providers, &PrepareContext<'_>),
+    problems: &mut Vec<Problem>,
+) -> Option<PreparedLink> {
+    let actor = names.find(&spec.actor.value);
+    // One that is not known may be an actor that has a problem of its own.
+    if actor.is_none() && names.whole {
+        problems.push(unknown_actor(spec, names));
     }
+    let found = find_provider(spec, providers, context);
+    let (provider, contract) = found.map_err(|problem| problems.push(*problem)).ok()?;
+    problems.extend(actor.and_then(|actor| unclaimed(spec, actor, &contract)));
     let mut values = plain_values(&spec.values);
-    if providers[&provider].descriptor.actor_values {
+    if let Some(actor) = actor.filter(|_| providers[&provider].descriptor.actor_values) {
         values = values.over(&actor.values);
     }
-    Ok(Some(PreparedLink {
-        actor: Arc::clone(&actor.name),
+    let limits = || ActorLimits::default().payload_bytes_max;
+    let name = || Arc::from(spec.actor.value.as_str());
+    Some(PreparedLink {
+        actor: actor.map_or_else(name, |actor| Arc::clone(&actor.name)),
         contract: Arc::new(contract),
         binding: BindingName::new(&spec.name.value),
         provider,
-        payload_bytes_max: actor.limits.payload_bytes_max,
+        payload_bytes_max: actor.map_or_else(limits, |actor| actor.limits.payload_bytes_max),
         values,
-    }))
+    })
+}
+
+fn unknown_actor(spec: &BindingSpec, names: &Names<'_>) -> Problem {
+    let known = names.in_order.iter().copied();
+    let problem = Problem::unknown(spec.actor.span, "actor", &spec.actor.value, known);
+    if names.in_order.is_empty() {
+        return problem.help("list the actor under `actors` first");
+    }
+    problem
+}
+
+fn unclaimed(spec: &BindingSpec, actor: &PreparedActor, contract: &Contract) -> Option<Problem> {
+    if actor.verified.claims().caps.iter().any(|cap| contract.answers_to(cap)) {
+        return None;
+    }
+    let sentence = format!(
+        "actor `{}` is not authorized to use capability {}: its claims do not list it",
+        actor.name, contract.id
+    );
+    let cure = format!("sign it again with `--cap {}`, or remove the binding", contract.id);
+    Some(Problem::new(spec.capability.span, sentence).code(Code::Denied).help(cure))
 }
 
 /// The actors of a manifest by everything a binding may call them.
@@ -140,6 +144,7 @@ impl<'a> Names<'a> {
 fn find_provider(
     spec: &BindingSpec,
     providers: &Providers,
+    context: &PrepareContext<'_>,
 ) -> Result<(Arc<str>, Contract), Box<Problem>> {
     let serving: Vec<_> = (providers.values())
         .filter_map(|provider| Some((provider, serves(provider, &spec.capability.value)?)))
@@ -158,17 +163,7 @@ fn find_provider(
     }
     match serving.as_slice() {
         [(provider, contract)] => Ok((Arc::clone(&provider.name), (*contract).clone())),
-        [] => {
-            let sentence = format!("no provider here serves {}", spec.capability.value);
-            let served: Vec<_> = (providers.values())
-                .flat_map(|provider| provider.descriptor.contracts.iter())
-                .map(|contract| contract.id.as_str())
-                .collect();
-            let help = format!("add one under `providers`; served are: {}", served.join(", "));
-            Err(Box::new(
-                Problem::new(spec.capability.span, sentence).code(Code::NotFound).help(help),
-            ))
-        }
+        [] => Err(Box::new(unserved(spec, providers, context))),
         several => {
             // In the original manifests a provider may say which binding name it serves.
             let mut named = several.iter().filter(|(provider, _)| {
@@ -183,6 +178,31 @@ fn find_provider(
             Err(Box::new(Problem::new(spec.capability.span, sentence).help(help)))
         }
     }
+}
+
+/// A capability that no provider of the manifest serves: one of the host may, or it is mistyped.
+fn unserved(spec: &BindingSpec, providers: &Providers, context: &PrepareContext<'_>) -> Problem {
+    let wanted = &spec.capability;
+    let sentence = format!("no provider here serves {}", wanted.value);
+    let problem = Problem::new(wanted.span, sentence).code(Code::NotFound);
+    let builtins: Vec<_> = context.builtins.iter().map(|factory| factory.descriptor()).collect();
+    if let Some(one) = builtins.iter().find(|one| one.contract(&wanted.value).is_some()) {
+        return problem.help(format!("add `{{builtin: {}}}` under `providers`", one.name));
+    }
+    let contracts = builtins.iter().flat_map(|one| one.contracts.iter());
+    let ids = contracts.flat_map(|it| std::iter::once(&it.id).chain(it.aliases.iter()));
+    let ids: Vec<_> = ids.map(|id| id.as_str()).collect();
+    let near = nearest_contract(&wanted.value, ids.iter().copied());
+    let near = near.map(|near| format!("did you mean `{near}`? "));
+    let served: Vec<_> = (providers.values())
+        .flat_map(|provider| provider.descriptor.contracts.iter())
+        .map(|contract| contract.id.as_str())
+        .collect();
+    let served = match &*served {
+        [] => "add a provider that does under `providers`".to_owned(),
+        served => format!("served are: {}", served.join(", ")),
+    };
+    problem.help(format!("{}{served}", near.unwrap_or_default()))
 }
 
 fn serves<'a>(provider: &'a PreparedProvider, capability: &str) -> Option<&'a Contract> {

@@ -12,13 +12,19 @@ scenarios! {
     /// The manifest does not exist.
     a_missing_manifest = [
         Step::Ends(CHECK, 3, &["E_NOT_FOUND", "app/manifest.yaml"]),
-        Step::Ends(&[], 3, &["E_NOT_FOUND", "app/manifest.yaml"]),
+        Step::Ends(&[], 3, &["E_NOT_FOUND", "app/manifest.yaml", "there is no folder"]),
+        Step::Do(Change::File("app/manifest.yml", b"actors: []\n".to_vec())),
+        Step::Ends(CHECK, 3, &["E_NOT_FOUND", "did you mean ", "app/manifest.yml?"]),
+        Step::Do(Change::File("app/manifest.yaml/app.yaml", b"actors: []\n".to_vec())),
+        Step::Ends(CHECK, 1, &["E_STORAGE", "manifest.yaml is a folder; in it are ", "app.yaml"]),
     ];
 
     /// A flag is unknown, or its value is wrong.
     a_wrong_command_line = [
         Step::Ends(&["--no-such-flag"], 2, &["--no-such-flag"]),
         Step::Ends(&["--log", "a=b=c"], 2, &["log filter"]),
+        Step::Ends(&["other.yaml"], 2, &["write `--manifest other.yaml`"]),
+        Step::Ends(&["other.yaml", "-o", "json"], 2, &["E_USAGE", "write `--manifest other.yaml`"]),
     ];
 
     /// All problems of a manifest are reported at once, each with its place.
@@ -36,6 +42,13 @@ scenarios! {
             "manifest.yaml:7:", "wascc:keyvalue",
         ]),
         Step::Ends(&[], 6, &["PORTT"]),
+        Step::manifest(REFUSED),
+        Step::Ends(CHECK, 6, &[
+            "manifest.yaml:1:", "E_NOT_FOUND",
+            "manifest.yaml:4:", "add `{builtin: keyvalue-embedded}`",
+            "manifest.yaml:5:", "did you mean `wascc:http_server`?",
+            "manifest.yaml:6:", "PORTT", "4 problems in",
+        ]),
         Step::manifest(WRONG_KEY),
         Step::Ends(CHECK, 6, &["manifest.yaml:1:", "E_KEY", "manifest.yaml:3:", "http-servr"]),
         Step::manifest("actors: [\n"),
@@ -46,7 +59,14 @@ scenarios! {
     a_missing_module = [
         app(&[("echo", "")]),
         Step::Ends(CHECK, 6, &["E_NOT_FOUND", "echo.wasm", "sign"]),
+        Step::Do(Change::File("app/echo_s.wasm", Vec::new())),
+        Step::Ends(CHECK, 6, &["E_NOT_FOUND", "did you", "app/echo_s.wasm?"]),
+        Step::Do(Change::File("app/echo.wasm/built.wasm", Vec::new())),
+        Step::Ends(CHECK, 6, &["E_STORAGE", "echo.wasm is a folder", "app/echo.wasm/built.wasm"]),
+        Step::manifest("actors: ['registry.example.com/echo:1.0']\n"),
+        Step::Ends(CHECK, 6, &["E_NOT_FOUND", "not fetched from registries in this version"]),
     ];
+
 
     /// The actor of a binding does not claim the capability.
     an_unclaimed_capability = [
@@ -164,6 +184,14 @@ bindings:
   - {actor: ecko, capability: 'wascc:http_server'}
   - {actor: echo, capability: 'wascc:http_server', values: {PORTT: 0}}
   - {actor: echo, capability: 'wascc:keyvalue'}
+";
+
+const REFUSED: &str = "actors: [{image: missing.wasm, name: echo}]
+providers: [{builtin: http-server}]
+bindings:
+  - {actor: echo, capability: 'wascc:keyvalue'}
+  - {actor: echo, capability: 'http_servr'}
+  - {actor: echo, capability: 'wascc:http_server', values: {PORTT: 0}}
 ";
 
 const WRONG_KEY: &str = "trust: {issuers: [AANOTAKEY]}
