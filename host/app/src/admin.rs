@@ -17,8 +17,10 @@ use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use trellis_claims::{Clock, SystemClock};
 use trellis_supervisor::Supervisor;
 
+use crate::expiry;
 use crate::readiness::Readiness;
 use crate::samples::Samples;
 
@@ -129,6 +131,8 @@ impl Admin {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
         let status = self.supervisor.status();
+        let now = SystemClock.now_unix_s();
+        encode_registry(&mut text, &expiry::registry(&status.state.expiries, now))?;
         let measured = status.samplers.iter().map(|it| (Arc::clone(&it.provider), it.samples()));
         encode_registry(&mut text, &Samples::of(measured).into_registry())?;
         encode_eof(&mut text)?;

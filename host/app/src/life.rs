@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
 use trellis_control::{Address, Applied};
 use trellis_entitlements::Rules;
-use trellis_supervisor::{ActorKeys, ApplyOptions, Status};
+use trellis_supervisor::{ApplyOptions, LastRuns, Status};
 
 use crate::announcer::Announcer;
 use crate::args::HostArgs;
@@ -20,8 +20,8 @@ use crate::host::Host;
 use crate::loading::{LOADING_TIME_MAX, Loading};
 use crate::manifest::{For, Loaded, Loader, Meant};
 use crate::output::lines;
-use crate::readiness::{Phase, Readiness};
-use crate::running_keys::take_running;
+use crate::readiness::{Lasting, Phase, Readiness};
+use crate::running::take_running;
 use crate::settings::StartSettings;
 use crate::signals::{Request, Signals};
 use crate::watch::FileWatch;
@@ -29,7 +29,7 @@ use crate::watch::FileWatch;
 /// How often it is looked how long something takes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a host that stops waits for the disk that keeps the keys of its actors.
+/// How long a host that stops waits for the disk that keeps what ran.
 const KEEPING_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Reads the manifest until its text is right; `None` when the host was told to stop before.
@@ -84,8 +84,8 @@ pub(crate) struct Life {
     printed: Vec<Address>,
     /// The status that was looked at last.
     seen: Arc<Status>,
-    /// The keys of the actors that were applied, each until it runs.
-    keys: ActorKeys,
+    /// What is to be known of the actors that were applied, each until it runs.
+    runs: LastRuns,
     /// How many manifests were loaded, right or wrong.
     loads: u64,
     /// The settings of which it was told that they need a restart.
@@ -96,9 +96,9 @@ pub(crate) struct Life {
 struct Tried {
     load: u64,
     applied: Applied,
-    keys: ActorKeys,
+    runs: LastRuns,
     /// What its owner may not have meant.
-    unbound: Vec<String>,
+    lasting: Vec<Lasting>,
 }
 
 impl Life {
@@ -110,7 +110,7 @@ impl Life {
         args: HostArgs,
     ) -> Self {
         let seen = host.supervisor().status();
-        let (printed, keys, unset) = (Vec::new(), ActorKeys::new(), Vec::new());
+        let (printed, runs, unset) = (Vec::new(), LastRuns::new(), Vec::new());
         let (started, loads, drain) = (false, 0, Duration::ZERO);
         Self {
             loader,
@@ -123,7 +123,7 @@ impl Life {
             drain,
             printed,
             seen,
-            keys,
+            runs,
             loads,
             unset,
         }
@@ -224,17 +224,17 @@ impl Life {
         let host = &loaded.manifest.host;
         self.drain = host.drain;
         self.note_settings(built, &StartSettings::of(&self.args, host));
-        // What runs from now on may have other keys than the manifest before said.
-        self.keys.clear();
+        // What runs from now on may be other than the manifest before said.
+        self.runs.clear();
         self.loads += 1;
         let load = self.loads;
-        let keys = loaded.prepared.keys().clone();
+        let runs = loaded.prepared.runs().clone();
         let options =
             ApplyOptions { rules: Rules { open_calls: host.open_calls }, force: self.args.force };
         let supervisor = self.host.supervisor().clone();
         applying.spawn(async move {
             let applied = supervisor.apply(loaded.prepared, options).await;
-            Tried { load, applied, keys, unbound: loaded.unbound }
+            Tried { load, applied, runs, lasting: loaded.lasting }
         });
     }
 
@@ -244,7 +244,7 @@ impl Life {
     /// The first thing that could not be had, while the host starts and its user does not want to
     /// wait.
     fn tried(&mut self, tried: Tried) -> Result<(), Failure> {
-        let Tried { load, applied, keys, unbound } = tried;
+        let Tried { load, applied, runs, lasting } = tried;
         // What took its place is being tried: whether the host starts is told by that.
         if applied.superseded {
             return Ok(());
@@ -253,13 +253,13 @@ impl Life {
             first_fault(&applied)?;
         }
         self.started = true;
-        self.keys = keys;
+        self.runs = runs;
         self.host.metrics().applied();
         // The manifest as it is now may have been refused while this one was applied.
         if load == self.loads {
             self.readiness.accept();
         }
-        self.readiness.lacks(unbound);
+        self.readiness.lasts(lasting);
         self.readiness.enter(Phase::Ready);
         self.look();
         // Last: whoever reads the line may ask at once.
@@ -269,13 +269,13 @@ impl Life {
         Ok(())
     }
 
-    /// Looks at what runs: prints addresses that are new, and remembers the keys of actors that run
-    /// under them, whatever else is missing.
+    /// Looks at what runs: prints addresses that are new, and remembers the actors that run as they
+    /// do, whatever else is missing.
     fn look(&mut self) {
         let status = self.host.supervisor().status();
         let state = &status.state;
         if !self.host.supervisor().is_changing() {
-            let running = take_running(&mut self.keys, state);
+            let running = take_running(&mut self.runs, state);
             if !running.is_empty() {
                 self.loader.remember(running);
             }
@@ -316,7 +316,7 @@ impl Life {
         let stop = async {
             self.host.stop(Instant::now() + self.drain).await;
             if timeout(KEEPING_TIME_MAX, self.loader.remembered()).await.is_err() {
-                tracing::warn!("the keys of the actors are not kept: the disk does not answer");
+                tracing::warn!("what ran is not kept for the next start: the disk does not answer");
             }
         };
         tokio::select! {

@@ -12,23 +12,28 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
+use trellis_artifacts::hint;
 use trellis_claims::{SystemClock, TrustList};
-use trellis_core::{CallError, Code, ErrorKind as Kind};
+use trellis_core::{CallError, Code};
 use trellis_engine::Checker;
 use trellis_manifest::{
     Format, Manifest, Problem, ReadableTrust, Report, SourceText, readable_trust,
 };
 use trellis_providers_sdk::ProviderFactory;
-use trellis_supervisor::{ActorKeys, Modules, PrepareContext, Prepared, prepare};
+use trellis_supervisor::{LastRuns, Modules, PrepareContext, Prepared, prepare};
 
 use crate::args::HostArgs;
 use crate::failure::Failure;
 use crate::providers::builtins;
-use crate::record::KeyRecord;
+use crate::readiness::Lasting;
+use crate::record::RunRecord;
 use crate::trust::{self, OwnIssuer};
 
 /// Most files that are named when they are slow.
 const SLOW_NAMED_MAX: usize = 3;
+
+/// How the names of manifests end.
+const FILE_EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
 
 /// What a manifest is loaded for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +54,7 @@ pub(crate) struct Loader {
     builtins: Vec<Arc<dyn ProviderFactory>>,
     own: OwnIssuer,
     modules: Modules,
-    record: KeyRecord,
+    record: RunRecord,
     /// The last text that could be read, and what it means.
     text: Mutex<Option<(SourceText, Arc<Manifest>)>>,
     /// The trust list of the last text that was right.
@@ -83,9 +88,8 @@ pub(crate) struct Loaded {
     pub(crate) prepared: Prepared,
     /// What its owner may not have meant.
     pub(crate) warnings: Report,
-    /// What its actors claim and cannot use, each with the cure: the part of the warnings that
-    /// lasts.
-    pub(crate) unbound: Vec<String>,
+    /// The part of that which lasts as long as the manifest runs.
+    pub(crate) lasting: Vec<Lasting>,
 }
 
 impl Loader {
@@ -99,7 +103,7 @@ impl Loader {
             builtins: builtins(),
             own: OwnIssuer::default(),
             modules: Modules::new(),
-            record: KeyRecord::new(&args.manifest),
+            record: RunRecord::new(&args.manifest),
             text: Mutex::default(),
             trust: Mutex::default(),
             turn: Turn::default(),
@@ -150,7 +154,7 @@ impl Loader {
         let context = PrepareContext {
             modules: self.modules.clone(),
             checker,
-            keys: self.record.keys(),
+            last_runs: self.record.known(),
             force: self.force,
             host_addresses: self.admin.or(written_admin).into_iter().collect(),
             ..PrepareContext::new(self.folder(), &self.builtins, &trust, Arc::new(SystemClock))
@@ -160,14 +164,10 @@ impl Loader {
             return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
         }
         let prepared = prepared.map_err(wrong)?;
-        let warnings = Report::of(&source, prepared.warnings().to_vec());
-        let unbound = prepared.warnings().iter().filter(|warning| warning.code == Code::Denied);
-        let unbound = unbound.map(|warning| match &warning.help {
-            Some(cure) => format!("{}; {cure}", warning.message),
-            None => warning.message.clone(),
-        });
-        let unbound = unbound.collect();
-        Ok(Loaded { manifest, prepared, warnings, unbound })
+        let told = prepared.warnings().iter().map(|warning| warning.problem.clone()).collect();
+        let warnings = Report::of(&source, told);
+        let lasting = prepared.warnings().iter().filter_map(Lasting::of).collect();
+        Ok(Loaded { manifest, prepared, warnings, lasting })
     }
 
     /// What takes longer than `limit`.
@@ -184,10 +184,9 @@ impl Loader {
         format!("reading {named}{more} takes longer than {limit} s; does the disk answer?")
     }
 
-    /// Remembers the keys of actors that run now, for this host and for the next one. Waits for no
-    /// disk.
-    pub(crate) fn remember(&self, keys: ActorKeys) {
-        self.record.keep(keys);
+    /// Remembers actors that run now, for this host and for the next one. Waits for no disk.
+    pub(crate) fn remember(&self, runs: LastRuns) {
+        self.record.keep(runs);
     }
 
     /// Waits until what is remembered is written.
@@ -214,7 +213,7 @@ impl Loader {
     fn read_here(&self) -> Result<Written, Failure> {
         self.record.read();
         let name = self.path.display().to_string();
-        let bytes = read_file(&self.path).map_err(|error| unreadable(&name, &error))?;
+        let bytes = read_file(&self.path).map_err(|error| unreadable(&self.path, &error))?;
         let format = Format::of_path(&self.path);
         let source = match SourceText::from_bytes(&name, bytes.clone(), format) {
             Ok(source) => source,
@@ -284,10 +283,11 @@ impl Loader {
     }
 }
 
-/// Wrong keys, and what else is wrong. Refused modules are left out: a wrong key may be the reason.
+/// Wrong keys, and what else is wrong. Issuers that are not trusted are left out: a wrong key may
+/// be the reason.
 fn with_problems(source: &SourceText, mut problems: Vec<Problem>, more: Option<Report>) -> Report {
     let more = more.iter().flat_map(Report::problems);
-    problems.extend(more.filter(|more| more.code.kind() != Kind::Denied).cloned());
+    problems.extend(more.filter(|more| more.code != Code::Issuer).cloned());
     Report::of(source, problems)
 }
 
@@ -299,12 +299,27 @@ fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn unreadable(name: &str, error: &std::io::Error) -> Failure {
-    let code = match error.kind() {
-        ErrorKind::NotFound => Code::NotFound,
-        _ => Code::Storage,
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    let (code, help) = match error.kind() {
+        ErrorKind::NotFound => {
+            let near = hint::of_missing(path, FILE_EXTENSIONS);
+            let near = near.map_or_else(String::new, |near| format!("{near} "));
+            (Code::NotFound, Some(format!("{near}`--manifest FILE` names the manifest to run")))
+        }
+        _ => {
+            let folder = hint::of_folder(path, FILE_EXTENSIONS);
+            (
+                Code::Storage,
+                folder.map(|folder| format!("name a file with `--manifest FILE`: {folder}")),
+            )
+        }
     };
-    Failure::call(name, CallError::new(code, format!("the manifest cannot be read: {error}")))
+    let error = CallError::new(code, format!("the manifest cannot be read: {error}"));
+    let failure = Failure::call(path.display().to_string(), error);
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
 }
 
 fn environment(name: &str) -> Option<String> {

@@ -118,14 +118,17 @@ impl Output {
     }
 }
 
-/// Each problem of a report in a line, with its place.
+/// Each problem of a report in a line, with its place, and how many more there are.
 pub(crate) fn lines(report: &Report) -> impl Iterator<Item = String> {
-    report.problems().iter().map(|problem| {
+    let more = Some(report.omitted()).filter(|more| *more > 0);
+    let more = more.map(|more| format!("{}: and {more} more", report.source_text().name));
+    let problems = report.problems().iter().map(|problem| {
         let source = report.source_text();
         let (line, column) = source.position(problem.span.start);
         let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
         format!("{}:{line}:{column}: {}{help}", source.name, problem.message)
-    })
+    });
+    problems.chain(more)
 }
 
 /// A JSON document in a line, with its version.

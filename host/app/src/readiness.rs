@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use trellis_claims::{Clock, SystemClock};
 use trellis_control::Degraded;
 use trellis_core::Code;
-use trellis_supervisor::{Status, Supervisor};
+use trellis_supervisor::{Status, Supervisor, Warning};
 
 use crate::failure::Failure;
 
@@ -58,8 +58,29 @@ struct Found {
     refused: Option<Degraded>,
     /// One that is still being read after a long time.
     slow: Option<Degraded>,
-    /// What actors of the one that is applied claim and cannot use.
-    unbound: Vec<Degraded>,
+    /// What its owner may not have meant of the one that is applied.
+    unmeant: Vec<Degraded>,
+}
+
+/// What is not as it should be for as long as a manifest runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Lasting {
+    what: &'static str,
+    code: Code,
+    /// With the cure.
+    why: String,
+}
+
+impl Lasting {
+    /// `None` for what is said only once.
+    pub(crate) fn of(warning: &Warning) -> Option<Self> {
+        let Warning { problem, lasting } = warning;
+        let why = match &problem.help {
+            Some(cure) => format!("{}; {cure}", problem.message),
+            None => problem.message.clone(),
+        };
+        lasting.map(|what| Self { what, code: problem.code, why })
+    }
 }
 
 impl Readiness {
@@ -84,15 +105,15 @@ impl Readiness {
         self.found.lock().refused = None;
     }
 
-    /// Actors of the manifest that is applied claim what nothing binds, each said in a sentence.
-    pub(crate) fn lacks(&self, unbound: Vec<String>) {
+    /// What there is to say of the manifest that is applied.
+    pub(crate) fn lasts(&self, unmeant: Vec<Lasting>) {
         let mut found = self.found.lock();
-        let before = std::mem::take(&mut found.unbound);
-        let row = |why: String| {
-            let known = before.iter().find(|row| row.why == why).cloned();
-            known.unwrap_or_else(|| lasting("a claim is of no use", Code::Denied, why, 0))
+        let before = std::mem::take(&mut found.unmeant);
+        let row = |it: Lasting| {
+            let known = before.iter().find(|row| row.why == it.why).cloned();
+            known.unwrap_or_else(|| lasting(it.what, it.code, it.why, 0))
         };
-        found.unbound = unbound.into_iter().map(row).collect();
+        found.unmeant = unmeant.into_iter().map(row).collect();
     }
 
     /// A manifest has been read for this long.
@@ -144,7 +165,7 @@ impl Readiness {
 
     fn degraded(&self, status: &Status) -> Vec<Degraded> {
         let found = self.found.lock();
-        let own = found.refused.iter().chain(&found.slow).chain(&found.unbound);
+        let own = found.refused.iter().chain(&found.slow).chain(&found.unmeant);
         let told =
             |degraded: &Degraded| Degraded { why: one_line(&degraded.why), ..degraded.clone() };
         own.chain(&status.state.degraded).map(told).collect()

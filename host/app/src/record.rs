@@ -1,12 +1,13 @@
-//! Which keys the actors of a manifest had when it last ran here.
+//! What is known of the actors of a manifest from when it last ran here: their keys, and what they
+//! could use by their claims alone.
 //!
 //! One small file for each manifest, in `$XDG_STATE_HOME/trellis/keys` or, without it, in
-//! `~/.local/state/trellis/keys`. When it cannot be written, a changed key is noticed
-//! while a host runs and not across its starts.
+//! `~/.local/state/trellis/keys`. When it cannot be written, what changed is
+//! noticed while a host runs and not across its starts.
 //!
-//! A key is written when its actor runs under it, not before: one that never ran kept no data. What
+//! An actor is written down when it runs, not before: one that never ran kept no data. What
 //! is left is the time from then until the file is in its place, some milliseconds on a disk that
-//! answers. A host that is killed in it forgets the key; one that stops waits for it.
+//! answers. A host that is killed in it forgets the actor; one that stops waits for it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,24 +19,24 @@ use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, spawn_blocking};
-use trellis_supervisor::ActorKeys;
+use trellis_supervisor::{LastRun, LastRuns};
 
-/// Largest record that is read, in bytes: a hundred for each of ten thousand actors, and more.
+/// Largest record that is read, in bytes: two hundred for each of ten thousand actors, and more.
 const RECORD_BYTES_MAX: u64 = 4 << 20;
 
-/// The keys of a manifest's actors that keep data. Memory knows them at once; one task writes them
+/// What is known of a manifest's actors. Memory knows it at once; one task writes it
 /// down, so that nobody else waits for the disk.
-pub(crate) struct KeyRecord {
+pub(crate) struct RunRecord {
     manifest: PathBuf,
     /// `None` when the user has no folder for state.
     state: Option<PathBuf>,
-    known: Mutex<Option<ActorKeys>>,
+    known: Mutex<Option<LastRuns>>,
     /// What is to be written, until it is; what comes later takes its place.
-    unwritten: Arc<watch::Sender<Option<ActorKeys>>>,
+    unwritten: Arc<watch::Sender<Option<LastRuns>>>,
     writer: OnceLock<AbortHandle>,
 }
 
-impl KeyRecord {
+impl RunRecord {
     /// The record of a manifest in the user's folder for state.
     pub(crate) fn new(manifest: &Path) -> Self {
         Self::within(state_folder(), manifest)
@@ -52,7 +53,7 @@ impl KeyRecord {
     }
 
     /// What is known; nothing before it was read.
-    pub(crate) fn keys(&self) -> ActorKeys {
+    pub(crate) fn known(&self) -> LastRuns {
         self.known.lock().clone().unwrap_or_default()
     }
 
@@ -66,13 +67,21 @@ impl KeyRecord {
         self.known.lock().get_or_insert(found);
     }
 
-    /// These actors run under these keys now. What is known of others stays: one that is taken out
-    /// of the manifest and put back shall find its data. Needs a Tokio runtime.
-    pub(crate) fn keep(&self, keys: ActorKeys) {
+    /// These actors run now. What is known of others stays: one that is taken out of the manifest
+    /// and put back shall find its data. So does the key of one that keeps no data now. Needs a
+    /// Tokio runtime.
+    pub(crate) fn keep(&self, runs: LastRuns) {
         let mut known = self.known.lock();
-        let mut all = known.clone().unwrap_or_default();
-        all.extend(keys);
-        if known.as_ref() == Some(&all) {
+        let before = known.clone().unwrap_or_default();
+        let mut all = before.clone();
+        for (name, mut run) in runs {
+            run.key = run.key.or(all.remove(&name).and_then(|last| last.key));
+            // Nothing to know is not worth a file.
+            if run != LastRun::default() {
+                all.insert(name, run);
+            }
+        }
+        if all == before {
             return;
         }
         *known = Some(all.clone());
@@ -94,7 +103,7 @@ impl KeyRecord {
     }
 }
 
-impl Drop for KeyRecord {
+impl Drop for RunRecord {
     fn drop(&mut self) {
         if let Some(writer) = self.writer.get() {
             writer.abort();
@@ -105,17 +114,17 @@ impl Drop for KeyRecord {
 async fn write_all(
     state: Option<PathBuf>,
     manifest: PathBuf,
-    unwritten: Arc<watch::Sender<Option<ActorKeys>>>,
+    unwritten: Arc<watch::Sender<Option<LastRuns>>>,
 ) {
     let mut wanted = unwritten.subscribe();
     loop {
-        let found = wanted.wait_for(Option::is_some).await.map(|keys| keys.clone());
-        let Ok(Some(keys)) = found else { return };
-        let (state, manifest, now) = (state.clone(), manifest.clone(), keys.clone());
+        let found = wanted.wait_for(Option::is_some).await.map(|runs| runs.clone());
+        let Ok(Some(runs)) = found else { return };
+        let (state, manifest, now) = (state.clone(), manifest.clone(), runs.clone());
         // What cannot be kept is told where it is written; a panic is logged where it happened.
         let _ = spawn_blocking(move || keep(state.as_deref(), &manifest, &now)).await;
         unwritten.send_if_modified(|latest| {
-            let done = latest.as_ref() == Some(&keys);
+            let done = latest.as_ref() == Some(&runs);
             if done {
                 *latest = None;
             }
@@ -124,12 +133,12 @@ async fn write_all(
     }
 }
 
-fn keep(state: Option<&Path>, manifest: &Path, keys: &ActorKeys) {
+fn keep(state: Option<&Path>, manifest: &Path, runs: &LastRuns) {
     if let Some(file) = state.and_then(|state| file_of(state, manifest))
-        && let Err(error) = write(&file, manifest, keys)
+        && let Err(error) = write(&file, manifest, runs)
     {
         let file = file.display();
-        tracing::warn!(%file, %error, "the keys of the actors are not kept for the next start");
+        tracing::warn!(%file, %error, "what ran is not kept for the next start");
     }
 }
 
@@ -147,38 +156,55 @@ fn file_of(state: &Path, manifest: &Path) -> Option<PathBuf> {
     Some(state.join("trellis/keys").join(name).with_extension("json"))
 }
 
-fn read(file: &Path) -> ActorKeys {
+fn read(file: &Path) -> LastRuns {
     let text = File::open(file).and_then(|open| {
         let mut text = String::new();
         open.take(RECORD_BYTES_MAX).read_to_string(&mut text).map(|_| text)
     });
     let text = match text {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return ActorKeys::new(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return LastRuns::new(),
         Err(error) => {
-            tracing::warn!(file = %file.display(), %error, "the keys of the last run are unknown");
-            return ActorKeys::new();
+            tracing::warn!(file = %file.display(), %error, "what ran last is unknown");
+            return LastRuns::new();
         }
     };
     let content: Option<Json> = serde_json::from_str(&text).ok();
-    let actors = content.as_ref().and_then(|content| content["actors"].as_object());
-    let Some(actors) = actors else {
-        tracing::warn!(file = %file.display(), "this is no record; the keys of the last run are unknown");
-        return ActorKeys::new();
+    let Some(content) = content.filter(|content| content["actors"].is_object()) else {
+        let file = file.display();
+        tracing::warn!(%file, "this is no record; what ran last is unknown");
+        return LastRuns::new();
     };
-    let key = |(name, key): (&String, &Json)| Some((name.clone(), key.as_str()?.to_owned()));
-    actors.iter().filter_map(key).collect::<BTreeMap<_, _>>()
+    let part = |name: &str| content[name].as_object().into_iter().flatten();
+    let mut runs = LastRuns::new();
+    for (actor, key) in part("actors") {
+        runs.entry(actor.clone()).or_default().key = key.as_str().map(str::to_owned);
+    }
+    // Records of earlier versions have no such part.
+    for (actor, contracts) in part("selfBound") {
+        let contracts = contracts.as_array().into_iter().flatten();
+        let contracts = contracts.filter_map(|id| id.as_str().map(str::to_owned));
+        runs.entry(actor.clone()).or_default().self_bound = contracts.collect();
+    }
+    runs
 }
 
 /// In one step, so that a host that is killed leaves the old record or the new one, and so does a
 /// machine that loses its power.
-fn write(file: &Path, manifest: &Path, keys: &ActorKeys) -> std::io::Result<()> {
+fn write(file: &Path, manifest: &Path, runs: &LastRuns) -> std::io::Result<()> {
+    let keys: BTreeMap<_, _> =
+        runs.iter().filter_map(|(name, run)| Some((name, run.key.as_ref()?))).collect();
+    let self_bound: BTreeMap<_, _> = (runs.iter())
+        .filter(|(_, run)| !run.self_bound.is_empty())
+        .map(|(name, run)| (name, &run.self_bound))
+        .collect();
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let content = json!({
         "schemaVersion": 1,
         "manifest": manifest.canonicalize()?.display().to_string(),
         "actors": keys,
+        "selfBound": self_bound,
     });
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
     writeln!(new, "{content}")?;
@@ -191,28 +217,38 @@ fn write(file: &Path, manifest: &Path, keys: &ActorKeys) -> std::io::Result<()> 
 mod tests {
     use super::*;
 
-    fn keys(actor: &str) -> ActorKeys {
-        ActorKeys::from([(actor.to_owned(), format!("M{actor}"))])
+    fn run(actor: &str, key: Option<&str>, self_bound: &[&str]) -> LastRuns {
+        let self_bound = self_bound.iter().map(|id| (*id).to_owned()).collect();
+        LastRuns::from([(actor.to_owned(), LastRun { key: key.map(str::to_owned), self_bound })])
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_the_disk_and_the_next_start_knows_the_keys() {
+    async fn nobody_waits_for_the_disk_and_the_next_start_knows_what_ran() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let manifest = folder.path().join("app.yaml");
         std::fs::write(&manifest, "").expect("a file");
         let state = || Some(folder.path().join("state"));
 
-        let record = KeyRecord::within(state(), &manifest);
+        let record = RunRecord::within(state(), &manifest);
         record.read();
         // Until it waits, this task is the only one that runs: nothing is written yet.
-        record.keep(keys("a"));
-        record.keep(keys("b"));
-        assert_eq!(record.keys().len(), 2, "memory knows them at once");
+        record.keep(run("a", Some("MA"), &[]));
+        record.keep(run("b", None, &["trellis:clock"]));
+        record.keep(run("c", None, &[]));
+        assert_eq!(record.known().len(), 2, "memory knows them at once, and nothing of the third");
         assert!(!folder.path().join("state").exists(), "the disk comes later");
         record.written().await;
 
-        let next = KeyRecord::within(state(), &manifest);
+        let next = RunRecord::within(state(), &manifest);
         next.read();
-        assert_eq!(next.keys(), record.keys());
+        assert_eq!(next.known(), record.known());
+    }
+
+    #[tokio::test]
+    async fn a_key_outlives_a_version_that_keeps_no_data() {
+        let record = RunRecord::within(None, Path::new("app.yaml"));
+        record.keep(run("a", Some("MA"), &["trellis:clock"]));
+        record.keep(run("a", None, &[]));
+        assert_eq!(record.known(), run("a", Some("MA"), &[]));
     }
 }

@@ -10,6 +10,11 @@ use crate::error::ClaimsError;
 use crate::nkey::{KeyKind, PublicKey};
 use crate::token::{Kind, Parts, Token, check_text, check_window};
 
+/// The part of the life of claims that is its end: one of so many.
+const NOTICE_PART: u64 = 10;
+/// Most of it, in seconds: a week.
+const NOTICE_MAX_S: u64 = 7 * 86_400;
+
 /// An actor's claims: who signed it, what it is, and what it may use.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
 #[serde(rename_all = "camelCase")]
@@ -116,6 +121,15 @@ impl ActorClaims {
     #[must_use]
     pub fn expires_at(&self) -> Option<u64> {
         self.expires.map(|end| end.saturating_add(SKEW_S))
+    }
+
+    /// The second since 1970 from which it should be said that these claims end soon, while there
+    /// is time to sign again: in the last tenth of their life, and in its last week at most.
+    #[must_use]
+    pub fn ends_soon_from(&self) -> Option<u64> {
+        let end = self.expires?;
+        let life_s = end.saturating_sub(self.not_before.unwrap_or(self.issued_at));
+        Some(end.saturating_sub((life_s / NOTICE_PART).min(NOTICE_MAX_S)))
     }
 
     /// Checks that these claims may take the place of `running`: the same actor, and a revision

@@ -11,5 +11,5 @@ mod status;
 mod step;
 
 pub use applied::{Applied, ApplyError};
-pub use status::{Address, Degraded, Name, ProviderStatus, Status};
+pub use status::{Address, Degraded, Expiry, Name, ProviderStatus, Status};
 pub use step::{BindingRef, Step};

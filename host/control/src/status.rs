@@ -16,6 +16,8 @@ pub struct Status {
     pub providers: Vec<ProviderStatus>,
     /// Every address where an actor takes work from outside.
     pub addresses: Vec<Address>,
+    /// When the claims of running actors end, of those whose claims do.
+    pub expiries: Vec<Expiry>,
     /// What is wanted and not so, or so and not well; empty when all is well.
     pub degraded: Vec<Degraded>,
 }
@@ -43,6 +45,15 @@ pub struct Address {
     pub url: String,
     /// The actor's name in the manifest.
     pub actor: Name,
+}
+
+/// When an actor's claims end.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Expiry {
+    /// The actor's name in the manifest.
+    pub actor: Name,
+    /// In seconds since 1970.
+    pub unix_s: u64,
 }
 
 /// One thing that is not as it should be.

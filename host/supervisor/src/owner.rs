@@ -15,6 +15,7 @@ use crate::change::loads::Loads;
 use crate::change::outcome::{Again, Failed, Outcome};
 use crate::command::Command;
 use crate::desired::{Barred, Desired};
+use crate::endings::Endings;
 use crate::plan::plan;
 use crate::reconciler::Reconciler;
 use crate::shared::{DRAIN_MAX, Shared};
@@ -42,6 +43,7 @@ pub(crate) struct Owner {
     left: Loads,
     health: Option<JoinHandle<bool>>,
     stopping: Option<Stopping>,
+    endings: Endings,
 }
 
 /// A change that is carried out.
@@ -73,6 +75,7 @@ impl Owner {
             left: Loads::default(),
             health: None,
             stopping: None,
+            endings: Endings::new(),
         }
     }
 
@@ -116,7 +119,9 @@ impl Owner {
     fn take(&mut self, command: Command) {
         match command {
             Command::Apply(prepared, options, answer) if self.stopping.is_none() => {
-                self.want(Arc::new(Desired { prepared: *prepared, options }), answer);
+                let prepared = *prepared;
+                self.endings.prepared(&prepared.actors, self.shared.clock.now_unix_s());
+                self.want(Arc::new(Desired { prepared, options }), answer);
             }
             // Too late: the dropped answer says so.
             Command::Apply(..) => {}
@@ -247,8 +252,11 @@ impl Owner {
     }
 
     fn expire(&mut self) {
-        if !self.shared.expel_refused().is_empty() {
+        let any_stopped = !self.shared.expel_refused().is_empty();
+        if any_stopped {
             self.bar();
+        }
+        if self.endings.look(&self.shared) || any_stopped {
             self.publish_status();
         }
     }

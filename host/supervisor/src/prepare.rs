@@ -1,19 +1,24 @@
 //! From a manifest as written to a manifest as it can run, or everything that is wrong with it.
 
+mod callees;
 mod context;
+mod ending;
 mod keys;
+mod last_runs;
 mod links;
 mod modules;
 mod parts;
 mod providers;
 mod unbound;
 mod values;
+mod warning;
 
 use trellis_manifest::{Manifest, Report, SourceText};
 
-pub use context::{ActorKeys, Modules, PrepareContext};
+pub use context::{LastRun, LastRuns, Modules, PrepareContext};
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedLink, PreparedProvider};
+pub use warning::Warning;
 
 /// Checks a manifest against its modules and this host's providers.
 ///
@@ -31,20 +36,27 @@ pub async fn prepare(
     let mut providers = providers::prepare(manifest, context, &mut problems);
     let mut links = links::prepare(manifest, &actors, &mut providers, context, &mut problems);
     values::prepare((manifest, source), (&mut providers, &mut links), context, &mut problems);
+    let mut runs = last_runs::of(&actors, &links);
+    let mut warnings = last_runs::warnings(manifest, (&actors, &links), &context.last_runs);
     let links: Vec<_> = links.into_iter().map(|written| written.link).collect();
-    let mut warnings = unbound::warnings(manifest, (&actors, &links), &providers, context);
+    warnings.extend(unbound::warnings(manifest, (&actors, &links), &providers, context));
+    warnings.extend(callees::warnings(manifest, &actors));
+    warnings.extend(ending::warnings(manifest, &actors, context.clock.now_unix_s()));
     let keys = keys::of_stateful(&actors, &links, &providers);
-    for changed in keys::changed(manifest, &actors, &keys, &context.keys) {
+    for changed in keys::changed(manifest, &actors, &keys, &context.last_runs) {
         if changed.is_unsigned || context.force {
-            warnings.push(changed.problem);
+            warnings.push(Warning::of_change(changed.problem));
         } else {
             problems.push(changed.problem);
         }
+    }
+    for (name, key) in keys {
+        runs.entry(name.to_owned()).or_default().key = Some(key.to_owned());
     }
     if !problems.is_empty() {
         return Err(Report::of(source, problems));
     }
     let actors = actors.into_iter().flatten().collect();
     let providers = providers.into_values().collect();
-    Ok(Prepared { actors, providers, links, keys, warnings })
+    Ok(Prepared { actors, providers, links, runs, warnings })
 }

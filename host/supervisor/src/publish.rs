@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use trellis_control::{Address, Degraded, ProviderStatus};
+use trellis_control::{Address, Degraded, Expiry, ProviderStatus};
 use trellis_core::Code;
 use trellis_providers_sdk::Listening;
 
-use crate::actual::ActualState;
+use crate::actual::{ActualState, RunningActor};
 use crate::border::Instance;
 use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
+use crate::{endings, expiring};
 
 impl Shared {
     /// Publishes what runs now, and what of the wanted does not.
@@ -32,7 +33,11 @@ impl Shared {
             let mut status = status_of(actual, listening);
             let barred = (reconciler.barred.iter())
                 .map(|(actor, error)| (format!("actor {actor}"), error.code(), error.to_string()));
-            let lasting = barred.chain(unwell(&status.state.providers)).map(lasting);
+            let ending = endings::ending(actual, now).into_iter().map(|(actor, end)| {
+                let why = format!("they {}; {}", expiring::sentence(end), expiring::CURE);
+                (format!("claims of actor {actor}"), Code::Expired, why)
+            });
+            let lasting = barred.chain(ending).chain(unwell(&status.state.providers)).map(lasting);
             status.state.degraded = reconciler.degraded().into_iter().chain(lasting).collect();
             status.serves_nothing = reconciler.wants_intake() && !actual.has_intake();
             status
@@ -53,7 +58,12 @@ fn status_of(actual: &ActualState, listening: Vec<Listening>) -> Status {
         implementation: running.prepared.descriptor.name.to_string(),
         ailment: running.ailment.clone(),
     });
+    let expiry = |(name, running): (&Arc<str>, &RunningActor)| {
+        let unix_s = running.verified().claims().expires?;
+        Some(Expiry { actor: Arc::clone(name).into(), unix_s })
+    };
     let state = trellis_control::Status {
+        expiries: actual.actors.iter().filter_map(expiry).collect(),
         actors: actual.actors.keys().map(|name| Arc::clone(name).into()).collect(),
         providers: providers.collect(),
         addresses,

@@ -45,6 +45,23 @@ fn the_window_and_its_skew() {
 }
 
 #[test]
+fn the_end_is_near_in_the_last_tenth_of_a_life_and_the_last_week_at_most() {
+    const DAY: u64 = 24 * HOUR;
+    let from = |not_before, expires| {
+        let mut draft = draft();
+        (draft.not_before, draft.expires) = (not_before, expires);
+        let signed = sign(&plain(), &draft, &account(), &clock()).expect("a module");
+        let clock = FixedClock::at(not_before.unwrap_or(NOW).max(NOW));
+        verify(&signed, &trust(), &clock).expect("it holds").claims().ends_soon_from()
+    };
+    assert_eq!(from(None, None), None, "it never ends");
+    assert_eq!(from(None, Some(NOW + 30 * DAY)), Some(NOW + 27 * DAY));
+    assert_eq!(from(None, Some(NOW + 365 * DAY)), Some(NOW + 358 * DAY));
+    assert_eq!(from(Some(NOW + 9 * DAY), Some(NOW + 10 * DAY)), Some(NOW + 10 * DAY - DAY / 10));
+    assert_eq!(from(None, Some(u64::MAX)), Some(u64::MAX - 7 * DAY));
+}
+
+#[test]
 fn a_time_that_is_not_now_is_told_as_a_date() {
     let told = |not_before, expires, now| {
         let mut draft = draft();

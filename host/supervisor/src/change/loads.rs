@@ -87,7 +87,10 @@ impl Loads {
     }
 
     fn begin(&mut self, shared: &Arc<Shared>, place: usize, prepared: PreparedActor) {
-        let load = load(Arc::clone(shared), prepared.clone());
+        // Here, where the order is the manifest's: of two that claim one name the first has it.
+        let ids = shared.look(|actual| (actual.next_id(), actual.next_id()));
+        let ids = (ActorId(ids.0), TargetId(ids.1));
+        let load = load(Arc::clone(shared), ids, prepared.clone());
         let turns = Arc::clone(&self.turns);
         let task = self.tasks.spawn(async move {
             let _turn = turns.acquire_owned().await;
@@ -146,9 +149,11 @@ fn is_same(known: &PreparedActor, wanted: &PreparedActor) -> bool {
     known.same_as(wanted) && known.module == wanted.module
 }
 
-async fn load(shared: Arc<Shared>, prepared: PreparedActor) -> Result<Loaded, CallError> {
-    let (id, target) =
-        shared.look(|actual| (ActorId(actual.next_id()), TargetId(actual.next_id())));
+async fn load(
+    shared: Arc<Shared>,
+    (id, target): (ActorId, TargetId),
+    prepared: PreparedActor,
+) -> Result<Loaded, CallError> {
     let calls = GuestCalls::new(Arc::clone(&shared.dispatcher), id);
     let module = ModuleSpec {
         name: Arc::clone(&prepared.name),

@@ -1,6 +1,6 @@
 //! What a manifest is checked against.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ pub struct PrepareContext<'a> {
     /// What checks the modules' code as well: for a check that is not followed by a start, which
     /// does it anyway.
     pub checker: Option<Arc<Checker>>,
-    /// The keys actors had when they last ran, as far as that is known.
-    pub keys: ActorKeys,
+    /// What is known of actors from when they last ran.
+    pub last_runs: LastRuns,
     /// True when an actor may have another key than it had.
     pub force: bool,
     /// Where the host itself listens.
@@ -36,8 +36,17 @@ pub struct PrepareContext<'a> {
 /// What is known of modules from one [`prepare()`](super::prepare()) to the next. Cheap to clone.
 pub type Modules = Artifacts<Verified>;
 
-/// The keys of actors that keep data with a provider, by the actors' names.
-pub type ActorKeys = BTreeMap<String, String>;
+/// What is known of actors from when they last ran, by their names.
+pub type LastRuns = BTreeMap<String, LastRun>;
+
+/// What is known of an actor from when it last ran.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct LastRun {
+    /// Its key, if a provider keeps data under it.
+    pub key: Option<String>,
+    /// The contracts that it could use by its claims alone: no binding tells of them.
+    pub self_bound: BTreeSet<String>,
+}
 
 impl<'a> PrepareContext<'a> {
     /// A context in which nothing is known from before.
@@ -47,8 +56,8 @@ impl<'a> PrepareContext<'a> {
         trust: &'a TrustList,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (modules, keys) = (Modules::new(), ActorKeys::new());
+        let (modules, last_runs) = (Modules::new(), LastRuns::new());
         let (checker, force, host_addresses) = (None, false, Vec::new());
-        Self { folder, builtins, modules, trust, clock, checker, keys, force, host_addresses }
+        Self { folder, builtins, modules, trust, clock, checker, last_runs, force, host_addresses }
     }
 }

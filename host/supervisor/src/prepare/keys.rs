@@ -1,11 +1,11 @@
 //! Actors whose key changed while a provider keeps data under it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trellis_core::Code;
 use trellis_manifest::{Manifest, Problem};
 
-use super::context::ActorKeys;
+use super::context::LastRuns;
 use super::parts::{PreparedActor, PreparedLink};
 use super::providers::Providers;
 
@@ -16,35 +16,34 @@ pub(super) struct Changed {
     pub(super) is_unsigned: bool,
 }
 
-/// The keys of the actors that are bound to a provider that keeps data.
-pub(super) fn of_stateful(
-    actors: &[Option<PreparedActor>],
+/// The keys of the actors that are bound to a provider that keeps data, by their names.
+pub(super) fn of_stateful<'a>(
+    actors: &'a [Option<PreparedActor>],
     links: &[PreparedLink],
     providers: &Providers,
-) -> ActorKeys {
+) -> BTreeMap<&'a str, &'a str> {
     let stateful = |link: &&PreparedLink| {
         providers.get(&link.provider).is_some_and(|provider| provider.descriptor.stateful)
     };
     let bound: BTreeSet<&str> = links.iter().filter(stateful).map(|link| &*link.actor).collect();
     let actors = actors.iter().flatten().filter(|actor| bound.contains(&*actor.name));
-    actors
-        .map(|actor| (actor.name.to_string(), actor.verified.claims().subject.to_string()))
-        .collect()
+    actors.map(|actor| (&*actor.name, actor.verified.claims().subject.as_str())).collect()
 }
 
 /// The actors of `keys` that had other keys `before`.
 pub(super) fn changed(
     manifest: &Manifest,
     actors: &[Option<PreparedActor>],
-    keys: &ActorKeys,
-    before: &ActorKeys,
+    keys: &BTreeMap<&str, &str>,
+    before: &LastRuns,
 ) -> Vec<Changed> {
     let mut changed = Vec::new();
     for (spec, actor) in manifest.actors.iter().zip(actors) {
         let Some(actor) = actor else { continue };
         let name = &*actor.name;
-        let (Some(key), Some(old)) = (keys.get(name), before.get(name)) else { continue };
-        if key == old {
+        let old = before.get(name).and_then(|last| last.key.as_deref());
+        let (Some(key), Some(old)) = (keys.get(name), old) else { continue };
+        if *key == old {
             continue;
         }
         let sentence = format!(

@@ -8,10 +8,10 @@ use trellis_claims::Verified;
 use trellis_core::limits::ActorLimits;
 use trellis_core::{BindingName, CallError, Contract};
 use trellis_engine::{Isolation, ModuleSource};
-use trellis_manifest::Problem;
 use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
 
-use super::context::{ActorKeys, Modules};
+use super::context::{LastRuns, Modules};
+use super::warning::Warning;
 
 use crate::key::BindingKey;
 
@@ -21,8 +21,8 @@ pub struct Prepared {
     pub(crate) actors: Vec<PreparedActor>,
     pub(crate) providers: Vec<PreparedProvider>,
     pub(crate) links: Vec<PreparedLink>,
-    pub(super) keys: ActorKeys,
-    pub(super) warnings: Vec<Problem>,
+    pub(super) runs: LastRuns,
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// An actor that may run here.
@@ -74,16 +74,16 @@ impl PreparedLink {
 }
 
 impl Prepared {
-    /// The keys of its actors that keep data with a provider: to be given to the next
-    /// `prepare` once it runs.
+    /// What will be known of its actors when they have run: to be given to the next `prepare` once
+    /// they do.
     #[must_use]
-    pub const fn keys(&self) -> &ActorKeys {
-        &self.keys
+    pub const fn runs(&self) -> &LastRuns {
+        &self.runs
     }
 
-    /// What can run and was probably not meant, each at its place in the manifest.
+    /// What can run and was probably not meant.
     #[must_use]
-    pub fn warnings(&self) -> &[Problem] {
+    pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 }

@@ -11,6 +11,7 @@ use trellis_providers_sdk::ProviderFactory;
 use super::context::PrepareContext;
 use super::parts::{PreparedActor, PreparedLink};
 use super::providers::Providers;
+use super::warning::Warning;
 
 /// Says of each signed actor what it claims and cannot use. Legal, since claims may be wider than
 /// one application needs, and a common reason why a call is denied.
@@ -19,7 +20,7 @@ pub(super) fn warnings(
     (actors, links): (&[Option<PreparedActor>], &[PreparedLink]),
     providers: &Providers,
     context: &PrepareContext<'_>,
-) -> Vec<Problem> {
+) -> Vec<Warning> {
     let bound: BTreeSet<(&str, &str)> =
         links.iter().map(|link| (&*link.actor, link.contract.id.as_str())).collect();
     let builtins: Vec<_> =
@@ -47,8 +48,8 @@ pub(super) fn warnings(
                 Some((factory, id)) => cure(name, id, factory, providers),
                 None => "no provider of this host serves it; is the contract's name right?".into(),
             };
-            warnings
-                .push(Problem::new(spec.value.image.span, sentence).code(Code::Denied).help(help));
+            let problem = Problem::new(spec.value.image.span, sentence).code(Code::Denied);
+            warnings.push(Warning::of_useless_claim(problem.help(help)));
         }
     }
     warnings

@@ -1,6 +1,7 @@
 //! The supervisor with providers that hang, fail and fall ill: faults no real one makes on demand.
 
 mod contested;
+mod ending;
 mod exchange;
 mod given_up;
 mod making_way;
@@ -11,4 +12,5 @@ mod provider;
 mod revoked;
 mod stage;
 mod waiting;
+mod warned;
 mod whole;

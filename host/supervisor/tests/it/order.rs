@@ -1,9 +1,13 @@
 //! What comes before what.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
-use trellis_core::Code;
+use trellis_core::{Code, Trace};
+use trellis_dispatch::Message;
+use trellis_entitlements::AuthzRequest;
 use trellis_testkit::guests::by_hand;
 
 use crate::provider::Making;
@@ -281,4 +285,25 @@ bindings:
     stage.script.happened("unbind at server", 3).await;
     let events = stage.script.events();
     assert!(events.contains(&"unbind 3 at server".to_owned()), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_with_one_alias_the_first_of_the_manifest_has_it() {
+    let stage = Stage::new();
+    let memory = "(memory (export \"memory\") 1)";
+    let put = |name: &str, body| {
+        stage.put_with(name, &by_hand(memory, body), |draft| {
+            draft.call_alias = Some("shared".to_owned());
+        });
+    };
+    put("a0", "(i32.const 1)");
+    (1..12).for_each(|number| put(&format!("a{number}"), "unreachable"));
+    let actor = |number| format!("- {{image: a{number}.wasm, name: a{number}}}\n");
+    let manifest = format!("actors:\n{}", (0..12).map(actor).collect::<String>());
+    stage.apply(&manifest).await;
+    let request = AuthzRequest::FromSystem { actor: "shared", operation: &Cow::Borrowed("Any") };
+    let message =
+        Message { payload: Bytes::new(), deadline: None, depth: 0, trace: Trace::default() };
+    let answer = stage.dispatcher.dispatch(request, message).await;
+    assert!(answer.is_ok(), "another one answered: {answer:?}");
 }

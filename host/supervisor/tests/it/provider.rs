@@ -19,6 +19,8 @@ use crate::places::Places;
 
 /// The longest that anything may take which is to become so.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The provider whose contract binds itself.
+pub(crate) const IMPLICIT: &str = "ticker";
 
 /// What the test wants and sees; all instances of all providers share it.
 #[derive(Clone, Default)]
@@ -170,6 +172,7 @@ impl ProviderFactory for Kind {
         };
         Descriptor {
             contracts: vec![contract].into(),
+            implicit: self.name == IMPLICIT,
             ..Descriptor::new((self.name, "1.0.0", "For a test."), &[], SETTINGS)
         }
     }

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use trellis_claims::{FixedClock, TrustList};
+use trellis_claims::{ClaimsDraft, FixedClock, TrustList};
 use trellis_control::{Applied, Status};
 use trellis_core::Direction;
 use trellis_dispatch::{Bounds, Dispatcher};
 use trellis_engine::{Engine, EngineConfig};
 use trellis_entitlements::{AllowAll, Gate, LogAudit};
-use trellis_manifest::{Format, SourceText};
+use trellis_manifest::{Format, Report, SourceText};
 use trellis_providers_sdk::ProviderFactory;
-use trellis_supervisor::{ApplyOptions, Metrics, PrepareContext, Prepared, Supervisor, prepare};
+use trellis_supervisor::{
+    ApplyOptions, LastRuns, Metrics, PrepareContext, Prepared, Supervisor, prepare,
+};
 use trellis_testkit::Account;
 
-use crate::provider::{Kind, Script};
+use crate::provider::{IMPLICIT, Kind, Script};
 
 /// What time it is on the host's clock, in seconds since 1970.
 pub(crate) const NOW_S: u64 = 1_700_000_000;
@@ -25,16 +27,21 @@ pub(crate) struct Stage {
     pub(crate) script: Script,
     pub(crate) supervisor: Supervisor,
     pub(crate) engine: Engine,
+    pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) account: Account,
     folder: tempfile::TempDir,
-    clock: Arc<FixedClock>,
+    pub(crate) clock: Arc<FixedClock>,
     builtins: Vec<Arc<dyn ProviderFactory>>,
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
         let script = Script::default();
-        let kinds = [("store", Direction::ToProvider), ("server", Direction::ToActor)];
+        let kinds = [
+            ("store", Direction::ToProvider),
+            ("server", Direction::ToActor),
+            (IMPLICIT, Direction::ToProvider),
+        ];
         let kind = |(name, direction)| -> Arc<dyn ProviderFactory> {
             Arc::new(Kind { name, direction, script: script.clone() })
         };
@@ -53,18 +60,26 @@ impl Stage {
         let clock = Arc::new(FixedClock::at(NOW_S));
         let supervisor = Supervisor::start(
             engine.clone(),
-            dispatcher,
+            Arc::clone(&dispatcher),
             Arc::clone(&clock) as Arc<_>,
             Metrics::default(),
         );
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { script, supervisor, engine, account: Account::default(), folder, clock, builtins }
+        let account = Account::default();
+        Self { script, supervisor, engine, dispatcher, account, folder, clock, builtins }
     }
 
     /// Puts a signed module in place that claims both contracts.
     pub(crate) fn put(&self, name: &str, module: &[u8]) {
+        self.put_with(name, module, |draft| {
+            draft.caps = vec!["test:store".to_owned(), "test:server".to_owned()];
+        });
+    }
+
+    /// Puts a module in place that is signed with these claims.
+    pub(crate) fn put_with(&self, name: &str, module: &[u8], claim: impl FnOnce(&mut ClaimsDraft)) {
         let mut draft = self.account.draft(name);
-        draft.caps = vec!["test:store".to_owned(), "test:server".to_owned()];
+        claim(&mut draft);
         let path: PathBuf = self.folder.path().join(format!("{name}.wasm"));
         std::fs::write(path, self.account.sign(module, &draft)).expect("the folder is writable");
     }
@@ -74,13 +89,23 @@ impl Stage {
     }
 
     pub(crate) async fn prepare(&self, manifest: &str) -> Prepared {
+        let prepared = self.check(manifest, LastRuns::new()).await;
+        prepared.unwrap_or_else(|report| panic!("{report}"))
+    }
+
+    /// Prepares a manifest of actors of which this is known.
+    pub(crate) async fn check(
+        &self,
+        manifest: &str,
+        last_runs: LastRuns,
+    ) -> Result<Prepared, Report> {
         let source = SourceText::new("manifest.yaml", manifest, Format::Yaml);
         let read = trellis_manifest::read(&source, &|_| None);
         let read = read.unwrap_or_else(|report| panic!("{report}"));
         let trust = self.trust();
         let clock = Arc::clone(&self.clock) as Arc<_>;
         let context = PrepareContext::new(self.folder.path(), &self.builtins, &trust, clock);
-        prepare(&read, &source, &context).await.unwrap_or_else(|report| panic!("{report}"))
+        prepare(&read, &source, &PrepareContext { last_runs, ..context }).await
     }
 
     pub(crate) async fn apply(&self, manifest: &str) -> Applied {

@@ -17,6 +17,7 @@ mod starting;
 mod stop;
 mod storage;
 mod trust;
+mod unmeant;
 mod values;
 mod watching;
 

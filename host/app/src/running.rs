@@ -1,21 +1,21 @@
-//! Which actors run under the keys that a manifest wants.
+//! Which actors run as a manifest wants.
 
 use std::collections::HashSet;
 
 use trellis_control::{Name, Status as State};
-use trellis_supervisor::ActorKeys;
+use trellis_supervisor::LastRuns;
 
-/// Takes the keys of the actors that run as the manifest wants: one that could not be replaced runs
-/// under its old key.
-pub(crate) fn take_running(keys: &mut ActorKeys, state: &State) -> ActorKeys {
+/// Takes out what is known of the actors that run as the manifest wants: one that could not be
+/// replaced runs as it did.
+pub(crate) fn take_running(wanted: &mut LastRuns, state: &State) -> LastRuns {
     let running: HashSet<_> = state.actors.iter().map(Name::as_str).collect();
     let failing: HashSet<_> = state.degraded.iter().map(|degraded| &*degraded.what).collect();
     let runs = |name: &String| {
         running.contains(name.as_str()) && !failing.contains(&*format!("actor {name}"))
     };
-    let taken = std::mem::take(keys);
+    let taken = std::mem::take(wanted);
     let (running, missing) = taken.into_iter().partition(|(name, _)| runs(name));
-    *keys = missing;
+    *wanted = missing;
     running
 }
 
@@ -23,13 +23,17 @@ pub(crate) fn take_running(keys: &mut ActorKeys, state: &State) -> ActorKeys {
 mod tests {
     use trellis_control::Degraded;
     use trellis_core::Code;
+    use trellis_supervisor::LastRun;
 
     use super::*;
 
     #[test]
     fn a_key_is_remembered_once_its_actor_runs_under_it_whatever_else_fails() {
-        let key = |name: &str| (name.to_owned(), format!("M{name}"));
-        let mut keys = ActorKeys::from([key("good"), key("never"), key("stale")]);
+        let run = |name: &str| {
+            let key = Some(format!("M{name}"));
+            (name.to_owned(), LastRun { key, ..LastRun::default() })
+        };
+        let mut runs = LastRuns::from([run("good"), run("never"), run("stale")]);
         let fails = |what: &str| Degraded {
             what: what.to_owned(),
             code: Code::Address,
@@ -42,7 +46,7 @@ mod tests {
             degraded: vec![fails("actor stale"), fails("binding of other to wascc:http_server")],
             ..State::default()
         };
-        assert_eq!(take_running(&mut keys, &state), ActorKeys::from([key("good")]));
-        assert_eq!(keys, ActorKeys::from([key("never"), key("stale")]), "these may run later");
+        assert_eq!(take_running(&mut runs, &state), LastRuns::from([run("good")]));
+        assert_eq!(runs, LastRuns::from([run("never"), run("stale")]), "these may run later");
     }
 }

@@ -1,0 +1,66 @@
+//! What can run and was probably not meant: told by a check, at the start and on a reload.
+
+use trellis_e2e::hostile::harmless;
+use trellis_e2e::{Change, Step, actor, app, get};
+use trellis_testkit::Signal;
+use trellis_testkit::guests::built;
+
+use crate::scenarios;
+
+const CHECK: &[&str] = &["--check"];
+
+scenarios! {
+    /// Claims that end soon are told by a check, at the start, on the admin address, in a metric.
+    claims_that_end_soon = [
+        actor("echo", harmless()).begins_in_s(-10_000).expires_in_s(1_000),
+        app(&[("echo", "")]),
+        Step::Ends(CHECK, 0, &["warning", "the claims of actor `echo` end on ", "--expires"]),
+        Step::Start,
+        Step::Log(&["WARN", "the claims of actor `echo` end on "]),
+        Step::Admin("/readyz", 200, "degraded: claims of actor echo: they end on "),
+        Step::Metric("trellis_actor_claims_left_seconds{actor=\"echo\"}", 100.0),
+        // What was said at the start is not said again.
+        Step::LogAtMost(1, "end on "),
+        actor("echo", harmless()).begins_in_s(-10_000).expires_in_s(100_000),
+        Step::Soon(Box::new(Step::Admin("/readyz", 200, "ready\n"))),
+        Step::Soon(Box::new(Step::Metric(
+            "trellis_actor_claims_left_seconds{actor=\"echo\"}", 90_000.0,
+        ))),
+        get("echo", "/").is(200, "ok"),
+    ];
+
+    /// Whom no actor answers for is told, and whoever is called by a name of the manifest.
+    callees_that_nobody_is = [
+        actor("echo", harmless()).calls("ledgr"),
+        actor("other", harmless()).alias("ledger"),
+        app(&[("echo", ""), ("other", "")]),
+        Step::Ends(CHECK, 0, &["warning", "manifest.yaml:", "`--calls ledgr`", "did you mean `ledger`?"]),
+        Step::Start,
+        Step::Log(&["WARN", "`--calls ledgr`"]),
+        Step::Admin("/readyz", 200, "degraded: a claim is of no use: actor `echo` is signed with"),
+        actor("echo", harmless()).calls("other"),
+        Step::Log(&["WARN", "`--calls other`", "sign with `--calls ledger`"]),
+        actor("echo", harmless()).calls("ledger"),
+        Step::Soon(Box::new(Step::Admin("/readyz", 200, "ready\n"))),
+    ];
+
+    /// A new version that does not claim any more what bound itself is told of.
+    a_claim_that_a_version_leaves_out = [
+        actor("ticket", built("ticket")).cap("trellis:random").cap("trellis:clock"),
+        app(&[("ticket", "")]),
+        Step::Start,
+        actor("ticket", built("ticket")).cap("trellis:random"),
+        Step::Log(&["WARN", "actor `ticket` does not claim trellis:clock any more", "--cap"]),
+    ];
+
+    /// So is one that is checked when the old one does not run any more.
+    a_claim_that_a_version_leaves_out_before_a_start = [
+        actor("ticket", built("ticket")).cap("trellis:clock"),
+        app(&[("ticket", "")]),
+        Step::Start,
+        Step::Do(Change::Signal(Signal::TERM)),
+        Step::Stops(0, 30),
+        actor("ticket", built("ticket")),
+        Step::Ends(CHECK, 0, &["warning", "does not claim trellis:clock any more"]),
+    ];
+}
