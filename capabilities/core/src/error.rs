@@ -163,7 +163,7 @@ codes! {
     /// The module is older than the one that runs.
     Revision = "E_REVISION", Denied, retry: false,
         cause: "The module's revision is lower than that of the running actor.",
-        cure: "Sign it with a higher `--rev`.";
+        cure: "Sign it with a higher `--rev`; docs/releases.md says how to roll back.";
     /// The module has another actor key than this name had before.
     ActorKey = "E_ACTOR_KEY", Denied, retry: false,
         cause: "The module has another actor key than this name had before, so to a host it is another actor. \
