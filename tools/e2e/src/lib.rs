@@ -20,4 +20,4 @@ mod step;
 pub use actor::{ActorFile, Flaw, actor};
 pub use load::Load;
 pub use run::run;
-pub use step::{Change, Disk, Redis, Step, app, get, post};
+pub use step::{Change, Disk, Redis, Request, Step, app, get, post};

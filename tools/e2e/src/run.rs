@@ -273,6 +273,10 @@ fn ask(client: &mut Client, request: &Request) -> Result<()> {
     let answer = client
         .send_with(method, path, request.header, request.body.as_bytes())
         .context(what.clone())?;
+    if let Some((name, value)) = request.field {
+        let found = answer.field(name);
+        ensure!(found == Some(value), "{what}: {name} is {found:?}, expected {value}");
+    }
     judge(&what, (answer.status, &answer.text()), (request.status, request.says))
 }
 

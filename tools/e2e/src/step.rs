@@ -106,18 +106,29 @@ pub struct Request {
     pub(crate) body: &'static str,
     pub(crate) status: u16,
     pub(crate) says: &'static str,
+    /// A header field that the response must have.
+    pub(crate) field: Option<(&'static str, &'static str)>,
 }
 
 /// A `GET` of an actor's path.
 #[must_use]
 pub const fn get(actor: &'static str, path: &'static str) -> Request {
-    Request { actor, method: "GET", path, header: "", body: "", status: 200, says: "" }
+    Request { actor, method: "GET", path, header: "", body: "", status: 200, says: "", field: None }
 }
 
 /// A `POST` of a text to an actor, which makes a hostile one misbehave.
 #[must_use]
 pub const fn post(actor: &'static str, body: &'static str) -> Request {
-    Request { actor, method: "POST", path: "/", header: "", body, status: 200, says: "" }
+    Request {
+        actor,
+        method: "POST",
+        path: "/",
+        header: "",
+        body,
+        status: 200,
+        says: "",
+        field: None,
+    }
 }
 
 impl Request {
@@ -125,6 +136,20 @@ impl Request {
     #[must_use]
     pub const fn with(mut self, header: &'static str) -> Self {
         self.header = header;
+        self
+    }
+
+    /// The same for another path.
+    #[must_use]
+    pub const fn at(mut self, path: &'static str) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// The response must have this header field, its name in lower case.
+    #[must_use]
+    pub const fn shows(mut self, name: &'static str, value: &'static str) -> Self {
+        self.field = Some((name, value));
         self
     }
 

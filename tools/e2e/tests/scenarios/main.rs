@@ -11,6 +11,7 @@ mod ports;
 mod readiness;
 mod redis;
 mod refusals;
+mod releases;
 mod reload;
 mod settings;
 mod starting;
