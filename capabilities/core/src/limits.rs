@@ -299,6 +299,14 @@ pub mod fixed {
         "the call is refused",
     );
 
+    /// Files that are read and do not answer; each takes a thread.
+    pub const FILES_HUNG: Limit = row(
+        ("files_hung_max", "-"),
+        (256, "files that do not answer"),
+        Some(Code::Storage),
+        "no further file is read",
+    );
+
     /// All of them.
     pub const TABLE: &[Limit] = &[
         MODULE_TYPES,
@@ -311,6 +319,7 @@ pub mod fixed {
         MODULE_TABLES,
         WASI_POLL,
         HELD_CALLS,
+        FILES_HUNG,
     ];
 
     const fn of_module(name: &'static str, max: u64, unit: &'static str) -> Limit {

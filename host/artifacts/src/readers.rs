@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use trellis_core::limits::fixed::FILES_HUNG;
 use trellis_core::{CallError, Code};
 
 use crate::reference::Reference;
@@ -27,8 +28,11 @@ pub(crate) struct Bounds {
 
 /// Many times what one list takes, and both together few beside the runtime's threads that may
 /// block.
-const BOUNDS: Bounds =
-    Bounds { reading_max: 64, hung_max: 256, hung_after: Duration::from_secs(2) };
+const BOUNDS: Bounds = Bounds {
+    reading_max: 64,
+    hung_max: FILES_HUNG.default as usize,
+    hung_after: Duration::from_secs(2),
+};
 
 /// The artifacts that are being read, each by one thread at a time. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -168,8 +172,9 @@ impl Drop for Thread {
 
 fn all_hang(hung: usize) -> CallError {
     let text = format!(
-        "no file is read any more: the disks of {hung} others do not answer; when they do, or the \
-         host was restarted without these files, read the manifest again (SIGHUP)"
+        "no file is read any more: the disks of {hung} others do not answer ({}); when they do, or \
+         the host was restarted without these files, read the manifest again (SIGHUP)",
+        FILES_HUNG.name
     );
     CallError::new(Code::Storage, text)
 }

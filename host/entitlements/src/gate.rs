@@ -112,7 +112,7 @@ impl Gate {
                 (inward(binding, operation)?, Some(binding.contract()))
             }
             AuthzRequest::FromSystem { actor, operation } => {
-                (from_system(set, actor, operation)?, None)
+                (from_system(set, actor, Admitted::Known(operation))?, None)
             }
         };
         self.consult(granted, contract)
@@ -153,7 +153,7 @@ fn outward<'t>(
 ) -> Result<Granted<'t>, Box<Denial>> {
     let verb = binding.verb(operation, Direction::ToProvider);
     let ends = (&binding.actor, &binding.provider);
-    verb.map(|name| over(binding, ends, name)).map_err(|reason| {
+    verb.map(|name| over(binding, ends, Admitted::Known(name))).map_err(|reason| {
         let contract = binding.contract().as_str();
         let Entity::Provider { binding, .. } = &binding.provider.entity else {
             return gone(contract, operation);
@@ -166,7 +166,7 @@ fn outward<'t>(
 fn inward<'t>(binding: &'t Binding, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
     let verb = binding.verb(operation, Direction::ToActor);
     let ends = (&binding.provider, &binding.actor);
-    verb.map(|name| over(binding, ends, name)).map_err(|reason| {
+    verb.map(|name| over(binding, ends, Admitted::Known(name))).map_err(|reason| {
         let asked = Asked {
             origin: binding.provider.entity.clone(),
             actor: &binding.actor.entity.to_string(),
@@ -182,13 +182,13 @@ fn inward<'t>(binding: &'t Binding, operation: &str) -> Result<Granted<'t>, Box<
 fn over<'t>(
     binding: &Binding,
     (from, to): (&'t End, &'t End),
-    operation: &'t Cow<'static, str>,
+    operation: Admitted<'t>,
 ) -> Granted<'t> {
     Granted {
         target: to.target,
         binding: Some(binding.id),
         parties: Parties { origin: &from.entity, target: &to.entity },
-        operation: Admitted::Known(operation),
+        operation,
     }
 }
 
@@ -224,13 +224,13 @@ fn to_actor<'t>(
 fn from_system<'t>(
     set: &'t EntitlementSet,
     actor: &str,
-    operation: &'t Cow<'static, str>,
+    operation: Admitted<'t>,
 ) -> Result<Granted<'t>, Box<Denial>> {
     let Some(callee) = set.named(actor) else {
-        let (origin, binding) = (Entity::System, "");
+        let (origin, binding, operation) = (Entity::System, "", operation.as_str());
         return Err(Asked { origin, actor, binding, namespace: actor, operation }.of_nobody(set));
     };
-    Ok(direct(&Entity::System, callee, Admitted::Known(operation)))
+    Ok(direct(&Entity::System, callee, operation))
 }
 
 #[inline]

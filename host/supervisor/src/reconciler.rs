@@ -61,7 +61,9 @@ impl Reconciler {
 
     /// The same is wanted, as it was read last.
     pub(crate) fn replace(&mut self, desired: Arc<Desired>) {
-        self.desired.replace(desired).map(Self::let_go);
+        if let Some(passed) = self.desired.replace(desired) {
+            Self::let_go(passed);
+        }
     }
 
     /// Taking ten thousand actors apart takes a while, and nobody waits for it.

@@ -158,8 +158,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Reads the actor's answer into the request's own header map, which hyper recycles. Its body is
-    /// counted until the client has it.
+    /// Reads the actor's answer into the request's own header map, which hyper recycles. Its body
+    /// is counted until the client has it.
     fn read(&mut self, route: &Route, reply: &Bytes) -> Result<DecodedResponse, Refusal> {
         self.head.headers.clear();
         let answer = decode_response(reply, &mut self.head.headers).map_err(|malformed| {

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, Id, JoinSet};
-use trellis_core::CallError;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use trellis_core::{CallError, Code};
 use trellis_engine::{Actor, ModuleSpec};
 use trellis_entitlements::{ActorId, TargetId};
 use trellis_targets::GuestCalls;
 
-use super::broken;
 use crate::prepare::PreparedActor;
 use crate::shared::Shared;
 
@@ -165,4 +164,9 @@ async fn load(
     };
     let engine = shared.engine.load(module, Arc::new(calls)).await?;
     Ok(Loaded { id, target, engine })
+}
+
+/// What a helper task ended with, when it did not end as it should.
+pub(super) fn broken(_: JoinError) -> CallError {
+    CallError::new(Code::Internal, "the host failed on this step; its log says why")
 }

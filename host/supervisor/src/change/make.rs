@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use trellis_core::{BindingId, CallError, Code};
 use trellis_entitlements::TargetId;
 
-use super::loads::MadeActor;
-use super::{Change, broken};
+use super::Change;
+use super::loads::{MadeActor, broken};
 use crate::border::Instance;
 use crate::prepare::PreparedProvider;
 use crate::shared::Shared;

@@ -25,8 +25,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use trellis_control::Step;
-use trellis_core::BindingId;
-use trellis_core::{CallError, Code};
+use trellis_core::{BindingId, CallError};
 use trellis_entitlements::TargetId;
 use trellis_targets::ProviderTarget;
 
@@ -264,9 +263,4 @@ impl Change {
         }
         outcome
     }
-}
-
-/// What a helper task ended with, when it did not end as it should.
-fn broken(_: tokio::task::JoinError) -> CallError {
-    CallError::new(Code::Internal, "the host failed on this step; its log says why")
 }
