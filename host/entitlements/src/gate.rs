@@ -234,11 +234,7 @@ fn from_system<'t>(
 }
 
 #[inline]
-fn direct<'t>(
-    origin: &'t Entity,
-    callee: &'t Principal,
-    operation: Admitted<'t>,
-) -> Granted<'t> {
+fn direct<'t>(origin: &'t Entity, callee: &'t Principal, operation: Admitted<'t>) -> Granted<'t> {
     Granted {
         target: callee.spec.target,
         binding: None,

@@ -42,9 +42,10 @@ impl ProviderFactory for Factory {
         problems
     }
 
-    fn create(&self, _: Context, values: Values) -> Created {
+    fn create(&self, context: Context, values: Values) -> Created {
         Box::pin(async move {
-            let provider = Embedded::open(&values, Arc::new(SystemClock)).await?;
+            let clock = Arc::new(SystemClock);
+            let provider = Embedded::succeed(context.lineage(), &values, clock).await?;
             Ok(Arc::new(provider) as Arc<dyn Provider>)
         })
     }
@@ -58,7 +59,7 @@ pub struct Embedded {
     store: Store,
     /// The provider's own values, below every binding's.
     values: Values,
-    namespaces: Namespaces,
+    namespaces: Arc<Namespaces>,
     bindings: Bindings<Namespace>,
     bounds: Bounds,
     metrics: Metrics,
@@ -77,11 +78,25 @@ impl Embedded {
     /// # Errors
     /// [`Code::Config`] naming a wrong value; [`Code::Storage`] naming what is wrong with `PATH`.
     pub async fn open(values: &Values, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
+        Self::succeed("", values, clock).await
+    }
+
+    /// The same, to take over from the instances of a lineage: a store in memory has their keys.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn succeed(
+        lineage: &str,
+        values: &Values,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CallError> {
         let settings = Settings::read_unchecked(values)?;
-        let store = match settings.path {
+        let (store, namespaces) = match settings.path {
             None => {
-                let memory = Memory::new(clock, settings.memory_bytes_max, settings.bounds);
-                Store::Memory(Arc::new(memory))
+                let (max, bounds) = (settings.memory_bytes_max, settings.bounds);
+                let memory = Memory::new(lineage, clock, max, bounds);
+                let namespaces = memory.namespaces();
+                (Store::Memory(Arc::new(memory)), namespaces)
             }
             Some(path) => {
                 let config = FileConfig {
@@ -100,14 +115,14 @@ impl Embedded {
                     |e: CallError| CallError::new(e.code(), format!("{shown}: {}", e.message()));
                 let file = opened.map_err(named)?;
                 tracing::info!(path = %shown, "the key-value file is open");
-                Store::File(Arc::new(file))
+                (Store::File(Arc::new(file)), Arc::default())
             }
         };
         store.keep_swept();
         Ok(Self {
             store,
             values: values.clone(),
-            namespaces: Namespaces::default(),
+            namespaces,
             bindings: Bindings::default(),
             bounds: settings.bounds,
             metrics: Metrics::default(),

@@ -68,3 +68,31 @@ async fn memory_is_bounded_and_freed() {
     }
     assert_eq!(fill().await.0, filled, "what was removed makes room, exactly");
 }
+
+#[tokio::test]
+async fn what_memory_holds_goes_to_the_successor() {
+    let open = async |lineage, given: &Values| {
+        let opened = Embedded::succeed(lineage, given, Arc::new(SystemClock)).await;
+        Arc::new(opened.expect("the values are right"))
+    };
+    let roomy = open("memory/successor", &Values::default()).await;
+    let before = common::bind(&roomy, "M1", Values::default()).await;
+    before.set("key", &"v".repeat(600_000)).await.expect("Set");
+    let narrow = open("memory/successor", &common::values(&[("MEMORY_MAX", "1MiB")])).await;
+    let other = open("memory/other", &Values::default()).await;
+    // Named in another order, so that namespaces are told apart by what they are called.
+    let stranger = common::bind(&narrow, "M2", Values::default()).await;
+    let after = common::bind(&narrow, "M1", Values::default()).await;
+    assert_eq!(after.get("key").await.expect("Get").map(|value| value.len()), Some(600_000));
+    assert_eq!(stranger.get("key").await.expect("Get"), None);
+    let error = after.set("more", &"v".repeat(600_000)).await.expect_err("bytes are counted on");
+    assert_eq!(error.code(), Code::Storage, "{error}");
+    drop((before, roomy));
+    assert!(after.get("key").await.expect("Get").is_some(), "it stays when the other one goes");
+    let other = common::bind(&other, "M1", Values::default()).await;
+    assert_eq!(other.get("key").await.expect("Get"), None);
+    drop((after, stranger, narrow));
+    let later = open("memory/successor", &Values::default()).await;
+    let later = common::bind(&later, "M1", Values::default()).await;
+    assert_eq!(later.get("key").await.expect("Get"), None, "nobody held it any more");
+}

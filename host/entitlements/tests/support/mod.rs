@@ -132,10 +132,7 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    pub(crate) fn admit<'t>(
-        &'t self,
-        request: &AuthzRequest<'t>,
-    ) -> Result<Permit<'t>, CallError> {
+    pub(crate) fn admit<'t>(&'t self, request: &AuthzRequest<'t>) -> Result<Permit<'t>, CallError> {
         self.gate.admit(&self.set, request)
     }
 

@@ -1,5 +1,6 @@
 //! How many bytes the store holds, and how many it may.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use trellis_core::CallError;
@@ -9,13 +10,13 @@ use crate::refusal;
 /// How many bytes the store holds, and how many it may. The count is a guard of the host's memory
 /// and no lock of anything: Relaxed is enough for all of it.
 pub(super) struct Budget {
-    used: AtomicU64,
+    used: Arc<AtomicU64>,
     max: u64,
 }
 
 impl Budget {
-    pub(super) const fn new(max: u64) -> Self {
-        Self { used: AtomicU64::new(0), max }
+    pub(super) const fn new(used: Arc<AtomicU64>, max: u64) -> Self {
+        Self { used, max }
     }
 
     /// What is held.

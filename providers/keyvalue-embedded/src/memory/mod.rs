@@ -3,6 +3,7 @@
 mod budget;
 mod charge;
 mod collection;
+mod kept;
 mod operations;
 mod pieces;
 mod shard;
@@ -11,15 +12,16 @@ mod slot;
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::CallError;
 
 use crate::clock::Clock;
-use crate::namespace::NamespaceId;
+use crate::namespace::{NamespaceId, Namespaces};
 use budget::Budget;
+use kept::Kept;
 use shard::{Shard, Value};
 use slot::{Slot, Trash};
 
@@ -29,28 +31,31 @@ const SHARDS: usize = 64;
 /// Most expired keys one sweep takes out of a shard while it holds the shard's lock.
 const SWEPT_PER_SHARD_MAX: usize = 256;
 
-/// All keys of all namespaces.
+/// All keys of all namespaces, as one instance serves them.
 pub(crate) struct Memory {
-    shards: Box<[Mutex<Shard>]>,
-    hasher: foldhash::fast::RandomState,
+    kept: Arc<Kept>,
     clock: Arc<dyn Clock>,
     budget: Budget,
     bounds: Bounds,
-    /// Lists and sets made so far.
-    made: AtomicU64,
 }
 
 impl Memory {
-    /// An empty store that refuses to grow over `bytes_max` bytes, and operations over `bounds`.
-    pub(crate) fn new(clock: Arc<dyn Clock>, bytes_max: u64, bounds: Bounds) -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: foldhash::fast::RandomState::default(),
-            clock,
-            budget: Budget::new(bytes_max),
-            bounds,
-            made: AtomicU64::new(0),
-        }
+    /// A store that refuses to grow over `bytes_max` bytes, and operations over `bounds`. It holds
+    /// what others of its lineage hold; nothing, when there is none.
+    pub(crate) fn new(
+        lineage: &str,
+        clock: Arc<dyn Clock>,
+        bytes_max: u64,
+        bounds: Bounds,
+    ) -> Self {
+        let kept = Kept::of(lineage);
+        let budget = Budget::new(Arc::clone(&kept.used), bytes_max);
+        Self { kept, clock, budget, bounds }
+    }
+
+    /// The namespaces of its keys.
+    pub(crate) fn namespaces(&self) -> Arc<Namespaces> {
+        Arc::clone(&self.kept.namespaces)
     }
 
     /// Bytes the keys and values take, with a flat charge for each of them.
@@ -61,7 +66,7 @@ impl Memory {
     /// Removes keys whose time is over; bounded, so that no caller waits long for a shard.
     pub(crate) fn sweep(&self) {
         let now = self.clock.now_ms();
-        for shard in &self.shards {
+        for shard in &self.kept.shards {
             let mut trash = Trash::default();
             let mut shard = shard.lock();
             for _ in 0..SWEPT_PER_SHARD_MAX {
@@ -84,7 +89,7 @@ impl Memory {
         let hash = self.hash(space, key);
         // Emptied after the lock is given back: it is declared before.
         let mut trash = Trash::default();
-        let mut shard = self.shards[shard_of(hash)].lock();
+        let mut shard = self.kept.shards[shard_of(hash)].lock();
         let mut slot = Slot::open(&mut shard, self.place(space, key, hash), &mut trash);
         if slot.expires_ms().is_some_and(|at| at <= self.clock.now_ms()) {
             slot = slot.remove();
@@ -103,7 +108,7 @@ impl Memory {
         let hashes: Vec<u64> = keys.iter().map(|key| self.hash(space, key)).collect();
         let wanted: BTreeSet<usize> = hashes.iter().map(|hash| shard_of(*hash)).collect();
         let locked: Vec<(usize, MutexGuard<'_, Shard>)> =
-            wanted.into_iter().map(|index| (index, self.shards[index].lock())).collect();
+            wanted.into_iter().map(|index| (index, self.kept.shards[index].lock())).collect();
         let now = self.clock.now_ms();
         let find = |(key, hash): (&String, &u64)| {
             let at = locked.binary_search_by_key(&shard_of(*hash), |(index, _)| *index).ok()?;
@@ -117,15 +122,15 @@ impl Memory {
     /// A version no list or set has or had: the changes of one never reach the next one's.
     fn fresh_version(&self) -> u64 {
         // Relaxed: only ever compared for being equal; nothing else is ordered by it.
-        self.made.fetch_add(1, Ordering::Relaxed) << 32
+        self.kept.made.fetch_add(1, Ordering::Relaxed) << 32
     }
 
     fn place<'a>(&'a self, space: NamespaceId, key: &'a str, hash: u64) -> slot::Place<'a> {
-        slot::Place { space, key, hash, hasher: &self.hasher, budget: &self.budget }
+        slot::Place { space, key, hash, hasher: &self.kept.hasher, budget: &self.budget }
     }
 
     fn hash(&self, space: NamespaceId, key: &str) -> u64 {
-        self.hasher.hash_one((space, key))
+        self.kept.hasher.hash_one((space, key))
     }
 }
 

@@ -19,7 +19,7 @@ impl Clock for Moment {
 
 fn store() -> (Memory, Arc<Moment>, Namespace) {
     let clock = Arc::new(Moment::default());
-    let memory = Memory::new(Arc::clone(&clock) as Arc<dyn Clock>, 64 << 20, Bounds::default());
+    let memory = Memory::new("", Arc::clone(&clock) as Arc<dyn Clock>, 64 << 20, Bounds::default());
     (memory, clock, Namespaces::default().named("test"))
 }
 
@@ -47,7 +47,7 @@ async fn the_sweep_removes_what_nobody_asks_for() {
     let alone = memory.bytes();
     memory.del(&space, DelRequest { key: "stays".to_owned() }).await.expect("Del");
     assert!(alone > 0 && memory.bytes() == 0, "only the last key was left");
-    assert!(memory.shards.iter().all(|shard| shard.lock().expiries.is_empty()));
+    assert!(memory.kept.shards.iter().all(|shard| shard.lock().expiries.is_empty()));
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_key_set_again_and_again_leaves_no_expiry_behind() {
     for seconds in 1..1_000 {
         memory.set(&space, set("k", seconds)).await.expect("Set");
     }
-    let expiries: usize = memory.shards.iter().map(|shard| shard.lock().expiries.len()).sum();
+    let expiries: usize = memory.kept.shards.iter().map(|shard| shard.lock().expiries.len()).sum();
     assert_eq!(expiries, 1);
 }
 
@@ -92,7 +92,7 @@ async fn a_full_store_refuses_growth_and_nothing_else() {
     let push = || PushRequest { key: "l".to_owned(), value: "i".to_owned() };
     let bytes_max = 1_000;
     let clock = Arc::new(Moment::default());
-    let memory = Memory::new(clock, bytes_max, Bounds::default());
+    let memory = Memory::new("", clock, bytes_max, Bounds::default());
     let space = Namespaces::default().named("test");
     memory.set_add(&space, member()).await.expect("SetAdd");
     memory.push(&space, push()).await.expect("Push");
