@@ -27,7 +27,14 @@ pub(crate) struct Desired {
 /// Actors that may not run, and why.
 pub(crate) type Barred = BTreeMap<Arc<str>, ClaimsError>;
 
-/// What is wanted, or what runs: the two are compared.
+/// What is wanted: a manifest, but for actors that may not run, with their bindings.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) prepared: &'a Prepared,
+    pub(crate) barred: &'a Barred,
+}
+
+/// What runs, to be compared with what is wanted.
 #[derive(Default)]
 pub(crate) struct Inventory<'a> {
     pub(crate) actors: Vec<&'a PreparedActor>,
@@ -62,17 +69,52 @@ impl<'a> Bound<'a> {
     }
 }
 
-impl Desired {
-    /// What is wanted, but for actors that may not run, with their bindings.
-    pub(crate) fn inventory(&self, barred: &Barred) -> Inventory<'_> {
-        let Prepared { actors, providers, links, .. } = &self.prepared;
-        let may_run = |name: &Arc<str>| !barred.contains_key(name);
+impl<'a> Wanted<'a> {
+    /// The actors that are wanted, with their places.
+    pub(crate) fn actors(self) -> impl Iterator<Item = (usize, &'a PreparedActor)> {
+        let actors = self.prepared.actors.iter().enumerate();
+        actors.filter(move |(_, actor)| self.may_run(&actor.name))
+    }
+
+    /// The providers that are wanted.
+    pub(crate) fn providers(self) -> impl Iterator<Item = &'a PreparedProvider> {
+        self.prepared.providers.iter()
+    }
+
+    /// The bindings that are wanted, with their places.
+    pub(crate) fn links(self) -> impl Iterator<Item = (usize, &'a PreparedLink)> {
+        let links = self.prepared.links.iter().enumerate();
+        links.filter(move |(_, link)| self.may_run(&link.actor))
+    }
+
+    /// The place of the wanted actor of that name.
+    pub(crate) fn place_of_actor(self, name: &str) -> Option<usize> {
+        self.prepared.places.of_actor(name).filter(|_| self.may_run(name))
+    }
+
+    /// The place of the same binding, if it is wanted.
+    pub(crate) fn place_of_link(self, link: &PreparedLink) -> Option<usize> {
+        self.prepared.places.of_link(link).filter(|_| self.may_run(&link.actor))
+    }
+
+    /// All of it, as if it ran.
+    pub(crate) fn inventory(self) -> Inventory<'a> {
         Inventory {
-            actors: actors.iter().filter(|actor| may_run(&actor.name)).collect(),
-            providers: providers.iter().collect(),
+            actors: self.actors().map(|(_, actor)| actor).collect(),
+            providers: self.providers().collect(),
             broken: Vec::new(),
-            bindings: links.iter().filter(|it| may_run(&it.actor)).map(Bound::of).collect(),
+            bindings: self.links().map(|(_, link)| Bound::of(link)).collect(),
         }
+    }
+
+    fn may_run(self, name: &str) -> bool {
+        !self.barred.contains_key(name)
+    }
+}
+
+impl Desired {
+    pub(crate) const fn wanted<'a>(&'a self, barred: &'a Barred) -> Wanted<'a> {
+        Wanted { prepared: &self.prepared, barred }
     }
 
     /// The actors that may not run, and why: trust and time may have changed since the manifest was

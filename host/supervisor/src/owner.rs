@@ -179,8 +179,8 @@ impl Owner {
         let Some(desired) = self.reconciler.desired.clone() else { return };
         let shared = Arc::clone(&self.shared);
         self.bar();
-        let wanted = desired.inventory(&self.reconciler.barred);
-        let steps = shared.look(|actual| plan(&wanted, &actual.inventory()));
+        let wanted = desired.wanted(&self.reconciler.barred);
+        let steps = shared.look(|actual| plan(wanted, &actual.inventory()));
         let steps = self.reconciler.begin(steps);
         if steps.is_empty() && self.reconciler.is_well() && self.reconciler.barred.is_empty() {
             shared.let_outgoing_go();
@@ -326,9 +326,8 @@ async fn stopped(stopping: Option<&mut Stopping>) {
 impl Running {
     /// True when what it brings about is what is wanted.
     fn brings_about(&self, desired: &Desired, barred: &Barred) -> bool {
-        let comes = self.desired.inventory(&self.barred);
-        self.desired.options == desired.options
-            && plan(&desired.inventory(barred), &comes).is_empty()
+        let comes = self.desired.wanted(&self.barred).inventory();
+        self.desired.options == desired.options && plan(desired.wanted(barred), &comes).is_empty()
     }
 }
 

@@ -1,118 +1,109 @@
-//! From what runs to what is wanted, as steps. Pure: two inventories in, a list out.
+//! From what runs to what is wanted, as steps. Pure: the two in, a list out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 use trellis_control::Step;
 
 use crate::border;
-use crate::desired::{Bound, Inventory};
+use crate::desired::{Barred, Bound, Inventory, Wanted};
 use crate::exchange;
-use crate::prepare::{Prepared, PreparedActor, PreparedProvider};
+use crate::prepare::{Prepared, PreparedActor, PreparedLink, PreparedProvider};
 use crate::rename::renames;
 
 /// The steps that would make a prepared manifest run on a host where nothing runs.
 #[must_use]
 pub fn dry_run(prepared: &Prepared) -> Vec<Step> {
-    let Prepared { actors, providers, links, .. } = prepared;
-    let wanted = Inventory {
-        actors: actors.iter().collect(),
-        providers: providers.iter().collect(),
-        broken: Vec::new(),
-        bindings: links.iter().map(Bound::of).collect(),
-    };
-    plan(&wanted, &Inventory::default())
-}
-
-/// An inventory by name.
-struct Index<'a> {
-    actors: Named<&'a str, &'a PreparedActor>,
-    providers: Named<&'a str, &'a PreparedProvider>,
-    bindings: Named<(&'a str, &'a str, &'a str), Bound<'a>>,
-    /// The names that providers get, by those they had.
-    renamed: Named<&'a str, &'a str>,
+    plan(Wanted { prepared, barred: &Barred::default() }, &Inventory::default())
 }
 
 type Named<K, V> = HashMap<K, V, RandomState>;
 
-impl<'a> Index<'a> {
-    fn of(inventory: &Inventory<'a>, renames: &[(&'a str, &'a str)]) -> Self {
-        let Inventory { actors, providers, bindings, .. } = inventory;
+/// The providers that run, by the names that they get.
+struct Providers<'a> {
+    named: Named<&'a str, &'a PreparedProvider>,
+    /// The names that they get, by those they had.
+    renamed: Named<&'a str, &'a str>,
+}
+
+impl<'a> Providers<'a> {
+    fn of(running: &Inventory<'a>, renames: &[(&'a str, &'a str)]) -> Self {
         let renamed: Named<_, _> = renames.iter().copied().collect();
         let name = |it: &'a PreparedProvider| renamed.get(&*it.name).copied().unwrap_or(&it.name);
-        Self {
-            actors: actors.iter().map(|actor| (&*actor.name, *actor)).collect(),
-            providers: providers.iter().map(|provider| (name(provider), *provider)).collect(),
-            bindings: bindings.iter().map(|bound| (bound.name(), *bound)).collect(),
-            renamed,
-        }
+        Self { named: running.providers.iter().map(|one| (name(one), *one)).collect(), renamed }
     }
 
     /// The provider of a binding, by the name that it gets.
-    fn provider_of(&self, bound: Bound<'a>) -> &'a str {
+    fn of_binding(&self, bound: Bound<'a>) -> &'a str {
         let name = &*bound.link.provider;
         self.renamed.get(name).copied().unwrap_or(name)
     }
 }
 
+/// What runs, at the places of what is wanted; and what is not wanted.
+struct Matched<'a> {
+    actors: Vec<Option<&'a PreparedActor>>,
+    bindings: Vec<Option<Bound<'a>>>,
+    gone: Vec<&'a PreparedActor>,
+    unbound: Vec<Bound<'a>>,
+}
+
+impl<'a> Matched<'a> {
+    fn of(wanted: Wanted<'a>, running: &Inventory<'a>) -> Self {
+        let mut actors = vec![None; wanted.prepared.actors.len()];
+        let mut bindings = vec![None; wanted.prepared.links.len()];
+        let (mut gone, mut unbound) = (Vec::new(), Vec::new());
+        for actor in &running.actors {
+            match wanted.place_of_actor(&actor.name) {
+                Some(place) => actors[place] = Some(*actor),
+                None => gone.push(*actor),
+            }
+        }
+        for bound in &running.bindings {
+            match wanted.place_of_link(bound.link) {
+                Some(place) => bindings[place] = Some(*bound),
+                None => unbound.push(*bound),
+            }
+        }
+        Self { actors, bindings, gone, unbound }
+    }
+}
+
 /// The steps from what runs to what is wanted, in the order in which they act.
-pub(crate) fn plan(wanted: &Inventory<'_>, running: &Inventory<'_>) -> Vec<Step> {
+pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
     let renames = renames(wanted, running);
-    let now = Index::of(running, &renames);
+    let now = Providers::of(running, &renames);
+    let Matched { actors, bindings, gone, unbound } = Matched::of(wanted, running);
     let renamed = renames.iter().map(|(was, name)| {
         let (provider, was) = ((*name).to_owned(), (*was).to_owned());
         Step::RenameProvider { provider, was }
     });
     let mut steps: Vec<_> = renamed.collect();
-    let providers = made_providers(&wanted.providers, &now);
-    let actors = wanted.actors.iter().filter_map(|actor| made_actor(actor, &now));
-    let bindings = wanted.bindings.iter().filter_map(|bound| made_binding(*bound, &now));
-    let new: Vec<_> = providers.into_iter().chain(actors).chain(bindings).collect();
-    if !anything_goes(wanted, running, &new) {
-        steps.extend(new);
-        return steps;
-    }
-    let index = Index::of(wanted, &[]);
-    let gone = running.actors.iter().filter(|actor| !index.actors.contains_key(&*actor.name));
-    steps.extend(gone.map(|actor| Step::StopActor { actor: actor.name.to_string() }));
-    steps.extend(running.bindings.iter().filter_map(|bound| unbound(*bound, &index, &now)));
-    steps.extend(new);
+    steps.extend(gone.iter().map(|actor| Step::StopActor { actor: actor.name.to_string() }));
+    steps.extend(unbound.iter().filter_map(|bound| left(*bound, wanted, &now)));
+    steps.extend(made_providers(wanted, &now));
+    let made = wanted.actors().filter_map(|(place, actor)| made_actor(actor, actors[place]));
+    steps.extend(made);
+    let made = wanted.links().filter_map(|(place, link)| made_binding(link, bindings[place], &now));
+    steps.extend(made);
+    let stays: HashSet<_> = wanted.providers().map(|provider| &*provider.name).collect();
     let known = running.providers.iter().chain(&running.broken).map(|provider| &*provider.name);
-    let gone =
-        known.filter(|name| !index.providers.contains_key(name) && !now.renamed.contains_key(name));
+    let gone = known.filter(|name| !stays.contains(name) && !now.renamed.contains_key(name));
     steps.extend(gone.map(|name| Step::StopProvider { provider: name.to_owned() }));
     steps
 }
 
-/// True when something runs that is not wanted. Names are unique on both sides: when as much runs
-/// of what is wanted as runs at all, nothing else does, and nobody has to look for it.
-fn anything_goes(wanted: &Inventory<'_>, running: &Inventory<'_>, new: &[Step]) -> bool {
-    let (mut actors, mut providers, mut bindings) = (0, 0, 0);
-    for step in new {
-        match step {
-            Step::StartActor { .. } => actors += 1,
-            Step::StartProvider { .. } => providers += 1,
-            Step::Bind { .. } => bindings += 1,
-            _ => {}
-        }
-    }
-    wanted.actors.len() - actors != running.actors.len()
-        || wanted.providers.len() - providers != running.providers.len()
-        || wanted.bindings.len() - bindings != running.bindings.len()
-        || !running.broken.is_empty()
-}
-
-/// Bindings that go while their actor stays, in whatever version. Those of an actor that goes, go
+/// A binding that goes while its actor stays, in whatever version. Those of an actor that goes, go
 /// with it.
-fn unbound<'a>(bound: Bound<'a>, wanted: &Index<'_>, running: &Index<'a>) -> Option<Step> {
-    let goes = !wanted.bindings.contains_key(&bound.name());
-    let stays = wanted.actors.contains_key(&*bound.link.actor);
-    let (binding, provider) = (bound.to_ref(), running.provider_of(bound).to_owned());
-    (goes && stays).then_some(Step::Unbind { binding, provider })
+fn left<'a>(bound: Bound<'a>, wanted: Wanted<'_>, running: &Providers<'a>) -> Option<Step> {
+    wanted.place_of_actor(&bound.link.actor)?;
+    let (binding, provider) = (bound.to_ref(), running.of_binding(bound).to_owned());
+    Some(Step::Unbind { binding, provider })
 }
 
-fn made_providers(wanted: &[&PreparedProvider], running: &Index<'_>) -> Vec<Step> {
-    let new = wanted.iter().map(|wanted| (running.providers.get(&*wanted.name).copied(), *wanted));
+fn made_providers(wanted: Wanted<'_>, running: &Providers<'_>) -> Vec<Step> {
+    let now = |wanted: &PreparedProvider| running.named.get(&*wanted.name).copied();
+    let new = wanted.providers().map(|wanted| (now(wanted), wanted));
     let new: Vec<_> =
         new.filter(|(now, wanted)| !now.is_some_and(|now| same_provider(now, wanted))).collect();
     let replaced: Vec<_> =
@@ -136,8 +127,7 @@ fn same_provider(running: &PreparedProvider, wanted: &PreparedProvider) -> bool 
     running.is_kind_of(wanted) && running.values == wanted.values
 }
 
-fn made_actor(wanted: &PreparedActor, running: &Index<'_>) -> Option<Step> {
-    let now = running.actors.get(&*wanted.name);
+fn made_actor(wanted: &PreparedActor, now: Option<&PreparedActor>) -> Option<Step> {
     if now.is_some_and(|now| now.same_as(wanted)) {
         return None;
     }
@@ -149,17 +139,21 @@ fn made_actor(wanted: &PreparedActor, running: &Index<'_>) -> Option<Step> {
     Some(Step::ReplaceActor { actor, key, replaces_key })
 }
 
-fn made_binding(wanted: Bound<'_>, running: &Index<'_>) -> Option<Step> {
-    let provider = || wanted.link.provider.to_string();
-    let Some(now) = running.bindings.get(&wanted.name()) else {
-        let provider = provider();
-        return Some(Step::Bind { binding: wanted.to_ref(), provider });
+fn made_binding(
+    wanted: &PreparedLink,
+    now: Option<Bound<'_>>,
+    running: &Providers<'_>,
+) -> Option<Step> {
+    let binding = || Bound::of(wanted).to_ref();
+    let provider = || wanted.provider.to_string();
+    let Some(now) = now else {
+        return Some(Step::Bind { binding: binding(), provider: provider() });
     };
-    let leaves = running.provider_of(*now);
-    let moved = *leaves != *wanted.link.provider;
-    if !moved && now.link.values == wanted.link.values && !now.stale {
+    let leaves = running.of_binding(now);
+    let moved = *leaves != *wanted.provider;
+    if !moved && now.link.values == wanted.values && !now.stale {
         return None;
     }
     let leaves = moved.then(|| leaves.to_owned());
-    Some(Step::Rebind { binding: wanted.to_ref(), provider: provider(), leaves })
+    Some(Step::Rebind { binding: binding(), provider: provider(), leaves })
 }

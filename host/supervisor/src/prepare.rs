@@ -8,6 +8,7 @@ mod last_runs;
 mod links;
 mod modules;
 mod parts;
+mod places;
 mod providers;
 mod unbound;
 mod values;
@@ -18,6 +19,7 @@ use trellis_manifest::{Manifest, Report, SourceText};
 pub use context::{LastRun, LastRuns, Modules, PrepareContext};
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedLink, PreparedProvider};
+pub(crate) use places::Places;
 pub use warning::Warning;
 
 /// Checks a manifest against its modules and this host's providers.
@@ -56,7 +58,8 @@ pub async fn prepare(
     if !problems.is_empty() {
         return Err(Report::of(source, problems));
     }
-    let actors = actors.into_iter().flatten().collect();
+    let actors: Vec<_> = actors.into_iter().flatten().collect();
     let providers = providers.into_values().collect();
-    Ok(Prepared { actors, providers, links, runs, warnings })
+    let places = Places::of(&actors, &links);
+    Ok(Prepared { actors, providers, links, places, runs, warnings })
 }

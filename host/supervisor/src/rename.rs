@@ -1,11 +1,9 @@
 //! Providers that are wanted under another name.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-
-use foldhash::fast::RandomState;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::border;
-use crate::desired::Inventory;
+use crate::desired::{Bound, Inventory, Wanted};
 use crate::prepare::PreparedProvider;
 
 /// The providers that get another name: the one that they have, and the one that they get.
@@ -13,17 +11,13 @@ use crate::prepare::PreparedProvider;
 /// It is the same provider when the old name is not wanted any more, and a new one is of the same
 /// kind and is to have a binding of the old one, or what only one instance can hold. So what it
 /// keeps stays, and nothing that is bound to it has to move.
-pub(crate) fn renames<'a>(
-    wanted: &Inventory<'a>,
-    running: &Inventory<'a>,
-) -> Vec<(&'a str, &'a str)> {
-    let stays: HashSet<_> = wanted.providers.iter().map(|provider| &*provider.name).collect();
+pub(crate) fn renames<'a>(wanted: Wanted<'a>, running: &Inventory<'a>) -> Vec<(&'a str, &'a str)> {
+    let stays: HashSet<_> = wanted.providers().map(|provider| &*provider.name).collect();
     let known = running.providers.iter().chain(&running.broken);
     let known: HashSet<_> = known.map(|provider| &*provider.name).collect();
     let running_ones = running.providers.iter().copied();
     let gone: Vec<_> = running_ones.filter(|it| !stays.contains(&*it.name)).collect();
-    let wanted_ones = wanted.providers.iter().copied();
-    let mut new: Vec<_> = wanted_ones.filter(|it| !known.contains(&*it.name)).collect();
+    let mut new: Vec<_> = wanted.providers().filter(|it| !known.contains(&*it.name)).collect();
     if gone.is_empty() || new.is_empty() {
         return Vec::new();
     }
@@ -42,10 +36,10 @@ pub(crate) fn renames<'a>(
 }
 
 /// From which provider to which a binding is to lead.
-fn moves<'a>(wanted: &Inventory<'a>, running: &Inventory<'a>) -> BTreeSet<(&'a str, &'a str)> {
-    let leads: HashMap<_, _, RandomState> =
-        running.bindings.iter().map(|bound| (bound.name(), &*bound.link.provider)).collect();
-    let moved = |provider, name| Some((*leads.get(&name)?, provider));
-    let bindings = wanted.bindings.iter();
-    bindings.filter_map(|bound| moved(&*bound.link.provider, bound.name())).collect()
+fn moves<'a>(wanted: Wanted<'a>, running: &Inventory<'a>) -> BTreeSet<(&'a str, &'a str)> {
+    let moved = |bound: &Bound<'a>| {
+        let next = &wanted.prepared.links[wanted.place_of_link(bound.link)?];
+        Some((&*bound.link.provider, &*next.provider))
+    };
+    running.bindings.iter().filter_map(moved).collect()
 }

@@ -11,6 +11,7 @@ use trellis_engine::{Isolation, ModuleSource};
 use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
 
 use super::context::{LastRuns, Modules};
+use super::places::Places;
 use super::warning::Warning;
 
 use crate::key::BindingKey;
@@ -21,6 +22,7 @@ pub struct Prepared {
     pub(crate) actors: Vec<PreparedActor>,
     pub(crate) providers: Vec<PreparedProvider>,
     pub(crate) links: Vec<PreparedLink>,
+    pub(crate) places: Places,
     pub(super) runs: LastRuns,
     pub(super) warnings: Vec<Warning>,
 }
