@@ -94,7 +94,7 @@ impl<'a> Wanted<'a> {
 
     /// The place of the same binding, if it is wanted.
     pub(crate) fn place_of_link(self, link: &PreparedLink) -> Option<usize> {
-        self.prepared.places.of_link(link).filter(|_| self.may_run(&link.actor))
+        self.prepared.places.of_link(&link.key()).filter(|_| self.may_run(&link.actor))
     }
 
     /// All of it, as if it ran.

@@ -60,6 +60,7 @@ pub async fn prepare(
     }
     let actors: Vec<_> = actors.into_iter().flatten().collect();
     let providers = providers.into_values().collect();
-    let places = Places::of(&actors, &links);
+    let names = actors.iter().map(|actor: &PreparedActor| &actor.name);
+    let places = Places::of(names, links.iter().map(PreparedLink::key));
     Ok(Prepared { actors, providers, links, places, runs, warnings })
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::parts::{PreparedActor, PreparedLink};
 use crate::key::BindingKey;
 
 /// The places of actors and bindings by name. Made once with the manifest: whoever compares it with
@@ -16,13 +15,13 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub(super) fn of(actors: &[PreparedActor], links: &[PreparedLink]) -> Self {
-        let actors = actors.iter().enumerate();
-        let links = links.iter().enumerate();
-        Self {
-            actors: actors.map(|(place, actor)| (Arc::clone(&actor.name), place)).collect(),
-            links: links.map(|(place, link)| (link.key(), place)).collect(),
-        }
+    pub(super) fn of<'a>(
+        actors: impl Iterator<Item = &'a Arc<str>>,
+        links: impl Iterator<Item = BindingKey>,
+    ) -> Self {
+        let actors = actors.enumerate().map(|(place, name)| (Arc::clone(name), place));
+        let links = links.enumerate().map(|(place, key)| (key, place));
+        Self { actors: actors.collect(), links: links.collect() }
     }
 
     /// The place of the actor of that name.
@@ -31,7 +30,7 @@ impl Places {
     }
 
     /// The place of the same binding.
-    pub(crate) fn of_link(&self, link: &PreparedLink) -> Option<usize> {
-        self.links.get(&link.key()).copied()
+    pub(crate) fn of_link(&self, key: &BindingKey) -> Option<usize> {
+        self.links.get(key).copied()
     }
 }

@@ -6,9 +6,11 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::SHARDS;
 use super::shard::Shard;
 use crate::namespace::Namespaces;
+
+/// Power of two, so that a hash picks its shard with a mask; far more shards than cores.
+pub(super) const SHARDS: usize = 64;
 
 /// What the stores hold whose instances may be replaced, by their lineage.
 static KEPT: Mutex<BTreeMap<String, Weak<Kept>>> = Mutex::new(BTreeMap::new());

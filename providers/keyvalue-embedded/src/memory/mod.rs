@@ -21,12 +21,9 @@ use trellis_core::CallError;
 use crate::clock::Clock;
 use crate::namespace::{NamespaceId, Namespaces};
 use budget::Budget;
-use kept::Kept;
+use kept::{Kept, SHARDS};
 use shard::{Shard, Value};
 use slot::{Slot, Trash};
-
-/// Power of two, so that a hash picks its shard with a mask; far more shards than cores.
-const SHARDS: usize = 64;
 
 /// Most expired keys one sweep takes out of a shard while it holds the shard's lock.
 const SWEPT_PER_SHARD_MAX: usize = 256;
