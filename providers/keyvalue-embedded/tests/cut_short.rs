@@ -51,3 +51,32 @@ async fn a_change_right_after_the_cut_is_refused() {
     let error = store.set("k", "v").await.expect_err("it is noticed first");
     assert!(error.message().contains("cut it short"), "{error}");
 }
+
+#[tokio::test]
+async fn a_copy_that_is_written_over_the_file_is_taken_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let (path, copy) = (folder.path().join("store.redb"), folder.path().join("copy.redb"));
+    let provider = common::open(&common::in_file(&path)).await;
+    let store = common::bind(&provider, "M1", Values::default()).await;
+    for number in 0..20 {
+        store.set("k", &format!("first {number}")).await.expect("Set");
+    }
+    store.set("k", "then").await.expect("Set");
+    let then = std::fs::read(&path).expect("nothing is being written");
+    store.set("k", "now").await.expect("Set");
+    // In place and of the same length, as `cp` does it.
+    let now = metadata(&path).expect("it is there").len();
+    assert_eq!(now, then.len() as u64, "the copy hides nothing by its length");
+    let file = File::options().write(true).open(&path).expect("it is there");
+    std::os::unix::fs::FileExt::write_all_at(&file, &then, 0).expect("another program may");
+    store.set("other", "v").await.expect("it is noticed first, and the copy is whole");
+    says(&provider, "").await;
+    assert_eq!(store.get("k").await.expect("Get").as_deref(), Some("then"));
+    store.set("k", "later").await.expect("it goes on from the copy");
+    provider.shutdown(PATIENCE).await;
+    drop((store, provider));
+    std::fs::copy(&path, &copy).expect("the store is closed");
+    let again = common::open(&common::in_file(&copy)).await;
+    let store = common::bind(&again, "M1", Values::default()).await;
+    assert_eq!(store.get("k").await.expect("Get").as_deref(), Some("later"));
+}

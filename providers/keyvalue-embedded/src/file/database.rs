@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use redb::{Builder, Database, ReadableDatabase};
 use trellis_core::CallError;
 
 use super::anew::{remove_left_copies, write_anew};
-use super::backend::{Backend, Length};
+use super::backend::{Backend, Imprint};
 use super::first::First;
 use super::place::{Place, another_handle, folder_of, place_of, true_path};
 use super::sentence;
@@ -48,8 +49,8 @@ struct State {
     unopened: Option<CallError>,
     /// Why a file that was deleted could not be written anew.
     unwritten: Option<CallError>,
-    /// How long the store made the file.
-    length: Option<Arc<Length>>,
+    /// What the store knows of the file.
+    imprint: Option<Arc<Imprint>>,
 }
 
 /// The file, opened.
@@ -58,10 +59,10 @@ struct Open {
     file: File,
 }
 
-/// A store in a file, and how long it makes the file.
+/// A store in a file, and what it knows of the file.
 struct Store {
     database: Database,
-    length: Arc<Length>,
+    imprint: Arc<Imprint>,
 }
 
 /// Why the file could not be opened.
@@ -92,7 +93,7 @@ impl DatabaseFile {
                 failed: Weak::new(),
                 unopened: None,
                 unwritten: None,
-                length: None,
+                imprint: None,
             }),
             bytes: AtomicU64::new(0),
             era: AtomicU64::new(0),
@@ -103,7 +104,7 @@ impl DatabaseFile {
     /// be written. Blocks.
     ///
     /// # Errors
-    /// [`Code::Storage`] naming what is wrong with the file.
+    /// [`trellis_core::Code::Storage`] naming what is wrong with the file.
     pub(super) fn open(&self) -> Result<(), Unopened> {
         let open = self.guarded(|| self.try_open())?;
         self.goes_on_with(open);
@@ -121,8 +122,8 @@ impl DatabaseFile {
         let opened = self.guarded(|| self.open_known(another_handle(&file, &self.path)?));
         let mut state = self.state.lock();
         match opened {
-            Ok(Store { database, length }) => {
-                (state.database, state.length) = (Some(Arc::new(database)), Some(length));
+            Ok(Store { database, imprint }) => {
+                (state.database, state.imprint) = (Some(Arc::new(database)), Some(imprint));
                 state.unopened = None;
                 Ok(())
             }
@@ -135,9 +136,9 @@ impl DatabaseFile {
         }
     }
 
-    fn goes_on_with(&self, Open { store: Store { database, length }, file }: Open) {
+    fn goes_on_with(&self, Open { store: Store { database, imprint }, file }: Open) {
         let (database, file) = (Some(Arc::new(database)), Some(Arc::new(file)));
-        let now = State { database, file, length: Some(length), ..State::default() };
+        let now = State { database, file, imprint: Some(imprint), ..State::default() };
         let before = std::mem::replace(&mut *self.state.lock(), now);
         // Closing a damaged file may panic, and nobody else need wait for it.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
@@ -209,14 +210,16 @@ impl DatabaseFile {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
     }
 
-    /// True when another program cut the file short since the store in it was opened. Blocks.
+    /// True when another program cut the file short, or wrote over it, since the store in it was
+    /// opened. Blocks.
     pub(super) fn is_cut_short(&self) -> bool {
         let state = self.state.lock();
-        let known = state.file.clone().zip(state.length.clone());
+        let known = state.file.clone().zip(state.imprint.clone());
         drop(state);
         // A disk that says nothing leaves what is known.
-        known.is_some_and(|(file, length)| {
-            length.is_cut(file.metadata().map_or(u64::MAX, |about| about.len()))
+        known.is_some_and(|(file, imprint)| {
+            let bytes = file.metadata().map_or(u64::MAX, |about| about.len());
+            imprint.is_foreign(bytes, |head| file.read_exact_at(head, 0))
         })
     }
 
@@ -349,18 +352,18 @@ impl DatabaseFile {
 
     /// The store in the file, begun when there is none.
     fn begin_in(&self, file: File) -> Result<Store, redb::Error> {
-        let Store { database, length } = self.store_in(file)?;
+        let Store { database, imprint } = self.store_in(file)?;
         // A file that has everything is not written to: that it opens must not depend on room.
         if let Some(bytes) = View::whole(&database.begin_read()?)? {
             self.set_bytes(bytes);
-            return Ok(Store { database, length });
+            return Ok(Store { database, imprint });
         }
         let txn = database.begin_write()?;
         let mut tables = Tables::open(&txn, 0, (0, self.era()))?;
         self.set_bytes(tables.count_bytes()?);
         drop(tables);
         txn.commit()?;
-        Ok(Store { database, length })
+        Ok(Store { database, imprint })
     }
 
     /// The store in a file that is known to be one; nothing is begun in a file that is not.
@@ -377,9 +380,9 @@ impl DatabaseFile {
 
     fn store_in(&self, file: File) -> Result<Store, redb::Error> {
         let backend = Backend::new(file)?;
-        let length = backend.length();
+        let imprint = backend.imprint();
         let mut builder = Builder::new();
         let database = builder.set_cache_size(self.cache_bytes).create_with_backend(backend)?;
-        Ok(Store { database, length })
+        Ok(Store { database, imprint })
     }
 }

@@ -15,8 +15,8 @@ pub(super) fn damaged() -> CallError {
 }
 
 pub(super) fn cut_short() -> CallError {
-    of("is damaged, because another program cut it short while it is in use; restore it from a \
-        copy, or stop the host and move it away")
+    of("is damaged, because another program cut it short or wrote over it while it is in use; \
+        restore it from a copy, or stop the host and move it away")
 }
 
 /// What the system says of it.
