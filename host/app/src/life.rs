@@ -209,7 +209,7 @@ impl Life {
         self.host.metrics().refused(failure);
         self.readiness.refuse(failure);
         if self.started {
-            tracing::error!("the manifest was not applied; what ran goes on\n{failure}");
+            tracing::error!("the manifest was not applied; what ran and is still trusted goes on\n{failure}");
         } else {
             self.readiness.enter(Phase::Waiting);
             tracing::error!(

@@ -20,6 +20,9 @@ pub(crate) const TIME_PATTERN: &str = "^\\s*[0-9]+\\s*(ms|s|m|h)?\\s*$";
 
 /// A kind of value a manifest may hold.
 pub(crate) trait Form: Sized {
+    /// True when `null` stands for a key that is left out.
+    const NULL_IS_ABSENT: bool = true;
+
     /// What the JSON schema says about it.
     fn schema() -> Json;
 
@@ -224,6 +227,40 @@ impl<T: Form> Form for List<T> {
 
     fn absent() -> Option<Self> {
         Some(Self { items: Vec::new(), whole: true })
+    }
+}
+
+/// A list that is absent or has items. An empty one would say nobody, and mean what its absence
+/// means.
+pub(crate) struct Filled<T>(pub(crate) List<T>);
+
+impl<T: Form> Form for Filled<T> {
+    const NULL_IS_ABSENT: bool = false;
+
+    fn schema() -> Json {
+        let mut schema = List::<T>::schema();
+        schema["minItems"] = 1.into();
+        schema
+    }
+
+    fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
+        let is_empty = match &node.value {
+            Value::Null => true,
+            Value::Sequence(nodes) => nodes.is_empty(),
+            _ => false,
+        };
+        if is_empty {
+            problems.push(
+                Problem::new(node.span, format!("{what} has no items"))
+                    .help("write at least one, or remove the key for what holds without it"),
+            );
+            return None;
+        }
+        List::read(node, what, problems).map(Self)
+    }
+
+    fn absent() -> Option<Self> {
+        List::absent().map(Self)
     }
 }
 

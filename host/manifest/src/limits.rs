@@ -138,6 +138,7 @@ fn keys() -> Vec<Key> {
         names: vec![limit.key],
         doc: format!("{}, in {}; default {}.", limit.name, limit.unit, limit.default),
         needed: false,
+        nullable: true,
     };
     settable().map(key).collect()
 }

@@ -18,6 +18,8 @@ pub(crate) struct Key {
     pub(crate) doc: String,
     /// True when the mapping means nothing without it.
     pub(crate) needed: bool,
+    /// True when `null` is the same as to leave it out.
+    pub(crate) nullable: bool,
 }
 
 /// Declares a mapping: a struct whose fields are [`Form`]s, and the form of the whole.
@@ -40,6 +42,7 @@ macro_rules! object {
                     names: vec![stringify!($field) $(, $other)*],
                     doc: concat!($($doc),+).trim().to_owned(),
                     needed: <$form as $crate::form::Form>::absent().is_none(),
+                    nullable: <$form as $crate::form::Form>::NULL_IS_ABSENT,
                 } ),+]
             }
         }
@@ -69,8 +72,10 @@ pub(crate) use object;
 /// The schema of a mapping with these keys, their values in the same order, and no others.
 pub(crate) fn schema(doc: &str, keys: &[Key], values: Vec<Json>) -> Json {
     let (mut properties, mut required) = (Map::new(), Vec::new());
-    for (Key { names, doc, needed }, value) in keys.iter().zip(values) {
-        let value = if *needed { value } else { json!({ "anyOf": [value, { "type": "null" }] }) };
+    for (Key { names, doc, needed, nullable }, value) in keys.iter().zip(values) {
+        let takes_null = !needed && *nullable;
+        let value =
+            if takes_null { json!({ "anyOf": [value, { "type": "null" }] }) } else { value };
         for (index, name) in names.iter().enumerate() {
             let mut described = value.clone();
             let text = match index {
@@ -142,7 +147,10 @@ impl<'n, 'k> Entries<'n, 'k> {
 
     /// The value under `name`; `None` after a problem was reported.
     pub(crate) fn field<T: Form>(&self, name: &str, problems: &mut Problems) -> Option<T> {
-        if let Some((what, node)) = self.get(name) {
+        let written = self
+            .written(name)
+            .filter(|(_, node)| !T::NULL_IS_ABSENT || !matches!(node.value, Value::Null));
+        if let Some((what, node)) = written {
             return T::read(node, &what, problems);
         }
         T::absent().or_else(|| {
@@ -157,10 +165,13 @@ impl<'n, 'k> Entries<'n, 'k> {
 
     /// The value under `name` and what a message calls it; `None` when it is absent or null.
     pub(crate) fn get(&self, name: &str) -> Option<(String, &'n Node)> {
+        self.written(name).filter(|(_, node)| !matches!(node.value, Value::Null))
+    }
+
+    fn written(&self, name: &str) -> Option<(String, &'n Node)> {
         let (_, found) = self.known.iter().find(|(key, _)| key.names[0] == name)?;
         let (written, node) = (*found)?;
-        let absent = matches!(node.value, Value::Null);
-        (!absent).then(|| (format!("`{written}`"), &**node))
+        Some((format!("`{written}`"), &**node))
     }
 
     fn missing(&self, key: &Key, span: Span) -> Problem {

@@ -38,7 +38,7 @@ pub(crate) fn resolve(written: Root, problems: &mut Problems) -> Manifest {
 fn trust(written: Trust) -> TrustSpec {
     let keys = |list: List<Text>| list.items.into_iter().map(|key| key.value).collect();
     TrustSpec {
-        issuers: keys(written.issuers),
+        issuers: keys(written.issuers.0),
         revoked: keys(written.revoked),
         unsigned: matches!(written.unsigned, Some(Unsigned::Allow)),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::form::{Count, Form, List, Name, Pairs, Text, choice};
+use crate::form::{Count, Filled, Form, List, Name, Pairs, Text, choice};
 use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
@@ -39,7 +39,7 @@ object! {
     /// the host.
     Trust("`trust`") {
         /// Account keys (`A...`) whose actors may run.
-        issuers: List<Text>,
+        issuers: Filled<Text>,
         /// Account keys (`A...`) and actor keys (`M...`) that may not run, whoever signed them.
         revoked: List<Text>,
         /// `allow` runs unsigned modules too; for development only.

@@ -194,6 +194,15 @@ fn bounds() {
 }
 
 #[test]
+fn an_empty_list_of_issuers_does_not_mean_the_users_own_key() {
+    for text in ["trust: {issuers: []}\n", "trust:\n  issuers:\n", "trust: {issuers: ~}\n"] {
+        let source = SourceText::new("empty.yaml", text, Format::Yaml);
+        let report = read(&source, &|_| None).expect_err(text).to_string();
+        assert!(report.contains("`issuers` has no items"), "{report}");
+    }
+}
+
+#[test]
 fn programs_get_the_same_as_people() {
     let report = report("app.yaml", "name: é\nactors:\n  - imgae: a.wasm\n");
     insta::assert_snapshot!("json", format!("{:#}", report.to_json()));
