@@ -209,7 +209,9 @@ impl Life {
         self.host.metrics().refused(failure);
         self.readiness.refuse(failure);
         if self.started {
-            tracing::error!("the manifest was not applied; what ran and is still trusted goes on\n{failure}");
+            tracing::error!(
+                "the manifest was not applied; what ran and is still trusted goes on\n{failure}"
+            );
         } else {
             self.readiness.enter(Phase::Waiting);
             tracing::error!(
@@ -222,6 +224,9 @@ impl Life {
         let warnings: Vec<_> = lines(&loaded.warnings).collect();
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let host = &loaded.manifest.host;
+        if host.open_calls {
+            tracing::warn!("every actor may call every other one, because of `calls: open`");
+        }
         self.drain = host.drain;
         self.note_settings(built, &StartSettings::of(&self.args, host));
         // What runs from now on may be other than the manifest before said.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use trellis_core::Code;
 use trellis_providers_conformance::keyvalue::Store;
-use trellis_providers_keyvalue_embedded::{Clock, Embedded};
+use trellis_providers_keyvalue_embedded::{Clock, Embedded, SystemClock};
 use trellis_providers_sdk::{Provider, Values};
 
 #[tokio::test]
@@ -249,4 +249,11 @@ async fn refused(path: &Path, why: &str) {
 
 async fn close(provider: &Arc<Embedded>) {
     provider.shutdown(Duration::from_secs(20)).await;
+}
+
+#[tokio::test]
+async fn a_device_is_no_store() {
+    let device = common::in_file(Path::new("/dev/null"));
+    let error = Embedded::open(&device, Arc::new(SystemClock)).await.expect_err("it keeps nothing");
+    assert!(error.message().contains("is not a file in a folder; correct PATH"), "{error}");
 }

@@ -26,7 +26,12 @@ impl First {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => (options.open(path)?, false),
             made => (made?, true),
         };
-        let was_empty = file.metadata()?.len() == 0;
+        let about = file.metadata()?;
+        if !about.is_file() {
+            // A device or a pipe takes a store's bytes and gives none back.
+            return Err(ErrorKind::IsADirectory.into());
+        }
+        let was_empty = about.len() == 0;
         Ok(Self { file, is_new, was_empty })
     }
 
