@@ -105,6 +105,12 @@ impl Settings {
             Some(path) if path.is_empty() || path.ends_with('/') => {
                 return Err(ValueError::new("PATH", "PATH must name a file, or be `:memory:`"));
             }
+            Some(path) if path.starts_with("~/") => {
+                return Err(ValueError::new(
+                    "PATH",
+                    "PATH begins with `~`, which stands for itself here; write `${HOME}` instead",
+                ));
+            }
             Some(path) => Some(PathBuf::from(path)),
         };
         let cache_bytes = given.size("CACHE")?.unwrap_or(64 << 20);

@@ -27,6 +27,7 @@ async fn an_unknown_binding_is_not_found() {
 async fn wrong_values_are_named() {
     for (key, value) in [
         ("PATH", ""),
+        ("PATH", "~/store.redb"),
         ("DURABILITY", "maybe"),
         ("CACHE", "much"),
         ("MEMORY_MAX", "-1"),

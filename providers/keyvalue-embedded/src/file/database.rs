@@ -335,6 +335,7 @@ impl DatabaseFile {
         match self.begin_in(first.file.try_clone()?) {
             Ok(store) => {
                 if first.is_new {
+                    tracing::info!(path = %path.display(), "made a new, empty key-value file");
                     // It outlives a power cut only once its folder's entry is on the disk too.
                     File::open(folder)?.sync_all()?;
                 }
