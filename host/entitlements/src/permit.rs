@@ -13,7 +13,7 @@ use crate::spec::TargetId;
 pub struct Permit<'t>(Granted<'t>);
 
 /// What a permit stands for, once redeemed. It only borrows, so that the compiler can keep it in
-/// registers all the way from the gate to the route: moving it through memory took a quarter of the
+/// registers all the way from the gate to the route: moving it through memory took a fifth of the
 /// time of a check.
 #[derive(Debug)]
 pub struct Granted<'t> {
