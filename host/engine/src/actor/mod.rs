@@ -44,8 +44,8 @@ impl Actor {
     /// Runs one operation, until its deadline or `call_time_ms_max`. Dropping the
     /// future ends the call and its instance.
     ///
-    /// The call is handed to its instance before there is a future, which therefore stays small: one
-    /// is allocated for every call.
+    /// The call is handed to its instance before there is a future, which therefore stays small:
+    /// one is allocated for every call.
     ///
     /// # Errors
     /// `E_STOPPING` after [`drain`](Self::drain); `E_DEPTH`, `E_TOO_LARGE`, `E_BAD_NAME` before
