@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use trellis_claims::ActorClaims;
 use trellis_core::{BindingId, Contract, ContractId, Direction, Entity};
 
 use crate::denial::Reason;
 use crate::spec::{ActorId, BindingSpec, PrincipalSpec, TargetId};
+use crate::word::{Sought, Word};
 
 /// A binding with both directions of its calls resolved.
 #[derive(Debug)]
@@ -34,11 +34,12 @@ pub(crate) struct End {
 #[derive(Debug)]
 pub(crate) struct Verbs {
     contract: Arc<Contract>,
-    by_name: HashMap<Box<str>, Verb, RandomState>,
+    by_name: HashTable<Verb>,
 }
 
 #[derive(Debug)]
 struct Verb {
+    word: Word,
     name: Cow<'static, str>,
     direction: Direction,
     /// Its place among the contract's operations.
@@ -56,14 +57,14 @@ enum Refused {
 
 impl Verbs {
     pub(crate) fn of(contract: &Arc<Contract>) -> Self {
-        let verb = |(index, operation): (usize, &trellis_core::Operation)| {
+        let hash = |verb: &Verb| Sought::from(verb.word.as_str()).hash();
+        let mut by_name = HashTable::with_capacity(contract.operations.len());
+        for (index, operation) in contract.operations.iter().enumerate() {
             let (name, direction) = (operation.name.clone(), operation.direction);
-            (Box::from(&*name), Verb { name, direction, index })
-        };
-        Self {
-            contract: Arc::clone(contract),
-            by_name: contract.operations.iter().enumerate().map(verb).collect(),
+            let verb = Verb { word: Word::from(&*name), name, direction, index };
+            by_name.insert_unique(hash(&verb), verb, hash);
         }
+        Self { contract: Arc::clone(contract), by_name }
     }
 
     /// True when these are that contract's operations.
@@ -105,7 +106,9 @@ impl Binding {
         operation: &str,
         direction: Direction,
     ) -> Result<&Cow<'static, str>, Reason> {
-        let verb = self.verbs.by_name.get(operation).ok_or(Reason::UnknownOperation)?;
+        let sought = Sought::from(operation);
+        let found = self.verbs.by_name.find(sought.hash(), |verb| verb.word.is(sought));
+        let verb = found.ok_or(Reason::UnknownOperation)?;
         if verb.direction != direction {
             return Err(Reason::WrongDirection);
         }

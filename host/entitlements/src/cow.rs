@@ -16,7 +16,7 @@ type Shard<K, V> = Arc<HashTable<(K, V)>>;
 /// A map that is cheap to copy: copies share their entries, and an edit of one copies only the part
 /// of it that holds the entry. The control plane edits its own and publishes copies.
 pub struct CowMap<K, V> {
-    shards: Box<[Shard<K, V>; SHARDS]>,
+    shards: [Shard<K, V>; SHARDS],
     hasher: RandomState,
     len: usize,
 }
@@ -115,7 +115,7 @@ impl<K, V> Default for CowMap<K, V> {
     fn default() -> Self {
         let empty = Shard::<K, V>::default();
         Self {
-            shards: Box::new(std::array::from_fn(|_| Arc::clone(&empty))),
+            shards: std::array::from_fn(|_| Arc::clone(&empty)),
             hasher: RandomState::default(),
             len: 0,
         }
@@ -182,7 +182,7 @@ mod tests {
         (0..10_000).for_each(|key| assert_eq!(map.insert(key, key), None));
         let copy = map.clone();
         map.insert(5, 0);
-        let shared = map.shards.iter().zip(&*copy.shards).filter(|(a, b)| Arc::ptr_eq(a, b));
+        let shared = map.shards.iter().zip(&copy.shards).filter(|(a, b)| Arc::ptr_eq(a, b));
         assert_eq!(shared.count(), SHARDS - 1);
     }
 }

@@ -22,6 +22,7 @@ mod principal;
 mod refusal;
 mod set;
 mod spec;
+mod word;
 
 pub use audit::{AuditSink, LogAudit};
 pub use cow::CowMap;

@@ -1,13 +1,15 @@
 //! One version of an actor, as the gate knows it.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use trellis_core::{BindingId, Entity};
 
 use crate::binding::Binding;
 use crate::spec::PrincipalSpec;
+use crate::word::{Sought, Word};
 
 /// One version of an actor with its own claims and its own bindings.
 #[derive(Clone, Debug)]
@@ -16,13 +18,26 @@ pub(crate) struct Principal {
     pub(crate) entity: Entity,
     /// Its place in the order in which names are given.
     pub(crate) seniority: u64,
-    /// By namespace (a contract id or alias), then by binding name: nearly always there is one.
-    bindings: HashMap<Box<str>, Vec<Named>, RandomState>,
+    /// In the order of their names, each under every id of its contract.
+    bindings: Vec<Named>,
     callees: Arc<HashSet<Box<str>, RandomState>>,
 }
 
-/// A binding under its name.
-type Named = (Box<str>, Arc<Binding>);
+/// A binding under one of its names.
+#[derive(Clone, Debug)]
+struct Named {
+    /// A contract's id or alias.
+    namespace: Word,
+    name: Word,
+    binding: Arc<Binding>,
+}
+
+impl Named {
+    #[inline]
+    fn order(&self, namespace: Sought<'_>, name: Sought<'_>) -> Ordering {
+        self.namespace.order(namespace).then_with(|| self.name.order(name))
+    }
+}
 
 impl Principal {
     pub(crate) fn new(spec: PrincipalSpec, seniority: u64) -> Self {
@@ -31,7 +46,7 @@ impl Principal {
         Self {
             entity: Entity::Actor(claims.key()),
             seniority,
-            bindings: HashMap::default(),
+            bindings: Vec::new(),
             callees: Arc::new(callees.collect()),
             spec,
         }
@@ -40,38 +55,48 @@ impl Principal {
     /// Binds; a binding of the same contract and name gives way.
     pub(crate) fn bind(&mut self, name: &str, binding: &Arc<Binding>) {
         for namespace in binding.namespaces() {
-            let named = self.bindings.entry(namespace.into()).or_default();
-            named.retain(|(known, _)| &**known != name);
-            named.push((name.into(), Arc::clone(binding)));
+            match self.place(namespace, name) {
+                Ok(at) => self.bindings[at].binding = Arc::clone(binding),
+                Err(at) => {
+                    let (namespace, name) = (Word::from(namespace), Word::from(name));
+                    let named = Named { namespace, name, binding: Arc::clone(binding) };
+                    self.bindings.insert(at, named);
+                }
+            }
         }
     }
 
     pub(crate) fn unbind(&mut self, id: BindingId) {
-        self.bindings.retain(|_, named| {
-            named.retain(|(_, binding)| binding.id != id);
-            !named.is_empty()
-        });
+        self.bindings.retain(|named| named.binding.id != id);
+    }
+
+    #[inline]
+    fn place(&self, namespace: &str, name: &str) -> Result<usize, usize> {
+        let (namespace, name) = (Sought::from(namespace), Sought::from(name));
+        self.bindings.binary_search_by(|named| named.order(namespace, name))
     }
 
     #[inline]
     pub(crate) fn binding(&self, namespace: &str, name: &str) -> Option<&Arc<Binding>> {
-        let named = self.bindings.get(namespace)?;
-        named.iter().find(|(known, _)| &**known == name).map(|(_, binding)| binding)
+        let at = self.place(namespace, name).ok()?;
+        self.bindings.get(at).map(|named| &named.binding)
     }
 
     /// The names of the bindings it has for that contract.
     pub(crate) fn binding_names(&self, namespace: &str) -> impl Iterator<Item = &str> {
-        self.bindings.get(namespace).into_iter().flatten().map(|(name, _)| &**name)
+        let sought = Sought::from(namespace);
+        let named = self.bindings.iter().filter(move |named| named.namespace.is(sought));
+        named.map(|named| named.name.as_str())
     }
 
     /// Every binding it has.
     pub(crate) fn bindings(&self) -> impl Iterator<Item = BindingId> {
-        self.bindings.values().flatten().map(|(_, binding)| binding.id)
+        self.bindings.iter().map(|named| named.binding.id)
     }
 
     /// True when any binding of this actor is for that contract.
     pub(crate) fn has_contract(&self, namespace: &str) -> bool {
-        self.bindings.contains_key(namespace)
+        self.binding_names(namespace).next().is_some()
     }
 
     /// True when the claims name `callee` among those it may call.
