@@ -35,7 +35,8 @@ impl ActorState {
             self.heat(true);
         }
         self.runtime.metrics.slow_lane();
-        match self.runtime.lane.finish(run, deadline).await {
+        // Boxed, because most calls never come here, and all would be as large as its timer.
+        match Box::pin(self.runtime.lane.finish(run, deadline)).await {
             Ok(Some((ended, busy))) => {
                 if slow {
                     self.heat(busy);
