@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use trellis_capabilities_http_server::CONTRACT;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Listening, Newcomer,
+    Binding, BindingId, BoxFuture, Call, Context, Created, Descriptor, Health, Listening, Newcomer,
     Provider, ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
@@ -45,7 +45,7 @@ impl ProviderFactory for Factory {
     }
 
     fn create(&self, context: Context, values: Values) -> Created {
-        Box::pin(async { create(context, values) })
+        Box::pin(create(context, values))
     }
 }
 
@@ -61,7 +61,7 @@ struct HttpServer {
     workers: Workers,
 }
 
-fn create(context: Context, values: Values) -> Result<Arc<dyn Provider>, CallError> {
+async fn create(context: Context, values: Values) -> Result<Arc<dyn Provider>, CallError> {
     // Wrong values are told at the start, not with the first binding.
     Config::read(&values)?;
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -71,7 +71,7 @@ fn create(context: Context, values: Values) -> Result<Arc<dyn Provider>, CallErr
     let answers = Budget::of(lineage, Bodies::OfAnswers, answers_bytes_max(&values)?);
     let ports = Mutex::new(Ports::new(Doors::of(&context)));
     let common = Common { context, access_log: AccessLog::default(), bodies, answers };
-    let workers = Workers::start(count, common.clone(), Arc::clone(&metrics))?;
+    let workers = Workers::start(count, common.clone(), Arc::clone(&metrics)).await?;
     Ok(Arc::new(HttpServer { values, metrics, common, ports, workers }))
 }
 
@@ -183,6 +183,16 @@ impl Provider for HttpServer {
     fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
         let text = format!("the HTTP server has no operation `{}`: it only calls", call.operation);
         Box::pin(async { Err(CallError::new(Code::NotFound, text)) })
+    }
+
+    /// Tries again what the system refused.
+    fn health(&self) -> BoxFuture<'_, Health> {
+        Box::pin(async {
+            match self.workers.complete().await {
+                Ok(()) => Health::Healthy,
+                Err(error) => Health::Degraded(error.message().to_owned()),
+            }
+        })
     }
 
     fn addresses(&self) -> Vec<Listening> {

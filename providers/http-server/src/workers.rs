@@ -3,12 +3,15 @@
 //! A connection stays on the thread that accepted it, and so do the actor calls of its requests:
 //! nothing on a request's road crosses threads.
 
+use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::runtime::{Builder, LocalOptions};
+use parking_lot::RwLock;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{Receiver as Inbox, Sender, channel};
+use tokio::sync::oneshot;
 use trellis_core::{CallError, Code};
 
 use crate::listener::listen;
@@ -22,7 +25,9 @@ use crate::tally::Tally;
 pub(crate) struct Workers {
     common: Common,
     metrics: Arc<Metrics>,
-    inboxes: Vec<Sender<Opening>>,
+    wanted: usize,
+    /// One for each thread that runs. Their number only grows.
+    inboxes: RwLock<Vec<Sender<Opening>>>,
 }
 
 /// Most ports that may wait for a busy worker.
@@ -35,36 +40,58 @@ struct Opening {
 }
 
 impl Workers {
-    /// Starts `count` threads.
+    /// Starts `wanted` threads, or as many as the system gives: these serve everything.
     ///
     /// # Errors
-    /// [`Code::Provider`] when the system refuses a thread.
-    pub(crate) fn start(
-        count: usize,
+    /// [`Code::Provider`] when the system gives none.
+    pub(crate) async fn start(
+        wanted: usize,
         common: Common,
         metrics: Arc<Metrics>,
     ) -> Result<Self, CallError> {
-        let start = |index| {
-            let (inbox, openings) = channel(OPENINGS_MAX);
-            let metrics = Arc::clone(&metrics);
-            std::thread::Builder::new()
-                .name(format!("http-{index}"))
-                .spawn(move || run(index, &metrics, openings))
-                .map_err(|error| {
-                    let text = format!("the system refuses a thread for the HTTP server: {error}");
-                    CallError::new(Code::Provider, text)
-                })?;
-            Ok(inbox)
+        let workers = Self { common, metrics, wanted, inboxes: RwLock::default() };
+        let completed = workers.complete().await;
+        if workers.count() == 0 { completed.map(|()| workers) } else { Ok(workers) }
+    }
+
+    /// Starts the threads that could not be started so far. They serve the ports that are opened
+    /// from then on.
+    ///
+    /// # Errors
+    /// [`Code::Provider`] when the system still does not give them.
+    pub(crate) async fn complete(&self) -> Result<(), CallError> {
+        loop {
+            let index = self.count();
+            if index >= self.wanted {
+                return Ok(());
+            }
+            let started = start(index, Arc::clone(&self.metrics)).await;
+            let inbox = started.map_err(|error| self.lacks(index, &error))?;
+            let mut inboxes = self.inboxes.write();
+            // Somebody else may have been faster; then this thread ends with its inbox.
+            if inboxes.len() == index {
+                inboxes.push(inbox);
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.inboxes.read().len()
+    }
+
+    /// What to tell the user while only so many threads run.
+    #[cold]
+    fn lacks(&self, running: usize, error: &io::Error) -> CallError {
+        let wanted = self.wanted;
+        let so = match running {
+            0 => "none of the threads can start".to_owned(),
+            _ => format!("{running} of {wanted} threads run and serve everything"),
         };
-        let inboxes = (0..count).map(start).collect::<Result<_, CallError>>()?;
-        Ok(Self { common, metrics, inboxes })
+        let text = format!("{so}: {error}; raise the limits for threads and open files");
+        CallError::new(Code::Provider, text)
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.inboxes.len()
-    }
-
-    /// A port with a part for each worker.
+    /// A port with a part for each thread that runs.
     pub(crate) fn port(&self, table: Table) -> (Arc<Port>, Vec<Part>) {
         Port::new(self.common.clone(), table, self.count())
     }
@@ -83,7 +110,8 @@ impl Workers {
         parts: Vec<Part>,
         listeners: Vec<Vec<TcpListener>>,
     ) -> Result<(), CallError> {
-        for ((inbox, part), listeners) in self.inboxes.iter().zip(parts).zip(listeners) {
+        let inboxes = self.inboxes.read();
+        for ((inbox, part), listeners) in inboxes.iter().zip(parts).zip(listeners) {
             inbox.try_send(Opening { part, listeners }).map_err(|_| {
                 CallError::new(Code::Provider, "a thread of the HTTP server takes no more ports")
             })?;
@@ -92,16 +120,27 @@ impl Workers {
     }
 }
 
-fn run(index: usize, metrics: &Arc<Metrics>, mut openings: Inbox<Opening>) {
-    schedule::wake_without_preempting();
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "an HTTP worker cannot start; the others serve its share");
-            return;
+/// Starts a thread, and waits until it can work.
+async fn start(index: usize, metrics: Arc<Metrics>) -> io::Result<Sender<Opening>> {
+    let (inbox, openings) = channel(OPENINGS_MAX);
+    let (starts, started) = oneshot::channel();
+    let work = move || {
+        schedule::wake_without_preempting();
+        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            // Whoever asked may have gone; then no opening comes.
+            Ok(runtime) => {
+                drop(starts.send(Ok(())));
+                run(&runtime, index, &metrics, openings);
+            }
+            Err(error) => drop(starts.send(Err(error))),
         }
     };
+    std::thread::Builder::new().name(format!("http-{index}")).spawn(work)?;
+    started.await.unwrap_or_else(|_| Err(io::Error::other("it ended at once")))?;
+    Ok(inbox)
+}
+
+fn run(runtime: &LocalRuntime, index: usize, metrics: &Arc<Metrics>, mut openings: Inbox<Opening>) {
     runtime.block_on(async {
         while let Some(Opening { part, listeners }) = openings.recv().await {
             let shard = Shard::new(index, Arc::clone(metrics), Arc::clone(&part.port));

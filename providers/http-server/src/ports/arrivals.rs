@@ -246,7 +246,7 @@ impl Ports {
             served
         });
         let (address, listeners) =
-            self.doors.enter((wanted, choice), (&port, workers.count()), going)?;
+            self.doors.enter((wanted, choice), (&port, parts.len()), going)?;
         if let Err(error) = workers.open(parts, listeners) {
             self.doors.leave(address, &port);
             port.drain(Instant::now());

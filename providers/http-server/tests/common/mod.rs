@@ -98,9 +98,18 @@ where
     F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
     A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
 {
-    let context = Context::new(Arc::new(Actors { actors, lineage: lineage.to_owned() }));
+    let context = Context::new(self::actors(lineage, actors));
     let pairs = [&[("ADDRESS", "127.0.0.1"), ("PORT", "0")], pairs].concat();
     Factory.create(context, values(&pairs)).await.expect("the provider starts")
+}
+
+/// The way to actors that answer with raw bytes.
+pub(crate) fn actors<F, A>(lineage: &str, actors: F) -> Arc<dyn Invoker>
+where
+    F: Fn(Invoke, Request) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<Bytes, CallError>> + Send + 'static,
+{
+    Arc::new(Actors { actors, lineage: lineage.to_owned() })
 }
 
 /// Actors that answer with raw bytes, of those that answer.
