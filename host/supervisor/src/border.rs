@@ -77,15 +77,15 @@ impl Instance {
         self.each(count, "take its bindings", bound).await
     }
 
-    /// What [`bind_all`](Self::bind_all) would give; nothing changes.
-    pub(crate) async fn check_all(
+    /// Has it reserve what these will hold; see [`Provider::reserve_all`].
+    pub(crate) async fn reserve_all(
         &self,
         newcomers: Vec<Newcomer>,
         leaving: Vec<BindingId>,
     ) -> Vec<Result<(), CallError>> {
         let count = newcomers.len();
-        let checked = async { self.provider.check_all(newcomers, leaving).await };
-        self.each(count, "look at its bindings", checked).await
+        let reserved = async { self.provider.reserve_all(newcomers, leaving).await };
+        self.each(count, "reserve what its bindings need", reserved).await
     }
 
     /// What it answers for each of `count` bindings.

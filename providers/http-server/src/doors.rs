@@ -40,6 +40,8 @@ pub(crate) struct Doors {
 struct Door {
     /// One for each worker of the instance that opened it.
     sockets: Vec<TcpListener>,
+    /// False while it is reserved for the first that will be served.
+    listens: bool,
     line: VecDeque<InLine>,
     chosen_for: Option<Choice>,
 }
@@ -129,9 +131,10 @@ impl Doors {
         closing.filter_map(|(_, _, port)| port.upgrade()).collect()
     }
 
-    /// Puts a port into the line of an address, and opens that first when nobody has. Gives the
-    /// address, with the port that the system chose where 0 was asked for, and the sockets of each
-    /// of `count` workers. What serves nothing but what is `leaving` is in nobody's way.
+    /// Puts a port into the line of an address. Nothing changes for those before it, and an address
+    /// that nobody had is only bound: the port is to [`start`](Self::start). Gives the address, with
+    /// the port that the system chose where 0 was asked for, and the sockets of each of `count`
+    /// workers. What serves nothing but what is `leaving` is in nobody's way.
     ///
     /// # Errors
     /// When the system does not give the address, or somebody else of this host keeps it.
@@ -147,10 +150,11 @@ impl Doors {
         let (address, door) = match doors.open.get_mut(&key) {
             Some(door) => (asked, door),
             None => {
-                let sockets = sockets::listen(asked, count, beside)?;
+                let sockets = sockets::bind(asked, count, beside)?;
                 let first = sockets.first().ok_or_else(|| io::Error::other("no worker"))?;
                 let address = first.local_addr()?;
-                let door = Door { sockets, line: VecDeque::new(), chosen_for: choice };
+                let line = VecDeque::new();
+                let door = Door { sockets, listens: false, line, chosen_for: choice };
                 (address, doors.open.entry((key.0, address)).or_insert(door))
             }
         };
@@ -158,7 +162,7 @@ impl Doors {
             Ok(sockets) => {
                 let lineage = Arc::clone(&self.lineage);
                 door.line.push_back(InLine { lineage, port: Arc::downgrade(port) });
-                door.settle();
+                door.line_up();
                 Ok((address, sockets))
             }
             Err(error) => {
@@ -170,22 +174,29 @@ impl Doors {
         }
     }
 
-    /// Whether a port could [enter](Self::enter) at an address now.
+    /// Opens an address to connections, if it is not open yet.
     ///
     /// # Errors
-    /// Those of [`enter`](Self::enter), as far as they can be foreseen.
-    pub(crate) fn check(
-        &self,
-        asked: SocketAddr,
-        leaving: &HashSet<BindingId>,
-    ) -> Result<(), NoEntry> {
-        // Held while the system is asked: no other port of this process is in the way meanwhile.
-        let doors = DOORS.lock();
-        let beside = doors.admit(self, asked, leaving)?;
-        if doors.open.contains_key(&(Arc::clone(&self.host), asked)) {
+    /// When another program was faster.
+    pub(crate) fn listen(&self, address: SocketAddr) -> io::Result<()> {
+        let mut doors = DOORS.lock();
+        let Some(door) = doors.open.get_mut(&(Arc::clone(&self.host), address)) else {
             return Ok(());
+        };
+        if !door.listens {
+            sockets::listen(&door.sockets)?;
+            door.listens = true;
         }
-        Ok(sockets::check(asked, beside)?)
+        Ok(())
+    }
+
+    /// Has a port in the line of an address accept there, once it is its turn.
+    pub(crate) fn start(&self, address: SocketAddr, port: &Port) {
+        let mut doors = DOORS.lock();
+        port.start();
+        if let Some(door) = doors.open.get_mut(&(Arc::clone(&self.host), address)) {
+            door.settle();
+        }
     }
 
     /// Takes a port out of the line, and closes the address when that was the last one.
@@ -243,21 +254,37 @@ impl Door {
         Ok(dealt)
     }
 
-    /// Tells everybody who comes next, and the first one to accept; false when nobody is left.
+    /// Tells everybody who comes next, and the first one to accept; false when nobody is left. The
+    /// first may be one that has not started yet: whoever left counts on it.
     fn settle(&mut self) -> bool {
+        let Some(first) = self.line_up() else { return false };
+        if self.listens {
+            first.serve();
+        }
+        true
+    }
+
+    /// Tells everybody who comes next; gives the first.
+    fn line_up(&mut self) -> Option<Arc<Port>> {
         self.line.retain(|one| one.port.strong_count() > 0);
         let ports: Vec<_> = self.line.iter().filter_map(|one| one.port.upgrade()).collect();
         for (index, port) in ports.iter().enumerate() {
             port.set_heir(ports.get(index + 1));
         }
-        ports.first().inspect(|first| first.serve()).is_some()
+        ports.into_iter().next()
     }
 
-    /// True when somebody else serves here what does not leave.
+    /// True when somebody else serves here what does not leave. One that only waits to start is not
+    /// in the way of those before it, who may stay after all.
     fn is_kept_from(&self, doors: &Doors, leaving: &HashSet<BindingId>) -> bool {
-        let others = self.line.iter().filter(|one| one.lineage != doors.lineage);
-        let mut others = others.filter_map(|one| one.port.upgrade());
-        others.any(|port| !port.serves_only(leaving))
+        let is_ours = |one: &InLine| one.lineage == doors.lineage;
+        let ours = self.line.iter().position(is_ours).unwrap_or(self.line.len());
+        let others = self.line.iter().enumerate().filter(|(_, one)| !is_ours(one));
+        let mut others = others.filter_map(|(at, one)| Some((at, one.port.upgrade()?)));
+        others.any(|(at, port)| {
+            let waits = at > ours && port.is_reserved();
+            !waits && !port.serves_only(leaving)
+        })
     }
 }
 

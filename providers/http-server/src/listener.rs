@@ -32,7 +32,7 @@ pub(crate) async fn listen(shard: Rc<Shard>, listeners: Vec<StdListener>, part: 
             drop(listeners);
             deadline
         }
-        Stage::Waiting | Stage::Serving => match Listeners::of(listeners) {
+        Stage::Reserved | Stage::Waiting | Stage::Serving => match Listeners::of(listeners) {
             Ok(listeners) => {
                 open.serve(&listeners, &mut stage, &mut adopted).await;
                 open.accept_rest(&listeners).await;
@@ -55,7 +55,7 @@ pub(crate) async fn listen(shard: Rc<Shard>, listeners: Vec<StdListener>, part: 
 
 /// Waits until the port may accept, or need no more.
 async fn turn(stage: &mut Receiver<Stage>) -> Stage {
-    match stage.wait_for(|stage| *stage != Stage::Waiting).await {
+    match stage.wait_for(|stage| !matches!(stage, Stage::Reserved | Stage::Waiting)).await {
         Ok(stage) => *stage,
         // The provider itself is gone.
         Err(_) => Stage::Draining(Instant::now()),
@@ -66,7 +66,7 @@ fn deadline_of(stage: &Receiver<Stage>) -> Instant {
     match *stage.borrow() {
         Stage::Draining(deadline) => deadline,
         // The provider itself is gone.
-        Stage::Waiting | Stage::Serving => Instant::now(),
+        Stage::Reserved | Stage::Waiting | Stage::Serving => Instant::now(),
     }
 }
 

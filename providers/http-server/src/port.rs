@@ -63,6 +63,8 @@ struct Heir {
 /// How far a port is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stage {
+    /// It is not to serve yet.
+    Reserved,
     /// Another port still accepts at its address.
     Waiting,
     Serving,
@@ -102,7 +104,7 @@ pub(crate) struct Seen {
 pub(crate) struct Counted(Rc<Shard>);
 
 impl Port {
-    /// A port that waits for its turn, and the part of each of `workers` workers.
+    /// A port that is yet to [`start`](Self::start), and the part of each of `workers` workers.
     pub(crate) fn new(common: Common, table: Table, workers: usize) -> (Arc<Self>, Vec<Part>) {
         let mut inboxes = Vec::with_capacity(workers);
         let adopted = PerWorker::new(workers, |_| {
@@ -112,7 +114,7 @@ impl Port {
         });
         let port = Arc::new(Self {
             table: ArcSwap::from_pointee(table),
-            stage: Sender::new(Stage::Waiting),
+            stage: Sender::new(Stage::Reserved),
             accepting: Sender::new(()),
             common,
             draining: AtomicBool::new(false),
@@ -130,15 +132,29 @@ impl Port {
         (port, parts)
     }
 
+    /// From now on it waits for its turn.
+    pub(crate) fn start(&self) {
+        self.go_on(&[Stage::Reserved], Stage::Waiting);
+    }
+
     /// Begins to accept.
     pub(crate) fn serve(&self) {
+        self.go_on(&[Stage::Reserved, Stage::Waiting], Stage::Serving);
+    }
+
+    fn go_on(&self, from: &[Stage], to: Stage) {
         self.stage.send_if_modified(|stage| {
-            let waits = *stage == Stage::Waiting;
-            if waits {
-                *stage = Stage::Serving;
+            let goes_on = from.contains(stage);
+            if goes_on {
+                *stage = to;
             }
-            waits
+            goes_on
         });
+    }
+
+    /// True while it is yet to start.
+    pub(crate) fn is_reserved(&self) -> bool {
+        *self.stage.borrow() == Stage::Reserved
     }
 
     /// Stops accepting, lets requests under way finish until `deadline`. Connections that wait
@@ -266,9 +282,10 @@ impl Seen {
         Self { table: port.table.load_full(), port: Arc::clone(port) }
     }
 
-    /// What the next port at the same address serves.
+    /// What the next port at the same address serves, once it is to serve.
     pub(crate) fn of_heir(&self) -> Option<Rc<Self>> {
-        self.port.heir().map(|heir| Rc::new(Self::of(&heir)))
+        let heir = self.port.heir().filter(|heir| !heir.is_reserved());
+        heir.map(|heir| Rc::new(Self::of(&heir)))
     }
 
     /// True when nothing was published between the two looks.

@@ -5,7 +5,7 @@
 pub(crate) mod arrivals;
 mod fit;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -27,6 +27,8 @@ pub(crate) struct Ports {
     bound: HashMap<BindingId, Bound>,
     /// The binding in force for each actor and name.
     in_force: HashMap<Owner, BindingId>,
+    /// What is held for bindings that are to come.
+    reserved: HashMap<BindingId, Reserved>,
     /// Routes that something else has replaced while calls were under way on them.
     replaced: HashMap<BindingId, Vec<Arc<Route>>>,
     /// Ports that are being closed and may still have connections.
@@ -46,6 +48,10 @@ struct Open {
     /// Which binding has each pair of host pattern and path.
     claims: HashMap<(Option<Host>, String), BindingId>,
     bindings: usize,
+    /// How many bindings are to come here.
+    reserved: usize,
+    /// False while it is only reserved.
+    started: bool,
     /// The longest call that may be under way.
     time_max: Duration,
 }
@@ -55,6 +61,14 @@ struct Bound {
     owner: Owner,
     /// The bound address: the configured one, or the port the system chose.
     address: SocketAddr,
+    route: Arc<Route>,
+}
+
+/// A place in the line of an address, or a part of an open port.
+#[derive(Debug)]
+struct Reserved {
+    address: SocketAddr,
+    /// As it will be served.
     route: Arc<Route>,
 }
 
@@ -74,20 +88,23 @@ impl Ports {
             open: HashMap::new(),
             bound: HashMap::new(),
             in_force: HashMap::new(),
+            reserved: HashMap::new(),
             replaced: HashMap::new(),
             closing: Vec::new(),
             stopping: false,
         }
     }
 
-    /// Removes bindings; requests no longer see any of them. From each port all go in one moment,
-    /// so that none falls to another one that is about to go too.
+    /// Removes bindings, also those that were to come; requests no longer see any of them. From each
+    /// port all go in one moment, so that none falls to another one that is about to go too.
     pub(crate) fn unbind_all(&mut self, ids: &[BindingId]) -> Leaving {
         let mut leaving = Leaving::default();
+        let given_back = self.release(ids.iter().copied());
         let gone: Vec<_> = ids.iter().filter_map(|id| self.take(*id)).collect();
-        let changed: BTreeSet<_> = gone.iter().map(|(_, bound)| bound.address).collect();
+        let changed = gone.iter().map(|(_, bound)| bound.address);
+        let changed: BTreeSet<_> = changed.chain(given_back).collect();
+        self.publish(&changed);
         for address in changed {
-            self.publish(address);
             if let Some(port) = self.close_unused(address) {
                 leaving.ports.extend(self.doors.closing(address));
                 leaving.ports.push(port);
@@ -108,6 +125,7 @@ impl Ports {
     /// waited for.
     pub(crate) fn stop(&mut self, deadline: Instant) -> Vec<Arc<Port>> {
         self.stopping = true;
+        self.reserved.clear();
         let mut taken_over = Vec::new();
         for (address, open) in std::mem::take(&mut self.open) {
             if open.port.heir().is_some() {
@@ -142,23 +160,71 @@ impl Ports {
         Some((id, bound))
     }
 
-    fn publish(&self, address: SocketAddr) {
-        if let Some(open) = self.open.get(&address) {
+    /// Lets requests see what is served at these addresses now. Not where nothing is: what comes
+    /// there goes to the heir, once the port is closed.
+    fn publish(&self, addresses: &BTreeSet<SocketAddr>) {
+        let open = addresses.iter().filter_map(|address| self.open.get(address));
+        for open in open.filter(|open| open.started && open.is_used()) {
             open.port.table.store(Arc::new(open.table.clone()));
         }
+        self.publish_reserved(addresses);
     }
 
     /// Closes a port that serves nothing any more.
     fn close_unused(&mut self, address: SocketAddr) -> Option<Arc<Port>> {
-        if self.open.get(&address)?.bindings > 0 {
+        if self.open.get(&address)?.is_used() {
             return None;
         }
-        let Open { port, time_max, .. } = self.open.remove(&address)?;
+        let Open { port, table, time_max, .. } = self.open.remove(&address)?;
         self.doors.leave(address, &port);
         port.drain(Instant::now() + time_max);
+        // Only now: from here on whoever looks finds what the heir serves.
+        port.table.store(Arc::new(table));
         self.closing.retain(|port| port.strong_count() > 0);
         self.closing.push(Arc::downgrade(&port));
         Some(port)
+    }
+
+    /// Holds the address for a binding.
+    fn reserve(&mut self, address: SocketAddr, route: Arc<Route>) {
+        if let Some(open) = self.open.get_mut(&address) {
+            open.reserved += 1;
+            self.reserved.insert(route.binding, Reserved { address, route });
+        }
+    }
+
+    /// Holds nothing for these any more; gives where they were to come. Ports that nobody else
+    /// needs are yet to be closed.
+    fn release(&mut self, ids: impl Iterator<Item = BindingId>) -> Vec<SocketAddr> {
+        let mut addresses = Vec::new();
+        for Reserved { address, .. } in ids.filter_map(|id| self.reserved.remove(&id)) {
+            if let Some(open) = self.open.get_mut(&address) {
+                open.reserved -= 1;
+            }
+            addresses.push(address);
+        }
+        addresses
+    }
+
+    /// Keeps what ports that have not started will serve: if those before them in the line leave
+    /// first, they are served at once.
+    fn publish_reserved(&self, addresses: &BTreeSet<SocketAddr>) {
+        let waits = |address: &SocketAddr| {
+            let open = addresses.get(address).and_then(|address| self.open.get(address));
+            open.filter(|open| !open.started)
+        };
+        let mut tables: BTreeMap<SocketAddr, Table> = BTreeMap::new();
+        for Reserved { address, route } in self.reserved.values() {
+            if waits(address).is_some() {
+                let table = tables.entry(*address).or_insert_with(|| Table::new(route.config.port));
+                table.insert(route);
+            }
+        }
+        for (address, table) in tables {
+            if let Some(open) = waits(&address) {
+                open.port.table.store(Arc::new(table));
+            }
+        }
     }
 
     /// Retires a route that was replaced, and remembers it while calls are under way on it.
@@ -181,7 +247,12 @@ impl Drop for Ports {
 
 impl Open {
     fn new(port: Arc<Port>, table: Table) -> Self {
-        Self { port, table, claims: HashMap::new(), bindings: 0, time_max: Duration::ZERO }
+        let (claims, time_max) = (HashMap::new(), Duration::ZERO);
+        Self { port, table, claims, bindings: 0, reserved: 0, started: false, time_max }
+    }
+
+    const fn is_used(&self) -> bool {
+        self.bindings > 0 || self.reserved > 0
     }
 
     fn add(&mut self, id: BindingId, route: &Arc<Route>) {

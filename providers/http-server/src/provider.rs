@@ -150,16 +150,16 @@ impl Provider for HttpServer {
         })
     }
 
-    fn check_all(
+    fn reserve_all(
         &self,
         newcomers: Vec<Newcomer>,
         leaving: Vec<BindingId>,
     ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
         Box::pin(async move {
-            let check = |arrivals: &[Arrival<'_>]| {
-                self.ports.lock().check_all(arrivals, &leaving, &self.workers)
+            let reserve = |arrivals: &[Arrival<'_>]| {
+                self.ports.lock().reserve_all(arrivals, &leaving, &self.workers)
             };
-            self.tried(&newcomers, check).await
+            self.tried(&newcomers, reserve).await
         })
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use trellis_core::{CallError, Code};
 
 /// Most connections the system keeps for each listener until it accepts them.
@@ -14,13 +14,14 @@ const BACKLOG: i32 = 1_024;
 /// has left, and a client that takes a large answer at a fair pace looks like one that takes none.
 const UNSENT_BYTES_MAX: u32 = 64 << 10;
 
-/// Binds `count` listeners to one address; with port 0, to a free port they share.
+/// Binds `count` sockets to one address; with port 0, to a free port they share. Nobody can connect
+/// until they [`listen`].
 ///
 /// `SO_REUSEPORT` spreads connections over the listeners, but would also let a second host of the
 /// same user steal half of them. So the first socket is bound without it, which fails when anybody
 /// holds the port, and gets it afterwards; except when `beside` says that this provider itself
 /// listens on an overlapping address (`0.0.0.0` and `127.0.0.1`, say).
-pub(crate) fn listen(
+pub(crate) fn bind(
     address: SocketAddr,
     count: usize,
     beside: bool,
@@ -41,20 +42,19 @@ pub(crate) fn listen(
         sockets.push(socket);
     }
     for socket in &sockets {
-        socket.listen(BACKLOG)?;
+        // Else another program could listen there before we do.
+        socket.set_reuse_address(false)?;
     }
     Ok(sockets.into_iter().map(TcpListener::from).collect())
 }
 
-/// Whether the system would give an address now. Nobody can connect meanwhile: it is not listened
-/// on.
-///
-/// # Errors
-/// Those of [`listen`].
-pub(crate) fn check(address: SocketAddr, beside: bool) -> io::Result<()> {
-    let probe = socket(address)?;
-    probe.set_reuse_port(beside)?;
-    probe.bind(&address.into())
+/// Opens bound sockets to connections, which wait in them until they are accepted.
+pub(crate) fn listen(sockets: &[TcpListener]) -> io::Result<()> {
+    for socket in sockets.iter().map(SockRef::from) {
+        socket.set_reuse_address(true)?;
+        socket.listen(BACKLOG)?;
+    }
+    Ok(())
 }
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {
@@ -109,7 +109,9 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_takes_some_of_an_answer_is_seen_to_take_it() {
         let any = "127.0.0.1:0".parse().expect("an address");
-        let listener = listen(any, 1, false).expect("listens").pop().expect("one");
+        let mut sockets = bind(any, 1, false).expect("a free port");
+        listen(&sockets).expect("listens");
+        let listener = sockets.pop().expect("one");
         let listener = tokio::net::TcpListener::from_std(listener).expect("listens");
         let client = TcpSocket::new_v4().expect("a socket");
         client.set_recv_buffer_size(WINDOW).expect("a small window");

@@ -2,39 +2,13 @@
 
 mod common;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::load::Load;
-use common::{Client, PATIENCE, binding, encoded, exchange, provider_of};
-use trellis_capabilities_http_server::Response;
+use common::moves::{bind, code, instead, of, server, who};
+use common::{Client, PATIENCE, binding};
 use trellis_core::{CallError, Code};
 use trellis_providers_sdk::{Binding, BindingId, Newcomer, Provider};
-
-const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-
-/// A server whose actors answer with its name and the number of their binding.
-async fn server(lineage: &str) -> Arc<dyn Provider> {
-    let name = lineage.to_owned();
-    provider_of(lineage, move |invoke, _| {
-        let answer = encoded(&Response::text(format!("{name} {}", invoke.binding.0)));
-        async move { Ok(answer) }
-    })
-    .await
-}
-
-/// A binding of an actor, under an id of its own.
-fn of(actor: u64, id: u64, port: u16) -> Binding {
-    let port = port.to_string();
-    Binding { id: BindingId(id), ..binding(actor, &[("PORT", &port)]) }
-}
-
-async fn bind(server: &Arc<dyn Provider>, binding: Binding) -> SocketAddr {
-    let id = binding.id;
-    server.bind(binding).await.expect("binds");
-    let addresses = server.addresses();
-    addresses.iter().find(|at| at.binding == id).expect("listens").address
-}
 
 /// Binds them in the places of none, beside those that leave.
 async fn bind_all(
@@ -45,24 +19,11 @@ async fn bind_all(
     server.bind_all(bindings.into_iter().map(Newcomer::from).collect(), leaving).await
 }
 
-/// A binding in the place of another one.
-fn instead(replaces: u64, binding: Binding) -> Newcomer {
-    Newcomer { binding, replaces: Some(BindingId(replaces)) }
-}
-
 /// A binding of an actor at a path.
 fn below(path: &str, actor: u64, id: u64, port: u16) -> Binding {
     let port = port.to_string();
     let values = [("PORT", port.as_str()), ("PATH", path)];
     Binding { id: BindingId(id), ..binding(actor, &values) }
-}
-
-async fn who(address: SocketAddr) -> String {
-    exchange(address, GET).await.body
-}
-
-fn code(bound: &Result<(), CallError>) -> Option<Code> {
-    bound.as_ref().err().map(CallError::code)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,13 +108,13 @@ async fn what_would_be_refused_is_told_beforehand_and_nothing_changes() {
     };
     let codes = |bound: Vec<Result<(), CallError>>| bound.iter().map(code).collect::<Vec<_>>();
     let (config, address) = (Some(Code::Config), Some(Code::Address));
-    let told = codes(ours.check_all(news(), Vec::new()).await);
+    let told = codes(ours.reserve_all(news(), Vec::new()).await);
     assert_eq!(told, [None, None, config, address, address, None]);
     assert_eq!(ours.addresses(), before);
     assert_eq!((who(one).await, who(two).await), ("told/ours 1".into(), "told/theirs 2".into()));
     assert!(Client::new_if_open(free).await.is_none(), "nobody listens there");
     let leaves = vec![BindingId(2)];
-    assert_eq!(codes(ours.check_all(news(), leaves).await)[4], None, "what leaves is not there");
+    assert_eq!(codes(ours.reserve_all(news(), leaves).await)[4], None, "what leaves is not there");
     assert_eq!(codes(ours.bind_all(news(), Vec::new()).await), told, "and so it is");
 }
 

@@ -67,11 +67,16 @@ pub trait Provider: Send + Sync + 'static {
         Box::pin(join_all(newcomers.into_iter().map(|newcomer| self.bind(newcomer.binding))))
     }
 
-    /// What [`bind_all`](Self::bind_all) would give if it were asked now. Nothing changes.
+    /// Reserves what these will hold once they are bound. Nothing that is served changes: they stand
+    /// in line behind whoever has it. Gives what [`bind_all`](Self::bind_all) will give for each;
+    /// for one that is refused nothing is reserved.
     ///
-    /// The host asks before anything is let go for the newcomers, so that what cannot be had costs
-    /// nobody what works. What only a try would show may be left out; the default leaves out all.
-    fn check_all(
+    /// The host asks all its providers before any of them lets go of anything. So what cannot be
+    /// had costs nobody what works, and what one provider gives up another one has at once. It may
+    /// ask again with fewer of them. What is reserved is bound next, or given back by
+    /// [`unbind_all`](Self::unbind_all). What only a try would show may be left out; the default
+    /// reserves nothing and refuses nothing.
+    fn reserve_all(
         &self,
         newcomers: Vec<Newcomer>,
         leaving: Vec<BindingId>,

@@ -173,15 +173,17 @@ impl Change {
         let (gone, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut fresh.outlets).into_iter().partition(own);
         fresh.outlets = kept;
-        let coming = fresh.intake.iter().filter(|other| own(other));
-        for other in gone.iter().chain(coming) {
+        let (coming, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut fresh.intake).into_iter().partition(own);
+        fresh.intake = kept;
+        for other in gone.iter().chain(&coming) {
             if let Some(place) = other.place {
                 let error = waits(&other.binding.prepared, error.code());
                 self.failed.entry(place).or_insert((error, Again::Soon));
             }
         }
-        fresh.intake.retain(|other| !own(other));
-        self.shared.tell_unbound(gone.iter().map(NewBinding::undo).collect());
+        let told = gone.iter().chain(&coming).map(NewBinding::undo);
+        self.shared.tell_unbound(told.collect());
     }
 
     pub(super) fn report(&mut self, new: &NewBinding, error: CallError) {

@@ -14,7 +14,7 @@ use super::make::newer;
 /// How providers are asked for bindings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Asked {
-    /// What they would refuse; nothing changes.
+    /// To reserve what they will hold; nothing that is served changes.
     Beforehand,
     /// To serve them.
     ForGood,
@@ -89,7 +89,7 @@ impl Change {
             let mut superseded = self.superseded.clone();
             Some(async move {
                 let answers = match asked {
-                    Asked::Beforehand => instance.check_all(own_newcomers, leaving).await,
+                    Asked::Beforehand => instance.reserve_all(own_newcomers, leaving).await,
                     Asked::ForGood => tokio::select! {
                         biased;
                         bound = instance.bind_all(own_newcomers, leaving) => bound,

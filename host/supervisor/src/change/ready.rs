@@ -11,7 +11,7 @@ use crate::border::Instance;
 
 /// What was told by the time something newer is wanted.
 struct Told {
-    outlets: Vec<(BindingId, Instance)>,
+    bindings: Vec<(BindingId, Instance)>,
     /// The providers whose successors may have taken something from them.
     relieved: Vec<Arc<str>>,
 }
@@ -40,18 +40,18 @@ impl Change {
             return Some((made, fresh));
         }
         self.leave(made);
-        self.shared.tell_unbound(told.outlets);
+        self.shared.tell_unbound(told.bindings);
         for provider in told.relieved {
             self.tell_again(&provider).await;
         }
         None
     }
 
-    /// Who is to be told if nothing comes of it: of fresh outlets also those that serve now, which
+    /// Who is to be told if nothing comes of it: of fresh bindings also those that serve now, which
     /// learn of them when they are not replaced.
     fn told(&self, made: &Made, fresh: &Fresh) -> Told {
-        let outlets = self.shared.look(|actual| {
-            let both = fresh.outlets.iter().flat_map(|new| {
+        let bindings = self.shared.look(|actual| {
+            let both = fresh.outlets.iter().chain(&fresh.intake).flat_map(|new| {
                 let (id, instance) = new.undo();
                 let serves = actual.instances.get(&new.binding.spec.target);
                 let other = serves.filter(|serves| !serves.is(&instance)).cloned();
@@ -60,6 +60,6 @@ impl Change {
             both.collect()
         });
         let relieved = made.providers.iter().filter(|(_, one)| one.succeeds);
-        Told { outlets, relieved: relieved.map(|(name, _)| Arc::clone(name)).collect() }
+        Told { bindings, relieved: relieved.map(|(name, _)| Arc::clone(name)).collect() }
     }
 }

@@ -1,4 +1,4 @@
-//! Asks the providers that bring calls in what they would refuse, before anything takes over.
+//! Has the providers that bring calls in reserve what they need, before anything takes over.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -12,12 +12,15 @@ use super::make::Made;
 use super::outlets::tell;
 
 impl Change {
-    /// Gives up beforehand what would be refused: with a version that was to replace another all
-    /// that it has. What is given up leaves in force what it was to replace, which may be in the
-    /// way of others; so they are asked until nobody refuses anything.
+    /// Gives up beforehand what is refused: with a version that was to replace another all that it
+    /// has. What is given up leaves in force what it was to replace, which may be in the way of
+    /// others; so they are asked until nobody refuses anything. By then all is reserved, and
+    /// whatever one of them lets go of afterwards another one has at once.
     pub(super) async fn weigh_intake(&mut self, made: &mut Made, fresh: &mut Fresh) {
         loop {
             let refused = self.refused_intake(fresh).await;
+            // One that did not answer in time may have it by now.
+            self.shared.tell_unbound(refused.iter().map(|(new, _)| new.undo()).collect());
             if refused.is_empty() {
                 let kept = self.tell_staying(made, fresh).await;
                 if kept.is_empty() {
@@ -31,7 +34,7 @@ impl Change {
         }
     }
 
-    /// Takes out what its providers would refuse now.
+    /// Has providers reserve what they need; takes out what they refuse.
     async fn refused_intake(&self, fresh: &mut Fresh) -> Vec<(NewBinding, CallError)> {
         if fresh.intake.is_empty() {
             return Vec::new();

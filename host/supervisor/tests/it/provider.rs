@@ -202,7 +202,8 @@ impl ProviderFactory for Kind {
                 return Err(CallError::new(Code::Storage, "another one holds the same PATH"));
             }
             script.note(format!("made {name}"));
-            Ok(Arc::new(Scripted { name, script, path }) as Arc<dyn Provider>)
+            let reserved = Mutex::default();
+            Ok(Arc::new(Scripted { name, script, path, reserved }) as Arc<dyn Provider>)
         })
     }
 }
@@ -211,6 +212,8 @@ struct Scripted {
     name: String,
     script: Script,
     path: Option<String>,
+    /// What it was asked to reserve and never served.
+    reserved: Mutex<BTreeSet<BindingId>>,
 }
 
 impl Drop for Scripted {
@@ -223,6 +226,12 @@ impl Drop for Scripted {
 }
 
 impl Scripted {
+    /// Holds nothing for these any more; gives those that it was told of as bindings.
+    fn given_back(&self, ids: &[BindingId]) -> Vec<BindingId> {
+        let mut reserved = self.reserved.lock();
+        ids.iter().copied().filter(|id| !reserved.remove(id)).collect()
+    }
+
     /// What comes of those that want a place; with `late` also what only a try shows.
     fn weigh(
         &self,
@@ -260,6 +269,8 @@ impl Provider for Scripted {
         leaving: Vec<BindingId>,
     ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
         Box::pin(async move {
+            let ids = newcomers.iter().map(|newcomer| newcomer.binding.id);
+            self.given_back(&ids.collect::<Vec<_>>());
             let mut bound = self.weigh(&newcomers, &leaving, true);
             for (newcomer, bound) in newcomers.into_iter().zip(&mut bound) {
                 if bound.is_ok() {
@@ -273,12 +284,15 @@ impl Provider for Scripted {
         })
     }
 
-    fn check_all(
+    fn reserve_all(
         &self,
         newcomers: Vec<Newcomer>,
         leaving: Vec<BindingId>,
     ) -> BoxFuture<'_, Vec<Result<(), CallError>>> {
-        Box::pin(async move { self.weigh(&newcomers, &leaving, false) })
+        Box::pin(async move {
+            self.reserved.lock().extend(newcomers.iter().map(|newcomer| newcomer.binding.id));
+            self.weigh(&newcomers, &leaving, false)
+        })
     }
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
@@ -288,6 +302,10 @@ impl Provider for Scripted {
     }
 
     fn unbind_all(&self, ids: Vec<BindingId>) -> BoxFuture<'_, ()> {
+        let ids = self.given_back(&ids);
+        if ids.is_empty() {
+            return Box::pin(async {});
+        }
         self.script.note(format!("unbind {} at {}", ids.len(), self.name));
         Box::pin(async move {
             for id in ids {

@@ -64,29 +64,43 @@ impl Ports {
         leaving: &[BindingId],
         workers: &Workers,
     ) -> Result<Refused, Vec<Arc<Port>>> {
-        let mut opened = Vec::new();
+        let mut opened = BTreeSet::new();
         let (coming, refused) =
             self.choose(arrivals, (leaving, workers), |ports, coming, going| {
-                ports.open_all(coming, going, (workers, &mut opened))
+                let failed = ports.open_all(coming, going, (workers, &mut opened));
+                if failed.is_empty() { ports.listen_all(coming) } else { failed }
             })?;
+        opened.extend(self.release(ids(arrivals)));
         self.settle(coming, opened);
         Ok(refused)
     }
 
-    /// What [`bind_all`](Self::bind_all) would refuse if it were asked now.
+    /// Holds for bindings what they need, and for no refused one anything; requests see nothing of
+    /// it. Refused is what [`bind_all`](Self::bind_all) would refuse.
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn check_all(
+    pub(crate) fn reserve_all(
         &mut self,
         arrivals: &[Arrival<'_>],
         leaving: &[BindingId],
         workers: &Workers,
     ) -> Result<Refused, Vec<Arc<Port>>> {
-        let chosen = self.choose(arrivals, (leaving, workers), |ports, coming, going| {
-            ports.unavailable(coming, going)
-        })?;
-        Ok(chosen.1)
+        let mut opened = BTreeSet::new();
+        let (coming, refused) =
+            self.choose(arrivals, (leaving, workers), |ports, coming, going| {
+                ports.open_all(coming, going, (workers, &mut opened))
+            })?;
+        opened.extend(self.release(ids(arrivals)));
+        for Coming { address, route, .. } in coming {
+            self.reserve(address, route);
+            opened.insert(address);
+        }
+        self.publish_reserved(&opened);
+        for address in opened {
+            self.close_unused(address);
+        }
+        Ok(refused)
     }
 
     /// Those that can be served together, and those that are refused: what does not fit, and what
@@ -142,9 +156,13 @@ impl Ports {
         let mut before = self.replaced_by(binding.id, &owner);
         before.extend(replaces);
         let (choice, address) = (choice(binding, config), config.address);
-        let (name, config) = (binding.actor_name.clone(), config.clone());
-        let tally = workers.tally(&name);
-        let route = Arc::new(Route::new(binding.id, name, config, tally));
+        let reserved = self.reserved.get(&binding.id).map(|reserved| &reserved.route);
+        let reserved = reserved.filter(|route| route.config == *config);
+        let route = reserved.map(Arc::clone).unwrap_or_else(|| {
+            let (name, config) = (binding.actor_name.clone(), config.clone());
+            let tally = workers.tally(&name);
+            Arc::new(Route::new(binding.id, name, config, tally))
+        });
         Coming { place: *place, owner, choice, address, route, before }
     }
 
@@ -175,12 +193,13 @@ impl Ports {
         kept.map(|bound| bound.address)
     }
 
-    /// Opens every port that is not open yet; gives those for whom that failed, by their index.
+    /// Opens every port that is not open yet, without starting it; gives those for whom that failed,
+    /// by their index.
     fn open_all(
         &mut self,
         coming: &mut [Coming],
         going: &Going,
-        (workers, opened): (&Workers, &mut Vec<SocketAddr>),
+        (workers, opened): (&Workers, &mut BTreeSet<SocketAddr>),
     ) -> Misfits {
         let mut failed = Misfits::new();
         for (wanted, indexes) in self.unopened(coming) {
@@ -188,7 +207,7 @@ impl Ports {
             let routes: Vec<_> = indexes.iter().map(|index| &coming[*index].route).collect();
             match self.open((wanted, choice), &routes, (going, workers)) {
                 Ok(address) => {
-                    opened.push(address);
+                    opened.insert(address);
                     indexes.into_iter().for_each(|index| coming[index].address = address);
                 }
                 Err(error) => failed.extend(explain_all(coming, indexes, &error)),
@@ -197,17 +216,17 @@ impl Ports {
         failed
     }
 
-    /// Those for whom a port could not be opened now, by their index.
-    fn unavailable(&self, coming: &[Coming], going: &Going) -> Misfits {
+    /// Has connections come to every port that is yet to start, where they wait; gives those for
+    /// whom that failed, by their index.
+    fn listen_all(&self, coming: &[Coming]) -> Misfits {
+        let mut asked = HashMap::new();
         let mut failed = Misfits::new();
-        for (wanted, indexes) in self.unopened(coming) {
-            // The system always has some port to choose.
-            if wanted.port() == 0 {
-                continue;
-            }
-            if let Err(error) = self.doors.check(wanted, going) {
-                failed.extend(explain_all(coming, indexes, &error));
-            }
+        for (index, one) in coming.iter().enumerate() {
+            let listens = asked.entry(one.address).or_insert_with(|| {
+                let starts = self.open.get(&one.address).is_some_and(|open| !open.started);
+                if starts { self.doors.listen(one.address).map_err(NoEntry::from) } else { Ok(()) }
+            });
+            failed.extend(listens.as_ref().err().map(|error| (index, explain(one, error))));
         }
         failed
     }
@@ -257,14 +276,17 @@ impl Ports {
     }
 
     /// Lets all of them take their places. Nothing fails any more.
-    fn settle(&mut self, coming: Vec<Coming>, opened: Vec<SocketAddr>) {
+    fn settle(&mut self, coming: Vec<Coming>, mut changed: BTreeSet<SocketAddr>) {
         let before: Vec<_> =
             (coming.iter().flat_map(|one| &one.before)).filter_map(|id| self.take(*id)).collect();
-        let mut changed: BTreeSet<SocketAddr> = opened.into_iter().collect();
+        let mut starting = BTreeSet::new();
         for Coming { owner, address, route, .. } in coming {
             let id = route.binding;
             if let Some(open) = self.open.get_mut(&address) {
                 open.add(id, &route);
+                if !std::mem::replace(&mut open.started, true) {
+                    starting.insert(address);
+                }
             }
             self.in_force.insert(owner.clone(), id);
             self.bound.insert(id, Bound { owner, address, route });
@@ -272,7 +294,12 @@ impl Ports {
         }
         changed.extend(before.iter().map(|(_, old)| old.address));
         // Whoever moved is served at its new address before the old one closes.
-        changed.iter().for_each(|address| self.publish(*address));
+        self.publish(&changed);
+        for address in starting {
+            if let Some(open) = self.open.get(&address) {
+                self.doors.start(address, &open.port);
+            }
+        }
         for address in changed {
             self.close_unused(address);
         }
@@ -280,6 +307,11 @@ impl Ports {
             self.keep_busy(id, old.route);
         }
     }
+}
+
+/// The bindings that are to come.
+fn ids(arrivals: &[Arrival<'_>]) -> impl Iterator<Item = BindingId> {
+    arrivals.iter().map(|arrival| arrival.newcomer.binding.id)
 }
 
 fn explain_all(

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod load;
+pub(crate) mod moves;
 
 use std::future::Future;
 use std::net::SocketAddr;

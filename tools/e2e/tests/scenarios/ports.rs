@@ -2,6 +2,7 @@
 //! refused, and no request is lost.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -14,14 +15,14 @@ use trellis_testkit::{Client, HostProcess, Site};
 /// A site with three actors: `one` says `ok`, the others say `hello`.
 struct Stage {
     site: Site,
-    ports: [u16; 2],
+    ports: [u16; 3],
 }
 
 /// Clients that ask all the time, over kept connections and over new ones.
 struct Clients {
-    kept: [Load; 2],
+    kept: Vec<Load>,
     /// Each connects again and again; what is refused ends it.
-    new: [JoinHandle<std::io::Result<()>>; 2],
+    new: Vec<JoinHandle<std::io::Result<()>>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -36,7 +37,7 @@ impl Stage {
             site.put(&format!("app/{name}.wasm"), site.account().sign(&module, &draft));
         }
         let free =
-            [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a loopback interface"));
+            [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a loopback interface"));
         let ports = free.map(|free| free.local_addr().expect("it is bound").port());
         Self { site, ports }
     }
@@ -74,16 +75,24 @@ impl Stage {
 
     /// Who answers at the first port and at the second.
     fn answers(&self) -> [String; 2] {
-        [0, 1].map(|index| {
-            let answer = Client::new(self.at(index)).send("GET", "/", b"");
-            answer.expect("it responds").text()
-        })
+        [0, 1].map(|index| self.answer(index))
     }
 
+    fn answer(&self, index: usize) -> String {
+        let answer = Client::new(self.at(index)).send("GET", "/", b"");
+        answer.expect("it responds").text()
+    }
+
+    /// At the first two ports.
     fn clients(&self) -> Clients {
+        self.clients_at(0..2)
+    }
+
+    fn clients_at(&self, ports: Range<usize>) -> Clients {
         let stop = Arc::<AtomicBool>::default();
-        let kept = [0, 1].map(|index| Load::start(self.at(index)).expect("it responds"));
-        let new = [0, 1].map(|index| {
+        let kept = ports.clone().map(|index| Load::start(self.at(index)).expect("it responds"));
+        let kept = kept.collect();
+        let new = ports.map(|index| {
             let (address, stop) = (self.at(index), Arc::clone(&stop));
             std::thread::spawn(move || {
                 // Relaxed: nothing else is published with it.
@@ -94,15 +103,16 @@ impl Stage {
                 Ok(())
             })
         });
-        Clients { kept, new, stop }
+        Clients { kept, new: new.collect(), stop }
     }
 }
 
 impl Clients {
     /// Every request was answered with 200, and every connection was taken.
     fn end(self) {
-        let answered = self.kept.map(|load| load.end().expect("no request fails"));
-        assert!(answered.iter().all(|answered| *answered > 0));
+        for load in self.kept {
+            assert!(load.end().expect("no request fails") > 0);
+        }
         self.stop.store(true, Ordering::Relaxed);
         for client in self.new {
             client.join().expect("it does not panic").expect("no connection is refused");
@@ -179,14 +189,14 @@ fn a_server_gets_another_name() {
     clients.end();
 }
 
-/// Two layouts of two actors, each saved twice; the actors are bound anew each time.
+/// Two layouts of two actors, each saved several times; the actors are bound anew each time.
 fn exchange(layouts: [[(&str, &str, usize); 2]; 2], answers: [[&str; 2]; 2]) {
     let stage = Stage::new();
     let servers = ["front", "back"];
     stage.manifest(&servers, &layouts[0]);
     let host = stage.start();
     let clients = stage.clients();
-    for round in [1, 0, 1, 0] {
+    for round in [1, 0, 1, 0, 1, 0, 1, 0] {
         let from = host.log().count();
         stage.manifest(&servers, &layouts[round]);
         applied(&host, from, "rebound one");
@@ -208,6 +218,39 @@ fn two_actors_exchange_their_servers_and_their_ports() {
     let layouts =
         [[("one", "front", 0), ("two", "back", 1)], [("two", "front", 0), ("one", "back", 1)]];
     exchange(layouts, [["ok", "hello"], ["hello", "ok"]]);
+}
+
+#[test]
+fn two_actors_exchange_their_ports_and_keep_their_servers() {
+    let layouts =
+        [[("one", "front", 0), ("two", "back", 1)], [("one", "front", 1), ("two", "back", 0)]];
+    exchange(layouts, [["ok", "hello"], ["hello", "ok"]]);
+}
+
+/// The first to be told gives up what the last one wants.
+#[test]
+fn three_servers_pass_their_ports_on() {
+    let stage = Stage::new();
+    let servers = ["front", "middle", "back"];
+    let layout = |round: usize| {
+        let at = |actor: usize| (actor + round) % 3;
+        [("one", "front", at(0)), ("two", "middle", at(1)), ("three", "back", at(2))]
+    };
+    stage.manifest(&servers, &layout(0));
+    let host = stage.start();
+    let clients = stage.clients_at(0..3);
+    for round in 1..=9 {
+        let from = host.log().count();
+        stage.manifest(&servers, &layout(round));
+        for actor in ["one", "two", "three"] {
+            applied(&host, from, &format!("rebound {actor}"));
+        }
+        let answers = [0, 1, 2].map(|index| stage.answer(index));
+        let mut expected = ["hello"; 3];
+        expected[round % 3] = "ok";
+        assert_eq!(answers, expected);
+    }
+    clients.end();
 }
 
 /// As when an actor gets another name.
