@@ -39,6 +39,14 @@ impl EntitlementSet {
         self.admit(Principal::new(spec, seniority));
     }
 
+    /// Gives the names of a version back to one that was [retired](Self::retire) for it.
+    pub fn reinstate(&mut self, new: ActorId, old: ActorId) {
+        self.retire(new);
+        if let Some(old) = self.principals.get(&old) {
+            self.names.add(old);
+        }
+    }
+
     fn admit(&mut self, principal: Principal) {
         self.names.add(&principal);
         self.principals.insert(principal.spec.id, Arc::new(principal));

@@ -84,6 +84,27 @@ fn a_new_version_inherits_the_place_of_the_old_one() {
 }
 
 #[test]
+fn a_version_that_gives_its_names_back_leaves_nothing_behind() {
+    let world = World::new();
+    let mut set = world.set();
+    let mut rival = version(&world, |claims| {
+        claims.subject = KeyPair::generate(KeyKind::Module).public().clone();
+    });
+    (rival.id, rival.target, rival.name) = (ActorId(400), TargetId(800), "rival".into());
+    set.add(rival);
+    set.succeed(OLD, version(&world, |_| {}));
+    set.reinstate(NEW, OLD);
+    let target = world.actors[0].target;
+    for removed in [None, Some(NEW)] {
+        removed.into_iter().for_each(|id| set.remove(id));
+        let gate = guarded(set.clone());
+        assert_eq!(gate.admit(&named("friend")).expect("its name").redeem().target, target);
+        let own = gate.admit(&get(OLD)).expect("its own claims").redeem();
+        assert_eq!(own.binding, Some(world.bindings[0].id), "its own binding");
+    }
+}
+
+#[test]
 fn an_alias_that_is_a_contract_id_receives_no_call_meant_for_a_provider() {
     let world = World::new();
     for rules in [Rules::default(), Rules { open_calls: true }] {

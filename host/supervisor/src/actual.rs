@@ -131,6 +131,38 @@ impl ActualState {
         self.actors.insert(name, actor);
     }
 
+    /// The version before one that has the name, as long as it has not begun to go.
+    pub(crate) fn predecessor(&self, id: ActorId, name: &str) -> Option<ActorId> {
+        let before =
+            self.retired.values().filter(|one| *one.prepared.name == *name && !one.leaving);
+        let before = before.map(|one| one.id).filter(|before| before.0 < id.0).max();
+        before.filter(|_| self.runs(id, name))
+    }
+
+    /// Gives the name of a version back to its [predecessor](Self::predecessor), with what that was
+    /// bound to.
+    pub(crate) fn reinstate(&mut self, id: ActorId, name: &Arc<str>) {
+        let Some(before) = self.predecessor(id, name) else { return };
+        let (Some(old), Some(new)) = (self.retired.remove(&before), self.actors.remove(name))
+        else {
+            return;
+        };
+        self.road.entitlements.reinstate(id, before);
+        self.retired.insert(id, new);
+        self.actors.insert(Arc::clone(name), old);
+        let Self { owned, bindings, current, .. } = self;
+        let of = |actor| owned.get(&actor).into_iter().flatten().filter_map(|id| bindings.get(id));
+        for binding in of(id) {
+            if current.get(&binding.key) == Some(&binding.spec.id) {
+                current.remove(&binding.key);
+            }
+        }
+        // Of two in the same place the later one was in force.
+        for binding in of(before).filter(|binding| !binding.is_intake()) {
+            current.insert(binding.key.clone(), binding.spec.id);
+        }
+    }
+
     /// Takes a binding out of force; gives it when nothing more comes over it. One of an earlier
     /// version goes with that.
     pub(crate) fn unbind(&mut self, key: &BindingKey) -> Option<BindingId> {

@@ -77,7 +77,7 @@ impl Change {
                 continue;
             }
             if let Some((code, again)) = refused.get(&*link.actor) {
-                waiting.extend(place.map(|place| (place, waits(link, *code), *again)));
+                waiting.extend(place.map(|place| (place, waits(&link.actor, *code), *again)));
                 continue;
             }
             let Some(new) = self.new_binding(place, link, made) else {
@@ -178,7 +178,7 @@ impl Change {
         fresh.intake = kept;
         for other in gone.iter().chain(&coming) {
             if let Some(place) = other.place {
-                let error = waits(&other.binding.prepared, error.code());
+                let error = waits(&other.binding.key.actor, error.code());
                 self.failed.entry(place).or_insert((error, Again::Soon));
             }
         }
@@ -200,11 +200,10 @@ impl Change {
 }
 
 /// Why a binding does not change: what runs keeps what it has, as a whole.
-fn waits(link: &PreparedLink, code: Code) -> CallError {
+pub(super) fn waits(actor: &str, code: Code) -> CallError {
     let text = format!(
-        "waits for the new version of {}, which was refused; the version before keeps the binding \
-         it has",
-        link.actor
+        "waits for the new version of {actor}, which was refused; the version before keeps the \
+         binding it has"
     );
     CallError::new(code, text)
 }

@@ -42,7 +42,8 @@ impl Change {
             });
             // One that did not answer in time may have it by now.
             self.shared.tell_unbound(refused.iter().map(|(new, _)| new.undo()).collect());
-            refused.into_iter().for_each(|(new, error)| self.report(&new, error));
+            refused.iter().for_each(|(new, error)| self.report(new, error.clone()));
+            self.undo_versions(&refused);
             return makes_way;
         }
         false

@@ -18,6 +18,7 @@ mod ready;
 mod restore;
 mod swap;
 mod take_over;
+mod undo;
 mod weigh;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

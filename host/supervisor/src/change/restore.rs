@@ -24,14 +24,18 @@ struct Staying {
 impl Change {
     /// What was refused leaves in force what it was to replace. Another provider was told that this
     /// goes, and may have given its place away; then it gives up what it took in this round. Nor
-    /// may a successor know of it. Gives what is still served, and what is refused by then.
+    /// may a successor know of it. And calls come in over one version of an actor: with one binding
+    /// of a version goes back all that it took. Gives what is still served, and what is refused by
+    /// then.
     pub(super) async fn restore(
         &self,
         mut taken: Vec<NewBinding>,
         mut refused: Vec<(NewBinding, CallError)>,
     ) -> (Vec<NewBinding>, Vec<(NewBinding, CallError)>) {
         let mut seen = 0;
-        while let Some(news) = refused.get(seen..).filter(|news| !news.is_empty()) {
+        while seen < refused.len() {
+            taken = self.give_back_versions(taken, &mut refused, seen).await;
+            let news = &refused[seen..];
             // A provider that refuses one itself keeps what it has, unless it never had it.
             let elsewhere = |at: TargetId, new: &NewBinding| {
                 at != new.binding.spec.target || self.succeeded.contains(&at)
@@ -60,6 +64,40 @@ impl Change {
         (taken, refused)
     }
 
+    /// Gives back what belongs to the same versions as what was refused last. These are refused then
+    /// too; gives the others.
+    async fn give_back_versions(
+        &self,
+        taken: Vec<NewBinding>,
+        refused: &mut Vec<(NewBinding, CallError)>,
+        seen: usize,
+    ) -> Vec<NewBinding> {
+        let versions: BTreeMap<_, _> = self.shared.look(|actual| {
+            let replaces = |new: &NewBinding| {
+                actual.predecessor(new.binding.spec.actor, &new.binding.key.actor).is_some()
+            };
+            let news = refused.iter().skip(seen).filter(|(new, _)| replaces(new));
+            news.map(|(new, error)| (new.binding.spec.actor, waits_for_version(new, error)))
+                .collect()
+        });
+        let mut back: BTreeMap<TargetId, (Instance, Vec<BindingId>)> = BTreeMap::new();
+        let mut kept = Vec::new();
+        for new in taken {
+            let (id, actor, target) =
+                (new.binding.spec.id, new.binding.spec.actor, new.binding.spec.target);
+            let Some(error) = versions.get(&actor) else {
+                kept.push(new);
+                continue;
+            };
+            back.entry(target).or_insert_with(|| (new.instance.clone(), Vec::new())).1.push(id);
+            refused.push((new, error.clone()));
+        }
+        for (target, (instance, ids)) in back {
+            self.give_back((target, &instance), ids, refused).await;
+        }
+        kept
+    }
+
     /// Has a provider give up what it took, and serve again what that was to replace.
     async fn give_back(
         &self,
@@ -67,14 +105,13 @@ impl Change {
         taken: Vec<BindingId>,
         refused: &[(NewBinding, CallError)],
     ) {
-        instance.unbind_all(taken, Instant::now() + GIVE_BACK_MAX).await;
-        let Some(staying) = self.staying(refused, |at, _| at == target).remove(&target) else {
-            return;
-        };
-        let answers = instance.bind_all(staying.bindings, Vec::new()).await;
-        for error in answers.into_iter().filter_map(Result::err) {
-            tracing::error!(code = error.code().as_str(), "what is to stay: {error}");
+        if let Some(staying) = self.staying(refused, |at, _| at == target).remove(&target) {
+            let answers = instance.bind_all(staying.bindings, taken.clone()).await;
+            for error in answers.into_iter().filter_map(Result::err) {
+                tracing::error!(code = error.code().as_str(), "what is to stay: {error}");
+            }
         }
+        instance.unbind_all(taken, Instant::now() + GIVE_BACK_MAX).await;
     }
 
     /// What these do not replace, by where it is served.
@@ -104,6 +141,15 @@ impl Change {
             staying
         })
     }
+}
+
+fn waits_for_version(new: &NewBinding, error: &CallError) -> CallError {
+    let text = format!(
+        "another binding of the new version of {} was refused; the version before goes on ({})",
+        new.binding.key.actor,
+        error.message()
+    );
+    CallError::new(error.code(), text)
 }
 
 fn waits(error: &CallError) -> CallError {
