@@ -132,9 +132,9 @@ impl Doors {
     }
 
     /// Puts a port into the line of an address. Nothing changes for those before it, and an address
-    /// that nobody had is only bound: the port is to [`start`](Self::start). Gives the address, with
-    /// the port that the system chose where 0 was asked for, and the sockets of each of `count`
-    /// workers. What serves nothing but what is `leaving` is in nobody's way.
+    /// that nobody had is only bound: the port is to [`start`](Self::start). Gives the address,
+    /// with the port that the system chose where 0 was asked for, and the sockets of each of
+    /// `count` workers. What serves nothing but what is `leaving` is in nobody's way.
     ///
     /// # Errors
     /// When the system does not give the address, or somebody else of this host keeps it.

@@ -95,8 +95,8 @@ impl Ports {
         }
     }
 
-    /// Removes bindings, also those that were to come; requests no longer see any of them. From each
-    /// port all go in one moment, so that none falls to another one that is about to go too.
+    /// Removes bindings, also those that were to come; requests no longer see any of them. From
+    /// each port all go in one moment, so that none falls to another one that is about to go too.
     pub(crate) fn unbind_all(&mut self, ids: &[BindingId]) -> Leaving {
         let mut leaving = Leaving::default();
         let given_back = self.release(ids.iter().copied());

@@ -67,9 +67,9 @@ pub trait Provider: Send + Sync + 'static {
         Box::pin(join_all(newcomers.into_iter().map(|newcomer| self.bind(newcomer.binding))))
     }
 
-    /// Reserves what these will hold once they are bound. Nothing that is served changes: they stand
-    /// in line behind whoever has it. Gives what [`bind_all`](Self::bind_all) will give for each;
-    /// for one that is refused nothing is reserved.
+    /// Reserves what these will hold once they are bound. Nothing that is served changes: they
+    /// stand in line behind whoever has it. Gives what [`bind_all`](Self::bind_all) will give for
+    /// each; for one that is refused nothing is reserved.
     ///
     /// The host asks all its providers before any of them lets go of anything. So what cannot be
     /// had costs nobody what works, and what one provider gives up another one has at once. It may

@@ -64,8 +64,8 @@ impl Change {
         (taken, refused)
     }
 
-    /// Gives back what belongs to the same versions as what was refused last. These are refused then
-    /// too; gives the others.
+    /// Gives back what belongs to the same versions as what was refused last. These are refused
+    /// then too; gives the others.
     async fn give_back_versions(
         &self,
         taken: Vec<NewBinding>,

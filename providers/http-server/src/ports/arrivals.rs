@@ -193,8 +193,8 @@ impl Ports {
         kept.map(|bound| bound.address)
     }
 
-    /// Opens every port that is not open yet, without starting it; gives those for whom that failed,
-    /// by their index.
+    /// Opens every port that is not open yet, without starting it; gives those for whom that
+    /// failed, by their index.
     fn open_all(
         &mut self,
         coming: &mut [Coming],
