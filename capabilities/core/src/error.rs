@@ -150,11 +150,14 @@ codes! {
     /// The issuer or the module was revoked.
     Revoked = "E_REVOKED", Denied, retry: false,
         cause: "The trust list revokes this issuer or this module.",
-        cure: "Use a module signed by a key that is still trusted.";
+        cure: "If its issuer (A…) is revoked, run a module that another trusted account signed. If \
+               its own key (M…) is, sign it for another one (`--subject`): what was kept for the \
+               old key stays with that. To take a revocation back, remove the key under \
+               `trust: {revoked: [...]}`.";
     /// A key is not a well-formed nkey.
     Key = "E_KEY", Invalid, retry: false,
         cause: "The text is not an nkey of the expected kind: length, alphabet, prefix or checksum is wrong.",
-        cure: "Copy the whole key; `trellis keys list` shows yours.";
+        cure: "Copy the whole key: `trellis keys list` shows yours, `trellis inspect FILE` those of a module.";
     /// A key file or its folder cannot be used as it is.
     Keystore = "E_KEYSTORE", Denied, retry: false,
         cause: "A key was not used: other users can read its file or folder, its name fits several \

@@ -205,7 +205,7 @@ impl Loader {
             let source = SourceText::new(name, text, Format::of_path(&loader.path));
             let readable = readable_trust(&source, &environment);
             let asks = readable.issuers.is_empty() && !readable.revoked.is_empty();
-            asks.then(|| trust::of_wrong(&readable, &loader.trust.lock()))
+            asks.then(|| trust::of_wrong(&readable, &loader.trust.lock()).list)
         };
         aside(&self.turn, read).await.ok()?
     }
@@ -255,8 +255,8 @@ impl Loader {
             Ok(own) => own,
             Err(failure) => {
                 let readable =
-                    ReadableTrust { issuers: spec.issuers.clone(), revoked: spec.revoked.clone() };
-                let trust = trust::of_wrong(&readable, &known);
+                    ReadableTrust { revoked: spec.revoked.clone(), ..ReadableTrust::default() };
+                let trust = trust::of_wrong(&readable, &known).list;
                 return Ok(Written { manifest: Err(failure), trust });
             }
         };
@@ -278,8 +278,8 @@ impl Loader {
 
     fn wrong(&self, source: &SourceText, report: Report) -> Written {
         let readable = readable_trust(source, &environment);
-        let trust = trust::of_wrong(&readable, &self.trust.lock());
-        Written { manifest: Err(wrong(report)), trust }
+        let read = trust::of_wrong(&readable, &self.trust.lock());
+        Written { manifest: Err(wrong(report.and(read.problems))), trust: read.list }
     }
 }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use trellis_claims::{ClaimsError, PublicKey, TrustList, Unsigned};
 use trellis_core::{CallError, Code};
 use trellis_keystore::Keystore;
-use trellis_manifest::{Problem, ReadableTrust, Spanned, TrustSpec};
+use trellis_manifest::{Problem, ReadableTrust, Span, Spanned, TrustSpec};
 
 use crate::failure::Failure;
 
@@ -115,7 +115,13 @@ pub(crate) fn of_right(
     let mut problems = Vec::new();
     let mut list = TrustList::new(0);
     for key in &spec.issuers {
-        list = add_key(list, key, TrustList::trust, &mut problems);
+        match add_key(&list, key, TrustList::trust) {
+            Ok(added) => list = added,
+            Err(error) => {
+                let problem = Problem::new(key.span, error.message());
+                problems.push(problem.code(error.code()).help(error.code().cure()));
+            }
+        }
     }
     if spec.issuers.is_empty()
         && let Some(own) = own
@@ -126,7 +132,7 @@ pub(crate) fn of_right(
         list = before.clone();
     }
     for key in &spec.revoked {
-        list = add_key(list, key, TrustList::revoke, &mut problems);
+        list = revoke_key(list, key, &mut problems);
     }
     let unsigned = caps.map_or(Unsigned::Refuse, |caps| Unsigned::Allow { caps });
     Ok(Read { list: list.unsigned_modules(unsigned), problems })
@@ -134,33 +140,50 @@ pub(crate) fn of_right(
 
 /// Whom to hold against what runs when the text is wrong: those it trusted before, without
 /// whomever it revokes as far as that can be read.
-pub(crate) fn of_wrong(readable: &ReadableTrust, before: &TrustList) -> TrustList {
-    let revoked = readable.revoked.iter().filter_map(|key| PublicKey::parse(key).ok());
-    revoked.fold(before.clone(), |list, key| list.clone().revoke(&key).unwrap_or(list))
+pub(crate) fn of_wrong(readable: &ReadableTrust, before: &TrustList) -> Read {
+    let mut list = before.clone();
+    let mut problems: Vec<_> = (readable.unread.iter())
+        .map(|place| not_in_effect(*place, Code::Key, "this holds no public key"))
+        .collect();
+    for key in &readable.revoked {
+        list = revoke_key(list, key, &mut problems);
+    }
+    Read { list, problems }
 }
 
 type Add = fn(TrustList, &PublicKey) -> Result<TrustList, ClaimsError>;
 
-fn add_key(
+fn revoke_key(
     list: TrustList,
     written: &Spanned<String>,
-    add: Add,
     problems: &mut Vec<Problem>,
 ) -> TrustList {
-    let added = PublicKey::parse(&written.value).and_then(|key| add(list.clone(), &key));
-    added.unwrap_or_else(|error| {
-        let code = error.code();
-        problems.push(Problem::new(written.span, error.to_string()).code(code).help(code.cure()));
+    add_key(&list, written, TrustList::revoke).unwrap_or_else(|error| {
+        problems.push(not_in_effect(written.span, error.code(), error.message()));
         list
     })
 }
 
+/// The list with one key more.
+fn add_key(
+    list: &TrustList,
+    written: &Spanned<String>,
+    add: Add,
+) -> Result<TrustList, ClaimsError> {
+    add(list.clone(), &PublicKey::parse(&written.value)?)
+}
+
+/// Whoever revokes believes that it acts: that it does not is said first.
+fn not_in_effect(span: Span, code: Code, why: &str) -> Problem {
+    Problem::new(span, format!("this revocation is NOT in effect: {why}")).code(code).help(
+        "write the actor's own key (M...) or its issuer (A...): `trellis inspect FILE` shows both",
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use trellis_claims::{KeyKind, KeyPair};
-    use trellis_manifest::Span;
-
     use super::*;
+    use trellis_claims::{KeyKind, KeyPair};
 
     fn key(kind: KeyKind) -> PublicKey {
         KeyPair::generate(kind).public().clone()
@@ -178,8 +201,18 @@ mod tests {
         let user = key(KeyKind::User);
         let revoked = written(&["nonsense", actor.as_str(), user.as_str()]);
 
-        let wrong = ReadableTrust { issuers: Vec::new(), revoked: revoked.clone() };
-        let list = of_wrong(&wrong, &before);
+        let unread = vec![Span::default()];
+        let wrong = ReadableTrust { issuers: Vec::new(), revoked: revoked.clone(), unread };
+        let Read { list, problems } = of_wrong(&wrong, &before);
+        assert_eq!(problems.len(), 3, "each that revokes nothing is told: {problems:#?}");
+        for problem in &problems {
+            assert!(
+                problem.message.starts_with("this revocation is NOT in effect: "),
+                "{problem:?}"
+            );
+            assert!(!problem.message.contains("E_KEY"), "the code is told apart: {problem:?}");
+            assert!(problem.help.as_ref().is_some_and(|help| help.contains("trellis inspect")));
+        }
         assert_eq!(list.issuers().collect::<Vec<_>>(), [&issuer]);
         assert_eq!(list.revoked().collect::<Vec<_>>(), [&actor], "what is no key revokes nothing");
 

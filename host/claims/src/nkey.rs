@@ -139,8 +139,7 @@ impl PublicKey {
     /// would be a second name of a revoked key.
     pub fn parse(text: &str) -> Result<Self, ClaimsError> {
         let (prefix, bytes) = nkeys::from_public_key(text).map_err(|source| {
-            bad_key("not a public nkey (56 characters, upper case, as `trellis keys list` shows)")
-                .caused_by(source)
+            bad_key("not a public nkey (56 characters, upper case)").caused_by(source)
         })?;
         let kind = KeyKind::of_prefix(prefix)
             .ok_or_else(|| bad_key("this kind of nkey cannot verify signatures"))?;

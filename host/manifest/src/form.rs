@@ -36,6 +36,8 @@ pub(crate) trait Form: Sized {
 }
 
 impl<T: Form> Form for Option<T> {
+    const NULL_IS_ABSENT: bool = T::NULL_IS_ABSENT;
+
     fn schema() -> Json {
         T::schema()
     }
@@ -230,29 +232,23 @@ impl<T: Form> Form for List<T> {
     }
 }
 
-/// A list that is absent or has items. An empty one would say nobody, and mean what its absence
-/// means.
-pub(crate) struct Filled<T>(pub(crate) List<T>);
+/// A list of which none has to be said: what a cut or emptied text leaves of it takes nothing
+/// away. One that is `NEEDED` may not be absent either.
+pub(crate) struct Stated<T, const NEEDED: bool>(pub(crate) List<T>);
 
-impl<T: Form> Form for Filled<T> {
+impl<T: Form, const NEEDED: bool> Form for Stated<T, NEEDED> {
     const NULL_IS_ABSENT: bool = false;
 
     fn schema() -> Json {
-        let mut schema = List::<T>::schema();
-        schema["minItems"] = 1.into();
-        schema
+        List::<T>::schema()
     }
 
     fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
-        let is_empty = match &node.value {
-            Value::Null => true,
-            Value::Sequence(nodes) => nodes.is_empty(),
-            _ => false,
-        };
-        if is_empty {
+        if matches!(node.value, Value::Null) {
+            let or_leave_out = if NEEDED { "" } else { ", or remove the key" };
             problems.push(
-                Problem::new(node.span, format!("{what} has no items"))
-                    .help("write at least one, or remove the key for what holds without it"),
+                Problem::new(node.span, format!("{what} has no value"))
+                    .help(format!("write `[]` for none{or_leave_out}")),
             );
             return None;
         }
@@ -260,7 +256,43 @@ impl<T: Form> Form for Filled<T> {
     }
 
     fn absent() -> Option<Self> {
-        List::absent().map(Self)
+        if NEEDED { None } else { List::absent().map(Self) }
+    }
+}
+
+/// A list or a mapping that is absent or holds something. An empty one would say nobody, and mean
+/// what its absence means.
+pub(crate) struct Filled<T>(pub(crate) T);
+
+impl<T: Form> Form for Filled<T> {
+    const NULL_IS_ABSENT: bool = false;
+
+    fn schema() -> Json {
+        let mut schema = T::schema();
+        let least = if schema["type"] == "array" { "minItems" } else { "minProperties" };
+        schema[least] = 1.into();
+        schema
+    }
+
+    fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
+        let is_empty = match &node.value {
+            Value::Null => true,
+            Value::Sequence(nodes) => nodes.is_empty(),
+            Value::Mapping(entries) => entries.is_empty(),
+            Value::Scalar { .. } | Value::Unknown => false,
+        };
+        if is_empty {
+            problems.push(
+                Problem::new(node.span, format!("{what} is empty"))
+                    .help("write what it shall hold, or remove the key for what holds without it"),
+            );
+            return None;
+        }
+        T::read(node, what, problems).map(Self)
+    }
+
+    fn absent() -> Option<Self> {
+        T::absent().map(Self)
     }
 }
 

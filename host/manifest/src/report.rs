@@ -89,6 +89,14 @@ impl Report {
         Self { source: source.clone(), problems: kept, omitted }
     }
 
+    /// The same report with more problems, none of which is left out for the ones it has.
+    #[must_use]
+    pub fn and(self, mut more: Vec<Problem>) -> Self {
+        more.extend(self.problems);
+        let report = Self::of(&self.source, more);
+        Self { omitted: report.omitted + self.omitted, ..report }
+    }
+
     /// The problems, in the order of the text.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {

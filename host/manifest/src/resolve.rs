@@ -18,16 +18,16 @@ use crate::spec::{
 
 /// The manifest that `written` means. Use it only if no problem was reported.
 pub(crate) fn resolve(written: Root, problems: &mut Problems) -> Manifest {
-    let actors = actors(written.actors.items, problems);
-    let providers_whole = written.providers.whole;
-    let written_providers = written.providers.items.len();
-    let providers = providers(written.providers.items, problems);
+    let actors = actors(written.actors.0.items, problems);
+    let providers_whole = written.providers.0.whole;
+    let written_providers = written.providers.0.items.len();
+    let providers = providers(written.providers.0.items, problems);
     let known = (providers_whole && providers.len() == written_providers).then_some(&*providers);
-    let bindings = bindings(written.bindings.items, known, problems);
+    let bindings = bindings(written.bindings.0.items, known, problems);
     Manifest {
         name: written.name.map(|name| name.0),
         labels: written.labels.0,
-        trust: written.trust.map(trust).unwrap_or_default(),
+        trust: written.trust.map(|written| trust(written.0)).unwrap_or_default(),
         actors,
         providers,
         bindings,
@@ -39,7 +39,7 @@ fn trust(written: Trust) -> TrustSpec {
     let keys = |list: List<Text>| list.items.into_iter().map(|key| key.value).collect();
     TrustSpec {
         issuers: keys(written.issuers.0),
-        revoked: keys(written.revoked),
+        revoked: keys(written.revoked.0),
         unsigned: matches!(written.unsigned, Some(Unsigned::Allow)),
     }
 }

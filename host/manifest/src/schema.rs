@@ -75,10 +75,10 @@ mod tests {
             include_str!("../tests/originals/wasmcloud-0.18.yaml"),
             "actors: [{image: a, instances: {max: 3}, limits: {memory: 16MiB, queue: 0}}]",
             "actors: [{image: a, instances: {max: '${MAX}'}, limits: {call_time: '${T:5s}'}}]",
-            "host: {admin: '[::1]:9464', drain: 5, cache: off}\ntrust: {unsigned: allow}",
-            "host: {instances_total: 20, modules_resident: '${M:5}', host_calls_in_flight: 1}",
+            "actors: []\nhost: {admin: '[::1]:9464', drain: 5, cache: off}\ntrust: {unsigned: allow}",
+            "actors: []\nhost: {instances_total: 20, modules_resident: '${M:5}'}",
             "actors: [{image: a, isolation: '${ISOLATION:fresh}', values: {A: 1, b c: ''}}]",
-            "labels:\nbindings:\n",
+            "actors: []\nlabels:\nname:\nhost: {host_calls_in_flight: 1}",
         ];
         for text in examples.iter().map(String::as_str).chain(others) {
             if let Err(error) = schema.validate(&as_json(text)) {
@@ -100,11 +100,18 @@ mod tests {
             "actors: [{image: a, instances: {max: 0}}]",
             "actors: [{image: a, isolation: shared}]",
             "actors: [{image: a, values: {A: [1]}}]",
-            "bindings: [{actor: a}]",
-            "bindings: [{actor: a, capability: c, values: {URLS: [a]}}]",
-            "trust: {unsigned: yes}",
-            "host: {admin: nowhere}",
-            "host: {instances_total: 0}",
+            "name: a",
+            "actors:",
+            "actors: []\nproviders:",
+            "actors: []\nbindings: [{actor: a}]",
+            "actors: []\nbindings: [{actor: a, capability: c, values: {URLS: [a]}}]",
+            "actors: []\nbindings:",
+            "actors: []\ntrust:",
+            "actors: []\ntrust: {}",
+            "actors: []\ntrust: {revoked: }",
+            "actors: []\ntrust: {unsigned: yes}",
+            "actors: []\nhost: {admin: nowhere}",
+            "actors: []\nhost: {instances_total: 0}",
         ] {
             assert!(!schema.is_valid(&as_json(text)), "{text}");
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::form::{Count, Filled, Form, List, Name, Pairs, Text, choice};
+use crate::form::{Count, Filled, Form, List, Name, Pairs, Stated, Text, choice};
 use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
@@ -22,13 +22,13 @@ object! {
         /// Free labels of the host that runs it.
         labels: Pairs,
         /// Whose signatures are accepted.
-        trust: Option<Trust>,
-        /// The actors to run.
-        actors: List<Actor>,
+        trust: Option<Filled<Trust>>,
+        /// The actors to run; `[]` for none.
+        actors: Stated<Actor, true>,
         /// The providers to run.
-        providers | "capabilities": List<Provider>,
+        providers | "capabilities": Stated<Provider, false>,
         /// Which actor may use which capability, and with what configuration.
-        bindings | "links": List<Binding>,
+        bindings | "links": Stated<Binding, false>,
         /// How the host itself behaves.
         host: Option<Host>,
     }
@@ -39,9 +39,9 @@ object! {
     /// the host.
     Trust("`trust`") {
         /// Account keys (`A...`) whose actors may run.
-        issuers: Filled<Text>,
+        issuers: Filled<List<Text>>,
         /// Account keys (`A...`) and actor keys (`M...`) that may not run, whoever signed them.
-        revoked: List<Text>,
+        revoked: Stated<Text, false>,
         /// `allow` runs unsigned modules too; for development only.
         unsigned: Option<Unsigned>,
     }

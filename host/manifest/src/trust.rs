@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use trellis_core::nearest;
 
-use crate::expand::Env;
 use crate::parse::parse;
 use crate::report::Problems;
 use crate::source::{Format, SourceText, Span, Spanned};
@@ -26,6 +25,8 @@ pub struct ReadableTrust {
     /// Account and actor keys under `trust: {revoked}`, each once, and under what was probably
     /// meant to be that.
     pub revoked: Vec<Spanned<String>>,
+    /// Where something else stands there: it revokes nothing.
+    pub unread: Vec<Span>,
 }
 
 /// Reads the keys of `trust`, whatever else is wrong with the manifest; `env` answers what `${VAR}`
@@ -36,33 +37,38 @@ pub struct ReadableTrust {
 #[must_use]
 pub fn readable_trust(source: &SourceText, env: &dyn Fn(&str) -> Option<String>) -> ReadableTrust {
     let mut problems = Problems::default();
-    let mut found = parsed(source, env, &mut problems);
+    let mut found = ReadableTrust::default();
+    let root = parse(source, env, &mut problems);
+    if let Some(root) = &root {
+        parsed(root, &mut found);
+    }
     if !problems.is_empty() {
         // The tree is missing, or something is missing in it.
-        found.revoked.extend(scan(source));
+        let scanned = scan(source);
+        found.revoked.extend(scanned.revoked);
+        if root.is_none() {
+            found.unread = scanned.unread;
+        }
     }
     found.revoked.sort();
     found.revoked.dedup();
     found
 }
 
-fn parsed(source: &SourceText, env: Env<'_>, problems: &mut Problems) -> ReadableTrust {
-    let mut found = ReadableTrust::default();
-    let Some(root) = parse(source, env, problems) else { return found };
-    for (key, node) in entries(&root) {
+fn parsed(root: &Node, found: &mut ReadableTrust) {
+    for (key, node) in entries(root) {
         if key.as_str() == "trust" {
             issuers(node, &mut found.issuers);
         }
         match nearest(key, ["trust", "revoked"]) {
             Some("trust") => {
                 let revoked = entries(node).iter().filter(|(key, _)| means_revoked(key));
-                revoked.for_each(|(_, node)| keys_of(node, &mut found.revoked));
+                revoked.for_each(|(_, node)| revocations(node, found));
             }
-            Some(_) => keys_of(node, &mut found.revoked),
+            Some(_) => revocations(node, found),
             None => {}
         }
     }
-    found
 }
 
 fn entries(node: &Node) -> &[(Spanned<String>, Arc<Node>)] {
@@ -91,6 +97,21 @@ fn issuers(trust: &Node, found: &mut Vec<Spanned<String>>) {
     }
 }
 
+/// Every key in a list of revocations, and the items without any.
+fn revocations(node: &Node, found: &mut ReadableTrust) {
+    match &node.value {
+        Value::Sequence(items) => items.iter().for_each(|item| revocations(item, found)),
+        Value::Null => {}
+        _ => {
+            let known = found.revoked.len();
+            keys_of(node, &mut found.revoked);
+            if found.revoked.len() == known {
+                found.unread.push(node.span);
+            }
+        }
+    }
+}
+
 /// Every key in a value, whatever its form.
 fn keys_of(node: &Node, found: &mut Vec<Spanned<String>>) {
     let mut take = |text: &str, span: Span| {
@@ -107,9 +128,9 @@ fn keys_of(node: &Node, found: &mut Vec<Spanned<String>>) {
     }
 }
 
-/// Every key that stands in a list named `revoked`, in a text that may be neither YAML nor JSON.
-fn scan(source: &SourceText) -> Vec<Spanned<String>> {
-    let mut found = Vec::new();
+/// What stands in a list named `revoked`, in a text that may be neither YAML nor JSON.
+fn scan(source: &SourceText) -> ReadableTrust {
+    let mut found = ReadableTrust::default();
     let mut inside = Inside::Nothing;
     let mut start = 0;
     for line in source.text.split_inclusive('\n') {
@@ -130,10 +151,14 @@ fn scan(source: &SourceText) -> Vec<Spanned<String>> {
         let list = &line[from..];
         // A colon means that another key begins: the bracket was not closed.
         let end = list.find([']', ':']).unwrap_or(list.len());
-        found.extend(words(&list[..end]).map(|(at, key)| {
-            let span = Span { start: line_start + from + at, len: key.len() };
-            Spanned::new(key.to_owned(), span)
-        }));
+        let at = |(at, text): (usize, &str)| {
+            let span = Span { start: line_start + from + at, len: text.len() };
+            Spanned::new(text.to_owned(), span)
+        };
+        found.revoked.extend(words(&list[..end]).map(at));
+        let items =
+            if list[end..].starts_with(':') { without_last(&list[..end]) } else { &list[..end] };
+        found.unread.extend(unread_items(items).map(|item| at(item).span));
         inside = match (end < list.len(), list.contains('[') || inside == Inside::Brackets) {
             (true, _) => Inside::Nothing,
             (false, true) => Inside::Brackets,
@@ -179,6 +204,19 @@ fn without_comment(line: &str) -> &str {
     let starts = |at: usize| at == 0 || line[..at].ends_with([' ', '\t']);
     let comment = line.match_indices('#').find(|(at, _)| starts(*at));
     comment.map_or(line, |(at, _)| &line[..at])
+}
+
+/// The items of a list before the last one, which is a key that is not part of it.
+fn without_last(list: &str) -> &str {
+    list.rfind(',').map_or("", |at| &list[..at])
+}
+
+/// The items of a list that hold no text of the form of a key.
+fn unread_items(list: &str) -> impl Iterator<Item = (usize, &str)> {
+    let around = |c: char| c.is_whitespace() || "[]{}-\"'".contains(c);
+    let items = list.split(',').filter(|item| words(item).next().is_none());
+    let items = items.map(move |item| item.trim_matches(around)).filter(|item| !item.is_empty());
+    items.map(|item| (item.as_ptr().addr() - list.as_ptr().addr(), item))
 }
 
 /// The words of a text that have the form of an account's or an actor's public key.

@@ -7,7 +7,11 @@ const ONE: &str = "MB4OLDIC3TCZ4Q4TGGOVAZC43VXFE2JQVRAXQMQFXUCREOOFEKOKZTY2";
 const TWO: &str = "AALKRTLFYHSVXRVBKBZXT5YMI6CNVF3RDZVVS3WZFXNIOXUQDMVCY2MP";
 
 fn env(name: &str) -> Option<String> {
-    (name == "LEAKED").then(|| ONE.to_owned())
+    match name {
+        "LEAKED" => Some(ONE.to_owned()),
+        "SECRET" => Some("hunter2".to_owned()),
+        _ => None,
+    }
 }
 
 fn readable(name: &str, text: &str) -> ReadableTrust {
@@ -112,13 +116,37 @@ fn issuers_are_never_guessed() {
 
 #[test]
 fn a_right_manifest_says_the_same_to_both_readers() {
-    let text = fill("trust: {issuers: [ISSUER], revoked: [ONE, TWO]}\nlabels: {revoked: ISSUER}\n");
+    let text = fill(
+        "trust: {issuers: [ISSUER], revoked: [ONE, TWO]}\nactors: []\nlabels: {revoked: ISSUER}\n",
+    );
     let source = SourceText::new("right.yaml", text, Format::Yaml);
     let manifest = read(&source, &env).expect("it is right");
     let mut revoked = manifest.trust.revoked;
     revoked.sort();
     assert_eq!(
         readable_trust(&source, &env),
-        ReadableTrust { issuers: manifest.trust.issuers, revoked }
+        ReadableTrust { issuers: manifest.trust.issuers, revoked, unread: Vec::new() }
     );
+}
+
+#[test]
+fn what_revokes_nothing_is_told() {
+    for (name, text, unread) in [
+        ("name.yaml", "trust: {revoked: [ONE, counter]}\nactrs: []\n", &["counter"][..]),
+        ("short.yaml", "trust:\n  revoked:\n  - MB4OLDIC\n  - TWO\nx: 1\n", &["MB4OLDIC"]),
+        ("unset.yaml", "trust: {revoked: [ONE, '${UNSET}']}\n", &["'${UNSET}'"]),
+        ("set.yaml", "trust: {revoked: ['${SECRET}']}\nx: 1\n", &["'${SECRET}'"]),
+        ("scalar.yaml", "trust: {revoked: counter}\n", &["counter"]),
+        ("mapping.yaml", "trust: {revoked: [{key: ONE, why: leaked}, {key: x}]}\n", &["key"]),
+        ("comment.yaml", "trust: {revoked: ['ONE, leaked']}\nx: 1\n", &[]),
+        ("broken.yaml", "x: [\ntrust:\n  revoked:\n  - counter # leaked\n  - ONE\n", &["counter"]),
+        ("line.yaml", "trust: {revoked: [ONE, \"two\", issuers: [ISSUER]}\n", &["two"]),
+        ("many.yaml", "x: [\ntrust:\n  revoked: [\n    ONE,\n    a, 'b'\n  ]\n", &["a", "b"]),
+        ("cut.json", "{\"trust\": {\"revoked\": [\"counter\", \"ONE\"", &["counter"]),
+    ] {
+        let text = fill(text);
+        let found = readable(name, &text).unread;
+        let told: Vec<_> = found.iter().map(|at| &text[at.start..at.start + at.len]).collect();
+        assert_eq!(told, unread, "{name}");
+    }
 }

@@ -68,18 +68,24 @@ fn shape() {
             ("unlike-anything.yaml", "policy: {rego: policy.rego}\n"),
             ("duplicate.yaml", "name: a\nactors: []\nname: b\n"),
             ("duplicate.json", "{\"name\": \"a\", \"name\": \"b\"}"),
-            ("two-names.yaml", "providers: []\ncapabilities: []\n"),
-            ("list-for-text.yaml", "name: [a]\n"),
-            ("empty-name.yaml", "name: ''\n"),
+            ("two-names.yaml", "actors: []\nproviders: []\ncapabilities: []\n"),
+            ("list-for-text.yaml", "actors: []\nname: [a]\n"),
+            ("empty-name.yaml", "actors: []\nname: ''\n"),
             ("text-for-list.yaml", "actors: a.wasm\n"),
             ("list-in-list.yaml", "actors: [[a.wasm]]\n"),
-            ("needs-actor.yaml", "bindings:\n  - capability: wascc:keyvalue\n"),
+            ("needs-actor.yaml", "actors: []\nbindings:\n  - capability: wascc:keyvalue\n"),
             ("null-image.yaml", "actors:\n  - image:\n    name: x\n"),
             ("key.yaml", "? [a, b]\n: c\n"),
-            ("null-value.yaml", "bindings: [{actor: a, capability: c, values: {URL: }}]\n"),
-            ("list-value.yaml", "bindings: [{actor: a, capability: c, values: {URLS: [a, b]}}]\n"),
-            ("builtin-as-text.yaml", "providers: [http-server]\n"),
-            ("trust.yaml", "trust: {issuer: AONE, unsigned: yes}\n"),
+            (
+                "null-value.yaml",
+                "actors: []\nbindings: [{actor: a, capability: c, values: {URL: }}]\n",
+            ),
+            (
+                "list-value.yaml",
+                "actors: []\nbindings: [{actor: a, capability: c, values: {URLS: [a, b]}}]\n",
+            ),
+            ("builtin-as-text.yaml", "actors: []\nproviders: [http-server]\n"),
+            ("trust.yaml", "actors: []\ntrust: {issuer: AONE, unsigned: yes}\n"),
             ("instances.yaml", "actors: [{image: a.wasm, instances: 4}]\n"),
             ("instances-max.yaml", "actors: [{image: a.wasm, instances: {max: 0, min: -1}}]\n"),
             (
@@ -87,7 +93,7 @@ fn shape() {
                 "actors:\n  - image: a.wasm\n    limits:\n      call_time: 5 minutes\n      \
                  payload_bytes: 4GiB\n      queue: 1.5\n      memory: 0\n      call_depth: 0\n",
             ),
-            ("admin.yaml", "host: {admin: 'localhost:9464', drain: soon}\n"),
+            ("admin.yaml", "actors: []\nhost: {admin: 'localhost:9464', drain: soon}\n"),
         ],
     );
 }
@@ -105,23 +111,29 @@ fn meaning() {
                  MB4OLDIC3TCZ4Q4TGGOVAZC43VXFE2JQVRAXQMQFXUCREOOFEKOKZTY2}]\n",
             ),
             ("min-over-max.yaml", "actors: [{image: a.wasm, instances: {min: 9, max: 8}}]\n"),
-            ("same-provider.yaml", "providers:\n  - builtin: logging\n  - builtin: logging\n"),
-            ("no-builtin.yaml", "providers: [{name: x}]\n"),
-            ("both.yaml", "providers: [{builtin: logging, path: ./libwascc_logging.so}]\n"),
-            ("binding-name.yaml", "providers: [{builtin: logging, binding_name: x}]\n"),
-            ("telnet.yaml", "capabilities:\n  - path: ./libwascc_telnet.so\n"),
+            (
+                "same-provider.yaml",
+                "actors: []\nproviders:\n  - builtin: logging\n  - builtin: logging\n",
+            ),
+            ("no-builtin.yaml", "actors: []\nproviders: [{name: x}]\n"),
+            (
+                "both.yaml",
+                "actors: []\nproviders: [{builtin: logging, path: ./libwascc_logging.so}]\n",
+            ),
+            ("binding-name.yaml", "actors: []\nproviders: [{builtin: logging, binding_name: x}]\n"),
+            ("telnet.yaml", "actors: []\ncapabilities:\n  - path: ./libwascc_telnet.so\n"),
             (
                 "dangling.yaml",
-                "providers:\n  - {builtin: keyvalue-embedded, name: store}\nbindings:\n  \
+                "actors: []\nproviders:\n  - {builtin: keyvalue-embedded, name: store}\nbindings:\n  \
                  - {actor: a, capability: wascc:keyvalue, provider: stroe}\n",
             ),
             (
                 "no-providers.yaml",
-                "bindings:\n  - {actor: a, capability: wascc:keyvalue, provider: store}\n",
+                "actors: []\nbindings:\n  - {actor: a, capability: wascc:keyvalue, provider: store}\n",
             ),
             (
                 "same-binding.yaml",
-                "bindings:\n  - {actor: a, capability: c}\n  - {actor: a, capability: c, name: \
+                "actors: []\nbindings:\n  - {actor: a, capability: c}\n  - {actor: a, capability: c, name: \
                  default}\n",
             ),
         ],
@@ -139,10 +151,10 @@ fn variables() {
                  ${PORT}, URL: 'http://${HOST}:${PORT}/'}}\n",
             ),
             ("unset.json", "{\n  \"name\": \"é ${APP}\"\n}"),
-            ("malformed.yaml", "name: ${my-app}\nlabels: {a: '${open', b: '${}'}\n"),
+            ("malformed.yaml", "actors: []\nname: ${my-app}\nlabels: {a: '${open', b: '${}'}\n"),
             (
                 "shell.yaml",
-                "name: $APP\nlabels: {a: '${A:?needed}', b: '${B:+other}', c: '${C=d}', d: x$y}\n",
+                "actors: []\nname: $APP\nlabels: {a: '${A:?needed}', b: '${B:+other}', c: '${C=d}', d: x$y}\n",
             ),
             ("open-in-flow.yaml", "labels: {a: ${A, b: c}\nname: x\n"),
             ("open-in-flow-later.yaml", "labels: {a: '${}', b: ${B:x, c: ${C}}\n"),
@@ -176,7 +188,8 @@ fn bounds() {
     let tower = (1..=40).fold("a0: &a0 [x]\n".to_owned(), |text, level| {
         format!("{text}a{level}: &a{level} [*a{}]\n", level - 1)
     });
-    let unknown: String = (0..500).map(|number| format!("k{number}: 1\n")).collect();
+    let unknown =
+        (0..500).fold("actors: []\n".to_owned(), |text, number| format!("{text}k{number}: 1\n"));
     for (name, text, expected) in [
         ("deep.yaml", deep.as_str(), "deeper than 32 levels"),
         ("deep.json", &format!("{deep}{}", "]".repeat(200)), "deeper than 32 levels"),
@@ -194,12 +207,40 @@ fn bounds() {
 }
 
 #[test]
-fn an_empty_list_of_issuers_does_not_mean_the_users_own_key() {
-    for text in ["trust: {issuers: []}\n", "trust:\n  issuers:\n", "trust: {issuers: ~}\n"] {
-        let source = SourceText::new("empty.yaml", text, Format::Yaml);
-        let report = read(&source, &|_| None).expect_err(text).to_string();
-        assert!(report.contains("`issuers` has no items"), "{report}");
+fn an_empty_trust_does_not_mean_the_users_own_key() {
+    for (trust, said) in [
+        ("{issuers: []}", "`issuers` is empty"),
+        ("\n  issuers:", "`issuers` is empty"),
+        ("{issuers: ~}", "`issuers` is empty"),
+        ("", "`trust` is empty"),
+        ("{}", "`trust` is empty"),
+    ] {
+        let report = report("empty.yaml", &format!("actors: []\ntrust: {trust}\n"));
+        assert_eq!(report.problems().len(), 1, "{report}");
+        assert!(report.to_string().contains(said), "{report}");
     }
+}
+
+#[test]
+fn what_a_cut_text_leaves_takes_nothing_away() {
+    for (text, said) in [
+        ("{}", "a manifest needs `actors`"),
+        ("name: x\n", "a manifest needs `actors`"),
+        ("name: x\nactors:\n", "`actors` has no value"),
+        ("actors: ~\n", "`actors` has no value"),
+        ("actors: []\nproviders:\n", "`providers` has no value"),
+        ("actors: []\nbindings: null\n", "`bindings` has no value"),
+        ("actors: []\nlinks:\n", "`links` has no value"),
+        ("actors: []\ntrust:\n  revoked:\n", "`revoked` has no value"),
+    ] {
+        let report = report("cut.yaml", text);
+        assert_eq!(report.problems().len(), 1, "{report}");
+        let drawn = report.to_string();
+        assert!(drawn.contains(said) && drawn.contains("`[]`"), "{drawn}");
+    }
+    let nothing = "actors: []\nproviders: []\nbindings: []\ntrust: {revoked: []}\n";
+    let read = read(&SourceText::new("app.yaml", nothing, Format::Yaml), &env);
+    assert!(read.is_ok_and(|manifest| manifest.actors.is_empty()), "who wants nothing says it");
 }
 
 #[test]

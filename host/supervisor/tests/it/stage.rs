@@ -93,12 +93,18 @@ impl Stage {
         prepared.unwrap_or_else(|report| panic!("{report}"))
     }
 
-    /// Prepares a manifest of actors of which this is known.
+    /// Prepares a manifest of actors of which this is known; none need be said when it is about
+    /// providers alone.
     pub(crate) async fn check(
         &self,
         manifest: &str,
         last_runs: LastRuns,
     ) -> Result<Prepared, Report> {
+        let none = if manifest.contains("actors:") { "" } else { "actors: []\n" };
+        let manifest = match manifest {
+            "{}\n" => none.to_owned(),
+            text => format!("{none}{text}"),
+        };
         let source = SourceText::new("manifest.yaml", manifest, Format::Yaml);
         let read = trellis_manifest::read(&source, &|_| None);
         let read = read.unwrap_or_else(|report| panic!("{report}"));

@@ -28,7 +28,7 @@ fn ones_own_signature_is_trusted_and_others_are_not() {
     theirs.run(&["verify", arg(&file), "--issuer", "AWRONG"]).fails(3, "E_NOT_FOUND");
 
     let trust = |text: String| {
-        let path = theirs.write("trust.yaml", format!("name: t\ntrust: {{{text}}}\n"));
+        let path = theirs.write("trust.yaml", format!("actors: []\ntrust: {{{text}}}\n"));
         theirs.run(&["verify", arg(&file), "--trust", arg(&path)])
     };
     trust(format!("issuers: [{issuer}]")).ok();
@@ -48,7 +48,7 @@ fn an_unsigned_module_can_be_revoked_by_the_key_it_goes_by() {
     assert!(sandbox.run(&["inspect", arg(&file)]).ok().contains(key));
     let args = ["call", arg(&file), "Echo", "--allow-unsigned"];
     sandbox.run(&args).ok();
-    let trust = sandbox.write("trust.yaml", format!("trust: {{revoked: [{key}]}}\n"));
+    let trust = sandbox.write("trust.yaml", format!("actors: []\ntrust: {{revoked: [{key}]}}\n"));
     let args = [args.as_slice(), &["--trust", arg(&trust)]].concat();
     sandbox.run(&args).fails(4, "E_REVOKED");
     let signed = sandbox.signed("echo", &guest::module(), &[]);

@@ -31,6 +31,29 @@ scenarios! {
         Step::Unchanged(INSTANCES),
     ];
 
+    /// A manifest that was cut off or emptied takes nothing away; whoever wants nothing says so.
+    a_manifest_that_was_cut_off = [
+        Step::manifest("name: app\nactors:\n"),
+        Step::Ends(&["--check"], 6, &["`actors` has no value", "write `[]` for none"]),
+        Step::Ends(&[], 6, &["`actors` has no value"]),
+        actor("echo", built("echo")),
+        app(&[("echo", "")]),
+        Step::Start,
+        get("echo", "/").is(200, "hello"),
+        Step::Remember(INSTANCES),
+        Step::manifest("{}\n"),
+        Step::Log(&["the manifest was not applied", "a manifest needs `actors`"]),
+        Step::manifest("name: app\n"),
+        Step::Log(&["the manifest was not applied", "a manifest needs `actors`"]),
+        Step::manifest("actors: [echo.wasm]\nbindings:\n"),
+        Step::Log(&["the manifest was not applied", "`bindings` has no value"]),
+        Step::Admin("/readyz", 200, "the manifest was not applied"),
+        get("echo", "/").is(200, "hello"),
+        Step::Unchanged(INSTANCES),
+        Step::manifest("actors: []\n"),
+        Step::Log(&["stopped actor echo"]),
+    ];
+
     /// An actor is added and removed; the other one keeps its instances and connections.
     an_actor_added_and_removed = [
         actor("echo", built("echo")),

@@ -86,6 +86,32 @@ fn a_revocation_acts_in_a_manifest_that_is_wrong_elsewhere() {
 }
 
 #[test]
+fn a_revocation_that_cannot_be_read_is_told_not_to_be_in_effect() {
+    let site = site_of_two(&two("", ""));
+    let issuer = site.issuer();
+    let (front, behind) = (
+        format!("trust: {{issuers: ['{issuer}'], revoked: [echo]}}\n"),
+        format!("trust:\n  issuers: ['{issuer}']\n  revoked:\n  - echo\n"),
+    );
+    for (what, manifest) in [
+        ("a name", two(&front, "")),
+        ("half a key", two(&front.replace("[echo]", "[MB4OLDIC]"), "")),
+        ("a typo elsewhere", two(&front, "actrs: []\n")),
+        ("no YAML before it", two("x: [\n", &behind)),
+    ] {
+        site.put("app/manifest.yaml", two("", ""));
+        let host = started(&mut site.host("app/manifest.yaml"));
+        let from = host.log().count();
+        site.put("app/manifest.yaml", &manifest);
+        let told = ["not applied", "this revocation is NOT in effect", "`trellis inspect FILE`"];
+        logs(&host, from, &told);
+        let text = host.log().text();
+        assert!(!text.contains("E_KEY]: E_KEY"), "{what}: {text}");
+        std::net::TcpStream::connect(host.address_of("echo")).expect("it goes on");
+    }
+}
+
+#[test]
 fn only_the_default_account_counts_without_a_trust_list() {
     let site = site_of_two(&two("", ""));
     let stranger = Account::default();
