@@ -101,7 +101,17 @@ impl Failure {
     pub(crate) fn first(&self) -> String {
         match self {
             Self::Manifest(report) => summary(report),
-            Self::Call { .. } => self.to_string(),
+            Self::Call { what, error, .. } => format!("{what}: {}", error.message()),
+        }
+    }
+
+    /// The same, with what to do about it where more is known than the code tells.
+    #[must_use]
+    pub(crate) fn told(&self) -> String {
+        match self {
+            Self::Manifest(report) => summary(report),
+            Self::Call { help: None, .. } => self.first(),
+            Self::Call { help: Some(help), .. } => format!("{}; {help}", self.first()),
         }
     }
 
@@ -135,7 +145,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Manifest(report) => report.fmt(f),
-            Self::Call { what, error, .. } => write!(f, "{what}: {}", error.message()),
+            Self::Call { .. } => f.write_str(&self.told()),
         }
     }
 }

@@ -258,6 +258,7 @@ impl Life {
             first_fault(&applied)?;
         }
         self.started = true;
+        self.loader.names(&runs);
         self.runs = runs;
         self.host.metrics().applied();
         // The manifest as it is now may have been refused while this one was applied.

@@ -26,7 +26,7 @@ use crate::args::HostArgs;
 use crate::failure::Failure;
 use crate::providers::builtins;
 use crate::readiness::Lasting;
-use crate::record::RunRecord;
+use crate::record::{Damage, RunRecord};
 use crate::trust::{self, OwnIssuer};
 
 /// Most files that are named when they are slow.
@@ -103,7 +103,7 @@ impl Loader {
             builtins: builtins(),
             own: OwnIssuer::default(),
             modules: Modules::new(),
-            record: RunRecord::new(&args.manifest),
+            record: RunRecord::new(&args.manifest, args.force),
             text: Mutex::default(),
             trust: Mutex::default(),
             turn: Turn::default(),
@@ -164,9 +164,14 @@ impl Loader {
             return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
         }
         let prepared = prepared.map_err(wrong)?;
+        let damage = self.record.damage();
+        if let Some(damage) = &damage {
+            damage.check(prepared.runs(), &context.last_runs)?;
+        }
         let told = prepared.warnings().iter().map(|warning| warning.problem.clone()).collect();
         let warnings = Report::of(&source, told);
-        let lasting = prepared.warnings().iter().filter_map(Lasting::of).collect();
+        let lasting = prepared.warnings().iter().filter_map(Lasting::of);
+        let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
         Ok(Loaded { manifest, prepared, warnings, lasting })
     }
 
@@ -182,6 +187,12 @@ impl Loader {
         let more = if named.len() < slow.len() { " and others" } else { "" };
         let named = named.join(", ");
         format!("reading {named}{more} takes longer than {limit} s; does the disk answer?")
+    }
+
+    /// These are the actors of the manifest that is applied: what is known of others is what may be
+    /// forgotten.
+    pub(crate) fn names(&self, wanted: &LastRuns) {
+        self.record.name(wanted);
     }
 
     /// Remembers actors that run now, for this host and for the next one. Waits for no disk.

@@ -72,6 +72,11 @@ pub(crate) struct Lasting {
 }
 
 impl Lasting {
+    /// Something with this code; `why` says the cure as well.
+    pub(crate) const fn new(what: &'static str, code: Code, why: String) -> Self {
+        Self { what, code, why }
+    }
+
     /// `None` for what is said only once.
     pub(crate) fn of(warning: &Warning) -> Option<Self> {
         let Warning { problem, lasting } = warning;
@@ -97,7 +102,7 @@ impl Readiness {
     /// The manifest as it is now was not applied; what ran goes on.
     pub(crate) fn refuse(&self, failure: &Failure) {
         let what = "the manifest was not applied";
-        self.found.lock().refused = Some(lasting(what, failure.code(), failure.first(), 0));
+        self.found.lock().refused = Some(lasting(what, failure.code(), failure.told(), 0));
     }
 
     /// The manifest as it is now is applied.

@@ -7,9 +7,11 @@
 
 mod applied;
 mod code;
+mod loss;
 mod status;
 mod step;
 
 pub use applied::{Applied, ApplyError};
+pub use loss::Loss;
 pub use status::{Address, Degraded, Expiry, Name, ProviderStatus, Status};
 pub use step::{BindingRef, Step};

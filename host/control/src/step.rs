@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::loss::Loss;
+
 /// Which binding: an actor, a contract, and the binding's name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct BindingRef {
@@ -65,6 +67,9 @@ pub enum Step {
         actor: String,
         /// Its key (`M…`).
         key: String,
+        /// What it may no longer do that the version could which ran last.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        loses: Vec<Loss>,
     },
     /// An actor is wanted with other code or other limits. Its bindings go with it.
     ReplaceActor {
@@ -74,6 +79,9 @@ pub enum Step {
         key: String,
         /// The key of what runs, when that is another: another actor takes over the name.
         replaces_key: Option<String>,
+        /// What it may no longer do that the version before could.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        loses: Vec<Loss>,
     },
     /// A binding is wanted.
     Bind {
@@ -141,7 +149,8 @@ impl Step {
     fn object(&self) -> String {
         let plain = || self.subject();
         match self {
-            Self::StopActor { .. } | Self::StopProvider { .. } | Self::StartActor { .. } => plain(),
+            Self::StopActor { .. } | Self::StopProvider { .. } => plain(),
+            Self::StartActor { loses, .. } => format!("{}{}", plain(), no_longer(loses)),
             Self::RenameProvider { provider, was } => format!("provider {was} to {provider}"),
             Self::StartProvider { implementation, .. } => format!("{} ({implementation})", plain()),
             Self::ReplaceProvider { implementation, waits_for, .. } if waits_for.is_empty() => {
@@ -151,9 +160,11 @@ impl Step {
                 let keys = waits_for.join(", ");
                 format!("{} ({implementation}); calls wait for the same {keys}", plain())
             }
-            Self::ReplaceActor { replaces_key: None, .. } => plain(),
-            Self::ReplaceActor { replaces_key: Some(old), key, .. } => {
-                format!("{}; its key changes from {old} to {key}", plain())
+            Self::ReplaceActor { replaces_key: None, loses, .. } => {
+                format!("{}{}", plain(), no_longer(loses))
+            }
+            Self::ReplaceActor { replaces_key: Some(old), key, loses, .. } => {
+                format!("{}; its key changes from {old} to {key}{}", plain(), no_longer(loses))
             }
             Self::Unbind { binding, provider } => format!("{binding} from provider {provider}"),
             Self::Bind { binding, provider } | Self::Rebind { binding, provider, leaves: None } => {
@@ -164,6 +175,15 @@ impl Step {
             }
         }
     }
+}
+
+/// What an actor may no longer do, behind what else there is to say.
+fn no_longer(loses: &[Loss]) -> String {
+    if loses.is_empty() {
+        return String::new();
+    }
+    let loses: Vec<_> = loses.iter().map(Loss::to_string).collect();
+    format!("; it may no longer {}", loses.join(" or "))
 }
 
 impl fmt::Display for Step {
@@ -215,6 +235,24 @@ mod tests {
         );
         let bind = Step::Bind { binding: binding(), provider: "redis".into() };
         assert_eq!(bind.done(), "bound counter to wascc:keyvalue at provider redis");
+    }
+
+    #[test]
+    fn a_step_says_what_an_actor_may_no_longer_do() {
+        let operations = vec!["Set".to_owned(), "Del".to_owned()];
+        let contract = "wascc:keyvalue".to_owned();
+        let loses = vec![Loss::Call("audit".into()), Loss::Operations { contract, operations }];
+        let (actor, key) = ("counter".to_owned(), "MA".to_owned());
+        let step = Step::ReplaceActor { actor, key, replaces_key: None, loses };
+        let text = "actor counter; it may no longer call `audit` or use Set, Del of wascc:keyvalue";
+        assert_eq!(step.to_string(), format!("replace {text}"));
+        assert_eq!(
+            (step.done(), step.subject()),
+            (format!("replaced {text}"), "actor counter".into())
+        );
+        let json = serde_json::to_string(&step).expect("it is data");
+        assert!(json.contains(r#""loses":[{"call":"audit"},{"operations":{"#), "{json}");
+        assert_eq!(serde_json::from_str::<Step>(&json).expect("it reads back"), step);
     }
 
     #[test]

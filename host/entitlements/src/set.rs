@@ -106,6 +106,12 @@ impl EntitlementSet {
         self.rules = rules;
     }
 
+    /// Whom calls by that key, manifest name or call alias reach.
+    #[must_use]
+    pub fn answers_to(&self, name: &str) -> Option<ActorId> {
+        self.names.get(name)
+    }
+
     #[inline]
     pub(crate) fn principal(&self, id: ActorId) -> Option<&Arc<Principal>> {
         self.principals.get(&id)

@@ -14,6 +14,7 @@
 //! is in `trellis-targets`.
 
 mod actual;
+mod aliases;
 mod aside;
 mod border;
 mod calls;
@@ -43,7 +44,7 @@ mod trust;
 pub use desired::ApplyOptions;
 pub use metrics::Metrics;
 pub use plan::dry_run;
-pub use prepare::{LastRun, LastRuns, Modules, PrepareContext, Prepared, Warning, prepare};
+pub use prepare::{LastRun, LastRuns, Modules, PrepareContext, Prepared, Rights, Warning, prepare};
 pub use sampler::Sampler;
 pub use status::Status;
 pub use supervisor::Supervisor;

@@ -133,10 +133,11 @@ fn made_actor(wanted: &PreparedActor, now: Option<&PreparedActor>) -> Option<Ste
     }
     let actor = wanted.name.to_string();
     let key = wanted.verified.claims().subject.to_string();
-    let Some(now) = now else { return Some(Step::StartActor { actor, key }) };
+    let loses = wanted.loses.clone();
+    let Some(now) = now else { return Some(Step::StartActor { actor, key, loses }) };
     let old = now.verified.claims().subject.to_string();
     let replaces_key = (old != key).then_some(old);
-    Some(Step::ReplaceActor { actor, key, replaces_key })
+    Some(Step::ReplaceActor { actor, key, replaces_key, loses })
 }
 
 fn made_binding(

@@ -2,14 +2,17 @@
 
 mod callees;
 mod context;
+mod doubtful;
 mod ending;
 mod keys;
 mod last_runs;
 mod links;
+mod losses;
 mod modules;
 mod parts;
 mod places;
 mod providers;
+mod rights;
 mod unbound;
 mod values;
 mod warning;
@@ -20,6 +23,7 @@ pub use context::{LastRun, LastRuns, Modules, PrepareContext};
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedLink, PreparedProvider};
 pub(crate) use places::Places;
+pub use rights::Rights;
 pub use warning::Warning;
 
 /// Checks a manifest against its modules and this host's providers.
@@ -34,15 +38,16 @@ pub async fn prepare(
     context: &PrepareContext<'_>,
 ) -> Result<Prepared, Report> {
     let mut problems = Vec::new();
-    let actors = modules::prepare(manifest, context, &mut problems).await;
+    let mut actors = modules::prepare(manifest, context, &mut problems).await;
     let mut providers = providers::prepare(manifest, context, &mut problems);
     let mut links = links::prepare(manifest, &actors, &mut providers, context, &mut problems);
     values::prepare((manifest, source), (&mut providers, &mut links), context, &mut problems);
     let mut runs = last_runs::of(&actors, &links);
-    let mut warnings = last_runs::warnings(manifest, (&actors, &links), &context.last_runs);
+    let mut warnings = losses::note(manifest, &mut actors, context);
     let links: Vec<_> = links.into_iter().map(|written| written.link).collect();
     warnings.extend(unbound::warnings(manifest, (&actors, &links), &providers, context));
     warnings.extend(callees::warnings(manifest, &actors));
+    warnings.extend(doubtful::warnings(manifest, &actors));
     warnings.extend(ending::warnings(manifest, &actors, context.clock.now_unix_s()));
     let keys = keys::of_stateful(&actors, &links, &providers);
     for changed in keys::changed(manifest, &actors, &keys, &context.last_runs) {

@@ -11,7 +11,7 @@ use crate::border::Instance;
 use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
-use crate::{endings, expiring};
+use crate::{aliases, endings, expiring};
 
 impl Shared {
     /// Publishes what runs now, and what of the wanted does not.
@@ -29,15 +29,25 @@ impl Shared {
         // Asked while nothing is locked: the answer is not ours.
         let instances: Vec<_> = self.look(|actual| actual.instances.values().cloned().collect());
         let listening: Vec<_> = instances.iter().flat_map(Instance::addresses).collect();
+        let aliases = self.look(|actual| aliases::shared(actual));
+        let is_known = |what: &str, why: &str| {
+            before.state.degraded.iter().any(|known| known.what == what && known.why == why)
+        };
+        for (what, why) in aliases.iter().filter(|(what, why)| !is_known(what, why)) {
+            tracing::warn!("{what}: {why}");
+        }
         let status = self.look(|actual| {
             let mut status = status_of(actual, listening);
-            let barred = (reconciler.barred.iter())
-                .map(|(actor, error)| (format!("actor {actor}"), error.code(), error.to_string()));
+            let barred = (reconciler.barred.iter()).map(|(actor, error)| {
+                (format!("actor {actor}"), error.code(), error.message().to_owned())
+            });
             let ending = endings::ending(actual, now).into_iter().map(|(actor, end)| {
                 let why = format!("they {}; {}", expiring::sentence(end), expiring::CURE);
                 (format!("claims of actor {actor}"), Code::Expired, why)
             });
-            let lasting = barred.chain(ending).chain(unwell(&status.state.providers)).map(lasting);
+            let aliases = aliases.into_iter().map(|(what, why)| (what, Code::Manifest, why));
+            let unwell = unwell(&status.state.providers);
+            let lasting = barred.chain(ending).chain(aliases).chain(unwell).map(lasting);
             status.state.degraded = reconciler.degraded().into_iter().chain(lasting).collect();
             status.serves_nothing = reconciler.wants_intake() && !actual.has_intake();
             status

@@ -33,6 +33,7 @@ pub(super) fn warnings(manifest: &Manifest, actors: &[Option<PreparedActor>]) ->
         }
         let lost = cast.lost_alias(actor, span);
         warnings.extend(lost.map(|problem| Warning { problem, lasting: ALIAS }));
+        warnings.extend(cast.shared_alias(actor, span).map(Warning::of_change));
     }
     warnings
 }
@@ -130,12 +131,24 @@ impl<'a> Cast<'a> {
             let help = format!("give `{}` another `name`, or `{name}` another alias", named.name);
             return told(message).map(|it| it.help(help));
         }
+        None
+    }
+
+    /// What there is to say of a call alias that an actor before has too. Whom calls by it reach is
+    /// told by the host while it runs.
+    fn shared_alias(&self, actor: &PreparedActor, span: Span) -> Option<Problem> {
+        let alias = actor.verified.claims().call_alias.as_deref()?;
+        if looks_like_a_contract(alias) || self.names.contains_key(alias) {
+            return None;
+        }
         let first = self.aliases.get(alias).filter(|first| first.name != actor.name)?;
-        let first = &first.name;
+        let (first, name) = (&first.name, &actor.name);
         let message = format!(
-            "actors `{first}` and `{name}` have one call alias, `{alias}`: calls by it go to the \
-             one that runs first, at a start to `{first}`, which the manifest names first"
+            "actors `{first}` and `{name}` have one call alias, `{alias}`: calls by it go to \
+             `{first}`, which the manifest names first, unless `{name}` runs already and \
+             `{first}` does not"
         );
-        told(message).map(|it| it.help("sign one of them with another `--call-alias`"))
+        let problem = Problem::new(span, message);
+        Some(problem.help("sign one of them with another `--call-alias`"))
     }
 }

@@ -1,6 +1,6 @@
 //! What a manifest is checked against.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use trellis_artifacts::Artifacts;
 use trellis_claims::{Clock, TrustList, Verified};
 use trellis_engine::Checker;
 use trellis_providers_sdk::ProviderFactory;
+
+use super::rights::Rights;
 
 /// What a manifest is checked against.
 pub struct PrepareContext<'a> {
@@ -44,8 +46,8 @@ pub type LastRuns = BTreeMap<String, LastRun>;
 pub struct LastRun {
     /// Its key, if a provider keeps data under it.
     pub key: Option<String>,
-    /// The contracts that it could use by its claims alone: no binding tells of them.
-    pub self_bound: BTreeSet<String>,
+    /// What it could do.
+    pub rights: Rights,
 }
 
 impl<'a> PrepareContext<'a> {

@@ -90,6 +90,7 @@ fn one(spec: &ActorSpec, module: Wanted, verified: Verified, modules: &Modules) 
         },
         limits: spec.limits.clone(),
         values: plain_values(&spec.values),
+        loses: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use trellis_artifacts::Wanted;
 use trellis_claims::Verified;
+use trellis_control::Loss;
 use trellis_core::limits::ActorLimits;
 use trellis_core::{BindingName, CallError, Contract};
 use trellis_engine::{Isolation, ModuleSource};
@@ -39,6 +40,8 @@ pub(crate) struct PreparedActor {
     pub(crate) limits: ActorLimits,
     /// Its settings in the manifest. No part of what runs: they reach it through a binding.
     pub(crate) values: Values,
+    /// What it may no longer do that the version could which ran last.
+    pub(crate) loses: Vec<Loss>,
 }
 
 /// A provider this host can make.

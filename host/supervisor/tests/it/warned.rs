@@ -1,10 +1,10 @@
 //! What can run and was probably not meant.
 
 use trellis_claims::ClaimsDraft;
-use trellis_supervisor::{LastRuns, Prepared};
+use trellis_supervisor::{ApplyOptions, LastRuns, Prepared, dry_run};
 use trellis_testkit::guests::by_hand;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, done};
 
 const TWO: &str = "actors: [{image: one.wasm, name: one}, {image: two.wasm, name: two}]\n";
 
@@ -95,7 +95,6 @@ async fn a_name_of_the_manifest_is_no_call_alias() {
 #[tokio::test]
 async fn whom_a_doubtful_alias_reaches_is_told() {
     for (alias_of_one, alias_of_two, said) in [
-        ("shared", "shared", "actors `one` and `two` have one call alias, `shared`"),
         ("two", "other", "the call alias of actor `one` is the name of another actor, `two`"),
         ("a:b", "other", "nobody can call actor `one` by its call alias `a:b`"),
     ] {
@@ -112,18 +111,68 @@ async fn whom_a_doubtful_alias_reaches_is_told() {
 }
 
 #[tokio::test]
+async fn whom_a_shared_alias_reaches_is_told_while_it_lasts() {
+    let stage = two(alias("shared"), alias("shared"));
+    let told = only(&stage.prepare(TWO).await);
+    assert!(told.contains("actors `one` and `two` have one call alias, `shared`"), "{told}");
+    assert!(told.contains("go to `one`, which the manifest names first"), "{told}");
+    let now = |stage: &Stage| {
+        let degraded = stage.status().degraded;
+        degraded.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for (manifest, holder) in [
+        ("actors: [{image: two.wasm, name: two}]\n", None),
+        (TWO, Some("two")),
+        ("actors: [{image: one.wasm, name: one}]\n", None),
+        (TWO, Some("one")),
+    ] {
+        stage.apply(manifest).await;
+        let now = now(&stage);
+        assert_eq!(now.len(), holder.iter().count(), "{now:?}");
+        for (row, holder) in now.iter().zip(holder) {
+            assert!(
+                row.starts_with("call alias `shared`: actors `one` and `two` have it"),
+                "{row}"
+            );
+            assert!(row.contains(&format!("calls by it go to `{holder}`; sign")), "{row}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whose_a_binding_by_a_shared_alias_is_is_told() {
+    let stores = |draft: &mut ClaimsDraft| {
+        draft.caps = vec!["test:store".to_owned()];
+        draft.call_alias = Some("shared".to_owned());
+    };
+    let stage = two(stores, stores);
+    let bound = |actor: &str| STORED.replace("{actor: one", &format!("{{actor: {actor}"));
+    let prepared = stage.prepare(&bound("shared")).await;
+    let told = told(&prepared);
+    let said = "this binding is that of `one`, which the manifest names first; name the actor";
+    assert!(told.iter().any(|told| told.contains(said)), "{told:#?}");
+    let is_it = |what: &&str| what.contains("binding");
+    assert!(
+        prepared.warnings().iter().filter_map(|it| it.lasting).any(|it| is_it(&it)),
+        "it lasts"
+    );
+    let prepared = stage.prepare(&bound("two")).await;
+    assert!(prepared.warnings().iter().all(|it| !it.problem.message.contains("this binding")));
+}
+
+#[tokio::test]
 async fn a_claim_that_a_new_version_leaves_out_is_told() {
     let ticks = |draft: &mut ClaimsDraft| draft.caps = vec!["test:ticker".to_owned()];
     let stage = two(ticks, claims_nothing);
     let before = stage.prepare(TWO).await.runs().clone();
-    assert!(before["one"].self_bound.contains("test:ticker"), "{before:?}");
+    assert_eq!(before["one"].rights.uses.get("test:ticker"), Some(&None), "{before:?}");
     let unchanged = stage.check(TWO, before.clone()).await;
     assert!(unchanged.is_ok_and(|prepared| prepared.warnings().is_empty()), "it has it still");
 
     let stage = two(claims_nothing, ticks);
     let prepared = stage.check(TWO, before).await.unwrap_or_else(|report| panic!("{report}"));
     let told = only(&prepared);
-    assert!(told.contains("actor `one` does not claim test:ticker any more"), "{told}");
+    assert!(told.contains("actor `one` may no longer use test:ticker"), "{told}");
     assert!(told.contains("sign it with `--cap test:ticker`"), "{told}");
     assert_eq!(prepared.warnings()[0].lasting, None, "it is about the change");
     let after = prepared.runs().clone();
@@ -131,4 +180,76 @@ async fn a_claim_that_a_new_version_leaves_out_is_told() {
     assert!(again.warnings().is_empty(), "once it runs there is nothing more to say");
     let first = stage.check(TWO, LastRuns::new()).await;
     assert!(first.is_ok_and(|prepared| prepared.warnings().is_empty()), "nothing is known");
+}
+
+const STORED: &str = "actors: [{image: one.wasm, name: one}, {image: two.wasm, name: two}]
+providers: [{builtin: store}]
+bindings: [{actor: one, capability: 'test:store'}]
+";
+
+/// Claims of `one` with a store, and with calls to these.
+fn stores(callees: &[&str]) -> impl FnOnce(&mut ClaimsDraft) {
+    let calls = callees.iter().map(|callee| (*callee).to_owned()).collect();
+    |draft| {
+        draft.caps = vec!["test:store".to_owned()];
+        draft.calls = calls;
+    }
+}
+
+/// Puts another version of `one` in place.
+fn next(stage: &Stage, claim: impl FnOnce(&mut ClaimsDraft)) {
+    let module = by_hand("(memory (export \"memory\") 2)", "(i32.const 1)");
+    stage.put_with("one", &module, claim);
+}
+
+async fn checked(stage: &Stage, before: &LastRuns) -> Prepared {
+    let prepared = stage.check(STORED, before.clone()).await;
+    prepared.unwrap_or_else(|report| panic!("{report}"))
+}
+
+#[tokio::test]
+async fn what_a_new_version_may_no_longer_do_is_told_with_its_step() {
+    let stage = two(stores(&["ledger"]), alias("ledger"));
+    let first = stage.prepare(STORED).await;
+    let before = first.runs().clone();
+    stage.supervisor.apply(first, ApplyOptions::default()).await;
+
+    next(&stage, |draft| {
+        stores(&[])(draft);
+        draft.grants.insert("test:store".to_owned(), vec!["Other".to_owned()]);
+        draft.version = Some("0.2.0".to_owned());
+    });
+    let prepared = checked(&stage, &before).await;
+    let told = told(&prepared);
+    let [call, operation] = &told[..] else { panic!("{told:#?}") };
+    assert!(call.contains("actor `one` 0.2.0 may no longer call `ledger`: "), "{call}");
+    assert!(call.contains("calls that need it are refused now; "), "{call}");
+    assert!(call.contains("sign it with `--calls ledger`"), "{call}");
+    assert!(operation.contains("may no longer use Ask of test:store: "), "{operation}");
+    assert!(operation.contains("`--grant test:store=Ask` as well"), "{operation}");
+    assert!(prepared.warnings().iter().all(|warning| warning.lasting.is_none()), "said once");
+
+    let less = "actor one; it may no longer call `ledger` or use Ask of test:store";
+    let steps: Vec<_> = dry_run(&prepared).iter().map(ToString::to_string).collect();
+    assert!(steps.contains(&format!("start {less}")), "{steps:#?}");
+    let after = prepared.runs().clone();
+    let applied = stage.supervisor.apply(prepared, ApplyOptions::default()).await;
+    assert!(done(&applied).contains(&format!("replaced {less}")), "{:#?}", done(&applied));
+    assert!(checked(&stage, &after).await.warnings().is_empty(), "it could not before either");
+}
+
+#[tokio::test]
+async fn a_right_under_another_name_or_to_nobody_is_not_lost() {
+    let stage = two(stores(&["ledger", "nobody"]), alias("ledger"));
+    let before = stage.prepare(STORED).await.runs().clone();
+    let key = stage.account.subject("two").to_string();
+    next(&stage, |draft| {
+        stores(&[&key])(draft);
+        draft.grants.insert("test:store".to_owned(), vec!["Ask".to_owned()]);
+    });
+    assert_eq!(told(&checked(&stage, &before).await), [""; 0], "the key is that of `ledger`");
+    next(&stage, stores(&[]));
+    let open = format!("{STORED}host: {{calls: open}}\n");
+    let prepared = stage.check(&open, before).await.unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(told(&prepared), [""; 0], "there everybody may call everybody");
 }

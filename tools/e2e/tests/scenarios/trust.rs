@@ -185,6 +185,43 @@ fn an_actor_with_data_keeps_its_key() {
     assert_eq!(check(&[]).code, Some(0), "the new key is the key now");
 }
 
+#[test]
+fn a_record_of_keys_that_cannot_be_read_protects_no_less() {
+    let site = Site::new();
+    put(&site, site.account(), "counter", &built("kvcounter"));
+    site.put("app/manifest.yaml", KEPT);
+    let runs = |command: &mut Command| {
+        let host = started(command);
+        host.signal(Signal::TERM);
+        assert_eq!(host.wait().code, Some(0));
+    };
+    runs(&mut site.host("app/manifest.yaml"));
+    let folder = site.path(".local/state/trellis/keys");
+    let mut files = fs::read_dir(&folder).expect("a folder for records");
+    let file = files.next().expect("a record").expect("it can be listed").path();
+    let whole = fs::read(&file).expect("a record");
+    let half = &whole[..whole.len() / 2];
+    fs::write(&file, half).expect("damaged");
+    resigned(&site);
+    let aside = format!("{}.damaged", file.display());
+    for args in [&[][..], CHECK] {
+        let refused = run_to_end(site.host("app/manifest.yaml").args(args));
+        assert_eq!(refused.code, Some(1), "{refused:#?}");
+        for said in ["E_STORAGE", "the data of `counter`", "remove it", "`--force`", &aside] {
+            assert!(refused.stderr.contains(said), "{said}: {refused:#?}");
+        }
+    }
+    assert_eq!(fs::read(&file).expect("a file"), half, "it is left as it is");
+
+    fs::write(&file, &whole).expect("restored");
+    let refused = run_to_end(&mut site.host("app/manifest.yaml"));
+    assert!(refused.stderr.contains("E_ACTOR_KEY"), "{refused:#?}");
+    fs::write(&file, half).expect("damaged");
+    runs(site.host("app/manifest.yaml").env("TRELLIS_FORCE", "1"));
+    assert_eq!(fs::read(&aside).expect("it was put aside"), half);
+    runs(&mut site.host("app/manifest.yaml"));
+}
+
 /// Signs the actor under another module key.
 fn resigned(site: &Site) {
     let mut draft = site.account().draft("another");

@@ -1,0 +1,280 @@
+//! What a record says of each actor, and the JSON text of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value as Json, json};
+use trellis_claims::{KeyKind, PublicKey};
+use trellis_supervisor::{LastRun, LastRuns, Rights};
+
+/// The version of the text that is written and read.
+const SCHEMA_VERSION: u32 = 1;
+
+/// What is known of actors, by their names.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Content(pub(super) BTreeMap<String, Entry>);
+
+/// What is known of one actor.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Entry {
+    pub(super) run: LastRun,
+    /// Since when the manifest does not name it, in seconds since 1970.
+    pub(super) absent_since: Option<u64>,
+}
+
+impl Content {
+    pub(super) fn runs(&self) -> LastRuns {
+        self.0.iter().map(|(name, entry)| (name.clone(), entry.run.clone())).collect()
+    }
+
+    /// An actor ran like that. Its key stays known when it keeps no data now.
+    pub(super) fn keep(&mut self, name: String, mut run: LastRun, absent_since: Option<u64>) {
+        let last = self.0.remove(&name).unwrap_or_default();
+        run.key = run.key.or(last.run.key);
+        // Nothing to know is not worth a file.
+        if run != LastRun::default() {
+            self.0.insert(name, Entry { run, absent_since });
+        }
+    }
+
+    /// The text, in one line.
+    pub(super) fn text(&self, manifest: &str) -> String {
+        let parts = || self.0.iter();
+        let keys: Map<_, _> = parts()
+            .filter_map(|(name, entry)| Some((name.clone(), json!(entry.run.key.as_ref()?))))
+            .collect();
+        let rights: Map<_, _> = parts()
+            .filter(|(_, entry)| entry.run.rights != Rights::default())
+            .map(|(name, Entry { run: LastRun { rights, .. }, .. })| {
+                (name.clone(), json!({ "uses": rights.uses, "calls": rights.calls }))
+            })
+            .collect();
+        let absent: Map<_, _> = parts()
+            .filter_map(|(name, entry)| Some((name.clone(), json!(entry.absent_since?))))
+            .collect();
+        let text = json!({
+            "schemaVersion": SCHEMA_VERSION,
+            "manifest": manifest,
+            "actors": keys,
+            "rights": rights,
+            "absentSince": absent,
+        });
+        format!("{text}\n")
+    }
+
+    /// What a text says, as far as it can be understood, and what is wrong with the rest.
+    pub(super) fn parse(text: &str) -> (Self, Option<String>) {
+        let document: Json = match serde_json::from_str(text) {
+            Ok(document) => document,
+            Err(error) => return (Self::default(), Some(format!("it is no JSON: {error}"))),
+        };
+        if document["schemaVersion"] != SCHEMA_VERSION {
+            let version = &document["schemaVersion"];
+            let why = format!("its schemaVersion is {version}, and {SCHEMA_VERSION} can be read");
+            return (Self::default(), Some(why));
+        }
+        let mut reader = Reader { document, content: Self::default(), flaw: None };
+        reader.part("actors", true, |entry, key| {
+            let key = PublicKey::parse_kind(key.as_str()?, KeyKind::Module).ok()?;
+            entry.run.key = Some(key.to_string());
+            Some(())
+        });
+        reader.part("rights", false, |entry, rights| {
+            entry.run.rights = read_rights(rights)?;
+            Some(())
+        });
+        // Of records of earlier versions.
+        reader.part("selfBound", false, |entry, contracts| {
+            let whole = texts(contracts)?.into_iter().map(|id| (id, None));
+            entry.run.rights.uses.extend(whole);
+            Some(())
+        });
+        reader.part("absentSince", false, |entry, since| {
+            entry.absent_since = Some(since.as_u64()?);
+            Some(())
+        });
+        (reader.content, reader.flaw)
+    }
+
+    /// Forgets actors that no manifest has named for the longest, until the text has at most
+    /// `bytes_max`, `of_frame` of which are for what is not about an actor. Gives their names.
+    pub(super) fn shrink(&mut self, of_frame: usize, bytes_max: usize) -> Vec<String> {
+        let weights = || self.0.iter().map(|(name, entry)| (name, entry, entry.weight(name)));
+        let mut bytes = weights().map(|(.., weight)| weight).sum::<usize>() + of_frame;
+        if bytes <= bytes_max {
+            return Vec::new();
+        }
+        let mut absent: Vec<_> = weights()
+            .filter_map(|(name, entry, weight)| Some((entry.absent_since?, name.clone(), weight)))
+            .collect();
+        absent.sort();
+        let mut forgotten = Vec::new();
+        for (_, name, weight) in absent {
+            if bytes <= bytes_max {
+                break;
+            }
+            bytes -= weight;
+            self.0.remove(&name);
+            forgotten.push(name);
+        }
+        forgotten
+    }
+}
+
+impl Entry {
+    /// The bytes it takes in the text, or a few more.
+    fn weight(&self, name: &str) -> usize {
+        /// `{"uses":{},"calls":[]}`, `null,` or `[],`, and the digits of a time with a comma.
+        const RIGHTS: usize = 24;
+        const LIST: usize = 5;
+        const TIME: usize = 12;
+        let (LastRun { key, rights }, name) = (&self.run, json_bytes(name));
+        let list = |texts: &BTreeSet<String>| texts.iter().map(|text| json_bytes(text)).sum();
+        let uses = rights
+            .uses
+            .iter()
+            .map(|(id, granted)| json_bytes(id) + LIST + granted.as_ref().map_or(0, list));
+        let uses: usize = uses.sum();
+        let rights = match *rights == Rights::default() {
+            true => 0,
+            false => name + RIGHTS + uses + list(&rights.calls),
+        };
+        let key = key.as_deref().map_or(0, |key| name + json_bytes(key));
+        key + rights + self.absent_since.map_or(0, |_| name + TIME)
+    }
+}
+
+/// The bytes of a text in JSON, with its quotes and what separates it.
+fn json_bytes(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum::<usize>() + 3
+}
+
+/// A document on its way to a content.
+struct Reader {
+    document: Json,
+    content: Content,
+    /// The first thing that is wrong.
+    flaw: Option<String>,
+}
+
+impl Reader {
+    /// Reads a part, which has an entry for each actor; `take` takes what it understands.
+    fn part(&mut self, part: &str, needed: bool, take: impl Fn(&mut Entry, &Json) -> Option<()>) {
+        match &self.document[part] {
+            Json::Object(entries) => {
+                for (name, value) in entries {
+                    let mut entry = self.content.0.get(name).cloned().unwrap_or_default();
+                    if take(&mut entry, value).is_some() {
+                        self.content.0.insert(name.clone(), entry);
+                    } else {
+                        let why = format!("its entry `{name}` under `{part}` is damaged");
+                        self.flaw.get_or_insert(why);
+                    }
+                }
+            }
+            Json::Null if !needed => {}
+            _ => drop(self.flaw.get_or_insert(format!("its part `{part}` is damaged"))),
+        }
+    }
+}
+
+fn read_rights(rights: &Json) -> Option<Rights> {
+    let uses = rights["uses"].as_object()?.iter().map(|(id, granted)| {
+        let granted = match granted {
+            Json::Null => None,
+            granted => Some(texts(granted)?.into_iter().collect()),
+        };
+        Some((id.clone(), granted))
+    });
+    let calls = texts(&rights["calls"])?.into_iter().collect();
+    Some(Rights { uses: uses.collect::<Option<_>>()?, calls })
+}
+
+fn texts(list: &Json) -> Option<Vec<String>> {
+    list.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_claims::KeyPair;
+
+    use super::*;
+
+    fn entry(key: &str, absent_since: Option<u64>) -> Entry {
+        let granted = Some(["Get".to_owned()].into());
+        let uses = [("wascc:keyvalue".to_owned(), granted), ("trellis:clock".to_owned(), None)];
+        let rights = Rights { uses: uses.into(), calls: ["audit".to_owned()].into() };
+        Entry { run: LastRun { key: Some(key.to_owned()), rights }, absent_since }
+    }
+
+    fn key() -> String {
+        KeyPair::generate(KeyKind::Module).public().to_string()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let name = "a \"name\" \u{1}é".to_owned();
+        let content =
+            Content([(name, entry(&key(), Some(7))), ("b".into(), entry(&key(), None))].into());
+        assert_eq!(Content::parse(&content.text("/app.yaml")), (content, None));
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_is_read() {
+        let key = key();
+        let text = format!(
+            r#"{{"schemaVersion":1,"actors":{{"a":"{key}"}},"selfBound":{{"a":["trellis:clock"]}}}}"#
+        );
+        let (content, flaw) = Content::parse(&text);
+        let a = &content.0["a"].run;
+        assert_eq!((a.key.as_ref(), flaw), (Some(&key), None));
+        assert!(a.rights.uses.contains_key("trellis:clock"), "{a:?}");
+    }
+
+    #[test]
+    fn a_damaged_entry_takes_no_other_with_it() {
+        let (key, whole) = (key(), Content([("a".into(), entry(&key(), None))].into()));
+        let text = whole.text("/app.yaml");
+        let broken = key.replace(&key[20..22], "77");
+        for (damaged, said) in [
+            (text.replace("\"actors\":{", &format!("\"actors\":{{\"b\":\"{broken}\",")), "`b`"),
+            (text.replace("\"actors\":{", "\"actors\":{\"b\":7,"), "entry `b` under `actors`"),
+            (text.replace("\"absentSince\":{", "\"absentSince\":{\"b\":\"x\""), "`absentSince`"),
+            (text.replace("\"rights\":{", "\"rights\":{\"b\":{\"uses\":[]},"), "`rights`"),
+        ] {
+            let (content, flaw) = Content::parse(&damaged);
+            assert_eq!(content, whole, "{damaged}");
+            assert!(flaw.as_ref().is_some_and(|flaw| flaw.contains(said)), "{said}: {flaw:?}");
+        }
+        for nothing in ["", "{}", "[]", "{\"schemaVersion\":1}", &text[..text.len() / 2]] {
+            let (content, flaw) = Content::parse(nothing);
+            assert!(content.0.is_empty() && flaw.is_some(), "{nothing}: {content:?}");
+        }
+        let later = text.replace("\"schemaVersion\":1", "\"schemaVersion\":2");
+        assert!(Content::parse(&later).1.is_some_and(|flaw| flaw.contains("schemaVersion is 2")));
+    }
+
+    #[test]
+    fn a_full_record_forgets_who_is_absent_the_longest() {
+        let actors = (0..200_u64).map(|number| {
+            let absent_since = (number < 100).then_some(1_000 - number);
+            (format!("\"actor\" {number}"), entry(&key(), absent_since))
+        });
+        let mut content = Content(actors.collect());
+        let whole = content.clone();
+        assert!(content.shrink(100, usize::MAX).is_empty());
+        assert_eq!(content, whole, "there is room");
+        let bytes_max = content.text("/app.yaml").len() * 3 / 4;
+        let forgotten = content.shrink(100, bytes_max);
+        assert!(content.text("/app.yaml").len() <= bytes_max, "it fits");
+        assert!(forgotten.len() < 90, "no more than it has to: {}", forgotten.len());
+        let names = (0..forgotten.len()).map(|back| format!("\"actor\" {}", 99 - back));
+        assert_eq!(forgotten, names.collect::<Vec<_>>(), "the longest absent first");
+        content.shrink(100, 0);
+        assert_eq!(content.0.len(), 100, "those that the manifest has are never forgotten");
+    }
+}
