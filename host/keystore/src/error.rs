@@ -157,7 +157,12 @@ impl KeystoreError {
 impl From<KeystoreError> for CallError {
     /// One text with the cause and the cure: the cure names the file, which a code's own cannot.
     fn from(error: KeystoreError) -> Self {
-        let cause = error.source().map_or_else(String::new, |source| format!(" ({source})"));
+        let cause = match (&error, error.source()) {
+            // Its code is that of the whole.
+            (KeystoreError::NotASeed { source, .. }, _) => format!(" ({})", source.message()),
+            (_, Some(source)) => format!(" ({source})"),
+            (_, None) => String::new(),
+        };
         Self::new(error.code(), format!("{error}{cause}. {}", error.cure()))
     }
 }

@@ -33,7 +33,7 @@ impl Shared {
         let mut names = Vec::new();
         for (name, _, error) in refused {
             self.metrics.stopped(error.code());
-            tracing::warn!(actor = %name, code = error.code().as_str(), "stopped: {error}");
+            tracing::warn!(actor = %name, code = error.code().as_str(), "stopped: {}", error.message());
             names.push(name);
         }
         names.sort();

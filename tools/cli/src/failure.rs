@@ -100,7 +100,9 @@ impl Failure {
     pub(crate) fn cause(mut self, error: &dyn Error) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
-            self.0.causes.push(one_line(&error.to_string()));
+            let text = one_line(&error.to_string());
+            let own = format!("{}: ", self.0.code);
+            self.0.causes.push(text.strip_prefix(&own).unwrap_or(&text).to_owned());
             next = error.source();
         }
         self

@@ -156,7 +156,12 @@ impl Change {
         let told = bindings.iter().map(|binding| binding.id).collect();
         for bound in join_all(bindings.into_iter().map(|one| instance.bind(one))).await {
             if let Err(error) = bound {
-                tracing::error!(provider = name, code = error.code().as_str(), "{error}");
+                tracing::error!(
+                    provider = name,
+                    code = error.code().as_str(),
+                    "{}",
+                    error.message()
+                );
             }
         }
         self.shared.take_back(told, &instance);

@@ -53,7 +53,11 @@ impl Change {
                 let (back, kept): (Vec<_>, Vec<_>) = taken.into_iter().partition(at_it);
                 taken = kept;
                 if back.is_empty() {
-                    tracing::error!(code = error.code().as_str(), "what is to stay: {error}");
+                    tracing::error!(
+                        code = error.code().as_str(),
+                        "what is to stay: {}",
+                        error.message()
+                    );
                     continue;
                 }
                 let ids = back.iter().map(|new| new.binding.spec.id).collect();
@@ -108,7 +112,11 @@ impl Change {
         if let Some(staying) = self.staying(refused, |at, _| at == target).remove(&target) {
             let answers = instance.bind_all(staying.bindings, taken.clone()).await;
             for error in answers.into_iter().filter_map(Result::err) {
-                tracing::error!(code = error.code().as_str(), "what is to stay: {error}");
+                tracing::error!(
+                    code = error.code().as_str(),
+                    "what is to stay: {}",
+                    error.message()
+                );
             }
         }
         instance.unbind_all(taken, Instant::now() + GIVE_BACK_MAX).await;

@@ -79,3 +79,14 @@ async fn while_one_is_told_that_could_not_stand_beside_the_old_one() {
     assert_eq!(applying.await.expect("it ends").faults, []);
     stage.script.happened("unbind at store 2", 1).await;
 }
+
+#[tokio::test]
+async fn it_is_told_with_its_code_once() {
+    let stage = stage();
+    stage.apply(&bound("{builtin: store}", "test:store")).await;
+    revoke(&stage).await;
+    let told: Vec<_> = stage.status().degraded.iter().map(ToString::to_string).collect();
+    let [told] = &told[..] else { panic!("{told:#?}") };
+    assert!(told.starts_with("actor one: the actor M"), "{told}");
+    assert_eq!(told.matches("E_REVOKED").count(), 1, "{told}");
+}

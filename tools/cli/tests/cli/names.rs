@@ -45,6 +45,8 @@ fn what_nobody_here_knows_is_warned_of() {
     assert!(ran.stderr.contains("did you mean `--calls audit`?"), "{ran:?}");
     let signed = ran.json();
     assert_eq!(signed["warnings"].as_array().map(Vec::len), Some(2), "{signed}");
-    let known = sign(&sandbox, &["-k", "--calls", "audit", "--cap", "wascc:messaging"]);
+    let known = sign(&sandbox, &["-k", "--calls", "audit", "--cap", "trellis:clock"]);
     assert!(!known.stderr.contains("warning"), "{known:?}");
+    let unserved = sign(&sandbox, &["--messaging"]);
+    assert!(unserved.stderr.contains("warning: no provider"), "{unserved:?}");
 }

@@ -116,6 +116,7 @@ impl Ran {
         assert!(self.stdout.is_empty(), "{self:?}");
         assert!(self.stderr.contains(&format!("error[{code}]: ")), "{self:?}");
         assert!(self.stderr.contains("  help: "), "{self:?}");
+        assert!(!self.stderr.contains(&format!("{code}: ")), "the code twice: {self:?}");
         self.stderr
     }
 

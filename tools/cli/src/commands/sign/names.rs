@@ -49,6 +49,8 @@ pub(super) struct Finding {
 /// The names that exist.
 pub(super) struct Known {
     contracts: Vec<&'static Contract>,
+    /// Those of them that a host of this version can serve.
+    served: Vec<Contract>,
     /// Actors whose keys this user has, as call aliases are compared.
     actors: BTreeSet<String>,
 }
@@ -57,8 +59,10 @@ pub(super) struct Known {
 enum Id<'a> {
     /// A contract whose operations are known.
     Contract(&'a Contract),
-    /// A name of the originals, or the key of an actor (waSCC's rule).
-    Name,
+    /// A name of the originals, of which nothing else is known.
+    Original,
+    /// The key of an actor (waSCC's rule).
+    Key,
     /// Probably this one, mistyped.
     Mistyped(&'a str),
     /// Nothing known, nor like it.
@@ -73,7 +77,7 @@ impl Known {
         let entries = entries.unwrap_or_default().into_iter();
         let modules = entries.filter(|entry| entry.kind == KeyKind::Module);
         let actors = modules.filter_map(|entry| normalize_alias(entry.name.as_str())).collect();
-        Self { contracts: contracts(), actors }
+        Self { contracts: contracts(), served: served(), actors }
     }
 
     /// Checks every name.
@@ -98,7 +102,12 @@ impl Known {
 
     fn check_contract(&self, id: &str, findings: &mut Findings) {
         match self.identify(id) {
-            Id::Contract(_) | Id::Name => {}
+            Id::Contract(contract) if self.served.iter().any(|it| it.id == contract.id) => {}
+            Id::Key => {}
+            Id::Contract(_) | Id::Original => findings.warnings.push(format!(
+                "no provider of this version serves `{id}`: a host runs the actor, and refuses its \
+                 calls over it"
+            )),
             Id::Mistyped(near) => findings.problems.push(Finding {
                 message: format!("there is no contract `{id}`"),
                 help: format!(
@@ -117,8 +126,11 @@ impl Known {
         if let Some(contract) = self.contracts.iter().find(|contract| contract.answers_to(id)) {
             return Id::Contract(contract);
         }
-        if ORIGINALS.contains(&id) || PublicKey::parse(id).is_ok() {
-            return Id::Name;
+        if ORIGINALS.contains(&id) {
+            return Id::Original;
+        }
+        if PublicKey::parse(id).is_ok() {
+            return Id::Key;
         }
         let meant: Vec<&str> = self.ids().filter(|known| is_mistyped(id, known)).collect();
         // A name without its namespace is near to none of them; the first is then the best guess.
@@ -172,6 +184,11 @@ impl Known {
 
 fn contracts() -> Vec<&'static Contract> {
     trellis_capabilities::ALL.iter().map(|(_, contract)| *contract).collect()
+}
+
+fn served() -> Vec<Contract> {
+    let builtins = trellis_app::providers::builtins();
+    builtins.iter().flat_map(|factory| factory.descriptor().contracts.into_owned()).collect()
 }
 
 fn check_operations(contract: &Contract, operations: &[String], findings: &mut Findings) {
@@ -228,7 +245,7 @@ mod tests {
 
     fn known() -> Known {
         let actors = ["audit", "the_counter"].map(str::to_owned).into();
-        Known { contracts: contracts(), actors }
+        Known { contracts: contracts(), served: served(), actors }
     }
 
     fn about_cap(id: &str) -> Findings {
@@ -242,7 +259,7 @@ mod tests {
     #[test]
     fn names_that_exist_need_no_word() {
         let key = KeyPair::generate(KeyKind::Module).public().to_string();
-        let caps = ["wascc:keyvalue", "wasmcloud:httpserver", "wascc:messaging", &key];
+        let caps = ["wascc:keyvalue", "wasmcloud:httpserver", "trellis:clock", &key];
         for id in caps {
             let findings = about_cap(id);
             assert!(findings.problems.is_empty() && findings.warnings.is_empty(), "{id}");
@@ -250,6 +267,16 @@ mod tests {
         for callee in ["audit", "The-Counter", &key] {
             let findings = about_callee(callee);
             assert!(findings.problems.is_empty() && findings.warnings.is_empty(), "{callee}");
+        }
+    }
+
+    #[test]
+    fn a_contract_that_nothing_serves_is_warned_of() {
+        for id in ["wascc:messaging", "wasmcloud:httpclient", "wascc:blobstore"] {
+            let findings = about_cap(id);
+            assert_eq!((findings.problems.len(), findings.warnings.len()), (0, 1), "{id}");
+            let warning = &findings.warnings[0];
+            assert!(warning.contains("no provider") && warning.contains(id), "{warning}");
         }
     }
 
