@@ -9,7 +9,7 @@ use crate::descriptor::Descriptor;
 use crate::future::BoxFuture;
 use crate::provider::Provider;
 use crate::values::Values;
-use crate::wanted::{ValueProblem, Wanted};
+use crate::wanted::{Finding, ValueProblem, Wanted};
 
 /// A provider being made; the error is [`trellis_core::Code::Config`] for values it cannot use.
 pub type Created = BoxFuture<'static, Result<Arc<dyn Provider>, CallError>>;
@@ -27,6 +27,15 @@ pub trait ProviderFactory: Send + Sync + 'static {
     /// Called by a check, a start and a reload alike. Pure: it opens no file and no socket, and
     /// looks at no clock.
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem>;
+
+    /// What a look at the machine finds about values that are right: what
+    /// [`create`](Self::create) would refuse as things are now, and what is worth a word. For a
+    /// check that no start follows, which finds out by itself. Changes nothing. The default is for
+    /// a provider that looks at nothing.
+    fn survey(&self, wanted: Wanted) -> BoxFuture<'static, Vec<Finding>> {
+        let _ = wanted;
+        Box::pin(async { Vec::new() })
+    }
 
     /// Makes one, with the manifest's values for the provider.
     fn create(&self, context: Context, values: Values) -> Created;

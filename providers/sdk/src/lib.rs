@@ -44,4 +44,4 @@ pub use setting::{Scope, Setting, SettingKind};
 pub use trellis_core::BindingId;
 pub use trellis_meters::TokenBucket;
 pub use values::{ValueError, Values};
-pub use wanted::{Place, ValueProblem, Wanted, WantedBinding};
+pub use wanted::{Finding, Place, ValueProblem, Wanted, WantedBinding};

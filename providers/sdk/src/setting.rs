@@ -1,6 +1,7 @@
 //! One value a provider understands.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use trellis_core::units::{parse_duration, parse_size};
@@ -107,6 +108,17 @@ impl Setting {
 }
 
 impl SettingKind {
+    /// True when two values of this form surely mean the same.
+    #[must_use]
+    pub fn is_same(&self, one: &str, other: &str) -> bool {
+        match self {
+            // `a//b` and `a/./b` are one path; what `..` leads to is for the machine to say.
+            Self::Path(_) => Path::new(one) == Path::new(other),
+            Self::Integer { .. } => one.parse::<u64>().ok() == other.parse().ok(),
+            _ => one == other,
+        }
+    }
+
     /// What `text` should have been, when it does not have this form.
     #[must_use]
     pub fn misfit(&self, text: &str) -> Option<String> {

@@ -30,7 +30,32 @@ pub fn problems(factory: &dyn ProviderFactory, wanted: &Wanted) -> Vec<ValueProb
             found.push(problem);
         }
     }
+    found.extend(meetings(wanted, settings));
     found
+}
+
+/// The values that another provider of the kind has too, and only one instance can hold.
+fn meetings(wanted: &Wanted, settings: &[Setting]) -> Vec<ValueProblem> {
+    let provider = |setting: &&Setting| setting.stands_at(Scope::Provider);
+    let meet = settings.iter().filter(provider).filter_map(|setting| {
+        let value = held(wanted, setting)?;
+        let meets = |other: &&Wanted| {
+            held(other, setting).is_some_and(|held| setting.kind.is_same(held, value))
+        };
+        let other = wanted.beside.iter().find(meets)?;
+        let (key, name) = (&setting.key, &other.provider);
+        let sentence =
+            format!("{key} is the same as that of provider `{name}`, and only one can have it");
+        let error = ValueError::new(key.clone(), sentence).help("give each a value of its own");
+        Some(ValueProblem { place: Place::Provider, error })
+    });
+    meet.collect()
+}
+
+/// What one instance alone can hold of a setting.
+fn held<'a>(wanted: &'a Wanted, setting: &'a Setting) -> Option<&'a str> {
+    let value = wanted.values.get(&setting.key).or(setting.default.as_deref())?;
+    setting.holds(value).then_some(value)
 }
 
 /// The values that `settings` do not know at `scope`, or that have not the form they give.
@@ -55,4 +80,42 @@ pub fn misfits(values: &Values, scope: Scope, settings: &[Setting]) -> Vec<Value
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::setting::SettingKind;
+
+    #[test]
+    fn what_only_one_can_hold_is_refused_for_the_second() {
+        const WORDS: &[Cow<'static, str>] = &[Cow::Borrowed(":memory:")];
+        let path = || SettingKind::Path(Cow::Borrowed(WORDS));
+        let settings = [
+            Setting::new("PATH", Scope::Provider, path(), Some("/data/default"), "").exclusive(),
+            Setting::new("SHARED", Scope::Provider, path(), None, ""),
+        ];
+        let wanted = |provider: &str, values: &[(&str, &str)], beside: &[Wanted]| Wanted {
+            provider: provider.to_owned(),
+            values: values.iter().map(|(key, text)| (key.to_string(), text.to_string())).collect(),
+            beside: beside.to_vec(),
+            ..Wanted::default()
+        };
+        let shared = ("SHARED", "/data/x");
+        let beside = [wanted("one", &[("PATH", "/data/a"), shared], &[]), wanted("two", &[], &[])];
+        for (values, met) in [
+            (&[("PATH", "/data/a")][..], Some("`one`")),
+            (&[("PATH", "/data/./a")], Some("`one`")),
+            (&[("PATH", "/data/b"), shared], None),
+            (&[("PATH", ":memory:")], None),
+            (&[], Some("`two`")),
+        ] {
+            let found = meetings(&wanted("three", values, &beside), &settings);
+            let told: Vec<_> = found.iter().map(|found| &*found.error.message).collect();
+            assert_eq!(told.len(), usize::from(met.is_some()), "{values:?}: {told:?}");
+            assert!(met.is_none_or(|name| told[0].contains(name)), "{values:?}: {told:?}");
+        }
+    }
 }

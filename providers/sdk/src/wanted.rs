@@ -58,6 +58,15 @@ pub struct ValueProblem {
     pub error: ValueError,
 }
 
+/// What a look at the machine found about a value that is right.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// What there is to say, and where the value stands.
+    pub about: ValueProblem,
+    /// True when a start would be refused because of it.
+    pub hinders: bool,
+}
+
 impl Wanted {
     /// Reads the provider's values alone, then each binding's over them, with the function that
     /// the provider itself reads them with. Gives what could be read, by the binding's index, and
