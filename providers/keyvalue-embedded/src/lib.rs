@@ -8,10 +8,11 @@
 //! moment (`E_STORAGE`); the file is opened again by itself, and nothing half-written is visible.
 //! What grows the file leaves room in it for changes that free space, and those are carried out by
 //! themselves when others find no room. On a disk without a single free block even that room may be
-//! a part of the file that the disk has not given yet; then they fail too, until a little is free.
+//! a part of the file that the disk has not given yet, so some blocks of the disk are set aside.
 //!
-//! Providers of one process that name the same file share it: one database, one writer. Each may
-//! have its own durability and limits, so that changing those is no reason to close the file.
+//! Providers of one process that name the same file, by whatever path, share it: one database, one
+//! writer. Each may have its own durability and limits, so that changing those is no reason to
+//! close the file.
 //!
 //! Operations over many elements work piece by piece (`memory/pieces.rs`) or beside the writer
 //! (`file/view.rs`), within bounds, and end when nobody waits for them any more.
@@ -22,6 +23,7 @@
 mod arguments;
 mod clock;
 mod file;
+mod former;
 mod memory;
 mod metrics;
 mod namespace;

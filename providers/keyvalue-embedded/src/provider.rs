@@ -1,6 +1,7 @@
 //! The provider: bindings, and the store behind them.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use trellis_capabilities_keyvalue as contract;
 use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
-    Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Health, Keyspace,
-    Provider, ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
+    Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Finding, Health,
+    Keyspace, Place, Provider, ProviderFactory, Reply, Sample, ValueError, ValueProblem, Values,
+    Wanted,
 };
 
 use crate::clock::{Clock, SystemClock};
-use crate::file::{FileConfig, FileStore};
+use crate::file::{FileConfig, FileStore, Seen, survey};
+use crate::former::{self, Told};
 use crate::memory::Memory;
 use crate::metrics::{FileMetrics, Held, Metrics};
 use crate::namespace::{Namespace, Namespaces};
@@ -42,13 +45,37 @@ impl ProviderFactory for Factory {
         problems
     }
 
+    fn survey(&self, wanted: Wanted) -> BoxFuture<'static, Vec<Finding>> {
+        let path = Settings::read(&wanted.values).ok().and_then(|settings| settings.path);
+        Box::pin(async move {
+            let Some(path) = path else { return Vec::new() };
+            let shown = shown(&path);
+            // The one error is a runtime that ends.
+            let seen = tokio::task::spawn_blocking(move || survey(&path)).await;
+            let (error, hinders) = match seen {
+                Err(_) | Ok(Seen::Store) => return Vec::new(),
+                Ok(Seen::New(note)) => (note, false),
+                Ok(Seen::Unusable(error)) => (error, true),
+            };
+            let error = ValueError::new("PATH", format!("{shown}: {}", error.message()));
+            let about = ValueProblem { place: Place::Provider, error };
+            vec![Finding { about, hinders }]
+        })
+    }
+
     fn create(&self, context: Context, values: Values) -> Created {
         Box::pin(async move {
             let clock = Arc::new(SystemClock);
-            let provider = Embedded::succeed(context.lineage(), &values, clock).await?;
+            let whose = (context.host(), context.lineage());
+            let provider = Embedded::succeed(whose, &values, clock).await?;
             Ok(Arc::new(provider) as Arc<dyn Provider>)
         })
     }
+}
+
+/// The whole path, so that nobody has to guess where a relative one started.
+fn shown(path: &Path) -> String {
+    std::path::absolute(path).as_deref().unwrap_or(path).display().to_string()
 }
 
 /// How often expired keys are removed, and an `eventual` file is taken to the disk.
@@ -63,6 +90,9 @@ pub struct Embedded {
     bindings: Bindings<Namespace>,
     bounds: Bounds,
     metrics: Metrics,
+    /// The host it is in; see [`Context::host`].
+    host: String,
+    told: Told,
 }
 
 #[derive(Clone)]
@@ -78,15 +108,16 @@ impl Embedded {
     /// # Errors
     /// [`Code::Config`] naming a wrong value; [`Code::Storage`] naming what is wrong with `PATH`.
     pub async fn open(values: &Values, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
-        Self::succeed("", values, clock).await
+        Self::succeed(("", ""), values, clock).await
     }
 
-    /// The same, to take over from the instances of a lineage: a store in memory has their keys.
+    /// The same in a host, to take over from the instances of a lineage: a store in memory has
+    /// their keys.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn succeed(
-        lineage: &str,
+        (host, lineage): (&str, &str),
         values: &Values,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CallError> {
@@ -106,9 +137,7 @@ impl Embedded {
                     bytes_max: settings.file_bytes_max,
                     bounds: settings.bounds,
                 };
-                // The whole path, so that nobody has to guess where a relative one started.
-                let whole = std::path::absolute(&config.path);
-                let shown = whole.as_ref().unwrap_or(&config.path).display().to_string();
+                let shown = shown(&config.path);
                 let opened = FileStore::open(config, clock).await;
                 // This one error is for whoever wrote the manifest, so it may name the path.
                 let named =
@@ -126,6 +155,8 @@ impl Embedded {
             bindings: Bindings::default(),
             bounds: settings.bounds,
             metrics: Metrics::default(),
+            host: host.to_owned(),
+            told: Told::default(),
         })
     }
 
@@ -138,6 +169,11 @@ impl Embedded {
 impl Provider for Embedded {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         let bound = self.namespace(&binding);
+        if bound.is_ok()
+            && let Store::File(file) = &self.store
+        {
+            former::goes_over(&self.host, &binding, file, &self.told);
+        }
         let bound = bound.map(|namespace| self.bindings.insert(binding.id, namespace));
         Box::pin(async { bound })
     }

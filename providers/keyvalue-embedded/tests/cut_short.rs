@@ -80,3 +80,38 @@ async fn a_copy_that_is_written_over_the_file_is_taken_as_it_is() {
     let store = common::bind(&again, "M1", Values::default()).await;
     assert_eq!(store.get("k").await.expect("Get").as_deref(), Some("later"));
 }
+
+#[tokio::test]
+async fn a_copy_that_is_moved_to_the_path_of_a_cut_file_is_used() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let (path, copy) = (folder.path().join("store.redb"), folder.path().join("copy.redb"));
+    for is_deleted in [false, true] {
+        let provider = common::open(&common::in_file(&path)).await;
+        let store = common::bind(&provider, "M1", Values::default()).await;
+        store.set("k", "kept").await.expect("Set");
+        provider.shutdown(PATIENCE).await;
+        drop((store, provider));
+        std::fs::copy(&path, &copy).expect("the store is closed");
+        let provider = common::open(&common::in_file(&path)).await;
+        let store = common::bind(&provider, "M1", Values::default()).await;
+        store.set("k", "lost").await.expect("Set");
+        cut(&path, 4_096);
+        says(&provider, "restore it from a copy").await;
+        if is_deleted {
+            std::fs::remove_file(&path).expect("it is there");
+        } else {
+            // What is no store is not used either, and nobody is told to move it away.
+            let garbage = folder.path().join("garbage");
+            std::fs::write(&garbage, "no store").expect("the folder is ours");
+            std::fs::rename(&garbage, &path).expect("the folder is ours");
+            says(&provider, "restore it from a copy").await;
+            let told = provider.health().await;
+            assert!(!format!("{told:?}").contains("another file"), "{told:?}");
+        }
+        std::fs::rename(&copy, &path).expect("the folder is ours");
+        says(&provider, "").await;
+        assert_eq!(store.get("k").await.expect("Get").as_deref(), Some("kept"));
+        store.set("k", "goes on").await.expect("Set");
+        provider.shutdown(PATIENCE).await;
+    }
+}

@@ -5,9 +5,10 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use trellis_providers_conformance::keyvalue::Store;
-use trellis_providers_keyvalue_embedded::Embedded;
+use trellis_providers_keyvalue_embedded::{Embedded, SystemClock};
 use trellis_providers_sdk::{Provider, Values};
 
 use common::{PATIENCE, eventually, says};
@@ -64,11 +65,41 @@ async fn a_file_that_could_not_be_written_anew_is_when_the_host_stops() {
     store.set("k", "v").await.expect("Set");
     put_in_the_way(&folder.path().join("deep"));
     says(&provider, "written anew (the key-value file is not a file in a folder").await;
-    // It is possible again, but that would not be tried for half a minute.
+    // It is possible again, but that need not be tried at once.
     fs::remove_file(folder.path().join("deep")).expect("it is there");
     provider.shutdown(PATIENCE).await;
     let (_provider, store) = opened(&path).await;
     assert_eq!(store.get("k").await, Ok(Some("v".to_owned())));
+}
+
+#[tokio::test]
+async fn a_file_that_could_not_be_written_anew_is_soon() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("deep/store.redb");
+    let (provider, store) = opened(&path).await;
+    store.set("k", "v").await.expect("Set");
+    put_in_the_way(&folder.path().join("deep"));
+    says(&provider, "written anew (the key-value file is not a file in a folder").await;
+    let since = Instant::now();
+    fs::remove_file(folder.path().join("deep")).expect("it is there");
+    says(&provider, "").await;
+    assert!(since.elapsed() < PATIENCE / 3, "{:?}", since.elapsed());
+    assert!(path.exists());
+}
+
+#[tokio::test]
+async fn a_link_to_nothing_is_no_new_store() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let (path, real) = (folder.path().join("store.redb"), folder.path().join("gone/real.redb"));
+    std::os::unix::fs::symlink("gone/real.redb", &path).expect("the folder is ours");
+    let given = common::in_file(&path);
+    let error = Embedded::open(&given, Arc::new(SystemClock)).await.expect_err("nothing is there");
+    assert!(error.message().contains("PATH is a link to what does not exist"), "{error}");
+    assert!(!folder.path().join("gone").exists(), "nothing is made");
+    fs::create_dir(folder.path().join("gone")).expect("the folder is ours");
+    fs::write(&real, "").expect("the folder is ours");
+    let (_provider, store) = opened(&path).await;
+    store.set("k", "v").await.expect("an empty file is there to be a store");
 }
 
 #[tokio::test]
@@ -77,13 +108,14 @@ async fn a_file_behind_a_link_is_written_anew_where_the_link_leads() {
     let path = folder.path().join("store.redb");
     let real = folder.path().join("deep/real.redb");
     fs::create_dir(folder.path().join("deep")).expect("the folder is ours");
+    fs::write(&real, "").expect("the folder is ours");
     for (target, link) in [("deep/link.redb", "store.redb"), ("real.redb", "deep/link.redb")] {
         let link = folder.path().join(link);
         std::os::unix::fs::symlink(target, link).expect("the folder is ours");
     }
     let (provider, store) = opened(&path).await;
     store.set("k", "v").await.expect("Set");
-    fs::remove_file(&real).expect("it was made where the links lead");
+    fs::remove_file(&real).expect("it is there");
     eventually("the file is back", async || real.exists()).await;
     says(&provider, "").await;
     fs::remove_file(&real).expect("it is there");

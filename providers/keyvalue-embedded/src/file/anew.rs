@@ -11,7 +11,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::place::{folder_of, true_path};
+use super::place::{folder_of, is_at, true_path};
 
 /// Bytes that are copied at once.
 const COPIED_BYTES: usize = 1 << 20;
@@ -50,7 +50,9 @@ pub(super) fn write_anew(file: &File, path: &Path) -> io::Result<File> {
 /// Removes the copies that were left beside a file. Done as far as possible.
 pub(super) fn remove_left_copies(path: &Path) {
     let Ok(beside) = read_dir(folder_of(path)) else { return };
-    for entry in beside.flatten().filter(|entry| is_left(entry, path)) {
+    for entry in beside.flatten() {
+        // Held until it is removed: nobody begins to write it meanwhile.
+        let Some(_held) = left(&entry, path) else { continue };
         let copy = entry.path();
         let copy = copy.display();
         match remove_file(entry.path()) {
@@ -69,9 +71,17 @@ pub(super) fn remove_left_copies(path: &Path) {
 
 fn copy_beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    let copy = builder.prefix(&prefix(path)).rand_bytes(LETTERS).tempfile_in(folder_of(path))?;
-    copy.as_file().try_lock()?;
-    Ok(copy)
+    let prefix = prefix(path);
+    builder.prefix(&prefix).rand_bytes(LETTERS);
+    loop {
+        let copy = builder.tempfile_in(folder_of(path))?;
+        // Another host may have found it before it was locked, and has it for as long as it takes
+        // to remove it.
+        copy.as_file().lock()?;
+        if is_at(copy.as_file(), copy.path()) {
+            return Ok(copy);
+        }
+    }
 }
 
 fn prefix(path: &Path) -> OsString {
@@ -81,22 +91,25 @@ fn prefix(path: &Path) -> OsString {
     prefix
 }
 
-/// True for a copy of the file at `path` that nobody writes any more.
-fn is_left(entry: &DirEntry, path: &Path) -> bool {
+/// A copy of the file at `path` that nobody writes any more, and that nobody can begin to write
+/// while this is held.
+fn left(entry: &DirEntry, path: &Path) -> Option<File> {
     let name = entry.file_name();
-    let letters = name.as_encoded_bytes().strip_prefix(prefix(path).as_encoded_bytes());
-    let is_copy = letters.is_some_and(|letters| {
-        letters.len() == LETTERS && letters.iter().all(u8::is_ascii_alphanumeric)
-    });
+    let letters = name.as_encoded_bytes().strip_prefix(prefix(path).as_encoded_bytes())?;
+    let is_copy = letters.len() == LETTERS && letters.iter().all(u8::is_ascii_alphanumeric);
     // A link is none, and is not followed.
-    is_copy
-        && entry.file_type().is_ok_and(|kind| kind.is_file())
-        && File::open(entry.path()).is_ok_and(|copy| copy.try_lock().is_ok())
+    if !is_copy || !entry.file_type().ok()?.is_file() {
+        return None;
+    }
+    let copy = File::open(entry.path()).ok()?;
+    copy.try_lock().ok()?;
+    Some(copy)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
@@ -126,5 +139,28 @@ mod tests {
         remove_left_copies(&path);
         assert!(!left.exists() && written.path().exists());
         assert_eq!(count(), before - 1);
+    }
+
+    #[test]
+    fn a_copy_that_was_begun_is_not_taken_for_one_that_is_left() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = folder.path().join("store.redb");
+        let ends = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !ends.load(Ordering::Relaxed) {
+                    remove_left_copies(&path);
+                }
+            });
+            for round in 0..2_000 {
+                let copy = copy_beside(&path);
+                let stays = copy.as_ref().is_ok_and(|copy| copy.path().exists());
+                if !stays {
+                    ends.store(true, Ordering::Relaxed);
+                    panic!("round {round}: {copy:?}");
+                }
+            }
+            ends.store(true, Ordering::Relaxed);
+        });
     }
 }

@@ -43,6 +43,11 @@ impl Imprint {
         Ok(Self { bytes, head: Mutex::new(head), is_foreign })
     }
 
+    /// True when there was nothing in the file.
+    pub(super) fn is_of_nothing(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) == 0
+    }
+
     /// True when another program changed the file, now or before. It has so many `bytes`, and
     /// `read` reads its beginning; a disk that does not answer leaves what is known.
     pub(super) fn is_foreign(

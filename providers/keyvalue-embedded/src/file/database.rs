@@ -4,25 +4,26 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use redb::{Builder, Database, ReadableDatabase};
+use redb::Database;
 use trellis_core::CallError;
 
 use super::anew::{remove_left_copies, write_anew};
-use super::backend::{Backend, Imprint};
+use super::backend::Imprint;
 use super::first::First;
-use super::place::{Place, another_handle, folder_of, place_of, true_path};
+use super::place::{Place, another_handle, folder_of, is_at, leads_nowhere, place_of, true_path};
 use super::sentence;
-use super::tables::Tables;
-use super::view::View;
+use super::store::Store;
+use super::users::{Users, Way};
 
 /// The file, open unless it failed.
 pub(super) struct DatabaseFile {
-    path: PathBuf,
+    /// By which paths it is used.
+    pub(super) users: Users,
     cache_bytes: usize,
     state: Mutex<State>,
     /// What its keys and values are charged, as of the last commit.
@@ -59,12 +60,6 @@ struct Open {
     file: File,
 }
 
-/// A store in a file, and what it knows of the file.
-struct Store {
-    database: Database,
-    imprint: Arc<Imprint>,
-}
-
 /// Why the file could not be opened.
 pub(super) enum Unopened {
     /// Somebody else holds it, for now.
@@ -82,19 +77,11 @@ impl Unopened {
 }
 
 impl DatabaseFile {
-    pub(super) const fn new(path: PathBuf, cache_bytes: usize) -> Self {
+    pub(super) fn new(way: Way, cache_bytes: usize) -> Self {
         Self {
-            path,
+            users: Users::one(way),
             cache_bytes,
-            state: Mutex::new(State {
-                database: None,
-                file: None,
-                place: Place::AtPath,
-                failed: Weak::new(),
-                unopened: None,
-                unwritten: None,
-                imprint: None,
-            }),
+            state: Mutex::default(),
             bytes: AtomicU64::new(0),
             era: AtomicU64::new(0),
         }
@@ -106,6 +93,9 @@ impl DatabaseFile {
     /// # Errors
     /// [`trellis_core::Code::Storage`] naming what is wrong with the file.
     pub(super) fn open(&self) -> Result<(), Unopened> {
+        if leads_nowhere(&self.path()) {
+            return Err(Unopened::Unusable(sentence::leads_nowhere()));
+        }
         let open = self.guarded(|| self.try_open())?;
         self.goes_on_with(open);
         Ok(())
@@ -113,18 +103,27 @@ impl DatabaseFile {
 
     /// Opens a file that was open before and failed: the very same one, wherever it is by now, and
     /// never a new one in its place. It is not written to: that it can be read again must not
-    /// depend on room. Blocks.
+    /// depend on room. When it is no store any more, and somebody put one where it should be, that
+    /// one is opened. Blocks.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub(super) fn open_again(&self) -> Result<(), Unopened> {
         let Some(file) = self.state.lock().file.clone() else { return Ok(()) };
-        let opened = self.guarded(|| self.open_known(another_handle(&file, &self.path)?));
+        let known = || Store::known_in(another_handle(&file, &self.path())?, self.cache_bytes);
+        let opened = self.guarded(known);
+        if let Err(Unopened::Unusable(error)) = &opened
+            && sentence::is_damage(error)
+            && self.go_over()
+        {
+            return Ok(());
+        }
         let mut state = self.state.lock();
         match opened {
-            Ok(Store { database, imprint }) => {
+            Ok(Store { database, imprint, bytes }) => {
                 (state.database, state.imprint) = (Some(Arc::new(database)), Some(imprint));
                 state.unopened = None;
+                self.set_bytes(bytes);
                 Ok(())
             }
             Err(unopened) => {
@@ -136,7 +135,32 @@ impl DatabaseFile {
         }
     }
 
-    fn goes_on_with(&self, Open { store: Store { database, imprint }, file }: Open) {
+    /// Goes on with another store that was put where the file should be: for its writer, when the
+    /// file holds nothing that would be missed. False when there is none. Blocks.
+    pub(super) fn go_over(&self) -> bool {
+        let Some(file) = self.state.lock().file.clone() else { return false };
+        let path = self.path();
+        if !matches!(place_of(&file, &path), Ok(Place::Displaced)) {
+            return false;
+        }
+        let found = self.guarded(|| {
+            let there = First::of_found(&path)?;
+            let file = another_handle(&there, &path)?;
+            Ok(Open { store: Store::found_in(there, self.cache_bytes)?, file })
+        });
+        let Ok(found) = found else { return false };
+        self.goes_on_with(found);
+        // No place that a reader found is one of this store.
+        self.next_era();
+        tracing::info!(
+            path = %path.display(), bytes = self.bytes(),
+            "the key-value file that was put at its PATH is used from now on"
+        );
+        true
+    }
+
+    fn goes_on_with(&self, Open { store: Store { database, imprint, bytes }, file }: Open) {
+        self.set_bytes(bytes);
         let (database, file) = (Some(Arc::new(database)), Some(Arc::new(file)));
         let now = State { database, file, imprint: Some(imprint), ..State::default() };
         let before = std::mem::replace(&mut *self.state.lock(), now);
@@ -164,7 +188,7 @@ impl DatabaseFile {
     pub(super) fn tell_of_other_cache(&self, wanted: usize) {
         if wanted != self.cache_bytes {
             tracing::warn!(
-                path = %self.path(),
+                path = %self.path().display(),
                 wanted,
                 in_force = self.cache_bytes,
                 "CACHE of a key-value file is not changed while the file is open; it takes effect \
@@ -173,9 +197,15 @@ impl DatabaseFile {
         }
     }
 
-    /// The file's path, for the log alone: errors reach guests.
-    pub(super) fn path(&self) -> std::path::Display<'_> {
-        self.path.display()
+    /// The file's path. It is told by the log alone: errors reach guests.
+    pub(super) fn path(&self) -> Arc<Path> {
+        self.users.path()
+    }
+
+    /// True when the open file is the one at that path. Blocks.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let file = self.state.lock().file.clone();
+        file.is_some_and(|file| is_at(&file, path))
     }
 
     /// Why there is no store, when there is none.
@@ -191,7 +221,11 @@ impl DatabaseFile {
     pub(super) fn ailment(&self) -> Option<String> {
         let unopened = self.unopened().map(|why| why.message().to_owned());
         let state = self.state.lock();
-        let misplaced = state.place.ailment(state.unwritten.as_ref());
+        // Whatever is at the path of a store that is none any more is what it is to be restored
+        // from.
+        let is_gone = state.unopened.as_ref().is_some_and(sentence::is_damage);
+        let place = Some(state.place).filter(|place| !(is_gone && *place == Place::Displaced));
+        let misplaced = place.and_then(|place| place.ailment(state.unwritten.as_ref()));
         match (unopened, misplaced) {
             (Some(unopened), Some(misplaced)) => Some(format!("{unopened}; {misplaced}")),
             (unopened, misplaced) => unopened.or(misplaced),
@@ -239,13 +273,16 @@ impl DatabaseFile {
         self.state.lock().place
     }
 
-    /// Looks at where the open file is. Blocks.
+    /// Looks at where the open file is: where one of its users wants it, or else what became of
+    /// the newest one's path. Blocks.
     pub(super) fn look_at_place(&self) -> Place {
         let file = self.state.lock().file.clone();
+        let Some(file) = file else { return self.place() };
+        let paths = self.users.paths();
         // A disk that says nothing leaves what is known.
-        if let Some(file) = file
-            && let Ok(place) = place_of(&file, &self.path)
-        {
+        let places = || paths.iter().filter_map(|path| place_of(&file, path).ok());
+        let place = places().find(|place| *place == Place::AtPath).or_else(|| places().next());
+        if let Some(place) = place {
             self.state.lock().place = place;
         }
         self.place()
@@ -262,9 +299,10 @@ impl DatabaseFile {
             if self.is_cut_short() {
                 return Err(redb::Error::Io(ErrorKind::UnexpectedEof.into()));
             }
-            let copy = write_anew(&file, &self.path)?;
-            let file = another_handle(&copy, &self.path)?;
-            Ok(Open { store: self.open_known(copy)?, file })
+            let path = self.path();
+            let copy = write_anew(&file, &path)?;
+            let file = another_handle(&copy, &path)?;
+            Ok(Open { store: Store::known_in(copy, self.cache_bytes)?, file })
         });
         match anew {
             Ok(anew) => {
@@ -310,15 +348,9 @@ impl DatabaseFile {
         use redb::Error as E;
         match broken {
             E::Io(_) if self.is_cut_short() => sentence::cut_short(),
-            E::Io(error) => sentence::of_io(error),
-            E::DatabaseAlreadyOpen => sentence::of(
-                "is in use by another process; stop the host that uses it, or give this one a \
-                 PATH of its own",
-            ),
-            E::UpgradeRequired(_) => sentence::of("was written by an older, incompatible version"),
             E::Corrupted(_) | E::RepairAborted | E::TableTypeMismatch { .. } => self.damaged(),
             E::DatabaseClosed | E::PreviousIo => self.unopened().unwrap_or_else(sentence::lately),
-            _ => sentence::of("cannot be used"),
+            other => sentence::of_store(other),
         }
     }
 
@@ -328,11 +360,11 @@ impl DatabaseFile {
     }
 
     fn try_open(&self) -> Result<Open, redb::Error> {
-        let path = true_path(&self.path);
+        let path = true_path(&self.path());
         let folder = folder_of(&path);
         std::fs::create_dir_all(folder)?;
         let first = First::open(&path)?;
-        match self.begin_in(first.file.try_clone()?) {
+        match Store::begin_in(first.file.try_clone()?, self.cache_bytes) {
             Ok(store) => {
                 if first.is_new {
                     tracing::info!(path = %path.display(), "made a new, empty key-value file");
@@ -349,41 +381,5 @@ impl DatabaseFile {
                 Err(error)
             }
         }
-    }
-
-    /// The store in the file, begun when there is none.
-    fn begin_in(&self, file: File) -> Result<Store, redb::Error> {
-        let Store { database, imprint } = self.store_in(file)?;
-        // A file that has everything is not written to: that it opens must not depend on room.
-        if let Some(bytes) = View::whole(&database.begin_read()?)? {
-            self.set_bytes(bytes);
-            return Ok(Store { database, imprint });
-        }
-        let txn = database.begin_write()?;
-        let mut tables = Tables::open(&txn, 0, (0, self.era()))?;
-        self.set_bytes(tables.count_bytes()?);
-        drop(tables);
-        txn.commit()?;
-        Ok(Store { database, imprint })
-    }
-
-    /// The store in a file that is known to be one; nothing is begun in a file that is not.
-    fn open_known(&self, file: File) -> Result<Store, redb::Error> {
-        let damaged = || redb::Error::Io(ErrorKind::InvalidData.into());
-        if file.metadata()?.len() == 0 {
-            return Err(damaged());
-        }
-        let store = self.store_in(file)?;
-        let bytes = View::whole(&store.database.begin_read()?)?.ok_or_else(damaged)?;
-        self.set_bytes(bytes);
-        Ok(store)
-    }
-
-    fn store_in(&self, file: File) -> Result<Store, redb::Error> {
-        let backend = Backend::new(file)?;
-        let imprint = backend.imprint();
-        let mut builder = Builder::new();
-        let database = builder.set_cache_size(self.cache_bytes).create_with_backend(backend)?;
-        Ok(Store { database, imprint })
     }
 }

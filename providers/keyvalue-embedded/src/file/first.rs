@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, remove_file};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::place::{Place, place_of};
+use super::place::is_at;
 
 /// A file as it was found, or made.
 pub(super) struct First {
@@ -20,19 +20,25 @@ impl First {
     /// # Errors
     /// Why that cannot be done.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
+        let options = options();
         let (file, is_new) = match options.clone().create_new(true).open(path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => (options.open(path)?, false),
             made => (made?, true),
         };
-        let about = file.metadata()?;
-        if !about.is_file() {
-            // A device or a pipe takes a store's bytes and gives none back.
-            return Err(ErrorKind::IsADirectory.into());
-        }
-        let was_empty = about.len() == 0;
+        let was_empty = bytes_of(&file)? == 0;
         Ok(Self { file, is_new, was_empty })
+    }
+
+    /// Opens a file that somebody put there.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and that there is none.
+    pub(super) fn of_found(path: &Path) -> io::Result<File> {
+        // Looked at first: to open a pipe waits for whoever writes into it.
+        let is_file = std::fs::metadata(path)?.is_file();
+        let file = if is_file { options().open(path)? } else { return Err(no_file()) };
+        bytes_of(&file)?;
+        Ok(file)
     }
 
     /// Takes back that a store was begun in it, which was not brought to an end: half of one would
@@ -42,8 +48,7 @@ impl First {
         if !self.was_empty || self.file.try_lock().is_err() {
             return;
         }
-        let is_there = matches!(place_of(&self.file, path), Ok(Place::AtPath));
-        let undone = match (self.is_new, is_there) {
+        let undone = match (self.is_new, is_at(&self.file, path)) {
             (true, true) => remove_file(path),
             _ => self.file.set_len(0),
         };
@@ -54,4 +59,20 @@ impl First {
             );
         }
     }
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    options
+}
+
+fn bytes_of(file: &File) -> io::Result<u64> {
+    let about = file.metadata()?;
+    // A device or a pipe takes a store's bytes and gives none back.
+    if about.is_file() { Ok(about.len()) } else { Err(no_file()) }
+}
+
+fn no_file() -> io::Error {
+    ErrorKind::IsADirectory.into()
 }

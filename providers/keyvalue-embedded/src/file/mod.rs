@@ -1,5 +1,6 @@
 //! The store in a file: redb transactions, one writer, readers beside it.
 
+mod again;
 mod anew;
 mod backend;
 mod database;
@@ -13,15 +14,20 @@ mod operations;
 mod pace;
 mod place;
 mod remains;
+mod reserve;
 mod room;
 mod schema;
 mod sentence;
+mod store;
+mod survey;
 mod tables;
+mod unwritten;
+mod users;
 mod view;
 mod work;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,6 +42,7 @@ use crate::refusal::{self, stopped};
 use failure::Failure;
 use job::{Change, Sweep};
 use open::OpenFile;
+pub(crate) use survey::{Seen, survey};
 use tables::{SWEPT_MAX, Tables};
 use view::View;
 use work::Work;
@@ -43,6 +50,7 @@ use work::Work;
 /// One provider's way to a file, which others may use as well.
 pub(crate) struct FileStore {
     file: Arc<OpenFile>,
+    path: Arc<Path>,
     /// It was closed, or is being closed.
     closed: AtomicBool,
     clock: Arc<dyn Clock>,
@@ -71,9 +79,10 @@ impl FileStore {
     /// it.
     pub(crate) async fn open(config: FileConfig, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
         let FileConfig { path, cache_bytes, immediate, bytes_max, bounds } = config;
-        let file = OpenFile::open(path, cache_bytes, &clock).await?;
+        let path = Arc::from(path);
+        let file = OpenFile::open(&path, cache_bytes, &clock).await?;
         let closed = AtomicBool::new(false);
-        Ok(Self { file, closed, clock, bounds, bytes_max, immediate })
+        Ok(Self { file, path, closed, clock, bounds, bytes_max, immediate })
     }
 
     /// Removes expired keys and takes what was written to the disk.
@@ -85,6 +94,16 @@ impl FileStore {
     /// Why it is not well, and what to do; `None` when it is.
     pub(crate) fn ailment(&self) -> Option<String> {
         self.file.database.ailment()
+    }
+
+    /// The path by which it was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// True when both are ways to one file.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.file, &other.file)
     }
 
     /// What its keys and values are charged.
@@ -107,7 +126,7 @@ impl FileStore {
     pub(crate) async fn close(&self) {
         // Relaxed: only that one of several goes on matters.
         if !self.closed.swap(true, Ordering::Relaxed) {
-            Arc::clone(&self.file).close().await;
+            Arc::clone(&self.file).close(Arc::clone(&self.path)).await;
         }
     }
 
@@ -178,7 +197,7 @@ impl FileStore {
 impl Drop for FileStore {
     fn drop(&mut self) {
         if !*self.closed.get_mut() {
-            self.file.leave();
+            self.file.leave(&self.path);
         }
     }
 }

@@ -2,8 +2,7 @@
 //! providers use it.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -11,11 +10,15 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use trellis_core::{CallError, Code};
 
+use super::again::Again;
 use super::database::{DatabaseFile, Unopened};
 use super::job::{Close, Job};
 use super::news::News;
 use super::pace::Pace;
 use super::place::true_path;
+use super::reserve::Reserve;
+use super::sentence;
+use super::users::Way;
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
@@ -40,42 +43,80 @@ pub(super) struct OpenFile {
     pub(super) jobs: mpsc::Sender<Box<dyn Job>>,
     pub(super) readers: Arc<Semaphore>,
     pub(super) metrics: FileMetrics,
-    /// How many providers have opened and not closed it.
-    users: AtomicUsize,
     place: Arc<Place>,
 }
 
-/// Where a file is opened and closed, one after the other.
-type Place = tokio::sync::Mutex<Weak<OpenFile>>;
+/// Held while a file is opened or closed, one after the other.
+type Place = tokio::sync::Mutex<()>;
 
-/// By the file's true path; as many as the manifests ever wrote.
+/// By the true path at which a file was opened; as many as the manifests ever wrote.
 static PLACES: LazyLock<Mutex<HashMap<PathBuf, Arc<Place>>>> = LazyLock::new(Mutex::default);
 
+/// The files that are open in this process.
+static OPEN: Mutex<Vec<Weak<OpenFile>>> = Mutex::new(Vec::new());
+
 impl OpenFile {
-    /// The file at `path`: the one that is open already, or else opened or made now. The size of
-    /// the cache is that of whoever opened it first, which others are told.
+    /// The file at `path`: the one that is open already, by whatever name, or else opened or made
+    /// now. The size of the cache is that of whoever opened it first, which others are told. A
+    /// file that somebody else still holds is waited for.
     ///
     /// # Errors
     /// [`Code::Storage`] when the file cannot be opened, naming what is wrong with it.
     pub(super) async fn open(
-        path: PathBuf,
+        path: &Arc<Path>,
         cache_bytes: usize,
         clock: &Arc<dyn Clock>,
     ) -> Result<Arc<Self>, CallError> {
-        let known = path.clone();
-        let known = tokio::task::spawn_blocking(move || true_path(&known)).await;
-        let place = Arc::clone(PLACES.lock().entry(known.map_err(stopped)?).or_default());
-        let mut held = place.lock().await;
-        if let Some(open) = held.upgrade()
-            && open.users.load(Ordering::Relaxed) > 0
-        {
-            // Relaxed, here and below: whether to close the file is decided under the place's lock.
-            open.users.fetch_add(1, Ordering::Relaxed);
+        let until = Instant::now() + OPEN_WAIT_MAX;
+        loop {
+            match Self::try_open(path, cache_bytes, clock).await {
+                Ok(open) => return Ok(open),
+                Err(Unopened::InUse(_)) if Instant::now() < until => {
+                    tokio::time::sleep(OPEN_RETRY_EVERY).await;
+                }
+                Err(Unopened::InUse(error) | Unopened::Unusable(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn try_open(
+        path: &Arc<Path>,
+        cache_bytes: usize,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, Unopened> {
+        let (way, known) = aside(path, found).await?;
+        let place = match known {
+            Some(open) => Arc::clone(&open.place),
+            None => Arc::clone(PLACES.lock().entry(way.true_path).or_default()),
+        };
+        let _held = place.lock().await;
+        // Others may have opened, closed or moved it before the place was free.
+        let (way, known) = aside(path, found).await?;
+        if let Some(open) = known {
+            if !Arc::ptr_eq(&open.place, &place) {
+                return Err(Unopened::InUse(sentence::in_use()));
+            }
+            open.database.users.join(way);
             open.database.tell_of_other_cache(cache_bytes);
             return Ok(open);
         }
-        let database = Arc::new(DatabaseFile::new(path, cache_bytes));
-        open_patiently(&database).await?;
+        let database = Arc::new(DatabaseFile::new(way, cache_bytes));
+        let opening = Arc::clone(&database);
+        let opened = tokio::task::spawn_blocking(move || opening.open()).await;
+        opened.map_err(|error| Unopened::Unusable(stopped(error)))??;
+        let open = Self::begin(database, Arc::clone(&place), clock).map_err(Unopened::Unusable)?;
+        let mut all = OPEN.lock();
+        all.retain(|open| open.strong_count() > 0);
+        all.push(Arc::downgrade(&open));
+        Ok(open)
+    }
+
+    /// Starts the writer of a file that was opened.
+    fn begin(
+        database: Arc<DatabaseFile>,
+        place: Arc<Place>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, CallError> {
         let (jobs, receiver) = mpsc::channel(WAITING_MAX);
         let metrics = FileMetrics::default();
         let writer = Writer {
@@ -92,7 +133,8 @@ impl OpenFile {
             reopens_at: Instant::now(),
             unopened: None,
             writing: News::default(),
-            anew_last: None,
+            anew: Again::default(),
+            reserve: Reserve::default(),
             metrics: metrics.clone(),
         };
         std::thread::Builder::new()
@@ -102,25 +144,17 @@ impl OpenFile {
                 CallError::new(Code::Storage, format!("no thread for the key-value file: {error}"))
             })?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let open = Arc::new(Self {
-            database,
-            jobs,
-            readers: Arc::new(Semaphore::new(READERS_PER_CORE * cores)),
-            metrics,
-            users: AtomicUsize::new(1),
-            place: Arc::clone(&place),
-        });
-        *held = Arc::downgrade(&open);
-        Ok(open)
+        let readers = Arc::new(Semaphore::new(READERS_PER_CORE * cores));
+        Ok(Arc::new(Self { database, jobs, readers, metrics, place }))
     }
 
     /// Lets go of the file. The last provider that does carries out what waits and closes it. Once
     /// begun it goes on to its end, whether or not anybody waits: half of it would leave the file
     /// open for nobody.
-    pub(super) async fn close(self: Arc<Self>) {
+    pub(super) async fn close(self: Arc<Self>, path: Arc<Path>) {
         let closing = tokio::spawn(async move {
             let _held = self.place.lock().await;
-            if self.users.fetch_sub(1, Ordering::Relaxed) > 1 {
+            if !self.database.users.leave(&path) {
                 return;
             }
             let (done, closed) = oneshot::channel();
@@ -132,24 +166,31 @@ impl OpenFile {
     }
 
     /// Lets go of the file without a word. When nobody uses it any more, the writer ends by itself.
-    pub(super) fn leave(&self) {
-        // Without the place's lock: whoever opens the file meanwhile counts itself in as well, and
-        // then the file stays open.
-        self.users.fetch_sub(1, Ordering::Relaxed);
+    pub(super) fn leave(&self, path: &Path) {
+        // Without the place's lock: whoever opens the file meanwhile is counted as well, and then
+        // the file stays open.
+        self.database.users.leave(path);
     }
 }
 
-/// Opens the file; waits a while when somebody else holds it.
-async fn open_patiently(database: &Arc<DatabaseFile>) -> Result<(), CallError> {
-    let until = Instant::now() + OPEN_WAIT_MAX;
-    loop {
-        let opening = Arc::clone(database);
-        let opened = tokio::task::spawn_blocking(move || opening.open()).await;
-        match opened.map_err(stopped)? {
-            Ok(()) => return Ok(()),
-            Err(Unopened::Unusable(error)) => return Err(error),
-            Err(Unopened::InUse(error)) if Instant::now() >= until => return Err(error),
-            Err(Unopened::InUse(_)) => tokio::time::sleep(OPEN_RETRY_EVERY).await,
-        }
-    }
+/// Where a path leads, and the file there if it is open: the very same one, whatever it was opened
+/// as, or else the one that belongs there. Blocks.
+fn found(path: &Arc<Path>) -> (Way, Option<Arc<OpenFile>>) {
+    let true_path = true_path(path);
+    let all: Vec<_> = OPEN.lock().iter().filter_map(Weak::upgrade).collect();
+    let used = || all.iter().filter(|open| open.database.users.are_any());
+    let same = used().find(|open| open.database.is_at(&true_path));
+    let known = same.or_else(|| used().find(|open| open.database.users.came_by(&true_path)));
+    let known = known.map(Arc::clone);
+    (Way { path: Arc::clone(path), true_path }, known)
+}
+
+/// Looks at a path on a thread that may block.
+async fn aside<T: Send + 'static>(
+    path: &Arc<Path>,
+    look: impl FnOnce(&Arc<Path>) -> T + Send + 'static,
+) -> Result<T, Unopened> {
+    let path = Arc::clone(path);
+    let looked = tokio::task::spawn_blocking(move || look(&path)).await;
+    looked.map_err(|error| Unopened::Unusable(stopped(error)))
 }

@@ -41,7 +41,7 @@ impl Place {
             }
             Self::Moved => {
                 "the key-value file was moved away while it is in use: the next start will not \
-                 find what it holds; move it back, or stop the host and correct PATH"
+                 find what it holds; move it back, or correct PATH to where it is now"
             }
             Self::Displaced => {
                 "another file is at the PATH of the key-value file that is in use: what is \
@@ -89,9 +89,18 @@ pub(super) fn another_handle(file: &File, path: &Path) -> io::Result<File> {
     }
 }
 
+/// True when the file with this handle is the one at `path`.
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    matches!(place_of(file, path), Ok(Place::AtPath))
+}
+
+/// True for a link, or one of several, at whose end there is nothing.
+pub(super) fn leads_nowhere(path: &Path) -> bool {
+    path.is_symlink() && metadata(path).is_err_and(|error| is_missing(&error))
+}
+
 /// The path that names the file whatever links lead to it; where there is none yet, the path at
-/// which it would be made. The path itself when that cannot be told, and opening will say what is
-/// wrong.
+/// which it would be made. As much of that as can be told, and opening will say what is wrong.
 pub(super) fn true_path(path: &Path) -> PathBuf {
     let mut led = path.to_owned();
     for _ in 0..LINKS_MAX {
@@ -103,8 +112,7 @@ pub(super) fn true_path(path: &Path) -> PathBuf {
             // Relative to the folder of the link.
             Ok(target) => led = folder.join(target),
             Err(_) => {
-                let made = std::fs::create_dir_all(folder).and_then(|()| folder.canonicalize());
-                return match (made, led.file_name()) {
+                return match (folder.canonicalize(), led.file_name()) {
                     (Ok(folder), Some(name)) => folder.join(name),
                     _ => led,
                 };
@@ -120,7 +128,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-fn is_missing(error: &io::Error) -> bool {
+pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 

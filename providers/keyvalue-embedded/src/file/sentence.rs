@@ -19,6 +19,21 @@ pub(super) fn cut_short() -> CallError {
         restore it from a copy, or stop the host and move it away")
 }
 
+/// True for the sentences that say that it is no store any more.
+pub(super) fn is_damage(error: &CallError) -> bool {
+    *error == damaged() || *error == cut_short()
+}
+
+pub(super) fn in_use() -> CallError {
+    of("is in use by another process; stop the host that uses it, or give this one a PATH of its \
+        own")
+}
+
+pub(super) fn leads_nowhere() -> CallError {
+    of("is not there: PATH is a link to what does not exist; put the file back to where the link \
+        leads, or correct or remove the link")
+}
+
 /// What the system says of it.
 pub(super) fn of_io(error: &Error) -> CallError {
     match error.kind() {
@@ -34,6 +49,18 @@ pub(super) fn of_io(error: &Error) -> CallError {
         }
         ErrorKind::InvalidData | ErrorKind::UnexpectedEof => damaged(),
         kind => of(&format!("cannot be read or written ({kind})")),
+    }
+}
+
+/// What a store says of it that was not open yet.
+pub(super) fn of_store(broken: &redb::Error) -> CallError {
+    use redb::Error as E;
+    match broken {
+        E::Io(error) => of_io(error),
+        E::DatabaseAlreadyOpen => in_use(),
+        E::UpgradeRequired(_) => of("was written by an older, incompatible version"),
+        E::Corrupted(_) | E::RepairAborted | E::TableTypeMismatch { .. } => damaged(),
+        _ => of("cannot be used"),
     }
 }
 

@@ -10,12 +10,14 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 use trellis_core::CallError;
 
+use super::again::Again;
 use super::database::{DatabaseFile, Unopened};
 use super::failure::Failure;
 use super::job::{Job, Sweep};
 use super::news::News;
 use super::pace::Pace;
 use super::place::Place;
+use super::reserve::Reserve;
 use super::schema::RESERVE;
 use super::sentence;
 use super::tables::{PIECE, Tables};
@@ -38,9 +40,6 @@ const REOPEN_AFTER: Duration = Duration::from_millis(500);
 const READER_WAITS: usize = 25;
 const READER_WAIT: Duration = Duration::from_millis(20);
 
-/// How long a file that could not be written anew is left alone: it may be large.
-const ANEW_AFTER: Duration = Duration::from_secs(30);
-
 /// What the writer's thread owns.
 pub(super) struct Writer {
     pub(super) database: Arc<DatabaseFile>,
@@ -60,8 +59,10 @@ pub(super) struct Writer {
     /// Why it could not be opened, as the log says already.
     pub(super) unopened: Option<CallError>,
     pub(super) writing: News,
-    /// When it was tried to write the file anew.
-    pub(super) anew_last: Option<Instant>,
+    /// Writing the file anew.
+    pub(super) anew: Again,
+    /// Room on the disk for what frees space.
+    pub(super) reserve: Reserve,
     pub(super) metrics: FileMetrics,
 }
 
@@ -69,6 +70,7 @@ impl Writer {
     /// Works until the last sender is gone or a job closes the store.
     pub(super) fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
+        self.keep_reserve(false);
         while self.fill(&mut batch) {
             // Nothing comes after what closes the store.
             batch.sort_by_key(|job| job.closes());
@@ -90,6 +92,8 @@ impl Writer {
                     break;
                 }
             }
+            // What was lent to changes that free space, as far as it is left.
+            self.keep_reserve(false);
         }
         if self.unflushed {
             let _ = self.commit(&mut [Box::new(Sweep::new(0))]);
@@ -108,7 +112,7 @@ impl Writer {
     ) -> bool {
         if refuse_growth(part, failed) {
             refuse_growth(batch, failed);
-        } else if !self.pace.slow_down() {
+        } else if !self.reserve.give_up() && !self.pace.slow_down() {
             return false;
         }
         batch.splice(..0, part.drain(..));
@@ -131,6 +135,7 @@ impl Writer {
         // Also when the file failed: what it held before can be read, and is lost with the handle.
         if looks {
             self.look_at_place(closes);
+            self.keep_reserve(true);
         }
         if closes {
             self.jobs.close();
@@ -184,7 +189,7 @@ impl Writer {
         self.metrics.failures.inc();
         if self.writing.failed(&failed, Instant::now()) {
             tracing::error!(
-                path = %self.database.path(), error = %failed,
+                path = %self.database.path().display(), error = %failed,
                 "writing the key-value file failed; the same is not repeated here until it was over"
             );
         }
@@ -204,7 +209,7 @@ impl Writer {
             return;
         }
         let error = sentence::cut_short();
-        tracing::error!(path = %self.database.path(), %error, "the key-value file is opened again");
+        tracing::error!(path = %self.database.path().display(), %error, "the key-value file is opened again");
         self.database.fail();
         self.unopened = Some(error);
         self.reopens_at = Instant::now();
@@ -266,7 +271,7 @@ impl Writer {
     fn grew(&mut self) {
         self.pace = Pace::default();
         if self.writing.works(Instant::now()) {
-            tracing::info!(path = %self.database.path(), "the key-value file can be written again");
+            tracing::info!(path = %self.database.path().display(), "the key-value file can be written again");
         }
     }
 
@@ -276,20 +281,27 @@ impl Writer {
     fn look_at_place(&mut self, last: bool) {
         let before = self.database.place();
         let place = self.database.look_at_place();
+        // One that holds nothing gives way to another store.
+        if place == Place::Displaced && self.database.bytes() == 0 && self.database.go_over() {
+            return;
+        }
         if place != before
             && place != Place::Deleted
             && let Some(ailment) = place.ailment(None)
         {
-            tracing::error!(path = %self.database.path(), "{ailment}");
+            tracing::error!(path = %self.database.path().display(), "{ailment}");
         }
-        let waits = self.anew_last.is_some_and(|tried| tried.elapsed() < ANEW_AFTER);
-        if place != Place::Deleted || (waits && !last) {
-            return;
+        if place == Place::Deleted && (last || self.anew.is_due(Instant::now())) {
+            self.write_anew();
         }
+    }
+
+    fn write_anew(&mut self) {
         let path = self.database.path();
+        let path = path.display();
         match self.database.write_anew() {
             Ok(()) => {
-                self.anew_last = None;
+                self.anew = Again::default();
                 tracing::warn!(
                     %path,
                     "the key-value file was deleted while it is in use; it was written anew, with \
@@ -297,14 +309,20 @@ impl Writer {
                 );
             }
             Err(error) => {
-                self.anew_last = Some(Instant::now());
-                tracing::error!(
-                    %path, %error,
-                    "the key-value file was deleted while it is in use and cannot be written \
-                     anew; its keys are lost when the host stops"
-                );
+                if self.anew.failed(&error, Instant::now()) {
+                    tracing::error!(
+                        %path, %error,
+                        "the key-value file was deleted while it is in use and cannot be written \
+                         anew; its keys are lost when the host stops"
+                    );
+                }
             }
         }
+    }
+
+    /// Sets room aside for what frees space, or takes back what is left of it.
+    fn keep_reserve(&mut self, again: bool) {
+        self.reserve.keep(&self.database.path(), again);
     }
 
     fn reopen(&mut self) -> Result<(), CallError> {
@@ -317,6 +335,7 @@ impl Writer {
             opened = self.database.open_again();
         }
         let path = self.database.path();
+        let path = path.display();
         let Err(unopened) = opened else {
             if self.unopened.take().is_some() {
                 tracing::info!(%path, "the key-value file can be opened again");
@@ -344,7 +363,7 @@ fn refuse_growth(jobs: &mut Vec<Box<dyn Job>>, failed: &CallError) -> bool {
 
 /// Makes sure that the file still has room for transactions that free space: what grows it is
 /// refused before nothing else is possible. The room is taken and given back at once, so that it is
-/// never written; blocks of the disk are not set aside by this.
+/// never written; blocks of the disk are set aside by [`Reserve`].
 fn keep_reserve(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(RESERVE)?.insert((), &[0; RESERVE_BYTES][..])?;
     txn.delete_table(RESERVE)?;
