@@ -135,6 +135,18 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
         reading.await.unwrap_or_else(|_| Err(panicked()))
     }
 
+    /// How many artifacts are being read and have not answered for some seconds.
+    #[must_use]
+    pub fn hung(&self) -> usize {
+        self.0.readers.hung()
+    }
+
+    /// How often none was read because too many do not answer.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.0.readers.refused()
+    }
+
     /// The artifacts that have been read for longer than `time`: their disk is slow, or hangs.
     #[must_use]
     pub fn slower_than(&self, time: Duration) -> Vec<Reference> {

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -43,6 +44,8 @@ struct Shared {
     now: Mutex<Now>,
     /// An artifact was read, or a thread ended: whoever waits looks again.
     ended: Notify,
+    /// Lists and files that were refused because too many hang.
+    refused: AtomicU64,
     bounds: Bounds,
 }
 
@@ -72,7 +75,8 @@ impl Default for Readers {
 
 impl Readers {
     fn within(bounds: Bounds) -> Self {
-        Self(Arc::new(Shared { now: Mutex::default(), ended: Notify::new(), bounds }))
+        let (now, refused) = (Mutex::default(), AtomicU64::new(0));
+        Self(Arc::new(Shared { now, ended: Notify::new(), refused, bounds }))
     }
 
     /// The turn to read an artifact, for somebody on a thread; `None` while somebody else has it.
@@ -131,12 +135,13 @@ impl Readers {
     fn grant(&self, wanted: usize) -> Result<usize, CallError> {
         let Bounds { reading_max, hung_max, hung_after } = self.0.bounds;
         let mut now = self.0.now.lock();
-        let hangs = |since: &&Instant| since.elapsed() >= hung_after;
-        let hung = now.under_way.values().filter(hangs).count();
+        let hung = now.hung(hung_after);
         // What hangs beyond its bound counts as what reads.
         let reading = now.threads.saturating_sub(hung.min(hung_max));
         let granted = wanted.max(1).min(reading_max.saturating_sub(reading));
         if granted == 0 && hung >= reading_max + hung_max {
+            // Relaxed: a number for people, which orders nothing.
+            self.0.refused.fetch_add(1, Ordering::Relaxed);
             return Err(all_hang(hung));
         }
         now.threads += granted;
@@ -148,11 +153,27 @@ impl Readers {
         self.0.ended.notified()
     }
 
+    /// How many files hang.
+    pub(crate) fn hung(&self) -> usize {
+        self.0.now.lock().hung(self.0.bounds.hung_after)
+    }
+
+    /// How often somebody was refused because too many hang.
+    pub(crate) fn refused(&self) -> u64 {
+        self.0.refused.load(Ordering::Relaxed)
+    }
+
     /// What has been read for longer than `time`.
     pub(crate) fn slower_than(&self, time: Duration) -> Vec<Reference> {
         let now = self.0.now.lock();
         let slow = now.under_way.iter().filter(|(_, since)| since.elapsed() > time);
         slow.map(|(reference, _)| reference.clone()).collect()
+    }
+}
+
+impl Now {
+    fn hung(&self, hung_after: Duration) -> usize {
+        self.under_way.values().filter(|since| since.elapsed() >= hung_after).count()
     }
 }
 
@@ -206,8 +227,11 @@ mod tests {
         let error = reads(&readers, "e").await.expect_err("there is none");
         assert_eq!(error.code(), Code::Storage);
         assert!(error.message().contains("the disks of 4 others"), "{error}");
+        assert!(error.message().contains("files_hung_max"), "{error}");
+        assert_eq!((readers.hung(), readers.refused()), (4, 1));
         hanging.pop();
         reads(&readers, "e").await.expect("there is room again");
+        assert_eq!((readers.hung(), readers.refused()), (3, 1));
     }
 
     #[tokio::test]
