@@ -41,7 +41,9 @@ pub async fn prepare(
     let mut actors = modules::prepare(manifest, context, &mut problems).await;
     let mut providers = providers::prepare(manifest, context, &mut problems);
     let mut links = links::prepare(manifest, &actors, &mut providers, context, &mut problems);
-    values::prepare((manifest, source), (&mut providers, &mut links), context, &mut problems);
+    let mut notes = Vec::new();
+    let wanted = (&mut providers, &mut *links);
+    values::prepare((manifest, source), wanted, context, (&mut problems, &mut notes)).await;
     let mut runs = last_runs::of(&actors, &links);
     let mut warnings = losses::note(manifest, &mut actors, context);
     let links: Vec<_> = links.into_iter().map(|written| written.link).collect();
@@ -67,5 +69,5 @@ pub async fn prepare(
     let providers = providers.into_values().collect();
     let names = actors.iter().map(|actor: &PreparedActor| &actor.name);
     let places = Places::of(names, links.iter().map(PreparedLink::key));
-    Ok(Prepared { actors, providers, links, places, runs, warnings })
+    Ok(Prepared { actors, providers, links, places, runs, warnings, notes })
 }

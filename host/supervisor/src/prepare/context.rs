@@ -62,4 +62,9 @@ impl<'a> PrepareContext<'a> {
         let (checker, force, host_addresses) = (None, false, Vec::new());
         Self { folder, builtins, modules, trust, clock, checker, last_runs, force, host_addresses }
     }
+
+    /// True for a check that is not followed by a start.
+    pub(super) const fn is_check_alone(&self) -> bool {
+        self.checker.is_some()
+    }
 }

@@ -9,6 +9,7 @@ use trellis_control::Loss;
 use trellis_core::limits::ActorLimits;
 use trellis_core::{BindingName, CallError, Contract};
 use trellis_engine::{Isolation, ModuleSource};
+use trellis_manifest::Problem;
 use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
 
 use super::context::{LastRuns, Modules};
@@ -26,6 +27,7 @@ pub struct Prepared {
     pub(crate) places: Places,
     pub(super) runs: LastRuns,
     pub(super) warnings: Vec<Warning>,
+    pub(super) notes: Vec<Problem>,
 }
 
 /// An actor that may run here.
@@ -90,6 +92,12 @@ impl Prepared {
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// What a check that no start follows saw, and its reader may want to know.
+    #[must_use]
+    pub fn notes(&self) -> &[Problem] {
+        &self.notes
     }
 }
 

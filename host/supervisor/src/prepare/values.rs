@@ -8,8 +8,8 @@ use std::sync::Arc;
 use trellis_core::Code;
 use trellis_manifest::{Manifest, Problem, ProviderSpec, SourceText, Span, Spanned, TextPairs};
 use trellis_providers_sdk::{
-    Descriptor, Place, Scope, Setting, SettingKind, ValueProblem, Values, Wanted, WantedBinding,
-    validate,
+    Descriptor, Finding, Place, Scope, Setting, SettingKind, ValueProblem, Values, Wanted,
+    WantedBinding, validate,
 };
 
 use super::context::PrepareContext;
@@ -27,12 +27,13 @@ struct Origin<'a> {
     scope: Scope,
 }
 
-/// Resolves every path and reports every wrong value.
-pub(super) fn prepare(
+/// Resolves every path and reports every wrong value. A check that no start follows has right
+/// ones looked at as well, and adds what is worth a word to `notes`.
+pub(super) async fn prepare(
     (manifest, source): (&Manifest, &SourceText),
     (providers, links): (&mut Providers, &mut [Written<'_>]),
     context: &PrepareContext<'_>,
-    problems: &mut Vec<Problem>,
+    (problems, notes): (&mut Vec<Problem>, &mut Vec<Problem>),
 ) {
     let specs: BTreeMap<&str, _> =
         manifest.providers.iter().map(|spec| (spec.value.name.value.as_str(), spec)).collect();
@@ -56,7 +57,7 @@ pub(super) fn prepare(
             beside: std::mem::take(known),
         };
         let spec = specs.get(&*provider.name).copied();
-        for problem in validate::problems(&*provider.factory, &wanted) {
+        let told = |problem: ValueProblem| {
             let binding = match problem.place {
                 Place::Binding(index) => bound.get(index),
                 // A provider nobody wrote, because its contract binds itself.
@@ -64,8 +65,16 @@ pub(super) fn prepare(
                 Place::Provider => None,
             };
             let origin = Origin::of(source, binding.map(|index| &links[*index]), spec);
-            problems.push(origin.problem(problem, &provider.descriptor));
+            origin.problem(problem, &provider.descriptor)
+        };
+        let wrong = validate::problems(&*provider.factory, &wanted);
+        if wrong.is_empty() && context.is_check_alone() {
+            for Finding { about, hinders } in provider.factory.survey(wanted.clone()).await {
+                let list = if hinders { &mut *problems } else { &mut *notes };
+                list.push(told(about).code(Code::Storage));
+            }
         }
+        problems.extend(wrong.into_iter().map(told));
         *known = std::mem::take(&mut wanted.beside);
         known.push(wanted);
     }
