@@ -165,8 +165,9 @@ codes! {
         cure: "The message names the file and the command; keep seeds in files that only you can read (0600).";
     /// The module is older than the one that runs.
     Revision = "E_REVISION", Denied, retry: false,
-        cause: "The module's revision is lower than that of the running actor.",
-        cure: "Sign it with a higher `--rev`; docs/releases.md says how to roll back.";
+        cause: "The module's revision is lower than that of the module it would replace.",
+        cure: "Sign it again with a higher `--rev`; docs/releases.md says how to roll back. \
+               `trellis verify FILE --replaces RUNNING` tells before.";
     /// The module has another actor key than this name had before.
     ActorKey = "E_ACTOR_KEY", Denied, retry: false,
         cause: "The module has another actor key than this name had before, so to a host it is another actor. \

@@ -132,23 +132,29 @@ impl ActorClaims {
         Some(end.saturating_sub((life_s / NOTICE_PART).min(NOTICE_MAX_S)))
     }
 
-    /// Checks that these claims may take the place of `running`: the same actor, and a revision
+    /// Checks that these claims may take the place of `former`: the same actor, and a revision
     /// that is not older. No revision counts as older than any.
     ///
     /// # Errors
     /// `E_REVISION`.
-    pub fn check_succeeds(&self, running: &Self) -> Result<(), ClaimsError> {
-        if self.subject != running.subject {
-            let message = format!("{} cannot replace {}", self.subject, running.subject);
+    pub fn check_succeeds(&self, former: &Self) -> Result<(), ClaimsError> {
+        if self.subject != former.subject {
+            let message = format!("{} cannot replace {}", self.subject, former.subject);
             return Err(ClaimsError::new(Code::Revision, message));
         }
-        if self.revision < running.revision {
-            let show = |revision: Option<i32>| revision.map_or("none".into(), |n| n.to_string());
-            let (new, old) = (show(self.revision), show(running.revision));
-            let message = format!("revision {new} is older than {old}, which is running");
-            return Err(ClaimsError::new(Code::Revision, message));
+        match former.revision {
+            Some(old) if self.revision < former.revision => {
+                let new = match self.revision {
+                    Some(new) => {
+                        format!("revision {new} is older than {old}, which it would replace")
+                    }
+                    None => format!("it has no revision, and would replace revision {old}"),
+                };
+                let cure = format!("sign it again with `--rev {old}` or a higher one");
+                Err(ClaimsError::new(Code::Revision, format!("{new}; {cure}")))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn from_token(token: Token<ActorBody>) -> Result<Self, ClaimsError> {

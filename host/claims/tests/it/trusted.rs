@@ -148,8 +148,10 @@ fn an_older_revision_does_not_replace_a_newer_one() {
         (None, None, true),
     ] {
         let result = claims(next, &module).check_succeeds(&claims(running, &module));
-        let code = result.err().map(|error| error.code());
+        let code = result.as_ref().err().map(|error| error.code());
         assert_eq!(code, (!allowed).then_some(Code::Revision), "{next:?} after {running:?}");
+        let cure = format!("`--rev {}` or a higher one", running.unwrap_or_default());
+        assert!(result.err().is_none_or(|error| error.to_string().contains(&cure)));
     }
     let stranger = claims(Some(9), &other_module_key()).check_succeeds(&claims(None, &module));
     assert_eq!(stranger.expect_err("another actor").code(), Code::Revision);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use trellis_claims::{KeyKind, PublicKey, SystemClock, TrustList, verify};
+use trellis_claims::{ActorClaims, KeyKind, PublicKey, SystemClock, TrustList, Unsigned, verify};
 use trellis_core::Code;
 use trellis_keystore::Keystore;
 use trellis_manifest::{Format, SourceText};
@@ -18,13 +18,18 @@ use crate::{files, key_choice};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Exit codes: 0 a host with this trust runs it, 3 no such file, 4 refused (unsigned, tampered,
-expired, untrusted, revoked), 6 not a sound module. The trusted issuers are those of --issuer and
---trust; with neither, your own account key `default`.")]
+expired, untrusted, revoked, older than --replaces), 6 not a sound module. The trusted issuers are
+those of --issuer and --trust; with neither, or with a manifest that names none, your own account
+key `default`, as for a host.")]
 pub(crate) struct VerifyArgs {
     /// The module.
     file: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
+
+    /// The module it is to take the place of: the same actor, of no higher revision.
+    #[arg(long, value_name = "FILE")]
+    replaces: Option<PathBuf>,
 }
 
 /// Who is trusted.
@@ -34,7 +39,7 @@ pub(crate) struct TrustArgs {
     #[arg(short, long, value_name = "KEY")]
     issuer: Vec<String>,
 
-    /// Trusts and revokes the keys under `trust:` in this manifest.
+    /// Trusts whom a host trusts that runs this manifest: see its `trust:`.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
 }
@@ -47,7 +52,8 @@ struct Accepted {
     accepted: bool,
     name: Option<String>,
     module: PublicKey,
-    issuer: PublicKey,
+    /// None of an unsigned module.
+    issuer: Option<PublicKey>,
     digest: String,
     expires: Option<u64>,
     expires_human: String,
@@ -60,16 +66,43 @@ pub(crate) fn run(args: &VerifyArgs, output: Output) -> Result<(), Failure> {
     let verified =
         verify(&module, &trust, &SystemClock).map_err(|error| Failure::from(error).about(&file))?;
     let claims = verified.claims();
+    if let Some(path) = &args.replaces {
+        check_succeeds(claims, path).map_err(|failure| failure.about(&file))?;
+    }
+    if verified.is_unsigned() {
+        output.note(format_args!(
+            "warning: {file} is unsigned, and the manifest admits such modules; for development only"
+        ));
+    }
     output.show(&Accepted {
         file,
         accepted: true,
         name: claims.name.clone(),
         module: claims.subject.clone(),
-        issuer: claims.issuer.clone(),
+        issuer: (!verified.is_unsigned()).then(|| claims.issuer.clone()),
         digest: hex(verified.digest()),
         expires: claims.expires,
         expires_human: window(claims, &SystemClock).expires,
     })
+}
+
+/// What a host checks that runs the module of `path` and finds another one in its place.
+fn check_succeeds(claims: &ActorClaims, path: &Path) -> Result<(), Failure> {
+    let running = trellis_claims::inspect(&files::read_module(path)?).claims.ok_or_else(|| {
+        let message = format!("{} has no claims to compare with", path.display());
+        Failure::new(Code::Unsigned, message)
+            .cure("Name the signed module that runs, or leave out --replaces.")
+    })?;
+    if claims.subject != running.subject {
+        let message = format!(
+            "its actor key is {}, and that of {} is {}",
+            claims.subject,
+            path.display(),
+            running.subject
+        );
+        return Err(Failure::new(Code::ActorKey, message));
+    }
+    Ok(claims.check_succeeds(&running)?)
 }
 
 impl TrustArgs {
@@ -91,16 +124,21 @@ impl TrustArgs {
             list = list.trust(&key_choice::public_key(text, KeyKind::Account)?)?;
         }
         if self.is_silent() {
-            // As a host does with a manifest that says nothing about trust.
-            if let Some(issuer) = Keystore::open_default()?.default_issuer()? {
-                list = list.trust(&issuer)?;
-            }
+            list = own(list)?;
         }
         Ok(list)
     }
 }
 
-/// Adds what a manifest trusts and revokes.
+/// Adds whom a host trusts that nobody tells whom to trust.
+fn own(list: TrustList) -> Result<TrustList, Failure> {
+    match Keystore::open_default()?.default_issuer()? {
+        Some(issuer) => Ok(list.trust(&issuer)?),
+        None => Ok(list),
+    }
+}
+
+/// Adds whom a host trusts that runs this manifest, and what it revokes.
 fn of_manifest(mut list: TrustList, path: &Path, output: Output) -> Result<TrustList, Failure> {
     let wrong = |report: trellis_manifest::Report| {
         Failure::host(&trellis_app::Failure::Manifest(Box::new(report)), output.style())
@@ -117,15 +155,19 @@ fn of_manifest(mut list: TrustList, path: &Path, output: Output) -> Result<Trust
     for issuer in &manifest.trust.issuers {
         list = list.trust(&key(&issuer.value)?)?;
     }
+    if manifest.trust.issuers.is_empty() {
+        list = own(list)?;
+    }
     for revoked in &manifest.trust.revoked {
         list = list.revoke(&key(&revoked.value)?)?;
     }
-    if manifest.trust.issuers.is_empty() && manifest.trust.revoked.is_empty() {
-        let message = format!("{name} says nothing about trust");
-        return Err(Failure::new(Code::Manifest, message)
-            .cure("Add `trust: {issuers: [A...]}` to it, or use --issuer."));
-    }
-    Ok(list)
+    // What it may use is no matter here.
+    let unsigned = if manifest.trust.unsigned {
+        Unsigned::Allow { caps: Vec::new() }
+    } else {
+        Unsigned::Refuse
+    };
+    Ok(list.unsigned_modules(unsigned))
 }
 
 impl fmt::Display for Accepted {
@@ -133,7 +175,10 @@ impl fmt::Display for Accepted {
         writeln!(f, "\x1b[32maccepted\x1b[0m  {}", self.file)?;
         writeln!(f, "  name     {}", self.name.as_deref().unwrap_or("-"))?;
         writeln!(f, "  module   {}", self.module)?;
-        writeln!(f, "  issuer   {}", self.issuer)?;
+        match &self.issuer {
+            Some(issuer) => writeln!(f, "  issuer   {issuer}")?,
+            None => writeln!(f, "  issuer   none: it is unsigned")?,
+        }
         writeln!(f, "  expires  {}", self.expires_human)
     }
 }

@@ -40,6 +40,47 @@ fn ones_own_signature_is_trusted_and_others_are_not() {
 }
 
 #[test]
+fn a_manifest_trusts_whom_a_host_trusts_that_runs_it() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.signed("echo", &guest::module(), &[]);
+    let unsigned = sandbox.write("unsigned.wasm", guest::module());
+    let subject = sandbox.run(&["verify", arg(&file), "-o", "json"]).json();
+    let subject = subject["module"].as_str().expect("a key").to_owned();
+    let other = KeyPair::generate(KeyKind::Module).public().to_string();
+    let verify = |file: &std::path::Path, text: String| {
+        let path = sandbox.write("trust.yaml", text);
+        sandbox.run(&["verify", arg(file), "--trust", arg(&path), "-o", "json"])
+    };
+    // One that names no issuer leaves the user's own, whatever else it says.
+    for text in ["name: t\n".to_owned(), format!("trust: {{revoked: [{other}]}}\n")] {
+        assert_eq!(verify(&file, text).json()["accepted"], true);
+    }
+    verify(&file, format!("trust: {{revoked: [{subject}]}}\n")).fails_json(4, "E_REVOKED");
+    verify(&unsigned, "name: t\n".to_owned()).fails_json(4, "E_UNSIGNED");
+    let admitted = verify(&unsigned, "trust: {unsigned: allow}\n".to_owned());
+    assert!(admitted.stderr.contains("for development only"), "{}", admitted.stderr);
+    let admitted = admitted.json();
+    assert_eq!((&admitted["accepted"], &admitted["issuer"]), (&true.into(), &().into()));
+}
+
+#[test]
+fn an_older_revision_is_found_before_it_is_put_in_place() {
+    let sandbox = Sandbox::new();
+    let old = sandbox.signed("echo", &guest::module(), &["--rev", "1"]);
+    let new = sandbox.write("new.wasm", guest::module());
+    sandbox.run(&["sign", arg(&new), "-d", arg(&new), "-n", "echo", "--rev", "2"]).ok();
+    sandbox.run(&["verify", arg(&new), "--replaces", arg(&old)]).ok();
+    sandbox.run(&["verify", arg(&old)]).ok();
+    let ran = sandbox.run(&["verify", arg(&old), "--replaces", arg(&new)]);
+    let told = ran.fails(4, "E_REVISION");
+    assert!(told.contains("`--rev 2`"), "{told}");
+    let other = sandbox.signed("other", &guest::module(), &[]);
+    sandbox.run(&["verify", arg(&other), "--replaces", arg(&new)]).fails(4, "E_ACTOR_KEY");
+    let plain = sandbox.write("plain.wasm", guest::module());
+    sandbox.run(&["verify", arg(&new), "--replaces", arg(&plain)]).fails(4, "E_UNSIGNED");
+}
+
+#[test]
 fn an_unsigned_module_can_be_revoked_by_the_key_it_goes_by() {
     let sandbox = Sandbox::new();
     let file = sandbox.write("echo.wasm", guest::module());

@@ -31,7 +31,7 @@ scenarios! {
         actor("echo", harmless()).revision(2),
         Step::Log(&["replaced actor echo"]),
         actor("echo", built("echo")).revision(1),
-        Step::Log(&["revision 1 is older than 2", "E_REVISION"]),
+        Step::Log(&["revision 1 is older than 2", "`--rev 2`", "E_REVISION"]),
         get("echo", "/").is(200, "ok"),
         actor("echo", built("echo")).revision(3),
         Step::Log(&["replaced actor echo"]),
