@@ -102,6 +102,22 @@ pub(crate) fn read_destination(path: &Path) -> Result<Vec<u8>, Failure> {
     Err(Failure::usage(message).cure("Choose another --destination."))
 }
 
+/// Checks that a file may be made at `path`, as far as its folder goes.
+///
+/// # Errors
+/// `E_NOT_FOUND`, which names the folder that is missing and how to make it.
+pub(crate) fn check_folder(path: &Path) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // A link leads to a folder of its own.
+    let Some(folder) = folder.filter(|folder| !(folder.is_dir() || path.is_symlink())) else {
+        return Ok(());
+    };
+    let (path, folder) = (path.display(), folder.display());
+    let message = format!("cannot write {path}: there is no folder {folder}");
+    Err(Failure::new(Code::NotFound, message)
+        .cure(format!("Make it with `mkdir -p {folder}`, or choose another path.")))
+}
+
 /// Writes a file whole or not at all; see [`destination`] for links, devices and permissions.
 ///
 /// # Errors

@@ -27,6 +27,22 @@ fn a_module_goes_where_a_link_leads_and_a_file_keeps_its_permissions() {
 }
 
 #[test]
+fn a_folder_that_is_missing_is_named_and_nothing_is_made() {
+    let sandbox = Sandbox::new();
+    let plain = sandbox.write("p.wasm", guest::module());
+    let ran = sandbox.run(&["sign", arg(&plain), "-d", "build/signed/p.wasm"]);
+    let told = ran.fails(3, "E_NOT_FOUND");
+    assert!(told.contains("there is no folder build/signed\n"), "{told}");
+    assert!(told.contains("`mkdir -p build/signed`"), "{told}");
+    let keys = sandbox.run(&["keys", "list", "-o", "json"]).json();
+    assert_eq!(keys["keys"], serde_json::json!([]), "what is refused leaves no key behind");
+    sandbox.run(&["keys", "gen", "account"]).ok();
+    let ran = sandbox.run(&["keys", "export", "default", "--seed", "build/a.nk"]);
+    let told = ran.fails(3, "E_NOT_FOUND");
+    assert!(told.contains("`mkdir -p build`"), "{told}");
+}
+
+#[test]
 fn a_pipe_gets_the_module_and_a_device_stays_one() {
     let sandbox = Sandbox::new();
     let plain = sandbox.write("p.wasm", guest::module());

@@ -78,6 +78,7 @@ fn write_seed(
     replace: bool,
     output: Output,
 ) -> Result<&'static str, Failure> {
+    files::check_folder(path)?;
     let stored = write_seed_file(path, &key.pair, replace)?;
     let (name, path) = (&key.entry.name, path.display());
     match stored {

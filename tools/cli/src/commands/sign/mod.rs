@@ -34,6 +34,7 @@ pub(crate) fn run(args: &SignArgs, output: Output) -> Result<(), Failure> {
     check_stdout(&destination, output)?;
     let module = files::read_module(&args.file)?;
     outline(&module).map_err(about_file)?;
+    files::check_folder(&destination)?;
     let there = files::read_destination(&destination)?;
     let names = Names::of(args)?;
     let warnings = check_names(&names, args.force, output)?;
