@@ -21,6 +21,7 @@ use trellis_claims::{Clock, SystemClock};
 use trellis_supervisor::Supervisor;
 
 use crate::expiry;
+use crate::metrics::change_registry;
 use crate::readiness::Readiness;
 use crate::samples::Samples;
 
@@ -133,6 +134,7 @@ impl Admin {
         let status = self.supervisor.status();
         let now = SystemClock.now_unix_s();
         encode_registry(&mut text, &expiry::registry(&status.state.expiries, now))?;
+        encode_registry(&mut text, &change_registry(self.supervisor.change_time()))?;
         let measured = status.samplers.iter().map(|it| (Arc::clone(&it.provider), it.samples()));
         encode_registry(&mut text, &Samples::of(measured).into_registry())?;
         encode_eof(&mut text)?;

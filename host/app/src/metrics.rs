@@ -1,11 +1,13 @@
 //! What the host's own life counts.
 
 use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use crate::failure::Failure;
 
@@ -17,6 +19,16 @@ static LINES_LOST: LazyLock<Family<Label, Counter>> = LazyLock::new(Family::defa
 /// The counter of lines that one of the process's streams lost.
 pub(crate) fn lines_lost(stream: &'static str) -> Counter {
     LINES_LOST.get_or_create(&[("stream", stream)]).clone()
+}
+
+/// A registry of how long the change under way takes so far, to be encoded as any other.
+pub(crate) fn change_registry(taken: Duration) -> Registry {
+    let seconds: Gauge<f64, AtomicU64> = Gauge::default();
+    seconds.set(taken.as_secs_f64());
+    let mut registry = Registry::with_prefix("trellis");
+    let help = "Time that the change under way takes so far; 0 when there is none";
+    registry.register_with_unit("change", help, Unit::Seconds, seconds);
+    registry
 }
 
 /// Counters of changes to a running host. Cheap to clone.

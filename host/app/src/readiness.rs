@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use trellis_claims::{Clock, SystemClock};
 use trellis_control::Degraded;
 use trellis_core::Code;
+use trellis_core::date::span;
 use trellis_supervisor::{Status, Supervisor, Warning};
 
 use crate::failure::Failure;
@@ -137,13 +138,18 @@ impl Readiness {
         self.seen_phase(&self.supervisor.status()) == Phase::Ready
     }
 
-    /// A line with the phase, then one for each thing that does not work.
+    /// A line with the phase, then one for a change that takes long, and one for each thing that
+    /// does not work.
     pub(crate) fn text(&self) -> String {
         let status = self.supervisor.status();
         let mut text = format!("{}\n", self.seen_phase(&status).as_str());
         let now = SystemClock.now_unix_s();
-        for degraded in self.degraded(&status) {
+        if let Some(changing) = self.supervisor.slow_change(now) {
+            let taken = span(now.saturating_sub(changing.since_unix_s));
             // Writing to a text cannot fail.
+            let _ = writeln!(text, "changing: a change is under way for {taken}: {changing}");
+        }
+        for degraded in self.degraded(&status) {
             let _ = writeln!(text, "degraded: {degraded} ({})", degraded.timing(now));
         }
         text
@@ -156,6 +162,7 @@ impl Readiness {
         json!({
             "ready": phase == Phase::Ready,
             "phase": phase.as_str(),
+            "changing": self.supervisor.slow_change(SystemClock.now_unix_s()),
             "degraded": self.degraded(&status),
         })
     }

@@ -6,12 +6,14 @@
 //! **Deliberately absent:** how anything is done, and sockets. These are values.
 
 mod applied;
+mod changing;
 mod code;
 mod loss;
 mod status;
 mod step;
 
 pub use applied::{Applied, ApplyError};
+pub use changing::Changing;
 pub use loss::Loss;
 pub use status::{Address, Degraded, Expiry, Name, ProviderStatus, Status};
 pub use step::{BindingRef, Step};

@@ -30,6 +30,7 @@ mod metrics;
 mod owner;
 mod plan;
 mod prepare;
+mod progress;
 mod publish;
 mod reconciler;
 mod rename;

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep_until};
 use trellis_control::{Applied, ApplyError};
+use trellis_core::date::span;
 use trellis_core::{CallError, Code};
 
 use crate::change::Change;
@@ -20,8 +21,9 @@ use crate::plan::plan;
 use crate::reconciler::Reconciler;
 use crate::shared::{DRAIN_MAX, Shared};
 
-/// How often claims are held against the clock: an expired actor stops within this time.
-const EXPIRY_CHECK_EVERY: Duration = Duration::from_secs(1);
+/// How often claims are held against the clock: an expired actor stops within this time. And how
+/// often it is looked how long a change takes.
+const CLOCK_CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How often providers are asked how they are.
 const HEALTH_CHECK_EVERY: Duration = Duration::from_secs(5);
 /// How long changes make way for newer ones, one after the other. Then one stays for as long as
@@ -80,8 +82,8 @@ impl Owner {
     }
 
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
-        let mut expiry = interval(EXPIRY_CHECK_EVERY);
-        expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut clock = interval(CLOCK_CHECK_EVERY);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // At the start there is nobody to ask.
         let mut health = interval_at(Instant::now() + HEALTH_CHECK_EVERY, HEALTH_CHECK_EVERY);
         health.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -106,7 +108,10 @@ impl Owner {
                 () = sleep_until(stays.unwrap_or_else(Instant::now)), if stays.is_some() => {
                     self.make_way();
                 }
-                _ = expiry.tick() => self.expire(),
+                _ = clock.tick() => {
+                    self.expire();
+                    self.tell_of_slow();
+                }
                 _ = health.tick() => self.begin_health_check(),
             }
             if self.stopping.as_ref().is_some_and(|stopping| stopping.task.is_finished()) {
@@ -186,11 +191,13 @@ impl Owner {
             shared.let_outgoing_go();
             let rules = desired.options.rules;
             shared.edit(|actual| actual.road.entitlements.set_rules(rules));
+            shared.progress.end(true);
             if let Some(answer) = answer {
                 let _ = answer.send(Applied::default());
             }
             return;
         }
+        shared.progress.begin();
         let (superseded, is_superseded) = watch::channel(false);
         let change = Change::new(shared, Arc::clone(&desired), steps, is_superseded, left);
         self.running = Some(Running {
@@ -234,6 +241,7 @@ impl Owner {
             let now = self.shared.clock.now_unix_s();
             let news = self.reconciler.settle(&outcome, now);
             log_done(&outcome);
+            self.shared.progress.end(outcome.failed.is_empty());
             for fault in &news {
                 self.shared.metrics.fault(fault.code);
                 tracing::error!(code = fault.code.as_str(), "{fault}");
@@ -258,6 +266,15 @@ impl Owner {
         }
         if self.endings.look(&self.shared) || any_stopped {
             self.publish_status();
+        }
+    }
+
+    /// A change that waits for something is not waited for in silence.
+    fn tell_of_slow(&self) {
+        let now = self.shared.clock.now_unix_s();
+        if let Some(changing) = self.shared.progress.becomes_slow(now) {
+            let taken = span(now.saturating_sub(changing.since_unix_s));
+            tracing::warn!("a change is under way for {taken}: {changing}");
         }
     }
 
@@ -289,6 +306,7 @@ impl Owner {
             return;
         }
         self.reconciler.stop();
+        self.shared.progress.end(true);
         let running = self.running.take().map(|running| running.task);
         // What it edited is whole at every moment.
         running.iter().for_each(JoinHandle::abort);

@@ -20,6 +20,7 @@ use crate::aside::Aside;
 use crate::border::Instance;
 use crate::metrics::Metrics;
 use crate::prepare::PreparedProvider;
+use crate::progress::Progress;
 use crate::status::Status;
 use trellis_core::CallError;
 
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) status: Arc<ArcSwap<Status>>,
     /// A change is under way.
     pub(crate) changing: Arc<AtomicBool>,
+    /// How far it has come.
+    pub(crate) progress: Arc<Progress>,
     /// A status was published.
     pub(crate) published: Arc<Notify>,
     /// What is let go finishes here.
@@ -61,6 +64,7 @@ impl Shared {
             metrics,
             status,
             changing: Arc::default(),
+            progress: Arc::default(),
             published: Arc::default(),
             aside: Aside::default(),
             let_go: Notify::new(),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, oneshot};
 use trellis_claims::{Clock, TrustList};
-use trellis_control::Applied;
+use trellis_control::{Applied, Changing};
 use trellis_dispatch::Dispatcher;
 use trellis_engine::Engine;
 
@@ -16,6 +16,7 @@ use crate::desired::ApplyOptions;
 use crate::metrics::Metrics;
 use crate::owner::Owner;
 use crate::prepare::Prepared;
+use crate::progress::Progress;
 use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
@@ -26,6 +27,7 @@ pub struct Supervisor {
     commands: mpsc::Sender<Command>,
     status: Arc<ArcSwap<Status>>,
     changing: Arc<AtomicBool>,
+    progress: Arc<Progress>,
     published: Arc<Notify>,
 }
 
@@ -45,9 +47,10 @@ impl Supervisor {
         let status = Arc::<ArcSwap<Status>>::default();
         let shared = Shared::new((engine, dispatcher), clock, metrics, Arc::clone(&status));
         let (changing, published) = (Arc::clone(&shared.changing), Arc::clone(&shared.published));
+        let progress = Arc::clone(&shared.progress);
         let owner = Owner::new(Arc::new(shared), Reconciler::default());
         tokio::spawn(owner.run(inbox));
-        Self { commands, status, changing, published }
+        Self { commands, status, changing, progress, published }
     }
 
     /// Makes a prepared manifest run, and nothing else. What is the same is not touched. Answers
@@ -81,6 +84,18 @@ impl Supervisor {
     pub fn is_changing(&self) -> bool {
         // `Acquire` pairs with the owner's stores: with `false` comes the status of what was done.
         self.changing.load(Ordering::Acquire)
+    }
+
+    /// How long the change that is carried out takes so far; zero when there is none.
+    #[must_use]
+    pub fn change_time(&self) -> Duration {
+        self.progress.taken()
+    }
+
+    /// The change that is carried out and what it waits for, once it takes long.
+    #[must_use]
+    pub fn slow_change(&self, now_unix_s: u64) -> Option<Changing> {
+        self.progress.slow(now_unix_s)
     }
 
     /// Stops intake, lets what is under way finish until `deadline`, then lets go of everything;

@@ -10,6 +10,7 @@ use trellis_providers_sdk::Newcomer;
 use super::Change;
 use super::bind::NewBinding;
 use super::make::newer;
+use crate::progress::Awaited;
 
 /// How providers are asked for bindings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +28,8 @@ impl Change {
     /// take over from goes with everything else that goes. True when something newer is wanted,
     /// before all of them have answered.
     pub(super) async fn bind_intake(&mut self, mut waiting: Vec<NewBinding>) -> bool {
+        let asked = waiting.iter().map(|new| &*new.provider.name);
+        self.shared.progress.waits_for(Awaited::of_providers(asked));
         while !waiting.is_empty() {
             let (taken, refused) = self.tell_intake(waiting).await;
             let (taken, refused) = self.restore(taken, refused).await;

@@ -12,6 +12,7 @@ use super::Change;
 use super::loads::{MadeActor, broken};
 use crate::border::Instance;
 use crate::prepare::PreparedProvider;
+use crate::progress::Awaited;
 use crate::shared::Shared;
 
 /// What was made, by name.
@@ -40,20 +41,28 @@ impl Change {
         let mut jobs = self.provider_jobs();
         let mut made = Made::default();
         let mut superseded = self.superseded.clone();
+        self.shared.progress.waits_for(self.awaited());
         while !(jobs.is_empty() && self.loads.is_empty()) {
             tokio::select! {
                 Some(joined) = jobs.join_next() => match joined {
-                    Ok((_, Ok(one))) => {
+                    Ok((place, Ok(one))) => {
+                        self.came(place);
                         made.providers.insert(Arc::clone(&one.prepared.name), *one);
                     }
-                    Ok((place, Err(error))) => self.fail(place, error),
+                    Ok((place, Err(error))) => {
+                        self.came(place);
+                        self.fail(place, error);
+                    }
                     // A job that panicked does not say which it was: see `provider_jobs`.
                     Err(_) => {}
                 },
-                Some((place, loaded)) = self.loads.next() => match loaded {
-                    Ok(one) => drop(made.actors.insert(Arc::clone(&one.prepared.name), one)),
-                    Err(error) => self.fail(place, error),
-                },
+                Some((place, loaded)) = self.loads.next() => {
+                    self.came(place);
+                    match loaded {
+                        Ok(one) => drop(made.actors.insert(Arc::clone(&one.prepared.name), one)),
+                        Err(error) => self.fail(place, error),
+                    }
+                }
                 () = newer(&mut superseded) => {
                     jobs.shutdown().await;
                     self.leave(made);
@@ -69,6 +78,18 @@ impl Change {
     pub(super) fn leave(&mut self, made: Made) {
         made.providers.into_values().for_each(|one| self.shared.discard(one.instance));
         self.loads.keep(made.actors.into_values());
+    }
+
+    /// What is to be made beside what runs.
+    fn awaited(&self) -> Awaited {
+        let made = |place: &usize| !self.failed.contains_key(place);
+        let actors = self.wanted_actors().into_iter().map(|(place, _)| place).filter(made);
+        let providers = self.wanted_providers(false).into_iter().map(|(place, _)| place);
+        Awaited::of(actors.chain(providers).filter_map(|place| self.steps.get(place)))
+    }
+
+    fn came(&self, place: usize) {
+        self.steps.get(place).into_iter().for_each(|step| self.shared.progress.came(step));
     }
 
     fn want_modules(&mut self) {

@@ -8,6 +8,7 @@ use super::Change;
 use super::bind::Fresh;
 use super::make::{Made, newer};
 use crate::border::Instance;
+use crate::progress::Awaited;
 
 /// What was told by the time something newer is wanted.
 struct Told {
@@ -25,6 +26,9 @@ impl Change {
         mut fresh: Fresh,
     ) -> Option<(Made, Fresh)> {
         let told = self.told(&made, &fresh);
+        let asked = fresh.outlets.iter().chain(&fresh.intake).map(|new| &*new.provider.name);
+        let asked = asked.chain(made.providers.keys().map(|name| &**name));
+        self.shared.progress.waits_for(Awaited::of_providers(asked));
         let mut superseded = self.superseded.clone();
         let get_ready = async {
             self.bind_outlets(&mut made, &mut fresh).await;

@@ -22,6 +22,7 @@ use crate::border::Instance;
 use crate::calls::Calls;
 use crate::exchange;
 use crate::prepare::PreparedProvider;
+use crate::progress::Awaited;
 use crate::shared::Shared;
 
 /// Longest wait for the calls of a provider that has to end before its successor can begin; what
@@ -59,6 +60,8 @@ impl Change {
                 return;
             }
             let places: Vec<_> = group.iter().map(|(place, _)| *place).collect();
+            let names = group.iter().map(|(_, new)| &*new.name);
+            self.shared.progress.waits_for(Awaited::of_providers(names));
             let mut held = Vec::new();
             for (place, new) in group {
                 match self.hold(place, new) {

@@ -39,6 +39,27 @@ providers: [{builtin: store}, {builtin: server}]
 bindings: [{actor: one, capability: 'test:store'}, {actor: one, capability: 'test:server'}]
 ";
 
+#[tokio::test(start_paused = true)]
+async fn a_change_that_takes_long_says_what_it_waits_for() {
+    let stage = Stage::new();
+    stage.script.next([Making::Hangs]);
+    let hanging = stage.begin("providers: [{builtin: store}, {builtin: server}]\n").await;
+    stage.script.happened("make store", 1).await;
+    assert_eq!(stage.supervisor.slow_change(NOW_S), None, "it has just begun");
+    while stage.supervisor.slow_change(NOW_S).is_none() {
+        assert!(!hanging.is_finished(), "nobody was told");
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    let told = stage.supervisor.slow_change(NOW_S).expect("it goes on");
+    assert_eq!((told.since_unix_s, &*told.actors), (NOW_S - 5, &[][..]));
+    assert_eq!(told.providers, ["store"], "the other one is there");
+    assert!(stage.supervisor.change_time() > Duration::from_secs(5));
+    let applied = hanging.await.expect("it ends");
+    assert_eq!(applied.faults.len(), 1, "{applied:?}");
+    assert_eq!(stage.supervisor.slow_change(NOW_S), None);
+    assert_eq!(stage.supervisor.change_time(), Duration::ZERO);
+}
+
 /// What runs is asked for again while a change waits for a provider, which `hangs` until then.
 async fn go_back(hangs: &'static str, seen: &str, (before, after): (&str, &str)) -> Stage {
     let stage = Stage::new();

@@ -14,9 +14,13 @@ const ENDLESS: &str = "(module (memory (export \"memory\") 1)
   (func (export \"__guest_call\") (param i32 i32) (result i32) (i32.const 1)))";
 
 fn put(site: &Site, module: &[u8], caps: &[&str]) {
+    site.put("app/echo.wasm", signed(site, module, caps));
+}
+
+fn signed(site: &Site, module: &[u8], caps: &[&str]) -> Vec<u8> {
     let mut draft = site.account().draft("echo");
     draft.caps = caps.iter().map(|cap| (*cap).to_owned()).collect();
-    site.put("app/echo.wasm", site.account().sign(module, &draft));
+    site.account().sign(module, &draft)
 }
 
 /// A manifest of one actor behind HTTP.
@@ -151,6 +155,39 @@ fn a_disk_that_hangs_costs_one_thread_and_is_told() {
     // The thread that waits ends with an empty text; whoever waits for it reads the file.
     drop(fs::File::options().write(true).open(&pipe).expect("somebody reads it"));
     is_well(&host);
+}
+
+/// How often the log has a line with this text.
+fn lines_with(host: &HostProcess, text: &str) -> usize {
+    host.log().text().lines().filter(|line| line.contains(text)).count()
+}
+
+#[test]
+fn a_change_that_takes_long_says_what_it_waits_for() {
+    let site = Site::new();
+    put(&site, &harmless(), &["wascc:http_server"]);
+    site.put("app/manifest.yaml", echo("", "", 0));
+    let host = started(&site);
+    assert!(host.metric("trellis_change_seconds") <= 0.0);
+    site.put("app/slow.wasm", signed(&site, &wasm(ENDLESS), &["wascc:http_server"]));
+    let entry = ", instances: {min: 1, max: 2}, limits: {init_time: 60s}";
+    let slow = echo("", entry, 0).replace("echo.wasm", "slow.wasm");
+    site.put("app/manifest.yaml", slow);
+    let told = "a change is under way for ";
+    says(&host, 200, &["ready\nchanging: ", told, "until actor `echo` is compiled and started"]);
+    assert!(host.metric("trellis_change_seconds") > 5.0);
+    let logged = eventually(|| match lines_with(&host, told) {
+        0 => Err(host.log().text()),
+        lines => Ok(lines),
+    });
+    assert_eq!(logged, Ok(1));
+    let answer = Client::new(host.address_of("echo")).send("GET", "/", b"").expect("an answer");
+    assert_eq!(answer.text(), "ok", "what runs goes on");
+
+    site.put("app/manifest.yaml", echo("", "", 0));
+    is_well(&host);
+    assert_eq!(lines_with(&host, told), 1, "{}", host.log().text());
+    assert!(host.metric("trellis_change_seconds") <= 0.0);
 }
 
 #[test]
