@@ -98,6 +98,9 @@ pub enum Step {
         provider: String,
         /// The provider it leads to now, when that is another.
         leaves: Option<String>,
+        /// The values that change, as words: `with PORT 8183`, `with another URL`.
+        #[serde(default)]
+        changes: Vec<String>,
     },
     /// A provider is no longer wanted; calls it has go on to their end.
     StopProvider {
@@ -167,11 +170,15 @@ impl Step {
                 format!("{}; its key changes from {old} to {key}{}", plain(), no_longer(loses))
             }
             Self::Unbind { binding, provider } => format!("{binding} from provider {provider}"),
-            Self::Bind { binding, provider } | Self::Rebind { binding, provider, leaves: None } => {
-                format!("{binding} at provider {provider}")
-            }
-            Self::Rebind { binding, provider, leaves: Some(old) } => {
-                format!("{binding} from provider {old} to provider {provider}")
+            Self::Bind { binding, provider } => format!("{binding} at provider {provider}"),
+            Self::Rebind { binding, provider, leaves, changes } => {
+                let way = match leaves {
+                    Some(old) => format!("from provider {old} to provider {provider}"),
+                    None => format!("at provider {provider}"),
+                };
+                let changes = changes.join(", ");
+                let text = format!("{binding} {way} {changes}");
+                text.trim_end().to_owned()
             }
         }
     }
@@ -216,10 +223,19 @@ mod tests {
             binding: BindingRef { name: "cache".into(), ..binding() },
             provider: "redis".into(),
             leaves: Some("memory".into()),
+            changes: Vec::new(),
         };
         let text = "counter to wascc:keyvalue as cache from provider memory to provider redis";
         assert_eq!(to_redis.to_string(), format!("rebind {text}"));
         assert_eq!(to_redis.done(), format!("rebound {text}"));
+        let to_port = Step::Rebind {
+            binding: binding(),
+            provider: "server".into(),
+            leaves: None,
+            changes: vec!["with PORT 81".into(), "without HOSTS".into()],
+        };
+        let text = "counter to wascc:keyvalue at provider server with PORT 81, without HOSTS";
+        assert_eq!(to_port.done(), format!("rebound {text}"));
         let store = Step::ReplaceProvider {
             provider: "store".into(),
             implementation: "keyvalue-embedded".into(),

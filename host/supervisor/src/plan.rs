@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 use trellis_control::Step;
+use trellis_providers_sdk::{Descriptor, SettingKind, Values};
 
 use crate::border;
 use crate::desired::{Barred, Bound, Inventory, Wanted};
@@ -84,7 +85,9 @@ pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
     steps.extend(made_providers(wanted, &now));
     let made = wanted.actors().filter_map(|(place, actor)| made_actor(actor, actors[place]));
     steps.extend(made);
-    let made = wanted.links().filter_map(|(place, link)| made_binding(link, bindings[place], &now));
+    let made = wanted
+        .links()
+        .filter_map(|(place, link)| made_binding((link, wanted), bindings[place], &now));
     steps.extend(made);
     let stays: HashSet<_> = wanted.providers().map(|provider| &*provider.name).collect();
     let known = running.providers.iter().chain(&running.broken).map(|provider| &*provider.name);
@@ -141,7 +144,7 @@ fn made_actor(wanted: &PreparedActor, now: Option<&PreparedActor>) -> Option<Ste
 }
 
 fn made_binding(
-    wanted: &PreparedLink,
+    (wanted, all): (&PreparedLink, Wanted<'_>),
     now: Option<Bound<'_>>,
     running: &Providers<'_>,
 ) -> Option<Step> {
@@ -156,5 +159,23 @@ fn made_binding(
         return None;
     }
     let leaves = moved.then(|| leaves.to_owned());
-    Some(Step::Rebind { binding: binding(), provider: provider(), leaves })
+    let served = all.providers().find(|provider| provider.name == wanted.provider);
+    let changes = served.map(|it| changes(&now.link.values, &wanted.values, &it.descriptor));
+    let changes = changes.unwrap_or_default();
+    Some(Step::Rebind { binding: binding(), provider: provider(), leaves, changes })
+}
+
+/// The values that change, as words. A text may be a secret, and is not repeated.
+fn changes(now: &Values, wanted: &Values, descriptor: &Descriptor) -> Vec<String> {
+    let told = |(key, value): (&str, &str)| match (now.get(key), descriptor.setting(key)) {
+        (Some(now), _) if now == value => None,
+        (_, Some(setting)) if !matches!(setting.kind, SettingKind::Text | SettingKind::Path(_)) => {
+            Some(format!("with {key} {value}"))
+        }
+        (Some(_), _) => Some(format!("with another {key}")),
+        (None, _) => Some(format!("with {key}")),
+    };
+    let gone = now.iter().filter(|(key, _)| wanted.get(key).is_none());
+    let gone = gone.map(|(key, _)| format!("without {key}"));
+    wanted.iter().filter_map(told).chain(gone).collect()
 }

@@ -192,7 +192,7 @@ impl Change {
             None => {
                 let provider = new.provider.name.to_string();
                 let binding = new.binding.key.to_ref();
-                let step = Step::Rebind { binding, provider, leaves: None };
+                let step = Step::Rebind { binding, provider, leaves: None, changes: Vec::new() };
                 self.more_failed.push(Failed { step, error, again: Again::Soon });
             }
         }
