@@ -80,23 +80,29 @@ impl<'a> Cast<'a> {
         }
         let name = &*actor.name;
         let told = |why: &str, code: Code| {
-            let message = format!("actor `{name}` is signed with `{option} {callee}`, {why}");
+            let message = format!("actor `{name}` is signed with `{option} {callee}`, but {why}");
             Problem::new(span, message).code(code)
         };
         if let Some(meant) = self.normal_names.get(callee) {
             let claims = meant.verified.claims();
             let help = match claims.call_alias.as_deref() {
-                Some(alias) => format!("its call alias is `{alias}`: sign with `--calls {alias}`"),
+                Some(alias) => format!(
+                    "sign `{name}` with `--calls {alias}`, which is the call alias of `{}`",
+                    meant.name
+                ),
                 None => format!(
                     "sign `{}` with `--call-alias {callee}`, or `{name}` with `--calls {}`",
                     meant.name, claims.subject
                 ),
             };
-            let why = "which is an actor's name here; claims name a call alias or a key";
-            return Some(told(why, Code::Denied).help(help));
+            let why = format!(
+                "`{callee}` is only the `name` of an actor in this manifest; `--calls` takes a call \
+                 alias or a key"
+            );
+            return Some(told(&why, Code::Denied).help(help));
         }
         if PublicKey::parse(callee).is_ok() {
-            let why = "and no actor of the manifest has that key or was signed by it";
+            let why = "no actor of this manifest has that key or was signed with it";
             let help = "`trellis inspect FILE` shows an actor's keys";
             return Some(told(why, Code::NotFound).help(help));
         }
@@ -104,10 +110,11 @@ impl<'a> Cast<'a> {
         let known = known.chain(self.normal_names.keys().map(String::as_str));
         let near = nearest(callee, known).map(|near| format!("did you mean `{near}`? "));
         let help = format!(
-            "{}add the actor that is signed with `--call-alias {callee}`, or sign without the claim",
+            "{}add an actor that is signed with `--call-alias {callee}`, or sign `{name}` again \
+             without `{option} {callee}`",
             near.unwrap_or_default()
         );
-        let why = "and no actor of the manifest has that call alias";
+        let why = "no actor of this manifest has that call alias";
         Some(told(why, Code::NotFound).help(help))
     }
 
@@ -118,15 +125,15 @@ impl<'a> Cast<'a> {
         let told = |message: String| Some(Problem::new(span, message));
         if looks_like_a_contract(alias) {
             let message = format!(
-                "nobody can call actor `{name}` by its call alias `{alias}`: with a colon it is a \
-                 contract's name"
+                "nobody can call actor `{name}` by its call alias `{alias}`: a name with a colon \
+                 is taken as a contract"
             );
             return told(message).map(|it| it.help("sign it with another `--call-alias`"));
         }
         if let Some(named) = self.names.get(alias).filter(|named| named.name != actor.name) {
             let message = format!(
-                "the call alias of actor `{name}` is the name of another actor, `{alias}`: calls \
-                 by it go to `{alias}`, since names come before aliases"
+                "the call alias of actor `{name}` is the name of another actor, `{alias}`: whoever \
+                 calls `{alias}` reaches that one, because a name wins over a call alias"
             );
             let help = format!("give `{}` another `name`, or `{name}` another alias", named.name);
             return told(message).map(|it| it.help(help));
@@ -144,9 +151,9 @@ impl<'a> Cast<'a> {
         let first = self.aliases.get(alias).filter(|first| first.name != actor.name)?;
         let (first, name) = (&first.name, &actor.name);
         let message = format!(
-            "actors `{first}` and `{name}` have one call alias, `{alias}`: calls by it go to \
-             `{first}`, which the manifest names first, unless `{name}` runs already and \
-             `{first}` does not"
+            "actors `{first}` and `{name}` have the same call alias, `{alias}`: whoever calls \
+             `{alias}` reaches the one that started first. When the host starts, that is \
+             `{first}`, which comes first in the manifest"
         );
         let problem = Problem::new(span, message);
         Some(problem.help("sign one of them with another `--call-alias`"))

@@ -27,7 +27,7 @@ pub(super) fn warnings(manifest: &Manifest, actors: &[Option<PreparedActor>]) ->
         let [first, others @ ..] = &**aliases.get(spec.actor.value.as_str())? else { return None };
         let also = others.first()?;
         let message = format!(
-            "actors `{first}` and `{also}` have one call alias, `{}`: this binding is that of \
+            "actors `{first}` and `{also}` have the same call alias, `{}`: this binding is that of \
              `{first}`, which the manifest names first",
             spec.actor.value
         );

@@ -49,7 +49,7 @@ async fn a_callee_that_nobody_is_is_told_with_the_nearest() {
     let prepared = stage.prepare(TWO).await;
     let told = only(&prepared);
     assert!(told.contains("actor `one` is signed with `--calls ledgr`"), "{told}");
-    assert!(told.contains("no actor of the manifest has that call alias"), "{told}");
+    assert!(told.contains("no actor of this manifest has that call alias"), "{told}");
     assert!(told.contains("did you mean `ledger`?"), "{told}");
     assert!(prepared.warnings()[0].lasting.is_some(), "it lasts");
     let stranger = stage.account.subject("nobody").to_string();
@@ -83,13 +83,13 @@ async fn told_nothing(stage: &Stage, manifest: &str) -> bool {
 async fn a_name_of_the_manifest_is_no_call_alias() {
     let stage = two(calls("two"), claims_nothing);
     let told = only(&stage.prepare(TWO).await);
-    assert!(told.contains("is an actor's name here"), "{told}");
+    assert!(told.contains("is only the `name` of an actor"), "{told}");
     let key = stage.account.subject("two");
     let cure = format!("sign `two` with `--call-alias two`, or `one` with `--calls {key}`");
     assert!(told.contains(&cure), "{told}");
     let stage = two(calls("two"), alias("other"));
     let told = only(&stage.prepare(TWO).await);
-    assert!(told.contains("sign with `--calls other`"), "{told}");
+    assert!(told.contains("sign `one` with `--calls other`"), "{told}");
 }
 
 #[tokio::test]
@@ -114,8 +114,8 @@ async fn whom_a_doubtful_alias_reaches_is_told() {
 async fn whom_a_shared_alias_reaches_is_told_while_it_lasts() {
     let stage = two(alias("shared"), alias("shared"));
     let told = only(&stage.prepare(TWO).await);
-    assert!(told.contains("actors `one` and `two` have one call alias, `shared`"), "{told}");
-    assert!(told.contains("go to `one`, which the manifest names first"), "{told}");
+    assert!(told.contains("actors `one` and `two` have the same call alias, `shared`"), "{told}");
+    assert!(told.contains("that is `one`, which comes first in the manifest"), "{told}");
     let now = |stage: &Stage| {
         let degraded = stage.status().degraded;
         degraded.iter().map(ToString::to_string).collect::<Vec<_>>()

@@ -83,19 +83,23 @@ pub(super) fn method(text: &str) -> Result<http::Method, ValueError> {
     let method = http::Method::from_bytes(upper.as_bytes());
     let method =
         method.ok().filter(|method| *method != http::Method::CONNECT).ok_or_else(|| {
-            refused("a text that is no method an actor can serve")
+            refused("a text that is not a method which an actor can serve")
                 .help(format!("write some of {}; CONNECT is never let through", list()))
         })?;
     if STANDARD.contains(&&*upper) {
         return Ok(method);
     }
     if let Some(near) = nearest(&upper, STANDARD) {
-        let help = format!("did you mean `{near}`? Known are {}, and others unlike these", list());
-        return Err(refused("a method that is not known and much like one that is").help(help));
+        let help = format!(
+            "did you mean `{near}`? If it is a method of its own, leave METHODS out and let the \
+             actor look at the method"
+        );
+        return Err(refused("a method that looks like a mistyped standard one").help(help));
     }
     if upper != text {
-        let help = "methods are case-sensitive: write it as its clients do, in upper case";
-        return Err(refused("a method that is not all upper case").help(help));
+        let help = "methods are case-sensitive: write it in upper case. If clients really send it \
+                    like this, leave METHODS out and let the actor look at the method";
+        return Err(refused("a method that is not in upper case").help(help));
     }
     Ok(method)
 }

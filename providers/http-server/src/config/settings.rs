@@ -35,8 +35,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "METHODS",
         SettingKind::Text,
         None,
-        "Methods to let through, separated by commas; the standard ones in any case, others as \
-         they are, in upper case; without it, every method but CONNECT.",
+        "Methods to let through, separated by commas: standard ones in any case, others in upper \
+         case. Without it, every method but CONNECT.",
     ),
     setting(
         "BODY_BYTES_MAX",

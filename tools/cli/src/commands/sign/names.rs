@@ -160,8 +160,9 @@ impl Known {
         let near = nearest(&alias, self.actors.iter().map(String::as_str));
         let near = near.map(|near| format!("; did you mean `--calls {near}`?"));
         findings.warnings.push(format!(
-            "you have no actor `{alias}`, so it is taken as a call alias: it counts for an actor \
-             that is signed with `--call-alias {alias}`, not for one that a manifest names so{}",
+            "you have no key of an actor `{alias}`, so `--calls {alias}` is taken as a call alias: \
+             it allows calls to an actor that is signed with `--call-alias {alias}`. To have that \
+             `name` in a manifest is not enough{}",
             near.unwrap_or_default()
         ));
     }
