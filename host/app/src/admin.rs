@@ -18,11 +18,12 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use trellis_claims::{Clock, SystemClock};
-use trellis_supervisor::Supervisor;
+use trellis_supervisor::{Modules, Supervisor};
 
 use crate::expiry;
 use crate::metrics::change_registry;
 use crate::readiness::Readiness;
+use crate::reading;
 use crate::samples::Samples;
 
 /// Most admin connections at once.
@@ -45,16 +46,18 @@ pub(crate) struct Admin {
     readiness: Readiness,
     registry: Arc<Registry>,
     supervisor: Supervisor,
+    modules: Modules,
 }
 
 impl Admin {
-    /// An endpoint over the host's readiness, its metrics and its providers'.
+    /// An endpoint over the host's readiness, its metrics, its providers' and its modules'.
     pub(crate) const fn new(
         readiness: Readiness,
         registry: Arc<Registry>,
         supervisor: Supervisor,
+        modules: Modules,
     ) -> Self {
-        Self { readiness, registry, supervisor }
+        Self { readiness, registry, supervisor, modules }
     }
 
     /// Serves on `address` for as long as the process lives; gives the address really bound.
@@ -135,6 +138,10 @@ impl Admin {
         let now = SystemClock.now_unix_s();
         encode_registry(&mut text, &expiry::registry(&status.state.expiries, now))?;
         encode_registry(&mut text, &change_registry(self.supervisor.change_time()))?;
+        encode_registry(
+            &mut text,
+            &reading::registry(self.modules.hung(), self.modules.refused()),
+        )?;
         let measured = status.samplers.iter().map(|it| (Arc::clone(&it.provider), it.samples()));
         encode_registry(&mut text, &Samples::of(measured).into_registry())?;
         encode_eof(&mut text)?;

@@ -27,6 +27,7 @@ mod output;
 mod process;
 pub mod providers;
 mod readiness;
+mod reading;
 mod record;
 mod run;
 mod running;

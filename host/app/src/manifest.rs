@@ -88,6 +88,8 @@ pub(crate) struct Loaded {
     pub(crate) prepared: Prepared,
     /// What its owner may not have meant.
     pub(crate) warnings: Report,
+    /// What a check saw, and its reader may want to know.
+    pub(crate) notes: Report,
     /// The part of that which lasts as long as the manifest runs.
     pub(crate) lasting: Vec<Lasting>,
 }
@@ -118,6 +120,11 @@ impl Loader {
     /// The file itself.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What is known of the modules that were read.
+    pub(crate) const fn modules(&self) -> &Modules {
+        &self.modules
     }
 
     /// The files of the modules that the manifest names.
@@ -170,9 +177,10 @@ impl Loader {
         }
         let told = prepared.warnings().iter().map(|warning| warning.problem.clone()).collect();
         let warnings = Report::of(&source, told);
+        let notes = Report::of(&source, prepared.notes().to_vec());
         let lasting = prepared.warnings().iter().filter_map(Lasting::of);
         let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
-        Ok(Loaded { manifest, prepared, warnings, lasting })
+        Ok(Loaded { manifest, prepared, warnings, notes, lasting })
     }
 
     /// What takes longer than `limit`.

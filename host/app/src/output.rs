@@ -38,6 +38,23 @@ pub struct Output {
     style: Style,
 }
 
+/// What there is to say of a manifest that can run.
+#[derive(Clone, Copy)]
+pub(crate) struct Remarks<'a> {
+    /// What its owner may not have meant.
+    pub(crate) warnings: &'a Report,
+    /// What whoever checks it may want to know.
+    pub(crate) notes: &'a Report,
+}
+
+impl Remarks<'_> {
+    fn complain(self) {
+        for (kind, report) in [("warning", self.warnings), ("note", self.notes)] {
+            lines(report).for_each(|remark| complain(&format!("{kind}: {remark}")));
+        }
+    }
+}
+
 impl Output {
     /// Results in this form, and reports for people drawn in this style on stderr.
     #[must_use]
@@ -54,33 +71,35 @@ impl Output {
         self.form
     }
 
-    /// The manifest was checked and can run; `warnings` are what its owner may not have meant.
-    pub(crate) fn checked(self, manifest: &Path, warnings: &Report) {
+    /// The manifest was checked and can run.
+    pub(crate) fn checked(self, manifest: &Path, remarks: Remarks<'_>) {
         let manifest = manifest.display();
         match self.form {
             Form::Text => {
-                lines(warnings).for_each(|warning| complain(&format!("warning: {warning}")));
+                remarks.complain();
                 line(format_args!("{manifest}: ok"));
             }
             Form::Json => line(document(json!({
                 "manifest": manifest.to_string(),
                 "result": "ok",
-                "warnings": warnings.to_json()["problems"].take(),
+                "warnings": remarks.warnings.to_json()["problems"].take(),
+                "notes": remarks.notes.to_json()["problems"].take(),
             }))),
         }
     }
 
     /// What running the manifest would do, in order.
-    pub(crate) fn planned(self, manifest: &Path, steps: &[Step], warnings: &Report) {
+    pub(crate) fn planned(self, manifest: &Path, steps: &[Step], remarks: Remarks<'_>) {
         match self.form {
             Form::Text => {
-                lines(warnings).for_each(|warning| complain(&format!("warning: {warning}")));
+                remarks.complain();
                 steps.iter().for_each(line);
             }
             Form::Json => line(document(json!({
                 "manifest": manifest.display().to_string(),
                 "steps": steps,
-                "warnings": warnings.to_json()["problems"].take(),
+                "warnings": remarks.warnings.to_json()["problems"].take(),
+                "notes": remarks.notes.to_json()["problems"].take(),
             }))),
         }
     }

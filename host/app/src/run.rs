@@ -16,7 +16,7 @@ use crate::host::{Host, HostConfig};
 use crate::life::{Life, first_text};
 use crate::logging;
 use crate::manifest::{For, Loader};
-use crate::output::Output;
+use crate::output::{Output, Remarks};
 use crate::process::{own_program, raise_open_files};
 use crate::readiness::Readiness;
 use crate::settings::StartSettings;
@@ -61,10 +61,11 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     if args.check || args.dry_run {
         let text = loader.read().await?.manifest?;
         let loaded = loader.prepare(text, For::Checking).await?;
+        let remarks = Remarks { warnings: &loaded.warnings, notes: &loaded.notes };
         if args.dry_run {
-            output.planned(&args.manifest, &dry_run(&loaded.prepared), &loaded.warnings);
+            output.planned(&args.manifest, &dry_run(&loaded.prepared), remarks);
         } else {
-            output.checked(&args.manifest, &loaded.warnings);
+            output.checked(&args.manifest, remarks);
         }
         return Ok(());
     }
@@ -77,7 +78,7 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let announcer = Announcer::start(output.form());
     let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
-        let (host, readiness) = build(&settings, &announcer).await?;
+        let (host, readiness) = build(&settings, &announcer, &loader).await?;
         let life = Life::new((loader, watch), (host, readiness), announcer.clone(), args.clone());
         life.run(text, settings, &mut signals).await
     };
@@ -91,13 +92,15 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
 async fn build(
     settings: &StartSettings,
     announcer: &Announcer,
+    loader: &Loader,
 ) -> Result<(Host, Readiness), Failure> {
     let host = Host::build(HostConfig::new(engine_config(settings)))
         .map_err(|error| Failure::call("the sandbox", error))?;
     let readiness = Readiness::new(host.supervisor().clone());
     if let Some(address) = settings.admin {
         let registry = Arc::clone(host.registry());
-        let admin = Admin::new(readiness.clone(), registry, host.supervisor().clone());
+        let (supervisor, modules) = (host.supervisor().clone(), loader.modules().clone());
+        let admin = Admin::new(readiness.clone(), registry, supervisor, modules);
         let bound = admin.serve(address).await.map_err(|error| {
             let message = format!("{address} cannot be bound: {error}");
             Failure::call("the admin address", CallError::new(Code::Address, message))

@@ -17,6 +17,7 @@ mod settings;
 mod starting;
 mod stop;
 mod storage;
+mod stores;
 mod trust;
 mod unmeant;
 mod values;
