@@ -18,6 +18,7 @@ use super::first::First;
 use super::place::{Place, another_handle, folder_of, is_at, leads_nowhere, place_of, true_path};
 use super::sentence;
 use super::store::Store;
+use super::survey::rehearse;
 use super::users::{Users, Way};
 
 /// The file, open unless it failed.
@@ -145,6 +146,8 @@ impl DatabaseFile {
         }
         let found = self.guarded(|| {
             let there = First::of_found(&path)?;
+            // Somebody may be writing it still: nothing is written into what is not whole.
+            rehearse(another_handle(&there, &path)?)?;
             let file = another_handle(&there, &path)?;
             Ok(Open { store: Store::found_in(there, self.cache_bytes)?, file })
         });

@@ -61,7 +61,10 @@ fn of_content(file: File) -> Seen {
 
 /// Opens the store as a start would, but for writing into the file, and for a repair, which reads
 /// all of it.
-fn rehearse(file: File) -> Result<(), DatabaseError> {
+///
+/// # Errors
+/// What is wrong with it, that somebody uses it, or that it needs a repair.
+pub(super) fn rehearse(file: File) -> Result<(), DatabaseError> {
     if file.try_lock_shared().is_err() {
         return Err(DatabaseError::DatabaseAlreadyOpen);
     }
