@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn start(actor: &str) -> Step {
-        Step::StartActor { actor: actor.to_owned(), key: String::new() }
+        Step::StartActor { actor: actor.to_owned(), key: String::new(), loses: Vec::new() }
     }
 
     #[tokio::test(start_paused = true)]
