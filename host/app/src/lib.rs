@@ -10,6 +10,7 @@
 mod admin;
 mod announcer;
 pub mod args;
+mod aside;
 pub mod cache;
 mod command;
 pub mod exit;

@@ -45,7 +45,7 @@ pub(crate) async fn first_text(
     loop {
         let read = async {
             watch.follow_manifest(loader.path().to_owned()).await;
-            loader.read().await?.manifest
+            loader.understood(loader.read().await?).await
         };
         let failure = tokio::select! {
             read = read => match read {

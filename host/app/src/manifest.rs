@@ -3,6 +3,8 @@
 //! In two steps, so that a host can act in between: the text with whom it trusts, then everything
 //! the text names. Both run on threads that may block, and dropping a step abandons it.
 
+mod rest;
+
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
@@ -11,18 +13,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::task::spawn_blocking;
 use trellis_artifacts::hint;
 use trellis_claims::{SystemClock, TrustList};
 use trellis_core::{CallError, Code};
 use trellis_engine::Checker;
 use trellis_manifest::{
-    Format, Manifest, Problem, ReadableTrust, Report, SourceText, readable_trust,
+    Format, Manifest, Problem, ReadableTrust, Report, Rest, SourceText, TrustSpec, Wrong,
+    readable_trust,
 };
 use trellis_providers_sdk::ProviderFactory;
-use trellis_supervisor::{LastRuns, Modules, PrepareContext, Prepared, prepare};
+use trellis_supervisor::{Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};
 
 use crate::args::HostArgs;
+use crate::aside::{Turn, aside};
 use crate::failure::Failure;
 use crate::providers::builtins;
 use crate::readiness::Lasting;
@@ -59,12 +62,8 @@ pub(crate) struct Loader {
     text: Mutex<Option<(SourceText, Arc<Manifest>)>>,
     /// The trust list of the last text that was right.
     trust: Mutex<TrustList>,
-    /// Held by the one thread that reads the text. A disk that hangs keeps it, so that whoever asks
-    /// next waits on no thread.
     turn: Turn,
 }
-
-type Turn = Arc<tokio::sync::Mutex<()>>;
 
 /// The text of a manifest, and what it means as far as the text alone can tell.
 pub(crate) struct Written {
@@ -72,6 +71,8 @@ pub(crate) struct Written {
     pub(crate) manifest: Result<Meant, Failure>,
     /// Whom to hold against what runs; as much of it as can be read from a wrong text.
     pub(crate) trust: TrustList,
+    /// What is right of a text that is wrong.
+    rest: Option<(SourceText, Box<Rest>)>,
 }
 
 /// A text that is right.
@@ -148,6 +149,32 @@ impl Loader {
     /// Every problem at once.
     pub(crate) async fn prepare(&self, text: Meant, purpose: For) -> Result<Loaded, Failure> {
         let Meant { manifest, source, wrong_keys } = text;
+        let trust = self.trust.lock().clone();
+        let checked = (&*manifest, &source, Lacks::default());
+        let prepared = self.check(checked, &trust, purpose).await?;
+        if !wrong_keys.is_empty() {
+            return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
+        }
+        let prepared = prepared.map_err(wrong)?;
+        let damage = self.record.damage();
+        if let Some(damage) = &damage {
+            damage.check(prepared.runs(), &self.record.known())?;
+        }
+        let told = prepared.warnings().iter().map(|warning| warning.problem.clone()).collect();
+        let warnings = Report::of(&source, told);
+        let notes = Report::of(&source, prepared.notes().to_vec());
+        let lasting = prepared.warnings().iter().filter_map(Lasting::of);
+        let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
+        Ok(Loaded { manifest, prepared, warnings, notes, lasting })
+    }
+
+    /// Checks what a manifest names.
+    async fn check(
+        &self,
+        (manifest, source, lacks): (&Manifest, &SourceText, Lacks),
+        trust: &TrustList,
+        purpose: For,
+    ) -> Result<Result<Prepared, Report>, Failure> {
         let checker = match purpose {
             For::Running => None,
             For::Checking => {
@@ -156,7 +183,6 @@ impl Loader {
                 Some(Arc::new(checker))
             }
         };
-        let trust = self.trust.lock().clone();
         let written_admin = manifest.host.admin.as_ref().map(|admin| admin.value);
         let context = PrepareContext {
             modules: self.modules.clone(),
@@ -164,23 +190,10 @@ impl Loader {
             last_runs: self.record.known(),
             force: self.force,
             host_addresses: self.admin.or(written_admin).into_iter().collect(),
-            ..PrepareContext::new(self.folder(), &self.builtins, &trust, Arc::new(SystemClock))
+            lacks,
+            ..PrepareContext::new(self.folder(), &self.builtins, trust, Arc::new(SystemClock))
         };
-        let prepared = prepare(&manifest, &source, &context).await;
-        if !wrong_keys.is_empty() {
-            return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
-        }
-        let prepared = prepared.map_err(wrong)?;
-        let damage = self.record.damage();
-        if let Some(damage) = &damage {
-            damage.check(prepared.runs(), &context.last_runs)?;
-        }
-        let told = prepared.warnings().iter().map(|warning| warning.problem.clone()).collect();
-        let warnings = Report::of(&source, told);
-        let notes = Report::of(&source, prepared.notes().to_vec());
-        let lasting = prepared.warnings().iter().filter_map(Lasting::of);
-        let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
-        Ok(Loaded { manifest, prepared, warnings, notes, lasting })
+        Ok(prepare(manifest, source, &context).await)
     }
 
     /// What takes longer than `limit`.
@@ -238,24 +251,26 @@ impl Loader {
             Ok(source) => source,
             Err(report) => {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
-                return Ok(self.wrong(&SourceText::new(name, text, format), report));
+                let wrong = Wrong { report, rest: None };
+                return Ok(self.wrong(SourceText::new(name, text, format), wrong));
             }
         };
         match self.understand(&source) {
             Ok(manifest) => self.right(source, manifest),
-            Err(report) => Ok(self.wrong(&source, report)),
+            Err(wrong) => Ok(self.wrong(source, wrong)),
         }
     }
 
     /// A text that did not change means what it meant: the environment of a process stands still.
-    fn understand(&self, source: &SourceText) -> Result<Arc<Manifest>, Report> {
+    fn understand(&self, source: &SourceText) -> Result<Arc<Manifest>, Wrong> {
         let mut known = self.text.lock();
         if let Some((text, manifest)) = &*known
             && text == source
         {
             return Ok(Arc::clone(manifest));
         }
-        let manifest = Arc::new(trellis_manifest::read(source, &environment)?);
+        let manifest = trellis_manifest::read_rest(source, &environment)?;
+        let manifest = Arc::new(manifest);
         *known = Some((source.clone(), Arc::clone(&manifest)));
         Ok(manifest)
     }
@@ -276,7 +291,7 @@ impl Loader {
                 let readable =
                     ReadableTrust { revoked: spec.revoked.clone(), ..ReadableTrust::default() };
                 let trust = trust::of_wrong(&readable, &known).list;
-                return Ok(Written { manifest: Err(failure), trust });
+                return Ok(Written { manifest: Err(failure), trust, rest: None });
             }
         };
         let trust::Read { list, problems } = trust::of_right(spec, own.as_ref(), caps, &known)?;
@@ -284,7 +299,7 @@ impl Loader {
             known.clone_from(&list);
         }
         let text = Meant { manifest, source, wrong_keys: problems };
-        Ok(Written { manifest: Ok(text), trust: list })
+        Ok(Written { manifest: Ok(text), trust: list, rest: None })
     }
 
     /// What an unsigned module may use in development: whatever this host has.
@@ -295,10 +310,12 @@ impl Loader {
         contracts.map(|contract| contract.id.to_string()).collect()
     }
 
-    fn wrong(&self, source: &SourceText, report: Report) -> Written {
-        let readable = readable_trust(source, &environment);
+    fn wrong(&self, source: SourceText, found: Wrong) -> Written {
+        let readable = readable_trust(&source, &environment);
         let read = trust::of_wrong(&readable, &self.trust.lock());
-        Written { manifest: Err(wrong(report.and(read.problems))), trust: read.list }
+        let rest = found.rest.map(|rest| (source, rest));
+        let manifest = Err(wrong(found.report.and(read.problems)));
+        Written { manifest, trust: read.list, rest }
     }
 }
 
@@ -345,49 +362,6 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Works on a thread that may block, one thread at a time: also after the future was dropped.
-async fn aside<T: Send + 'static>(
-    turn: &Turn,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Failure> {
-    let turn = Arc::clone(turn).lock_owned().await;
-    let working = spawn_blocking(move || {
-        let _turn = turn;
-        work()
-    });
-    working.await.map_err(|error| {
-        let message = format!("reading it failed inside the host: {error}");
-        Failure::call("the manifest", CallError::new(Code::Internal, message))
-    })
-}
-
 fn wrong(report: Report) -> Failure {
     Failure::Manifest(Box::new(report))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc::sync_channel;
-
-    use tokio::time::timeout;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_disk_that_hangs_costs_one_thread_however_often_the_text_is_read() {
-        let turn = Turn::default();
-        let (release, gate) = sync_channel::<()>(0);
-        // An error means that the disk answers again.
-        let hangs = aside(&turn, move || gate.recv().is_ok());
-        let given_up = timeout(Duration::from_millis(1), hangs).await;
-        assert!(given_up.is_err(), "the disk hangs");
-        for _ in 0..10 {
-            let second = aside(&turn, || panic!("a second thread reads"));
-            let given_up = timeout(Duration::from_millis(1), second).await;
-            assert!(given_up.is_err(), "it waits for its turn");
-        }
-        let waiting = aside(&turn, || "read");
-        drop(release);
-        assert_eq!(waiting.await.ok(), Some("read"), "whoever waits has a turn");
-    }
 }

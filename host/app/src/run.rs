@@ -59,7 +59,7 @@ fn run_blocking(args: HostArgs, output: Output) -> Result<(), Failure> {
 pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let loader = Loader::new(&args);
     if args.check || args.dry_run {
-        let text = loader.read().await?.manifest?;
+        let text = loader.understood(loader.read().await?).await?;
         let loaded = loader.prepare(text, For::Checking).await?;
         let remarks = Remarks { warnings: &loaded.warnings, notes: &loaded.notes };
         if args.dry_run {

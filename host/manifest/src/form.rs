@@ -51,6 +51,25 @@ impl<T: Form> Form for Option<T> {
     }
 }
 
+/// A part that may be wrong while the rest is read: `None` after a problem was reported.
+pub(crate) struct Part<T>(pub(crate) Option<T>);
+
+impl<T: Form> Form for Part<T> {
+    const NULL_IS_ABSENT: bool = T::NULL_IS_ABSENT;
+
+    fn schema() -> Json {
+        T::schema()
+    }
+
+    fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
+        Some(Self(T::read(node, what, problems)))
+    }
+
+    fn absent() -> Option<Self> {
+        T::absent().map(|absent| Self(Some(absent)))
+    }
+}
+
 /// Reports that `what` should have been `form`.
 pub(crate) fn misfit(node: &Node, what: &str, form: &str, problems: &mut Problems) {
     misfit_with(node, what, form, None, problems);

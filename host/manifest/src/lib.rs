@@ -4,12 +4,12 @@
 //! it, each problem with its place, a caret and what to do. The original waSCC 0.14 and wasmCloud
 //! 0.18 manifests load as they are, but what the originals left alone in a text is an error here: a
 //! `${VAR}` that is unset and has no default, and a `$VAR` without braces. [`readable_trust`] reads
-//! revocations from a manifest that is wrong elsewhere.
+//! revocations from a manifest that is wrong elsewhere, and [`read_rest`] what else is right in it.
 //!
 //! The modules in reading order: [`source`] (text and places in it), `expand` (`${VAR}`), `parse`
 //! with `yaml` and `json` (text to `tree`), `form` and `object` (tree to typed values; the JSON
 //! schema comes from the same declarations), `shape` (what may be written), `resolve` (what it
-//! means), `trust` (what can be read of a manifest that is wrong).
+//! means), `rest` and `trust` (what can be read of a manifest that is wrong).
 //!
 //! **Deliberately absent:** files, the environment, keys and signatures, which providers exist and
 //! what values they understand, contract ids. The caller reads the file, supplies the environment,
@@ -26,6 +26,7 @@ mod parse;
 mod render;
 mod report;
 mod resolve;
+mod rest;
 mod schema;
 mod shape;
 pub mod source;
@@ -37,6 +38,7 @@ mod yaml;
 pub use parse::BYTES_MAX;
 pub use render::Style;
 pub use report::{Problem, Report};
+pub use rest::{Rest, Wrong};
 pub use schema::json_schema;
 pub use source::{Format, SourceText, Span, Spanned};
 pub use spec::{
@@ -50,12 +52,27 @@ pub use trust::{ReadableTrust, readable_trust};
 /// # Errors
 /// Every problem found, not only the first. A syntax error hides what comes after it.
 pub fn read(source: &SourceText, env: &dyn Fn(&str) -> Option<String>) -> Result<Manifest, Report> {
+    read_rest(source, env).map_err(|wrong| wrong.report)
+}
+
+/// Reads a manifest, and of a wrong one what is right.
+///
+/// # Errors
+/// As [`read`], with the [`Rest`].
+pub fn read_rest(
+    source: &SourceText,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Manifest, Wrong> {
     let mut problems = report::Problems::default();
-    let manifest = parse::parse(source, env, &mut problems)
-        .and_then(|root| form::Form::read(&root, "the manifest", &mut problems))
+    let root = parse::parse(source, env, &mut problems);
+    let understood = (root.as_ref())
+        .and_then(|root| form::Form::read(root, "the manifest", &mut problems))
         .map(|written| resolve::resolve(written, &mut problems));
-    match manifest {
-        Some(manifest) if problems.is_empty() => Ok(manifest),
-        _ => Err(Report::new(source, problems)),
+    match understood {
+        Some((manifest, _)) if problems.is_empty() => Ok(manifest),
+        understood => {
+            let keys = root.map(|root| root.keys()).unwrap_or_default();
+            Err(Wrong::new(Report::new(source, problems), understood, keys))
+        }
     }
 }

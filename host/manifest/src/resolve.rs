@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use trellis_core::BindingName;
 use trellis_core::limits::{ActorLimits, HostLimits};
 
-use crate::form::{Count, List, Name, Text};
+use crate::form::{Count, List, Name, Part, Stated, Text};
 use crate::originals;
 use crate::report::{Problem, Problems, quoted};
+use crate::rest::Whole;
 use crate::shape::{
     Actor, ActorKeys, Binding, Calls, Host, Instances, Provider, Root, Trust, Unsigned,
 };
@@ -16,23 +17,31 @@ use crate::spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Manifest, ProviderKind, ProviderSpec, TrustSpec,
 };
 
-/// The manifest that `written` means. Use it only if no problem was reported.
-pub(crate) fn resolve(written: Root, problems: &mut Problems) -> Manifest {
-    let actors = actors(written.actors.0.items, problems);
-    let providers_whole = written.providers.0.whole;
-    let written_providers = written.providers.0.items.len();
-    let providers = providers(written.providers.0.items, problems);
-    let known = (providers_whole && providers.len() == written_providers).then_some(&*providers);
-    let bindings = bindings(written.bindings.0.items, known, problems);
-    Manifest {
-        name: written.name.map(|name| name.0),
-        labels: written.labels.0,
-        trust: written.trust.map(|written| trust(written.0)).unwrap_or_default(),
+/// The manifest that `written` means, to be run only if no problem was reported.
+pub(crate) fn resolve(written: Root, problems: &mut Problems) -> (Manifest, Whole) {
+    let whole_actors = written.actors.0.as_ref().is_some_and(|list| list.0.whole);
+    let actors = actors(items(written.actors), problems);
+    let whole_providers = written.providers.0.as_ref().is_some_and(|list| list.0.whole);
+    let written_providers = items(written.providers);
+    let count = written_providers.len();
+    let providers = providers(written_providers, problems);
+    let whole =
+        Whole { actors: whole_actors, providers: whole_providers && providers.len() == count };
+    let bindings = bindings(items(written.bindings), problems);
+    let manifest = Manifest {
+        name: written.name.0.flatten().map(|name| name.0),
+        labels: written.labels.0.unwrap_or_default().0,
+        trust: written.trust.0.flatten().map(|it| trust(it.0)).unwrap_or_default(),
         actors,
         providers,
         bindings,
-        host: written.host.map(host).unwrap_or_default(),
-    }
+        host: written.host.0.flatten().map(host).unwrap_or_default(),
+    };
+    (manifest, whole)
+}
+
+fn items<T, const NEEDED: bool>(list: Part<Stated<T, NEEDED>>) -> Vec<Spanned<T>> {
+    list.0.map(|list| list.0.items).unwrap_or_default()
 }
 
 fn trust(written: Trust) -> TrustSpec {
@@ -217,23 +226,13 @@ fn original_builtin(path: &Text, problems: &mut Problems) -> Option<Text> {
     builtin.map(|builtin| Spanned::new(builtin.to_owned(), path.span))
 }
 
-fn bindings(
-    written: Vec<Spanned<Binding>>,
-    providers: Option<&[Spanned<ProviderSpec>]>,
-    problems: &mut Problems,
-) -> Vec<Spanned<BindingSpec>> {
+fn bindings(written: Vec<Spanned<Binding>>, problems: &mut Problems) -> Vec<Spanned<BindingSpec>> {
     let mut seen = HashSet::new();
     let mut specs = Vec::with_capacity(written.len());
     for Spanned { value: binding, span } in written {
         let provider = binding.provider.map(|Name(provider)| provider);
         // The originals name a provider by its key; here it is found by its contract.
         let provider = provider.filter(|provider| !is_key(provider, 'V'));
-        if let (Some(provider), Some(providers)) = (&provider, providers)
-            && !providers.iter().any(|known| known.name == *provider)
-        {
-            let known = providers.iter().map(|known| known.name.as_str());
-            problems.push(Problem::unknown(provider.span, "provider", provider, known));
-        }
         let spec = BindingSpec {
             actor: binding.actor.0,
             capability: binding.capability.0,

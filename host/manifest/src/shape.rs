@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::form::{Count, Filled, Form, List, Name, Pairs, Stated, Text, choice};
+use crate::form::{Count, Filled, Form, List, Name, Pairs, Part, Stated, Text, choice};
 use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
@@ -18,19 +18,19 @@ object! {
     /// bound.
     Root("a manifest") {
         /// The application's name, in logs and lists.
-        name: Option<Name>,
+        name: Part<Option<Name>>,
         /// Free labels of the host that runs it.
-        labels: Pairs,
+        labels: Part<Pairs>,
         /// Whose signatures are accepted.
-        trust: Option<Filled<Trust>>,
+        trust: Part<Option<Filled<Trust>>>,
         /// The actors to run; `[]` for none.
-        actors: Stated<Actor, true>,
+        actors: Part<Stated<Actor, true>>,
         /// The providers to run.
-        providers | "capabilities": Stated<Provider, false>,
+        providers | "capabilities": Part<Stated<Provider, false>>,
         /// Which actor may use which capability, and with what configuration.
-        bindings | "links": Stated<Binding, false>,
+        bindings | "links": Part<Stated<Binding, false>>,
         /// How the host itself behaves.
-        host: Option<Host>,
+        host: Part<Option<Host>>,
     }
 }
 

@@ -53,6 +53,14 @@ impl Node {
         }
     }
 
+    /// Where its keys begin.
+    pub(crate) fn keys(&self) -> Vec<usize> {
+        match &self.value {
+            Value::Mapping(entries) => entries.iter().map(|(key, _)| key.span.start).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Levels of nesting it adds, itself included.
     pub(crate) fn depth(&self) -> u32 {
         self.height + 1

@@ -123,15 +123,6 @@ fn meaning() {
             ("binding-name.yaml", "actors: []\nproviders: [{builtin: logging, binding_name: x}]\n"),
             ("telnet.yaml", "actors: []\ncapabilities:\n  - path: ./libwascc_telnet.so\n"),
             (
-                "dangling.yaml",
-                "actors: []\nproviders:\n  - {builtin: keyvalue-embedded, name: store}\nbindings:\n  \
-                 - {actor: a, capability: wascc:keyvalue, provider: stroe}\n",
-            ),
-            (
-                "no-providers.yaml",
-                "actors: []\nbindings:\n  - {actor: a, capability: wascc:keyvalue, provider: store}\n",
-            ),
-            (
                 "same-binding.yaml",
                 "actors: []\nbindings:\n  - {actor: a, capability: c}\n  - {actor: a, capability: c, name: \
                  default}\n",

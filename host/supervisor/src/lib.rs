@@ -45,7 +45,9 @@ mod trust;
 pub use desired::ApplyOptions;
 pub use metrics::Metrics;
 pub use plan::dry_run;
-pub use prepare::{LastRun, LastRuns, Modules, PrepareContext, Prepared, Rights, Warning, prepare};
+pub use prepare::{
+    Lacks, LastRun, LastRuns, Modules, PrepareContext, Prepared, Rights, Warning, prepare,
+};
 pub use sampler::Sampler;
 pub use status::Status;
 pub use supervisor::Supervisor;

@@ -13,13 +13,14 @@ mod parts;
 mod places;
 mod providers;
 mod rights;
+mod serving;
 mod unbound;
 mod values;
 mod warning;
 
 use trellis_manifest::{Manifest, Report, SourceText};
 
-pub use context::{LastRun, LastRuns, Modules, PrepareContext};
+pub use context::{Lacks, LastRun, LastRuns, Modules, PrepareContext};
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedLink, PreparedProvider};
 pub(crate) use places::Places;
@@ -41,6 +42,7 @@ pub async fn prepare(
     let mut actors = modules::prepare(manifest, context, &mut problems).await;
     let mut providers = providers::prepare(manifest, context, &mut problems);
     let mut links = links::prepare(manifest, &actors, &mut providers, context, &mut problems);
+    let mut providers = providers.known;
     let mut notes = Vec::new();
     let wanted = (&mut providers, &mut *links);
     values::prepare((manifest, source), wanted, context, (&mut problems, &mut notes)).await;

@@ -33,6 +33,18 @@ pub struct PrepareContext<'a> {
     pub force: bool,
     /// Where the host itself listens.
     pub host_addresses: Vec<SocketAddr>,
+    /// What may be missing from the manifest, because its text has mistakes.
+    pub lacks: Lacks,
+}
+
+/// What may be missing from a manifest whose text has mistakes: that something else names it is no
+/// mistake.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Lacks {
+    /// An actor may be.
+    pub actors: bool,
+    /// A provider may be.
+    pub providers: bool,
 }
 
 /// What is known of modules from one [`prepare()`](super::prepare()) to the next. Cheap to clone.
@@ -60,7 +72,18 @@ impl<'a> PrepareContext<'a> {
     ) -> Self {
         let (modules, last_runs) = (Modules::new(), LastRuns::new());
         let (checker, force, host_addresses) = (None, false, Vec::new());
-        Self { folder, builtins, modules, trust, clock, checker, last_runs, force, host_addresses }
+        Self {
+            folder,
+            builtins,
+            modules,
+            trust,
+            clock,
+            checker,
+            last_runs,
+            force,
+            host_addresses,
+            lacks: Lacks::default(),
+        }
     }
 
     /// True for a check that is not followed by a start.

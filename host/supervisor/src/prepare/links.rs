@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use trellis_core::limits::ActorLimits;
-use trellis_core::{BindingName, Code, Contract, nearest_contract};
+use trellis_core::{BindingName, Code, Contract};
 use trellis_manifest::{BindingSpec, Manifest, Problem, Span, Spanned};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
 use super::context::PrepareContext;
-use super::parts::{PreparedActor, PreparedLink, PreparedProvider};
-use super::providers::{Providers, plain_provider, plain_values};
+use super::parts::{PreparedActor, PreparedLink};
+use super::providers::{Found, Providers, plain_provider, plain_values};
+use super::serving::find_provider;
 
 /// A binding, with where the manifest says so.
 pub(super) struct Written<'a> {
@@ -25,12 +26,12 @@ pub(super) struct Written<'a> {
 pub(super) fn prepare<'a>(
     manifest: &'a Manifest,
     actors: &[Option<PreparedActor>],
-    providers: &mut Providers,
+    providers: &mut Found,
     context: &PrepareContext<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Written<'a>> {
     let mut links: Vec<Written<'a>> = Vec::with_capacity(manifest.bindings.len());
-    let names = Names::of(actors);
+    let names = Names::of(actors, context);
     let mut seen = HashSet::new();
     for binding in &manifest.bindings {
         let spec = &binding.value;
@@ -47,7 +48,7 @@ pub(super) fn prepare<'a>(
         links.push(Written { link, spec: Some(spec), span: binding.span });
     }
     for factory in context.builtins.iter().filter(|factory| factory.descriptor().implicit) {
-        bind_claimed(factory, (manifest, actors), providers, &mut links, problems);
+        bind_claimed(factory, (manifest, actors), &mut providers.known, &mut links, problems);
     }
     links
 }
@@ -57,7 +58,7 @@ pub(super) fn prepare<'a>(
 fn one(
     spec: &BindingSpec,
     names: &Names<'_>,
-    (providers, context): (&Providers, &PrepareContext<'_>),
+    (providers, context): (&Found, &PrepareContext<'_>),
     problems: &mut Vec<Problem>,
 ) -> Option<PreparedLink> {
     let actor = names.find(&spec.actor.value);
@@ -65,11 +66,10 @@ fn one(
     if actor.is_none() && names.whole {
         problems.push(unknown_actor(spec, names));
     }
-    let found = find_provider(spec, providers, context);
-    let (provider, contract) = found.map_err(|problem| problems.push(*problem)).ok()?;
+    let (provider, contract) = find_provider(spec, (providers, context), problems)?;
     problems.extend(actor.and_then(|actor| unclaimed(spec, actor, &contract)));
     let mut values = plain_values(&spec.values);
-    if let Some(actor) = actor.filter(|_| providers[&provider].descriptor.actor_values) {
+    if let Some(actor) = actor.filter(|_| providers.known[&provider].descriptor.actor_values) {
         values = values.over(&actor.values);
     }
     let limits = || ActorLimits::default().payload_bytes_max;
@@ -116,12 +116,12 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn of(actors: &'a [Option<PreparedActor>]) -> Self {
+    fn of(actors: &'a [Option<PreparedActor>], context: &PrepareContext<'_>) -> Self {
         let mut names = Self {
             in_order: Vec::with_capacity(actors.len()),
             exact: HashMap::with_capacity(2 * actors.len()),
             aliases: HashMap::new(),
-            whole: actors.iter().all(Option::is_some),
+            whole: !context.lacks.actors && actors.iter().all(Option::is_some),
         };
         for actor in actors.iter().flatten() {
             let claims = actor.verified.claims();
@@ -139,74 +139,6 @@ impl<'a> Names<'a> {
     fn find(&self, name: &str) -> Option<&'a PreparedActor> {
         self.exact.get(name).or_else(|| self.aliases.get(name)).copied()
     }
-}
-
-fn find_provider(
-    spec: &BindingSpec,
-    providers: &Providers,
-    context: &PrepareContext<'_>,
-) -> Result<(Arc<str>, Contract), Box<Problem>> {
-    let serving: Vec<_> = (providers.values())
-        .filter_map(|provider| Some((provider, serves(provider, &spec.capability.value)?)))
-        .collect();
-    if let Some(wanted) = &spec.provider {
-        let known = providers.keys().map(|name| &**name);
-        if !providers.contains_key(wanted.value.as_str()) {
-            return Err(Box::new(Problem::unknown(wanted.span, "provider", &wanted.value, known)));
-        }
-        let found = serving.iter().find(|(provider, _)| *provider.name == *wanted.value);
-        let sentence =
-            format!("provider `{}` does not serve {}", wanted.value, spec.capability.value);
-        return found
-            .map(|(provider, contract)| (Arc::clone(&provider.name), (*contract).clone()))
-            .ok_or_else(|| Box::new(Problem::new(wanted.span, sentence)));
-    }
-    match serving.as_slice() {
-        [(provider, contract)] => Ok((Arc::clone(&provider.name), (*contract).clone())),
-        [] => Err(Box::new(unserved(spec, providers, context))),
-        several => {
-            // In the original manifests a provider may say which binding name it serves.
-            let mut named = several.iter().filter(|(provider, _)| {
-                provider.binding_name.as_deref() == Some(spec.name.value.as_str())
-            });
-            if let (Some((provider, contract)), None) = (named.next(), named.next()) {
-                return Ok((Arc::clone(&provider.name), (*contract).clone()));
-            }
-            let names: Vec<_> = several.iter().map(|(provider, _)| &*provider.name).collect();
-            let sentence = format!("several providers serve {}", spec.capability.value);
-            let help = format!("name one: `provider: {}`", names.join("` or `provider: "));
-            Err(Box::new(Problem::new(spec.capability.span, sentence).help(help)))
-        }
-    }
-}
-
-/// A capability that no provider of the manifest serves: one of the host may, or it is mistyped.
-fn unserved(spec: &BindingSpec, providers: &Providers, context: &PrepareContext<'_>) -> Problem {
-    let wanted = &spec.capability;
-    let sentence = format!("no provider here serves {}", wanted.value);
-    let problem = Problem::new(wanted.span, sentence).code(Code::NotFound);
-    let builtins: Vec<_> = context.builtins.iter().map(|factory| factory.descriptor()).collect();
-    if let Some(one) = builtins.iter().find(|one| one.contract(&wanted.value).is_some()) {
-        return problem.help(format!("add `{{builtin: {}}}` under `providers`", one.name));
-    }
-    let contracts = builtins.iter().flat_map(|one| one.contracts.iter());
-    let ids = contracts.flat_map(|it| std::iter::once(&it.id).chain(it.aliases.iter()));
-    let ids: Vec<_> = ids.map(|id| id.as_str()).collect();
-    let near = nearest_contract(&wanted.value, ids.iter().copied());
-    let near = near.map(|near| format!("did you mean `{near}`? "));
-    let served: Vec<_> = (providers.values())
-        .flat_map(|provider| provider.descriptor.contracts.iter())
-        .map(|contract| contract.id.as_str())
-        .collect();
-    let served = match &*served {
-        [] => "add a provider that does under `providers`".to_owned(),
-        served => format!("served are: {}", served.join(", ")),
-    };
-    problem.help(format!("{}{served}", near.unwrap_or_default()))
-}
-
-fn serves<'a>(provider: &'a PreparedProvider, capability: &str) -> Option<&'a Contract> {
-    provider.descriptor.contract(capability)
 }
 
 /// Binds every actor that claims a contract of an implicit provider and is not bound to it yet: to
@@ -268,7 +200,7 @@ fn implicit_provider(
     providers: &mut Providers,
 ) -> Arc<str> {
     let id = contract.id.as_str();
-    if let Some(serving) = providers.values().find(|provider| serves(provider, id).is_some()) {
+    if let Some(serving) = providers.values().find(|it| it.descriptor.contract(id).is_some()) {
         return Arc::clone(&serving.name);
     }
     let mut made = plain_provider(factory);

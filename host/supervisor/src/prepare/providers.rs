@@ -1,9 +1,9 @@
 //! The providers a manifest wants: known to this host, with their values as written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use trellis_core::Code;
+use trellis_core::{Code, nearest};
 use trellis_manifest::{Manifest, Problem, ProviderKind, Spanned, TextPairs};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
@@ -13,17 +13,36 @@ use super::parts::PreparedProvider;
 /// Providers by their name in the manifest.
 pub(super) type Providers = BTreeMap<Arc<str>, PreparedProvider>;
 
+/// The providers of a manifest, and what is doubtful about them.
+pub(super) struct Found {
+    pub(super) known: Providers,
+    /// The names of those that are mistyped, and stand for what they probably mean: so that one
+    /// mistake neither hides another nor makes one.
+    pub(super) guessed: BTreeSet<Arc<str>>,
+    /// True when there is one of which nothing is known.
+    pub(super) lacks: bool,
+}
+
 pub(super) fn prepare(
     manifest: &Manifest,
     context: &PrepareContext<'_>,
     problems: &mut Vec<Problem>,
-) -> Providers {
+) -> Found {
     let mut providers = Providers::new();
+    let (mut guessed, mut lacks) = (BTreeSet::new(), context.lacks.providers);
     for spec in manifest.providers.iter().map(|spec| &spec.value) {
         let ProviderKind::Builtin(wanted) = &spec.kind;
-        let Some(provider) = builtin(context.builtins, &wanted.value) else {
+        let found = builtin(context.builtins, &wanted.value);
+        let provider = if let Some(provider) = found {
+            provider
+        } else {
             problems.push(unknown_provider(wanted, context.builtins));
-            continue;
+            let Some(guess) = meant(context.builtins, &wanted.value) else {
+                lacks = true;
+                continue;
+            };
+            guessed.insert(Arc::from(spec.name.value.as_str()));
+            guess
         };
         let values = plain_values(&spec.values);
         let name: Arc<str> = Arc::from(spec.name.value.as_str());
@@ -32,7 +51,13 @@ pub(super) fn prepare(
             PreparedProvider { name: Arc::clone(&name), binding_name, values, ..provider };
         providers.insert(name, prepared);
     }
-    providers
+    Found { known: providers, guessed, lacks }
+}
+
+/// The provider that a mistyped name probably means.
+fn meant(builtins: &[Arc<dyn ProviderFactory>], name: &str) -> Option<PreparedProvider> {
+    let names: Vec<_> = builtins.iter().map(|factory| factory.descriptor().name).collect();
+    builtin(builtins, nearest(name, names.iter().map(|name| &**name))?)
 }
 
 fn unknown_provider(wanted: &Spanned<String>, builtins: &[Arc<dyn ProviderFactory>]) -> Problem {

@@ -6,6 +6,7 @@ mod exchange;
 mod given_up;
 mod making_way;
 mod misbehavior;
+mod mistakes;
 mod order;
 mod places;
 mod provider;

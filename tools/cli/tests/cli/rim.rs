@@ -2,6 +2,9 @@
 
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
+use crate::guest;
 use crate::sandbox::{Sandbox, arg};
 
 #[test]
@@ -46,6 +49,53 @@ fn up_talks_json_a_line_each() {
         let error = sandbox.run(&args).fails_json(6, "E_MANIFEST");
         assert_eq!(error["details"]["problems"][0]["line"], 1, "{error}");
     }
+}
+
+#[test]
+fn a_mistake_in_the_text_of_a_manifest_hides_none_elsewhere_and_makes_none() {
+    let sandbox = Sandbox::new();
+    sandbox.signed("echo", &guest::module(), &["--http-server"]);
+    let messages = |text: &str| {
+        let path = sandbox.write("wrong.yaml", text);
+        let told = [&["--check"][..], &[]].map(|check| {
+            let args = [&["up", "--manifest", arg(&path), "-o", "json"], check].concat();
+            let document: Value =
+                serde_json::from_slice(&sandbox.run(&args).stdout).expect("a document");
+            let problems = document["details"]["problems"].as_array().expect("a report").clone();
+            let message = |it: &Value| it["message"].as_str().unwrap_or_default().to_owned();
+            problems.iter().map(message).collect::<Vec<_>>()
+        });
+        let [checked, started] = told;
+        assert_eq!(checked, started, "a start says what a check says");
+        checked
+    };
+    let bound = "bindings: [{actor: echo, capability: 'wascc:http_server', values: {PROT: 1}}]\n";
+    let server = "providers: [{builtin: http-server}]\n";
+    // A wrong part, with what is wrong in others.
+    for part in ["host: {drain: soon}\n", "lables: {a: b}\n", "host: 7\n"] {
+        let told = messages(&format!("actors: [echo_s.wasm]\n{server}{bound}{part}"));
+        assert_eq!(told.len(), 2, "{told:#?}");
+        assert!(told[0].contains("`PROT`"), "{told:#?}");
+    }
+    // An actor or a provider with a mistake, of which the others know nothing.
+    let actor = "actors: [{image: echo_s.wasm, name: echo, isolation: shared}]\n";
+    let told = messages(&format!("{actor}{server}{bound}"));
+    assert!(told.len() == 2 && told[1].contains("`PROT`"), "{told:#?}");
+    let lost = "providers: [{builtin: http-server, vlaues: {}}]\n";
+    let told = messages(&format!("actors: [echo_s.wasm]\n{lost}{bound}"));
+    assert!(told.len() == 1 && told[0].contains("`vlaues`"), "{told:#?}");
+    let told = messages(&format!("actrs: [echo_s.wasm]\n{server}{bound}"));
+    assert!(told.len() == 2 && told[1].contains("`PROT`"), "{told:#?}");
+    // Whom it trusts is not known, so nobody is said to be a stranger.
+    sandbox.run(&["keys", "gen", "account", "work"]).ok();
+    sandbox
+        .run(&["sign", "echo_s.wasm", "-d", "echo_s.wasm", "-n", "echo", "-q", "-i", "work"])
+        .ok();
+    let told = messages("actors: [echo_s.wasm]\ntrust: {issuer: [A]}\n");
+    assert!(told.len() == 1 && told[0].contains("`issuer`"), "{told:#?}");
+    let told =
+        messages("actors: [echo_s.wasm, {image: gone.wasm, nmae: x}]\nhost: {drain: soon}\n");
+    assert!(told.iter().all(|it| !it.contains("trust list")), "{told:#?}");
 }
 
 #[test]
@@ -112,6 +162,9 @@ fn up_takes_the_hosts_arguments() {
     ran.fails_json(3, "E_NOT_FOUND");
     let manifest = sandbox.write("app.yaml", "name: app\nactors: [missing.wasm]\nnonsense: 1\n");
     let args = ["up", "--check", "-o", "json", "--manifest", manifest.to_str().expect("text")];
-    let report = sandbox.run(&args).fails_json(6, "E_MANIFEST");
-    assert_eq!(report["details"]["problems"][0]["line"], 3, "{report}");
+    let report = sandbox.run(&args).fails_json(6, "E_NOT_FOUND");
+    let problems = report["details"]["problems"].as_array().expect("a list");
+    let found: Vec<_> = problems.iter().map(|it| (&it["line"], &it["code"])).collect();
+    let wanted = [(&2.into(), &"E_NOT_FOUND".into()), (&3.into(), &"E_MANIFEST".into())];
+    assert_eq!(found, wanted, "{report}");
 }
