@@ -18,8 +18,7 @@ use trellis_claims::{SystemClock, TrustList};
 use trellis_core::{CallError, Code};
 use trellis_engine::Checker;
 use trellis_manifest::{
-    Format, Manifest, Problem, ReadableTrust, Report, Rest, SourceText, TrustSpec, Wrong,
-    readable_trust,
+    Format, Manifest, Problem, ReadableTrust, Report, Rest, SourceText, Wrong, readable_trust,
 };
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};

@@ -85,7 +85,7 @@ fn a_mistake_in_the_text_of_a_manifest_hides_none_elsewhere_and_makes_none() {
     let told = messages(&format!("actors: [echo_s.wasm]\n{lost}{bound}"));
     assert!(told.len() == 1 && told[0].contains("`vlaues`"), "{told:#?}");
     let told = messages(&format!("actrs: [echo_s.wasm]\n{server}{bound}"));
-    assert!(told.len() == 2 && told[1].contains("`PROT`"), "{told:#?}");
+    assert!(told.len() == 1 && told[0].contains("`actrs`"), "{told:#?}");
     // Whom it trusts is not known, so nobody is said to be a stranger.
     sandbox.run(&["keys", "gen", "account", "work"]).ok();
     sandbox

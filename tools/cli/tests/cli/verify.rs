@@ -48,7 +48,7 @@ fn a_manifest_trusts_whom_a_host_trusts_that_runs_it() {
     let subject = subject["module"].as_str().expect("a key").to_owned();
     let other = KeyPair::generate(KeyKind::Module).public().to_string();
     let verify = |file: &std::path::Path, text: String| {
-        let path = sandbox.write("trust.yaml", text);
+        let path = sandbox.write("trust.yaml", format!("actors: []\n{text}"));
         sandbox.run(&["verify", arg(file), "--trust", arg(&path), "-o", "json"])
     };
     // One that names no issuer leaves the user's own, whatever else it says.
