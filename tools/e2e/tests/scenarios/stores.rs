@@ -87,7 +87,7 @@ fn a_path_that_no_store_can_be_opened_at_is_refused_by_a_check_and_a_start() {
         ("garbage", "is damaged or not a key-value file"),
         ("folder", "is not a file in a folder; correct PATH"),
         ("garbage/store", "is not a file in a folder; correct PATH"),
-        ("dangling", "PATH is a link to what does not exist"),
+        ("dangling", "PATH is a link to what does not"),
     ] {
         site.put("app/manifest.yaml", manifest(path));
         let starts = run_to_end(&mut site.host("app/manifest.yaml"));

@@ -39,7 +39,7 @@ scenarios! {
         Step::Log(&["WARN", "`--calls ledgr`"]),
         Step::Admin("/readyz", 200, "degraded: a claim is of no use: actor `echo` is signed with"),
         actor("echo", harmless()).calls("other"),
-        Step::Log(&["WARN", "`--calls other`", "sign with `--calls ledger`"]),
+        Step::Log(&["WARN", "`--calls other`", "sign `echo` with `--calls ledger`"]),
         actor("echo", harmless()).calls("ledger"),
         Step::Soon(Box::new(Step::Admin("/readyz", 200, "ready\n"))),
     ];
