@@ -2,9 +2,10 @@
 //!
 //! The control plane describes who is here and who is bound to what; an [`EntitlementSet`] turns
 //! that into interned lookups, so that a check on the road of a call is a few look-ups, in which
-//! names are compared in registers. The gate reads the set as an immutable snapshot; publishing a new one never blocks
-//! a call, and an edit of one entry costs the same among ten thousand as among ten ([`CowMap`]). A
-//! permit can only be made here and is consumed by the router: one check pays for one call.
+//! names are compared in registers. The gate reads the set as an immutable snapshot; publishing a
+//! new one never blocks a call, and an edit of one entry costs the same among ten thousand as among
+//! ten ([`CowMap`]). A permit can only be made here and is consumed by the router: one check pays
+//! for one call.
 //!
 //! **Deliberately absent:** WebAssembly, providers, how a call is carried out, and signatures: the
 //! claims that arrive here were verified by `trellis-claims`.
