@@ -8,6 +8,7 @@ use trellis_testkit::guests::built;
 use crate::scenarios;
 
 const CHECK: &[&str] = &["--check"];
+const SHARED_ALIAS: &str = "degraded: call alias `shared`: actors `echo` and `other` have it";
 
 scenarios! {
     /// Claims that end soon are told by a check, at the start, on the admin address, in a metric.
@@ -65,7 +66,7 @@ scenarios! {
         Step::Admin("/readyz", 200, "ready\n"),
         actor("other", harmless()).alias("shared"),
         Step::Log(&["WARN", "call alias `shared`: ", "calls by it go to `echo`"]),
-        Step::Admin("/readyz", 200, "degraded: call alias `shared`: actors `echo` and `other` have it"),
+        Step::Soon(Box::new(Step::Admin("/readyz", 200, SHARED_ALIAS))),
         actor("other", harmless()),
         Step::Soon(Box::new(Step::Admin("/readyz", 200, "ready\n"))),
     ];
