@@ -10,6 +10,7 @@ use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -62,6 +63,8 @@ pub(crate) struct Loader {
     /// The trust list of the last text that was right.
     trust: Mutex<TrustList>,
     turn: Turn,
+    /// True once its bytes were read.
+    was_read: AtomicBool,
 }
 
 /// The text of a manifest, and what it means as far as the text alone can tell.
@@ -109,6 +112,7 @@ impl Loader {
             text: Mutex::default(),
             trust: Mutex::default(),
             turn: Turn::default(),
+            was_read: AtomicBool::new(false),
         })
     }
 
@@ -230,7 +234,7 @@ impl Loader {
     pub(crate) async fn revocations(self: &Arc<Self>) -> Option<TrustList> {
         let loader = Arc::clone(self);
         let read = move || {
-            let bytes = read_file(&loader.path).ok()?;
+            let bytes = loader.bytes().ok()?;
             let name = loader.path.display().to_string();
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let source = SourceText::new(name, text, Format::of_path(&loader.path));
@@ -244,7 +248,7 @@ impl Loader {
     fn read_here(&self) -> Result<Written, Failure> {
         self.record.read();
         let name = self.path.display().to_string();
-        let bytes = read_file(&self.path).map_err(|error| unreadable(&self.path, &error))?;
+        let bytes = self.bytes().map_err(|error| unreadable(&self.path, &error))?;
         let format = Format::of_path(&self.path);
         let source = match SourceText::from_bytes(&name, bytes.clone(), format) {
             Ok(source) => source,
@@ -258,6 +262,19 @@ impl Loader {
             Ok(manifest) => self.right(source, manifest),
             Err(wrong) => Ok(self.wrong(source, wrong)),
         }
+    }
+
+    /// Its bytes. A pipe is read the first time only: one that takes the place of the file may have
+    /// no end, and what came out of the first is gone.
+    fn bytes(&self) -> std::io::Result<Vec<u8>> {
+        // Relaxed: one thread at a time reads.
+        if self.was_read.load(Ordering::Relaxed) && !std::fs::metadata(&self.path)?.is_file() {
+            let message = "it is a device, a pipe or a folder by now, not a file";
+            return Err(std::io::Error::other(message));
+        }
+        let bytes = read_file(&self.path)?;
+        self.was_read.store(true, Ordering::Relaxed);
+        Ok(bytes)
     }
 
     /// A text that did not change means what it meant: the environment of a process stands still.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use trellis_providers_conformance::keyvalue::Store;
 use trellis_providers_keyvalue_embedded::Embedded;
-use trellis_providers_sdk::{Provider, Values};
+use trellis_providers_sdk::{Health, Provider, Values};
 
 use common::{PATIENCE, eventually, says};
 
@@ -48,6 +48,18 @@ async fn a_file_that_was_moved_is_the_same_store_at_its_new_path() {
     }
     let (_again, kept) = opened(&new).await;
     holds(&kept, Some("w")).await;
+}
+
+#[tokio::test]
+async fn whoever_opens_a_moved_file_where_it_is_finds_it_well() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let [old, new] = ["old.redb", "new.redb"].map(|name| folder.path().join(name));
+    let (before, _store) = opened(&old).await;
+    fs::rename(&old, &new).expect("the folder is ours");
+    says(&before, "was moved away").await;
+    let (after, _renamed) = opened(&new).await;
+    // At once: whether a successor takes over depends on it.
+    assert_eq!(after.health().await, Health::Healthy);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ pub(super) fn state_folder() -> Option<PathBuf> {
 
 /// `None` when the manifest has no path.
 pub(super) fn file_of(state: &Path, manifest: &Path) -> Option<PathBuf> {
-    let path = manifest.canonicalize().ok()?;
+    let path = std::path::absolute(manifest).ok()?;
     let digest = trellis_claims::hash::digest(path.as_os_str().as_encoded_bytes());
     let name = trellis_claims::hash::hex(&digest[..16]).to_lowercase();
     Some(state.join("trellis/keys").join(name).with_extension("json"))
@@ -51,7 +51,7 @@ pub(super) fn read(file: &Path) -> (Content, Option<String>) {
 pub(super) fn write(file: &Path, manifest: &Path, content: &Content) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let text = content.text(&manifest.canonicalize()?.display().to_string());
+    let text = content.text(&std::path::absolute(manifest)?.display().to_string());
     if text.len() > RECORD_BYTES_MAX {
         let (bytes, most) = (text.len(), RECORD_BYTES_MAX);
         let why = format!("it would have {bytes} bytes, and none of more than {most} is read");

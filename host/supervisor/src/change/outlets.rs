@@ -6,10 +6,11 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use trellis_core::{BindingId, CallError, Code};
 use trellis_entitlements::TargetId;
-use trellis_providers_sdk::Binding;
+use trellis_providers_sdk::{Binding, Newcomer};
 
 use super::Change;
 use super::bind::{Fresh, NewBinding};
+use super::intake::Asked;
 use super::make::Made;
 use crate::actual::RunningBinding;
 use crate::border::Instance;
@@ -52,25 +53,49 @@ impl Change {
         }
     }
 
-    /// Has the successors of providers take over the bindings these serve.
+    /// Has the successors of providers take over the bindings these serve. Those that refuse one do
+    /// not take over; then the others are asked again, because each is asked as if all the others
+    /// took over: two servers may exchange their addresses.
     async fn move_bindings(&mut self, made: &mut Made, fresh: &mut Fresh) {
         let replaced = fresh.replaced();
-        let mut refused = Vec::new();
-        for (name, successor) in made.providers.iter_mut().filter(|(_, one)| one.succeeds) {
-            let (target, prepared) = (successor.target, &successor.prepared);
-            if let Some(error) = self.cannot_leave(name, target, &replaced) {
-                refused.push((Arc::clone(name), error));
-                continue;
+        loop {
+            let (moves, mut refused) = self.moves(made, &replaced);
+            for asked in [Asked::Beforehand, Asked::ForGood] {
+                if refused.is_empty() {
+                    refused = ask_all(&moves, asked).await;
+                }
             }
-            let serves = self.serves((target, prepared), &replaced);
-            match tell(&successor.instance, serves).await {
-                Ok(told) => successor.told = told,
-                Err(error) => refused.push((Arc::clone(name), error)),
+            if refused.is_empty() {
+                for Move { name, serves, .. } in moves {
+                    let successor = made.providers.get_mut(&name);
+                    successor.into_iter().for_each(|one| one.told = ids(&serves));
+                }
+                return;
+            }
+            for (name, error) in refused {
+                self.keep_old(&name, error, made, fresh).await;
             }
         }
-        for (name, error) in refused {
-            self.keep_old(&name, error, made, fresh).await;
+    }
+
+    /// What successors are to take over, and those that cannot.
+    fn moves(
+        &self,
+        made: &Made,
+        replaced: &HashSet<BindingKey>,
+    ) -> (Vec<Move>, Vec<(Arc<str>, CallError)>) {
+        let (mut moves, mut refused) = (Vec::new(), Vec::new());
+        for (name, one) in made.providers.iter().filter(|(_, one)| one.succeeds) {
+            let name = Arc::clone(name);
+            match self.cannot_leave(&name, one.target, replaced) {
+                Some(error) => refused.push((name, error)),
+                None => {
+                    let serves = self.serves((one.target, &one.prepared), replaced);
+                    moves.push(Move { name, instance: one.instance.clone(), serves });
+                }
+            }
         }
+        (moves, refused)
     }
 
     /// Why a provider is not replaced: a binding was to leave it for another one that does not run.
@@ -168,22 +193,48 @@ impl Change {
     }
 }
 
-/// Tells an instance of what it is to [serve](Change::serves); gives what it was told of.
+/// What the successor of a provider is to take over.
+struct Move {
+    name: Arc<str>,
+    instance: Instance,
+    /// As [`Change::serves`] has it.
+    serves: Vec<(Binding, bool)>,
+}
+
+/// Asks each as if all the others took over; gives those that refuse.
+async fn ask_all(moves: &[Move], asked: Asked) -> Vec<(Arc<str>, CallError)> {
+    let answers = moves.iter().map(|one| async move {
+        let others = moves.iter().filter(|other| other.name != one.name);
+        let leaving = others.flat_map(|other| ids(&other.serves)).collect();
+        let told = tell(&one.instance, &one.serves, (leaving, asked)).await;
+        told.err().map(|error| (Arc::clone(&one.name), error))
+    });
+    join_all(answers).await.into_iter().flatten().collect()
+}
+
+fn ids(serves: &[(Binding, bool)]) -> Vec<BindingId> {
+    serves.iter().map(|(binding, _)| binding.id).collect()
+}
+
+/// Tells an instance of what it is to [serve](Change::serves), or has it reserve that.
 pub(super) async fn tell(
     instance: &Instance,
-    serves: Vec<(Binding, bool)>,
-) -> Result<Vec<BindingId>, CallError> {
-    let told = serves.iter().map(|(binding, _)| binding.id).collect();
-    let bind = serves.into_iter().map(|(binding, needed)| async move {
-        let actor = binding.actor_name.clone();
-        let bound = instance.bind(binding).await;
-        bound.or_else(|error| if needed { Err((actor, error)) } else { Ok(()) })
-    });
-    for bound in join_all(bind).await {
-        bound.map_err(|(actor, error)| {
-            let text = format!("the binding of {actor}: {}", error.message());
-            CallError::new(error.code(), text)
-        })?;
+    serves: &[(Binding, bool)],
+    (leaving, asked): (Vec<BindingId>, Asked),
+) -> Result<(), CallError> {
+    let newcomer = |binding: &Binding| Newcomer { binding: binding.clone(), replaces: None };
+    let newcomers = serves.iter().map(|(binding, _)| newcomer(binding)).collect();
+    let answers = match asked {
+        Asked::Beforehand => instance.reserve_all(newcomers, leaving).await,
+        Asked::ForGood => instance.bind_all(newcomers, leaving).await,
+    };
+    for ((binding, needed), answer) in serves.iter().zip(answers) {
+        if let Err(error) = answer
+            && *needed
+        {
+            let text = format!("the binding of {}: {}", binding.actor_name, error.message());
+            return Err(CallError::new(error.code(), text));
+        }
     }
-    Ok(told)
+    Ok(())
 }

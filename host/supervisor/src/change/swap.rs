@@ -15,6 +15,7 @@ use trellis_entitlements::TargetId;
 use trellis_targets::{HeldTarget, Hold, ProviderTarget};
 
 use super::Change;
+use super::intake::Asked;
 use super::make::newer;
 use super::outcome::Again;
 use super::outlets::tell;
@@ -186,7 +187,9 @@ impl Change {
         target: TargetId,
         prepared: &PreparedProvider,
     ) -> Result<Vec<BindingId>, CallError> {
-        tell(instance, self.serves((target, prepared), &HashSet::new())).await
+        let serves = self.serves((target, prepared), &HashSet::new());
+        tell(instance, &serves, (Vec::new(), Asked::ForGood)).await?;
+        Ok(serves.iter().map(|(binding, _)| binding.id).collect())
     }
 }
 

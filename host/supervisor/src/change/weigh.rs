@@ -66,8 +66,8 @@ impl Change {
             let told: HashSet<_> = one.told.iter().copied().collect();
             let mut serves = self.serves((one.target, &one.prepared), &replaced);
             serves.retain(|(binding, _)| !told.contains(&binding.id));
-            match tell(&one.instance, serves).await {
-                Ok(told) => one.told.extend(told),
+            match tell(&one.instance, &serves, (Vec::new(), Asked::ForGood)).await {
+                Ok(()) => one.told.extend(serves.iter().map(|(binding, _)| binding.id)),
                 Err(error) => drop(refused.insert(Arc::clone(name), error)),
             }
         }

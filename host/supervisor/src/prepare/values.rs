@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use trellis_core::Code;
 use trellis_manifest::{Manifest, Problem, ProviderSpec, SourceText, Span, Spanned, TextPairs};
@@ -15,6 +16,9 @@ use trellis_providers_sdk::{
 use super::context::PrepareContext;
 use super::links::Written;
 use super::providers::Providers;
+
+/// How long a check waits for what values name, such as a file: its disk may hang.
+const SURVEY_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Where values were written, for the caret.
 #[derive(Clone, Copy)]
@@ -69,9 +73,22 @@ pub(super) async fn prepare(
         };
         let wrong = validate::problems(&*provider.factory, &wanted);
         if wrong.is_empty() && context.is_check_alone() {
-            for Finding { about, hinders } in provider.factory.survey(wanted.clone()).await {
-                let list = if hinders { &mut *problems } else { &mut *notes };
-                list.push(told(about).code(Code::Storage));
+            let survey = provider.factory.survey(wanted.clone());
+            match tokio::time::timeout(SURVEY_TIME_MAX, survey).await {
+                Ok(findings) => {
+                    for Finding { about, hinders } in findings {
+                        let list = if hinders { &mut *problems } else { &mut *notes };
+                        list.push(told(about).code(Code::Storage));
+                    }
+                }
+                Err(_) => {
+                    let text = format!(
+                        "what provider `{}` names does not answer within {} s: it was not looked at",
+                        provider.name,
+                        SURVEY_TIME_MAX.as_secs()
+                    );
+                    notes.push(Problem::new(spec.map(|spec| spec.span).unwrap_or_default(), text));
+                }
             }
         }
         problems.extend(wrong.into_iter().map(told));

@@ -15,7 +15,9 @@ use trellis_core::CallError;
 use super::anew::{remove_left_copies, write_anew};
 use super::backend::Imprint;
 use super::first::First;
-use super::place::{Place, another_handle, folder_of, is_at, leads_nowhere, place_of, true_path};
+use super::place::{
+    Identity, Place, another_handle, folder_of, identity_of, leads_nowhere, place_of, true_path,
+};
 use super::sentence;
 use super::store::Store;
 use super::survey::rehearse;
@@ -43,6 +45,8 @@ struct State {
     /// as long as a handle of it, so this one stays when the store fails. It takes no part in the
     /// store's locks.
     file: Option<Arc<File>>,
+    /// What tells that file from others, known without a look at it: its disk may hang.
+    identity: Option<Identity>,
     /// Where the file was when that was looked at last.
     place: Place,
     /// The store that failed, which readers may still hold.
@@ -164,8 +168,9 @@ impl DatabaseFile {
 
     fn goes_on_with(&self, Open { store: Store { database, imprint, bytes }, file }: Open) {
         self.set_bytes(bytes);
+        let identity = identity_of(&file);
         let (database, file) = (Some(Arc::new(database)), Some(Arc::new(file)));
-        let now = State { database, file, imprint: Some(imprint), ..State::default() };
+        let now = State { database, file, identity, imprint: Some(imprint), ..State::default() };
         let before = std::mem::replace(&mut *self.state.lock(), now);
         // Closing a damaged file may panic, and nobody else need wait for it.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(before)));
@@ -205,10 +210,9 @@ impl DatabaseFile {
         self.users.path()
     }
 
-    /// True when the open file is the one at that path. Blocks.
-    pub(super) fn is_at(&self, path: &Path) -> bool {
-        let file = self.state.lock().file.clone();
-        file.is_some_and(|file| is_at(&file, path))
+    /// True when the open file is that one.
+    pub(super) fn is(&self, identity: Identity) -> bool {
+        self.state.lock().identity == Some(identity)
     }
 
     /// Why there is no store, when there is none.

@@ -15,7 +15,7 @@ use super::database::{DatabaseFile, Unopened};
 use super::job::{Close, Job};
 use super::news::News;
 use super::pace::Pace;
-use super::place::true_path;
+use super::place::{identity_at, true_path};
 use super::reserve::Reserve;
 use super::sentence;
 use super::users::Way;
@@ -97,6 +97,9 @@ impl OpenFile {
                 return Err(Unopened::InUse(sentence::in_use()));
             }
             open.database.users.join(way);
+            // It may be where it should be by this way, though by the others it is not.
+            let database = Arc::clone(&open.database);
+            aside(path, move |_| database.look_at_place()).await?;
             open.database.tell_of_other_cache(cache_bytes);
             return Ok(open);
         }
@@ -179,7 +182,9 @@ fn found(path: &Arc<Path>) -> (Way, Option<Arc<OpenFile>>) {
     let true_path = true_path(path);
     let all: Vec<_> = OPEN.lock().iter().filter_map(Weak::upgrade).collect();
     let used = || all.iter().filter(|open| open.database.users.are_any());
-    let same = used().find(|open| open.database.is_at(&true_path));
+    // Only the path is looked at: a disk that hangs under another file is no concern of this one.
+    let there = identity_at(&true_path);
+    let same = used().find(|open| there.is_some_and(|there| open.database.is(there)));
     let known = same.or_else(|| used().find(|open| open.database.users.came_by(&true_path)));
     let known = known.map(Arc::clone);
     (Way { path: Arc::clone(path), true_path }, known)

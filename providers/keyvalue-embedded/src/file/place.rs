@@ -12,6 +12,9 @@ use trellis_core::CallError;
 /// Most links from one to the next, as for the system.
 const LINKS_MAX: usize = 40;
 
+/// Device and inode.
+pub(super) type Identity = (u64, u64);
+
 /// Where the open file is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) enum Place {
@@ -89,6 +92,17 @@ pub(super) fn another_handle(file: &File, path: &Path) -> io::Result<File> {
     }
 }
 
+/// What tells the file at `path` from every other one; `None` when there is none, or that cannot be
+/// told.
+pub(super) fn identity_at(path: &Path) -> Option<Identity> {
+    metadata(path).ok().as_ref().map(identity)
+}
+
+/// What tells this file from every other one, if that can be told.
+pub(super) fn identity_of(file: &File) -> Option<Identity> {
+    file.metadata().ok().as_ref().map(identity)
+}
+
 /// True when the file with this handle is the one at `path`.
 pub(super) fn is_at(file: &File, path: &Path) -> bool {
     matches!(place_of(file, path), Ok(Place::AtPath))
@@ -132,6 +146,6 @@ pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-fn identity(about: &Metadata) -> (u64, u64) {
+fn identity(about: &Metadata) -> Identity {
     (about.dev(), about.ino())
 }

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use trellis_e2e::Load;
 use trellis_e2e::hostile::harmless;
 use trellis_testkit::guests::built;
-use trellis_testkit::{Client, HostProcess, Site};
+use trellis_testkit::{Client, HostProcess, Site, eventually};
 
 /// A site with three actors: `one` says `ok`, the others say `hello`.
 struct Stage {
@@ -67,6 +67,22 @@ impl Stage {
         let servers: String = servers.iter().map(server).collect();
         let bindings: String = bindings.iter().map(binding).collect();
         format!("actors:\n{actors}providers:\n{servers}bindings:\n{bindings}")
+    }
+
+    /// Writes a manifest in which the servers of `one` and `two` have the ports.
+    fn servers_at(&self, [front, back]: [usize; 2]) {
+        let [front, back] = [front, back].map(|port| self.ports[port]);
+        let text = format!(
+            "actors: [{{image: one.wasm, name: one}}, {{image: two.wasm, name: two}}]
+providers:
+  - {{builtin: http-server, name: front, values: {{PORT: {front}, ADDRESS: 127.0.0.1}}}}
+  - {{builtin: http-server, name: back, values: {{PORT: {back}, ADDRESS: 127.0.0.1}}}}
+bindings:
+  - {{actor: one, capability: 'wascc:http_server', provider: front}}
+  - {{actor: two, capability: 'wascc:http_server', provider: back}}
+"
+        );
+        self.site.put("app/manifest.yaml", text);
     }
 
     fn start(&self) -> HostProcess {
@@ -225,6 +241,40 @@ fn two_actors_exchange_their_ports_and_keep_their_servers() {
     let layouts =
         [[("one", "front", 0), ("two", "back", 1)], [("one", "front", 1), ("two", "back", 0)]];
     exchange(layouts, [["ok", "hello"], ["hello", "ok"]]);
+}
+
+/// So do servers whose own values they are.
+#[test]
+fn two_servers_exchange_their_ports() {
+    ports_of_servers(0..2, &[[0, 1], [1, 0]]);
+}
+
+/// The first port is served all the time, by one or the other.
+#[test]
+fn a_server_takes_the_port_of_one_that_takes_another() {
+    ports_of_servers(0..1, &[[0, 1], [2, 0]]);
+}
+
+/// Gives `one`'s and `two`'s servers these ports, in turns.
+fn ports_of_servers(served: Range<usize>, layouts: &[[usize; 2]]) {
+    let stage = Stage::new();
+    stage.servers_at(layouts[0]);
+    let host = stage.start();
+    let clients = stage.clients_at(served);
+    for [one, two] in layouts.iter().copied().cycle().skip(1).take(7) {
+        let from = host.log().count();
+        stage.servers_at([one, two]);
+        for server in ["front", "back"] {
+            applied(&host, from, &format!("replaced provider {server}"));
+        }
+        // The server that goes may still have the port for a moment.
+        let answers = eventually(|| match [stage.answer(one), stage.answer(two)] {
+            answers if answers == ["ok", "hello"] => Ok(()),
+            others => Err(others),
+        });
+        assert_eq!(answers, Ok(()));
+    }
+    clients.end();
 }
 
 /// The first to be told gives up what the last one wants.

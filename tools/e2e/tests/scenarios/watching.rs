@@ -56,6 +56,27 @@ fn answers(host: &HostProcess, body: &str) {
     assert!(answer.is_ok(), "it does not answer {body}:\n{}", host.log().text());
 }
 
+/// Whoever reads a pipe waits for somebody to write.
+#[test]
+fn a_pipe_in_place_of_the_manifest_stops_no_later_change() {
+    let build = Build::new();
+    build.write("app/dist/out/echo.wasm", &build.hello);
+    let host = build.start();
+    answers(&host, "hello");
+    let manifest = build.site.path("app/manifest.yaml");
+    fs::remove_file(&manifest).expect("it is there");
+    let made = std::process::Command::new("mkfifo").arg(&manifest).status();
+    assert!(made.expect("coreutils").success());
+    let says = |text: &str| host.log().wait_for(0, |line| line.contains(text).then_some(()));
+    assert!(says("by now, not a file").is_some(), "{}", host.log().text());
+    answers(&host, "hello");
+    let key = build.site.account().subject("echo");
+    let revoked = format!("{MANIFEST}trust: {{revoked: [{key}]}}\n");
+    fs::remove_file(&manifest).expect("it is there");
+    build.site.put("app/manifest.yaml", revoked);
+    assert!(says("E_REVOKED").is_some(), "{}", host.log().text());
+}
+
 #[test]
 fn a_module_is_written_in_place() {
     let build = Build::new();
