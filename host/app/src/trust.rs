@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use trellis_claims::{ClaimsError, PublicKey, TrustList, Unsigned};
 use trellis_core::{CallError, Code};
 use trellis_keystore::Keystore;
-use trellis_manifest::{Problem, ReadableTrust, Span, Spanned, TrustSpec};
+use trellis_manifest::{Problem, ReadableTrust, Span, Spanned, TrustSpec, keys_in};
 
 use crate::failure::Failure;
 
@@ -115,7 +115,7 @@ pub(crate) fn of_right(
     let mut problems = Vec::new();
     let mut list = TrustList::new(0);
     for key in &spec.issuers {
-        match add_key(&list, key, TrustList::trust) {
+        match add_key(&list, &key.value, TrustList::trust) {
             Ok(added) => list = added,
             Err(error) => {
                 let problem = Problem::new(key.span, error.message());
@@ -158,19 +158,27 @@ fn revoke_key(
     written: &Spanned<String>,
     problems: &mut Vec<Problem>,
 ) -> TrustList {
-    add_key(&list, written, TrustList::revoke).unwrap_or_else(|error| {
-        problems.push(not_in_effect(written.span, error.code(), error.message()));
-        list
-    })
+    let error = match add_key(&list, &written.value, TrustList::revoke) {
+        Ok(added) => return added,
+        Err(error) => error,
+    };
+    let mut held = list.clone();
+    for key in keys_in(&written.value) {
+        held = add_key(&held, key, TrustList::revoke).unwrap_or(held);
+    }
+    problems.push(if held == list {
+        not_in_effect(written.span, error.code(), error.message())
+    } else {
+        Problem::new(written.span, "this is not one public key; the keys in it are revoked")
+            .code(error.code())
+            .help("write each key by itself, without anything around it")
+    });
+    held
 }
 
 /// The list with one key more.
-fn add_key(
-    list: &TrustList,
-    written: &Spanned<String>,
-    add: Add,
-) -> Result<TrustList, ClaimsError> {
-    add(list.clone(), &PublicKey::parse(&written.value)?)
+fn add_key(list: &TrustList, written: &str, add: Add) -> Result<TrustList, ClaimsError> {
+    add(list.clone(), &PublicKey::parse(written)?)
 }
 
 /// Whoever revokes believes that it acts: that it does not is said first.
@@ -233,6 +241,21 @@ mod tests {
         );
         assert_eq!(read.list.revoked().collect::<Vec<_>>(), [&actor]);
         assert_eq!(right(&[]).list.issuers().count(), 0, "no key of the user, no trust");
+    }
+
+    #[test]
+    fn keys_with_something_around_them_are_revoked_and_that_is_told() {
+        let [one, other] = [(); 2].map(|()| key(KeyKind::Module));
+        let text = format!(" {one}, {other}");
+        let spec = TrustSpec { revoked: written(&[&text]), ..TrustSpec::default() };
+        let read = of_right(&spec, None, None, &TrustList::new(0)).expect("no keystore is read");
+        let mut revoked: Vec<_> = read.list.revoked().cloned().collect();
+        let mut meant = vec![one, other];
+        revoked.sort();
+        meant.sort();
+        assert_eq!(revoked, meant);
+        let [problem] = &*read.problems else { panic!("{:#?}", read.problems) };
+        assert!(problem.message.ends_with("the keys in it are revoked"), "{problem:?}");
     }
 
     #[test]

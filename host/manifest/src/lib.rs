@@ -45,7 +45,7 @@ pub use spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProviderKind, ProviderSpec,
     TextPairs, TrustSpec,
 };
-pub use trust::{ReadableTrust, readable_trust};
+pub use trust::{ReadableTrust, keys_in, readable_trust};
 
 /// Reads a manifest; `env` answers what `${VAR}` stands for.
 ///

@@ -219,6 +219,11 @@ fn unread_items(list: &str) -> impl Iterator<Item = (usize, &str)> {
     items.map(|item| (item.as_ptr().addr() - list.as_ptr().addr(), item))
 }
 
+/// The public keys of accounts and actors in a text that should be one of them, by their form.
+pub fn keys_in(text: &str) -> impl Iterator<Item = &str> {
+    words(text).map(|(_, key)| key)
+}
+
 /// The words of a text that have the form of an account's or an actor's public key.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_key(word));
