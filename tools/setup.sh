@@ -25,7 +25,7 @@ fi
 [[ ${1:-} == build ]] && exit 0
 
 # Programs, each with the Debian package that brings it.
-needed=(redis-server:redis-server curl:curl)
+needed=(redis-server:redis-server curl:curl perl:perl-base)
 if [[ ${1:-} == bench ]]; then
     needed+=(wrk:wrk)
 fi

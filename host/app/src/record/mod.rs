@@ -13,6 +13,7 @@
 mod content;
 mod damage;
 mod file;
+mod place;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -27,7 +28,8 @@ use trellis_supervisor::LastRuns;
 use self::content::Content;
 pub(crate) use self::damage::Damage;
 use self::damage::listed;
-use self::file::{RECORD_BYTES_MAX, aside, file_of, read, state_folder, write};
+use self::file::{RECORD_BYTES_MAX, read, state_folder};
+use self::place::{Known, Place};
 use self::writer::write_all;
 
 /// Bytes of a record that are not about an actor, its manifest's path apart.
@@ -41,27 +43,6 @@ pub(crate) struct RunRecord {
     /// What is to be written, until it is; what comes later takes its place.
     unwritten: Arc<watch::Sender<Option<Content>>>,
     writer: OnceLock<AbortHandle>,
-}
-
-/// Where a record is kept.
-struct Place {
-    manifest: PathBuf,
-    /// `None` when the user has no folder for state.
-    state: Option<PathBuf>,
-    /// A damaged file may be put aside.
-    force: bool,
-}
-
-#[derive(Default)]
-struct Known {
-    content: Content,
-    /// What the file says once everything is written.
-    filed: Content,
-    was_read: bool,
-    /// Why the file cannot be read whole, until it can.
-    damage: Option<Damage>,
-    /// It could not be written; it is tried again.
-    is_unkept: bool,
 }
 
 impl RunRecord {
@@ -184,29 +165,6 @@ impl Drop for RunRecord {
         if let Some(writer) = self.writer.get() {
             writer.abort();
         }
-    }
-}
-
-impl Place {
-    fn file(&self) -> Option<PathBuf> {
-        file_of(self.state.as_deref()?, &self.manifest)
-    }
-
-    /// Writes, after a damaged file was put aside.
-    fn keep(&self, content: &Content, known: &Mutex<Known>) -> std::io::Result<()> {
-        if self.state.is_none() {
-            let why = "neither XDG_STATE_HOME nor HOME is set";
-            return Err(std::io::Error::other(why));
-        }
-        let Some(file) = self.file() else { return Ok(()) };
-        let is_damaged = known.lock().damage.is_some();
-        if is_damaged {
-            let aside = aside(&file);
-            std::fs::rename(&file, &aside)?;
-            known.lock().damage = None;
-            tracing::warn!("the damaged record of actor keys is now {}", aside.display());
-        }
-        write(&file, &self.manifest, content)
     }
 }
 

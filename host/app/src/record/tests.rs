@@ -3,6 +3,7 @@
 use trellis_claims::{KeyKind, KeyPair};
 use trellis_supervisor::{LastRun, Rights};
 
+use super::file::{aside, file_of};
 use super::*;
 
 struct Site {

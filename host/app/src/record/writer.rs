@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::content::Content;
-use super::{Known, Place};
+use super::place::{Known, Place};
 
 /// When a record that could not be written is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(30);

@@ -1,9 +1,11 @@
 //! What `/readyz` says of a host that runs and cannot do all that is wanted.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use rustix::fs::{CWD, Mode, mkfifoat};
 use trellis_e2e::hostile::harmless;
 use trellis_testkit::guests::{built, wasm};
 use trellis_testkit::{Client, HostProcess, Signal, Site, eventually};
@@ -136,10 +138,8 @@ fn a_disk_that_hangs_costs_one_thread_and_is_told() {
     site.put("app/manifest.yaml", echo("", "", 0));
     let host = started(&site);
     let before = threads(host.process_id());
-    // Opening a pipe that nobody writes to is as slow as a disk can be.
-    let pipe = site.path("app/pipe");
-    mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).expect("a pipe");
-    fs::hard_link(&pipe, site.path("app/there")).expect("the site is writable");
+    site.put("app/there", echo("", "", 0));
+    let slow = Leased::open(&site.path("app/there"));
     fs::rename(site.path("app/there"), site.path("app/manifest.yaml")).expect("replaced");
     for _ in 0..100 {
         host.signal(Signal::HUP);
@@ -151,10 +151,40 @@ fn a_disk_that_hangs_costs_one_thread_and_is_told() {
     let answer = Client::new(host.address_of("echo")).send("GET", "/", b"").expect("an answer");
     assert_eq!(answer.text(), "ok", "what runs goes on");
 
-    site.put("app/manifest.yaml", echo("", "", 0));
-    // The thread that waits ends with an empty text; whoever waits for it reads the file.
-    drop(fs::File::options().write(true).open(&pipe).expect("somebody reads it"));
+    drop(slow);
     is_well(&host);
+}
+
+/// A file that whoever opens it waits for, as on a disk that hangs: this program has a lease of it
+/// and does not give it up. The system takes it away after 45 s.
+struct Leased(Child);
+
+impl Leased {
+    fn open(path: &Path) -> Self {
+        // F_SETLEASE with F_WRLCK; see fcntl(2).
+        let lease = "$SIG{IO} = 'IGNORE'; open(F, '+<', $ARGV[0]) or die; \
+                     fcntl(F, 1024, 1) or die; $| = 1; print \"leased\\n\"; <STDIN>";
+        let mut child = Command::new("perl")
+            .args(["-e", lease])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("perl is installed");
+        let mut said = String::new();
+        let out = child.stdout.take().expect("it is piped");
+        BufReader::new(out).read_line(&mut said).expect("it says something");
+        assert_eq!(said, "leased\n");
+        Self(child)
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        // An error means that it ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// How often the log has a line with this text.
