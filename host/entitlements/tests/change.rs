@@ -68,8 +68,8 @@ fn a_version_keeps_its_own_claims_and_bindings_until_it_is_removed() {
     assert_eq!(gate.admit(&inward).expect_err("gone with its actor").code(), Code::Denied);
 }
 
-#[test]
-fn a_new_version_inherits_the_place_of_the_old_one() {
+/// An actor's new version has taken over from the old one; another actor wants its alias.
+fn succeeded_beside_a_rival() -> (World, EntitlementSet) {
     let world = World::new();
     let mut set = world.set();
     let mut rival = version(&world, |claims| {
@@ -78,6 +78,12 @@ fn a_new_version_inherits_the_place_of_the_old_one() {
     (rival.id, rival.target, rival.name) = (ActorId(400), TargetId(800), "rival".into());
     set.add(rival);
     set.succeed(OLD, version(&world, |_| {}));
+    (world, set)
+}
+
+#[test]
+fn a_new_version_inherits_the_place_of_the_old_one() {
+    let (_, mut set) = succeeded_beside_a_rival();
     assert_eq!(guarded(set.clone()).admit(&named("friend")).expect("here").redeem().target.0, 900);
     set.remove(NEW);
     assert_eq!(guarded(set).admit(&named("friend")).expect("the rival").redeem().target.0, 800);
@@ -85,14 +91,7 @@ fn a_new_version_inherits_the_place_of_the_old_one() {
 
 #[test]
 fn a_version_that_gives_its_names_back_leaves_nothing_behind() {
-    let world = World::new();
-    let mut set = world.set();
-    let mut rival = version(&world, |claims| {
-        claims.subject = KeyPair::generate(KeyKind::Module).public().clone();
-    });
-    (rival.id, rival.target, rival.name) = (ActorId(400), TargetId(800), "rival".into());
-    set.add(rival);
-    set.succeed(OLD, version(&world, |_| {}));
+    let (world, mut set) = succeeded_beside_a_rival();
     set.reinstate(NEW, OLD);
     let target = world.actors[0].target;
     for removed in [None, Some(NEW)] {

@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -40,31 +40,28 @@ async fn a_file_that_is_deleted_is_written_anew_with_all_it_holds() {
     assert_eq!(store.get("after").await, Ok(Some("a".to_owned())), "it went to the copy");
 }
 
-/// Takes a folder away and puts a file in its place.
-fn put_in_the_way(folder: &Path) {
-    fs::remove_dir_all(folder).expect("it is there");
-    fs::write(folder, "no folder").expect("the folder around it is ours");
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_be_written_anew_is_told() {
+/// A store that holds `k`, in whose folder's place there is a file: the folder, where the store was
+/// in it, and the store.
+async fn cannot_be_written_anew() -> (tempfile::TempDir, PathBuf, Arc<Embedded>, Store) {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let path = folder.path().join("deep/store.redb");
     let (provider, store) = opened(&path).await;
     store.set("k", "v").await.expect("Set");
-    put_in_the_way(&folder.path().join("deep"));
+    fs::remove_dir_all(folder.path().join("deep")).expect("it is there");
+    fs::write(folder.path().join("deep"), "no folder").expect("the folder is ours");
     says(&provider, "written anew (the key-value file is not a file in a folder").await;
+    (folder, path, provider, store)
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_anew_is_told() {
+    let (_folder, _, _provider, store) = cannot_be_written_anew().await;
     assert_eq!(store.get("k").await, Ok(Some("v".to_owned())), "it can be used meanwhile");
 }
 
 #[tokio::test]
 async fn a_file_that_could_not_be_written_anew_is_when_the_host_stops() {
-    let folder = tempfile::tempdir().expect("a folder for the test");
-    let path = folder.path().join("deep/store.redb");
-    let (provider, store) = opened(&path).await;
-    store.set("k", "v").await.expect("Set");
-    put_in_the_way(&folder.path().join("deep"));
-    says(&provider, "written anew (the key-value file is not a file in a folder").await;
+    let (folder, path, provider, _store) = cannot_be_written_anew().await;
     // It is possible again, but that need not be tried at once.
     fs::remove_file(folder.path().join("deep")).expect("it is there");
     provider.shutdown(PATIENCE).await;
@@ -74,12 +71,7 @@ async fn a_file_that_could_not_be_written_anew_is_when_the_host_stops() {
 
 #[tokio::test]
 async fn a_file_that_could_not_be_written_anew_is_soon() {
-    let folder = tempfile::tempdir().expect("a folder for the test");
-    let path = folder.path().join("deep/store.redb");
-    let (provider, store) = opened(&path).await;
-    store.set("k", "v").await.expect("Set");
-    put_in_the_way(&folder.path().join("deep"));
-    says(&provider, "written anew (the key-value file is not a file in a folder").await;
+    let (folder, path, provider, _store) = cannot_be_written_anew().await;
     let since = Instant::now();
     fs::remove_file(folder.path().join("deep")).expect("it is there");
     says(&provider, "").await;
