@@ -142,8 +142,7 @@ impl Admin {
             &mut text,
             &reading::registry(self.modules.hung(), self.modules.refused()),
         )?;
-        let measured = status.samplers.iter().map(|it| (Arc::clone(&it.provider), it.samples()));
-        encode_registry(&mut text, &Samples::of(measured).into_registry())?;
+        encode_registry(&mut text, &Samples::of(self.supervisor.samples()).into_registry())?;
         encode_eof(&mut text)?;
         Ok(text)
     }

@@ -180,7 +180,9 @@ impl Life {
     /// Everything the first text names.
     fn start(&self, text: Meant) -> Loading {
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
+        let supervisor = self.host.supervisor().clone();
         Loading::begin(None, async move {
+            supervisor.enforce(loader.trusted()).await;
             watch.follow_modules(loader.images(&text.manifest)).await;
             loader.prepare(text, For::Running).await
         })

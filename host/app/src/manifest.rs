@@ -229,6 +229,11 @@ impl Loader {
         self.record.written().await;
     }
 
+    /// Whom the last text that could be used trusts.
+    pub(crate) fn trusted(&self) -> TrustList {
+        self.trust.lock().clone()
+    }
+
     /// Whom to hold against what runs before the keystore is asked; `None` when it need not be, or
     /// nothing can be read.
     pub(crate) async fn revocations(self: &Arc<Self>) -> Option<TrustList> {

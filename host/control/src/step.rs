@@ -60,6 +60,9 @@ pub enum Step {
         /// The settings whose values old and new cannot hold at the same time: with any, calls wait
         /// from the end of the old one until the new one is there; without, nobody waits.
         waits_for: Vec<String>,
+        /// The values that change, as words: `with CACHE 1MiB`, `without PATH`.
+        #[serde(default)]
+        changes: Vec<String>,
     },
     /// An actor is wanted.
     StartActor {
@@ -156,12 +159,15 @@ impl Step {
             Self::StartActor { loses, .. } => format!("{}{}", plain(), no_longer(loses)),
             Self::RenameProvider { provider, was } => format!("provider {was} to {provider}"),
             Self::StartProvider { implementation, .. } => format!("{} ({implementation})", plain()),
-            Self::ReplaceProvider { implementation, waits_for, .. } if waits_for.is_empty() => {
-                format!("{} ({implementation})", plain())
-            }
-            Self::ReplaceProvider { implementation, waits_for, .. } => {
-                let keys = waits_for.join(", ");
-                format!("{} ({implementation}); calls wait for the same {keys}", plain())
+            Self::ReplaceProvider { implementation, waits_for, changes, .. } => {
+                let mut text = format!("{} ({implementation})", plain());
+                if !changes.is_empty() {
+                    text = format!("{text} {}", changes.join(", "));
+                }
+                if !waits_for.is_empty() {
+                    text = format!("{text}; calls wait for {} to be free", waits_for.join(", "));
+                }
+                text
             }
             Self::ReplaceActor { replaces_key: None, loses, .. } => {
                 format!("{}{}", plain(), no_longer(loses))
@@ -240,8 +246,10 @@ mod tests {
             provider: "store".into(),
             implementation: "keyvalue-embedded".into(),
             waits_for: vec!["PATH".into()],
+            changes: vec!["with CACHE 1MiB".into(), "without FSYNC".into()],
         };
-        let text = "replace provider store (keyvalue-embedded); calls wait for the same PATH";
+        let text = "replace provider store (keyvalue-embedded) with CACHE 1MiB, without FSYNC; \
+                    calls wait for PATH to be free";
         assert_eq!(store.to_string(), text);
         assert_eq!(store.subject(), "provider store");
         let rename = Step::RenameProvider { provider: "new".into(), was: "old".into() };

@@ -9,11 +9,11 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use trellis_core::{CallError, Code, Contract, Direction};
 use trellis_providers_sdk::{
-    Binding, BindingId, Context, Health, Invoker, Listening, Newcomer, Provider, Scope, Setting,
+    Binding, BindingId, Context, Health, Invoker, Listening, Newcomer, Provider, Sample, Scope,
+    Setting,
 };
 
 use crate::prepare::PreparedProvider;
-use crate::sampler::Sampler;
 
 /// Longest wait for a provider to be made, or to take a binding.
 const PROVIDER_ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -58,8 +58,13 @@ impl Instance {
         &self.provider
     }
 
-    pub(crate) fn sampler(&self) -> Sampler {
-        Sampler::new(&self.name, &self.provider)
+    pub(crate) const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What it measured so far; nothing when it fails to say.
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        catch_unwind(AssertUnwindSafe(|| self.provider.samples())).unwrap_or_default()
     }
 
     pub(crate) async fn bind(&self, binding: Binding) -> Result<(), CallError> {

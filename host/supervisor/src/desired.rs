@@ -60,7 +60,7 @@ impl<'a> Bound<'a> {
 
     /// What makes it the same binding.
     pub(crate) fn name(&self) -> (&'a str, &'a str, &'a str) {
-        (&self.link.actor, self.link.contract.id.as_str(), self.link.binding.as_str())
+        self.link.name()
     }
 
     pub(crate) fn to_ref(self) -> BindingRef {
@@ -94,7 +94,8 @@ impl<'a> Wanted<'a> {
 
     /// The place of the same binding, if it is wanted.
     pub(crate) fn place_of_link(self, link: &PreparedLink) -> Option<usize> {
-        self.prepared.places.of_link(&link.key()).filter(|_| self.may_run(&link.actor))
+        let Prepared { places, links, .. } = self.prepared;
+        places.of_link(links, link).filter(|_| self.may_run(&link.actor))
     }
 
     /// All of it, as if it ran.
@@ -120,11 +121,27 @@ impl Desired {
     /// The actors that may not run, and why: trust and time may have changed since the manifest was
     /// prepared.
     pub(crate) fn barred(&self, trust: Option<&TrustList>, clock: &dyn Clock) -> Barred {
+        let now = Moment::of(clock);
         let refused = |actor: &PreparedActor| {
-            let error = vouch(&actor.verified, trust, clock).err()?;
+            let error = vouch(&actor.verified, trust, &now).err()?;
             Some((Arc::clone(&actor.name), error))
         };
         self.prepared.actors.iter().filter_map(refused).collect()
+    }
+}
+
+/// One moment, for all that is looked at together: a look at a clock takes longer than a check.
+pub(crate) struct Moment(u64);
+
+impl Moment {
+    pub(crate) fn of(clock: &dyn Clock) -> Self {
+        Self(clock.now_unix_s())
+    }
+}
+
+impl Clock for Moment {
+    fn now_unix_s(&self) -> u64 {
+        self.0
     }
 }
 
@@ -132,10 +149,10 @@ impl Desired {
 pub(crate) fn vouch(
     verified: &Verified,
     trust: Option<&TrustList>,
-    clock: &dyn Clock,
+    now: &Moment,
 ) -> Result<(), ClaimsError> {
     match trust {
-        Some(trust) => verified.recheck(trust, clock),
-        None => verified.check_time(clock),
+        Some(trust) => verified.recheck(trust, now),
+        None => verified.check_time(now),
     }
 }

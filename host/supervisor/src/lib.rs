@@ -35,7 +35,6 @@ mod publish;
 mod reconciler;
 mod rename;
 mod retire;
-mod sampler;
 mod shared;
 mod status;
 mod stop;
@@ -48,6 +47,5 @@ pub use plan::dry_run;
 pub use prepare::{
     Lacks, LastRun, LastRuns, Modules, PrepareContext, Prepared, Rights, Warning, prepare,
 };
-pub use sampler::Sampler;
 pub use status::Status;
 pub use supervisor::Supervisor;

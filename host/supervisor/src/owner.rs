@@ -131,8 +131,7 @@ impl Owner {
             // Too late: the dropped answer says so.
             Command::Apply(..) => {}
             Command::Trust(trust, answer) => {
-                self.shared.look(|actual| actual.trust = Some(trust));
-                let names = self.shared.expel_refused();
+                let names = self.shared.trust(trust);
                 self.bar();
                 self.publish_status();
                 // An answer nobody waits for any more is no failure.
@@ -144,8 +143,8 @@ impl Owner {
 
     /// Something is wanted. What the running change brings about anyway does not interrupt it.
     fn want(&mut self, desired: Arc<Desired>, answer: oneshot::Sender<Applied>) {
-        let barred = self.barred(&desired);
-        let Some(running) = &mut self.running else {
+        let barred = self.running.is_some().then(|| self.barred(&desired));
+        let (Some(running), Some(barred)) = (&mut self.running, barred) else {
             self.reconciler.want(desired);
             return self.reconcile(Some(answer));
         };

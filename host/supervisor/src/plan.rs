@@ -120,7 +120,13 @@ fn made_providers(wanted: Wanted<'_>, running: &Providers<'_>) -> Vec<Step> {
         let mut waits_for = border::contested(now, wanted);
         let others = place.next().and_then(|place| exchanged.remove(&place));
         waits_for.extend(others.into_iter().flatten());
-        Step::ReplaceProvider { provider, implementation, waits_for }
+        let changes = if now.is_kind_of(wanted) {
+            changes(&now.values, &wanted.values, &wanted.descriptor)
+        } else {
+            // The values of another implementation have nothing to do with these.
+            vec![format!("instead of {}", now.descriptor.name)]
+        };
+        Step::ReplaceProvider { provider, implementation, waits_for, changes }
     };
     new.into_iter().map(step).collect()
 }

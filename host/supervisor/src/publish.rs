@@ -79,11 +79,7 @@ fn status_of(actual: &ActualState, listening: Vec<Listening>) -> Status {
         addresses,
         ..trellis_control::Status::default()
     };
-    // Those without a name any more would be told apart by nothing.
-    let serving = actual.providers.values();
-    let instances = serving.filter_map(|running| actual.instances.get(&running.target));
-    let samplers = instances.map(Instance::sampler).collect();
-    Status { state, samplers, serves_nothing: false }
+    Status { state, serves_nothing: false }
 }
 
 /// The providers that are not well.

@@ -33,13 +33,13 @@ pub(crate) struct Shared {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
-    pub(crate) status: Arc<ArcSwap<Status>>,
+    pub(crate) status: ArcSwap<Status>,
     /// A change is under way.
-    pub(crate) changing: Arc<AtomicBool>,
+    pub(crate) changing: AtomicBool,
     /// How far it has come.
-    pub(crate) progress: Arc<Progress>,
+    pub(crate) progress: Progress,
     /// A status was published.
-    pub(crate) published: Arc<Notify>,
+    pub(crate) published: Notify,
     /// What is let go finishes here.
     pub(crate) aside: Aside,
     /// Something was let go: whoever waits for that looks again.
@@ -55,17 +55,16 @@ impl Shared {
         (engine, dispatcher): (Engine, Arc<Dispatcher>),
         clock: Arc<dyn Clock>,
         metrics: Metrics,
-        status: Arc<ArcSwap<Status>>,
     ) -> Self {
         Self {
             engine,
             dispatcher,
             clock,
             metrics,
-            status,
-            changing: Arc::default(),
-            progress: Arc::default(),
-            published: Arc::default(),
+            status: ArcSwap::default(),
+            changing: AtomicBool::default(),
+            progress: Progress::default(),
+            published: Notify::new(),
             aside: Aside::default(),
             let_go: Notify::new(),
             patience: Mutex::default(),

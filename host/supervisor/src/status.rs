@@ -1,14 +1,10 @@
 //! What runs, for people and probes.
 
-use crate::sampler::Sampler;
-
 /// What runs; a snapshot the owner task publishes after each change.
 #[derive(Default, Debug)]
 pub struct Status {
     /// Everything that can be told to another process.
     pub state: trellis_control::Status,
-    /// Where the running providers' own metrics come from.
-    pub samplers: Vec<Sampler>,
     /// True when bindings are wanted over which calls come in, and none of them is in force.
     pub serves_nothing: bool,
 }

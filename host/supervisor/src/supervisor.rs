@@ -1,22 +1,21 @@
 //! The handle to the owner task.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use trellis_claims::{Clock, TrustList};
 use trellis_control::{Applied, Changing};
 use trellis_dispatch::Dispatcher;
 use trellis_engine::Engine;
+use trellis_providers_sdk::Sample;
 
 use crate::command::Command;
 use crate::desired::ApplyOptions;
 use crate::metrics::Metrics;
 use crate::owner::Owner;
 use crate::prepare::Prepared;
-use crate::progress::Progress;
 use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
@@ -25,10 +24,7 @@ use crate::status::Status;
 #[derive(Clone)]
 pub struct Supervisor {
     commands: mpsc::Sender<Command>,
-    status: Arc<ArcSwap<Status>>,
-    changing: Arc<AtomicBool>,
-    progress: Arc<Progress>,
-    published: Arc<Notify>,
+    shared: Arc<Shared>,
 }
 
 /// Commands waiting for the owner task; more than one is rare.
@@ -44,13 +40,10 @@ impl Supervisor {
         metrics: Metrics,
     ) -> Self {
         let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
-        let status = Arc::<ArcSwap<Status>>::default();
-        let shared = Shared::new((engine, dispatcher), clock, metrics, Arc::clone(&status));
-        let (changing, published) = (Arc::clone(&shared.changing), Arc::clone(&shared.published));
-        let progress = Arc::clone(&shared.progress);
-        let owner = Owner::new(Arc::new(shared), Reconciler::default());
+        let shared = Arc::new(Shared::new((engine, dispatcher), clock, metrics));
+        let owner = Owner::new(Arc::clone(&shared), Reconciler::default());
         tokio::spawn(owner.run(inbox));
-        Self { commands, status, changing, progress, published }
+        Self { commands, shared }
     }
 
     /// Makes a prepared manifest run, and nothing else. What is the same is not touched. Answers
@@ -70,32 +63,42 @@ impl Supervisor {
     /// What runs now. Never waits for the owner task.
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
-        self.status.load_full()
+        self.shared.status.load_full()
+    }
+
+    /// What each provider that serves now has measured, by its name. Never waits for the owner
+    /// task, and amid a change asks whoever has taken over so far: a successor's samples follow its
+    /// predecessor's without a gap.
+    #[must_use]
+    pub fn samples(&self) -> Vec<(Arc<str>, Vec<Sample>)> {
+        // Asked while nothing is locked: the answer is not ours.
+        let serving: Vec<_> = self.shared.look(|actual| actual.serving().cloned().collect());
+        serving.iter().map(|instance| (Arc::clone(instance.name()), instance.samples())).collect()
     }
 
     /// Waits until another status is published. One that is while nobody waits is kept; of several
     /// who wait, one is told.
     pub async fn changed(&self) {
-        self.published.notified().await;
+        self.shared.published.notified().await;
     }
 
     /// True while a change is carried out.
     #[must_use]
     pub fn is_changing(&self) -> bool {
         // `Acquire` pairs with the owner's stores: with `false` comes the status of what was done.
-        self.changing.load(Ordering::Acquire)
+        self.shared.changing.load(Ordering::Acquire)
     }
 
     /// How long the change that is carried out takes so far; zero when there is none.
     #[must_use]
     pub fn change_time(&self) -> Duration {
-        self.progress.taken()
+        self.shared.progress.taken()
     }
 
     /// The change that is carried out and what it waits for, once it takes long.
     #[must_use]
     pub fn slow_change(&self, now_unix_s: u64) -> Option<Changing> {
-        self.progress.slow(now_unix_s)
+        self.shared.progress.slow(now_unix_s)
     }
 
     /// Stops intake, lets what is under way finish until `deadline`, then lets go of everything;

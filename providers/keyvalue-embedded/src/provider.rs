@@ -169,10 +169,8 @@ impl Embedded {
 impl Provider for Embedded {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
         let bound = self.namespace(&binding);
-        if bound.is_ok()
-            && let Store::File(file) = &self.store
-        {
-            former::goes_over(&self.host, &binding, file, &self.told);
+        if bound.is_ok() {
+            former::goes_over(&self.host, &binding, self.store.file(), &self.told);
         }
         let bound = bound.map(|namespace| self.bindings.insert(binding.id, namespace));
         Box::pin(async { bound })
@@ -248,6 +246,13 @@ impl Provider for Embedded {
 }
 
 impl Store {
+    const fn file(&self) -> Option<&Arc<FileStore>> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Memory(_) => None,
+        }
+    }
+
     /// Sweeps for as long as the store lives.
     fn keep_swept(&self) {
         let weak = match self {

@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use trellis_claims::ActorClaims;
 use trellis_control::Step;
 use trellis_core::{BindingId, CallError};
 use trellis_entitlements::TargetId;
@@ -32,10 +33,10 @@ use trellis_targets::ProviderTarget;
 
 use self::loads::Loads;
 use self::outcome::{Again, Failed, Outcome};
-use crate::actual::ActualState;
+use crate::actual::{ActualState, RunningActor};
 use crate::desired::Desired;
 use crate::key::BindingKey;
-use crate::prepare::{PreparedActor, PreparedProvider};
+use crate::prepare::{Prepared, PreparedActor, PreparedProvider};
 use crate::shared::Shared;
 
 /// One change on its way.
@@ -107,16 +108,14 @@ impl Change {
 
     /// The actors that steps want, with the places of these.
     fn wanted_actors(&self) -> Vec<(usize, &PreparedActor)> {
-        let wanted: HashMap<_, _> = (self.steps.iter().enumerate())
-            .filter_map(|(place, step)| match step {
-                Step::StartActor { actor, .. } | Step::ReplaceActor { actor, .. } => {
-                    Some((&**actor, place))
-                }
-                _ => None,
-            })
-            .collect();
-        let actors = self.desired.prepared.actors.iter();
-        actors.filter_map(|actor| Some((*wanted.get(&*actor.name)?, actor))).collect()
+        let Prepared { actors, places, .. } = &self.desired.prepared;
+        let wanted = self.steps.iter().enumerate().filter_map(|(place, step)| match step {
+            Step::StartActor { actor, .. } | Step::ReplaceActor { actor, .. } => {
+                Some((place, &actors[places.of_actor(actor)?]))
+            }
+            _ => None,
+        });
+        wanted.collect()
     }
 
     /// The providers that steps want, with the places of these; those that calls wait for apart.
@@ -138,13 +137,23 @@ impl Change {
     /// An older revision takes the place of no newer one, whatever their names are: checked before
     /// anything is let go.
     fn check_revisions(&mut self) {
-        let mut refused = Vec::new();
+        let mut wanted: HashMap<&str, Vec<_>> = HashMap::new();
         for (place, actor) in self.wanted_actors() {
             let claims = actor.verified.claims();
-            let checked = self.shared.look(|actual| actual.check_succeeds(claims));
-            refused.extend(checked.err().map(|error| (place, error)));
+            wanted.entry(claims.subject.as_str()).or_default().push((place, claims));
         }
-        refused.into_iter().for_each(|(place, error)| self.fail(place, error));
+        let refused: Vec<_> = self.shared.look(|actual| {
+            let same = |running: &RunningActor| wanted.get(running.claims().subject.as_str());
+            let pairs = actual.versions().filter_map(|running| Some((running, same(running)?)));
+            let refused = pairs.flat_map(|(running, same)| {
+                let checked = |(place, claims): &(usize, &Arc<ActorClaims>)| {
+                    Some((*place, claims.check_succeeds(running.claims()).err()?))
+                };
+                same.iter().filter_map(checked)
+            });
+            refused.collect()
+        });
+        refused.into_iter().for_each(|(place, error)| self.fail(place, error.into()));
     }
 
     /// Names change first. Then what may be done less acts: actors that are not wanted lose their

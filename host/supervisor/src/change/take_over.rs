@@ -13,7 +13,7 @@ use super::make::{Made, MadeProvider};
 use crate::actual::{ActualState, RunningActor, RunningProvider};
 use crate::border::Instance;
 use crate::calls::Calls;
-use crate::desired::vouch;
+use crate::desired::{Moment, vouch};
 
 impl Change {
     /// Publishes names, rights and routes of everything that was made, all at once; then lets go
@@ -93,7 +93,8 @@ impl Change {
         made: MadeActor,
     ) -> Result<(), (usize, CallError)> {
         let MadeActor { place, id, target, prepared, engine } = made;
-        vouch(&prepared.verified, actual.trust.as_ref(), &*self.shared.clock)
+        let now = Moment::of(&*self.shared.clock);
+        vouch(&prepared.verified, actual.trust.as_ref(), &now)
             .map_err(|error| (place, error.into()))?;
         let answers = Arc::new(ActorTarget::new(engine.clone()));
         let (route, handle) = self.shared.dispatcher.route(&prepared.name, answers);

@@ -70,7 +70,12 @@ pub(crate) struct PreparedLink {
 }
 
 impl PreparedLink {
-    /// What makes it the same binding.
+    /// What makes it the same binding: actor, contract and name.
+    pub(crate) fn name(&self) -> (&str, &str, &str) {
+        (&self.actor, self.contract.id.as_str(), self.binding.as_str())
+    }
+
+    /// The same to keep.
     pub(crate) fn key(&self) -> BindingKey {
         BindingKey {
             actor: Arc::clone(&self.actor),

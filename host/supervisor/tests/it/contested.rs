@@ -18,7 +18,7 @@ async fn the_old_one_ends_before_the_new_one_begins() {
     let stage = Stage::new();
     stage.apply(&store("SIZE: '1'")).await;
     let applied = stage.apply(&store("SIZE: '2'")).await;
-    let says = "replaced provider store (store); calls wait for the same PATH";
+    let says = "replaced provider store (store) with another SIZE; calls wait for PATH to be free";
     assert_eq!(done(&applied), [says]);
     let expected =
         ["make store 1", "made store 1", "shut down store 1", "store 1 is down", "make store 2"];
@@ -55,7 +55,7 @@ async fn it_may_have_another_name_too() {
     let applied = stage.apply(&store("SIZE: '2'").replace("store,", "store, name: other,")).await;
     let says = [
         "renamed provider store to other",
-        "replaced provider other (store); calls wait for the same PATH",
+        "replaced provider other (store) with another SIZE; calls wait for PATH to be free",
     ];
     assert_eq!(done(&applied), says);
     let events = stage.script.events();
@@ -155,7 +155,10 @@ async fn another_file_is_in_nobodys_way() {
     let stage = Stage::new();
     stage.apply(&store("SIZE: '1'")).await;
     let other = "providers: [{builtin: store, values: {PATH: two, SIZE: '2'}}]\n";
-    assert_eq!(done(&stage.apply(other).await), ["replaced provider store (store)"]);
+    assert_eq!(
+        done(&stage.apply(other).await),
+        ["replaced provider store (store) with another PATH, with another SIZE"]
+    );
     let events = stage.script.events();
     let place = |event: &str| events.iter().position(|known| known == event);
     assert!(place("made store 2") < place("shut down store 1").or(Some(usize::MAX)), "{events:?}");
@@ -177,8 +180,11 @@ async fn stores_exchange_their_files() {
     assert_eq!(stage.apply(&stores(["one", "two", "three"], "1")).await.faults, []);
     let applied = stage.apply(&stores(["two", "one", "three"], "1")).await;
     assert_eq!(applied.faults, []);
-    let says =
-        |name: &str| format!("replaced provider {name} (store); calls wait for the same PATH");
+    let says = |name: &str| {
+        format!(
+            "replaced provider {name} (store) with another PATH; calls wait for PATH to be free"
+        )
+    };
     assert_eq!(done(&applied), [says("a"), says("b")]);
     assert!(stage.script.times("shut down store c1").is_empty(), "it is not concerned");
     // All three, each of which waits for the next one, together with other values.

@@ -55,7 +55,7 @@ async fn a_successor_is_bound_before_the_old_one_goes() {
     stage.apply(BOTH).await;
     let larger = BOTH.replace("{builtin: store}", "{builtin: store, values: {SIZE: '2'}}");
     let applied = stage.apply(&larger).await;
-    assert_eq!(done(&applied), ["replaced provider store (store)"]);
+    assert_eq!(done(&applied), ["replaced provider store (store) with SIZE"]);
     stage.script.happened("store is down", 1).await;
     let order = places(&stage, &["made store 2", "bind one at store 2", "shut down store"]);
     assert!(order.is_sorted(), "{:?}", stage.script.events());
@@ -90,7 +90,7 @@ async fn a_successor_that_is_not_well_takes_over_only_when_forced() {
     assert!(stage.script.times("shut down store").is_empty());
     stage.script.happened("store 2 is down", 1).await;
     let applied = stage.force(&larger).await;
-    assert_eq!(done(&applied), ["replaced provider store (store)"]);
+    assert_eq!(done(&applied), ["replaced provider store (store) with SIZE"]);
     stage.script.happened("store is down", 1).await;
 }
 
@@ -156,7 +156,7 @@ async fn a_provider_with_another_name_is_the_same() {
     // Another name and other values: it has a successor.
     let larger = "{builtin: store, name: third, values: {SIZE: '2'}}";
     let applied = stage.apply(&BOTH.replace("{builtin: store}", larger)).await;
-    let says = ["renamed provider other to third", "replaced provider third (store)"];
+    let says = ["renamed provider other to third", "replaced provider third (store) with SIZE"];
     assert_eq!(done(&applied), says);
     stage.script.happened("store is down", 1).await;
     // One of another kind is another one.

@@ -7,6 +7,7 @@ mod examples;
 mod faults;
 mod forms;
 mod http;
+mod metrics_page;
 mod ports;
 mod readiness;
 mod redis;

@@ -30,6 +30,20 @@ scenarios! {
         get("echo", "/").is(200, "ok"),
     ];
 
+    /// A revocation that stops nothing is told when it comes, and not again; nor is one of before.
+    a_revocation_that_stops_nobody = [
+        actor("echo", harmless()),
+        actor("other", harmless()),
+        Step::manifest(revoking("'${KEY_OF_ABSENT}'")),
+        actor("absent", harmless()),
+        Step::Start,
+        Step::manifest(revoking("'${KEY_OF_ABSENT}', '${KEY_OF_OTHER}'")),
+        Step::Log(&["INFO", "revoked; no actor that runs here is"]),
+        Step::manifest(revoking("'${KEY_OF_ABSENT}', '${KEY_OF_OTHER}', '${KEY_OF_ECHO}'")),
+        Step::Log(&["E_REVOKED", "stopped", "echo"]),
+        Step::LogAtMost(1, "revoked; no actor that runs here"),
+    ];
+
     /// Whom no actor answers for is told, and whoever is called by a name of the manifest.
     callees_that_nobody_is = [
         actor("echo", harmless()).calls("ledgr"),
@@ -90,4 +104,16 @@ scenarios! {
         actor("ticket", built("ticket")),
         Step::Ends(CHECK, 0, &["warning", "may no longer use trellis:clock"]),
     ];
+}
+
+/// A manifest of one actor, with a list of revocations.
+fn revoking(keys: &str) -> String {
+    format!(
+        "trust: {{issuers: ['${{ISSUER}}'], revoked: [{keys}]}}
+actors: [{{image: echo.wasm, name: echo}}]
+providers: [{{builtin: http-server}}]
+bindings:
+  - {{actor: echo, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+"
+    )
 }

@@ -85,6 +85,21 @@ scenarios! {
         get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
     ];
 
+    /// Keys in a file are out of sight once no file is named, and the log says where they are.
+    a_file_that_is_no_longer_named = [
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::manifest(RELATIVE),
+        Step::Start,
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
+        Step::manifest(RELATIVE.replace("{PATH: deep/counts.redb}", "{}")),
+        Step::Log(&["replaced provider keyvalue-embedded (keyvalue-embedded) without PATH"]),
+        Step::Log(&["WARN", "keys are kept in memory from now on", "/app/deep/counts.redb"]),
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
+        Step::manifest(RELATIVE),
+        Step::Log(&["replaced provider keyvalue-embedded (keyvalue-embedded) with PATH"]),
+        get("kvcounter", "/a").is(200, "{\"counter\": 2}"),
+    ];
+
     /// If one binding has a wrong value, nothing of the manifest is applied.
     a_wrong_value_while_running = [
         actor("echo", built("echo")),
