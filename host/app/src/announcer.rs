@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::json;
+use trellis_control::Address;
 use trellis_providers_sdk::Unlocked;
 
 use crate::line_queue::{LineQueue, Loss};
@@ -37,11 +38,14 @@ impl Announcer {
         Self { form, lines: LineQueue::start("stdout", stream, lines_lost("stdout"), flows) }
     }
 
-    /// An actor takes requests at `url` from now on.
-    pub(crate) fn listening(&self, url: &str, actor: &str) {
+    /// An actor takes requests at this address from now on.
+    pub(crate) fn listening(&self, address: &Address) {
+        let Address { url, socket, actor } = address;
         self.say(match self.form {
-            Form::Text => format!("listening {url} -> {actor}"),
-            Form::Json => document(json!({ "event": "listening", "url": url, "actor": actor })),
+            Form::Text => format!("listening {url} -> {}", actor.as_str()),
+            Form::Json => document(json!({
+                "event": "listening", "url": url, "socket": socket, "actor": actor.as_str(),
+            })),
         });
     }
 
@@ -68,6 +72,8 @@ impl Announcer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::line_queue::tests::Pipe;
 
@@ -75,9 +81,11 @@ mod tests {
     fn a_full_pipe_holds_nobody() {
         let (pipe, written, open) = Pipe::full();
         let announcer = Announcer::to(Form::Text, pipe);
+        let (url, socket) = ("http://127.0.0.1:1".to_owned(), ([127, 0, 0, 1], 1).into());
+        let address = Address { url, socket, actor: Arc::<str>::from("echo").into() };
         // Far more than may wait.
         for _ in 0..100_000 {
-            announcer.listening("http://127.0.0.1:1", "echo");
+            announcer.listening(&address);
         }
         assert_eq!(written.text(), "");
         drop(open);

@@ -3,13 +3,14 @@
 //! Nothing here waits for a disk, a module or a client: reading and applying go on beside the loop
 //! that answers signals, and a newer request supersedes an older one that is still being read.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
 use trellis_control::{Address, Applied};
+use trellis_core::Code;
 use trellis_entitlements::Rules;
 use trellis_supervisor::{ApplyOptions, LastRuns, Status};
 
@@ -267,7 +268,7 @@ impl Life {
         if load == self.loads {
             self.readiness.accept();
         }
-        self.readiness.lasts(lasting);
+        self.readiness.lasts(lasting.into_iter().chain(self.needs_restart()).collect());
         self.readiness.enter(Phase::Ready);
         self.look();
         // Last: whoever reads the line may ask at once.
@@ -292,8 +293,12 @@ impl Life {
             return;
         }
         let printed: HashSet<_> = self.printed.iter().collect();
-        for address in state.addresses.iter().filter(|address| !printed.contains(address)) {
-            self.announcer.listening(&address.url, address.actor.as_str());
+        let new = state.addresses.iter().filter(|address| !printed.contains(address));
+        new.clone().for_each(|address| self.announcer.listening(address));
+        let open: BTreeSet<_> =
+            new.map(|it| it.socket).filter(|at| at.ip().is_unspecified()).collect();
+        for at in open {
+            tracing::info!("{at} takes requests from every network of this machine");
         }
         self.printed.clone_from(&state.addresses);
         self.seen = status;
@@ -302,11 +307,18 @@ impl Life {
     /// What only a start can change is not changed in silence.
     fn note_settings(&mut self, built: &StartSettings, wanted: &StartSettings) {
         let unset = built.differences(wanted);
-        if !unset.is_empty() && unset != self.unset {
-            let keys = unset.join(", ");
-            tracing::warn!("`host`: a change of {keys} needs a restart");
-        }
+        let told = unset == self.unset;
         self.unset = unset;
+        if let Some(lasting) = self.needs_restart().filter(|_| !told) {
+            tracing::warn!("{lasting}");
+        }
+    }
+
+    /// The settings that are not in force until the host starts again.
+    fn needs_restart(&self) -> Option<Lasting> {
+        let keys = self.unset.join(", ");
+        let why = || format!("a change of {keys} needs a restart");
+        (!self.unset.is_empty()).then(|| Lasting::new("`host`", Code::Manifest, why()))
     }
 
     /// A disk that does not answer is not waited for in silence.

@@ -1,6 +1,6 @@
 //! What `/readyz` tells: whether the host should get traffic, and what does not work.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,6 +86,12 @@ impl Lasting {
             None => problem.message.clone(),
         };
         lasting.map(|what| Self { what, code: problem.code, why })
+    }
+}
+
+impl fmt::Display for Lasting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
     }
 }
 

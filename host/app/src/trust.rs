@@ -115,12 +115,9 @@ pub(crate) fn of_right(
     let mut problems = Vec::new();
     let mut list = TrustList::new(0);
     for key in &spec.issuers {
-        match add_key(&list, &key.value, TrustList::trust) {
-            Ok(added) => list = added,
-            Err(error) => {
-                let problem = Problem::new(key.span, error.message());
-                problems.push(problem.code(error.code()).help(error.code().cure()));
-            }
+        if let Err(error) = add_key(&mut list, &key.value, TrustList::add_issuer) {
+            let problem = Problem::new(key.span, error.message());
+            problems.push(problem.code(error.code()).help(error.code().cure()));
         }
     }
     if spec.issuers.is_empty()
@@ -132,7 +129,7 @@ pub(crate) fn of_right(
         list = before.clone();
     }
     for key in &spec.revoked {
-        list = revoke_key(list, key, &mut problems);
+        problems.extend(revoke_key(&mut list, key));
     }
     let unsigned = caps.map_or(Unsigned::Refuse, |caps| Unsigned::Allow { caps });
     Ok(Read { list: list.unsigned_modules(unsigned), problems })
@@ -146,39 +143,30 @@ pub(crate) fn of_wrong(readable: &ReadableTrust, before: &TrustList) -> Read {
         .map(|place| not_in_effect(*place, Code::Key, "this holds no public key"))
         .collect();
     for key in &readable.revoked {
-        list = revoke_key(list, key, &mut problems);
+        problems.extend(revoke_key(&mut list, key));
     }
     Read { list, problems }
 }
 
-type Add = fn(TrustList, &PublicKey) -> Result<TrustList, ClaimsError>;
+type Add = fn(&mut TrustList, &PublicKey) -> Result<(), ClaimsError>;
 
-fn revoke_key(
-    list: TrustList,
-    written: &Spanned<String>,
-    problems: &mut Vec<Problem>,
-) -> TrustList {
-    let error = match add_key(&list, &written.value, TrustList::revoke) {
-        Ok(added) => return added,
-        Err(error) => error,
-    };
-    let mut held = list.clone();
-    for key in keys_in(&written.value) {
-        held = add_key(&held, key, TrustList::revoke).unwrap_or(held);
-    }
-    problems.push(if held == list {
+/// Revokes what is written, or whatever key is in it; gives what is wrong with it.
+fn revoke_key(list: &mut TrustList, written: &Spanned<String>) -> Option<Problem> {
+    let error = add_key(list, &written.value, TrustList::add_revoked).err()?;
+    let keys = keys_in(&written.value);
+    let revoked = keys.filter(|key| add_key(list, key, TrustList::add_revoked).is_ok()).count();
+    Some(if revoked == 0 {
         not_in_effect(written.span, error.code(), error.message())
     } else {
         Problem::new(written.span, "this is not one public key; the keys in it are revoked")
             .code(error.code())
             .help("write each key by itself, without anything around it")
-    });
-    held
+    })
 }
 
-/// The list with one key more.
-fn add_key(list: &TrustList, written: &str, add: Add) -> Result<TrustList, ClaimsError> {
-    add(list.clone(), &PublicKey::parse(written)?)
+/// Adds one key to a list.
+fn add_key(list: &mut TrustList, written: &str, add: Add) -> Result<(), ClaimsError> {
+    add(list, &PublicKey::parse(written)?)
 }
 
 /// Whoever revokes believes that it acts: that it does not is said first.

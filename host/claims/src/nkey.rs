@@ -139,7 +139,14 @@ impl PublicKey {
     /// would be a second name of a revoked key.
     pub fn parse(text: &str) -> Result<Self, ClaimsError> {
         let (prefix, bytes) = nkeys::from_public_key(text).map_err(|source| {
-            bad_key("not a public nkey (56 characters, upper case)").caused_by(source)
+            let has_its_form = text.len() == 56
+                && text.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'));
+            bad_key(if has_its_form {
+                "a public nkey with a wrong checksum: a character of it is mistyped"
+            } else {
+                "not a public nkey (56 characters, upper case)"
+            })
+            .caused_by(source)
         })?;
         let kind = KeyKind::of_prefix(prefix)
             .ok_or_else(|| bad_key("this kind of nkey cannot verify signatures"))?;

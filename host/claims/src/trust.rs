@@ -63,13 +63,22 @@ impl TrustList {
     /// # Errors
     /// `E_KEY` unless the key is of kind account.
     pub fn trust(mut self, issuer: &PublicKey) -> Result<Self, ClaimsError> {
+        self.add_issuer(issuer)?;
+        Ok(self)
+    }
+
+    /// The same in place.
+    ///
+    /// # Errors
+    /// As [`trust`](Self::trust); then the list is as it was.
+    pub fn add_issuer(&mut self, issuer: &PublicKey) -> Result<(), ClaimsError> {
         if issuer.kind() != KeyKind::Account {
             let message =
                 format!("{issuer} is a {} key; only accounts (A…) sign actors", issuer.kind());
             return Err(ClaimsError::new(Code::Key, message));
         }
         self.issuers.insert(issuer.clone());
-        Ok(self)
+        Ok(())
     }
 
     /// Revokes an issuer with all it signed (an account key), or one actor (a module key). The key
@@ -78,6 +87,15 @@ impl TrustList {
     /// # Errors
     /// `E_KEY` for any other kind.
     pub fn revoke(mut self, key: &PublicKey) -> Result<Self, ClaimsError> {
+        self.add_revoked(key)?;
+        Ok(self)
+    }
+
+    /// The same in place.
+    ///
+    /// # Errors
+    /// As [`revoke`](Self::revoke); then the list is as it was.
+    pub fn add_revoked(&mut self, key: &PublicKey) -> Result<(), ClaimsError> {
         match key.kind() {
             KeyKind::Account => self.revoked_issuers.insert(key.clone()),
             KeyKind::Module => self.revoked_subjects.insert(key.clone()),
@@ -89,7 +107,7 @@ impl TrustList {
                 return Err(ClaimsError::new(Code::Key, message));
             }
         };
-        Ok(self)
+        Ok(())
     }
 
     /// Sets whether unsigned modules may run.
@@ -113,6 +131,12 @@ impl TrustList {
     /// The revoked accounts and actors.
     pub fn revoked(&self) -> impl Iterator<Item = &PublicKey> {
         self.revoked_issuers.iter().chain(&self.revoked_subjects)
+    }
+
+    /// True when this account or actor is revoked.
+    #[must_use]
+    pub fn is_revoked(&self, key: &PublicKey) -> bool {
+        self.revoked_issuers.contains(key) || self.revoked_subjects.contains(key)
     }
 
     /// Whether unsigned modules may run.

@@ -1,6 +1,7 @@
 //! The state of a host.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub struct ProviderStatus {
 pub struct Address {
     /// What to open, such as `http://127.0.0.1:8081/api`.
     pub url: String,
+    /// The socket address behind it; an unspecified one takes requests from every network.
+    pub socket: SocketAddr,
     /// The actor's name in the manifest.
     pub actor: Name,
 }

@@ -35,7 +35,7 @@ impl<S: Send + 'static> Guest<S> {
         deadline: Instant,
         abi: S,
     ) -> Store<Self> {
-        // What one WASI call may hand over is a message like any other.
+        // What one call of an import may hand over is a message like any other.
         let message_bytes_max = actor.limits.payload_bytes_max as usize;
         let guest = Self {
             slice: Slice::default(),

@@ -20,11 +20,11 @@ pub trait LogSink: Send + Sync {
 /// By which road a line came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogSource {
-    /// waPC's `__console_log`, and the message of an AssemblyScript `abort`.
+    /// The console of its ABI, and the last words of a guest that aborts.
     Console,
-    /// WASI standard output.
+    /// Standard output.
     Stdout,
-    /// WASI standard error.
+    /// Standard error.
     Stderr,
     /// The host itself, about this actor's output.
     Host,

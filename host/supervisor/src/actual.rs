@@ -268,7 +268,7 @@ impl ActualState {
         gone.map(|id| (id, instance.clone())).collect()
     }
 
-    /// The instances that serve under a name. Those that lost theirs would be told apart by nothing.
+    /// The instances that serve under a name. Those that lost theirs are told apart by nothing.
     pub(crate) fn serving(&self) -> impl Iterator<Item = &Instance> {
         self.providers.values().filter_map(|running| self.instances.get(&running.target))
     }

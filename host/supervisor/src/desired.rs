@@ -95,7 +95,9 @@ impl<'a> Wanted<'a> {
     /// The place of the same binding, if it is wanted.
     pub(crate) fn place_of_link(self, link: &PreparedLink) -> Option<usize> {
         let Prepared { places, links, .. } = self.prepared;
-        places.of_link(links, link).filter(|_| self.may_run(&link.actor))
+        places
+            .of_link(link.name(), |place| links[place].name())
+            .filter(|_| self.may_run(&link.actor))
     }
 
     /// All of it, as if it ran.

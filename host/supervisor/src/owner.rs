@@ -131,7 +131,7 @@ impl Owner {
             // Too late: the dropped answer says so.
             Command::Apply(..) => {}
             Command::Trust(trust, answer) => {
-                let names = self.shared.trust(trust);
+                let names = self.shared.trust(&trust, self.reconciler.desired.as_deref());
                 self.bar();
                 self.publish_status();
                 // An answer nobody waits for any more is no failure.
@@ -191,6 +191,9 @@ impl Owner {
             let rules = desired.options.rules;
             shared.edit(|actual| actual.road.entitlements.set_rules(rules));
             shared.progress.end(true);
+            // What stands in nobody's way any more may have been told of: an actor that might not
+            // run and is not wanted now.
+            self.publish_status();
             if let Some(answer) = answer {
                 let _ = answer.send(Applied::default());
             }

@@ -70,6 +70,6 @@ pub async fn prepare(
     let actors: Vec<_> = actors.into_iter().flatten().collect();
     let providers = providers.into_values().collect();
     let names = actors.iter().map(|actor: &PreparedActor| &actor.name);
-    let places = Places::of(names, &links);
+    let places = Places::of(names, links.iter().map(PreparedLink::name));
     Ok(Prepared { actors, providers, links, places, runs, warnings, notes })
 }

@@ -60,7 +60,7 @@ impl Shared {
 fn status_of(actual: &ActualState, listening: Vec<Listening>) -> Status {
     let address = |at: Listening| {
         let actor = Arc::clone(&actual.bindings.get(&at.binding)?.key.actor);
-        Some(Address { url: at.url, actor: actor.into() })
+        Some(Address { url: at.url, socket: at.address, actor: actor.into() })
     };
     let addresses = listening.into_iter().filter_map(address).collect();
     let providers = actual.providers.iter().map(|(name, running)| ProviderStatus {

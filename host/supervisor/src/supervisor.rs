@@ -66,9 +66,9 @@ impl Supervisor {
         self.shared.status.load_full()
     }
 
-    /// What each provider that serves now has measured, by its name. Never waits for the owner
-    /// task, and amid a change asks whoever has taken over so far: a successor's samples follow its
-    /// predecessor's without a gap.
+    /// What each provider that serves now has measured, by its name. Waits for no change, only for
+    /// one edit of what runs. Amid a change it asks whoever has taken over so far: a successor's
+    /// samples follow its predecessor's without a gap.
     #[must_use]
     pub fn samples(&self) -> Vec<(Arc<str>, Vec<Sample>)> {
         // Asked while nothing is locked: the answer is not ours.

@@ -1,27 +1,40 @@
 //! Who may run on: claims end, and trust is taken back. Both act at once, whatever else goes on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trellis_claims::{ClaimsError, PublicKey, TrustList};
+use trellis_claims::{ActorClaims, ClaimsError, PublicKey, TrustList};
 use trellis_entitlements::ActorId;
 
-use crate::actual::{ActualState, RunningActor};
-use crate::desired::{Moment, vouch};
+use crate::actual::RunningActor;
+use crate::desired::{Desired, Moment, vouch};
 use crate::shared::Shared;
+
+/// Most revoked keys that are of nobody here and are logged one by one.
+const STRANGERS_TOLD_MAX: usize = 20;
 
 impl Shared {
     /// Trusts from now on whom this list trusts, and nobody else. Gives the names of the actors
-    /// that stopped for it.
-    pub(crate) fn trust(self: &Arc<Self>, list: TrustList) -> Vec<Arc<str>> {
-        let strangers = self.look(|actual| {
-            let strangers = strangers(actual, &list);
-            actual.trust = Some(list);
-            strangers
+    /// that stopped for it; `wanted` is what may run.
+    pub(crate) fn trust(
+        self: &Arc<Self>,
+        list: &TrustList,
+        wanted: Option<&Desired>,
+    ) -> Vec<Arc<str>> {
+        let (before, ran) = self.look(|actual| {
+            // Most lists are the one that was given before.
+            let is_new = actual.trust.as_ref() != Some(list);
+            let ran = actual.versions().filter(|_| is_new).flat_map(|it| keys_of(it.claims()));
+            let ran: BTreeSet<_> = ran.collect();
+            let before = actual.trust.replace(list.clone());
+            (before.filter(|_| is_new), ran)
         });
-        for key in strangers {
-            tracing::info!(%key, "revoked; no actor that runs here is or was issued by that key");
+        let names = self.expel_refused();
+        // At the start nothing runs yet, and nobody has revoked anything just now.
+        if let (Some(before), Some(wanted)) = (before, wanted) {
+            tell_of_strangers(list, &before, ran, wanted);
         }
-        self.expel_refused()
+        names
     }
 
     /// Takes away every version whose claims hold no longer, or whom the host does not trust any
@@ -56,15 +69,28 @@ impl Shared {
     }
 }
 
-/// The keys that this list revokes and the one before did not, and that stop nothing: whoever
-/// revoked the wrong key would see no difference. None of the first list: nothing runs yet.
-fn strangers(actual: &ActualState, list: &TrustList) -> Vec<PublicKey> {
-    let Some(before) = &actual.trust else { return Vec::new() };
-    let known = |key: &PublicKey| before.revoked().any(|it| it == key);
-    let is_of = |key: &PublicKey, actor: &RunningActor| {
-        let claims = actor.verified().claims();
-        claims.subject == *key || claims.issuer == *key
-    };
-    let stops = |key: &PublicKey| actual.versions().any(|actor| is_of(key, actor));
-    list.revoked().filter(|key| !known(key) && !stops(key)).cloned().collect()
+/// Says which keys this list revokes, and the one before did not, that are of nobody here: whoever
+/// revoked the wrong key would see no difference.
+fn tell_of_strangers(
+    list: &TrustList,
+    before: &TrustList,
+    mut known: BTreeSet<PublicKey>,
+    wanted: &Desired,
+) {
+    let wanted = wanted.prepared.actors.iter().map(|actor| actor.verified.claims());
+    known.extend(wanted.flat_map(|claims| keys_of(claims)));
+    let mut strangers =
+        list.revoked().filter(|key| !before.is_revoked(key) && !known.contains(*key));
+    for key in strangers.by_ref().take(STRANGERS_TOLD_MAX) {
+        tracing::info!(%key, "revoked; no actor here has that key or was signed with it");
+    }
+    let more = strangers.count();
+    if more > 0 {
+        tracing::info!("and {more} more keys that no actor here has or was signed with");
+    }
+}
+
+/// An actor's own key, and its issuer's.
+fn keys_of(claims: &ActorClaims) -> [PublicKey; 2] {
+    [claims.subject.clone(), claims.issuer.clone()]
 }

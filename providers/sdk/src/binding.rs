@@ -6,7 +6,7 @@ use trellis_core::{ActorKey, BindingId, BindingName, ContractId};
 use crate::values::Values;
 
 /// A binding on its way in, for [`Provider::bind_all`](crate::Provider::bind_all).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Newcomer {
     /// What is to be served.
     pub binding: Binding,

@@ -280,10 +280,10 @@ fn ask(client: &mut Client, request: &Request) -> Result<()> {
     judge(&what, (answer.status, &answer.text()), (request.status, request.says))
 }
 
+/// What ends with a line is wanted as the whole answer, anything else as a part of it.
 fn judge(what: &str, (status, text): (u16, &str), wanted: (u16, &str)) -> Result<()> {
-    ensure!(
-        status == wanted.0 && text.contains(wanted.1),
-        "{what}: {status} {text}, expected {wanted:?}"
-    );
+    let says = wanted.1;
+    let fits = if says.ends_with('\n') { text == says } else { text.contains(says) };
+    ensure!(status == wanted.0 && fits, "{what}: {status} {text}, expected {wanted:?}");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Carries out the steps of a change.
 //!
-//! It makes no choices of its own: which steps there are was planned, and a step that fails leaves
-//! in place what it was to replace. The order keeps calls alive. First acts what takes rights away.
+//! Which steps there are was planned. A step that fails leaves in place what it was to replace: what
+//! has to stay with it is all that is decided here. The order keeps calls alive. First acts what takes rights away.
 //! Then the new is made beside the old and bound to the providers it calls, and those that bring
 //! calls in reserve what they need. Then one publish gives it names, rights and routes. Then
 //! the providers that bring calls in learn of it, because the first call may come before they have

@@ -110,11 +110,12 @@ fn unique(
     seen: &mut BTreeMap<String, String>,
 ) -> Result<PreparedActor, Problem> {
     let subject = actor.verified.claims().subject.to_string();
-    for key in [subject, actor.name.to_string()] {
+    let own_key = "sign it with a module key of its own, or leave one of the two out";
+    let own_name = "give it another `name`";
+    for (key, help) in [(subject, own_key), (actor.name.to_string(), own_name)] {
         if let Some(first) = seen.insert(key.clone(), spec.image.value.clone()) {
             let sentence = format!("`{key}` is already the actor of {first}");
-            return Err(Problem::new(spec.image.span, sentence)
-                .help("give it another `name`, or sign it with a module key of its own"));
+            return Err(Problem::new(spec.image.span, sentence).help(help));
         }
     }
     Ok(actor)

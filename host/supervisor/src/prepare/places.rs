@@ -7,7 +7,8 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::parts::PreparedLink;
+/// What makes a binding the same one: actor, contract and name.
+type Name<'a> = (&'a str, &'a str, &'a str);
 
 /// The places of actors and bindings by name. Made once with the manifest: whoever compares it with
 /// what runs looks each of these up, and a change waits for that.
@@ -21,14 +22,14 @@ pub(crate) struct Places {
 impl Places {
     pub(super) fn of<'a>(
         actors: impl Iterator<Item = &'a Arc<str>>,
-        links: &[PreparedLink],
+        links: impl ExactSizeIterator<Item = Name<'a>>,
     ) -> Self {
         let hasher = RandomState::default();
         let actors = actors.enumerate().map(|(place, name)| (Arc::clone(name), place));
+        // With room for all, nothing is moved and so hashed again.
         let mut table = HashTable::with_capacity(links.len());
-        let hash = |place: &usize| hasher.hash_one(links[*place].name());
-        for place in 0..links.len() {
-            table.insert_unique(hash(&place), place, hash);
+        for (place, name) in links.enumerate() {
+            table.insert_unique(hasher.hash_one(name), place, |_| 0);
         }
         Self { actors: actors.collect(), links: table, hasher }
     }
@@ -38,10 +39,12 @@ impl Places {
         self.actors.get(name).copied()
     }
 
-    /// The place among `links`, which these are of, of the same binding as `link`.
-    pub(crate) fn of_link(&self, links: &[PreparedLink], link: &PreparedLink) -> Option<usize> {
-        let name = link.name();
-        let is_same = |place: &usize| links[*place].name() == name;
-        self.links.find(self.hasher.hash_one(name), is_same).copied()
+    /// The place of a binding, where `at` gives the name of the one at a place.
+    pub(crate) fn of_link<'a>(
+        &self,
+        name: Name<'_>,
+        at: impl Fn(usize) -> Name<'a>,
+    ) -> Option<usize> {
+        self.links.find(self.hasher.hash_one(name), |place| at(*place) == name).copied()
     }
 }

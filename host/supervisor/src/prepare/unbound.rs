@@ -9,7 +9,7 @@ use trellis_manifest::{Manifest, Problem};
 use trellis_providers_sdk::ProviderFactory;
 
 use super::context::PrepareContext;
-use super::parts::{PreparedActor, PreparedLink};
+use super::parts::{PreparedActor, PreparedLink, PreparedProvider};
 use super::providers::Providers;
 use super::warning::Warning;
 
@@ -61,11 +61,21 @@ fn cure(
     factory: &Arc<dyn ProviderFactory>,
     providers: &Providers,
 ) -> String {
-    let binding = format!("`{{actor: {actor}, capability: '{contract}'}}` under `bindings`");
-    let served = providers.values().any(|it| it.descriptor.contract(contract).is_some());
-    if served {
-        return format!("add {binding}, or sign the actor without the capability");
+    let binding = |more: &str| {
+        format!("`{{actor: {actor}, capability: '{contract}'{more}}}` under `bindings`")
+    };
+    let serves = |it: &&PreparedProvider| it.descriptor.contract(contract).is_some();
+    let serving: Vec<_> = providers.values().filter(serves).map(|it| &*it.name).collect();
+    match &serving[..] {
+        [] => {
+            let name = factory.descriptor().name;
+            format!("add {} and a provider such as `{{builtin: {name}}}`", binding(""))
+        }
+        [_] => format!("add {}, or sign the actor without the capability", binding("")),
+        [first, others @ ..] => format!(
+            "add {} (or {}), or sign the actor without the capability",
+            binding(&format!(", provider: {first}")),
+            others.join(", ")
+        ),
     }
-    let name = factory.descriptor().name;
-    format!("add {binding} and a provider such as `{{builtin: {name}}}`")
 }

@@ -138,10 +138,12 @@ scenarios! {
         Step::Start,
         Step::manifest(other_limits(9)),
         Step::Log(&["a change of instances_total needs a restart"]),
+        Step::Soon(Box::new(Step::Admin("/readyz", 200, "instances_total needs a restart"))),
         Step::manifest(other_limits(8)),
         Step::Log(&["unchanged"]),
         app(&[("echo", "")]),
         Step::Log(&["unchanged"]),
+        Step::Soon(Box::new(Step::Admin("/readyz", 200, "ready\n"))),
         Step::LogAtMost(1, "needs a restart"),
     ];
 
@@ -172,6 +174,29 @@ scenarios! {
         Step::Metric("trellis_actors_stopped_total{reason=\"E_REVOKED\"}", 1.0),
         Step::Closed("echo").soon(),
         get("other", "/").is(200, "ok"),
+    ];
+
+    /// Revoked and taken out of the manifest in one change, nothing of it is left to be told.
+    a_revoked_actor_that_is_taken_out = [
+        actor("echo", built("echo")),
+        actor("other", harmless()),
+        Step::manifest(trusting("", "")),
+        Step::Start,
+        Step::manifest(trusting("'${KEY_OF_ECHO}'", "").replace("{image: echo.wasm, name: echo}, ", "")
+            .replace("  - {actor: echo, capability: 'wascc:http_server', values: {PORT: 0, ADDRESS: 127.0.0.1}}\n", "")),
+        Step::Log(&["E_REVOKED", "stopped", "echo"]),
+        Step::Log(&["unchanged"]),
+        Step::Admin("/readyz", 200, "ready\n"),
+        get("other", "/").is(200, "ok"),
+    ];
+
+    /// A server that takes requests from every network from now on says so.
+    a_wider_address = [
+        actor("echo", built("echo")),
+        app(&[("echo", "")]),
+        Step::Start,
+        Step::manifest(other_limits(1000).replace("ADDRESS: 127.0.0.1", "ADDRESS: 0.0.0.0")),
+        Step::Log(&["0.0.0.0:", "takes requests from every network of this machine"]),
     ];
 
     /// It stops even if the manifest is wrong in another place; nothing else changes then.

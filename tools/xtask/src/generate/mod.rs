@@ -4,6 +4,7 @@
 
 mod contracts;
 mod lists;
+mod providers;
 mod section;
 
 use std::fmt::Write as _;
@@ -57,6 +58,7 @@ const PAGES: &[Generated] = &[
     file("docs/contracts.md", contracts::page),
     file("docs/errors.md", |_| Ok(errors())),
     file("docs/limits.md", |_| Ok(limits())),
+    section("docs/providers.md", providers::table),
     file("manifests/schema.json", |_| Ok(schema())),
 ];
 

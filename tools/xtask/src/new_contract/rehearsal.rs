@@ -42,13 +42,15 @@ pub(super) fn run(repo: &Repo, name: &ContractName) -> Result<()> {
 fn check_host_side(copy: &Repo, name: &ContractName) -> Result<()> {
     let contract = format!("trellis-capabilities-{}", name.folder());
     let provider = format!("trellis-providers-{}", name.folder());
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 7] = [
         &["xtask", "layers"],
         &["xtask", "tidy"],
         &["xtask", "generate", "--check"],
         &["fmt", "--all", "--check"],
         &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
         &["test", "--locked", "--quiet", "-p", &contract, "-p", &provider],
+        // Pages that are held against what the providers say of themselves.
+        &["test", "--locked", "--quiet", "-p", "trellis-app", "--test", "*_page"],
     ];
     commands.iter().try_for_each(|command| copy.run(".", "cargo", command))
 }
