@@ -2,6 +2,7 @@
 //!
 //! Not for the world: it has no authentication, so bind it to loopback or a private network.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use trellis_claims::{Clock, SystemClock};
 use trellis_supervisor::{Modules, Supervisor};
 
@@ -26,7 +27,7 @@ use crate::readiness::Readiness;
 use crate::reading;
 use crate::samples::Samples;
 
-/// Most admin connections at once.
+/// Most admin connections at once; one more takes the place of the oldest.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Longest wait for a request's head.
 const ADMIN_HEADER_READ_MAX: Duration = Duration::from_secs(5);
@@ -72,9 +73,8 @@ impl Admin {
     }
 
     async fn accept(self, listener: TcpListener) {
-        let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
+        let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(ADMIN_CONNECTIONS_MAX);
         loop {
-            let place = Arc::clone(&places).acquire_owned().await;
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
@@ -83,9 +83,16 @@ impl Admin {
                     continue;
                 }
             };
+            open.retain(|known| !known.is_finished());
+            // Whoever asks is answered within milliseconds: the oldest is a client that is silent
+            // or does not read. Waiting for its place would keep out probes.
+            if open.len() >= ADMIN_CONNECTIONS_MAX
+                && let Some(oldest) = open.pop_front()
+            {
+                oldest.abort();
+            }
             let admin = self.clone();
-            tokio::spawn(async move {
-                let _place = place;
+            let served = tokio::spawn(async move {
                 let service = service_fn(move |request| {
                     let answer = admin.answer(&request);
                     async move { Ok::<_, Infallible>(answer) }
@@ -98,6 +105,7 @@ impl Admin {
                 // A broken or a slow connection concerns only its client.
                 let _ = tokio::time::timeout(ADMIN_CONNECTION_MAX, serving).await;
             });
+            open.push_back(served.abort_handle());
         }
     }
 

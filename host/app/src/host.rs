@@ -13,6 +13,7 @@ use trellis_engine::{Engine, EngineConfig};
 use trellis_entitlements::{AllowAll, AuthzRequest, Gate, LogAudit, Policy};
 use trellis_supervisor::Supervisor;
 
+use crate::failure::Failure;
 use crate::metrics::Metrics;
 
 /// What a host is made of.
@@ -38,6 +39,7 @@ pub struct Host {
     dispatcher: Arc<Dispatcher>,
     supervisor: Supervisor,
     metrics: Metrics,
+    engine_metrics: Arc<trellis_engine::Metrics>,
     registry: Arc<Registry>,
 }
 
@@ -57,7 +59,8 @@ impl Host {
         };
         let engine = Engine::new(config.engine)
             .map_err(|error| CallError::new(error.code(), error.to_string()))?;
-        engine.metrics().register(&mut registry);
+        let engine_metrics = Arc::clone(engine.metrics());
+        engine_metrics.register(&mut registry);
         let gate_metrics = trellis_entitlements::Metrics::default();
         gate_metrics.register(&mut registry);
         let gate = Gate::new(config.policy, Box::new(LogAudit::default()), gate_metrics);
@@ -68,7 +71,8 @@ impl Host {
         life_metrics.register(&mut registry);
         let supervisor =
             Supervisor::start(engine, Arc::clone(&dispatcher), config.clock, life_metrics);
-        Ok(Self { dispatcher, supervisor, metrics, registry: Arc::new(registry) })
+        let registry = Arc::new(registry);
+        Ok(Self { dispatcher, supervisor, metrics, engine_metrics, registry })
     }
 
     /// The owner of what runs.
@@ -85,6 +89,12 @@ impl Host {
 
     pub(crate) const fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Counts a manifest that was not applied, and the limits that its modules break.
+    pub(crate) fn count_refused(&self, failure: &Failure) {
+        self.metrics.refused(failure);
+        self.engine_metrics.limits_named_in(&failure.to_string());
     }
 
     pub(crate) const fn registry(&self) -> &Arc<Registry> {

@@ -185,7 +185,7 @@ impl Life {
         Loading::begin(None, async move {
             supervisor.enforce(loader.trusted()).await;
             watch.follow_modules(loader.images(&text.manifest)).await;
-            loader.prepare(text, For::Running).await
+            loader.prepare(text, For::Starting).await
         })
     }
 
@@ -201,7 +201,7 @@ impl Life {
             supervisor.enforce(written.trust).await;
             let text = written.manifest?;
             watch.follow_modules(loader.images(&text.manifest)).await;
-            loader.prepare(text, For::Running).await
+            loader.prepare(text, For::Changing).await
         })
     }
 
@@ -209,7 +209,7 @@ impl Life {
     /// stopped. What it waits for is noticed when it comes.
     fn refused(&mut self, failure: &Failure) {
         self.loads += 1;
-        self.host.metrics().refused(failure);
+        self.host.count_refused(failure);
         self.readiness.refuse(failure);
         if self.started {
             tracing::error!(

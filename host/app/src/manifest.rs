@@ -41,8 +41,10 @@ const FILE_EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
 /// What a manifest is loaded for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum For {
-    /// To be run; what starting finds out anyway is left to it.
-    Running,
+    /// To be started; what that finds out anyway is left to it.
+    Starting,
+    /// To take the place of one that runs, of which it may change nothing if it has a mistake.
+    Changing,
     /// To be told what is wrong with it.
     Checking,
 }
@@ -57,6 +59,7 @@ pub(crate) struct Loader {
     builtins: Vec<Arc<dyn ProviderFactory>>,
     own: OwnIssuer,
     modules: Modules,
+    checker: Mutex<Option<Arc<Checker>>>,
     record: RunRecord,
     /// The last text that could be read, and what it means.
     text: Mutex<Option<(SourceText, Arc<Manifest>)>>,
@@ -108,6 +111,7 @@ impl Loader {
             builtins: builtins(),
             own: OwnIssuer::default(),
             modules: Modules::new(),
+            checker: Mutex::default(),
             record: RunRecord::new(&args.manifest, args.force),
             text: Mutex::default(),
             trust: Mutex::default(),
@@ -179,17 +183,14 @@ impl Loader {
         purpose: For,
     ) -> Result<Result<Prepared, Report>, Failure> {
         let checker = match purpose {
-            For::Running => None,
-            For::Checking => {
-                let checker = Checker::new();
-                let checker = checker.map_err(|error| Failure::call("checking modules", error))?;
-                Some(Arc::new(checker))
-            }
+            For::Starting => None,
+            For::Changing | For::Checking => Some(self.checker()?),
         };
         let written_admin = manifest.host.admin.as_ref().map(|admin| admin.value);
         let context = PrepareContext {
             modules: self.modules.clone(),
             checker,
+            survey: purpose == For::Checking,
             last_runs: self.record.known(),
             force: self.force,
             host_addresses: self.admin.or(written_admin).into_iter().collect(),
@@ -197,6 +198,16 @@ impl Loader {
             ..PrepareContext::new(self.folder(), &self.builtins, trust, Arc::new(SystemClock))
         };
         Ok(prepare(manifest, source, &context).await)
+    }
+
+    /// What checks modules; made when it is needed first.
+    fn checker(&self) -> Result<Arc<Checker>, Failure> {
+        let mut known = self.checker.lock();
+        if let Some(checker) = &*known {
+            return Ok(Arc::clone(checker));
+        }
+        let made = Checker::new().map_err(|error| Failure::call("checking modules", error))?;
+        Ok(Arc::clone(known.insert(Arc::new(made))))
     }
 
     /// What takes longer than `limit`.

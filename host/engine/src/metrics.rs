@@ -14,6 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use trellis_core::limits::{TABLE, fixed};
 use trellis_core::{CallError, Code};
 use trellis_meters::{Tick, Times, Timing};
 
@@ -139,6 +140,14 @@ impl Metrics {
             self.limit_hit(limit);
         }
         refusal.error
+    }
+
+    /// Counts the limits that an error's words name: of a module that was refused before the engine
+    /// was asked to load it.
+    pub fn limits_named_in(&self, words: &str) {
+        let limits = TABLE.iter().chain(fixed::TABLE).map(|limit| limit.name);
+        let of_modules = limits.filter(|name| name.starts_with("module_"));
+        of_modules.filter(|name| words.contains(name)).for_each(|name| self.limit_hit(name));
     }
 
     pub(crate) fn limit_hit(&self, limit: &'static str) {

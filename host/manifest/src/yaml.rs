@@ -155,10 +155,13 @@ fn blamed_tab(text: &str, why: &str, at: usize) -> Option<usize> {
         let indentation = text[start..].find(|c| c != ' ' && c != '\t').unwrap_or(0);
         text[start..start + indentation].find('\t').map(|tab| start + tab)
     });
-    indenting.or_else(|| {
-        let tab = text[at..].find('\t').map(|tab| at + tab);
-        tab.filter(|_| why.contains("tab"))
-    })
+    let after = || text[at..].find('\t').map(|tab| at + tab).filter(|_| why.contains("tab"));
+    // What should be a space after a colon: the parser names what follows it.
+    let separating = || {
+        let tab = at.checked_sub(1).filter(|before| text.as_bytes()[*before] == b'\t');
+        tab.filter(|_| why.contains("whitespace"))
+    };
+    indenting.or_else(after).or_else(separating)
 }
 
 /// A tag would change how a value is read, and here only its key decides that.

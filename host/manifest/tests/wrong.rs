@@ -35,6 +35,7 @@ fn syntax() {
             ("tab.yaml", "actors:\n\t- a.wasm\n"),
             ("tab-after-spaces.yaml", "actors:\n  - image: a.wasm\n  \t name: x\n"),
             ("tab-in-a-mapping.yaml", "host:\n\tdrain: 1s\n\tadmin: 127.0.0.1:1\n"),
+            ("tab-after-a-colon.yaml", "actors:\n  - image:\ta.wasm\n"),
             ("tab-deep.yaml", "actors:\n  - image: a\n    limits:\n\t\tmemory: 1MiB\nname: x\n"),
             ("two-documents.yaml", "name: a\n---\nname: b\n"),
             ("empty.yaml", "# nothing but a comment\n"),

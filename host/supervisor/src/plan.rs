@@ -1,6 +1,7 @@
 //! From what runs to what is wanted, as steps. Pure: the two in, a list out.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use trellis_control::Step;
@@ -80,7 +81,7 @@ pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
         Step::RenameProvider { provider, was }
     });
     let mut steps: Vec<_> = renamed.collect();
-    steps.extend(gone.iter().map(|actor| Step::StopActor { actor: actor.name.to_string() }));
+    steps.extend(stopped(&gone, wanted));
     steps.extend(unbound.iter().filter_map(|bound| left(*bound, wanted, &now)));
     steps.extend(made_providers(wanted, &now));
     let made = wanted.actors().filter_map(|(place, actor)| made_actor(actor, actors[place]));
@@ -94,6 +95,21 @@ pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
     let gone = known.filter(|name| !stays.contains(name) && !now.renamed.contains_key(name));
     steps.extend(gone.map(|name| Step::StopProvider { provider: name.to_owned() }));
     steps
+}
+
+/// The actors that go. One whose key comes back under another name with an older revision stays: that
+/// revision is refused, and is so as long as the newer one runs.
+fn stopped(gone: &[&PreparedActor], wanted: Wanted<'_>) -> Vec<Step> {
+    let claims = |actor: &PreparedActor| Arc::clone(actor.verified.claims());
+    let keys: HashSet<_> = gone.iter().map(|actor| claims(actor).subject.clone()).collect();
+    let back = wanted.actors().map(|(_, actor)| claims(actor));
+    let back: Vec<_> = back.filter(|claims| keys.contains(&claims.subject)).collect();
+    let stays = |actor: &PreparedActor| {
+        let (old, mut back) = (claims(actor), back.iter());
+        back.any(|new| new.subject == old.subject && new.check_succeeds(&old).is_err())
+    };
+    let stopped = gone.iter().filter(|actor| !stays(actor));
+    stopped.map(|actor| Step::StopActor { actor: actor.name.to_string() }).collect()
 }
 
 /// A binding that goes while its actor stays, in whatever version. Those of an actor that goes, go

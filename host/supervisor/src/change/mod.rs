@@ -1,11 +1,11 @@
 //! Carries out the steps of a change.
 //!
-//! Which steps there are was planned. A step that fails leaves in place what it was to replace: what
-//! has to stay with it is all that is decided here. The order keeps calls alive. First acts what takes rights away.
-//! Then the new is made beside the old and bound to the providers it calls, and those that bring
-//! calls in reserve what they need. Then one publish gives it names, rights and routes. Then
-//! the providers that bring calls in learn of it, because the first call may come before they have
-//! answered. And last the old is let go, which nobody waits for.
+//! Which steps there are was planned. A step that fails leaves in place what it was to replace:
+//! what has to stay with it is all that is decided here. The order keeps calls alive. First acts
+//! what takes rights away. Then the new is made beside the old and bound to the providers it calls,
+//! and those that bring calls in reserve what they need. Then one publish gives it names, rights
+//! and routes. Then the providers that bring calls in learn of it, because the first call may come
+//! before they have answered. And last the old is let go, which nobody waits for.
 
 mod bind;
 mod health;

@@ -24,9 +24,11 @@ pub struct PrepareContext<'a> {
     pub trust: &'a TrustList,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// What checks the modules' code as well: for a check that is not followed by a start, which
-    /// does it anyway.
+    /// What checks the code of modules that were not read before; none for a start, which does it
+    /// anyway.
     pub checker: Option<Arc<Checker>>,
+    /// True for a check that nothing follows: it looks at the machine as well.
+    pub survey: bool,
     /// What is known of actors from when they last ran.
     pub last_runs: LastRuns,
     /// True when an actor may have another key than it had.
@@ -71,7 +73,7 @@ impl<'a> PrepareContext<'a> {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (modules, last_runs) = (Modules::new(), LastRuns::new());
-        let (checker, force, host_addresses) = (None, false, Vec::new());
+        let (checker, survey, force, host_addresses) = (None, false, false, Vec::new());
         Self {
             folder,
             builtins,
@@ -79,15 +81,11 @@ impl<'a> PrepareContext<'a> {
             trust,
             clock,
             checker,
+            survey,
             last_runs,
             force,
             host_addresses,
             lacks: Lacks::default(),
         }
-    }
-
-    /// True for a check that is not followed by a start.
-    pub(super) const fn is_check_alone(&self) -> bool {
-        self.checker.is_some()
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn prepare(
             origin.problem(problem, &provider.descriptor)
         };
         let wrong = validate::problems(&*provider.factory, &wanted);
-        if wrong.is_empty() && context.is_check_alone() {
+        if wrong.is_empty() && context.survey {
             let survey = provider.factory.survey(wanted.clone());
             match tokio::time::timeout(SURVEY_TIME_MAX, survey).await {
                 Ok(findings) => {

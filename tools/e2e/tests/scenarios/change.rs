@@ -57,6 +57,12 @@ scenarios! {
         actor("two", harmless()).key_of("one").revision(1),
         app(&[("two", "")]),
         Step::Log(&["\"level\":\"ERROR\"", "E_REVISION", "actor two"]),
+        // The newer one keeps serving, also when the same is wanted again.
+        get("one", "/").is(200, "ok"),
+        Signal::HUP,
+        Step::Metric("trellis_reloads_total{result=\"applied\"}", 3.0).soon(),
+        get("one", "/").is(200, "ok"),
+        Step::Admin("/readyz", 200, "degraded: actor two"),
     ];
 
     /// A binding that wants a port in use keeps the one it has, and that is reported.

@@ -63,6 +63,23 @@ fn ends_soon(mut child: Child) -> Option<i32> {
 }
 
 #[test]
+fn clients_that_say_nothing_do_not_hold_the_admin_address() {
+    let site = Site::new();
+    put(&site, &built("echo"));
+    site.put("app/manifest.yaml", ECHO);
+    let host = HostProcess::start(&mut site.host("app/manifest.yaml"));
+    let host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    let connect = |_| TcpStream::connect(host.admin()).expect("a connection");
+    // Four times as many as are served at once, each of which may wait five seconds for its head.
+    let silent: Vec<TcpStream> = (0..256).map(connect).collect();
+    let asked = Instant::now();
+    let answer = host.ask("/livez").expect("an answer");
+    assert_eq!(answer.status, 200);
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    drop(silent);
+}
+
+#[test]
 fn a_signal_is_answered_while_an_actor_initializes() {
     let site = Site::new();
     put(&site, &wasm(ENDLESS));
