@@ -1,58 +1,164 @@
-//! Whether a binding had its keys in another file: a reload that names another `PATH`, or none,
-//! takes them out of sight, and a mistyped one looks like a store that lost everything.
+//! Whether a binding goes over to where it has no keys: a reload that names another `PATH`,
+//! `NAMESPACE` or provider takes those it has out of sight, and a mistyped one looks like a store
+//! that lost everything.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Weak};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use trellis_core::CallError;
 use trellis_providers_sdk::Binding;
 
-use crate::file::FileStore;
+use crate::namespace::Namespace;
+use crate::store::{Store, WeakStore};
+
+/// Longest look at what the two stores hold: a disk that hangs holds up no change.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
+/// Most bindings that one store tells of by name.
+const TOLD_MAX: usize = 20;
+
+/// Fewest places that are worth a look for those that are gone.
+const PLACES_MIN: usize = 64;
+
+const LEAVES_FILE: &str = "the binding goes over to a store that holds no keys for it; those it has stay in the file as \
+     they are; to go on with them, name the file by PATH again, or bind to a provider that does, \
+     with the NAMESPACE or SHARED of before";
+const LEAVES_MEMORY: &str = "the binding goes over to a store that holds no keys for it; those it has are in memory and \
+     end with their store, so they are most likely lost; if the provider that has them still runs \
+     without PATH, bind to it again to go on with them, with the NAMESPACE or SHARED of before";
+const STAYS_IN_FILE: &str = "the binding goes over to a namespace that holds no keys; those of the one before stay in the \
+     file as they are; to go on with them, give the NAMESPACE or SHARED of before again";
+const STAYS_IN_MEMORY: &str = "the binding goes over to a namespace that holds no keys; those of the one before stay in \
+     memory for as long as the provider runs; to go on with them, give the NAMESPACE or SHARED of \
+     before again";
 
 /// A binding, whatever its id: that changes when it goes over to another provider. The host, the
 /// actor's key and the binding's name.
 type Bound = (String, String, String);
 
-/// The files in which bindings have their keys, for as long as these are used.
-static FILES: Mutex<BTreeMap<Bound, Weak<FileStore>>> = Mutex::new(BTreeMap::new());
+static PLACES: LazyLock<Mutex<Places>> = LazyLock::new(Mutex::default);
 
-/// What was told already by one store: the files that were used before it.
-pub(crate) type Told = Mutex<BTreeSet<String>>;
+/// Where bindings have their keys.
+#[derive(Default)]
+struct Places {
+    of: HashMap<Bound, (WeakStore, Namespace)>,
+    /// How many of them there were when those that are gone were last taken out.
+    kept: usize,
+}
 
-/// A binding has its keys in this file from now on, or in memory. Says so, once for each other file,
-/// when it had them in one that holds some and this one holds none.
-pub(crate) fn goes_over(host: &str, binding: &Binding, now: Option<&Arc<FileStore>>, told: &Told) {
-    if host.is_empty() {
-        return;
-    }
-    let bound = (host.to_owned(), binding.actor.to_string(), binding.name.to_string());
-    let former = {
-        let mut files = FILES.lock();
-        files.retain(|_, file| file.strong_count() > 0);
-        match now {
-            Some(file) => files.insert(bound, Arc::downgrade(file)),
-            None => files.remove(&bound),
+impl Places {
+    /// The binding has its keys there from now on: where it had them before.
+    fn put(&mut self, bound: Bound, place: (WeakStore, Namespace)) -> Option<(Store, Namespace)> {
+        // Only when they have doubled, so that a bind need not look at all the others.
+        if self.of.len() >= PLACES_MIN.max(2 * self.kept) {
+            self.of.retain(|_, (store, _)| !store.is_gone());
+            self.kept = self.of.len();
         }
-    };
-    let Some(former) = former.and_then(|former| former.upgrade()) else { return };
-    let goes_on = now.is_some_and(|now| former.is_same_as(now) || now.bytes() > 0);
-    if goes_on || former.bytes() == 0 {
-        return;
+        let (store, space) = self.of.insert(bound, place)?;
+        Some((store.upgrade()?, space))
     }
-    let before = former.path().display().to_string();
-    if !told.lock().insert(before.clone()) {
-        return;
+}
+
+/// A binding that goes over to another store, or to another namespace.
+pub(crate) struct Move {
+    /// The actor's name, for the log.
+    pub(crate) name: String,
+    /// The actor's key.
+    pub(crate) actor: String,
+    pub(crate) from: (Store, Namespace),
+    pub(crate) to: (Store, Namespace),
+}
+
+/// What is told of a binding that leaves its keys behind.
+struct Message {
+    actor: String,
+    from: String,
+    to: String,
+    text: &'static str,
+}
+
+/// A binding has its keys in this place from now on. Gives its move there when it had them
+/// elsewhere, in a store that is still open.
+pub(crate) fn goes_to(host: &str, binding: &Binding, to: (&Store, &Namespace)) -> Option<Move> {
+    if host.is_empty() {
+        return None;
     }
-    match now.map(|now| now.path().display().to_string()) {
-        Some(now) => tracing::warn!(            path = %now, %before,
-            "the key-value file holds no keys and takes the place of another one, which holds some \
-             and stays as it is; to go on with those, name it by PATH again, or move it to the new \
-             PATH before anything is written there"
-        ),
-        None => tracing::warn!(
-            %before,
-            "keys are kept in memory from now on and end with the host; the key-value file of \
-             before holds some and stays as it is; to go on with those, name it by PATH again"
-        ),
+    let (store, space) = to;
+    let bound = (host.to_owned(), binding.actor.to_string(), binding.name.to_string());
+    let from = PLACES.lock().put(bound, (store.downgrade(), space.clone()))?;
+    if from.0.is_same_as(store) && from.1.name == space.name {
+        return None;
+    }
+    let (name, actor) = (binding.actor_name.clone(), binding.actor.to_string());
+    Some(Move { name, actor, from, to: (store.clone(), space.clone()) })
+}
+
+impl Move {
+    /// What to tell: something when keys are left behind, and there are none where it goes.
+    async fn message(self) -> Result<Option<Message>, CallError> {
+        let (from, to) = (&self.from, &self.to);
+        if !from.0.holds(&from.1).await? || to.0.holds(&to.1).await? {
+            return Ok(None);
+        }
+        let stays = from.0.is_same_as(&to.0);
+        let text = match (&from.0, stays) {
+            (Store::File(_), false) => LEAVES_FILE,
+            (Store::Memory(_), false) => LEAVES_MEMORY,
+            (Store::File(_), true) => STAYS_IN_FILE,
+            (Store::Memory(_), true) => STAYS_IN_MEMORY,
+        };
+        let [mut shown_from, mut shown_to] = [from, to].map(|place| shown(&place.0));
+        // Two files that are in use never have one path.
+        if !stays && shown_from == shown_to {
+            shown_to.push_str(" of another provider");
+        }
+        if from.1.name != to.1.name {
+            shown_from.push_str(&self.shown_space(&from.1));
+            shown_to.push_str(&self.shown_space(&to.1));
+        }
+        Ok(Some(Message { actor: self.name, from: shown_from, to: shown_to, text }))
+    }
+
+    fn shown_space(&self, space: &Namespace) -> String {
+        match &*space.name {
+            "" => ", the namespace shared by all".to_owned(),
+            own if own == self.actor => ", the actor's own namespace".to_owned(),
+            name => format!(", namespace `{name}`"),
+        }
+    }
+}
+
+fn shown(store: &Store) -> String {
+    match store {
+        Store::Memory(_) => "memory".to_owned(),
+        Store::File(file) => format!("`{}`", file.path().display()),
+    }
+}
+
+/// How many bindings one store told of.
+#[derive(Default)]
+pub(crate) struct Told(AtomicUsize);
+
+impl Told {
+    /// Says so when the binding leaves keys behind and there are none where it goes; says nothing
+    /// when a look at the stores fails or takes too long.
+    pub(crate) async fn tell_of(&self, moved: Move) {
+        // Relaxed: a count and no more. What would not be told is not looked at either.
+        if self.0.load(Ordering::Relaxed) > TOLD_MAX {
+            return;
+        }
+        let looked = tokio::time::timeout(LOOK_MAX, moved.message()).await;
+        let Ok(Ok(Some(Message { actor, from, to, text }))) = looked else { return };
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            before if before < TOLD_MAX => tracing::warn!(%actor, %from, %to, "{text}"),
+            TOLD_MAX => tracing::warn!(
+                %to,
+                "and others: more bindings go over to where they have no keys, and are not named"
+            ),
+            _ => {}
+        }
     }
 }

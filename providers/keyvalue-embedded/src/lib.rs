@@ -31,6 +31,7 @@ mod number;
 mod provider;
 mod refusal;
 mod settings;
+mod store;
 
 pub use clock::{Clock, SystemClock};
 pub use provider::{Embedded, Factory};

@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
 use trellis_capabilities_keyvalue as contract;
 use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::{CallError, Code, Contract};
@@ -22,6 +21,7 @@ use crate::memory::Memory;
 use crate::metrics::{FileMetrics, Held, Metrics};
 use crate::namespace::{Namespace, Namespaces};
 use crate::settings::{SETTINGS, Settings};
+use crate::store::Store;
 
 const CONTRACTS: &[Contract] = &[contract::CONTRACT];
 
@@ -78,9 +78,6 @@ fn shown(path: &Path) -> String {
     std::path::absolute(path).as_deref().unwrap_or(path).display().to_string()
 }
 
-/// How often expired keys are removed, and an `eventual` file is taken to the disk.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
-
 /// `keyvalue-embedded`: one store and the bindings to it.
 pub struct Embedded {
     store: Store,
@@ -93,12 +90,6 @@ pub struct Embedded {
     /// The host it is in; see [`Context::host`].
     host: String,
     told: Told,
-}
-
-#[derive(Clone)]
-enum Store {
-    Memory(Arc<Memory>),
-    File(Arc<FileStore>),
 }
 
 impl Embedded {
@@ -168,12 +159,19 @@ impl Embedded {
 
 impl Provider for Embedded {
     fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
-        let bound = self.namespace(&binding);
-        if bound.is_ok() {
-            former::goes_over(&self.host, &binding, self.store.file(), &self.told);
-        }
-        let bound = bound.map(|namespace| self.bindings.insert(binding.id, namespace));
-        Box::pin(async { bound })
+        let space = match self.namespace(&binding) {
+            Ok(space) => space,
+            Err(error) => return Box::pin(async { Err(error) }),
+        };
+        let moved = former::goes_to(&self.host, &binding, (&self.store, &space));
+        // At once: whoever does not await may call.
+        self.bindings.insert(binding.id, space);
+        Box::pin(async move {
+            if let Some(moved) = moved {
+                self.told.tell_of(moved).await;
+            }
+            Ok(())
+        })
     }
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
@@ -243,45 +241,6 @@ impl Provider for Embedded {
             }
         })
     }
-}
-
-impl Store {
-    const fn file(&self) -> Option<&Arc<FileStore>> {
-        match self {
-            Self::File(file) => Some(file),
-            Self::Memory(_) => None,
-        }
-    }
-
-    /// Sweeps for as long as the store lives.
-    fn keep_swept(&self) {
-        let weak = match self {
-            Self::Memory(memory) => WeakStore::Memory(Arc::downgrade(memory)),
-            Self::File(file) => WeakStore::File(Arc::downgrade(file)),
-        };
-        tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(SWEEP_EVERY);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                match &weak {
-                    WeakStore::Memory(memory) => {
-                        let Some(memory) = memory.upgrade() else { return };
-                        memory.sweep();
-                    }
-                    WeakStore::File(file) => {
-                        let Some(file) = file.upgrade() else { return };
-                        file.sweep();
-                    }
-                }
-            }
-        });
-    }
-}
-
-enum WeakStore {
-    Memory(Weak<Memory>),
-    File(Weak<FileStore>),
 }
 
 impl fmt::Debug for Embedded {

@@ -38,6 +38,7 @@ use trellis_core::CallError;
 
 use crate::clock::Clock;
 use crate::metrics::FileMetrics;
+use crate::namespace::Namespace;
 use crate::refusal::{self, stopped};
 use failure::Failure;
 use job::{Change, Sweep};
@@ -104,6 +105,18 @@ impl FileStore {
     /// True when both are ways to one file.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.file, &other.file)
+    }
+
+    /// Whether it holds any key of the namespace that is not expired.
+    ///
+    /// # Errors
+    /// What the file did.
+    pub(crate) async fn holds(&self, space: &Namespace) -> Result<bool, CallError> {
+        if self.bytes() == 0 {
+            return Ok(false);
+        }
+        let space = Arc::clone(&space.name);
+        self.read(move |view, work| view.holds(&space, work)).await
     }
 
     /// What its keys and values are charged.

@@ -93,7 +93,10 @@ scenarios! {
         get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
         Step::manifest(RELATIVE.replace("{PATH: deep/counts.redb}", "{}")),
         Step::Log(&["replaced provider keyvalue-embedded (keyvalue-embedded) without PATH"]),
-        Step::Log(&["WARN", "keys are kept in memory from now on", "/app/deep/counts.redb"]),
+        Step::Log(&[
+            "WARN", "goes over to a store that holds no keys", "/app/deep/counts.redb",
+            "\"to\":\"memory\"", "by PATH again",
+        ]),
         get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
         Step::manifest(RELATIVE),
         Step::Log(&["replaced provider keyvalue-embedded (keyvalue-embedded) with PATH"]),

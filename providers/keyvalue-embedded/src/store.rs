@@ -1,0 +1,95 @@
+//! The store behind a provider: in memory or in a file.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use trellis_core::CallError;
+
+use crate::file::FileStore;
+use crate::memory::Memory;
+use crate::namespace::Namespace;
+
+/// How often expired keys are removed, and an `eventual` file is taken to the disk.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Where the keys of a provider are.
+#[derive(Clone)]
+pub(crate) enum Store {
+    Memory(Arc<Memory>),
+    File(Arc<FileStore>),
+}
+
+/// The same, for whoever must not keep it open.
+pub(crate) enum WeakStore {
+    Memory(Weak<Memory>),
+    File(Weak<FileStore>),
+}
+
+impl Store {
+    pub(crate) fn downgrade(&self) -> WeakStore {
+        match self {
+            Self::Memory(memory) => WeakStore::Memory(Arc::downgrade(memory)),
+            Self::File(file) => WeakStore::File(Arc::downgrade(file)),
+        }
+    }
+
+    /// True when both have the same keys.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Memory(one), Self::Memory(other)) => one.is_same_as(other),
+            (Self::File(one), Self::File(other)) => one.is_same_as(other),
+            _ => false,
+        }
+    }
+
+    /// Whether a bounded look finds a key of the namespace that is not expired.
+    ///
+    /// # Errors
+    /// What the file did.
+    pub(crate) async fn holds(&self, space: &Namespace) -> Result<bool, CallError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.holds(space).await),
+            Self::File(file) => file.holds(space).await,
+        }
+    }
+
+    /// Sweeps for as long as the store lives.
+    pub(crate) fn keep_swept(&self) {
+        let weak = self.downgrade();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(SWEEP_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                let Some(store) = weak.upgrade() else { return };
+                store.sweep();
+            }
+        });
+    }
+
+    fn sweep(&self) {
+        match self {
+            Self::Memory(memory) => memory.sweep(),
+            Self::File(file) => file.sweep(),
+        }
+    }
+}
+
+impl WeakStore {
+    /// The store, as long as anybody else keeps it.
+    pub(crate) fn upgrade(&self) -> Option<Store> {
+        match self {
+            Self::Memory(memory) => memory.upgrade().map(Store::Memory),
+            Self::File(file) => file.upgrade().map(Store::File),
+        }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        let users = match self {
+            Self::Memory(memory) => memory.strong_count(),
+            Self::File(file) => file.strong_count(),
+        };
+        users == 0
+    }
+}
