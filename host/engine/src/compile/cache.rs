@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 
 use super::artifact::Artifact;
-use super::room::{ENTRY_SUFFIX, NEW_PREFIX, Room};
+use super::quota::{CacheQuota, ENTRY_SUFFIX, NEW_PREFIX};
 use crate::config::CacheConfig;
 use crate::metrics::Metrics;
 
@@ -33,7 +33,7 @@ const KEY_FILE: &str = "key";
 pub(super) struct Cache {
     dir: PathBuf,
     key: [u8; 32],
-    room: Room,
+    quota: CacheQuota,
     metrics: Arc<Metrics>,
 }
 
@@ -50,8 +50,8 @@ impl Cache {
         let dir = config.dir.as_path();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let key = read_or_make_key(dir)?;
-        let room = Room::new(config.bytes_max);
-        Ok(Self { dir: dir.to_owned(), key, room, metrics })
+        let quota = CacheQuota::new(config.bytes_max);
+        Ok(Self { dir: dir.to_owned(), key, quota, metrics })
     }
 
     /// Whether there is something under `name`, to be trusted or not.
@@ -96,7 +96,7 @@ impl Cache {
         let parts = [MAGIC.as_slice(), mac.as_bytes(), artifact.bytes()];
         let size = parts.iter().map(|part| part.len() as u64).sum();
         let kept = write_whole(&self.dir, name, &parts)
-            .and_then(|()| self.room.take(&self.dir.join(name), size));
+            .and_then(|()| self.quota.take(&self.dir.join(name), size));
         match kept {
             Ok(pruned) => (0..pruned).for_each(|_| self.metrics.cache("pruned")),
             Err(error) => {

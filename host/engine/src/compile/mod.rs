@@ -4,7 +4,7 @@ mod artifact;
 mod cache;
 mod child;
 mod haste;
-mod room;
+mod quota;
 
 use std::sync::Arc;
 

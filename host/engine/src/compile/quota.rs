@@ -16,7 +16,7 @@ const LEFT_PERCENT: u64 = 75;
 
 /// What the folder may hold, and what it holds as far as this process knows: other processes may
 /// share it, so the size is counted anew whenever it matters.
-pub(super) struct Room {
+pub(super) struct CacheQuota {
     bytes_max: u64,
     known: Mutex<Option<u64>>,
 }
@@ -28,7 +28,7 @@ struct Entry {
     used: SystemTime,
 }
 
-impl Room {
+impl CacheQuota {
     pub(super) const fn new(bytes_max: u64) -> Self {
         Self { bytes_max, known: Mutex::new(None) }
     }
