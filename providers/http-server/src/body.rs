@@ -13,11 +13,11 @@ use trellis_capabilities_http_server::{OpenBody, RequestEncoder};
 use crate::budget::{Budget, Held, UNCOUNTED_BYTES};
 use crate::refusal::Refusal;
 use crate::route::Route;
-use crate::watch::Watch;
+use crate::timer::ConnectionTimer;
 
 /// Where a request comes from.
 pub(crate) struct Source<'a> {
-    pub(crate) watch: &'a Watch,
+    pub(crate) timer: &'a ConnectionTimer,
     pub(crate) head: &'a request::Parts,
     /// What its body is counted against.
     pub(crate) bodies: &'a Arc<Budget>,
@@ -95,7 +95,7 @@ async fn message(source: &Source<'_>, body: Incoming, route: &Route) -> Result<M
         capacity: 0,
         most: length.exact().unwrap_or(room.bytes),
     };
-    receive(source.watch, body, &mut received, room).await?;
+    receive(source.timer, body, &mut received, room).await?;
     let body_bytes = received.body.len() as u64;
     Ok(Message { bytes: received.held.over(received.body.close()), body_bytes })
 }
@@ -164,17 +164,17 @@ fn room_for_body(message: &RequestEncoder, route: &Route) -> Result<Room, Refusa
 /// Appends the body to `into`, no more of it than there is room for and no slower than the port
 /// allows.
 async fn receive(
-    watch: &Watch,
+    timer: &ConnectionTimer,
     mut body: Incoming,
     into: &mut Received,
     room: Room,
 ) -> Result<(), Refusal> {
-    watch.body_begins();
+    timer.body_begins();
     let mut left = room.bytes;
     loop {
         let mut frame = pin!(body.frame());
         let next = std::future::poll_fn(|cx| match frame.as_mut().poll(cx) {
-            Poll::Pending if watch.overdue_for_service() => {
+            Poll::Pending if timer.overdue_for_service() => {
                 Poll::Ready(Err(Refusal::body_too_slow()))
             }
             Poll::Pending => Poll::Pending,

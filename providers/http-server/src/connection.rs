@@ -19,7 +19,7 @@ use crate::port::Shard;
 use crate::refusal::Refusal;
 use crate::service;
 use crate::stream::Stream;
-use crate::watch::{Drain, Expiry, Watch};
+use crate::timer::{ConnectionTimer, Drain, Expiry};
 
 /// hyper's own default for the count of header fields, which it can hold without allocating.
 const HEADER_COUNT_OF_HYPER: usize = 100;
@@ -37,14 +37,19 @@ enum End {
 }
 
 /// Serves a connection to its end, or until it goes to another port.
-pub(crate) async fn run(shard: Rc<Shard>, watch: Rc<Watch>, peer: SocketAddr, mut tcp: TcpStream) {
+pub(crate) async fn run(
+    shard: Rc<Shard>,
+    timer: Rc<ConnectionTimer>,
+    peer: SocketAddr,
+    mut tcp: TcpStream,
+) {
     let _ = tcp.set_nodelay(true);
     let http = builder(&shard.seen().limits);
     loop {
-        let (end, stream) = serve(&shard, &watch, peer, &http, tcp).await;
+        let (end, stream) = serve(&shard, &timer, peer, &http, tcp).await;
         let refused;
         (tcp, refused) = stream.into_parts();
-        let drain = watch.draining().filter(|_| matches!(end, End::Cut(Expiry::Idle)));
+        let drain = timer.draining().filter(|_| matches!(end, End::Cut(Expiry::Idle)));
         tcp = match drain {
             Some(Drain::HandOver) => match hand_over(&shard, tcp) {
                 Ok(()) => return,
@@ -56,28 +61,28 @@ pub(crate) async fn run(shard: Rc<Shard>, watch: Rc<Watch>, peer: SocketAddr, mu
         if drain.is_none() || !has_data(&tcp) {
             return finish(&shard, peer, tcp, end, refused).await;
         }
-        watch.forgive();
+        timer.forgive();
     }
 }
 
-/// Lets hyper serve, until it is done or the watch says that time is up.
+/// Lets hyper serve, until it is done or the timer says that time is up.
 async fn serve(
     shard: &Rc<Shard>,
-    watch: &Rc<Watch>,
+    timer: &Rc<ConnectionTimer>,
     peer: SocketAddr,
     http: &http1::Builder,
     tcp: TcpStream,
 ) -> (End, Stream) {
     let service =
-        service_fn(|request| service::serve(Rc::clone(shard), Rc::clone(watch), peer, request));
-    let io = TokioIo::new(Stream::new(tcp, Rc::clone(watch)));
+        service_fn(|request| service::serve(Rc::clone(shard), Rc::clone(timer), peer, request));
+    let io = TokioIo::new(Stream::new(tcp, Rc::clone(timer)));
     let mut connection = http.serve_connection(io, service);
     let end = std::future::poll_fn(|cx| {
-        watch.register(cx.waker());
+        timer.register(cx.waker());
         // Served first, cut second: a request that has arrived is never idle.
         match Pin::new(&mut connection).poll(cx) {
             Poll::Ready(done) => Poll::Ready(End::Done(done)),
-            Poll::Pending => watch.cut().map_or(Poll::Pending, |why| Poll::Ready(End::Cut(why))),
+            Poll::Pending => timer.cut().map_or(Poll::Pending, |why| Poll::Ready(End::Cut(why))),
         }
     })
     .await;
@@ -94,7 +99,7 @@ fn hand_over(shard: &Shard, tcp: TcpStream) -> Result<(), TcpStream> {
 
 fn builder(limits: &PortLimits) -> http1::Builder {
     let mut http = http1::Builder::new();
-    // The watch keeps the time of headers and of everything else, without a timer per request.
+    // `ConnectionTimer` limits the time of headers, as of everything else.
     http.header_read_timeout(None);
     http.max_header_size(limits.header_bytes_max);
     http.max_buf_size(BUFFER_BYTES.max(limits.header_bytes_max));

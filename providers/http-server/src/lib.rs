@@ -1,7 +1,7 @@
 //! `wascc:http_server` on hyper: many actors on one port, bounded, drained.
 //!
 //! A binding gives an actor a port, alone or shared: requests find their actor by host and path
-//! prefix. `service` is the road of one request; `watch` keeps slow clients from holding on;
+//! prefix. `service` is the road of one request; `timer` keeps slow clients from holding on;
 //! `framing` refuses requests that contradict themselves; `ports` is the control plane, which
 //! publishes immutable route tables that the workers' requests read. `doors` lets an instance take
 //! over the listening sockets of the one before it, and `connection` the connections.
@@ -66,7 +66,7 @@ mod stream;
 mod table;
 mod tally;
 mod target;
-mod watch;
+mod timer;
 mod workers;
 
 pub use provider::Factory;

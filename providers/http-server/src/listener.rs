@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::connection;
 use crate::port::{Counted, Part, Shard, Stage};
 use crate::refusal::{CONNECTIONS_LIMIT, Refusal};
-use crate::watch::{Drain, Watch, period};
+use crate::timer::{ConnectionTimer, Drain, period};
 
 /// Refusals a worker sends at once; further connections over the limit are closed without a word.
 const REFUSALS_MAX: usize = 128;
@@ -26,7 +26,7 @@ const OUT_OF_RESOURCES_PAUSE: Duration = Duration::from_millis(50);
 /// that [`crate::port::Port::closed`] means closed.
 pub(crate) async fn listen(shard: Rc<Shard>, listeners: Vec<StdListener>, part: Part) {
     let Part { mut stage, accepting, mut adopted, port: _port } = part;
-    let mut open = Open { shard, tasks: JoinSet::new(), watches: Vec::new() };
+    let mut open = Open { shard, tasks: JoinSet::new(), timers: Vec::new() };
     let deadline = match turn(&mut stage).await {
         Stage::Draining(deadline) => {
             drop(listeners);
@@ -74,7 +74,7 @@ fn deadline_of(stage: &Receiver<Stage>) -> Instant {
 struct Open {
     shard: Rc<Shard>,
     tasks: JoinSet<()>,
-    watches: Vec<Rc<Watch>>,
+    timers: Vec<Rc<ConnectionTimer>>,
 }
 
 impl Open {
@@ -90,7 +90,7 @@ impl Open {
             tokio::select! {
                 biased;
                 _ = stage.changed() => return,
-                () = &mut tick, if !self.watches.is_empty() => {
+                () = &mut tick, if !self.timers.is_empty() => {
                     let next = self.sweep();
                     tick.as_mut().reset(tokio::time::Instant::now() + next);
                 }
@@ -121,18 +121,18 @@ impl Open {
         connection::note(&self.shard, peer, &refusal);
         // A worker that serves nobody does not sweep: those that were refused count no more.
         self.reap();
-        if self.tasks.len() < self.watches.len() + REFUSALS_MAX {
+        if self.tasks.len() < self.timers.len() + REFUSALS_MAX {
             self.tasks.spawn_local(connection::refuse(tcp, refusal));
         }
     }
 
     fn open(&mut self, counted: Counted, tcp: TcpStream, peer: SocketAddr) {
-        let watch = Rc::new(Watch::new(Instant::now()));
-        self.watches.push(Rc::clone(&watch));
+        let timer = Rc::new(ConnectionTimer::new(Instant::now()));
+        self.timers.push(Rc::clone(&timer));
         let shard = Rc::clone(&self.shard);
         self.tasks.spawn_local(async move {
             let _counted = counted;
-            connection::run(shard, watch, peer, tcp).await;
+            connection::run(shard, timer, peer, tcp).await;
         });
     }
 
@@ -160,9 +160,9 @@ impl Open {
         self.reap();
         let limits = self.shard.seen().limits;
         let now = Instant::now();
-        self.watches.retain(|watch| Rc::strong_count(watch) > 1);
-        for watch in &self.watches {
-            watch.check(now, &limits);
+        self.timers.retain(|timer| Rc::strong_count(timer) > 1);
+        for timer in &self.timers {
+            timer.check(now, &limits);
         }
         period(&limits)
     }
@@ -181,8 +181,8 @@ impl Open {
         let heir = self.shard.port.heir();
         let how = if heir.is_some() { Drain::HandOver } else { Drain::Close };
         drop(heir);
-        for watch in &self.watches {
-            watch.drain(how);
+        for timer in &self.timers {
+            timer.drain(how);
         }
         loop {
             let next = Instant::now() + self.sweep();

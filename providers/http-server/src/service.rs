@@ -25,7 +25,7 @@ use crate::port::{Seen, Shard};
 use crate::refusal::Refusal;
 use crate::route::{COMMON_METHODS, Route};
 use crate::target::{Target, host_of};
-use crate::watch::Watch;
+use crate::timer::ConnectionTimer;
 
 /// The operation of the contract.
 const HANDLE_REQUEST: &str = "HandleRequest";
@@ -34,7 +34,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// One request on its way.
 struct Exchange<'a> {
     shard: &'a Shard,
-    watch: &'a Watch,
+    timer: &'a ConnectionTimer,
     peer: SocketAddr,
     head: request::Parts,
     /// The client's, or our own when the access log is to tell one.
@@ -48,20 +48,20 @@ struct Exchange<'a> {
 /// Answers one request; every failure becomes an answer too.
 pub(crate) async fn serve(
     shard: Rc<Shard>,
-    watch: Rc<Watch>,
+    timer: Rc<ConnectionTimer>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let started = Instant::now();
     let (head, body) = request.into_parts();
-    let trusted = watch.request_begins();
-    let (shard, watch) = (&*shard, &*watch);
+    let trusted = timer.request_begins();
+    let (shard, timer) = (&*shard, &*timer);
     let seen = shard.seen();
     let told = seen.limits.access_log != AccessForm::Off;
     let given = trace_of(&head.headers);
     let trace = given.or_else(|| told.then(fresh_trace));
     let traced_by_client = given.is_some();
-    let exchange = Exchange { shard, watch, peer, head, trace, traced_by_client, told, started };
+    let exchange = Exchange { shard, timer, peer, head, trace, traced_by_client, told, started };
     if !trusted {
         let refusal = Refusal::malformed("The length of the request body is contradictory.");
         return Ok(exchange.refuse(None, refusal));
@@ -104,7 +104,7 @@ impl Exchange<'_> {
                 return self.refuse(Some(route), refusal);
             }
             let bodies = &self.shard.port.common.bodies;
-            let source = Source { watch: self.watch, head: &self.head, bodies };
+            let source = Source { timer: self.timer, head: &self.head, bodies };
             let message = match asked.whole(&source, route).await {
                 Ok(message) => message,
                 Err(refusal) => return self.refuse(Some(route), refusal),
@@ -144,10 +144,10 @@ impl Exchange<'_> {
             trace: self.trace,
         };
         let mut reply = pin!(context.invoke(invoke));
-        self.watch.actor_begins(deadline);
-        // The host keeps the deadline; the watch is there should it ever not.
+        self.timer.actor_begins(deadline);
+        // The host enforces the deadline; the timer is there in case it fails to.
         let reply = std::future::poll_fn(|cx| match reply.as_mut().poll(cx) {
-            Poll::Pending if self.watch.overdue_for_service() => Poll::Ready(None),
+            Poll::Pending if self.timer.overdue_for_service() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
             Poll::Ready(reply) => Poll::Ready(Some(reply)),
         });
@@ -228,7 +228,7 @@ impl Exchange<'_> {
         if self.told {
             self.tell(route, code, &response, duration);
         }
-        self.watch.request_ends(ended);
+        self.timer.request_ends(ended);
         response
     }
 

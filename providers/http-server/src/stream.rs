@@ -1,6 +1,6 @@
-//! A socket that tells its [`Watch`] what passes through it, and keeps two things from hyper: the
-//! end of a client that still waits for its answer, and hyper's own bare answers to what it cannot
-//! parse, which are written by the connection instead.
+//! A socket that tells its [`ConnectionTimer`] what passes through it, and keeps two things from
+//! hyper: the end of a client that still waits for its answer, and hyper's own bare answers to what
+//! it cannot parse, which are written by the connection instead.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::watch::Watch;
+use crate::timer::ConnectionTimer;
 
 /// Where a status line has its code: `HTTP/1.1 400 Bad Request`.
 const STATUS_CODE: std::ops::Range<usize> = 9..12;
@@ -20,14 +20,14 @@ const STATUS_CODE: std::ops::Range<usize> = 9..12;
 #[derive(Debug)]
 pub(crate) struct Stream {
     tcp: TcpStream,
-    watch: Rc<Watch>,
+    timer: Rc<ConnectionTimer>,
     /// The status hyper wanted to refuse with.
     refused: Option<StatusCode>,
 }
 
 impl Stream {
-    pub(crate) fn new(tcp: TcpStream, watch: Rc<Watch>) -> Self {
-        Self { tcp, watch, refused: None }
+    pub(crate) fn new(tcp: TcpStream, timer: Rc<ConnectionTimer>) -> Self {
+        Self { tcp, timer, refused: None }
     }
 
     /// The bare socket, and the status with which hyper refused what it could not parse.
@@ -38,7 +38,7 @@ impl Stream {
     /// Swallows hyper's own refusal; `None` for everything else.
     fn swallow(&mut self, bytes: &[u8]) -> Option<usize> {
         if self.refused.is_none() {
-            if !self.watch.writes_unasked() {
+            if !self.timer.writes_unasked() {
                 return None;
             }
             let status = bytes.get(STATUS_CODE).and_then(|code| StatusCode::from_bytes(code).ok());
@@ -49,8 +49,8 @@ impl Stream {
 
     fn note_sent(&self, sent: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &sent {
-            Poll::Pending => self.watch.send_blocked(),
-            Poll::Ready(Ok(bytes)) => self.watch.sent(*bytes),
+            Poll::Pending => self.timer.send_blocked(),
+            Poll::Ready(Ok(bytes)) => self.timer.sent(*bytes),
             Poll::Ready(Err(_)) => {}
         }
         sent
@@ -65,11 +65,11 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.tcp).poll_read(cx, buf))?;
-        if buf.filled().len() == before && self.watch.ends() {
-            // The watch wakes the connection once the answer has left.
+        if buf.filled().len() == before && self.timer.ends() {
+            // The timer wakes the connection once the answer has left.
             return Poll::Pending;
         }
-        self.watch.received(&buf.filled()[before..]);
+        self.timer.received(&buf.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -106,7 +106,7 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper flushes the socket only once its own buffer is empty.
-        self.watch.all_sent();
+        self.timer.all_sent();
         Pin::new(&mut self.tcp).poll_flush(cx)
     }
 

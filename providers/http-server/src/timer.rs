@@ -1,8 +1,8 @@
 //! How long a connection may do what it is doing.
 //!
-//! A timer per request would cost more than the request's parsing. Instead each connection notes
-//! what it is doing and since when, and the listener that accepted it looks at all its connections
-//! a few times a second ([`Watch::check`]).
+//! A timer of the runtime per request would cost more than parsing the request. Instead each
+//! connection notes what it is doing and since when, and the listener that accepted it checks all
+//! its connections a few times a second ([`ConnectionTimer::check`]).
 
 use std::cell::{Cell, RefCell};
 use std::task::Waker;
@@ -12,9 +12,9 @@ use crate::config::limits::PortLimits;
 use crate::framing::Framing;
 use crate::pace::Pace;
 
-/// One connection, as its listener sees it.
+/// What one connection is doing and since when, and whether its time is up.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct ConnectionTimer {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     /// The body being received, since its phase began.
@@ -77,7 +77,7 @@ pub(crate) enum Expiry {
 /// How long a fresh connection may wait with its first request while its port is being closed.
 const FIRST_REQUEST_WHILE_DRAINING: Duration = Duration::from_millis(500);
 
-impl Watch {
+impl ConnectionTimer {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             phase: Cell::new(Phase::Request),
@@ -265,7 +265,7 @@ impl Watch {
     fn enter(&self, phase: Phase, now: Instant) {
         self.phase.set(phase);
         self.since.set(now);
-        // What was overdue has come, if in the last moment.
+        // What was overdue arrived after all, just in time.
         if self.expired.get() != Some(Expiry::Sending) {
             self.expired.set(None);
         }
@@ -293,46 +293,46 @@ mod tests {
         Config::read(&trellis_providers_sdk::Values::default()).expect("defaults").port
     }
 
-    /// What `watch` would be cut for, this many seconds from now, looked at each second.
-    fn after(watch: &Watch, seconds: u64) -> Option<Expiry> {
-        watch.overdue(Instant::now() + Duration::from_secs(seconds), &limits())
+    /// What `timer` would be cut for, this many seconds from now, looked at each second.
+    fn after(timer: &ConnectionTimer, seconds: u64) -> Option<Expiry> {
+        timer.overdue(Instant::now() + Duration::from_secs(seconds), &limits())
     }
 
     #[test]
     fn each_phase_has_its_time() {
-        let watch = Watch::new(Instant::now());
-        assert_eq!((after(&watch, 59), after(&watch, 61)), (None, Some(Expiry::Idle)));
-        watch.received(b"POST / HTTP/1.1\r\n");
-        assert_eq!((after(&watch, 4), after(&watch, 6)), (None, Some(Expiry::Head)));
-        watch.received(b"Content-Length: 9000\r\n\r\n");
-        assert!(watch.request_begins());
-        assert_eq!(after(&watch, 9_999), None);
-        watch.body_begins();
-        assert_eq!((after(&watch, 4), after(&watch, 6)), (None, Some(Expiry::Body)));
-        watch.received(&[b'x'; 4 << 10]);
-        assert_eq!((after(&watch, 6), after(&watch, 10)), (None, Some(Expiry::Body)));
-        watch.actor_begins(Instant::now() + Duration::from_secs(30));
-        assert_eq!((after(&watch, 29), after(&watch, 31)), (None, Some(Expiry::Actor)));
-        watch.request_ends(Instant::now());
-        assert_eq!((after(&watch, 59), after(&watch, 61)), (None, Some(Expiry::Idle)));
+        let timer = ConnectionTimer::new(Instant::now());
+        assert_eq!((after(&timer, 59), after(&timer, 61)), (None, Some(Expiry::Idle)));
+        timer.received(b"POST / HTTP/1.1\r\n");
+        assert_eq!((after(&timer, 4), after(&timer, 6)), (None, Some(Expiry::Head)));
+        timer.received(b"Content-Length: 9000\r\n\r\n");
+        assert!(timer.request_begins());
+        assert_eq!(after(&timer, 9_999), None);
+        timer.body_begins();
+        assert_eq!((after(&timer, 4), after(&timer, 6)), (None, Some(Expiry::Body)));
+        timer.received(&[b'x'; 4 << 10]);
+        assert_eq!((after(&timer, 6), after(&timer, 10)), (None, Some(Expiry::Body)));
+        timer.actor_begins(Instant::now() + Duration::from_secs(30));
+        assert_eq!((after(&timer, 29), after(&timer, 31)), (None, Some(Expiry::Actor)));
+        timer.request_ends(Instant::now());
+        assert_eq!((after(&timer, 59), after(&timer, 61)), (None, Some(Expiry::Idle)));
     }
 
     #[test]
     fn a_client_that_takes_nothing_is_cut_however_fast_it_was_before() {
-        let watch = Watch::new(Instant::now());
-        watch.send_blocked();
-        watch.sent(100 << 20);
-        assert_eq!((after(&watch, 4), after(&watch, 10)), (None, Some(Expiry::Sending)));
-        watch.all_sent();
-        assert_eq!(after(&watch, 10), None);
+        let timer = ConnectionTimer::new(Instant::now());
+        timer.send_blocked();
+        timer.sent(100 << 20);
+        assert_eq!((after(&timer, 4), after(&timer, 10)), (None, Some(Expiry::Sending)));
+        timer.all_sent();
+        assert_eq!(after(&timer, 10), None);
     }
 
     #[test]
     fn draining_spares_only_a_first_request() {
-        let fresh = Watch::new(Instant::now());
+        let fresh = ConnectionTimer::new(Instant::now());
         fresh.drain(Drain::Close);
         assert_eq!((after(&fresh, 0), after(&fresh, 1)), (None, Some(Expiry::Idle)));
-        let used = Watch::new(Instant::now());
+        let used = ConnectionTimer::new(Instant::now());
         used.request_begins();
         used.request_ends(Instant::now());
         used.drain(Drain::Close);
@@ -341,29 +341,29 @@ mod tests {
 
     #[test]
     fn a_client_that_waits_for_its_answer_may_end_its_direction() {
-        let watch = Watch::new(Instant::now());
-        assert!(!watch.ends(), "nothing was asked");
-        watch.received(b"GET / HTTP/1.1\r\n\r\n");
-        assert!(watch.ends(), "the service has not begun yet");
-        watch.request_begins();
-        assert!(watch.ends());
-        watch.request_ends(Instant::now());
-        assert!(!watch.ends(), "it was answered");
-        watch.received(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
-        assert!(!watch.ends(), "the body is incomplete");
+        let timer = ConnectionTimer::new(Instant::now());
+        assert!(!timer.ends(), "nothing was asked");
+        timer.received(b"GET / HTTP/1.1\r\n\r\n");
+        assert!(timer.ends(), "the service has not begun yet");
+        timer.request_begins();
+        assert!(timer.ends());
+        timer.request_ends(Instant::now());
+        assert!(!timer.ends(), "it was answered");
+        timer.received(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
+        assert!(!timer.ends(), "the body is incomplete");
     }
 
     #[test]
     fn only_what_no_request_asked_for_is_unasked() {
-        let watch = Watch::new(Instant::now());
-        assert!(watch.writes_unasked());
-        watch.received(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
-        watch.request_begins();
-        watch.body_begins();
-        assert!(!watch.writes_unasked(), "100 Continue");
-        watch.request_ends(Instant::now());
-        assert!(!watch.writes_unasked(), "the answer");
-        watch.all_sent();
-        assert!(watch.writes_unasked());
+        let timer = ConnectionTimer::new(Instant::now());
+        assert!(timer.writes_unasked());
+        timer.received(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
+        timer.request_begins();
+        timer.body_begins();
+        assert!(!timer.writes_unasked(), "100 Continue");
+        timer.request_ends(Instant::now());
+        assert!(!timer.writes_unasked(), "the answer");
+        timer.all_sent();
+        assert!(timer.writes_unasked());
     }
 }
