@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::access::Entry;
 use crate::config::limits::{AccessForm, PortLimits};
-use crate::port::Shard;
+use crate::port::WorkerPort;
 use crate::refusal::Refusal;
 use crate::service;
 use crate::stream::Stream;
@@ -38,20 +38,20 @@ enum End {
 
 /// Serves a connection to its end, or until it goes to another port.
 pub(crate) async fn run(
-    shard: Rc<Shard>,
+    worker_port: Rc<WorkerPort>,
     timer: Rc<ConnectionTimer>,
     peer: SocketAddr,
     mut tcp: TcpStream,
 ) {
     let _ = tcp.set_nodelay(true);
-    let http = builder(&shard.seen().limits);
+    let http = builder(&worker_port.seen().limits);
     loop {
-        let (end, stream) = serve(&shard, &timer, peer, &http, tcp).await;
+        let (end, stream) = serve(&worker_port, &timer, peer, &http, tcp).await;
         let refused;
         (tcp, refused) = stream.into_parts();
         let drain = timer.draining().filter(|_| matches!(end, End::Cut(Expiry::Idle)));
         tcp = match drain {
-            Some(Drain::HandOver) => match hand_over(&shard, tcp) {
+            Some(Drain::HandOver) => match hand_over(&worker_port, tcp) {
                 Ok(()) => return,
                 Err(tcp) => tcp,
             },
@@ -59,7 +59,7 @@ pub(crate) async fn run(
         };
         // While a port is being closed a request may have arrived that nobody has read yet.
         if drain.is_none() || !has_data(&tcp) {
-            return finish(&shard, peer, tcp, end, refused).await;
+            return finish(&worker_port, peer, tcp, end, refused).await;
         }
         timer.forgive();
     }
@@ -67,14 +67,15 @@ pub(crate) async fn run(
 
 /// Lets hyper serve, until it is done or the timer says that time is up.
 async fn serve(
-    shard: &Rc<Shard>,
+    worker_port: &Rc<WorkerPort>,
     timer: &Rc<ConnectionTimer>,
     peer: SocketAddr,
     http: &http1::Builder,
     tcp: TcpStream,
 ) -> (End, Stream) {
-    let service =
-        service_fn(|request| service::serve(Rc::clone(shard), Rc::clone(timer), peer, request));
+    let service = service_fn(|request| {
+        service::serve(Rc::clone(worker_port), Rc::clone(timer), peer, request)
+    });
     let io = TokioIo::new(Stream::new(tcp, Rc::clone(timer)));
     let mut connection = http.serve_connection(io, service);
     let end = std::future::poll_fn(|cx| {
@@ -91,10 +92,10 @@ async fn serve(
 
 /// Gives a connection between two requests to the port that comes after; gives it back when there
 /// is none, or it takes no more.
-fn hand_over(shard: &Shard, tcp: TcpStream) -> Result<(), TcpStream> {
-    let Some(heir) = shard.port.heir() else { return Err(tcp) };
+fn hand_over(worker_port: &WorkerPort, tcp: TcpStream) -> Result<(), TcpStream> {
+    let Some(heir) = worker_port.port.heir() else { return Err(tcp) };
     let Ok(tcp) = tcp.into_std() else { return Ok(()) };
-    heir.adopt(shard.worker, tcp).or_else(|tcp| TcpStream::from_std(tcp).map_or(Ok(()), Err))
+    heir.adopt(worker_port.worker, tcp).or_else(|tcp| TcpStream::from_std(tcp).map_or(Ok(()), Err))
 }
 
 fn builder(limits: &PortLimits) -> http1::Builder {
@@ -110,7 +111,7 @@ fn builder(limits: &PortLimits) -> http1::Builder {
 }
 
 async fn finish(
-    shard: &Shard,
+    worker_port: &WorkerPort,
     peer: SocketAddr,
     tcp: TcpStream,
     end: End,
@@ -125,20 +126,20 @@ async fn finish(
         End::Done(Ok(())) => return linger(tcp).await,
         // The client is gone.
         End::Done(Err(_)) => return,
-        End::Cut(Expiry::Sending) => return shard.metrics.rejected("http_transfer_rate_min"),
+        End::Cut(Expiry::Sending) => return worker_port.metrics.rejected("http_transfer_rate_min"),
         End::Cut(Expiry::Idle | Expiry::Body | Expiry::Actor) => return,
     };
-    note(shard, peer, &refusal);
+    note(worker_port, peer, &refusal);
     refuse(tcp, refusal).await;
 }
 
 /// Counts and tells of an answer that belongs to no request.
-pub(crate) fn note(shard: &Shard, peer: SocketAddr, refusal: &Refusal) {
+pub(crate) fn note(worker_port: &WorkerPort, peer: SocketAddr, refusal: &Refusal) {
     if let Some(limit) = refusal.limit {
-        shard.metrics.rejected(limit);
+        worker_port.metrics.rejected(limit);
     }
-    shard.metrics.nobody().count(shard.worker, refusal.status());
-    let form = shard.seen().limits.access_log;
+    worker_port.metrics.nobody().count(worker_port.worker, refusal.status());
+    let form = worker_port.seen().limits.access_log;
     if form == AccessForm::Off {
         return;
     }
@@ -153,7 +154,7 @@ pub(crate) fn note(shard: &Shard, peer: SocketAddr, refusal: &Refusal) {
         code: Some(refusal.code()),
         trace: None,
     };
-    shard.port.common.access_log.write(form, &entry);
+    worker_port.port.common.access_log.write(form, &entry);
 }
 
 /// Answers a connection without a request that could be read, and closes it.

@@ -13,7 +13,7 @@ use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 
 use crate::connection;
-use crate::port::{Counted, Part, Shard, Stage};
+use crate::port::{Counted, Part, Stage, WorkerPort};
 use crate::refusal::{CONNECTIONS_LIMIT, Refusal};
 use crate::timer::{ConnectionTimer, Drain, period};
 
@@ -24,9 +24,9 @@ const OUT_OF_RESOURCES_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves one worker's part of a port until it is drained. The stage's receiver is dropped last, so
 /// that [`crate::port::Port::closed`] means closed.
-pub(crate) async fn listen(shard: Rc<Shard>, listeners: Vec<StdListener>, part: Part) {
+pub(crate) async fn listen(worker_port: Rc<WorkerPort>, listeners: Vec<StdListener>, part: Part) {
     let Part { mut stage, accepting, mut adopted, port: _port } = part;
-    let mut open = Open { shard, tasks: JoinSet::new(), timers: Vec::new() };
+    let mut open = Open { worker_port, tasks: JoinSet::new(), timers: Vec::new() };
     let deadline = match turn(&mut stage).await {
         Stage::Draining(deadline) => {
             drop(listeners);
@@ -72,7 +72,7 @@ fn deadline_of(stage: &Receiver<Stage>) -> Instant {
 
 /// The connections one listener has open.
 struct Open {
-    shard: Rc<Shard>,
+    worker_port: Rc<WorkerPort>,
     tasks: JoinSet<()>,
     timers: Vec<Rc<ConnectionTimer>>,
 }
@@ -100,7 +100,7 @@ impl Open {
                     Err(error) if is_of_one_connection(&error) => {}
                     Err(error) => {
                         tracing::warn!(%error, "no connection can be accepted for now");
-                        self.shard.metrics.rejected("http_accept");
+                        self.worker_port.metrics.rejected("http_accept");
                         tokio::time::sleep(OUT_OF_RESOURCES_PAUSE).await;
                     }
                 },
@@ -109,7 +109,7 @@ impl Open {
     }
 
     fn accept(&mut self, tcp: TcpStream, peer: SocketAddr) {
-        let Some(counted) = self.shard.count() else {
+        let Some(counted) = self.worker_port.count() else {
             return self.refuse(tcp, peer);
         };
         self.open(counted, tcp, peer);
@@ -118,7 +118,7 @@ impl Open {
     /// Tells a connection that finds no place so.
     fn refuse(&mut self, tcp: TcpStream, peer: SocketAddr) {
         let refusal = Refusal::too_many_connections();
-        connection::note(&self.shard, peer, &refusal);
+        connection::note(&self.worker_port, peer, &refusal);
         // A worker that serves nobody does not sweep: those that were refused count no more.
         self.reap();
         if self.tasks.len() < self.timers.len() + REFUSALS_MAX {
@@ -129,10 +129,10 @@ impl Open {
     fn open(&mut self, counted: Counted, tcp: TcpStream, peer: SocketAddr) {
         let timer = Rc::new(ConnectionTimer::new(Instant::now()));
         self.timers.push(Rc::clone(&timer));
-        let shard = Rc::clone(&self.shard);
+        let worker_port = Rc::clone(&self.worker_port);
         self.tasks.spawn_local(async move {
             let _counted = counted;
-            connection::run(shard, timer, peer, tcp).await;
+            connection::run(worker_port, timer, peer, tcp).await;
         });
     }
 
@@ -141,11 +141,11 @@ impl Open {
         if let Ok(peer) = tcp.peer_addr()
             && let Ok(tcp) = TcpStream::from_std(tcp)
         {
-            match self.shard.count() {
+            match self.worker_port.count() {
                 Some(counted) => self.open(counted, tcp, peer),
                 None if connection::has_data(&tcp) => self.refuse(tcp, peer),
                 // It asked for nothing. An answer now would pass for that to its next request.
-                None => self.shard.metrics.rejected(CONNECTIONS_LIMIT),
+                None => self.worker_port.metrics.rejected(CONNECTIONS_LIMIT),
             }
         }
     }
@@ -158,7 +158,7 @@ impl Open {
     /// Looks at every connection; tells when to look again.
     fn sweep(&mut self) -> Duration {
         self.reap();
-        let limits = self.shard.seen().limits;
+        let limits = self.worker_port.seen().limits;
         let now = Instant::now();
         self.timers.retain(|timer| Rc::strong_count(timer) > 1);
         for timer in &self.timers {
@@ -169,7 +169,7 @@ impl Open {
 
     /// Takes those who knocked before the port is closed. With an heir they wait for that one.
     async fn accept_rest(&mut self, listeners: &Listeners) {
-        while self.shard.port.heir().is_none()
+        while self.worker_port.port.heir().is_none()
             && let Some((tcp, peer)) = listeners.accept_now().await
         {
             self.accept(tcp, peer);
@@ -178,7 +178,7 @@ impl Open {
 
     /// Waits for what is under way, cuts the rest at the deadline.
     async fn drain(mut self, deadline: Instant) {
-        let heir = self.shard.port.heir();
+        let heir = self.worker_port.port.heir();
         let how = if heir.is_some() { Drain::HandOver } else { Drain::Close };
         drop(heir);
         for timer in &self.timers {

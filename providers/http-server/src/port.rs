@@ -85,7 +85,7 @@ pub(crate) struct Part {
 const ADOPTED_MAX: usize = 4_096;
 
 /// One worker's part of a port.
-pub(crate) struct Shard {
+pub(crate) struct WorkerPort {
     /// The worker's index.
     pub(crate) worker: usize,
     pub(crate) metrics: Arc<Metrics>,
@@ -101,7 +101,7 @@ pub(crate) struct Seen {
 }
 
 /// An open connection, counted.
-pub(crate) struct Counted(Rc<Shard>);
+pub(crate) struct Counted(Rc<WorkerPort>);
 
 impl Port {
     /// A port that is yet to [`start`](Self::start), and the part of each of `workers` workers.
@@ -238,7 +238,7 @@ impl Port {
     }
 }
 
-impl Shard {
+impl WorkerPort {
     pub(crate) fn new(worker: usize, metrics: Arc<Metrics>, port: Arc<Port>) -> Self {
         let current = RefCell::new(Rc::new(Seen::of(&port)));
         Self { worker, metrics, port, current }

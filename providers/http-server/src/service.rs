@@ -21,7 +21,7 @@ use crate::access::Entry;
 use crate::body::{Asked, Source};
 use crate::budget::{Budget, Held};
 use crate::config::limits::AccessForm;
-use crate::port::{Seen, Shard};
+use crate::port::{Seen, WorkerPort};
 use crate::refusal::Refusal;
 use crate::route::{COMMON_METHODS, Route};
 use crate::target::{Target, host_of};
@@ -33,7 +33,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// One request on its way.
 struct Exchange<'a> {
-    shard: &'a Shard,
+    worker_port: &'a WorkerPort,
     timer: &'a ConnectionTimer,
     peer: SocketAddr,
     head: request::Parts,
@@ -47,7 +47,7 @@ struct Exchange<'a> {
 
 /// Answers one request; every failure becomes an answer too.
 pub(crate) async fn serve(
-    shard: Rc<Shard>,
+    worker_port: Rc<WorkerPort>,
     timer: Rc<ConnectionTimer>,
     peer: SocketAddr,
     request: Request<Incoming>,
@@ -55,13 +55,14 @@ pub(crate) async fn serve(
     let started = Instant::now();
     let (head, body) = request.into_parts();
     let trusted = timer.request_begins();
-    let (shard, timer) = (&*shard, &*timer);
-    let seen = shard.seen();
+    let (worker_port, timer) = (&*worker_port, &*timer);
+    let seen = worker_port.seen();
     let told = seen.limits.access_log != AccessForm::Off;
     let given = trace_of(&head.headers);
     let trace = given.or_else(|| told.then(fresh_trace));
     let traced_by_client = given.is_some();
-    let exchange = Exchange { shard, timer, peer, head, trace, traced_by_client, told, started };
+    let exchange =
+        Exchange { worker_port, timer, peer, head, trace, traced_by_client, told, started };
     if !trusted {
         let refusal = Refusal::malformed("The length of the request body is contradictory.");
         return Ok(exchange.refuse(None, refusal));
@@ -94,7 +95,7 @@ impl Exchange<'_> {
                 }
             };
             let Some(route) = route else {
-                let closing = self.shard.port.is_closing();
+                let closing = self.worker_port.port.is_closing();
                 let refusal =
                     if closing { Refusal::port_closing() } else { Refusal::no_route(unread) };
                 return self.refuse(None, refusal);
@@ -103,13 +104,13 @@ impl Exchange<'_> {
                 let refusal = Refusal::method(route.allow(), unread);
                 return self.refuse(Some(route), refusal);
             }
-            let bodies = &self.shard.port.common.bodies;
+            let bodies = &self.worker_port.port.common.bodies;
             let source = Source { timer: self.timer, head: &self.head, bodies };
             let message = match asked.whole(&source, route).await {
                 Ok(message) => message,
                 Err(refusal) => return self.refuse(Some(route), refusal),
             };
-            if let Some(_pass) = route.enter(self.shard.worker) {
+            if let Some(_pass) = route.enter(self.worker_port.worker) {
                 let reply = self.call(route, seen.context(), message.bytes).await;
                 return match reply.and_then(|reply| self.read(route, &reply)) {
                     Ok(response) => self.accept(route, response),
@@ -118,7 +119,7 @@ impl Exchange<'_> {
             }
             // The route was retired while the body came; what replaced it, if anything, answers,
             // and is asked everything anew.
-            let now = self.shard.seen();
+            let now = self.worker_port.seen();
             if now.is(&seen) {
                 return self.refuse(Some(route), Refusal::port_closing());
             }
@@ -167,7 +168,7 @@ impl Exchange<'_> {
             tracing::warn!(actor = route.actor_name, why, "an actor's answer cannot be sent");
             Refusal::bad_answer()
         })?;
-        let answers = &self.shard.port.common.answers;
+        let answers = &self.worker_port.port.common.answers;
         let mut held = Held::nothing(answers);
         // The body shares the memory of the whole.
         let bytes = if answer.body.is_empty() { 0 } else { reply.len() as u64 };
@@ -184,7 +185,7 @@ impl Exchange<'_> {
 
     fn refuse(mut self, route: Option<&Route>, refusal: Refusal) -> Response<Full<Bytes>> {
         if let Some(limit) = refusal.limit {
-            self.shard.metrics.rejected(limit);
+            self.worker_port.metrics.rejected(limit);
         }
         let code = refusal.code();
         let response = refusal.into_response(std::mem::take(&mut self.head.headers));
@@ -216,12 +217,12 @@ impl Exchange<'_> {
         if let Some(value) = trace.and_then(|trace| trace.to_traceparent().try_into().ok()) {
             response.headers_mut().entry(TRACEPARENT).or_insert(value);
         }
-        if self.shard.port.is_closing() {
+        if self.worker_port.port.is_closing() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let ended = Instant::now();
         let duration = ended.duration_since(self.started);
-        let (worker, metrics) = (self.shard.worker, &self.shard.metrics);
+        let (worker, metrics) = (self.worker_port.worker, &self.worker_port.metrics);
         let tally = route.map_or(metrics.nobody(), |route| &*route.tally);
         tally.count(worker, response.status());
         metrics.worker(worker).answered(duration);
@@ -240,7 +241,7 @@ impl Exchange<'_> {
         response: &Response<Full<Bytes>>,
         duration: Duration,
     ) {
-        let limits = self.shard.seen().limits;
+        let limits = self.worker_port.seen().limits;
         let status = response.status();
         let bodiless = self.head.method == Method::HEAD
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -256,7 +257,7 @@ impl Exchange<'_> {
             code,
             trace: self.trace,
         };
-        self.shard.port.common.access_log.write(limits.access_log, &entry);
+        self.worker_port.port.common.access_log.write(limits.access_log, &entry);
     }
 }
 

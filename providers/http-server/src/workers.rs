@@ -16,7 +16,7 @@ use trellis_core::{CallError, Code};
 
 use crate::listener::listen;
 use crate::metrics::Metrics;
-use crate::port::{Common, Part, Port, Shard};
+use crate::port::{Common, Part, Port, WorkerPort};
 use crate::schedule;
 use crate::table::Table;
 use crate::tally::Tally;
@@ -143,8 +143,8 @@ async fn start(index: usize, metrics: Arc<Metrics>) -> io::Result<Sender<Opening
 fn run(runtime: &LocalRuntime, index: usize, metrics: &Arc<Metrics>, mut openings: Inbox<Opening>) {
     runtime.block_on(async {
         while let Some(Opening { part, listeners }) = openings.recv().await {
-            let shard = Shard::new(index, Arc::clone(metrics), Arc::clone(&part.port));
-            tokio::task::spawn_local(listen(Rc::new(shard), listeners, part));
+            let worker_port = WorkerPort::new(index, Arc::clone(metrics), Arc::clone(&part.port));
+            tokio::task::spawn_local(listen(Rc::new(worker_port), listeners, part));
         }
     });
 }
