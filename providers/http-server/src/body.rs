@@ -11,7 +11,7 @@ use hyper::body::{Body, Incoming};
 use trellis_capabilities_http_server::{OpenBody, RequestEncoder};
 
 use crate::budget::{Budget, Held, UNCOUNTED_BYTES};
-use crate::refusal::Refusal;
+use crate::error_response::ErrorResponse;
 use crate::route::Route;
 use crate::timer::ConnectionTimer;
 
@@ -36,12 +36,12 @@ impl Message {
     ///
     /// # Errors
     /// 413: it is too large there.
-    fn fits(&self, route: &Route) -> Result<(), Refusal> {
+    fn fits(&self, route: &Route) -> Result<(), ErrorResponse> {
         if self.body_bytes > route.config.request.body_bytes_max {
-            return Err(Refusal::body_too_large());
+            return Err(ErrorResponse::body_too_large());
         }
         if self.bytes.len() as u64 > route.config.request.message_bytes_max {
-            return Err(Refusal::message_too_large());
+            return Err(ErrorResponse::message_too_large());
         }
         Ok(())
     }
@@ -67,7 +67,7 @@ impl Asked {
         self,
         source: &Source<'_>,
         route: &Route,
-    ) -> Result<Message, Refusal> {
+    ) -> Result<Message, ErrorResponse> {
         match self {
             Self::Arriving(body) => message(source, body, route).await,
             Self::Whole(message) => message.fits(route).map(|()| message),
@@ -79,7 +79,11 @@ impl Asked {
 ///
 /// # Errors
 /// As [`Asked::whole`].
-async fn message(source: &Source<'_>, body: Incoming, route: &Route) -> Result<Message, Refusal> {
+async fn message(
+    source: &Source<'_>,
+    body: Incoming,
+    route: &Route,
+) -> Result<Message, ErrorResponse> {
     let message = RequestEncoder::new(source.head);
     let room = room_for_body(&message, route)?;
     if body.is_end_stream() {
@@ -111,12 +115,12 @@ struct Received {
 }
 
 impl Received {
-    fn push(&mut self, piece: &[u8]) -> Result<(), Refusal> {
+    fn push(&mut self, piece: &[u8]) -> Result<(), ErrorResponse> {
         let needed = self.body.len() as u64 + piece.len() as u64;
         if needed > self.capacity {
             let step = UNCOUNTED_BYTES.max(self.capacity.saturating_mul(2));
             let capacity = step.min(self.most).max(needed);
-            self.held.grow_to(capacity).map_err(|_| Refusal::too_many_bodies())?;
+            self.held.grow_to(capacity).map_err(|_| ErrorResponse::too_many_bodies())?;
             self.capacity = capacity;
             self.body.reserve(usize::try_from(capacity).unwrap_or(usize::MAX));
         }
@@ -141,18 +145,18 @@ enum BodyLimit {
 }
 
 impl Room {
-    fn exceeded(self) -> Refusal {
+    fn exceeded(self) -> ErrorResponse {
         match self.limit {
-            BodyLimit::Binding => Refusal::body_too_large(),
-            BodyLimit::Actor => Refusal::message_too_large(),
+            BodyLimit::Binding => ErrorResponse::body_too_large(),
+            BodyLimit::Actor => ErrorResponse::message_too_large(),
         }
     }
 }
 
-fn room_for_body(message: &RequestEncoder, route: &Route) -> Result<Room, Refusal> {
+fn room_for_body(message: &RequestEncoder, route: &Route) -> Result<Room, ErrorResponse> {
     let around = (message.written() + OpenBody::HEADER_BYTES_MAX) as u64;
     let of_actor = route.config.request.message_bytes_max.checked_sub(around);
-    let of_actor = of_actor.ok_or_else(Refusal::message_too_large)?;
+    let of_actor = of_actor.ok_or_else(ErrorResponse::message_too_large)?;
     let of_binding = route.config.request.body_bytes_max.min(u64::from(u32::MAX));
     Ok(if of_binding <= of_actor {
         Room { bytes: of_binding, limit: BodyLimit::Binding }
@@ -168,20 +172,21 @@ async fn receive(
     mut body: Incoming,
     into: &mut Received,
     room: Room,
-) -> Result<(), Refusal> {
+) -> Result<(), ErrorResponse> {
     timer.body_begins();
     let mut left = room.bytes;
     loop {
         let mut frame = pin!(body.frame());
         let next = std::future::poll_fn(|cx| match frame.as_mut().poll(cx) {
             Poll::Pending if timer.overdue_for_service() => {
-                Poll::Ready(Err(Refusal::body_too_slow()))
+                Poll::Ready(Err(ErrorResponse::body_too_slow()))
             }
             Poll::Pending => Poll::Pending,
             Poll::Ready(frame) => Poll::Ready(Ok(frame)),
         });
         let Some(frame) = next.await? else { return Ok(()) };
-        let frame = frame.map_err(|_| Refusal::malformed("The request body is malformed."))?;
+        let frame =
+            frame.map_err(|_| ErrorResponse::malformed("The request body is malformed."))?;
         // Trailers have no place in the contract.
         let Ok(data) = frame.into_data() else { continue };
         left = left.checked_sub(data.len() as u64).ok_or_else(|| room.exceeded())?;

@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 
 use crate::access::Entry;
 use crate::config::limits::{AccessForm, PortLimits};
+use crate::error_response::ErrorResponse;
 use crate::port::WorkerPort;
-use crate::refusal::Refusal;
 use crate::service;
 use crate::stream::Stream;
 use crate::timer::{ConnectionTimer, Drain, Expiry};
@@ -117,11 +117,11 @@ async fn finish(
     end: End,
     refused: Option<StatusCode>,
 ) {
-    let refusal = match end {
+    let error_response = match end {
         End::Done(Err(error)) if error.is_parse() || refused.is_some() => {
-            Refusal::unreadable(refused)
+            ErrorResponse::unreadable(refused)
         }
-        End::Cut(Expiry::Head) => Refusal::header_too_slow(),
+        End::Cut(Expiry::Head) => ErrorResponse::header_too_slow(),
         // Answered to the end, perhaps before the client had sent all of its body.
         End::Done(Ok(())) => return linger(tcp).await,
         // The client is gone.
@@ -129,16 +129,16 @@ async fn finish(
         End::Cut(Expiry::Sending) => return worker_port.metrics.rejected("http_transfer_rate_min"),
         End::Cut(Expiry::Idle | Expiry::Body | Expiry::Actor) => return,
     };
-    note(worker_port, peer, &refusal);
-    refuse(tcp, refusal).await;
+    note(worker_port, peer, &error_response);
+    refuse(tcp, error_response).await;
 }
 
 /// Counts and tells of an answer that belongs to no request.
-pub(crate) fn note(worker_port: &WorkerPort, peer: SocketAddr, refusal: &Refusal) {
-    if let Some(limit) = refusal.limit {
+pub(crate) fn note(worker_port: &WorkerPort, peer: SocketAddr, error_response: &ErrorResponse) {
+    if let Some(limit) = error_response.limit {
         worker_port.metrics.rejected(limit);
     }
-    worker_port.metrics.nobody().count(worker_port.worker, refusal.status());
+    worker_port.metrics.nobody().count(worker_port.worker, error_response.status());
     let form = worker_port.seen().limits.access_log;
     if form == AccessForm::Off {
         return;
@@ -147,19 +147,19 @@ pub(crate) fn note(worker_port: &WorkerPort, peer: SocketAddr, refusal: &Refusal
         peer,
         head: None,
         with_query: false,
-        status: refusal.status().as_u16(),
-        bytes: refusal.body_bytes(),
+        status: error_response.status().as_u16(),
+        bytes: error_response.body_bytes(),
         duration: Duration::ZERO,
         actor: None,
-        code: Some(refusal.code()),
+        code: Some(error_response.code()),
         trace: None,
     };
     worker_port.port.common.access_log.write(form, &entry);
 }
 
 /// Answers a connection without a request that could be read, and closes it.
-pub(crate) async fn refuse(mut tcp: TcpStream, refusal: Refusal) {
-    let answer = refusal.into_bytes();
+pub(crate) async fn refuse(mut tcp: TcpStream, error_response: ErrorResponse) {
+    let answer = error_response.into_bytes();
     let sent = async {
         tcp.write_all(&answer).await?;
         tcp.shutdown().await

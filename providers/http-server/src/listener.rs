@@ -13,8 +13,8 @@ use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 
 use crate::connection;
+use crate::error_response::{CONNECTIONS_LIMIT, ErrorResponse};
 use crate::port::{Counted, Part, Stage, WorkerPort};
-use crate::refusal::{CONNECTIONS_LIMIT, Refusal};
 use crate::timer::{ConnectionTimer, Drain, period};
 
 /// Refusals a worker sends at once; further connections over the limit are closed without a word.
@@ -117,12 +117,12 @@ impl Open {
 
     /// Tells a connection that finds no place so.
     fn refuse(&mut self, tcp: TcpStream, peer: SocketAddr) {
-        let refusal = Refusal::too_many_connections();
-        connection::note(&self.worker_port, peer, &refusal);
+        let error_response = ErrorResponse::too_many_connections();
+        connection::note(&self.worker_port, peer, &error_response);
         // A worker that serves nobody does not sweep: those that were refused count no more.
         self.reap();
         if self.tasks.len() < self.timers.len() + REFUSALS_MAX {
-            self.tasks.spawn_local(connection::refuse(tcp, refusal));
+            self.tasks.spawn_local(connection::refuse(tcp, error_response));
         }
     }
 

@@ -21,8 +21,8 @@ use crate::access::Entry;
 use crate::body::{Asked, Source};
 use crate::budget::{Budget, Held};
 use crate::config::limits::AccessForm;
+use crate::error_response::ErrorResponse;
 use crate::port::{Seen, WorkerPort};
-use crate::refusal::Refusal;
 use crate::route::{COMMON_METHODS, Route};
 use crate::target::{Target, host_of};
 use crate::timer::ConnectionTimer;
@@ -64,13 +64,14 @@ pub(crate) async fn serve(
     let exchange =
         Exchange { worker_port, timer, peer, head, trace, traced_by_client, told, started };
     if !trusted {
-        let refusal = Refusal::malformed("The length of the request body is contradictory.");
-        return Ok(exchange.refuse(None, refusal));
+        let error_response =
+            ErrorResponse::malformed("The length of the request body is contradictory.");
+        return Ok(exchange.refuse(None, error_response));
     }
     Ok(match Target::of(&exchange.head) {
         Ok(Target::Actor) => exchange.answer(seen, body).await,
         Ok(Target::Server) => exchange.describe_server(!body.is_end_stream()),
-        Err(refusal) => exchange.refuse(None, refusal),
+        Err(error_response) => exchange.refuse(None, error_response),
     })
 }
 
@@ -82,7 +83,7 @@ impl Exchange<'_> {
             let unread = asked.is_unread();
             let host = match host_of(&self.head) {
                 Ok(host) => host,
-                Err(refusal) => return self.refuse(None, refusal),
+                Err(error_response) => return self.refuse(None, error_response),
             };
             // A request without a route here may be for the port that comes after this one.
             let route = loop {
@@ -96,32 +97,35 @@ impl Exchange<'_> {
             };
             let Some(route) = route else {
                 let closing = self.worker_port.port.is_closing();
-                let refusal =
-                    if closing { Refusal::port_closing() } else { Refusal::no_route(unread) };
-                return self.refuse(None, refusal);
+                let error_response = if closing {
+                    ErrorResponse::port_closing()
+                } else {
+                    ErrorResponse::no_route(unread)
+                };
+                return self.refuse(None, error_response);
             };
             if !route.allows(&self.head.method) {
-                let refusal = Refusal::method(route.allow(), unread);
-                return self.refuse(Some(route), refusal);
+                let error_response = ErrorResponse::method(route.allow(), unread);
+                return self.refuse(Some(route), error_response);
             }
             let bodies = &self.worker_port.port.common.bodies;
             let source = Source { timer: self.timer, head: &self.head, bodies };
             let message = match asked.whole(&source, route).await {
                 Ok(message) => message,
-                Err(refusal) => return self.refuse(Some(route), refusal),
+                Err(error_response) => return self.refuse(Some(route), error_response),
             };
             if let Some(_pass) = route.enter(self.worker_port.worker) {
                 let reply = self.call(route, seen.context(), message.bytes).await;
                 return match reply.and_then(|reply| self.read(route, &reply)) {
                     Ok(response) => self.accept(route, response),
-                    Err(refusal) => self.refuse(Some(route), refusal),
+                    Err(error_response) => self.refuse(Some(route), error_response),
                 };
             }
             // The route was retired while the body came; what replaced it, if anything, answers,
             // and is asked everything anew.
             let now = self.worker_port.seen();
             if now.is(&seen) {
-                return self.refuse(Some(route), Refusal::port_closing());
+                return self.refuse(Some(route), ErrorResponse::port_closing());
             }
             seen = now;
             asked = Asked::Whole(message);
@@ -134,7 +138,7 @@ impl Exchange<'_> {
         route: &Route,
         context: &Context,
         payload: Bytes,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<Bytes, ErrorResponse> {
         let patience = route.config.request.time_max;
         let deadline = Instant::now() + patience;
         let invoke = Invoke {
@@ -153,7 +157,7 @@ impl Exchange<'_> {
             Poll::Ready(reply) => Poll::Ready(Some(reply)),
         });
         match reply.await {
-            None => Err(Refusal::actor_too_slow()),
+            None => Err(ErrorResponse::actor_too_slow()),
             Some(Err(error)) => Err(failed(route, &error)),
             Some(Ok(reply)) => Ok(reply),
         }
@@ -161,12 +165,12 @@ impl Exchange<'_> {
 
     /// Reads the actor's answer into the request's own header map, which hyper recycles. Its body
     /// is counted until the client has it.
-    fn read(&mut self, route: &Route, reply: &Bytes) -> Result<DecodedResponse, Refusal> {
+    fn read(&mut self, route: &Route, reply: &Bytes) -> Result<DecodedResponse, ErrorResponse> {
         self.head.headers.clear();
         let answer = decode_response(reply, &mut self.head.headers).map_err(|malformed| {
             let why = malformed.reason();
             tracing::warn!(actor = route.actor_name, why, "an actor's answer cannot be sent");
-            Refusal::bad_answer()
+            ErrorResponse::bad_answer()
         })?;
         let answers = &self.worker_port.port.common.answers;
         let mut held = Held::nothing(answers);
@@ -183,12 +187,16 @@ impl Exchange<'_> {
         self.finish(Some(route), None, response)
     }
 
-    fn refuse(mut self, route: Option<&Route>, refusal: Refusal) -> Response<Full<Bytes>> {
-        if let Some(limit) = refusal.limit {
+    fn refuse(
+        mut self,
+        route: Option<&Route>,
+        error_response: ErrorResponse,
+    ) -> Response<Full<Bytes>> {
+        if let Some(limit) = error_response.limit {
             self.worker_port.metrics.rejected(limit);
         }
-        let code = refusal.code();
-        let response = refusal.into_response(std::mem::take(&mut self.head.headers));
+        let code = error_response.code();
+        let response = error_response.into_response(std::mem::take(&mut self.head.headers));
         self.finish(route, Some(code), response)
     }
 
@@ -262,7 +270,7 @@ impl Exchange<'_> {
 }
 
 /// The answer to a call that failed.
-fn failed(route: &Route, error: &CallError) -> Refusal {
+fn failed(route: &Route, error: &CallError) -> ErrorResponse {
     let (actor, code) = (&route.actor_name, error.code());
     if code == Code::TooLarge {
         let why = error.message();
@@ -270,12 +278,12 @@ fn failed(route: &Route, error: &CallError) -> Refusal {
     } else {
         tracing::debug!(actor, %code, "a request's call failed");
     }
-    Refusal::of_call(error)
+    ErrorResponse::of_call(error)
 }
 
 /// An answer that finds no memory.
 #[cold]
-fn no_memory(route: &Route, bytes: u64, answers: &Budget) -> Refusal {
+fn no_memory(route: &Route, bytes: u64, answers: &Budget) -> ErrorResponse {
     let (actor, max, taken) = (&route.actor_name, answers.max(), answers.taken());
     if bytes > max {
         tracing::warn!(
@@ -293,7 +301,7 @@ fn no_memory(route: &Route, bytes: u64, answers: &Budget) -> Refusal {
             "an actor's answer was dropped: ANSWERS_BYTES_MAX"
         );
     }
-    Refusal::too_many_answers()
+    ErrorResponse::too_many_answers()
 }
 
 /// A trace for a request that comes without one.

@@ -3,7 +3,7 @@
 use http::header::HOST;
 use http::{Method, Version, request};
 
-use crate::refusal::Refusal;
+use crate::error_response::ErrorResponse;
 
 /// Whom a request is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,13 +19,13 @@ impl Target {
     ///
     /// # Errors
     /// 400 for a target that is no path and belongs to another method.
-    pub(crate) fn of(head: &request::Parts) -> Result<Self, Refusal> {
+    pub(crate) fn of(head: &request::Parts) -> Result<Self, ErrorResponse> {
         match head.uri.path() {
             path if path.starts_with('/') => Ok(Self::Actor),
             "*" if head.method == Method::OPTIONS => host_of(head).map(|_| Self::Server),
             // A tunnel names a host and a port. No route lets it through, and the answer says so.
             "" if head.method == Method::CONNECT => Ok(Self::Actor),
-            _ => Err(Refusal::malformed("The request target is not a path.")),
+            _ => Err(ErrorResponse::malformed("The request target is not a path.")),
         }
     }
 }
@@ -34,18 +34,18 @@ impl Target {
 ///
 /// # Errors
 /// 400 when it has none, several or a malformed one (RFC 9112 section 3.2).
-pub(crate) fn host_of(head: &request::Parts) -> Result<&str, Refusal> {
+pub(crate) fn host_of(head: &request::Parts) -> Result<&str, ErrorResponse> {
     let mut fields = head.headers.get_all(HOST).iter();
     let host = match (fields.next(), fields.next()) {
         (Some(host), None) => host,
         (None, _) if head.version < Version::HTTP_11 => {
             return Ok(head.uri.host().unwrap_or_default());
         }
-        _ => return Err(Refusal::malformed("The request needs exactly one Host.")),
+        _ => return Err(ErrorResponse::malformed("The request needs exactly one Host.")),
     };
     let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(byte);
     let host = host.to_str().ok().filter(|host| host.as_bytes().iter().all(legal));
-    let host = host.ok_or_else(|| Refusal::malformed("The request's Host is malformed."))?;
+    let host = host.ok_or_else(|| ErrorResponse::malformed("The request's Host is malformed."))?;
     // A target in absolute form names the host itself and wins.
     Ok(head.uri.host().unwrap_or(host))
 }

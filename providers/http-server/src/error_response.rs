@@ -1,4 +1,4 @@
-//! Answers the provider gives itself, in place of an actor's.
+//! The error answers that the provider gives itself, in place of an actor's.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
@@ -6,9 +6,9 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use trellis_core::{CallError, Code, ErrorKind};
 
-/// Why a request gets no actor's answer.
+/// An error answer, sent in place of an actor's.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorResponse {
     status: StatusCode,
     code: Code,
     /// One sentence for the client: nothing of the host's or the actor's inside.
@@ -26,19 +26,19 @@ pub(crate) const CONNECTIONS_LIMIT: &str = "http_connections_max";
 /// Seconds a client should wait before it tries again.
 const RETRY_AFTER_S: &str = "1";
 
-impl Refusal {
+impl ErrorResponse {
     fn new(status: StatusCode, code: Code, message: &'static str) -> Self {
         Self { status, code, message, limit: None, closes: false, allow: None }
     }
 
     pub(crate) fn malformed(message: &'static str) -> Self {
-        let refusal = Self::new(StatusCode::BAD_REQUEST, Code::Message, message);
-        Self { closes: true, ..refusal }
+        let response = Self::new(StatusCode::BAD_REQUEST, Code::Message, message);
+        Self { closes: true, ..response }
     }
 
     /// The answer to what hyper's parser cannot read, with the status it chose.
     pub(crate) fn unreadable(status: Option<StatusCode>) -> Self {
-        let refusal = match status {
+        let response = match status {
             Some(status @ StatusCode::URI_TOO_LONG) => {
                 Self::new(status, Code::TooLarge, "The request target is too long.")
             }
@@ -46,75 +46,75 @@ impl Refusal {
                 Self::new(status, Code::TooLarge, "The request header is too large.")
             }
             _ => {
-                let refusal = Self::malformed("The request is malformed.");
-                return Self { limit: Some("http_malformed"), ..refusal };
+                let response = Self::malformed("The request is malformed.");
+                return Self { limit: Some("http_malformed"), ..response };
             }
         };
-        Self { limit: Some("http_header_max"), closes: true, ..refusal }
+        Self { limit: Some("http_header_max"), closes: true, ..response }
     }
 
     pub(crate) fn header_too_slow() -> Self {
         let message = "The request header came too slowly.";
-        let refusal = Self::new(StatusCode::REQUEST_TIMEOUT, Code::Timeout, message);
-        Self { limit: Some("http_header_time_max"), closes: true, ..refusal }
+        let response = Self::new(StatusCode::REQUEST_TIMEOUT, Code::Timeout, message);
+        Self { limit: Some("http_header_time_max"), closes: true, ..response }
     }
 
     pub(crate) fn too_many_connections() -> Self {
         let message = "The server has too many connections.";
-        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, message);
-        Self { limit: Some(CONNECTIONS_LIMIT), closes: true, ..refusal }
+        let response = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, message);
+        Self { limit: Some(CONNECTIONS_LIMIT), closes: true, ..response }
     }
 
     /// For a body that finds no memory; what it took so far is free again.
     pub(crate) fn too_many_bodies() -> Self {
         let message = "The server holds too many request bodies.";
-        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, message);
-        Self { limit: Some("http_bodies_bytes_max"), closes: true, ..refusal }
+        let response = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, message);
+        Self { limit: Some("http_bodies_bytes_max"), closes: true, ..response }
     }
 
     /// For an answer that finds no memory. Its code does not promise that nothing was done.
     pub(crate) fn too_many_answers() -> Self {
         let message = "The server holds too many answers.";
-        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Provider, message);
-        Self { limit: Some("http_answers_bytes_max"), ..refusal }
+        let response = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Provider, message);
+        Self { limit: Some("http_answers_bytes_max"), ..response }
     }
 
     /// `body_unread`: the connection closes rather than read a body that nobody wants.
     pub(crate) fn no_route(body_unread: bool) -> Self {
         let message = "No actor serves this host and path.";
-        let refusal = Self::new(StatusCode::NOT_FOUND, Code::NotFound, message);
-        Self { closes: body_unread, ..refusal }
+        let response = Self::new(StatusCode::NOT_FOUND, Code::NotFound, message);
+        Self { closes: body_unread, ..response }
     }
 
     /// For a request that comes while its port is being closed and has no routes any more.
     pub(crate) fn port_closing() -> Self {
         let message = "The server is stopping.";
-        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Stopping, message);
-        Self { closes: true, ..refusal }
+        let response = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Stopping, message);
+        Self { closes: true, ..response }
     }
 
     pub(crate) fn method(allow: &str, body_unread: bool) -> Self {
         let message = "The method is not allowed here.";
-        let refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::Denied, message);
-        Self { allow: HeaderValue::from_str(allow).ok(), closes: body_unread, ..refusal }
+        let response = Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::Denied, message);
+        Self { allow: HeaderValue::from_str(allow).ok(), closes: body_unread, ..response }
     }
 
     pub(crate) fn body_too_large() -> Self {
         let message = "The request body is larger than BODY_BYTES_MAX.";
-        let refusal = Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message);
-        Self { limit: Some("http_body_bytes_max"), closes: true, ..refusal }
+        let response = Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message);
+        Self { limit: Some("http_body_bytes_max"), closes: true, ..response }
     }
 
     pub(crate) fn message_too_large() -> Self {
         let message = "The request is larger than the actor's payload_bytes_max.";
-        let refusal = Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message);
-        Self { limit: Some("payload_bytes_max"), closes: true, ..refusal }
+        let response = Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, message);
+        Self { limit: Some("payload_bytes_max"), closes: true, ..response }
     }
 
     pub(crate) fn body_too_slow() -> Self {
         let message = "The request body came too slowly.";
-        let refusal = Self::new(StatusCode::REQUEST_TIMEOUT, Code::Timeout, message);
-        Self { limit: Some("http_transfer_rate_min"), closes: true, ..refusal }
+        let response = Self::new(StatusCode::REQUEST_TIMEOUT, Code::Timeout, message);
+        Self { limit: Some("http_transfer_rate_min"), closes: true, ..response }
     }
 
     pub(crate) fn bad_answer() -> Self {
@@ -123,8 +123,8 @@ impl Refusal {
 
     pub(crate) fn actor_too_slow() -> Self {
         let message = "The actor did not answer in time.";
-        let refusal = Self::new(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
-        Self { limit: Some("http_request_time_max"), ..refusal }
+        let response = Self::new(StatusCode::GATEWAY_TIMEOUT, Code::Timeout, message);
+        Self { limit: Some("http_request_time_max"), ..response }
     }
 
     /// The answer to a call that failed.
@@ -229,22 +229,22 @@ mod tests {
                 },
             };
             let error = CallError::new(*code, "secret /etc/passwd");
-            let refusal = Refusal::of_call(&error);
-            assert_eq!(refusal.status.as_u16(), expected, "{code}");
-            assert!(!refusal.message.contains("secret"));
+            let response = ErrorResponse::of_call(&error);
+            assert_eq!(response.status.as_u16(), expected, "{code}");
+            assert!(!response.message.contains("secret"));
         }
     }
 
     #[test]
     fn answers_without_hyper_are_whole() {
-        for (refusal, status) in [
-            (Refusal::too_many_connections(), 503),
-            (Refusal::header_too_slow(), 408),
-            (Refusal::unreadable(None), 400),
-            (Refusal::unreadable(Some(StatusCode::URI_TOO_LONG)), 414),
-            (Refusal::unreadable(Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)), 431),
+        for (response, status) in [
+            (ErrorResponse::too_many_connections(), 503),
+            (ErrorResponse::header_too_slow(), 408),
+            (ErrorResponse::unreadable(None), 400),
+            (ErrorResponse::unreadable(Some(StatusCode::URI_TOO_LONG)), 414),
+            (ErrorResponse::unreadable(Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)), 431),
         ] {
-            let text = String::from_utf8(refusal.into_bytes()).expect("ASCII");
+            let text = String::from_utf8(response.into_bytes()).expect("ASCII");
             let (head, body) = text.split_once("\r\n\r\n").expect("a header and a body");
             assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
             let length = format!("content-length: {}", body.len());
