@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 use crate::permit::{Admitted, Granted, Permit};
 use crate::policy::{Decision, Policy, PolicyInput};
 use crate::principal::Principal;
-use crate::refusal::{Asked, gone, unbound};
+use crate::refusal::{DenialContext, gone, unbound};
 use crate::set::EntitlementSet;
 use crate::spec::{ActorId, TargetId};
 
@@ -158,7 +158,8 @@ fn outward<'t>(
         let Entity::Provider { binding, .. } = &binding.provider.entity else {
             return gone(contract, operation);
         };
-        Asked::by(caller, (binding.as_str(), contract), operation).refused_over_binding(reason)
+        DenialContext::by(caller, (binding.as_str(), contract), operation)
+            .refused_over_binding(reason)
     })
 }
 
@@ -167,14 +168,14 @@ fn inward<'t>(binding: &'t Binding, operation: &str) -> Result<Granted<'t>, Box<
     let verb = binding.verb(operation, Direction::ToActor);
     let ends = (&binding.provider, &binding.actor);
     verb.map(|name| over(binding, ends, Admitted::Known(name))).map_err(|reason| {
-        let asked = Asked {
+        let context = DenialContext {
             origin: binding.provider.entity.clone(),
             actor: &binding.actor.entity.to_string(),
             binding: BindingName::DEFAULT,
             namespace: binding.contract().as_str(),
             operation,
         };
-        asked.refused_over_binding(reason)
+        context.refused_over_binding(reason)
     })
 }
 
@@ -199,7 +200,7 @@ fn to_actor<'t>(
     (binding, namespace): (&str, &str),
     operation: &'t str,
 ) -> Result<Granted<'t>, Box<Denial>> {
-    let asked = || Asked::by(caller, (binding, namespace), operation);
+    let context = || DenialContext::by(caller, (binding, namespace), operation);
     let is_a_contract = set.is_a_contract(namespace);
     let callee = if is_a_contract { None } else { set.named(namespace) };
     let Some(callee) = callee else {
@@ -208,14 +209,14 @@ fn to_actor<'t>(
         // Whom the claims let it call by this name is not here, or not any more.
         let callable = caller.lists(namespace) || set.rules().open_calls;
         return Err(match (claimed, callable && !is_a_contract) {
-            (_, true) => asked().of_nobody(set),
-            (true, false) => asked().without_binding(caller),
-            (false, false) if is_a_contract => asked().refused_over_binding(Reason::NotClaimed),
-            (false, false) => asked().of_nothing(set),
+            (_, true) => context().of_nobody(set),
+            (true, false) => context().without_binding(caller),
+            (false, false) if is_a_contract => context().refused_over_binding(Reason::NotClaimed),
+            (false, false) => context().of_nothing(set),
         });
     };
     if !set.rules().open_calls && !caller.may_call(callee) {
-        return Err(asked().of_another(caller, callee));
+        return Err(context().of_another(caller, callee));
     }
     Ok(direct(&caller.entity, callee, Admitted::Named(operation)))
 }
@@ -228,7 +229,8 @@ fn from_system<'t>(
 ) -> Result<Granted<'t>, Box<Denial>> {
     let Some(callee) = set.named(actor) else {
         let (origin, binding, operation) = (Entity::System, "", operation.as_str());
-        return Err(Asked { origin, actor, binding, namespace: actor, operation }.of_nobody(set));
+        let context = DenialContext { origin, actor, binding, namespace: actor, operation };
+        return Err(context.of_nobody(set));
     };
     Ok(direct(&Entity::System, callee, operation))
 }

@@ -10,8 +10,8 @@ use crate::set::EntitlementSet;
 /// Most bindings of an actor that a denial names.
 const NAMED_MAX: usize = 5;
 
-/// What was asked for, and by whom.
-pub(crate) struct Asked<'a> {
+/// What is known of a call that is denied: who asked, and for what.
+pub(crate) struct DenialContext<'a> {
     pub(crate) origin: Entity,
     /// The actor's name in the manifest.
     pub(crate) actor: &'a str,
@@ -20,7 +20,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) operation: &'a str,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> DenialContext<'a> {
     pub(crate) fn by(
         caller: &'a Principal,
         (binding, namespace): (&'a str, &'a str),
