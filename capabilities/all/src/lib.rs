@@ -1,10 +1,10 @@
 //! Every contract, by name: for the guest SDK, the conformance suites, the documentation and the
 //! fuzz targets, which concern all of them alike.
 //!
-//! The list is generated from the folders of `capabilities/` that hold a WIT file; who needs one
-//! contract depends on its own crate.
+//! The list is generated from the folders of `capabilities/` that hold a WIT file. Code that needs
+//! only one contract depends on that contract's own crate.
 //!
-//! **Deliberately absent:** anything written by hand. A contract's words are in its own crate.
+//! **Deliberately absent:** anything written by hand. Each contract is described in its own crate.
 
 use trellis_core::{Contract, OperationVisitor};
 

@@ -30,9 +30,9 @@ impl Announcer {
 
     fn to(form: Form, stream: impl Write + Send + 'static) -> Self {
         let flows = |Loss { lines, error }| {
-            // Each line that was dropped before it came to that was logged.
+            // Without an error the lines were dropped, and each was logged at that time.
             if let Some(error) = error {
-                tracing::warn!(lines, %error, "lines on stdout were lost: it took none; it does again");
+                tracing::warn!(lines, %error, "lines were lost while stdout could not be written to");
             }
         };
         Self { form, lines: LineQueue::start("stdout", stream, lines_lost("stdout"), flows) }

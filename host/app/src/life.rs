@@ -27,7 +27,7 @@ use crate::settings::StartSettings;
 use crate::signals::{Request, Signals};
 use crate::watch::FileWatch;
 
-/// How often it is looked how long something takes.
+/// How often to check whether something takes too long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a host that stops waits for the disk that keeps what ran.
@@ -77,7 +77,7 @@ pub(crate) struct Life {
     readiness: Readiness,
     announcer: Announcer,
     args: HostArgs,
-    /// True once a manifest was applied as far as that could be had.
+    /// True once a manifest was applied, even if parts of it could not be started.
     started: bool,
     /// How long calls may take to finish when the host stops.
     drain: Duration,
@@ -93,7 +93,7 @@ pub(crate) struct Life {
     unset: Vec<&'static str>,
 }
 
-/// A manifest that was applied, as far as that could be had.
+/// A manifest that was applied, even if parts of it could not be started.
 struct Tried {
     load: u64,
     applied: Applied,

@@ -1,4 +1,4 @@
-//! Lines on their way to a stream that nobody may be reading: no one who says something waits.
+//! Lines on their way to a stream that may have no reader. Callers never wait for it.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -61,11 +61,11 @@ impl LineQueue {
         Self(shared)
     }
 
-    /// Has a line written, which brings its own end. False when it was dropped.
+    /// Queues a line, including its line break, to be written. False when it was dropped.
     pub(crate) fn say(&self, line: &[u8]) -> bool {
         let mut queue = self.0.queue.lock();
         let fits = queue.waiting.len() + line.len() <= WAITING_BYTES_MAX;
-        // One that is too long by itself is written when it is its turn.
+        // A line that alone is over the limit is taken when no other waits.
         if queue.closed || !(fits || queue.waiting.is_empty()) {
             queue.dropped += 1;
             self.0.lost.inc();

@@ -85,7 +85,7 @@ fn queue() -> LineQueue {
         Some(error) => tracing::warn!(
             lines,
             %error,
-            "lines of the log were lost: stderr took none; it does again"
+            "lines of the log were lost while stderr could not be written to"
         ),
     };
     LineQueue::start("log", Unlocked(std::io::stderr()), lines_lost("stderr"), flows)

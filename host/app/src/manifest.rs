@@ -144,7 +144,7 @@ impl Loader {
     /// Reads the text.
     ///
     /// # Errors
-    /// That it cannot be read at all, or not whom it trusts.
+    /// When the text cannot be read at all, or its list of trusted accounts cannot be determined.
     pub(crate) async fn read(self: &Arc<Self>) -> Result<Written, Failure> {
         let loader = Arc::clone(self);
         aside(&self.turn, move || loader.read_here()).await?
@@ -285,7 +285,7 @@ impl Loader {
     fn bytes(&self) -> std::io::Result<Vec<u8>> {
         // Relaxed: one thread at a time reads.
         if self.was_read.load(Ordering::Relaxed) && !std::fs::metadata(&self.path)?.is_file() {
-            let message = "it is a device, a pipe or a folder by now, not a file";
+            let message = "it is now a device, a pipe or a folder, not a file";
             return Err(std::io::Error::other(message));
         }
         let bytes = read_file(&self.path)?;

@@ -1,10 +1,10 @@
-//! What reading modules met, in the words of the metrics page.
+//! How reading modules went, as metrics.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// A registry of how many files do not answer, and how often none was read because of that.
+/// A registry of how many files do not answer, and how often no file was read because of that.
 pub(crate) fn registry(hung: usize, refused: u64) -> Registry {
     let files: Gauge = Gauge::default();
     files.set(i64::try_from(hung).unwrap_or(i64::MAX));
@@ -13,7 +13,7 @@ pub(crate) fn registry(hung: usize, refused: u64) -> Registry {
     let mut registry = Registry::with_prefix("trellis");
     let help = "Files of modules that are being read and do not answer";
     registry.register("files_hung", help, files);
-    let help = "Times nothing was read because as many files as may do not answer";
+    let help = "Times no module was read because too many files do not answer";
     registry.register("files_refused", help, reads);
     registry
 }

@@ -1,6 +1,6 @@
-//! Who reads what. A disk that hangs keeps the thread that asked it for as long as it hangs, so
-//! that their number must not grow with each time somebody asks, and they must not stand in the way
-//! of files on other disks.
+//! Which files are being read, and by how many threads. A disk that hangs keeps each thread that
+//! reads from it. So the number of these threads must not grow with every attempt, and they must
+//! not keep files on other disks from being read.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,9 +21,9 @@ use crate::reference::Reference;
 pub(crate) struct Bounds {
     /// Most threads that read at once and do not hang.
     reading_max: usize,
-    /// Most threads that hang; those are not among the others.
+    /// Most threads that hang; these are not counted in `reading_max`.
     hung_max: usize,
-    /// Who reads one file for so long hangs, until it has ended.
+    /// A thread that has been reading one file for this long counts as hanging until it is done.
     hung_after: Duration,
 }
 
@@ -90,8 +90,8 @@ impl Readers {
         }
     }
 
-    /// Waits for the turn to read an artifact, and a thread for it. While somebody else reads the
-    /// artifact, that takes none.
+    /// Waits for the turn to read an artifact, and for a thread to read it on. Takes no thread
+    /// while another caller reads the artifact.
     ///
     /// # Errors
     /// As [`threads`](Self::threads).
@@ -126,17 +126,17 @@ impl Readers {
             if granted > 0 {
                 return Ok((0..granted).map(|_| Thread(self.clone())).collect());
             }
-            // Who hangs by then does not say so.
+            // Wait no longer than this: a thread that begins to hang notifies nobody.
             let _ = tokio::time::timeout(self.0.bounds.hung_after, ended).await;
         }
     }
 
-    /// How many threads somebody gets who wants so many.
+    /// How many threads a caller gets that wants this many.
     fn grant(&self, wanted: usize) -> Result<usize, CallError> {
         let Bounds { reading_max, hung_max, hung_after } = self.0.bounds;
         let mut now = self.0.now.lock();
         let hung = now.hung(hung_after);
-        // What hangs beyond its bound counts as what reads.
+        // Hanging threads over their limit count as reading ones.
         let reading = now.threads.saturating_sub(hung.min(hung_max));
         let granted = wanted.max(1).min(reading_max.saturating_sub(reading));
         if granted == 0 && hung >= reading_max + hung_max {

@@ -47,9 +47,9 @@ impl Activity {
         Mine::of(&self.places).add(|place| &place.ended, 1);
     }
 
-    /// The clock is to tick. Whoever says so also wakes its thread.
+    /// Tells the clock to tick. The caller also has to wake its thread.
     pub(crate) fn wake(&self) {
-        // Release: who sees the clock awake sees the time it showed before.
+        // Release: a thread that sees the clock awake also sees the time that was set before.
         self.awake.store(true, Ordering::Release);
     }
 

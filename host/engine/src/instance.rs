@@ -46,10 +46,10 @@ pub(crate) struct Tenure {
 pub(crate) enum Ended {
     /// The guest returned; [`Instance::answer`] has its answer.
     Returned(Instance),
-    /// The guest was still at it at its deadline, and its instance is gone. That of the call,
-    /// unless another is named.
+    /// The guest still ran at its deadline, and its instance is gone. The deadline was that of the
+    /// call, unless another bound is named.
     Cut(Option<Bound>),
-    /// The guest broke, and its instance is gone. Or it never had one.
+    /// The guest failed, and its instance is gone; or there never was an instance.
     Failed(CallError),
 }
 

@@ -1,10 +1,12 @@
-//! A bounded pool: idle instances by thread, a bound on all of them, a queue for who finds none.
+//! A bounded pool: idle instances by thread, a limit on how many there are, and a queue for callers
+//! that find none.
 //!
-//! It knows nothing of what it holds. Two rules keep callers from waiting beside what they wait
-//! for. Who puts something back looks at the queue *after* that, and who joins the queue looks for
-//! something *after* that; and both use a step that reads and writes the same place (an instance's
-//! cell, or [`Pool::live`]). Of two such steps on one place the later sees all that came before the
-//! earlier one, so one of the two sees the other.
+//! It knows nothing about what it holds. Two rules keep a caller from waiting while what it waits
+//! for is free. A thread that puts something back looks at the queue *afterwards*, and a caller
+//! that joins the queue looks for something free *afterwards*. Both do so with a step that reads
+//! and writes the same place (an instance's cell, or [`Pool::live`]). Of two such steps on one
+//! place, the later one sees everything that came before the earlier one. So one of the two sees
+//! the other.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -35,8 +37,8 @@ pub(crate) struct Pool<T> {
     changed: Notify,
 }
 
-/// Who waits, by ticket: the lowest came first. Whoever leaves early takes its own place out and
-/// need not look at the others'.
+/// The waiting callers by ticket; the lowest ticket came first. A caller that leaves early removes
+/// its own entry without touching the others.
 struct Queue<T> {
     waiting: BTreeMap<u64, oneshot::Sender<Lease<T>>>,
     next_ticket: u64,
@@ -91,8 +93,8 @@ impl<T> Pool<T> {
     /// An idle instance: this thread's, or else another's.
     #[inline]
     pub(crate) fn take_idle(&self) -> Option<T> {
-        // Relaxed: without live instances there is nothing to find. Who must not miss one that was
-        // just put back has read `live` in a stronger way (see `try_slot`).
+        // Relaxed: without live instances there is nothing to find. A caller that must not miss an
+        // instance that was just put back has read `live` in a stronger way (see `try_slot`).
         if self.live.load(Ordering::Relaxed) == 0 {
             return None;
         }
@@ -105,9 +107,9 @@ impl<T> Pool<T> {
     #[inline]
     pub(crate) fn put_back(&self, mut instance: T) -> Option<T> {
         loop {
-            // Acquire, here and below, with the release of who joined the queue or closed the
-            // pool, as one expects of such a number; what nobody must miss is seen below because
-            // of the exchange before it.
+            // Acquire, here and below, pairs with the release in `set_waiting` and `set_closed`.
+            // Correctness does not depend on it: a waiter or a closing that must not be missed is
+            // seen below, because of the exchange before it.
             if self.waiting.load(Ordering::Acquire) > 0 {
                 match self.hand_over(Lease::Idle(instance)) {
                     Some(Lease::Idle(back)) => instance = back,
@@ -116,15 +118,16 @@ impl<T> Pool<T> {
             }
             let shard = own(&self.shards);
             shard.put(instance);
-            // Who joined the queue, or closed the pool, either looked into this shard after that
-            // and found the instance, or is seen here: both exchange the same cell.
+            // A caller that joined the queue, or one that closed the pool, either looked into this
+            // shard afterwards and found the instance, or is seen here: both exchange the same
+            // cell.
             let waiting = self.waiting.load(Ordering::Acquire) > 0;
             let closed = self.closed.load(Ordering::Acquire);
             if !waiting && !closed {
                 return None;
             }
-            // Or whatever is there now: nothing means that another thread took it, which will
-            // stand here in turn.
+            // This may be another instance by now. If there is none, another thread took it, and
+            // will get to this point itself.
             instance = shard.take()?;
             if closed && !waiting {
                 return Some(instance);
@@ -234,11 +237,11 @@ impl<T> Pool<T> {
         swept
     }
 
-    /// From now on nothing is kept (true), or it is again (false). Whoever closes the pool takes
-    /// what is idle after that.
+    /// Closes the pool, so that it keeps nothing from now on (true), or opens it again (false).
+    /// After closing it, the caller takes all idle instances.
     pub(crate) fn set_closed(&self, closed: bool) {
-        // Release, as one expects. Who puts something back after the idle ones were taken sees it
-        // because of the cell both exchange (`put_back`).
+        // Release, for the acquire in `put_back`. A thread that puts something back after the idle
+        // instances were taken sees that the pool is closed: both exchange the same cell.
         self.closed.store(closed, Ordering::Release);
     }
 

@@ -1,7 +1,8 @@
-//! Who is in memory: a bound on compiled modules and on the instances of all actors together.
+//! Which actors are in memory: a limit on compiled modules, and one on the instances of all actors
+//! together.
 //!
-//! Both make room by the clock rule: residents stand in a ring; the hand passes over whoever was
-//! used since it came by last, and takes from the first who was not.
+//! Both make room by the clock algorithm: residents form a ring, and a hand goes around it. It
+//! skips each resident that was used since its last visit, and evicts the first one that was not.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -105,8 +106,8 @@ impl Residency {
         }
         self.metrics.limit_hit("instances_total_max");
         let _waiting = Waiting::new(&self.waiting);
-        // Once more: an instance may have become idle before this call counted as waiting. Who
-        // puts one back after that sees that this call waits.
+        // Once more: an instance may have become idle before this call counted as waiting. A thread
+        // that puts one back later sees that this call waits.
         self.evict_idle();
         let permit = Arc::clone(&self.instances).acquire_owned();
         match tokio::time::timeout_at(deadline.into(), permit).await {
@@ -174,7 +175,8 @@ struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
     fn new(count: &'a AtomicU32) -> Self {
-        // AcqRel: in one order with the looks of those who give room back.
+        // AcqRel: the release is for the acquire in `wanted`, so that a thread that gives an instance
+        // back sees this call.
         count.fetch_add(1, Ordering::AcqRel);
         Self(count)
     }
@@ -182,7 +184,7 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        // Relaxed: who still sees the old number gives up an instance too many.
+        // Relaxed: a thread that still sees the old number gives up one instance too many, no more.
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

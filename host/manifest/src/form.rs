@@ -303,7 +303,7 @@ impl<T: Form> Form for Filled<T> {
         if is_empty {
             problems.push(
                 Problem::new(node.span, format!("{what} is empty"))
-                    .help("write what it shall hold, or remove the key for what holds without it"),
+                    .help("write at least one entry, or remove the key to get its default"),
             );
             return None;
         }

@@ -22,7 +22,7 @@ impl ProviderFactory for Factory {
         let doc = "Unique ids, sequence numbers and random numbers.";
         let descriptor =
             Descriptor::new(("extras", env!("CARGO_PKG_VERSION"), doc), CONTRACTS, &[]);
-        // As in waSCC: who claims it has it.
+        // As in waSCC: an actor that claims the contract has it, without a binding in the manifest.
         Descriptor { implicit: true, ..descriptor }
     }
 

@@ -44,7 +44,7 @@ pub(crate) struct AccessLog {
 #[derive(Debug)]
 enum Item {
     Line(String),
-    /// Everything before this is to be written, and then said so.
+    /// Once everything before this is written, the sender is told.
     Flush(oneshot::Sender<()>),
 }
 
@@ -141,7 +141,7 @@ fn write_all(items: &Receiver<Item>, waiting: &AtomicUsize, lost: &Counter) {
             Ok(()) if untold > 0 && !lines.is_empty() => {
                 tracing::warn!(
                     lines = untold,
-                    "lines of the access log were lost: stdout took none; it does again"
+                    "lines of the access log were lost while stdout could not be written to"
                 );
                 untold = 0;
             }

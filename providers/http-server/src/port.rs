@@ -160,7 +160,8 @@ impl Port {
     /// Stops accepting, lets requests under way finish until `deadline`. Connections that wait
     /// between two requests go to the heir, if there is one. Cheap to repeat.
     pub(crate) fn drain(&self, deadline: Instant) {
-        // Release, for the Acquire in `is_closing`: who sees it closing sees its heir as well.
+        // Release, for the Acquire in `is_closing` and `taken_over_by`: a thread that sees the port
+        // closing sees its heir as well.
         self.draining.store(true, Ordering::Release);
         self.stage.send_replace(Stage::Draining(deadline));
     }
@@ -191,7 +192,7 @@ impl Port {
 
     /// The last port that comes after this one, once this one is being closed.
     fn taken_over_by(&self) -> Option<Arc<Self>> {
-        // Acquire, for the Release in `drain`: who sees it closing sees its heir as well.
+        // Acquire, for the Release in `drain`: a thread that sees the port closing sees its heir.
         if !self.draining.load(Ordering::Acquire) {
             return None;
         }

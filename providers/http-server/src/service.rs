@@ -281,7 +281,7 @@ fn failed(route: &Route, error: &CallError) -> ErrorResponse {
     ErrorResponse::of_call(error)
 }
 
-/// An answer that finds no memory.
+/// The error response when there is no memory for an actor's answer.
 #[cold]
 fn no_memory(route: &Route, bytes: u64, answers: &Budget) -> ErrorResponse {
     let (actor, max, taken) = (&route.actor_name, answers.max(), answers.taken());
@@ -290,7 +290,7 @@ fn no_memory(route: &Route, bytes: u64, answers: &Budget) -> ErrorResponse {
             actor,
             bytes,
             max,
-            "an actor's answer was dropped, as all of its size are; raise ANSWERS_BYTES_MAX"
+            "an actor's answer was dropped: it is larger than ANSWERS_BYTES_MAX; raise that limit"
         );
     } else {
         tracing::debug!(
@@ -298,7 +298,7 @@ fn no_memory(route: &Route, bytes: u64, answers: &Budget) -> ErrorResponse {
             bytes,
             max,
             taken,
-            "an actor's answer was dropped: ANSWERS_BYTES_MAX"
+            "an actor's answer was dropped: other answers use up ANSWERS_BYTES_MAX"
         );
     }
     ErrorResponse::too_many_answers()

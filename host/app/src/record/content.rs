@@ -26,11 +26,11 @@ impl Content {
         self.0.iter().map(|(name, entry)| (name.clone(), entry.run.clone())).collect()
     }
 
-    /// An actor ran like that. Its key stays known when it keeps no data now.
+    /// Records how an actor ran. When it keeps no data now, the key that was known stays.
     pub(super) fn keep(&mut self, name: String, mut run: LastRun, absent_since: Option<u64>) {
         let last = self.0.remove(&name).unwrap_or_default();
         run.key = run.key.or(last.run.key);
-        // Nothing to know is not worth a file.
+        // An entry without content is not worth a file.
         if run != LastRun::default() {
             self.0.insert(name, Entry { run, absent_since });
         }

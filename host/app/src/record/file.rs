@@ -46,15 +46,15 @@ pub(super) fn read(file: &Path) -> (Content, Option<String>) {
     }
 }
 
-/// In one step, so that a host that is killed leaves the old record or the new one, and so does a
-/// machine that loses its power.
+/// Replaces the file in one step: if the host is killed or the machine loses power, the old record
+/// or the new one is there.
 pub(super) fn write(file: &Path, manifest: &Path, content: &Content) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let text = content.text(&std::path::absolute(manifest)?.display().to_string());
     if text.len() > RECORD_BYTES_MAX {
         let (bytes, most) = (text.len(), RECORD_BYTES_MAX);
-        let why = format!("it would have {bytes} bytes, and none of more than {most} is read");
+        let why = format!("it would have {bytes} bytes, and a host reads no more than {most}");
         return Err(Error::new(ErrorKind::FileTooLarge, why));
     }
     let mut new = tempfile::NamedTempFile::new_in(folder)?;

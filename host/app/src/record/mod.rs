@@ -111,9 +111,9 @@ impl RunRecord {
         });
     }
 
-    /// These actors run now. What is known of others stays: one that is taken out of the manifest
-    /// and put back shall find its data. So does the key of one that keeps no data now. Needs a
-    /// Tokio runtime.
+    /// Records actors that run now. What is known of others stays, so that an actor that is taken
+    /// out of the manifest and put back finds its data. The key of an actor that keeps no data now
+    /// stays, too. Needs a Tokio runtime.
     pub(crate) fn keep(&self, runs: LastRuns) {
         self.edit(|content| {
             runs.into_iter().for_each(|(name, run)| content.keep(name, run, None));

@@ -48,16 +48,16 @@ pub(super) type Going = HashSet<BindingId>;
 pub(super) type Misfits = BTreeMap<usize, CallError>;
 
 impl Ports {
-    /// Adds bindings, or replaces what they were before; requests see them at once. Those that are
-    /// `leaving` are in nobody's way, nor are those that are replaced by what is not refused.
+    /// Adds bindings, or replaces what they were before; requests see them at once. A binding that
+    /// is `leaving` conflicts with none of them, nor does one whose replacement is not refused.
     ///
-    /// Refused is, with [`Code::Config`], what wants the same port, host and path as another actor
-    /// or other limits for the port, and with [`Code::Address`] what wants a port that cannot be
-    /// had. For these nothing has changed.
+    /// A binding is refused with [`Code::Config`] when it wants the same port, host and path as
+    /// another actor, or other limits for the port. It is refused with [`Code::Address`] when its
+    /// port cannot be opened. For refused bindings nothing has changed.
     ///
     /// # Errors
-    /// The ports that are in the way but are being closed; nothing has changed then, and it may be
-    /// asked again once they have stopped.
+    /// The ports that are in the way but are being closed. Then nothing has changed, and the caller
+    /// may try again once they have stopped.
     pub(crate) fn bind_all(
         &mut self,
         arrivals: &[Arrival<'_>],
@@ -75,11 +75,11 @@ impl Ports {
         Ok(refused)
     }
 
-    /// Holds for bindings what they need, and for no refused one anything; requests see nothing of
-    /// it. Refused is what [`bind_all`](Self::bind_all) would refuse.
+    /// Reserves what bindings need, without requests noticing. Refuses the bindings that
+    /// [`bind_all`](Self::bind_all) would refuse, and reserves nothing for them.
     ///
     /// # Errors
-    /// As there.
+    /// As for `bind_all`.
     pub(crate) fn reserve_all(
         &mut self,
         arrivals: &[Arrival<'_>],

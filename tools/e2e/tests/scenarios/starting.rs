@@ -11,7 +11,7 @@ use trellis_e2e::hostile::{harmless, hostile};
 use trellis_testkit::guests::{built, wasm};
 use trellis_testkit::{HostProcess, Signal, Site, eventually, host_binary, signal};
 
-/// At most so long does a signal take while a disk or a module does not answer.
+/// The longest a signal may take while a disk or a module does not answer.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 const ECHO: &str = "actors: [{image: echo.wasm, name: echo}]
