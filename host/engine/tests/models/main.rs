@@ -137,7 +137,9 @@ fn nothing_stays_in_a_closed_pool() {
     });
 }
 
-/// The same with a second instance on its way through the same place, and a call that waits.
+/// The same beside a call that waits. Found when tried, and by no other model: `look_again` keeps
+/// an instance that no caller waits for any more, without asking whether the pool is closed;
+/// `release` gives no slot to a waiter of a closed pool.
 #[test]
 fn a_drain_serves_who_waits_and_keeps_nothing() {
     model(2, || {
@@ -148,7 +150,7 @@ fn a_drain_serves_who_waits_and_keeps_nothing() {
             closer.take_all_idle().len()
         });
         let waits = thread::spawn(move || match waiter.enqueue() {
-            // Who is late finds the instance gone, and then its place.
+            // A late call finds the instance gone, and then gets its slot.
             Some(place) => block_on(place).map(|lease| match lease {
                 Lease::Idle(instance) => {
                     assert!(waiter.put_back(instance).is_none_or(|seven| seven == 7))
