@@ -89,7 +89,7 @@ pub(crate) struct Life {
     runs: LastRuns,
     /// How many manifests were loaded, right or wrong.
     loads: u64,
-    /// The settings of which it was told that they need a restart.
+    /// The changed settings that need a restart, as last warned of.
     unset: Vec<&'static str>,
 }
 
@@ -232,7 +232,7 @@ impl Life {
         }
         self.drain = host.drain;
         self.note_settings(built, &StartSettings::of(&self.args, host));
-        // What runs from now on may be other than the manifest before said.
+        // From now on, what runs may differ from the previous manifest.
         self.runs.clear();
         self.loads += 1;
         let load = self.loads;
@@ -246,14 +246,14 @@ impl Life {
         });
     }
 
-    /// What was done, and what was not, the supervisor logs itself.
+    /// Notes the result of an apply. The supervisor itself logs what was done and what was not.
     ///
     /// # Errors
-    /// The first thing that could not be had, while the host starts and its user does not want to
-    /// wait.
+    /// The first thing that could not be started, while the host starts and its user does not want
+    /// to wait.
     fn tried(&mut self, tried: Tried) -> Result<(), Failure> {
         let Tried { load, applied, runs, lasting } = tried;
-        // What took its place is being tried: whether the host starts is told by that.
+        // A newer manifest is being applied: its result decides whether the host has started.
         if applied.superseded {
             return Ok(());
         }
@@ -304,7 +304,7 @@ impl Life {
         self.seen = status;
     }
 
-    /// What only a start can change is not changed in silence.
+    /// Warns of changed settings that only take effect at a restart.
     fn note_settings(&mut self, built: &StartSettings, wanted: &StartSettings) {
         let unset = built.differences(wanted);
         let told = unset == self.unset;

@@ -1,4 +1,4 @@
-//! Lines on their way to a stream that may have no reader. Callers never wait for it.
+//! Lines on their way to a stream that may have no reader. Queuing a line never waits for one.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -25,7 +25,7 @@ pub(crate) enum Phase {
     Waiting,
     /// It takes requests.
     Ready,
-    /// It would take requests, but none of its bindings that bring them in could be had.
+    /// It would take requests, but none of the bindings over which they come in is served.
     Unserved,
     /// It takes no more requests.
     Stopping,

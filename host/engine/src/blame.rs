@@ -28,14 +28,14 @@ pub(crate) fn of_answer(text: String, told: Option<Told>) -> CallError {
 /// What a failure is to the caller of the guest that passes it on.
 const fn passed_on_as(code: Code) -> Code {
     match code {
-        // An outage is one for everybody who needs what is out. The guest's own limits are told by
-        // their names when they end a guest, so they are when it ends by itself.
+        // An outage is one for every caller that needs what is out. When one of the guest's limits
+        // ends it, the caller sees that limit's code; so it does when the guest gives up by itself.
         Code::Provider | Code::Storage | Code::Timeout | Code::Quota | Code::Depth => code,
-        // What the guest needs is not to be had now. These two promise that nothing was done yet,
-        // and the guest may have done something before.
+        // What the guest needs is unavailable for now. These two codes promise that nothing was
+        // done yet, but the guest may have done something before.
         Code::Busy | Code::Stopping => Code::Provider,
-        // What the guest may not do, or did wrong, is no refusal of its caller and no fault of
-        // theirs.
+        // What the guest may not do, or did wrong, is neither a refusal of its caller nor its
+        // caller's fault.
         _ => Code::Guest,
     }
 }

@@ -7,9 +7,10 @@ use crate::guest::Guest;
 
 /// How many addresses a 32-bit pointer has.
 const ADDRESSES: u64 = 1 << 32;
-/// So far below zero an address still counts as below the memory: many times a large frame.
+/// How far below zero an address may be and still count as below the memory: many times the size of
+/// a large frame.
 const BELOW_BYTES: u64 = 16 << 20;
-/// So many frames of one function among the innermost are a recursion.
+/// This many frames of one function among the innermost ones count as a recursion.
 const RECURSION_FRAMES: usize = 4;
 
 /// How a guest that does not answer stopped.

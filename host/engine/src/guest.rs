@@ -12,7 +12,7 @@ use crate::deadline;
 use crate::limiter::Limiter;
 use crate::slice::Slice;
 
-/// After how many ticks a guest's time is looked at.
+/// How many ticks pass between two checks of a guest's time.
 pub(crate) const SLICE_TICKS: u64 = 1;
 
 /// What the store of an instance holds: this, and the state of the guest's ABI.

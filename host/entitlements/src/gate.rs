@@ -206,7 +206,7 @@ fn to_actor<'t>(
     let Some(callee) = callee else {
         let claimed = caller.spec.claims.caps.iter().any(|cap| cap == namespace)
             || caller.has_contract(namespace);
-        // Whom the claims let it call by this name is not here, or not any more.
+        // The claims may let it call an actor of this name, which does not run here (any more).
         let callable = caller.lists(namespace) || set.rules().open_calls;
         return Err(match (claimed, callable && !is_a_contract) {
             (_, true) => context().of_nobody(set),

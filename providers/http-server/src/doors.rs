@@ -61,7 +61,7 @@ pub(crate) struct Choice {
     pub(crate) name: BindingName,
 }
 
-/// Why an address cannot be had.
+/// Why an address cannot be opened.
 #[derive(Debug)]
 pub(crate) enum NoEntry {
     /// The system does not give it.

@@ -167,7 +167,7 @@ impl Open {
         period(&limits)
     }
 
-    /// Takes those who knocked before the port is closed. With an heir they wait for that one.
+    /// Accepts the connections that came before the port is closed. With an heir, they wait for it.
     async fn accept_rest(&mut self, listeners: &Listeners) {
         while self.worker_port.port.heir().is_none()
             && let Some((tcp, peer)) = listeners.accept_now().await
@@ -200,8 +200,8 @@ impl Open {
     }
 }
 
-/// The sockets on which a worker accepts: one, unless those who opened them were more than those
-/// who serve them now.
+/// The sockets on which a worker accepts: one, unless they were opened by more workers than serve
+/// them now.
 struct Listeners {
     all: Vec<TcpListener>,
     /// Where to look first: after the one that had a connection last, so that each has its turn.

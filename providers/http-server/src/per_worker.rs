@@ -1,7 +1,7 @@
 //! Something of which each worker has its own, so that workers share no cache line.
 
-/// One for each worker, and for those of an instance before or after it, which may have more of
-/// them: the machine's limits may have changed in between.
+/// One value for each worker. An instance before or after this one may have more workers, as the
+/// machine's limits may have changed in between; they use these values, too.
 #[derive(Debug)]
 pub(crate) struct PerWorker<T>(Box<[T]>);
 
@@ -15,7 +15,8 @@ impl<T> PerWorker<T> {
         self.0.len()
     }
 
-    /// That of a worker. One of another instance may find nobody with its number; it shares then.
+    /// The one of this worker. A worker of another instance may have a number that does not exist
+    /// here; it then shares one.
     pub(crate) fn of(&self, worker: usize) -> &T {
         self.0.get(worker).unwrap_or_else(|| &self.0[worker % self.0.len()])
     }

@@ -44,11 +44,11 @@ pub(crate) struct Port {
 pub(crate) struct Common {
     /// Reaches the actors.
     pub(crate) context: Context,
-    /// Where requests are told of, if they are.
+    /// Where requests are logged, if at all.
     pub(crate) access_log: AccessLog,
     /// The memory for the bodies of requests.
     pub(crate) bodies: Arc<Budget>,
-    /// The same of answers.
+    /// The memory for the bodies of answers.
     pub(crate) answers: Arc<Budget>,
 }
 

@@ -116,8 +116,8 @@ impl HttpServer {
     }
 }
 
-/// A larger body is refused by the actor's own limit, which a user who raised the other one must
-/// know.
+/// Warns a user who raised `BODY_BYTES_MAX` that the actor's own, smaller limit still refuses
+/// larger bodies.
 #[cold]
 fn tell_of_narrower_limit(binding: &Binding, config: &Config) {
     tracing::warn!(

@@ -35,7 +35,7 @@ impl Loader {
         let list = trust.clone().unwrap_or_default();
         let more = self.check(checked, &list, For::Starting).await?.err();
         let more = more.iter().flat_map(Report::problems);
-        // Who may sign is not known.
+        // Without a list of trusted accounts, nothing can be said about these two.
         let unknown = |code: Code| trust.is_none() && matches!(code, Code::Issuer | Code::Unsigned);
         let mut problems = report.problems().to_vec();
         // Revocations that are none were told already.

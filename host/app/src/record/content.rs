@@ -82,7 +82,7 @@ impl Content {
             entry.run.rights = read_rights(rights)?;
             Some(())
         });
-        // Of records of earlier versions.
+        // Only records of earlier versions have this part.
         reader.part("selfBound", false, |entry, contracts| {
             let whole = texts(contracts)?.into_iter().map(|id| (id, None));
             entry.run.rights.uses.extend(whole);

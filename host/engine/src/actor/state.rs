@@ -124,7 +124,8 @@ impl ActorState {
         })
     }
 
-    /// What nobody wants any more takes no compiler from what somebody wants.
+    /// Loads the module, and stops when the actor goes away: an actor that is no longer wanted must
+    /// not keep a compiler from others.
     async fn load_while_wanted(self: &Arc<Self>) -> Result<Arc<Linked>, CallError> {
         let mut gone = self.gone.subscribe();
         tokio::select! {

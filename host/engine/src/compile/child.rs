@@ -43,7 +43,7 @@ const REASON_BYTES_MAX: u64 = 4 << 10;
 /// Compiled code larger than this is not read. Code is a few times as large as its module.
 const CODE_BYTES_MAX: u64 = 1 << 30;
 
-/// How often a running compilation is looked at.
+/// How often a running compilation is checked.
 const WATCH_EVERY: Duration = Duration::from_millis(10);
 
 /// What a child is to do.
