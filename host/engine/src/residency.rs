@@ -175,8 +175,8 @@ struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
     fn new(count: &'a AtomicU32) -> Self {
-        // AcqRel: the release is for the acquire in `wanted`, so that a thread that gives an instance
-        // back sees this call.
+        // AcqRel: the release is for the acquire in `wanted`, so that a thread that gives an
+        // instance back sees this call.
         count.fetch_add(1, Ordering::AcqRel);
         Self(count)
     }

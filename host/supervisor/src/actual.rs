@@ -15,7 +15,7 @@ use crate::border::{self, Instance};
 use crate::calls::Calls;
 use crate::desired::{Bound, Inventory};
 use crate::key::BindingKey;
-use crate::prepare::{PreparedActor, PreparedLink, PreparedProvider};
+use crate::prepare::{PreparedActor, PreparedBinding, PreparedProvider};
 
 /// Everything that runs, and what of it the road is to see. Every edit is made at once, and every
 /// state in between is one the host can stay in.
@@ -76,7 +76,7 @@ pub(crate) struct RunningProvider {
 pub(crate) struct RunningBinding {
     pub(crate) key: BindingKey,
     pub(crate) spec: BindingSpec,
-    pub(crate) prepared: PreparedLink,
+    pub(crate) prepared: PreparedBinding,
     /// The key of the version it belongs to.
     pub(crate) actor: ActorKey,
 }
@@ -95,7 +95,7 @@ impl ActualState {
         let bound = |id: &BindingId| {
             let binding = self.bindings.get(id)?;
             let stale = waits && !self.runs(binding.spec.actor, &binding.key.actor);
-            Some(Bound { link: &binding.prepared, stale })
+            Some(Bound { binding: &binding.prepared, stale })
         };
         let (serving, broken): (Vec<_>, Vec<_>) =
             self.providers.values().partition(|provider| provider.broken.is_none());

@@ -7,7 +7,7 @@ use trellis_claims::{ClaimsError, Clock, TrustList, Verified};
 use trellis_control::BindingRef;
 use trellis_entitlements::Rules;
 
-use crate::prepare::{Prepared, PreparedActor, PreparedLink, PreparedProvider};
+use crate::prepare::{Prepared, PreparedActor, PreparedBinding, PreparedProvider};
 
 /// How a manifest is to be applied.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -47,20 +47,20 @@ pub(crate) struct Inventory<'a> {
 /// A binding that is wanted, or in force.
 #[derive(Clone, Copy)]
 pub(crate) struct Bound<'a> {
-    pub(crate) link: &'a PreparedLink,
+    pub(crate) binding: &'a PreparedBinding,
     /// It belongs to an earlier version of its actor, because it could not be had for the one that
     /// runs.
     pub(crate) stale: bool,
 }
 
 impl<'a> Bound<'a> {
-    pub(crate) const fn of(link: &'a PreparedLink) -> Self {
-        Self { link, stale: false }
+    pub(crate) const fn of(binding: &'a PreparedBinding) -> Self {
+        Self { binding, stale: false }
     }
 
     /// What makes it the same binding.
     pub(crate) fn name(&self) -> (&'a str, &'a str, &'a str) {
-        self.link.name()
+        self.binding.identity()
     }
 
     pub(crate) fn to_ref(self) -> BindingRef {
@@ -82,9 +82,9 @@ impl<'a> Wanted<'a> {
     }
 
     /// The bindings that are wanted, with their places.
-    pub(crate) fn links(self) -> impl Iterator<Item = (usize, &'a PreparedLink)> {
-        let links = self.prepared.links.iter().enumerate();
-        links.filter(move |(_, link)| self.may_run(&link.actor))
+    pub(crate) fn bindings(self) -> impl Iterator<Item = (usize, &'a PreparedBinding)> {
+        let bindings = self.prepared.bindings.iter().enumerate();
+        bindings.filter(move |(_, binding)| self.may_run(&binding.actor))
     }
 
     /// The place of the wanted actor of that name.
@@ -93,11 +93,11 @@ impl<'a> Wanted<'a> {
     }
 
     /// The place of the same binding, if it is wanted.
-    pub(crate) fn place_of_link(self, link: &PreparedLink) -> Option<usize> {
-        let Prepared { places, links, .. } = self.prepared;
+    pub(crate) fn place_of_binding(self, binding: &PreparedBinding) -> Option<usize> {
+        let Prepared { places, bindings, .. } = self.prepared;
         places
-            .of_link(link.name(), |place| links[place].name())
-            .filter(|_| self.may_run(&link.actor))
+            .of_binding(binding.identity(), |place| bindings[place].identity())
+            .filter(|_| self.may_run(&binding.actor))
     }
 
     /// All of it, as if it ran.
@@ -106,7 +106,7 @@ impl<'a> Wanted<'a> {
             actors: self.actors().map(|(_, actor)| actor).collect(),
             providers: self.providers().collect(),
             broken: Vec::new(),
-            bindings: self.links().map(|(_, link)| Bound::of(link)).collect(),
+            bindings: self.bindings().map(|(_, binding)| Bound::of(binding)).collect(),
         }
     }
 

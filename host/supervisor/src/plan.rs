@@ -10,7 +10,7 @@ use trellis_providers_sdk::{Descriptor, SettingKind, Values};
 use crate::border;
 use crate::desired::{Barred, Bound, Inventory, Wanted};
 use crate::exchange;
-use crate::prepare::{Prepared, PreparedActor, PreparedLink, PreparedProvider};
+use crate::prepare::{Prepared, PreparedActor, PreparedBinding, PreparedProvider};
 use crate::rename::renames;
 
 /// The steps that would make a prepared manifest run on a host where nothing runs.
@@ -37,7 +37,7 @@ impl<'a> Providers<'a> {
 
     /// The provider of a binding, by the name that it gets.
     fn of_binding(&self, bound: Bound<'a>) -> &'a str {
-        let name = &*bound.link.provider;
+        let name = &*bound.binding.provider;
         self.renamed.get(name).copied().unwrap_or(name)
     }
 }
@@ -53,7 +53,7 @@ struct Matched<'a> {
 impl<'a> Matched<'a> {
     fn of(wanted: Wanted<'a>, running: &Inventory<'a>) -> Self {
         let mut actors = vec![None; wanted.prepared.actors.len()];
-        let mut bindings = vec![None; wanted.prepared.links.len()];
+        let mut bindings = vec![None; wanted.prepared.bindings.len()];
         let (mut gone, mut unbound) = (Vec::new(), Vec::new());
         for actor in &running.actors {
             match wanted.place_of_actor(&actor.name) {
@@ -62,7 +62,7 @@ impl<'a> Matched<'a> {
             }
         }
         for bound in &running.bindings {
-            match wanted.place_of_link(bound.link) {
+            match wanted.place_of_binding(bound.binding) {
                 Some(place) => bindings[place] = Some(*bound),
                 None => unbound.push(*bound),
             }
@@ -87,8 +87,8 @@ pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
     let made = wanted.actors().filter_map(|(place, actor)| made_actor(actor, actors[place]));
     steps.extend(made);
     let made = wanted
-        .links()
-        .filter_map(|(place, link)| made_binding((link, wanted), bindings[place], &now));
+        .bindings()
+        .filter_map(|(place, binding)| made_binding((binding, wanted), bindings[place], &now));
     steps.extend(made);
     let stays: HashSet<_> = wanted.providers().map(|provider| &*provider.name).collect();
     let known = running.providers.iter().chain(&running.broken).map(|provider| &*provider.name);
@@ -97,8 +97,8 @@ pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
     steps
 }
 
-/// The actors that go. One whose key comes back under another name with an older revision stays: that
-/// revision is refused, and is so as long as the newer one runs.
+/// The actors that go. One whose key comes back under another name with an older revision stays:
+/// that revision is refused for as long as the newer one runs.
 fn stopped(gone: &[&PreparedActor], wanted: Wanted<'_>) -> Vec<Step> {
     let claims = |actor: &PreparedActor| Arc::clone(actor.verified.claims());
     let keys: HashSet<_> = gone.iter().map(|actor| claims(actor).subject.clone()).collect();
@@ -115,7 +115,7 @@ fn stopped(gone: &[&PreparedActor], wanted: Wanted<'_>) -> Vec<Step> {
 /// A binding that goes while its actor stays, in whatever version. Those of an actor that goes, go
 /// with it.
 fn left<'a>(bound: Bound<'a>, wanted: Wanted<'_>, running: &Providers<'a>) -> Option<Step> {
-    wanted.place_of_actor(&bound.link.actor)?;
+    wanted.place_of_actor(&bound.binding.actor)?;
     let (binding, provider) = (bound.to_ref(), running.of_binding(bound).to_owned());
     Some(Step::Unbind { binding, provider })
 }
@@ -166,7 +166,7 @@ fn made_actor(wanted: &PreparedActor, now: Option<&PreparedActor>) -> Option<Ste
 }
 
 fn made_binding(
-    (wanted, all): (&PreparedLink, Wanted<'_>),
+    (wanted, all): (&PreparedBinding, Wanted<'_>),
     now: Option<Bound<'_>>,
     running: &Providers<'_>,
 ) -> Option<Step> {
@@ -177,12 +177,12 @@ fn made_binding(
     };
     let leaves = running.of_binding(now);
     let moved = *leaves != *wanted.provider;
-    if !moved && now.link.values == wanted.values && !now.stale {
+    if !moved && now.binding.values == wanted.values && !now.stale {
         return None;
     }
     let leaves = moved.then(|| leaves.to_owned());
     let served = all.providers().find(|provider| provider.name == wanted.provider);
-    let changes = served.map(|it| changes(&now.link.values, &wanted.values, &it.descriptor));
+    let changes = served.map(|it| changes(&now.binding.values, &wanted.values, &it.descriptor));
     let changes = changes.unwrap_or_default();
     Some(Step::Rebind { binding: binding(), provider: provider(), leaves, changes })
 }

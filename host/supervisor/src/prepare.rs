@@ -1,12 +1,12 @@
 //! From a manifest as written to a manifest as it can run, or everything that is wrong with it.
 
+mod bindings;
 mod callees;
 mod context;
 mod doubtful;
 mod ending;
 mod keys;
 mod last_runs;
-mod links;
 mod losses;
 mod modules;
 mod parts;
@@ -22,7 +22,7 @@ use trellis_manifest::{Manifest, Report, SourceText};
 
 pub use context::{Lacks, LastRun, LastRuns, Modules, PrepareContext};
 pub use parts::Prepared;
-pub(crate) use parts::{PreparedActor, PreparedLink, PreparedProvider};
+pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider};
 pub(crate) use places::Places;
 pub use rights::Rights;
 pub use warning::Warning;
@@ -41,19 +41,19 @@ pub async fn prepare(
     let mut problems = Vec::new();
     let mut actors = modules::prepare(manifest, context, &mut problems).await;
     let mut providers = providers::prepare(manifest, context, &mut problems);
-    let mut links = links::prepare(manifest, &actors, &mut providers, context, &mut problems);
+    let mut bindings = bindings::prepare(manifest, &actors, &mut providers, context, &mut problems);
     let mut providers = providers.known;
     let mut notes = Vec::new();
-    let wanted = (&mut providers, &mut *links);
+    let wanted = (&mut providers, &mut *bindings);
     values::prepare((manifest, source), wanted, context, (&mut problems, &mut notes)).await;
-    let mut runs = last_runs::of(&actors, &links);
+    let mut runs = last_runs::of(&actors, &bindings);
     let mut warnings = losses::note(manifest, &mut actors, context);
-    let links: Vec<_> = links.into_iter().map(|written| written.link).collect();
-    warnings.extend(unbound::warnings(manifest, (&actors, &links), &providers, context));
+    let bindings: Vec<_> = bindings.into_iter().map(|written| written.binding).collect();
+    warnings.extend(unbound::warnings(manifest, (&actors, &bindings), &providers, context));
     warnings.extend(callees::warnings(manifest, &actors));
     warnings.extend(doubtful::warnings(manifest, &actors));
     warnings.extend(ending::warnings(manifest, &actors, context.clock.now_unix_s()));
-    let keys = keys::of_stateful(&actors, &links, &providers);
+    let keys = keys::of_stateful(&actors, &bindings, &providers);
     for changed in keys::changed(manifest, &actors, &keys, &context.last_runs) {
         if changed.is_unsigned || context.force {
             warnings.push(Warning::of_change(changed.problem));
@@ -70,6 +70,6 @@ pub async fn prepare(
     let actors: Vec<_> = actors.into_iter().flatten().collect();
     let providers = providers.into_values().collect();
     let names = actors.iter().map(|actor: &PreparedActor| &actor.name);
-    let places = Places::of(names, links.iter().map(PreparedLink::name));
-    Ok(Prepared { actors, providers, links, places, runs, warnings, notes })
+    let places = Places::of(names, bindings.iter().map(PreparedBinding::identity));
+    Ok(Prepared { actors, providers, bindings, places, runs, warnings, notes })
 }

@@ -147,8 +147,8 @@ impl Reconciler {
 
     /// True when bindings are wanted over which calls come in.
     pub(crate) fn wants_intake(&self) -> bool {
-        let links = self.desired.iter().flat_map(|desired| &desired.prepared.links);
-        { links }.any(|link| border::is_intake(&link.contract))
+        let bindings = self.desired.iter().flat_map(|desired| &desired.prepared.bindings);
+        { bindings }.any(|binding| border::is_intake(&binding.contract))
     }
 
     /// What is wanted and not so.

@@ -38,8 +38,8 @@ pub(crate) fn renames<'a>(wanted: Wanted<'a>, running: &Inventory<'a>) -> Vec<(&
 /// From which provider to which a binding is to lead.
 fn moves<'a>(wanted: Wanted<'a>, running: &Inventory<'a>) -> BTreeSet<(&'a str, &'a str)> {
     let moved = |bound: &Bound<'a>| {
-        let next = &wanted.prepared.links[wanted.place_of_link(bound.link)?];
-        Some((&*bound.link.provider, &*next.provider))
+        let next = &wanted.prepared.bindings[wanted.place_of_binding(bound.binding)?];
+        Some((&*bound.binding.provider, &*next.provider))
     };
     running.bindings.iter().filter_map(moved).collect()
 }

@@ -14,7 +14,7 @@ use super::outcome::{Again, Failed};
 use crate::actual::RunningBinding;
 use crate::border::Instance;
 use crate::key::BindingKey;
-use crate::prepare::{PreparedLink, PreparedProvider};
+use crate::prepare::{PreparedBinding, PreparedProvider};
 
 /// A binding that is not in force yet.
 pub(super) struct NewBinding {
@@ -70,19 +70,19 @@ impl Change {
         }
         let (mut postponed, mut lacking) = (Vec::new(), BTreeMap::new());
         let (refused, mut waiting) = (self.refused_versions(), Vec::new());
-        for link in &self.desired.prepared.links {
-            let name = (&*link.actor, link.contract.id.as_str(), link.binding.as_str());
+        for binding in &self.desired.prepared.bindings {
+            let name = (&*binding.actor, binding.contract.id.as_str(), binding.name.as_str());
             let place = if steps.is_empty() { None } else { steps.get(&name).copied() };
-            if place.is_none() && !made.actors.contains_key(&link.actor) {
+            if place.is_none() && !made.actors.contains_key(&binding.actor) {
                 continue;
             }
-            if let Some((code, again)) = refused.get(&*link.actor) {
-                waiting.extend(place.map(|place| (place, waits(&link.actor, *code), *again)));
+            if let Some((code, again)) = refused.get(&*binding.actor) {
+                waiting.extend(place.map(|place| (place, waits(&binding.actor, *code), *again)));
                 continue;
             }
-            let Some(new) = self.new_binding(place, link, made) else {
+            let Some(new) = self.new_binding(place, binding, made) else {
                 postponed.extend(place);
-                lacking.entry(Arc::clone(&link.actor)).or_insert_with(|| lacks(link));
+                lacking.entry(Arc::clone(&binding.actor)).or_insert_with(|| lacks(binding));
                 continue;
             };
             let list = if new.binding.is_intake() { &mut fresh.intake } else { &mut fresh.outlets };
@@ -110,31 +110,31 @@ impl Change {
     fn new_binding(
         &self,
         place: Option<usize>,
-        link: &PreparedLink,
+        binding: &PreparedBinding,
         made: &Made,
     ) -> Option<NewBinding> {
         self.shared.look(|actual| {
-            let (actor, key) = match made.actors.get(&link.actor) {
+            let (actor, key) = match made.actors.get(&binding.actor) {
                 Some(new) => (new.id, new.prepared.verified.claims().key()),
                 None => {
-                    let running = actual.actors.get(&link.actor)?;
+                    let running = actual.actors.get(&binding.actor)?;
                     (running.id, running.claims().key())
                 }
             };
-            let (target, instance, provider) = match made.providers.get(&link.provider) {
+            let (target, instance, provider) = match made.providers.get(&binding.provider) {
                 Some(new) => (new.target, new.instance.clone(), new.prepared.clone()),
                 None => {
-                    let running = actual.providers.get(&link.provider)?;
+                    let running = actual.providers.get(&binding.provider)?;
                     let instance = actual.instances.get(&running.target)?.clone();
                     (running.target, instance, running.prepared.clone())
                 }
             };
             let id = BindingId(actual.next_id());
-            let (contract, name) = (Arc::clone(&link.contract), link.binding.clone());
+            let (contract, name) = (Arc::clone(&binding.contract), binding.name.clone());
             let binding = RunningBinding {
-                key: link.key(),
+                key: binding.key(),
                 spec: BindingSpec { id, actor, contract, name, target },
-                prepared: link.clone(),
+                prepared: binding.clone(),
                 actor: key,
             };
             Some(NewBinding { place, binding, instance, provider })
@@ -209,8 +209,8 @@ pub(super) fn waits(actor: &str, code: Code) -> CallError {
 }
 
 /// Why a version is not started: the same in every try, whatever its provider said last.
-fn lacks(link: &PreparedLink) -> CallError {
-    let PreparedLink { contract, provider, .. } = link;
+fn lacks(binding: &PreparedBinding) -> CallError {
+    let PreparedBinding { contract, provider, .. } = binding;
     let text = format!(
         "it is bound to {} at provider {provider}, which does not run; the version before goes on",
         contract.id

@@ -15,7 +15,7 @@ use super::make::Made;
 use crate::actual::RunningBinding;
 use crate::border::Instance;
 use crate::key::BindingKey;
-use crate::prepare::{PreparedLink, PreparedProvider};
+use crate::prepare::{PreparedBinding, PreparedProvider};
 
 impl Change {
     /// Binds what actors call out over, and moves the bindings of replaced providers. A new version
@@ -106,18 +106,18 @@ impl Change {
         target: TargetId,
         replaced: &HashSet<BindingKey>,
     ) -> Option<CallError> {
-        let links = self.desired.prepared.links.iter();
-        let link = self.shared.look(|actual| {
-            let served = |link: &PreparedLink| {
-                let now = actual.current.get(&link.key()).and_then(|id| actual.bindings.get(id));
+        let bindings = self.desired.prepared.bindings.iter();
+        let binding = self.shared.look(|actual| {
+            let served = |binding: &PreparedBinding| {
+                let now = actual.current.get(&binding.key()).and_then(|id| actual.bindings.get(id));
                 now.is_some_and(|now| now.spec.target == target)
             };
-            let leaves = |link: &&PreparedLink| *link.provider != *name && served(link);
-            { links }.filter(leaves).find(|link| !replaced.contains(&link.key()))
+            let leaves = |binding: &&PreparedBinding| *binding.provider != *name && served(binding);
+            { bindings }.filter(leaves).find(|binding| !replaced.contains(&binding.key()))
         })?;
         let text = format!(
             "the binding of {} was to leave it for provider {}, which does not run; it goes on",
-            link.actor, link.provider
+            binding.actor, binding.provider
         );
         Some(CallError::new(Code::Provider, text))
     }

@@ -6,7 +6,7 @@ use trellis_core::Code;
 use trellis_manifest::{Manifest, Problem};
 
 use super::context::LastRuns;
-use super::parts::{PreparedActor, PreparedLink};
+use super::parts::{PreparedActor, PreparedBinding};
 use super::providers::Providers;
 
 /// An actor that would begin without the data it had.
@@ -19,13 +19,14 @@ pub(super) struct Changed {
 /// The keys of the actors that are bound to a provider that keeps data, by their names.
 pub(super) fn of_stateful<'a>(
     actors: &'a [Option<PreparedActor>],
-    links: &[PreparedLink],
+    bindings: &[PreparedBinding],
     providers: &Providers,
 ) -> BTreeMap<&'a str, &'a str> {
-    let stateful = |link: &&PreparedLink| {
-        providers.get(&link.provider).is_some_and(|provider| provider.descriptor.stateful)
+    let stateful = |binding: &&PreparedBinding| {
+        providers.get(&binding.provider).is_some_and(|provider| provider.descriptor.stateful)
     };
-    let bound: BTreeSet<&str> = links.iter().filter(stateful).map(|link| &*link.actor).collect();
+    let bound: BTreeSet<&str> =
+        bindings.iter().filter(stateful).map(|binding| &*binding.actor).collect();
     let actors = actors.iter().flatten().filter(|actor| bound.contains(&*actor.name));
     actors.map(|actor| (&*actor.name, actor.verified.claims().subject.as_str())).collect()
 }

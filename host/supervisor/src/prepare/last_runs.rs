@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use trellis_core::Contract;
 
+use super::bindings::Written;
 use super::context::{LastRun, LastRuns};
-use super::links::Written;
 use super::parts::PreparedActor;
 use super::rights::Rights;
 
 /// What will be known of actors with these bindings when they have run, but for their keys.
-pub(super) fn of(actors: &[Option<PreparedActor>], links: &[Written<'_>]) -> LastRuns {
+pub(super) fn of(actors: &[Option<PreparedActor>], bindings: &[Written<'_>]) -> LastRuns {
     let mut bound: BTreeMap<&Arc<str>, Vec<&Contract>> = BTreeMap::new();
-    for Written { link, .. } in links {
-        bound.entry(&link.actor).or_default().push(&link.contract);
+    for Written { binding, .. } in bindings {
+        bound.entry(&binding.actor).or_default().push(&binding.contract);
     }
     let last_run = |actor: &PreparedActor| {
         let bound = bound.remove(&actor.name).unwrap_or_default();

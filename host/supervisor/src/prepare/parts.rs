@@ -23,7 +23,7 @@ use crate::key::BindingKey;
 pub struct Prepared {
     pub(crate) actors: Vec<PreparedActor>,
     pub(crate) providers: Vec<PreparedProvider>,
-    pub(crate) links: Vec<PreparedLink>,
+    pub(crate) bindings: Vec<PreparedBinding>,
     pub(crate) places: Places,
     pub(super) runs: LastRuns,
     pub(super) warnings: Vec<Warning>,
@@ -59,20 +59,20 @@ pub(crate) struct PreparedProvider {
 
 /// A binding whose actor claims it and whose provider serves it.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct PreparedLink {
+pub(crate) struct PreparedBinding {
     pub(crate) actor: Arc<str>,
     pub(crate) contract: Arc<Contract>,
-    pub(crate) binding: BindingName,
+    pub(crate) name: BindingName,
     pub(crate) provider: Arc<str>,
     /// Largest message in either direction, in bytes.
     pub(crate) payload_bytes_max: u32,
     pub(crate) values: Values,
 }
 
-impl PreparedLink {
+impl PreparedBinding {
     /// What makes it the same binding: actor, contract and name.
-    pub(crate) fn name(&self) -> (&str, &str, &str) {
-        (&self.actor, self.contract.id.as_str(), self.binding.as_str())
+    pub(crate) fn identity(&self) -> (&str, &str, &str) {
+        (&self.actor, self.contract.id.as_str(), self.name.as_str())
     }
 
     /// The same to keep.
@@ -80,7 +80,7 @@ impl PreparedLink {
         BindingKey {
             actor: Arc::clone(&self.actor),
             contract: self.contract.id.clone(),
-            name: self.binding.clone(),
+            name: self.name.clone(),
         }
     }
 }

@@ -15,23 +15,23 @@ type Name<'a> = (&'a str, &'a str, &'a str);
 pub(crate) struct Places {
     actors: HashMap<Arc<str>, usize, RandomState>,
     /// By what makes a binding the same one, which is not kept twice.
-    links: HashTable<usize>,
+    bindings: HashTable<usize>,
     hasher: RandomState,
 }
 
 impl Places {
     pub(super) fn of<'a>(
         actors: impl Iterator<Item = &'a Arc<str>>,
-        links: impl ExactSizeIterator<Item = Name<'a>>,
+        bindings: impl ExactSizeIterator<Item = Name<'a>>,
     ) -> Self {
         let hasher = RandomState::default();
         let actors = actors.enumerate().map(|(place, name)| (Arc::clone(name), place));
         // With room for all, nothing is moved and so hashed again.
-        let mut table = HashTable::with_capacity(links.len());
-        for (place, name) in links.enumerate() {
+        let mut table = HashTable::with_capacity(bindings.len());
+        for (place, name) in bindings.enumerate() {
             table.insert_unique(hasher.hash_one(name), place, |_| 0);
         }
-        Self { actors: actors.collect(), links: table, hasher }
+        Self { actors: actors.collect(), bindings: table, hasher }
     }
 
     /// The place of the actor of that name.
@@ -40,11 +40,11 @@ impl Places {
     }
 
     /// The place of a binding, where `at` gives the name of the one at a place.
-    pub(crate) fn of_link<'a>(
+    pub(crate) fn of_binding<'a>(
         &self,
         name: Name<'_>,
         at: impl Fn(usize) -> Name<'a>,
     ) -> Option<usize> {
-        self.links.find(self.hasher.hash_one(name), |place| at(*place) == name).copied()
+        self.bindings.find(self.hasher.hash_one(name), |place| at(*place) == name).copied()
     }
 }

@@ -9,7 +9,7 @@ use trellis_manifest::{Manifest, Problem};
 use trellis_providers_sdk::ProviderFactory;
 
 use super::context::PrepareContext;
-use super::parts::{PreparedActor, PreparedLink, PreparedProvider};
+use super::parts::{PreparedActor, PreparedBinding, PreparedProvider};
 use super::providers::Providers;
 use super::warning::Warning;
 
@@ -17,12 +17,12 @@ use super::warning::Warning;
 /// one application needs, and a common reason why a call is denied.
 pub(super) fn warnings(
     manifest: &Manifest,
-    (actors, links): (&[Option<PreparedActor>], &[PreparedLink]),
+    (actors, bindings): (&[Option<PreparedActor>], &[PreparedBinding]),
     providers: &Providers,
     context: &PrepareContext<'_>,
 ) -> Vec<Warning> {
     let bound: BTreeSet<(&str, &str)> =
-        links.iter().map(|link| (&*link.actor, link.contract.id.as_str())).collect();
+        bindings.iter().map(|binding| (&*binding.actor, binding.contract.id.as_str())).collect();
     let builtins: Vec<_> =
         context.builtins.iter().map(|factory| (factory, factory.descriptor())).collect();
     let mut warnings = Vec::new();

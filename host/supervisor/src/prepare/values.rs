@@ -13,8 +13,8 @@ use trellis_providers_sdk::{
     WantedBinding, validate,
 };
 
+use super::bindings::Written;
 use super::context::PrepareContext;
-use super::links::Written;
 use super::providers::Providers;
 
 /// How long a check waits for what values name, such as a file: its disk may hang.
@@ -35,28 +35,28 @@ struct Origin<'a> {
 /// ones looked at as well, and adds what is worth a word to `notes`.
 pub(super) async fn prepare(
     (manifest, source): (&Manifest, &SourceText),
-    (providers, links): (&mut Providers, &mut [Written<'_>]),
+    (providers, bindings): (&mut Providers, &mut [Written<'_>]),
     context: &PrepareContext<'_>,
     (problems, notes): (&mut Vec<Problem>, &mut Vec<Problem>),
 ) {
     let specs: BTreeMap<&str, _> =
         manifest.providers.iter().map(|spec| (spec.value.name.value.as_str(), spec)).collect();
     let mut of_provider: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
-    for (index, written) in links.iter_mut().enumerate() {
-        let Some(provider) = providers.get(&written.link.provider) else { continue };
-        resolve(&mut written.link.values, &provider.descriptor, context.folder);
+    for (index, written) in bindings.iter_mut().enumerate() {
+        let Some(provider) = providers.get(&written.binding.provider) else { continue };
+        resolve(&mut written.binding.values, &provider.descriptor, context.folder);
         of_provider.entry(Arc::clone(&provider.name)).or_default().push(index);
     }
     let mut of_kind: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
     for provider in providers.values_mut() {
         resolve(&mut provider.values, &provider.descriptor, context.folder);
         let bound: &[usize] = of_provider.get(&provider.name).map_or(&[], Vec::as_slice);
-        let bindings = bound.iter().map(|index| wanted(&links[*index])).collect();
+        let wanted_bindings = bound.iter().map(|index| wanted(&bindings[*index])).collect();
         let known = of_kind.entry(provider.descriptor.name.to_string()).or_default();
         let mut wanted = Wanted {
             provider: provider.name.to_string(),
             values: provider.values.clone(),
-            bindings,
+            bindings: wanted_bindings,
             host_addresses: context.host_addresses.clone(),
             beside: std::mem::take(known),
         };
@@ -68,7 +68,7 @@ pub(super) async fn prepare(
                 Place::Provider if spec.is_none() => bound.first(),
                 Place::Provider => None,
             };
-            let origin = Origin::of(source, binding.map(|index| &links[*index]), spec);
+            let origin = Origin::of(source, binding.map(|index| &bindings[*index]), spec);
             origin.problem(problem, &provider.descriptor)
         };
         let wrong = validate::problems(&*provider.factory, &wanted);
@@ -153,12 +153,12 @@ impl<'a> Origin<'a> {
 }
 
 fn wanted(written: &Written<'_>) -> WantedBinding {
-    let link = &written.link;
+    let binding = &written.binding;
     WantedBinding {
-        actor: link.actor.to_string(),
-        contract: link.contract.id.clone(),
-        name: link.binding.clone(),
-        values: link.values.clone(),
+        actor: binding.actor.to_string(),
+        contract: binding.contract.id.clone(),
+        name: binding.name.clone(),
+        values: binding.values.clone(),
     }
 }
 

@@ -9,13 +9,13 @@ use trellis_manifest::{BindingSpec, Manifest, Problem, Span, Spanned};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
 use super::context::PrepareContext;
-use super::parts::{PreparedActor, PreparedLink};
+use super::parts::{PreparedActor, PreparedBinding};
 use super::providers::{Found, Providers, plain_provider, plain_values};
 use super::serving::find_provider;
 
 /// A binding, with where the manifest says so.
 pub(super) struct Written<'a> {
-    pub(super) link: PreparedLink,
+    pub(super) binding: PreparedBinding,
     /// `None` for one that need not be written.
     pub(super) spec: Option<&'a BindingSpec>,
     /// Its place, or that of the actor it comes with.
@@ -30,37 +30,37 @@ pub(super) fn prepare<'a>(
     context: &PrepareContext<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Written<'a>> {
-    let mut links: Vec<Written<'a>> = Vec::with_capacity(manifest.bindings.len());
+    let mut bindings: Vec<Written<'a>> = Vec::with_capacity(manifest.bindings.len());
     let names = Names::of(actors, context);
     let mut seen = HashSet::new();
-    for binding in &manifest.bindings {
-        let spec = &binding.value;
-        let Some(link) = one(spec, &names, (&*providers, context), problems) else { continue };
-        if !seen.insert(link.key()) {
+    for wanted in &manifest.bindings {
+        let spec = &wanted.value;
+        let Some(binding) = one(spec, &names, (&*providers, context), problems) else { continue };
+        if !seen.insert(binding.key()) {
             let sentence = format!(
                 "`{}` is already bound to {} under the name `{}`",
-                link.actor, link.contract.id, link.binding
+                binding.actor, binding.contract.id, binding.name
             );
             problems
-                .push(Problem::new(binding.span, sentence).help("give one of them another `name`"));
+                .push(Problem::new(wanted.span, sentence).help("give one of them another `name`"));
             continue;
         }
-        links.push(Written { link, spec: Some(spec), span: binding.span });
+        bindings.push(Written { binding, spec: Some(spec), span: wanted.span });
     }
     for factory in context.builtins.iter().filter(|factory| factory.descriptor().implicit) {
-        bind_claimed(factory, (manifest, actors), &mut providers.known, &mut links, problems);
+        bind_claimed(factory, (manifest, actors), &mut providers.known, &mut bindings, problems);
     }
-    links
+    bindings
 }
 
 /// What a binding wants. With a problem of its own, or of its actor, nothing of the manifest runs:
-/// the link is then made as far as it can be, so that its values are checked with all others.
+/// the binding is then made as far as it can be, so that its values are checked with all others.
 fn one(
     spec: &BindingSpec,
     names: &Names<'_>,
     (providers, context): (&Found, &PrepareContext<'_>),
     problems: &mut Vec<Problem>,
-) -> Option<PreparedLink> {
+) -> Option<PreparedBinding> {
     let actor = names.find(&spec.actor.value);
     // One that is not known may be an actor that has a problem of its own.
     if actor.is_none() && names.whole {
@@ -74,10 +74,10 @@ fn one(
     }
     let limits = || ActorLimits::default().payload_bytes_max;
     let name = || Arc::from(spec.actor.value.as_str());
-    Some(PreparedLink {
+    Some(PreparedBinding {
         actor: actor.map_or_else(name, |actor| Arc::clone(&actor.name)),
         contract: Arc::new(contract),
-        binding: BindingName::new(&spec.name.value),
+        name: BindingName::new(&spec.name.value),
         provider,
         payload_bytes_max: actor.map_or_else(limits, |actor| actor.limits.payload_bytes_max),
         values,
@@ -147,15 +147,15 @@ fn bind_claimed<'a>(
     factory: &Arc<dyn ProviderFactory>,
     (manifest, actors): (&'a Manifest, &[Option<PreparedActor>]),
     providers: &mut Providers,
-    links: &mut Vec<Written<'a>>,
+    bindings: &mut Vec<Written<'a>>,
     problems: &mut Vec<Problem>,
 ) {
     let descriptor = factory.descriptor();
     for contract in descriptor.contracts.iter() {
         let contract = Arc::new(contract.clone());
-        let bound: HashSet<Arc<str>> = (links.iter())
-            .filter(|written| written.link.contract.id == contract.id)
-            .map(|written| Arc::clone(&written.link.actor))
+        let bound: HashSet<Arc<str>> = (bindings.iter())
+            .filter(|written| written.binding.contract.id == contract.id)
+            .map(|written| Arc::clone(&written.binding.actor))
             .collect();
         for (spec, actor) in manifest.actors.iter().zip(actors) {
             let Some(actor) = actor.as_ref().filter(|actor| !bound.contains(&actor.name)) else {
@@ -166,10 +166,10 @@ fn bind_claimed<'a>(
                 problems.extend(unread.map(|(key, _)| unreadable(actor, key, &contract)));
                 continue;
             }
-            let link = PreparedLink {
+            let binding = PreparedBinding {
                 actor: Arc::clone(&actor.name),
                 contract: Arc::clone(&contract),
-                binding: BindingName::default(),
+                name: BindingName::default(),
                 provider: implicit_provider(factory, &contract, providers),
                 payload_bytes_max: actor.limits.payload_bytes_max,
                 values: if descriptor.actor_values {
@@ -178,7 +178,7 @@ fn bind_claimed<'a>(
                     Values::default()
                 },
             };
-            links.push(Written { link, spec: None, span: spec.value.image.span });
+            bindings.push(Written { binding, spec: None, span: spec.value.image.span });
         }
     }
 }
