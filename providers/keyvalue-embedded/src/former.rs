@@ -4,17 +4,19 @@
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use trellis_core::CallError;
 use trellis_providers_sdk::Binding;
 
 use crate::namespace::Namespace;
 use crate::store::{Store, WeakStore};
 
-/// Longest look at what the two stores hold: a disk that hangs holds up no change.
+/// Longest that one store looks at what it and others hold, for all bindings together: neither a
+/// disk that hangs nor ten thousand bindings hold up a change.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
 /// Most bindings that one store tells of by name.
@@ -138,21 +140,30 @@ fn shown(store: &Store) -> String {
     }
 }
 
-/// How many bindings one store told of.
+/// What one store told and looked at.
 #[derive(Default)]
-pub(crate) struct Told(AtomicUsize);
+pub(crate) struct Told {
+    /// How many bindings it told of.
+    count: AtomicUsize,
+    /// How long it looked, in microseconds.
+    looked_us: AtomicU64,
+}
 
 impl Told {
     /// Says so when the binding leaves keys behind and there are none where it goes; says nothing
     /// when a look at the stores fails or takes too long.
     pub(crate) async fn tell_of(&self, moved: Move) {
-        // Relaxed: a count and no more. What would not be told is not looked at either.
-        if self.0.load(Ordering::Relaxed) > TOLD_MAX {
+        // Relaxed, here and below: numbers and no more. What would not be told is not looked at.
+        let looked = Duration::from_micros(self.looked_us.load(Ordering::Relaxed));
+        if self.count.load(Ordering::Relaxed) > TOLD_MAX || looked >= LOOK_MAX {
             return;
         }
-        let looked = tokio::time::timeout(LOOK_MAX, moved.message()).await;
+        let began = Instant::now();
+        let looked = tokio::time::timeout(LOOK_MAX - looked, moved.message()).await;
+        let taken = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.looked_us.fetch_add(taken, Ordering::Relaxed);
         let Ok(Ok(Some(Message { actor, from, to, text }))) = looked else { return };
-        match self.0.fetch_add(1, Ordering::Relaxed) {
+        match self.count.fetch_add(1, Ordering::Relaxed) {
             before if before < TOLD_MAX => tracing::warn!(%actor, %from, %to, "{text}"),
             TOLD_MAX => tracing::warn!(
                 %to,

@@ -50,7 +50,7 @@ fn check_host_side(copy: &Repo, name: &ContractName) -> Result<()> {
         &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
         &["test", "--locked", "--quiet", "-p", &contract, "-p", &provider],
         // Pages that are held against what the providers say of themselves.
-        &["test", "--locked", "--quiet", "-p", "trellis-app", "--test", "*_page"],
+        &["test", "--locked", "--quiet", "--workspace", "--test", "*_page"],
     ];
     commands.iter().try_for_each(|command| copy.run(".", "cargo", command))
 }
