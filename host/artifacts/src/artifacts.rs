@@ -72,7 +72,8 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
 
     /// Examines every wanted artifact, in this order; one that did not change keeps the proof it
     /// had, whatever `examination` would say now, and what is no longer wanted is forgotten. The
-    /// examination is given the place in the list and the bytes.
+    /// examination is given the place in the list and the bytes; it hashes them anyway, so that
+    /// the digest is its to give.
     ///
     /// Reads and examines on threads that may block, several at a time, and each artifact on one
     /// thread at a time, whoever asks: one that is still being read for a list that was dropped is
@@ -88,7 +89,7 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
         examination: E,
     ) -> Vec<Result<Artifact<P>, CallError>>
     where
-        E: Fn(usize, &[u8]) -> Result<P, CallError> + Send + Sync + 'static,
+        E: Fn(usize, &[u8]) -> Result<Artifact<P>, CallError> + Send + Sync + 'static,
     {
         let mut left: Vec<usize> = (0..wanted.len()).collect();
         let mut results: Vec<_> = wanted.iter().map(|_| None).collect();
@@ -209,7 +210,7 @@ type Examined<P> = Vec<(usize, Option<Result<Artifact<P>, CallError>>)>;
 impl<P, E> Work<P, E>
 where
     P: Clone + Send + 'static,
-    E: Fn(usize, &[u8]) -> Result<P, CallError> + Send + Sync + 'static,
+    E: Fn(usize, &[u8]) -> Result<Artifact<P>, CallError> + Send + Sync + 'static,
 {
     /// Goes once through these places of the list.
     async fn round(self: &Arc<Self>, places: &[usize]) -> Result<Examined<P>, CallError> {
@@ -261,12 +262,13 @@ where
         let content = reference.read(wanted.bytes_max)?;
         self.memory.reads.fetch_add(1, Ordering::Relaxed);
         let settled = content.stamp.is_settled(now());
-        let digest: Digest = Sha256::digest(&content.bytes).into();
         // Touched, or written again as it was: what was proven of these bytes still holds.
-        let same = known.filter(|known| known.artifact.digest == digest);
-        let artifact = match same {
+        let is_same = |known: &Known<P>| {
+            known.artifact.digest == Digest::from(Sha256::digest(&content.bytes))
+        };
+        let artifact = match known.filter(is_same) {
             Some(known) => known.artifact,
-            None => Artifact { digest, proof: (self.examination)(index, &content.bytes)? },
+            None => (self.examination)(index, &content.bytes)?,
         };
         let known = Known { stamp: content.stamp, settled, artifact: artifact.clone() };
         self.memory.known.lock().insert(reference.clone(), known);

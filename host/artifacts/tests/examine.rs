@@ -6,11 +6,17 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use trellis_artifacts::{Artifact, Artifacts, Reference, Wanted};
 use trellis_core::{CallError, Code};
 
 /// Only a test that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What an examination gives of a content.
+fn examined_as(text: String) -> Artifact<String> {
+    Artifact { digest: Sha256::digest(&text).into(), proof: text }
+}
 
 /// A shelf whose examination gives the content as text, and counts.
 struct Shelf {
@@ -41,7 +47,7 @@ impl Shelf {
             match text.as_str() {
                 "bad" => Err(CallError::new(Code::ModuleInvalid, text)),
                 "panic" => panic!("the test asked for it"),
-                _ => Ok(text),
+                _ => Ok(examined_as(text)),
             }
         };
         self.artifacts.examine(wanted, examination).await
@@ -195,7 +201,7 @@ impl Stuck {
                 // An error means that the gate is open for good.
                 let _ = gate.lock().expect("no panic in a test double").recv();
             }
-            Ok(String::from_utf8_lossy(bytes).into_owned())
+            Ok(examined_as(String::from_utf8_lossy(bytes).into_owned()))
         };
         let results = self.shelf.artifacts.examine(wanted, examination).await;
         results.into_iter().map(|one| one.expect("a good one").proof).collect()

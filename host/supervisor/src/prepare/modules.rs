@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use trellis_artifacts::{Reference, Wanted};
+use trellis_artifacts::{Artifact, Reference, Wanted};
 use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{ActorSpec, Manifest, Problem, Spanned};
@@ -68,7 +68,7 @@ async fn verify_all(
         if let Some((checker, limits)) = &checks {
             checker.check(bytes, &limits[index]).map_err(|error| refused(&error))?;
         }
-        Ok(verified)
+        Ok(Artifact { digest: *verified.digest(), proof: verified })
     };
     let results = context.modules.examine(wanted.clone(), examination).await;
     let verified = results.into_iter().map(|result| result.map(|artifact| artifact.proof));
