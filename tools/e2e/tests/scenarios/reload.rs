@@ -108,6 +108,21 @@ scenarios! {
         Step::LoadEnds,
     ];
 
+    /// What a check refuses of a module refuses the whole change: the other actor comes neither.
+    a_module_without_an_entry_while_running = [
+        actor("echo", built("echo")),
+        actor("other", harmless()),
+        app(&[("echo", "")]),
+        Step::Start,
+        actor("echo", b"\0asm\x01\0\0\0".to_vec()),
+        Step::Log(&["the manifest was not applied", "E_MODULE_ABI"]),
+        app(&[("echo", ""), ("other", "")]),
+        Step::Log(&["the manifest was not applied", "E_MODULE_ABI"]),
+        Step::Metric("trellis_reloads_total{result=\"applied\"}", 1.0),
+        get("echo", "/").is(200, "hello"),
+        Step::LogAtMost(0, "started actor other"),
+    ];
+
     /// New limits apply from the next call on.
     new_limits_while_running = [
         actor("loops", hostile("loops")),

@@ -34,6 +34,16 @@ fn put(site: &Site, module: &[u8]) {
     site.put("app/echo.wasm", site.account().sign(module, &draft));
 }
 
+/// A host that runs the echo actor.
+fn echoing() -> (Site, HostProcess) {
+    let site = Site::new();
+    put(&site, &built("echo"));
+    site.put("app/manifest.yaml", ECHO);
+    let host = HostProcess::start(&mut site.host("app/manifest.yaml"));
+    let host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    (site, host)
+}
+
 fn says(host: &HostProcess, from: usize, says: &[&str]) {
     let all = |line: &str| says.iter().all(|says| line.contains(says)).then_some(());
     assert!(host.log().wait_for(from, all).is_some(), "{says:?} not in\n{}", host.log().text());
@@ -64,11 +74,7 @@ fn ends_soon(mut child: Child) -> Option<i32> {
 
 #[test]
 fn clients_that_say_nothing_do_not_hold_the_admin_address() {
-    let site = Site::new();
-    put(&site, &built("echo"));
-    site.put("app/manifest.yaml", ECHO);
-    let host = HostProcess::start(&mut site.host("app/manifest.yaml"));
-    let host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    let (_site, host) = echoing();
     let connect = |_| TcpStream::connect(host.admin()).expect("a connection");
     // Four times as many as are served at once, each of which may wait five seconds for its head.
     let silent: Vec<TcpStream> = (0..256).map(connect).collect();
@@ -102,11 +108,7 @@ fn a_signal_is_answered_while_an_actor_initializes() {
 
 #[test]
 fn a_signal_is_answered_while_a_reload_initializes() {
-    let site = Site::new();
-    put(&site, &built("echo"));
-    site.put("app/manifest.yaml", ECHO);
-    let host = HostProcess::start(&mut site.host("app/manifest.yaml"));
-    let host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    let (site, host) = echoing();
     put(&site, &wasm(ENDLESS));
     site.put("app/manifest.yaml", SLOW);
     // Compiled is compiled: its first instance is being made now.
@@ -188,11 +190,7 @@ fn a_host_that_waits_reads_a_text_that_is_mended() {
 
 #[test]
 fn what_does_not_work_is_told_to_whoever_asks() {
-    let site = Site::new();
-    put(&site, &built("echo"));
-    site.put("app/manifest.yaml", ECHO);
-    let host = HostProcess::start(&mut site.host("app/manifest.yaml"));
-    let host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    let (site, host) = echoing();
     site.put("app/manifest.yaml", "actors: [{imagee: x}]\n");
     says(&host, 0, &["the manifest was not applied"]);
     let text = ready(host.admin(), "text/plain");
@@ -212,11 +210,7 @@ fn what_does_not_work_is_told_to_whoever_asks() {
 
 #[test]
 fn clients_that_never_read_do_not_hold_the_admin_address() {
-    let site = Site::new();
-    put(&site, &built("echo"));
-    site.put("app/manifest.yaml", ECHO);
-    let host = HostProcess::start(&mut site.host("app/manifest.yaml"));
-    let host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    let (_site, host) = echoing();
     let request = "GET /metrics HTTP/1.1\r\nhost: h\r\n\r\n".repeat(2_000);
     let silent: Vec<TcpStream> = (0..128)
         .map(|_| {
