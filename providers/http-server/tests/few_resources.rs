@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use trellis_capabilities_http_server::Response;
 use trellis_providers_http_server::Factory;
@@ -10,10 +12,20 @@ use trellis_providers_sdk::{Context, Health, Invoke, ProviderFactory};
 
 use common::{bind, encoded, exchange, values};
 
-/// From now on this process may open so many files more.
-fn spare(files: u64) {
-    let open = std::fs::read_dir("/proc/self/fd").expect("Linux tells").count() as u64 - 1;
-    limit(Some(open + files));
+/// Files this process has open.
+fn open() -> u64 {
+    std::fs::read_dir("/proc/self/fd").expect("Linux tells").count() as u64 - 1
+}
+
+/// No limit, and nothing left of the try before: its threads end on their own, after it answered.
+async fn recover(files: u64) {
+    limit(None);
+    let settled = async {
+        while open() > files {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), settled).await.expect("all is closed again");
 }
 
 fn limit(files: Option<u64>) {
@@ -24,10 +36,12 @@ fn limit(files: Option<u64>) {
 #[tokio::test]
 async fn threads_that_cannot_start_are_missed_by_nobody_and_tried_again() {
     let wanted = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let before = open();
     let mut degraded = None;
     // What a thread needs is the runtime's affair: one of these is enough for one and not for all.
-    for files in 0..64 * wanted as u64 {
-        spare(files);
+    for spare in 0..64 * wanted as u64 {
+        recover(before).await;
+        limit(Some(before + spare));
         let answer = |_: Invoke, _| async { Ok(encoded(&Response::text("all is well"))) };
         let context = Context::new(common::actors("", answer));
         let made =
