@@ -1,4 +1,4 @@
-//! Every denial leaves an event.
+//! Every refusal leaves an event.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -7,35 +7,45 @@ use parking_lot::Mutex;
 use trellis_core::Entity;
 use trellis_meters::TokenBucket;
 
-use crate::denial::Denial;
+use crate::denial::{Absence, Denial};
 
 /// Where audit events go.
 pub trait AuditSink: Send + Sync {
-    /// A call was refused.
+    /// A call was denied.
     fn denied(&self, denial: &Denial);
+
+    /// An end of a call is not here: worth a line, though nobody did wrong.
+    fn absent(&self, absence: &Absence);
 }
 
-/// Audit events as structured log lines with target `audit`, limited per origin so that one actor
-/// cannot drown the log; what is left out is counted and reported with the next line.
+/// Denials as structured log lines with target `audit`, absences with target `call`.
+/// Limited per origin so that one actor cannot drown the log; what is left out is counted and
+/// reported with the next line.
 #[derive(Default, Debug)]
 pub struct LogAudit {
     origins: Mutex<HashMap<Option<Entity>, TokenBucket>>,
 }
 
-/// Audit lines a second for one origin, after the burst.
+/// Lines a second for one origin, after the burst.
 const AUDIT_LINES_PER_S: u32 = 100;
-/// Audit lines at once for one origin.
+/// Lines at once for one origin.
 const AUDIT_BURST_LINES: u32 = 1_000;
 
-impl AuditSink for LogAudit {
-    fn denied(&self, denial: &Denial) {
+impl LogAudit {
+    /// Whether this origin may have one more line, and how many it was refused before.
+    fn line_of(&self, origin: Option<&Entity>) -> Option<u64> {
         let now = Instant::now();
         let mut origins = self.origins.lock();
         let bucket = origins
-            .entry(denial.origin.clone())
+            .entry(origin.cloned())
             .or_insert_with(|| TokenBucket::new(AUDIT_LINES_PER_S, AUDIT_BURST_LINES, now));
-        let Some(left_out) = bucket.take(now) else { return };
-        drop(origins);
+        bucket.take(now)
+    }
+}
+
+impl AuditSink for LogAudit {
+    fn denied(&self, denial: &Denial) {
+        let Some(left_out) = self.line_of(denial.origin.as_ref()) else { return };
         let origin = denial.origin.as_ref().map(ToString::to_string);
         tracing::warn!(
             target: "audit",
@@ -47,6 +57,20 @@ impl AuditSink for LogAudit {
             operation = %denial.operation.escape_debug(),
             left_out,
             "{}", denial.message.escape_debug(),
+        );
+    }
+
+    fn absent(&self, absence: &Absence) {
+        let Some(left_out) = self.line_of(absence.origin.as_ref()) else { return };
+        let origin = absence.origin.as_ref().map(ToString::to_string);
+        tracing::warn!(
+            target: "call",
+            end = absence.end.as_str(),
+            origin = origin.as_deref().unwrap_or("unknown"),
+            namespace = %absence.namespace.escape_debug(),
+            operation = %absence.operation.escape_debug(),
+            left_out,
+            "{}", absence.message.escape_debug(),
         );
     }
 }

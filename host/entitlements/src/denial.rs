@@ -1,4 +1,4 @@
-//! Why a call was refused.
+//! Why a call was refused: it was denied, or one of its two ends is not here.
 
 use std::fmt;
 
@@ -21,10 +21,6 @@ pub enum Reason {
     NotCallable,
     /// The policy said no.
     Policy,
-    /// The caller itself is no longer here.
-    UnknownCaller,
-    /// The actor that was asked for does not run here, or not any more.
-    UnknownActor,
 }
 
 impl Reason {
@@ -39,21 +35,11 @@ impl Reason {
             Self::WrongDirection => "wrong_direction",
             Self::NotCallable => "not_callable",
             Self::Policy => "policy",
-            Self::UnknownCaller => "unknown_caller",
-            Self::UnknownActor => "unknown_actor",
-        }
-    }
-
-    const fn code(self) -> Code {
-        match self {
-            Self::UnknownActor => Code::NotFound,
-            Self::UnknownCaller => Code::Stopping,
-            _ => Code::Denied,
         }
     }
 }
 
-/// One refused call, for the caller, the audit log and the metrics.
+/// One denied call, for the caller, the audit log and the metrics.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Denial {
     /// Why.
@@ -78,8 +64,63 @@ impl fmt::Display for Denial {
 
 impl std::error::Error for Denial {}
 
-impl From<Denial> for CallError {
-    fn from(denial: Denial) -> Self {
-        Self::new(denial.reason.code(), denial.message)
+/// A call whose caller or callee does not run here (any more). Nobody is suspected of anything: it
+/// happens whenever an actor is stopped while others use it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Absence {
+    /// Which end is not here.
+    pub end: AbsentEnd,
+    /// Who asked; `None` when it is the one who is not here.
+    pub origin: Option<Entity>,
+    /// The actor or the contract it asked for.
+    pub namespace: String,
+    /// The operation it asked for.
+    pub operation: String,
+    /// The sentence for the caller.
+    pub message: String,
+}
+
+/// Which end of a call is not here.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AbsentEnd {
+    /// The actor that asks is being stopped.
+    Caller,
+    /// The actor that was asked for does not run.
+    Callee,
+}
+
+impl AbsentEnd {
+    /// The end's name in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Callee => "callee",
+        }
+    }
+
+    const fn code(self) -> Code {
+        match self {
+            Self::Caller => Code::Stopping,
+            Self::Callee => Code::NotFound,
+        }
+    }
+}
+
+/// Why a call does not pass the gate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// It may not be made.
+    Denied(Denial),
+    /// It cannot be made, whether or not it may.
+    Absent(Absence),
+}
+
+impl From<Refusal> for CallError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied(denial) => Self::new(Code::Denied, denial.message),
+            Refusal::Absent(absence) => Self::new(absence.end.code(), absence.message),
+        }
     }
 }

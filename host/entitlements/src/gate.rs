@@ -7,7 +7,7 @@ use trellis_core::{BindingId, BindingName, CallError, ContractId, Direction, Ent
 
 use crate::audit::AuditSink;
 use crate::binding::{Binding, End};
-use crate::denial::{Denial, Reason};
+use crate::denial::{Absence, Denial, Reason, Refusal};
 use crate::metrics::Metrics;
 use crate::permit::{Admitted, Granted, Permit};
 use crate::policy::{Decision, Policy, PolicyInput};
@@ -67,26 +67,39 @@ impl Gate {
     /// Checks one call.
     ///
     /// # Errors
-    /// [`trellis_core::Code::Denied`] naming what is missing, [`trellis_core::Code::NotFound`] when
-    /// the host asks for an actor that is not here. Every refusal is audited and counted.
+    /// [`trellis_core::Code::Denied`] naming what is missing; [`trellis_core::Code::NotFound`] when
+    /// the actor that is asked for does not run, [`trellis_core::Code::Stopping`] when the one that
+    /// asks does not any more. Denials are audited; both kinds are counted.
     #[inline]
     pub fn admit<'t>(
         &self,
         set: &'t EntitlementSet,
         request: &AuthzRequest<'t>,
     ) -> Result<Permit<'t>, CallError> {
-        self.check(set, request).map_err(|denial| self.refused(set, *denial))
+        self.check(set, request).map_err(|refusal| self.refused(set, *refusal))
     }
 
     #[cold]
-    fn refused(&self, set: &EntitlementSet, denial: Denial) -> CallError {
+    fn refused(&self, set: &EntitlementSet, refusal: Refusal) -> CallError {
+        match &refusal {
+            Refusal::Denied(denial) => self.denied(set, denial),
+            Refusal::Absent(absence) => self.absent(absence),
+        }
+        CallError::from(refusal)
+    }
+
+    fn denied(&self, set: &EntitlementSet, denial: &Denial) {
         // What a policy refuses was resolved before, and what lacks a binding is claimed: both are
         // words of the host's own.
         let known = matches!(denial.reason, Reason::Policy | Reason::NotBound)
             || set.has_contract(&denial.namespace);
-        self.metrics.count(&denial, known && !denial.namespace.is_empty());
-        self.audit.denied(&denial);
-        CallError::from(denial)
+        self.metrics.denied(denial, known && !denial.namespace.is_empty());
+        self.audit.denied(denial);
+    }
+
+    fn absent(&self, absence: &Absence) {
+        self.metrics.absent(absence.end);
+        self.audit.absent(absence);
     }
 
     #[inline]
@@ -94,7 +107,7 @@ impl Gate {
         &self,
         set: &'t EntitlementSet,
         request: &AuthzRequest<'t>,
-    ) -> Result<Permit<'t>, Box<Denial>> {
+    ) -> Result<Permit<'t>, Box<Refusal>> {
         let (granted, contract) = match *request {
             AuthzRequest::FromActor { actor, binding, namespace, operation } => {
                 let caller = set.principal(actor).ok_or_else(|| gone(namespace, operation))?;
@@ -123,14 +136,14 @@ impl Gate {
         &self,
         granted: Granted<'t>,
         contract: Option<&ContractId>,
-    ) -> Result<Permit<'t>, Box<Denial>> {
+    ) -> Result<Permit<'t>, Box<Refusal>> {
         let operation = granted.operation.as_str();
         let input = PolicyInput { parties: granted.parties, contract, operation };
         match self.policy.decide(&input) {
             Decision::Allow => Ok(Permit::new(granted)),
             Decision::Deny(why) => {
                 let Parties { origin, target } = granted.parties;
-                Err(Box::new(Denial {
+                Err(Box::new(Refusal::Denied(Denial {
                     reason: Reason::Policy,
                     origin: Some(origin.clone()),
                     namespace: contract.map_or_else(|| target.to_string(), ToString::to_string),
@@ -139,7 +152,7 @@ impl Gate {
                     message: format!(
                         "policy refuses {origin} the operation {operation} on {target}: {why}"
                     ),
-                }))
+                })))
             }
         }
     }
@@ -150,7 +163,7 @@ fn outward<'t>(
     caller: &Principal,
     binding: &'t Binding,
     operation: &str,
-) -> Result<Granted<'t>, Box<Denial>> {
+) -> Result<Granted<'t>, Box<Refusal>> {
     let verb = binding.verb(operation, Direction::ToProvider);
     let ends = (&binding.actor, &binding.provider);
     verb.map(|name| over(binding, ends, Admitted::Known(name))).map_err(|reason| {
@@ -164,7 +177,7 @@ fn outward<'t>(
 }
 
 #[inline]
-fn inward<'t>(binding: &'t Binding, operation: &str) -> Result<Granted<'t>, Box<Denial>> {
+fn inward<'t>(binding: &'t Binding, operation: &str) -> Result<Granted<'t>, Box<Refusal>> {
     let verb = binding.verb(operation, Direction::ToActor);
     let ends = (&binding.provider, &binding.actor);
     verb.map(|name| over(binding, ends, Admitted::Known(name))).map_err(|reason| {
@@ -199,7 +212,7 @@ fn to_actor<'t>(
     caller: &'t Principal,
     (binding, namespace): (&str, &str),
     operation: &'t str,
-) -> Result<Granted<'t>, Box<Denial>> {
+) -> Result<Granted<'t>, Box<Refusal>> {
     let context = || DenialContext::by(caller, (binding, namespace), operation);
     let is_a_contract = set.is_a_contract(namespace);
     let callee = if is_a_contract { None } else { set.named(namespace) };
@@ -226,7 +239,7 @@ fn from_system<'t>(
     set: &'t EntitlementSet,
     actor: &str,
     operation: Admitted<'t>,
-) -> Result<Granted<'t>, Box<Denial>> {
+) -> Result<Granted<'t>, Box<Refusal>> {
     let Some(callee) = set.named(actor) else {
         let (origin, binding, operation) = (Entity::System, "", operation.as_str());
         let context = DenialContext { origin, actor, binding, namespace: actor, operation };

@@ -27,7 +27,7 @@ mod word;
 
 pub use audit::{AuditSink, LogAudit};
 pub use cow::CowMap;
-pub use denial::{Denial, Reason};
+pub use denial::{Absence, AbsentEnd, Denial, Reason, Refusal};
 pub use gate::{AuthzRequest, Gate};
 pub use metrics::Metrics;
 pub use names::looks_like_a_contract;

@@ -1,16 +1,16 @@
-//! What a denial says: what is missing, and how to get it.
+//! What a refusal says: what is missing, and how to get it.
 
 use trellis_claims::normalize_alias;
 use trellis_core::Entity;
 
-use crate::denial::{Denial, Reason};
+use crate::denial::{Absence, AbsentEnd, Denial, Reason, Refusal};
 use crate::principal::Principal;
 use crate::set::EntitlementSet;
 
 /// Most bindings of an actor that a denial names.
 const NAMED_MAX: usize = 5;
 
-/// What is known of a call that is denied: who asked, and for what.
+/// What is known of a call that is refused: who asked, and for what.
 pub(crate) struct DenialContext<'a> {
     pub(crate) origin: Entity,
     /// The actor's name in the manifest.
@@ -31,7 +31,7 @@ impl<'a> DenialContext<'a> {
     }
 
     /// The contract, or this use of it, is not the actor's to ask for.
-    pub(crate) fn refused_over_binding(self, reason: Reason) -> Box<Denial> {
+    pub(crate) fn refused_over_binding(self, reason: Reason) -> Box<Refusal> {
         let Self { actor, namespace, operation, .. } = self;
         let message = match reason {
             Reason::NotGranted => format!(
@@ -53,7 +53,7 @@ impl<'a> DenialContext<'a> {
     }
 
     /// The actor claims the contract, but has no binding of that name.
-    pub(crate) fn without_binding(self, caller: &Principal) -> Box<Denial> {
+    pub(crate) fn without_binding(self, caller: &Principal) -> Box<Refusal> {
         let Self { actor, binding, namespace, .. } = self;
         let names: Vec<_> = caller.binding_names(namespace).take(NAMED_MAX + 1).collect();
         let cure = match &*names {
@@ -74,13 +74,19 @@ impl<'a> DenialContext<'a> {
     }
 
     /// It may be called, but it is not here.
-    pub(crate) fn of_nobody(self, set: &EntitlementSet) -> Box<Denial> {
+    pub(crate) fn of_nobody(self, set: &EntitlementSet) -> Box<Refusal> {
         let message = format!("no actor `{}` runs on this host{}", self.namespace, self.near(set));
-        self.denied(Reason::UnknownActor, message)
+        Box::new(Refusal::Absent(Absence {
+            end: AbsentEnd::Callee,
+            origin: Some(self.origin),
+            namespace: self.namespace.to_owned(),
+            operation: self.operation.to_owned(),
+            message,
+        }))
     }
 
     /// It is neither an actor nor a capability.
-    pub(crate) fn of_nothing(self, set: &EntitlementSet) -> Box<Denial> {
+    pub(crate) fn of_nothing(self, set: &EntitlementSet) -> Box<Refusal> {
         let Self { actor, namespace, .. } = self;
         let message = format!(
             "actor `{actor}` is not authorized to use `{namespace}`: its claims list no such \
@@ -91,7 +97,7 @@ impl<'a> DenialContext<'a> {
     }
 
     /// It is another actor, which the claims do not let this one call.
-    pub(crate) fn of_another(self, caller: &Principal, callee: &Principal) -> Box<Denial> {
+    pub(crate) fn of_another(self, caller: &Principal, callee: &Principal) -> Box<Refusal> {
         let Self { actor, namespace, .. } = self;
         let claims = &callee.spec.claims;
         let why = if caller.lists(namespace) {
@@ -118,38 +124,37 @@ impl<'a> DenialContext<'a> {
         near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
     }
 
-    fn denied(self, reason: Reason, message: String) -> Box<Denial> {
-        Box::new(Denial {
+    fn denied(self, reason: Reason, message: String) -> Box<Refusal> {
+        Box::new(Refusal::Denied(Denial {
             reason,
             origin: Some(self.origin),
             namespace: self.namespace.to_owned(),
             binding: self.binding.to_owned(),
             operation: self.operation.to_owned(),
             message,
-        })
+        }))
     }
 }
 
 /// The asker is not here any more.
-pub(crate) fn gone(namespace: &str, operation: &str) -> Box<Denial> {
-    Box::new(Denial {
-        reason: Reason::UnknownCaller,
+pub(crate) fn gone(namespace: &str, operation: &str) -> Box<Refusal> {
+    Box::new(Refusal::Absent(Absence {
+        end: AbsentEnd::Caller,
         origin: None,
         namespace: namespace.to_owned(),
-        binding: String::new(),
         operation: operation.to_owned(),
         message: "the calling actor is being stopped".to_owned(),
-    })
+    }))
 }
 
 /// The binding is not here any more.
-pub(crate) fn unbound(operation: &str) -> Box<Denial> {
-    Box::new(Denial {
+pub(crate) fn unbound(operation: &str) -> Box<Refusal> {
+    Box::new(Refusal::Denied(Denial {
         reason: Reason::NotBound,
         origin: None,
         namespace: String::new(),
         binding: String::new(),
         operation: operation.to_owned(),
         message: "the binding was removed".to_owned(),
-    })
+    }))
 }

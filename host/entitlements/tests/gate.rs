@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use support::{ACTORS, HTTP, KEYVALUE, NoAdd, World};
 use trellis_core::{Code, Entity};
-use trellis_entitlements::{AllowAll, AuthzRequest, Reason, Rules};
+use trellis_entitlements::{AbsentEnd, AllowAll, AuthzRequest, Reason, Rules};
 
 const GREET: Cow<'static, str> = Cow::Borrowed("Greet");
 
@@ -45,7 +45,6 @@ fn every_denial_is_audited_with_its_reason() {
         (from_actor(&world, "whole", HTTP, "HandleRequest"), Reason::WrongDirection),
         (from_actor(&world, "whole", KEYVALUE, "Add"), Reason::Policy),
         (from_actor(&world, "unbound", "friend", "Greet"), Reason::NotCallable),
-        (AuthzRequest::FromSystem { actor: "nobody", operation: &GREET }, Reason::UnknownActor),
     ];
     for (ask, _) in &asks {
         gate.admit(ask).expect_err("refused");
@@ -54,6 +53,29 @@ fn every_denial_is_audited_with_its_reason() {
     let reasons: Vec<_> = audited.iter().map(|denial| denial.reason).collect();
     assert_eq!(reasons, asks.map(|(_, reason)| reason));
     assert!(audited.iter().all(|denial| denial.origin.is_some()));
+}
+
+#[test]
+fn who_is_not_here_is_no_denial() {
+    let mut world = World::new();
+    let (mut gate, audited) = world.gate(AllowAll);
+    let to_friend = from_actor(&world, "by_alias", "friend", "Greet");
+    let of_friend = from_actor(&world, "whole", KEYVALUE, "Get");
+    let of_the_host = AuthzRequest::FromSystem { actor: "friend", operation: &GREET };
+    let _ = gate.admit(&to_friend).expect("it runs");
+    world.actors.retain(|member| member.id != world.ids["whole"]);
+    gate.publish(world.set());
+    let codes = [to_friend, of_the_host, of_friend]
+        .map(|ask| gate.admit(&ask).expect_err("it was stopped").code());
+    assert_eq!(codes, [Code::NotFound, Code::NotFound, Code::Stopping]);
+    assert!(audited.0.lock().expect("no panics").is_empty(), "nobody was denied anything");
+    let absent = audited.1.lock().expect("no panics");
+    let ends: Vec<_> = absent.iter().map(|absence| absence.end).collect();
+    assert_eq!(ends, [AbsentEnd::Callee, AbsentEnd::Callee, AbsentEnd::Caller]);
+    let metrics = gate.metrics();
+    assert!(metrics.contains("calls_absent_total{end=\"callee\"} 2"), "{metrics}");
+    assert!(metrics.contains("calls_absent_total{end=\"caller\"} 1"), "{metrics}");
+    assert!(!metrics.contains("authz_denied_total{"), "{metrics}");
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use trellis_claims::{ActorClaims, KeyKind, KeyPair, PublicKey};
 use trellis_core::{BindingId, BindingName, CallError, Contract, ContractId, Direction, Operation};
 use trellis_entitlements::{
-    ActorId, AuditSink, AuthzRequest, BindingSpec, Decision, Denial, EntitlementSet, Gate, Metrics,
-    Permit, Policy, PolicyInput, PrincipalSpec, Rules, TargetId,
+    Absence, ActorId, AuditSink, AuthzRequest, BindingSpec, Decision, Denial, EntitlementSet, Gate,
+    Metrics, Permit, Policy, PolicyInput, PrincipalSpec, Rules, TargetId,
 };
 
 pub(crate) const KEYVALUE: &str = "wascc:keyvalue";
@@ -111,9 +113,10 @@ impl World {
 
     pub(crate) fn gate(&self, policy: impl Policy + 'static) -> (Guarded, Arc<Audited>) {
         let audited = Arc::new(Audited::default());
-        let gate =
-            Gate::new(Box::new(policy), Box::new(Shared(Arc::clone(&audited))), Metrics::default());
-        (Guarded { gate, set: self.set() }, audited)
+        let metrics = Metrics::default();
+        let trail = Box::new(Shared(Arc::clone(&audited)));
+        let gate = Gate::new(Box::new(policy), trail, metrics.clone());
+        (Guarded { gate, set: self.set(), metrics }, audited)
     }
 
     pub(crate) fn set(&self) -> EntitlementSet {
@@ -129,6 +132,7 @@ impl World {
 pub(crate) struct Guarded {
     gate: Gate,
     set: EntitlementSet,
+    metrics: Metrics,
 }
 
 impl Guarded {
@@ -138,6 +142,15 @@ impl Guarded {
 
     pub(crate) fn publish(&mut self, set: EntitlementSet) {
         self.set = set;
+    }
+
+    /// What it counted, as text.
+    pub(crate) fn metrics(&self) -> String {
+        let mut registry = Registry::default();
+        self.metrics.register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("a string takes everything");
+        text
     }
 }
 
@@ -189,9 +202,9 @@ impl Policy for NoAdd {
     }
 }
 
-/// Keeps what was audited.
+/// Keeps what was audited: the denials, and apart from them who was not here.
 #[derive(Default)]
-pub(crate) struct Audited(pub(crate) Mutex<Vec<Denial>>);
+pub(crate) struct Audited(pub(crate) Mutex<Vec<Denial>>, pub(crate) Mutex<Vec<Absence>>);
 
 /// The same trail, held by the gate.
 struct Shared(Arc<Audited>);
@@ -199,5 +212,9 @@ struct Shared(Arc<Audited>);
 impl AuditSink for Shared {
     fn denied(&self, denial: &Denial) {
         self.0.0.lock().expect("no test panics while it holds this").push(denial.clone());
+    }
+
+    fn absent(&self, absence: &Absence) {
+        self.0.1.lock().expect("no test panics while it holds this").push(absence.clone());
     }
 }

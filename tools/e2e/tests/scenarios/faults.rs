@@ -139,6 +139,20 @@ scenarios! {
         Step::Metric(NOT_CALLABLE, 1.0),
         Step::Log(&["\"target\":\"audit\"", "\"event\":\"denied\"", "sign it with `--calls pong`"]),
     ];
+
+    /// Nobody is denied anything when an actor calls one that was stopped: it is not there.
+    an_actor_that_calls_one_that_was_stopped = [
+        actor("ping", built("ping")).calls("pong"),
+        actor("pong", built("pong")).alias("pong"),
+        Step::manifest(PING_PONG),
+        Step::Start,
+        get("ping", "/x").is(200, "pong /x"),
+        Step::manifest(PING_ALONE),
+        Step::Log(&["stopped actor pong"]),
+        get("ping", "/x").is(502, "E_GUEST"),
+        Step::Metric("trellis_calls_absent_total{end=\"callee\"}", 1.0),
+        Step::Log(&["\"target\":\"call\"", "\"end\":\"callee\"", "no actor `pong` runs"]),
+    ];
 }
 
 const MODEST: &str = "limits: {host_calls_per_call: 0}";
@@ -150,6 +164,12 @@ const NOT_CALLABLE: &str = "trellis_authz_denied_total{cap=\"other\",reason=\"no
 
 const PING_PONG: &str = "
 actors: [{image: ping.wasm, name: ping}, {image: pong.wasm, name: pong}]
+providers: [{builtin: http-server}]
+bindings: [{actor: ping, capability: 'wascc:http_server', values: {PORT: 0}}]
+";
+
+const PING_ALONE: &str = "
+actors: [{image: ping.wasm, name: ping}]
 providers: [{builtin: http-server}]
 bindings: [{actor: ping, capability: 'wascc:http_server', values: {PORT: 0}}]
 ";
