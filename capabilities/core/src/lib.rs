@@ -13,7 +13,6 @@ pub mod date;
 pub mod entity;
 pub mod error;
 pub mod guest;
-pub mod limits;
 pub mod nearest;
 pub mod units;
 #[cfg(feature = "vectors")]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use trellis_core::limits::HostLimits;
+use trellis_limits::HostLimits;
 use trellis_manifest::{CacheSpec, HostSpec};
 
 use crate::args::HostArgs;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use trellis_core::limits::fixed::FILES_HUNG;
 use trellis_core::{CallError, Code};
+use trellis_limits::fixed::FILES_HUNG;
 
 use crate::reference::Reference;
 

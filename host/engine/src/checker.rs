@@ -1,7 +1,7 @@
 //! Checks of modules that nobody runs yet.
 
-use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
+use trellis_limits::ActorLimits;
 
 use crate::abi::Recognizer;
 use crate::checks;

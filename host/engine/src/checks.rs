@@ -4,8 +4,8 @@
 //! what it refuses. [`validate`] checks every instruction; it is only needed for bytes that were
 //! never compiled here.
 
-use trellis_core::limits::{ActorLimits, Limit, fixed};
 use trellis_core::{CallError, Code};
+use trellis_limits::{ActorLimits, Limit, fixed};
 use wasmparser::{
     BinaryReaderError, Encoding, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
     ValidPayload, Validator, WasmFeatures,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trellis_core::Code;
-use trellis_core::limits::{ActorLimits, HostLimits};
+use trellis_limits::{ActorLimits, HostLimits};
 
 use crate::log::{LogSink, NoLog};
 

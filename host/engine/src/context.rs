@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
+use trellis_limits::ActorLimits;
 
 use crate::host_calls::HostCalls;
 use crate::in_flight::InFlight;

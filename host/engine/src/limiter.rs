@@ -1,6 +1,6 @@
 //! Memory and table limits of one instance.
 
-use trellis_core::limits::ActorLimits;
+use trellis_limits::ActorLimits;
 
 /// Answers wasmtime's questions about growth, and remembers a refusal so that the trap that often
 /// follows it is explained.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use trellis_core::limits::ActorLimits;
+use trellis_limits::ActorLimits;
 use trellis_meters::TokenBucket;
 
 use crate::metrics::Metrics;

@@ -14,8 +14,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use trellis_core::limits::{TABLE, fixed};
 use trellis_core::{CallError, Code};
+use trellis_limits::{TABLE, fixed};
 use trellis_meters::{Tick, Times, Timing};
 
 use crate::refusal::Refusal;
@@ -194,7 +194,7 @@ impl Metrics {
         self.cache.get_or_create(&[("result", result)]).get()
     }
 
-    /// How often a limit was hit, by its name in `trellis_core::limits::TABLE`.
+    /// How often a limit was hit, by its name in `trellis_limits::TABLE`.
     #[must_use]
     pub fn limit_hits(&self, limit: &'static str) -> u64 {
         self.limit_hit.get_or_create(&[("limit", limit)]).get()

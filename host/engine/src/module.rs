@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
+use trellis_limits::ActorLimits;
 
 /// What [`Engine::load`](crate::Engine::load) makes an actor from.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trellis_core::CallError;
-use trellis_core::limits::ActorLimits;
+use trellis_limits::ActorLimits;
 
 use crate::abi::{Linkers, Recognizer};
 use crate::compile::{Compiled, Compilers, Haste};

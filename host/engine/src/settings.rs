@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
-use trellis_core::limits::{ActorLimits, fixed};
 use trellis_core::{CallError, Code};
+use trellis_limits::{ActorLimits, fixed};
 
 use crate::config::{EngineConfig, EngineError};
 

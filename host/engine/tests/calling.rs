@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use common::*;
 use proptest::prelude::*;
-use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code, Trace};
 use trellis_engine::{
     Actor, BoxFuture, Call, Engine, EngineConfig, HostCall, HostCalls, LogSource, ModuleSpec,
 };
+use trellis_limits::ActorLimits;
 
 #[tokio::test]
 async fn c9_what_cannot_be_served_is_named() {

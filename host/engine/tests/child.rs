@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use common::*;
 use rustix::event::{PollFd, PollFlags, poll};
 use trellis_core::Code;
-use trellis_core::limits::ActorLimits;
 use trellis_engine::{Compiler, Engine, EngineConfig, ModuleSpec, compile_child_main};
+use trellis_limits::ActorLimits;
 
 const CHILD: &str = "compile-child";
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::*;
 use parking_lot::Mutex;
-use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
 use trellis_engine::{
     BoxFuture, Checker, HostCall, HostCalls, LogSource, ModuleSpec, dialect, inspect,
 };
+use trellis_limits::ActorLimits;
 
 /// Parameters of `__host_call`.
 const ARITIES: [usize; 3] = [8, 6, 4];

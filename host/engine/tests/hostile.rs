@@ -9,8 +9,8 @@ use bytes::Bytes;
 use common::*;
 use proptest::prelude::*;
 use trellis_core::Code;
-use trellis_core::limits::ActorLimits;
 use trellis_engine::{Actor, Engine, Isolation, ModuleSpec};
+use trellis_limits::ActorLimits;
 
 /// How late a cut may be on a machine that is busy with other tests; 5 ms when it is not.
 const SLACK: Duration = Duration::from_millis(500);

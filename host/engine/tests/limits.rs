@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
-use trellis_core::limits::{ActorLimits, fixed};
 use trellis_core::{CallError, Code};
 use trellis_engine::{Actor, Checker, Engine, HostCalls, ModuleSpec};
+use trellis_limits::{ActorLimits, fixed};
 
 const LOOP: &str = "(loop $l (br $l)) (i32.const 1)";
 

@@ -11,10 +11,10 @@ use common::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use trellis_core::Code;
-use trellis_core::limits::ActorLimits;
 use trellis_engine::{
     Actor, CacheConfig, Checker, Engine, EngineConfig, ModuleSource, ModuleSpec, dialect, inspect,
 };
+use trellis_limits::ActorLimits;
 
 /// A module with every section a compiler writes.
 fn rich() -> Vec<u8> {

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use common::*;
 use tokio::sync::Semaphore;
-use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
 use trellis_engine::{
     Actor, BoxFuture, Engine, EngineConfig, HostCall, HostCalls, Isolation, ModuleSpec,
 };
+use trellis_limits::ActorLimits;
 
 /// Answers when the test lets it.
 struct Gate(Semaphore);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use trellis_core::Code;
-use trellis_core::limits::ActorLimits;
 use trellis_engine::{Engine, EngineConfig, LogSource, ModuleSpec};
+use trellis_limits::ActorLimits;
 
 const WRITE: &str = r#"(func $print (param i32 i32)
     (i32.store (i32.const 0) (local.get 0)) (i32.store (i32.const 4) (local.get 1))

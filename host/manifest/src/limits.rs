@@ -1,10 +1,10 @@
-//! `limits:` of an actor: every key of [`trellis_core::limits::TABLE`], with its unit.
+//! `limits:` of an actor: every key of [`trellis_limits::TABLE`], with its unit.
 
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use trellis_core::limits::{ActorLimits, Limit, TABLE};
 use trellis_core::units::{parse_duration, parse_size};
+use trellis_limits::{ActorLimits, Limit, TABLE};
 
 use crate::form::{Form, TIME_PATTERN, parsed, text_schema, whole_number};
 use crate::object::{self, Entries, Key};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use trellis_core::BindingName;
-use trellis_core::limits::{ActorLimits, HostLimits};
+use trellis_limits::{ActorLimits, HostLimits};
 
 use crate::form::{Count, List, Name, Part, Stated, Text};
 use crate::originals;

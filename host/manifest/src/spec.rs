@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use trellis_core::limits::{ActorLimits, HostLimits};
+use trellis_limits::{ActorLimits, HostLimits};
 
 use crate::source::Spanned;
 

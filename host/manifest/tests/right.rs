@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use trellis_core::limits::ActorLimits;
+use trellis_limits::ActorLimits;
 use trellis_manifest::{CacheSpec, Format, Isolation, Manifest, SourceText, read};
 
 fn nothing_set(_: &str) -> Option<String> {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
-use trellis_core::limits::fixed;
 use trellis_core::{CallError, Code, Entity, Parties};
 use trellis_dispatch::{BoxFuture, Invocation, Target};
+use trellis_limits::fixed;
 
 /// Most calls that wait for one provider's successor; more are told that it is busy.
 pub const HELD_CALLS_MAX: usize = fixed::HELD_CALLS.default as usize;

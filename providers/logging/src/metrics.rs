@@ -12,7 +12,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn samples(&self) -> Vec<Sample> {
-        let cut = "Lines cut at log_line_bytes_max";
+        let cut = "Lines cut at 8 KiB";
         let dropped = "Lines dropped over log_lines_per_s";
         vec![
             Sample::counter("logging_lines", "Lines actors wrote", self.written.get()),

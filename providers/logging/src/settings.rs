@@ -1,7 +1,11 @@
 //! What a manifest may say to this provider.
 
-use trellis_core::limits::ActorLimits;
 use trellis_providers_sdk::{Scope, Setting, SettingKind, ValueError, Values};
+
+/// Lines a second, unless the manifest says otherwise.
+const LINES_PER_S: u32 = 100;
+/// Lines at once, unless the manifest says otherwise.
+const BURST_LINES: u32 = 1_000;
 
 /// Every value, for the manifest check and the documentation.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -34,14 +38,25 @@ impl Rate {
     /// # Errors
     /// Naming the wrong value.
     pub(crate) fn read(values: &Values) -> Result<Self, ValueError> {
-        let limits = ActorLimits::default();
         let number = |key, default| {
             let given = values.integer(key)?;
             Ok(given.map_or(default, |number| u32::try_from(number).unwrap_or(u32::MAX)))
         };
         Ok(Self {
-            lines_per_s: number("LINES_PER_S", limits.log_lines_per_s)?,
-            burst_lines: number("BURST_LINES", limits.log_burst_lines)?,
+            lines_per_s: number("LINES_PER_S", LINES_PER_S)?,
+            burst_lines: number("BURST_LINES", BURST_LINES)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_that_the_settings_name() {
+        let shown: Vec<_> = SETTINGS.iter().map(|setting| setting.default.as_deref()).collect();
+        let used = [LINES_PER_S, BURST_LINES].map(|number| Some(number.to_string()));
+        assert!(shown.into_iter().eq(used.iter().map(Option::as_deref)));
     }
 }

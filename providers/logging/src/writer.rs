@@ -6,7 +6,6 @@ use parking_lot::Mutex;
 use tracing::{debug, error, info, trace, warn};
 use trellis_capabilities_logging as contract;
 use trellis_capabilities_logging::Level;
-use trellis_core::limits::ActorLimits;
 use trellis_core::{ActorKey, CallError};
 use trellis_providers_sdk::TokenBucket;
 
@@ -15,12 +14,13 @@ use crate::text::one_line;
 
 /// Longest part of a name an actor gives to where it speaks from, in bytes.
 const TARGET_BYTES_MAX: usize = 256;
+/// Longest line, in bytes; the rest is cut.
+const LINE_BYTES_MAX: usize = 8 << 10;
 
 /// Writes lines; whose they are is in the caller's [`Source`].
 #[derive(Debug)]
 pub(crate) struct Writer {
     metrics: Metrics,
-    line_bytes_max: usize,
 }
 
 /// The actor behind a binding, and how much more it may write.
@@ -32,9 +32,8 @@ pub(crate) struct Source {
 }
 
 impl Writer {
-    pub(crate) fn new(metrics: Metrics) -> Self {
-        let line_bytes_max = ActorLimits::default().log_line_bytes_max;
-        Self { metrics, line_bytes_max: usize::try_from(line_bytes_max).unwrap_or(usize::MAX) }
+    pub(crate) const fn new(metrics: Metrics) -> Self {
+        Self { metrics }
     }
 }
 
@@ -49,7 +48,7 @@ impl contract::Provider for Writer {
         if lost > 0 {
             warn!(target: "actor", actor = %source.name, key = %source.key, lost, "lines were lost: too many");
         }
-        let (body, cut) = one_line(&line.body, self.line_bytes_max);
+        let (body, cut) = one_line(&line.body, LINE_BYTES_MAX);
         if cut {
             self.metrics.cut.inc();
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use trellis_core::Code;
-use trellis_core::limits::ActorLimits;
+use trellis_limits::ActorLimits;
 use trellis_engine::Checker;
 
 static CHECKER: LazyLock<Checker> = LazyLock::new(|| Checker::new().expect("the runtime starts"));

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use trellis_core::CallError;
-use trellis_core::limits::ActorLimits;
+use trellis_limits::ActorLimits;
 
 use crate::call::Call;
 use crate::residency::Resident;

@@ -14,8 +14,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
-use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
+use trellis_limits::ActorLimits;
 
 use super::artifact::{self, Artifact};
 use super::haste::Haste;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code};
+use trellis_limits::ActorLimits;
 
 use artifact::Artifact;
 pub(crate) use artifact::Compiled;

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use trellis_core::limits::ActorLimits;
 use trellis_core::{BindingName, Code, Contract};
+use trellis_limits::ActorLimits;
 use trellis_manifest::{BindingSpec, Manifest, Problem, Span, Spanned};
 use trellis_providers_sdk::{ProviderFactory, Values};
 

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use trellis_artifacts::Wanted;
 use trellis_claims::Verified;
 use trellis_control::Loss;
-use trellis_core::limits::ActorLimits;
 use trellis_core::{BindingName, CallError, Contract};
 use trellis_engine::{Isolation, ModuleSource};
+use trellis_limits::ActorLimits;
 use trellis_manifest::Problem;
 use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
 

@@ -13,7 +13,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use clap::Args;
 use trellis_core::Code;
-use trellis_core::limits::{HOST_TABLE, Limit, TABLE, fixed};
+use trellis_limits::{HOST_TABLE, Limit, TABLE, fixed};
 
 use crate::repo::Repo;
 use crate::report::{Problem, conclude};
@@ -146,7 +146,7 @@ fn errors() -> String {
 fn limits() -> String {
     let mut text = String::from(
         "# Limits\n\n\
-         <!-- Generated from trellis_core::limits by `cargo xtask generate`; do not edit. -->\n\n\
+         <!-- Generated from trellis_limits by `cargo xtask generate`; do not edit. -->\n\n\
          ## One actor\n\n\
          The key goes under `limits:` of the actor in a manifest; the host's own caps win over \
          what a manifest asks.\n\n",

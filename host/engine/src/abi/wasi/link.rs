@@ -1,6 +1,6 @@
 //! WASI's functions for the guests of any ABI whose state has what WASI needs.
 
-use trellis_core::limits::fixed;
+use trellis_limits::fixed;
 use wasmtime::{AsContextMut, Caller, Extern, Linker};
 use wasmtime_wasi::p0::{self, wasi_unstable};
 use wasmtime_wasi::p1::{self, WasiP1Ctx, wasi_snapshot_preview1};

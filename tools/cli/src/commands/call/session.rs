@@ -8,12 +8,12 @@ use data_encoding::HEXLOWER;
 use serde::Serialize;
 use trellis_app::COMPILE_COMMAND;
 use trellis_claims::{SystemClock, TrustList, Unsigned, Verified, verify};
-use trellis_core::limits::ActorLimits;
 use trellis_core::{CallError, Code, ErrorKind, Trace};
 use trellis_engine::{
     Actor, CacheConfig, Call, Compiler, Engine, EngineConfig, HostCalls, LogSink, ModuleSpec,
     host_caps,
 };
+use trellis_limits::ActorLimits;
 
 use super::advice;
 use super::args::CallArgs;

@@ -1,10 +1,10 @@
-//! Every limit of an actor: its name, its unit, its default, and what happens when it is hit.
-//!
-//! The manifest sets them, the engine enforces them, and the documentation lists [`TABLE`].
+//! What one actor may use.
 
 use std::time::Duration;
 
-use crate::error::Code;
+use trellis_core::Code;
+
+use crate::{Limit, row};
 
 /// The limits of one actor. The caps of a whole host are another value of this type: see
 /// [`ActorLimits::capped_by`].
@@ -107,44 +107,6 @@ impl ActorLimits {
     }
 }
 
-/// The limits of a whole host, all its actors together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HostLimits {
-    /// Most instances. Each reserves about 4 GiB of address space, not of memory.
-    pub instances_total_max: u32,
-    /// Most modules with their code in memory.
-    pub modules_resident_max: u32,
-    /// Most host calls waiting at once.
-    pub host_calls_in_flight_max: u32,
-}
-
-impl Default for HostLimits {
-    fn default() -> Self {
-        Self {
-            instances_total_max: 1_000,
-            modules_resident_max: 1_000,
-            host_calls_in_flight_max: 1_000,
-        }
-    }
-}
-
-/// One row of the table of limits, for the manifest, the documentation and the errors.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limit {
-    /// The stable name, as errors and metrics print it.
-    pub name: &'static str,
-    /// The key in a manifest: under `limits:` of an actor, or under `host:`.
-    pub key: &'static str,
-    /// The unit of the value.
-    pub unit: &'static str,
-    /// The default, in that unit.
-    pub default: u64,
-    /// The code of the error when it is hit; `None` when the hit is only counted.
-    pub code: Option<Code>,
-    /// What happens when it is hit.
-    pub hit: &'static str,
-}
-
 /// Every limit of one actor.
 pub const TABLE: &[Limit] = &[
     row(
@@ -240,116 +202,3 @@ pub const TABLE: &[Limit] = &[
         "the line is shortened and counted",
     ),
 ];
-
-/// Every limit of a whole host; their keys are under `host:`.
-pub const HOST_TABLE: &[Limit] = &[
-    row(
-        ("instances_total_max", "instances_total"),
-        (1_000, "instances"),
-        Some(Code::Busy),
-        "an idle instance of another actor is dropped; if there is none, the call is refused",
-    ),
-    row(
-        ("modules_resident_max", "modules_resident"),
-        (1_000, "modules"),
-        None,
-        "the least recently used module leaves memory; its next call loads it from the cache",
-    ),
-    row(
-        ("host_calls_in_flight_max", "host_calls_in_flight"),
-        (1_000, "calls"),
-        Some(Code::Busy),
-        "the host call is refused",
-    ),
-];
-
-/// Bounds that no manifest changes: far above what compilers write, far below what hurts.
-pub mod fixed {
-    use super::{Code, Limit, row};
-
-    /// Types of a module.
-    pub const MODULE_TYPES: Limit = of_module("module_types_max", 65_536, "types");
-    /// Imports of a module.
-    pub const MODULE_IMPORTS: Limit = of_module("module_imports_max", 1_000, "imports");
-    /// Exports of a module.
-    pub const MODULE_EXPORTS: Limit = of_module("module_exports_max", 20_000, "exports");
-    /// Globals of a module.
-    pub const MODULE_GLOBALS: Limit = of_module("module_globals_max", 50_000, "globals");
-    /// Data segments of a module, and as many element segments.
-    pub const MODULE_SEGMENTS: Limit = of_module("module_segments_max", 50_000, "segments");
-    /// Blocks within one another. Compilers nest one block per arm of a `br_table`.
-    pub const MODULE_NESTING: Limit = of_module("module_nesting_max", 20_000, "nested blocks");
-    /// Memories of a module.
-    pub const MODULE_MEMORIES: Limit = of_module("module_memories_max", 1, "memories");
-    /// Tables of a module.
-    pub const MODULE_TABLES: Limit = of_module("module_tables_max", 1, "tables");
-    /// Subscriptions of one WASI `poll_oneoff`; the host holds several hundred bytes for each.
-    pub const WASI_POLL: Limit = row(
-        ("wasi_poll_max", "-"),
-        (1_000, "subscriptions"),
-        None,
-        "`poll_oneoff` answers `inval` before anything is allocated",
-    );
-
-    /// Calls that wait for a provider whose successor cannot stand beside it; each holds a request.
-    pub const HELD_CALLS: Limit = row(
-        ("held_calls_max", "-"),
-        (1_024, "calls to one provider"),
-        Some(Code::Busy),
-        "the call is refused",
-    );
-
-    /// Files that are read and do not answer; each takes a thread.
-    pub const FILES_HUNG: Limit = row(
-        ("files_hung_max", "-"),
-        (256, "files that do not answer"),
-        Some(Code::Storage),
-        "no further file is read",
-    );
-
-    /// All of them.
-    pub const TABLE: &[Limit] = &[
-        MODULE_TYPES,
-        MODULE_IMPORTS,
-        MODULE_EXPORTS,
-        MODULE_GLOBALS,
-        MODULE_SEGMENTS,
-        MODULE_NESTING,
-        MODULE_MEMORIES,
-        MODULE_TABLES,
-        WASI_POLL,
-        HELD_CALLS,
-        FILES_HUNG,
-    ];
-
-    const fn of_module(name: &'static str, max: u64, unit: &'static str) -> Limit {
-        row((name, "-"), (max, unit), Some(Code::ModuleLimit), "refused before compiling")
-    }
-}
-
-const fn row(
-    (name, key): (&'static str, &'static str),
-    (default, unit): (u64, &'static str),
-    code: Option<Code>,
-    hit: &'static str,
-) -> Limit {
-    Limit { name, key, unit, default, code, hit }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_of_the_host_says_what_its_defaults_are() {
-        let HostLimits { instances_total_max, modules_resident_max, host_calls_in_flight_max } =
-            HostLimits::default();
-        let defaults = [
-            ("instances_total_max", instances_total_max),
-            ("modules_resident_max", modules_resident_max),
-            ("host_calls_in_flight_max", host_calls_in_flight_max),
-        ];
-        let table = HOST_TABLE.iter().map(|limit| (limit.name, limit.default));
-        assert!(table.eq(defaults.map(|(name, default)| (name, u64::from(default)))));
-    }
-}

@@ -1,0 +1,64 @@
+//! Bounds that no manifest changes: far above what compilers write, far below what hurts.
+
+use trellis_core::Code;
+
+use crate::{Limit, row};
+
+/// Types of a module.
+pub const MODULE_TYPES: Limit = of_module("module_types_max", 65_536, "types");
+/// Imports of a module.
+pub const MODULE_IMPORTS: Limit = of_module("module_imports_max", 1_000, "imports");
+/// Exports of a module.
+pub const MODULE_EXPORTS: Limit = of_module("module_exports_max", 20_000, "exports");
+/// Globals of a module.
+pub const MODULE_GLOBALS: Limit = of_module("module_globals_max", 50_000, "globals");
+/// Data segments of a module, and as many element segments.
+pub const MODULE_SEGMENTS: Limit = of_module("module_segments_max", 50_000, "segments");
+/// Blocks within one another. Compilers nest one block per arm of a `br_table`.
+pub const MODULE_NESTING: Limit = of_module("module_nesting_max", 20_000, "nested blocks");
+/// Memories of a module.
+pub const MODULE_MEMORIES: Limit = of_module("module_memories_max", 1, "memories");
+/// Tables of a module.
+pub const MODULE_TABLES: Limit = of_module("module_tables_max", 1, "tables");
+/// Subscriptions of one WASI `poll_oneoff`; the host holds several hundred bytes for each.
+pub const WASI_POLL: Limit = row(
+    ("wasi_poll_max", "-"),
+    (1_000, "subscriptions"),
+    None,
+    "`poll_oneoff` answers `inval` before anything is allocated",
+);
+
+/// Calls that wait for a provider whose successor cannot stand beside it; each holds a request.
+pub const HELD_CALLS: Limit = row(
+    ("held_calls_max", "-"),
+    (1_024, "calls to one provider"),
+    Some(Code::Busy),
+    "the call is refused",
+);
+
+/// Files that are read and do not answer; each takes a thread.
+pub const FILES_HUNG: Limit = row(
+    ("files_hung_max", "-"),
+    (256, "files that do not answer"),
+    Some(Code::Storage),
+    "no further file is read",
+);
+
+/// All of them.
+pub const TABLE: &[Limit] = &[
+    MODULE_TYPES,
+    MODULE_IMPORTS,
+    MODULE_EXPORTS,
+    MODULE_GLOBALS,
+    MODULE_SEGMENTS,
+    MODULE_NESTING,
+    MODULE_MEMORIES,
+    MODULE_TABLES,
+    WASI_POLL,
+    HELD_CALLS,
+    FILES_HUNG,
+];
+
+const fn of_module(name: &'static str, max: u64, unit: &'static str) -> Limit {
+    row((name, "-"), (max, unit), Some(Code::ModuleLimit), "refused before compiling")
+}
