@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trellis_core::Code;
 
-use crate::{Limit, row};
+use crate::limit::{Limit, row};
 
 /// The limits of one actor. The caps of a whole host are another value of this type: see
 /// [`ActorLimits::capped_by`].

@@ -2,7 +2,7 @@
 
 use trellis_core::Code;
 
-use crate::{Limit, row};
+use crate::limit::{Limit, row};
 
 /// Types of a module.
 pub const MODULE_TYPES: Limit = of_module("module_types_max", 65_536, "types");

@@ -2,7 +2,7 @@
 
 use trellis_core::Code;
 
-use crate::{Limit, row};
+use crate::limit::{Limit, row};
 
 /// The limits of a whole host, all its actors together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,39 +4,14 @@
 //! The manifest sets them, the engine enforces them, and the documentation lists [`TABLE`],
 //! [`HOST_TABLE`] and [`fixed::TABLE`].
 //!
-//! **Deliberately absent:** enforcement, and the text forms of sizes and times (`trellis_core::units`,
-//! which providers read their values with). A provider's own limits are settings of that provider.
+//! **Deliberately absent:** enforcement, and the text forms of sizes and times, which providers
+//! read too (`trellis_core::units`). A provider's own limits are settings of that provider.
 
 mod actor;
 pub mod fixed;
 mod host;
+mod limit;
 
 pub use actor::{ActorLimits, TABLE};
 pub use host::{HOST_TABLE, HostLimits};
-use trellis_core::Code;
-
-/// One row of the table of limits, for the manifest, the documentation and the errors.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limit {
-    /// The stable name, as errors and metrics print it.
-    pub name: &'static str,
-    /// The key in a manifest: under `limits:` of an actor, or under `host:`.
-    pub key: &'static str,
-    /// The unit of the value.
-    pub unit: &'static str,
-    /// The default, in that unit.
-    pub default: u64,
-    /// The code of the error when it is hit; `None` when the hit is only counted.
-    pub code: Option<Code>,
-    /// What happens when it is hit.
-    pub hit: &'static str,
-}
-
-const fn row(
-    (name, key): (&'static str, &'static str),
-    (default, unit): (u64, &'static str),
-    code: Option<Code>,
-    hit: &'static str,
-) -> Limit {
-    Limit { name, key, unit, default, code, hit }
-}
+pub use limit::Limit;
