@@ -107,7 +107,9 @@ impl fmt::Display for BindingName {
 
 /// The host's handle for one binding between an actor and a provider: unique while the host runs,
 /// never reused.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct BindingId(pub u64);
 

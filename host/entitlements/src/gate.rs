@@ -1,7 +1,6 @@
 //! The one check every call passes.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use trellis_core::{BindingId, BindingName, CallError, ContractId, Direction, Entity, Parties};
 
@@ -12,7 +11,7 @@ use crate::metrics::Metrics;
 use crate::permit::{Admitted, Granted, Permit};
 use crate::policy::{Decision, Policy, PolicyInput};
 use crate::principal::Principal;
-use crate::refusal::{DenialContext, gone, unbound};
+use crate::refusal::{DenialContext, foreign, gone, unbound};
 use crate::set::EntitlementSet;
 use crate::spec::{ActorId, TargetId};
 
@@ -120,8 +119,14 @@ impl Gate {
                 }
             }
             AuthzRequest::FromProvider { provider, binding, operation } => {
-                let own = |binding: &&Arc<Binding>| binding.provider.target == provider;
-                let binding = set.binding(binding).filter(own).ok_or_else(|| unbound(operation))?;
+                let Some(binding) = set.binding(binding) else {
+                    // One that never was is nobody's.
+                    let was = set.was_bound(binding);
+                    return Err(if was { unbound(operation) } else { foreign(operation) });
+                };
+                if binding.provider.target != provider {
+                    return Err(foreign(operation));
+                }
                 (inward(binding, operation)?, Some(binding.contract()))
             }
             AuthzRequest::FromSystem { actor, operation } => {
@@ -220,7 +225,8 @@ fn to_actor<'t>(
         let claimed = caller.spec.claims.caps.iter().any(|cap| cap == namespace)
             || caller.has_contract(namespace);
         // The claims may let it call an actor of this name, which does not run here (any more).
-        let callable = caller.lists(namespace) || set.rules().open_calls;
+        let departed = || set.departed(namespace).is_some_and(|it| caller.may_call_one_with(it));
+        let callable = caller.lists(namespace) || set.rules().open_calls || departed();
         return Err(match (claimed, callable && !is_a_contract) {
             (_, true) => context().of_nobody(set),
             (true, false) => context().without_binding(caller),

@@ -14,6 +14,7 @@ mod audit;
 mod binding;
 mod cow;
 mod denial;
+mod departed;
 mod gate;
 mod metrics;
 mod names;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use trellis_claims::ActorClaims;
+
 use crate::cow::CowMap;
+use crate::departed::Departed;
 use crate::principal::Principal;
 use crate::spec::{ActorId, PrincipalSpec};
 
@@ -10,7 +13,10 @@ use crate::spec::{ActorId, PrincipalSpec};
 /// aliases; within each, the first registered wins, so that a later actor can never take a name
 /// away.
 #[derive(Clone, Default, Debug)]
-pub(crate) struct Names(CowMap<Arc<str>, Claimants>);
+pub(crate) struct Names {
+    claimants: CowMap<Arc<str>, Claimants>,
+    departed: Departed,
+}
 
 /// Who claims one name, the one who has it first; nearly always there is one.
 #[derive(Clone, Debug)]
@@ -37,18 +43,24 @@ enum Kind {
 impl Names {
     #[inline]
     pub(crate) fn get(&self, name: &str) -> Option<ActorId> {
-        self.0.get(name).map(|claimants| claimants.first.actor)
+        self.claimants.get(name).map(|claimants| claimants.first.actor)
+    }
+
+    /// The claims of the actor that had the name last, if nobody has it now.
+    pub(crate) fn departed(&self, name: &str) -> Option<&Arc<ActorClaims>> {
+        self.departed.get(name)
     }
 
     pub(crate) fn add(&mut self, principal: &Principal) {
         for (kind, name) in names(&principal.spec) {
             let (seniority, actor) = (principal.seniority, principal.spec.id);
             let claim = Claim { kind, seniority, actor };
-            match self.0.get_mut(name) {
+            self.departed.forget(name);
+            match self.claimants.get_mut(name) {
                 Some(claimants) => claimants.add(claim),
                 None => {
                     let alone = Claimants { first: claim, others: Vec::new() };
-                    self.0.insert(Arc::from(name), alone);
+                    self.claimants.insert(Arc::from(name), alone);
                 }
             }
         }
@@ -56,9 +68,10 @@ impl Names {
 
     pub(crate) fn remove(&mut self, spec: &PrincipalSpec) {
         for (_, name) in names(spec) {
-            let Some(claimants) = self.0.get_mut(name) else { continue };
+            let Some(claimants) = self.claimants.get_mut(name) else { continue };
             if !claimants.remove(spec.id) {
-                self.0.remove(name);
+                self.claimants.remove(name);
+                self.departed.add(name, &spec.claims);
             }
         }
     }

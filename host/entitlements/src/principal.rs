@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
+use trellis_claims::ActorClaims;
 use trellis_core::{BindingId, Entity};
 
 use crate::binding::Binding;
@@ -107,9 +108,12 @@ impl Principal {
     /// True when this actor's claims let it call `callee`: by key, by call alias, by the callee's
     /// issuer, or because it is itself. `caps` may list keys, as in waSCC.
     pub(crate) fn may_call(&self, callee: &Self) -> bool {
-        let claims = &callee.spec.claims;
-        self.spec.id == callee.spec.id
-            || self.spec.claims.subject == claims.subject
+        self.spec.id == callee.spec.id || self.may_call_one_with(&callee.spec.claims)
+    }
+
+    /// The same of an actor that is known by its claims alone.
+    pub(crate) fn may_call_one_with(&self, claims: &ActorClaims) -> bool {
+        self.spec.claims.subject == claims.subject
             || self.lists(claims.subject.as_str())
             || claims.call_alias.as_deref().is_some_and(|alias| self.lists(alias))
             || self.lists(claims.issuer.as_str())

@@ -147,8 +147,8 @@ pub(crate) fn gone(namespace: &str, operation: &str) -> Box<Refusal> {
     }))
 }
 
-/// The binding is not here any more.
-pub(crate) fn unbound(operation: &str) -> Box<Refusal> {
+/// The binding is another provider's, or was this one's before it moved.
+pub(crate) fn foreign(operation: &str) -> Box<Refusal> {
     Box::new(Refusal::Denied(Denial {
         reason: Reason::NotBound,
         origin: None,
@@ -156,5 +156,16 @@ pub(crate) fn unbound(operation: &str) -> Box<Refusal> {
         binding: String::new(),
         operation: operation.to_owned(),
         message: "the binding was removed".to_owned(),
+    }))
+}
+
+/// The binding is not here any more, and so its actor is not for the provider that asks.
+pub(crate) fn unbound(operation: &str) -> Box<Refusal> {
+    Box::new(Refusal::Absent(Absence {
+        end: AbsentEnd::Callee,
+        origin: None,
+        namespace: String::new(),
+        operation: operation.to_owned(),
+        message: "the actor is not bound to this provider any more".to_owned(),
     }))
 }

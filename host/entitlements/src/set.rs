@@ -1,6 +1,8 @@
 //! Every entitlement of a moment, interned for the road of a call.
 
 use std::sync::Arc;
+
+use trellis_claims::ActorClaims;
 use trellis_core::BindingId;
 
 use crate::binding::{Binding, Verbs};
@@ -21,6 +23,8 @@ pub struct EntitlementSet {
     bindings: CowMap<BindingId, Arc<Binding>>,
     /// The operations of every contract that was ever bound, by each of its ids.
     verbs: CowMap<Arc<str>, Arc<Verbs>>,
+    /// The highest id of a binding that ever was: ids are given in order, each once.
+    last_binding: BindingId,
     rules: Rules,
 }
 
@@ -79,6 +83,7 @@ impl EntitlementSet {
         let binding = Arc::new(Binding::new(spec, &principal.spec, verbs));
         principal.bind(spec.name.as_str(), &binding);
         self.bindings.insert(spec.id, binding);
+        self.last_binding = self.last_binding.max(spec.id);
     }
 
     fn verbs_of(&mut self, spec: &BindingSpec) -> Arc<Verbs> {
@@ -123,9 +128,19 @@ impl EntitlementSet {
         self.principals.get(&self.names.get(name)?)
     }
 
+    /// The claims of the actor that had that name last, if nobody has it now.
+    pub(crate) fn departed(&self, name: &str) -> Option<&ActorClaims> {
+        self.names.departed(name).map(|claims| &**claims)
+    }
+
     #[inline]
     pub(crate) fn binding(&self, id: BindingId) -> Option<&Arc<Binding>> {
         self.bindings.get(&id)
+    }
+
+    /// True for the id of a binding that is here or was.
+    pub(crate) fn was_bound(&self, id: BindingId) -> bool {
+        id <= self.last_binding
     }
 
     /// True when some actor here was ever bound to that contract.

@@ -65,7 +65,7 @@ fn a_version_keeps_its_own_claims_and_bindings_until_it_is_removed() {
         binding: world.bindings[1].id,
         operation: "HandleRequest",
     };
-    assert_eq!(gate.admit(&inward).expect_err("gone with its actor").code(), Code::Denied);
+    assert_eq!(gate.admit(&inward).expect_err("gone with its actor").code(), Code::NotFound);
 }
 
 /// An actor's new version has taken over from the old one; another actor wants its alias.
@@ -158,7 +158,7 @@ fn an_earlier_binding_serves_its_provider_until_it_is_unbound() {
     let gate = guarded(set);
     assert_eq!(
         gate.admit(&asks(world.bindings[1].id)).map(drop).expect_err("gone").code(),
-        Code::Denied
+        Code::NotFound
     );
     let _ = gate.admit(&asks(later.id)).expect("untouched");
 }

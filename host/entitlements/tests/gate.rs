@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use support::{ACTORS, HTTP, KEYVALUE, NoAdd, World};
 use trellis_core::{Code, Entity};
-use trellis_entitlements::{AbsentEnd, AllowAll, AuthzRequest, Reason, Rules};
+use trellis_entitlements::{
+    AbsentEnd, ActorId, AllowAll, AuthzRequest, EntitlementSet, PrincipalSpec, Reason, Rules,
+};
 
 const GREET: Cow<'static, str> = Cow::Borrowed("Greet");
 
@@ -76,6 +78,77 @@ fn who_is_not_here_is_no_denial() {
     assert!(metrics.contains("calls_absent_total{end=\"callee\"} 2"), "{metrics}");
     assert!(metrics.contains("calls_absent_total{end=\"caller\"} 1"), "{metrics}");
     assert!(!metrics.contains("authz_denied_total{"), "{metrics}");
+}
+
+#[test]
+fn whoever_may_call_it_by_any_word_of_its_claims_finds_it_gone_and_others_are_denied() {
+    let world = World::new();
+    let (mut gate, audited) = world.gate(AllowAll);
+    let mut set = world.set();
+    set.retire(world.ids["whole"]);
+    gate.publish(set.clone());
+    let callers = ["by_key", "by_alias", "by_issuer", "by_caps"];
+    let names = ["friend", "whole-in-manifest"];
+    let asks = || callers.iter().flat_map(|caller| names.map(|name| (*caller, name)));
+    for (caller, name) in asks() {
+        let ask = from_actor(&world, caller, name, "Greet");
+        let error = gate.admit(&ask).expect_err("it was stopped");
+        assert_eq!(error.code(), Code::NotFound, "{caller} {name}");
+    }
+    assert!(audited.0.lock().expect("no panics").is_empty(), "nobody was denied anything");
+    let stranger = from_actor(&world, "unbound", "friend", "Greet");
+    assert_eq!(gate.admit(&stranger).expect_err("a stranger").code(), Code::Denied);
+    // What comes back is there again.
+    set.remove(world.ids["whole"]);
+    set.add(world.actors[0].clone());
+    gate.publish(set);
+    for (caller, name) in asks() {
+        let _ = gate.admit(&from_actor(&world, caller, name, "Greet")).expect("it runs");
+    }
+}
+
+#[test]
+fn names_of_the_departed_are_remembered_up_to_a_bound() {
+    let mut world = World::new();
+    world.actors.retain(|actor| actor.id == world.ids["by_issuer"]);
+    let (mut gate, _) = world.gate(AllowAll);
+    let mut set = world.set();
+    let whole = World::new().actors[0].clone();
+    let issuer = world.actors[0].claims.calls[0].clone();
+    let mut claims = (*whole.claims).clone();
+    claims.issuer = issuer.parse().expect("an account key");
+    claims.call_alias = None;
+    let claims = std::sync::Arc::new(claims);
+    let leave = |set: &mut EntitlementSet, number: u64| {
+        let id = ActorId(1_000 + number);
+        let (name, claims) = (format!("n{number}").into(), std::sync::Arc::clone(&claims));
+        set.add(PrincipalSpec { id, name, claims, ..whole.clone() });
+        set.remove(id);
+    };
+    let mut code_of_first = |set: &EntitlementSet| {
+        gate.publish(set.clone());
+        gate.admit(&from_actor(&world, "by_issuer", "n0", "Greet")).expect_err("it left").code()
+    };
+    // One of the names is the key, which they share.
+    (0..9_999).for_each(|number| leave(&mut set, number));
+    assert_eq!(code_of_first(&set), Code::NotFound);
+    leave(&mut set, 9_999);
+    assert_eq!(code_of_first(&set), Code::Denied, "one too many");
+}
+
+#[test]
+fn the_actor_of_a_removed_binding_is_gone_and_nobody_was_denied_it() {
+    let mut world = World::new();
+    let (mut gate, audited) = world.gate(AllowAll);
+    let http = world.bindings.iter().find(|it| it.contract.id.as_str() == HTTP).expect("bound");
+    let (provider, binding) = (http.target, http.id);
+    let ask = AuthzRequest::FromProvider { provider, binding, operation: "HandleRequest" };
+    let _ = gate.admit(&ask).expect("it is bound");
+    world.bindings.retain(|it| it.id != binding);
+    gate.publish(world.set());
+    assert_eq!(gate.admit(&ask).expect_err("it was removed").code(), Code::NotFound);
+    assert!(audited.0.lock().expect("no panics").is_empty(), "nobody was denied anything");
+    assert_eq!(audited.1.lock().expect("no panics")[0].end, AbsentEnd::Callee);
 }
 
 #[test]
