@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, timeout};
 use trellis_control::{Address, Applied};
 use trellis_core::Code;
 use trellis_entitlements::Rules;
+use trellis_manifest::HostSpec;
 use trellis_supervisor::{ApplyOptions, LastRuns, Status};
 
 use crate::announcer::Announcer;
@@ -237,8 +238,7 @@ impl Life {
         self.loads += 1;
         let load = self.loads;
         let runs = loaded.prepared.runs().clone();
-        let options =
-            ApplyOptions { rules: Rules { open_calls: host.open_calls }, force: self.args.force };
+        let options = ApplyOptions { rules: rules(host), force: self.args.force };
         let supervisor = self.host.supervisor().clone();
         applying.spawn(async move {
             let applied = supervisor.apply(loaded.prepared, options).await;
@@ -344,6 +344,11 @@ impl Life {
             () = again(signals) => tracing::warn!("stopped at once; calls were cut"),
         }
     }
+}
+
+/// What the owner of a host decided for all actors.
+pub(crate) const fn rules(host: &HostSpec) -> Rules {
+    Rules { open_calls: host.open_calls }
 }
 
 fn first_fault(applied: &Applied) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ use crate::args::HostArgs;
 use crate::failure::Failure;
 use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
-use crate::life::{Life, first_text};
+use crate::life::{Life, first_text, rules};
 use crate::logging;
 use crate::manifest::{For, Loader};
 use crate::output::{Output, Remarks};
@@ -63,7 +63,11 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
         let loaded = loader.prepare(text, For::Checking).await?;
         let remarks = Remarks { warnings: &loaded.warnings, notes: &loaded.notes };
         if args.dry_run {
-            output.planned(&args.manifest, &dry_run(&loaded.prepared), remarks);
+            output.planned(
+                &args.manifest,
+                &dry_run(&loaded.prepared, rules(&loaded.manifest.host)),
+                remarks,
+            );
         } else {
             output.checked(&args.manifest, remarks);
         }

@@ -71,9 +71,9 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
     }
 
     /// Examines every wanted artifact, in this order; one that did not change keeps the proof it
-    /// had, whatever `examination` would say now, and what is no longer wanted is forgotten. The
-    /// examination is given the place in the list and the bytes; it hashes them anyway, so that
-    /// the digest is its to give.
+    /// had if that `suffices`, whatever `examination` would say now, and what is no longer wanted
+    /// is forgotten. Both are given the place in the list. The examination is given the bytes; it
+    /// hashes them anyway, so that the digest is its to give.
     ///
     /// Reads and examines on threads that may block, several at a time, and each artifact on one
     /// thread at a time, whoever asks: one that is still being read for a list that was dropped is
@@ -83,17 +83,20 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
     /// For each artifact: [`Code::NotFound`], [`Code::Storage`] and [`Code::ModuleLimit`] as
     /// [`crate::read_bounded`]; what the examination says; [`Code::Internal`] when it panics;
     /// [`Code::Storage`] when too many files hang.
-    pub async fn examine<E>(
+    pub async fn examine<S, E>(
         &self,
         wanted: Vec<Wanted>,
+        suffices: S,
         examination: E,
     ) -> Vec<Result<Artifact<P>, CallError>>
     where
+        S: Fn(usize, &P) -> bool + Send + Sync + 'static,
         E: Fn(usize, &[u8]) -> Result<Artifact<P>, CallError> + Send + Sync + 'static,
     {
         let mut left: Vec<usize> = (0..wanted.len()).collect();
         let mut results: Vec<_> = wanted.iter().map(|_| None).collect();
-        let work = Arc::new(Work { wanted, memory: Arc::clone(&self.0), examination });
+        let memory = Arc::clone(&self.0);
+        let work = Arc::new(Work { wanted, memory, suffices, examination });
         while !left.is_empty() {
             // Before the round: whoever ends in its course is not missed.
             let mut ended = std::pin::pin!(self.0.readers.ended());
@@ -198,18 +201,20 @@ impl Wanted {
 }
 
 /// The examination of one list, shared by its readers.
-struct Work<P, E> {
+struct Work<P, S, E> {
     wanted: Vec<Wanted>,
     memory: Arc<Memory<P>>,
+    suffices: S,
     examination: E,
 }
 
 /// What came of some places in a list; `None` where somebody else was reading the artifact.
 type Examined<P> = Vec<(usize, Option<Result<Artifact<P>, CallError>>)>;
 
-impl<P, E> Work<P, E>
+impl<P, S, E> Work<P, S, E>
 where
     P: Clone + Send + 'static,
+    S: Fn(usize, &P) -> bool + Send + Sync + 'static,
     E: Fn(usize, &[u8]) -> Result<Artifact<P>, CallError> + Send + Sync + 'static,
 {
     /// Goes once through these places of the list.
@@ -254,6 +259,7 @@ where
     fn one(&self, index: usize, wanted: &Wanted) -> Result<Artifact<P>, CallError> {
         let reference = &wanted.reference;
         let known = self.memory.known.lock().get(reference).cloned();
+        let known = known.filter(|known| (self.suffices)(index, &known.artifact.proof));
         if let Some(known) = known.as_ref().filter(|known| known.settled)
             && reference.stamp() == Some(known.stamp)
         {

@@ -50,7 +50,7 @@ impl Shelf {
                 _ => Ok(examined_as(text)),
             }
         };
-        self.artifacts.examine(wanted, examination).await
+        self.artifacts.examine(wanted, |_, _| true, examination).await
     }
 
     async fn proofs(&self, names: &[&str]) -> Vec<Result<String, Code>> {
@@ -94,6 +94,30 @@ async fn what_did_not_change_is_neither_read_nor_examined() {
     assert_eq!(proofs[7].as_deref(), Ok("seven"));
     assert_eq!(proofs[8].as_deref(), Ok("8.wasm"), "in the order that was asked");
     assert_eq!((shelf.artifacts.reads() - reads, shelf.examined()), (1, 101));
+}
+
+#[tokio::test]
+async fn what_is_known_and_does_not_suffice_is_examined_again() {
+    let shelf = Shelf::new();
+    let names = ["a.wasm", "b.wasm", "c.wasm"];
+    names.iter().for_each(|name| shelf.put(name, name));
+    shelf.settle(&names).await;
+    // Another stamp over the same bytes asks no less.
+    shelf.put("c.wasm", "c.wasm");
+    let (reads, wanted) = (shelf.artifacts.reads(), names.map(|name| shelf.wanted(name)).into());
+    let stricter = |_: usize, bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        Err(CallError::new(Code::ModuleLimit, text))
+    };
+    let suffices = |index: usize, proof: &String| index == 0 && proof == "a.wasm";
+    let told = shelf.artifacts.examine(wanted, suffices, stricter).await;
+    let told: Vec<_> = told.iter().map(|one| one.as_ref().map_err(CallError::code)).collect();
+    assert!(told[0].is_ok(), "{told:?}");
+    assert_eq!(told[1..], [Err(Code::ModuleLimit), Err(Code::ModuleLimit)]);
+    assert_eq!(shelf.artifacts.reads() - reads, 2, "what sufficed was not read");
+    // What was proven before still is.
+    let proofs = shelf.proofs(&["b.wasm"]).await;
+    assert_eq!((proofs, shelf.examined()), (vec![Ok("b.wasm".to_owned())], 3));
 }
 
 #[tokio::test]
@@ -203,7 +227,7 @@ impl Stuck {
             }
             Ok(examined_as(String::from_utf8_lossy(bytes).into_owned()))
         };
-        let results = self.shelf.artifacts.examine(wanted, examination).await;
+        let results = self.shelf.artifacts.examine(wanted, |_, _| true, examination).await;
         results.into_iter().map(|one| one.expect("a good one").proof).collect()
     }
 

@@ -37,6 +37,8 @@ pub enum Step {
         /// The provider it leads to.
         provider: String,
     },
+    /// Actors may call whom they like no longer, but only whom their claims list.
+    RestrictCalls,
     /// A provider is wanted under another name; what is bound to it stays bound.
     RenameProvider {
         /// Its name in the manifest.
@@ -86,6 +88,8 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         loses: Vec<Loss>,
     },
+    /// Every actor may call every other one from now on, whatever its claims list.
+    OpenCalls,
     /// A binding is wanted.
     Bind {
         /// Which.
@@ -137,6 +141,7 @@ impl Step {
             Self::Unbind { binding, .. }
             | Self::Bind { binding, .. }
             | Self::Rebind { binding, .. } => format!("binding of {binding}"),
+            Self::RestrictCalls | Self::OpenCalls => "calls between actors".to_owned(),
         }
     }
 
@@ -144,9 +149,11 @@ impl Step {
         match self {
             Self::StopActor { .. } | Self::StopProvider { .. } => ("stop", "stopped"),
             Self::Unbind { .. } => ("unbind", "unbound"),
+            Self::RestrictCalls => ("restrict", "restricted"),
             Self::RenameProvider { .. } => ("rename", "renamed"),
             Self::StartProvider { .. } | Self::StartActor { .. } => ("start", "started"),
             Self::ReplaceProvider { .. } | Self::ReplaceActor { .. } => ("replace", "replaced"),
+            Self::OpenCalls => ("open", "opened"),
             Self::Bind { .. } => ("bind", "bound"),
             Self::Rebind { .. } => ("rebind", "rebound"),
         }
@@ -156,6 +163,8 @@ impl Step {
         let plain = || self.subject();
         match self {
             Self::StopActor { .. } | Self::StopProvider { .. } => plain(),
+            Self::RestrictCalls => format!("{} to those that claims list", plain()),
+            Self::OpenCalls => format!("{} to everybody", plain()),
             Self::StartActor { loses, .. } => format!("{}{}", plain(), no_longer(loses)),
             Self::RenameProvider { provider, was } => format!("provider {was} to {provider}"),
             Self::StartProvider { implementation, .. } => format!("{} ({implementation})", plain()),
@@ -259,6 +268,12 @@ mod tests {
         );
         let bind = Step::Bind { binding: binding(), provider: "redis".into() };
         assert_eq!(bind.done(), "bound counter to wascc:keyvalue at provider redis");
+        let rules = [Step::RestrictCalls, Step::OpenCalls].map(|step| step.done());
+        let text = [
+            "restricted calls between actors to those that claims list",
+            "opened calls between actors to everybody",
+        ];
+        assert_eq!(rules, text);
     }
 
     #[test]
@@ -286,5 +301,9 @@ mod tests {
         let key = r#"{"actor":"counter","contract":"wascc:keyvalue","name":"default"}"#;
         assert_eq!(json, format!(r#"{{"step":"bind","binding":{key},"provider":"redis"}}"#));
         assert_eq!(serde_json::from_str::<Step>(&json).expect("it reads back"), step);
+        let json = serde_json::to_string(&Step::RestrictCalls).expect("it is data");
+        assert_eq!(json, r#"{"step":"restrict_calls"}"#);
+        let step = serde_json::from_str::<Step>(&json).expect("it reads back");
+        assert_eq!(step, Step::RestrictCalls);
     }
 }

@@ -1,9 +1,9 @@
 //! Checks of modules that nobody runs yet.
 
 use trellis_core::{CallError, Code};
-use trellis_limits::ActorLimits;
 
 use crate::abi::Recognizer;
+use crate::bounds::ModuleBounds;
 use crate::checks;
 use crate::config::host_caps;
 use crate::settings;
@@ -13,7 +13,7 @@ use crate::shape::ModuleShape;
 /// compiling them.
 pub struct Checker {
     recognizer: Recognizer,
-    caps: ActorLimits,
+    caps: ModuleBounds,
 }
 
 impl Checker {
@@ -24,7 +24,7 @@ impl Checker {
     pub fn new() -> Result<Self, CallError> {
         let recognizer = Recognizer::new(&settings::compile_engine()?)
             .map_err(|error| CallError::new(Code::Internal, format!("{error:#}")))?;
-        Ok(Self { recognizer, caps: host_caps() })
+        Ok(Self { recognizer, caps: ModuleBounds::of(&host_caps()) })
     }
 
     /// Checks one module.
@@ -32,8 +32,8 @@ impl Checker {
     /// # Errors
     /// As [`Engine::load`](crate::Engine::load), but for what only a compiler or a start function
     /// finds.
-    pub fn check(&self, bytes: &[u8], limits: &ActorLimits) -> Result<(), CallError> {
-        let shape = checks::surface(bytes, &limits.capped_by(&self.caps))?;
+    pub fn check(&self, bytes: &[u8], bounds: &ModuleBounds) -> Result<(), CallError> {
+        let shape = checks::surface(bytes, &bounds.capped_by(&self.caps))?;
         self.recognizer.recognize(&shape)?;
         checks::validate(bytes).map_err(CallError::from)
     }
@@ -45,5 +45,5 @@ impl Checker {
 /// `E_MODULE_INVALID` when it is not a core module, with the byte offset; `E_MODULE_LIMIT` when it
 /// is beyond even [`host_caps`].
 pub fn inspect(bytes: &[u8]) -> Result<ModuleShape, CallError> {
-    checks::surface(bytes, &host_caps()).map_err(CallError::from)
+    checks::surface(bytes, &ModuleBounds::of(&host_caps())).map_err(CallError::from)
 }

@@ -5,26 +5,27 @@
 //! never compiled here.
 
 use trellis_core::{CallError, Code};
-use trellis_limits::{ActorLimits, Limit, fixed};
+use trellis_limits::{Limit, fixed};
 use wasmparser::{
     BinaryReaderError, Encoding, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
     ValidPayload, Validator, WasmFeatures,
 };
 
+use crate::bounds::ModuleBounds;
 use crate::refusal::Refusal;
 use crate::shape::{Export, ExportKind, FunctionType, Import, ModuleShape, invalid};
 
 const PAGE_BYTES: u64 = 64 << 10;
 
-/// Reads the outline of a module within `limits`.
+/// Reads the outline of a module within `bounds`.
 ///
 /// # Errors
 /// `E_MODULE_INVALID` with the offset; `E_MODULE_LIMIT` or `E_MEMORY` naming the limit;
 /// `E_MODULE_ABI` for a component, or what else this host does not run.
-pub(crate) fn surface(bytes: &[u8], limits: &ActorLimits) -> Result<ModuleShape, Refusal> {
+pub(crate) fn surface(bytes: &[u8], bounds: &ModuleBounds) -> Result<ModuleShape, Refusal> {
     let size = bytes.len() as u64;
-    at_most(("module_bytes_max", "bytes"), size, limits.module_bytes_max)?;
-    let mut outline = Outline::new(size, limits);
+    at_most(("module_bytes_max", "bytes"), size, bounds.module_bytes_max)?;
+    let mut outline = Outline::new(size, bounds);
     for payload in Parser::new(0).parse_all(bytes) {
         let read = payload.map_err(not_wasm).and_then(|payload| outline.payload(payload));
         read.map_err(|refusal| unless_whole(refusal, bytes))?;
@@ -93,16 +94,16 @@ fn nesting(body: &FunctionBody<'_>) -> Result<(), Refusal> {
 }
 
 /// What was read so far.
-struct Outline<'l> {
-    limits: &'l ActorLimits,
+struct Outline<'b> {
+    bounds: &'b ModuleBounds,
     shape: ModuleShape,
     types: Vec<FunctionType>,
     /// Type index of every function, imported ones first.
     functions: Vec<u32>,
 }
 
-impl<'l> Outline<'l> {
-    fn new(size: u64, limits: &'l ActorLimits) -> Self {
+impl<'b> Outline<'b> {
+    fn new(size: u64, bounds: &'b ModuleBounds) -> Self {
         let shape = ModuleShape {
             bytes: size,
             functions: 0,
@@ -110,7 +111,7 @@ impl<'l> Outline<'l> {
             exports: Vec::new(),
             memory_bytes: 0,
         };
-        Self { limits, shape, types: Vec::new(), functions: Vec::new() }
+        Self { bounds, shape, types: Vec::new(), functions: Vec::new() }
     }
 
     fn payload(&mut self, payload: Payload<'_>) -> Result<(), Refusal> {
@@ -130,7 +131,7 @@ impl<'l> Outline<'l> {
             Payload::ImportSection(section) => self.imports(section),
             Payload::FunctionSection(section) => {
                 let count = section.count();
-                let max = self.limits.module_functions_max;
+                let max = self.bounds.module_functions_max;
                 at_most(("module_functions_max", "functions"), count.into(), max.into())?;
                 self.shape.functions = count;
                 for index in section {
@@ -202,12 +203,12 @@ impl<'l> Outline<'l> {
     fn memory(&mut self, pages: u64) -> Result<(), Refusal> {
         let bytes = pages.saturating_mul(PAGE_BYTES);
         self.shape.memory_bytes = bytes;
-        let max = self.limits.memory_bytes_max;
+        let max = self.bounds.memory_bytes_max;
         starts_within(("actor_memory_bytes_max", "bytes of memory"), bytes, max)
     }
 
     fn table(&self, elements: u64) -> Result<(), Refusal> {
-        let max = self.limits.table_elements_max.into();
+        let max = self.bounds.table_elements_max.into();
         starts_within(("table_elements_max", "table elements"), elements, max)
     }
 
@@ -217,7 +218,7 @@ impl<'l> Outline<'l> {
         for _ in 0..locals.get_count() {
             let (count, _) = locals.read().map_err(not_wasm)?;
             total += u64::from(count);
-            let max = self.limits.module_locals_max.into();
+            let max = self.bounds.module_locals_max.into();
             at_most(("module_locals_max", "locals in one function"), total, max)?;
         }
         Ok(())

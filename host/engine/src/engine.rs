@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use trellis_core::CallError;
 
 use crate::actor::{Actor, ActorState, Parts};
+use crate::bounds::ModuleBounds;
 use crate::checks;
 use crate::config::{EngineConfig, EngineError};
 use crate::context::ActorContext;
@@ -57,7 +58,7 @@ impl Engine {
     ) -> Result<Actor, CallError> {
         let runtime = &self.runtime;
         let limits = spec.limits.capped_by(&runtime.config.caps);
-        let surface = checks::surface(&spec.bytes, &limits);
+        let surface = checks::surface(&spec.bytes, &ModuleBounds::of(&limits));
         let shape = surface.map_err(|refusal| runtime.metrics.refused(refusal))?;
         let abi = runtime.recognizer.recognize(&shape)?;
         let metrics = Arc::clone(&runtime.metrics);

@@ -30,6 +30,7 @@ mod abi;
 mod activity;
 mod actor;
 mod blame;
+mod bounds;
 mod call;
 mod checker;
 mod checks;
@@ -56,6 +57,7 @@ mod ticker;
 
 pub use abi::{Dialect, dialect};
 pub use actor::{Actor, Stats};
+pub use bounds::ModuleBounds;
 pub use call::Call;
 pub use checker::{Checker, inspect};
 pub use compile::compile_child_main;

@@ -10,7 +10,7 @@ use common::*;
 use parking_lot::Mutex;
 use trellis_core::{CallError, Code};
 use trellis_engine::{
-    BoxFuture, Checker, HostCall, HostCalls, LogSource, ModuleSpec, dialect, inspect,
+    BoxFuture, Checker, HostCall, HostCalls, LogSource, ModuleBounds, ModuleSpec, dialect, inspect,
 };
 use trellis_limits::ActorLimits;
 
@@ -229,7 +229,9 @@ fn a_module_says_which_form_it_speaks() {
         let expected = format!("{namespace}, host call with {arity} arguments");
         assert_eq!(dialect(&shape).to_string(), expected);
         let checker = Checker::new().expect("the runtime starts");
-        checker.check(&module, &ActorLimits::default()).expect("it can be served");
+        checker
+            .check(&module, &ModuleBounds::of(&ActorLimits::default()))
+            .expect("it can be served");
     }
     let silent = wasm(
         "(module (func (export \"__guest_call\") (param i32 i32) (result i32) (i32.const 1)))",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::*;
 use trellis_core::{CallError, Code};
-use trellis_engine::{Actor, Checker, Engine, HostCalls, ModuleSpec};
+use trellis_engine::{Actor, Checker, Engine, HostCalls, ModuleBounds, ModuleSpec};
 use trellis_limits::{ActorLimits, fixed};
 
 const LOOP: &str = "(loop $l (br $l)) (i32.const 1)";
@@ -147,7 +147,7 @@ fn crowded(functions: usize, globals: usize, segments: usize) -> Vec<u8> {
 /// The checks' verdict and the engine's, which must be the same.
 async fn verdict(engine: &Engine, module: Vec<u8>) -> Result<(), CallError> {
     let checker = Checker::new().expect("the runtime starts");
-    let checked = checker.check(&module, &ActorLimits::default());
+    let checked = checker.check(&module, &ModuleBounds::of(&ActorLimits::default()));
     let run = match engine.load(spec(module), Arc::new(EchoHost)).await {
         Ok(actor) => actor.call(request("")).await.map(drop),
         Err(error) => Err(error),

@@ -12,7 +12,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use trellis_core::Code;
 use trellis_engine::{
-    Actor, CacheConfig, Checker, Engine, EngineConfig, ModuleSource, ModuleSpec, dialect, inspect,
+    Actor, CacheConfig, Checker, Engine, EngineConfig, ModuleBounds, ModuleSource, ModuleSpec,
+    dialect, inspect,
 };
 use trellis_limits::ActorLimits;
 
@@ -87,7 +88,7 @@ proptest! {
         }
         let cut = cut.index(2 * module.len());
         module.truncate(cut.max(8));
-        if let Err(error) = CHECKER.check(&module, &ActorLimits::default()) {
+        if let Err(error) = CHECKER.check(&module, &ModuleBounds::of(&ActorLimits::default())) {
             prop_assert!(matches!(
                 error.code(),
                 Code::ModuleInvalid | Code::ModuleLimit | Code::ModuleAbi | Code::Memory

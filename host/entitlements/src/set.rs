@@ -153,8 +153,10 @@ impl EntitlementSet {
         looks_like_a_contract(namespace) || self.has_contract(namespace)
     }
 
+    /// What the owner of the host decided for all actors.
     #[inline]
-    pub(crate) const fn rules(&self) -> Rules {
+    #[must_use]
+    pub const fn rules(&self) -> Rules {
         self.rules
     }
 }

@@ -104,6 +104,7 @@ impl ActualState {
             providers: serving.into_iter().map(|provider| &provider.prepared).collect(),
             broken: broken.into_iter().map(|provider| &provider.prepared).collect(),
             bindings: self.current.values().filter_map(bound).collect(),
+            rules: self.road.entitlements.rules(),
         }
     }
 

@@ -124,13 +124,12 @@ impl Instance {
 
     /// Why it is not well; `None` when it is.
     pub(crate) async fn ailment(&self) -> Option<String> {
-        let asked = caught(async { self.provider.health().await });
-        match timeout(HEALTH_ANSWER_MAX, asked).await {
-            Ok(Some(Health::Healthy)) => None,
-            Ok(Some(Health::Degraded(why))) => Some(why),
-            Ok(None) => Some("it failed when it was asked; the log says why".to_owned()),
-            Err(_) => Some(format!("no answer within {} ms", HEALTH_ANSWER_MAX.as_millis())),
-        }
+        ailment(async { self.provider.health().await }).await
+    }
+
+    /// Why it is not well for one binding; `None` when it is.
+    pub(crate) async fn ailment_of(&self, id: BindingId) -> Option<String> {
+        ailment(async { self.provider.health_of(id).await }).await
     }
 
     /// True when any of its contracts brings calls in.
@@ -151,6 +150,16 @@ impl Instance {
         if timeout_at(until + LAST_WORDS, down).await.is_err() {
             tracing::warn!(provider = %self.name, "did not shut down in time; it is dropped");
         }
+    }
+}
+
+/// Why a provider is not well, within a bound.
+async fn ailment(health: impl Future<Output = Health>) -> Option<String> {
+    match timeout(HEALTH_ANSWER_MAX, caught(health)).await {
+        Ok(Some(Health::Healthy)) => None,
+        Ok(Some(Health::Degraded(why))) => Some(why),
+        Ok(None) => Some("it failed when it was asked; the log says why".to_owned()),
+        Err(_) => Some(format!("no answer within {} ms", HEALTH_ANSWER_MAX.as_millis())),
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) type Barred = BTreeMap<Arc<str>, ClaimsError>;
 pub(crate) struct Wanted<'a> {
     pub(crate) prepared: &'a Prepared,
     pub(crate) barred: &'a Barred,
+    /// What the owner of the host decided for all actors.
+    pub(crate) rules: Rules,
 }
 
 /// What runs, to be compared with what is wanted.
@@ -42,6 +44,7 @@ pub(crate) struct Inventory<'a> {
     /// Those that have a name here and no instance.
     pub(crate) broken: Vec<&'a PreparedProvider>,
     pub(crate) bindings: Vec<Bound<'a>>,
+    pub(crate) rules: Rules,
 }
 
 /// A binding that is wanted, or in force.
@@ -107,6 +110,7 @@ impl<'a> Wanted<'a> {
             providers: self.providers().collect(),
             broken: Vec::new(),
             bindings: self.bindings().map(|(_, binding)| Bound::of(binding)).collect(),
+            rules: self.rules,
         }
     }
 
@@ -117,7 +121,7 @@ impl<'a> Wanted<'a> {
 
 impl Desired {
     pub(crate) const fn wanted<'a>(&'a self, barred: &'a Barred) -> Wanted<'a> {
-        Wanted { prepared: &self.prepared, barred }
+        Wanted { prepared: &self.prepared, barred, rules: self.options.rules }
     }
 
     /// The actors that may not run, and why: trust and time may have changed since the manifest was

@@ -188,8 +188,6 @@ impl Owner {
         let steps = self.reconciler.begin(steps);
         if steps.is_empty() && self.reconciler.is_well() && self.reconciler.barred.is_empty() {
             shared.let_outgoing_go();
-            let rules = desired.options.rules;
-            shared.edit(|actual| actual.road.entitlements.set_rules(rules));
             shared.progress.end(true);
             // What stands in nobody's way any more may have been told of: an actor that might not
             // run and is not wanted now.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use trellis_control::Step;
+use trellis_entitlements::Rules;
 use trellis_providers_sdk::{Descriptor, SettingKind, Values};
 
 use crate::border;
@@ -13,10 +14,11 @@ use crate::exchange;
 use crate::prepare::{Prepared, PreparedActor, PreparedBinding, PreparedProvider};
 use crate::rename::renames;
 
-/// The steps that would make a prepared manifest run on a host where nothing runs.
+/// The steps that would make a prepared manifest run, under these rules, on a host where nothing
+/// runs.
 #[must_use]
-pub fn dry_run(prepared: &Prepared) -> Vec<Step> {
-    plan(Wanted { prepared, barred: &Barred::default() }, &Inventory::default())
+pub fn dry_run(prepared: &Prepared, rules: Rules) -> Vec<Step> {
+    plan(Wanted { prepared, barred: &Barred::default(), rules }, &Inventory::default())
 }
 
 type Named<K, V> = HashMap<K, V, RandomState>;
@@ -81,11 +83,14 @@ pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
         Step::RenameProvider { provider, was }
     });
     let mut steps: Vec<_> = renamed.collect();
+    let (restricted, opened) = ruled(running.rules, wanted.rules);
+    steps.extend(restricted);
     steps.extend(stopped(&gone, wanted));
     steps.extend(unbound.iter().filter_map(|bound| left(*bound, wanted, &now)));
     steps.extend(made_providers(wanted, &now));
     let made = wanted.actors().filter_map(|(place, actor)| made_actor(actor, actors[place]));
     steps.extend(made);
+    steps.extend(opened);
     let made = wanted
         .bindings()
         .filter_map(|(place, binding)| made_binding((binding, wanted), bindings[place], &now));
@@ -95,6 +100,15 @@ pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
     let gone = known.filter(|name| !stays.contains(name) && !now.renamed.contains_key(name));
     steps.extend(gone.map(|name| Step::StopProvider { provider: name.to_owned() }));
     steps
+}
+
+/// Less that actors may do, and more.
+fn ruled(now: Rules, wanted: Rules) -> (Option<Step>, Option<Step>) {
+    match (now.open_calls, wanted.open_calls) {
+        (true, false) => (Some(Step::RestrictCalls), None),
+        (false, true) => (None, Some(Step::OpenCalls)),
+        _ => (None, None),
+    }
 }
 
 /// The actors that go. One whose key comes back under another name with an older revision stays:

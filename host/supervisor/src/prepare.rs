@@ -11,6 +11,7 @@ mod losses;
 mod modules;
 mod parts;
 mod places;
+mod proof;
 mod providers;
 mod rights;
 mod serving;

@@ -122,6 +122,15 @@ impl Provider for RedisKeyValue {
         })
     }
 
+    fn health_of(&self, id: BindingId) -> BoxFuture<'_, Health> {
+        let seat = self.seats.get(id);
+        Box::pin(async move {
+            // One it does not have depends on nothing.
+            let Some(seat) = seat else { return Health::Healthy };
+            seat.server.trouble().await.map_or(Health::Healthy, Health::Degraded)
+        })
+    }
+
     fn samples(&self) -> Vec<Sample> {
         self.metrics.samples()
     }

@@ -107,6 +107,14 @@ pub trait Provider: Send + Sync + 'static {
         Box::pin(async { Health::Healthy })
     }
 
+    /// How it is for one binding, asked before the host lets that take the place of another. For
+    /// providers whose bindings each depend on something of their own, such as a server that a
+    /// value names. To others all bindings are alike, which the default says.
+    fn health_of(&self, id: BindingId) -> BoxFuture<'_, Health> {
+        let _ = id;
+        self.health()
+    }
+
     /// Where it takes work from outside; what the host prints once everything is bound.
     fn addresses(&self) -> Vec<Listening> {
         Vec::new()

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use trellis_control::Step;
-use trellis_core::{CallError, Code};
+use trellis_core::{BindingId, CallError, Code};
 
 use super::Change;
 use super::bind::{Fresh, NewBinding};
 use super::make::Made;
+use crate::border::Instance;
 
 impl Change {
     /// A provider that is not well does not take over from one that is, unless that is forced.
@@ -30,36 +31,39 @@ impl Change {
         }
         // Only the ones that were not well had been told of them.
         self.tell_outlets(made, fresh, |new| kept.contains(&new.provider.name)).await;
-        self.judge_moves(made, fresh).await;
+        self.judge_bindings(made, fresh).await;
     }
 
-    async fn judge_moves(&mut self, made: &mut Made, fresh: &mut Fresh) {
-        let mut moves = BTreeMap::new();
-        for new in &fresh.outlets {
-            let Some(Step::Rebind { leaves: Some(old), .. }) =
-                new.place.and_then(|place| self.steps.get(place))
-            else {
-                continue;
-            };
-            if self.is_well(old) {
-                moves.insert(Arc::clone(&new.provider.name), new.instance.clone());
-            }
+    /// Nor does a binding go over to another provider, or to other values at the same one, where it
+    /// would not be well while it is well as it is.
+    async fn judge_bindings(&mut self, made: &mut Made, fresh: &mut Fresh) {
+        let rebound: Vec<_> = fresh.outlets.iter().filter_map(|new| self.rebound(new)).collect();
+        let asked = rebound.into_iter().map(|it| async move { Some((it.new, it.worse().await?)) });
+        let worse: BTreeMap<_, _> = join_all(asked).await.into_iter().flatten().collect();
+        if worse.is_empty() {
+            return;
         }
-        for (name, instance) in moves {
-            let Some(why) = instance.ailment().await else { continue };
-            let leaves_for = |new: &NewBinding| {
-                let step = new.place.and_then(|place| self.steps.get(place));
-                let moved = matches!(step, Some(Step::Rebind { leaves: Some(_), .. }));
-                moved && new.provider.name == name
-            };
-            let (gone, kept): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut fresh.outlets).into_iter().partition(leaves_for);
-            fresh.outlets = kept;
-            self.shared.tell_unbound(gone.iter().map(NewBinding::undo).collect());
-            for new in gone {
-                self.give_up(&new, worse(&name, &why), made, fresh);
-            }
+        let is_worse = |new: &NewBinding| worse.contains_key(&new.binding.spec.id);
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut fresh.outlets).into_iter().partition(is_worse);
+        fresh.outlets = kept;
+        self.shared.tell_unbound(gone.iter().map(NewBinding::undo).collect());
+        for new in gone {
+            let why = worse.get(&new.binding.spec.id).map_or("", String::as_str);
+            self.give_up(&new, worse_off(&new.provider.name, why), made, fresh);
         }
+    }
+
+    /// A binding in the place of another one.
+    fn rebound(&self, new: &NewBinding) -> Option<Rebound> {
+        let Step::Rebind { leaves, .. } = self.steps.get(new.place?)? else { return None };
+        let was_well = leaves.as_ref().is_some_and(|old| self.is_well(old));
+        let (instance, new, key) = (new.instance.clone(), new.binding.spec.id, &new.binding.key);
+        self.shared.look(|actual| {
+            let old = *actual.current.get(key)?;
+            let serving = actual.instance_of(old)?.clone();
+            Some(Rebound { new, instance, old, serving, was_well })
+        })
     }
 
     fn is_well(&self, provider: &str) -> bool {
@@ -70,10 +74,37 @@ impl Change {
     }
 }
 
+/// A binding in the place of another one, with the instances that serve them.
+struct Rebound {
+    new: BindingId,
+    instance: Instance,
+    old: BindingId,
+    serving: Instance,
+    /// What it leaves was well when it was asked last.
+    was_well: bool,
+}
+
+impl Rebound {
+    /// Why the new one is not well while the old one is.
+    async fn worse(&self) -> Option<String> {
+        let why = self.instance.ailment_of(self.new).await?;
+        let well = self.was_well || self.serving.ailment_of(self.old).await.is_none();
+        well.then_some(why)
+    }
+}
+
 fn worse(provider: &str, why: &str) -> CallError {
     let text = format!(
         "provider {provider} is not well ({why}), and what serves now is; it goes on until that \
          changes, or until the change is forced"
+    );
+    CallError::new(Code::Provider, text)
+}
+
+fn worse_off(provider: &str, why: &str) -> CallError {
+    let text = format!(
+        "at provider {provider} it would not be well ({why}), and as it is now it is; it stays so \
+         until that changes, or until the change is forced"
     );
     CallError::new(Code::Provider, text)
 }

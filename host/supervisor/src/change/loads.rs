@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use trellis_core::{CallError, Code};
-use trellis_engine::{Actor, ModuleSpec};
+use trellis_engine::{Actor, ModuleBounds, ModuleSpec};
 use trellis_entitlements::{ActorId, TargetId};
 use trellis_targets::GuestCalls;
 
@@ -163,6 +163,7 @@ async fn load(
         source: Some(Arc::new(prepared.clone())),
     };
     let engine = shared.engine.load(module, Arc::new(calls)).await?;
+    prepared.code.was_right_under(&ModuleBounds::of(&prepared.limits));
     Ok(Loaded { id, target, engine })
 }
 

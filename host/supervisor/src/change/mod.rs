@@ -156,16 +156,19 @@ impl Change {
         refused.into_iter().for_each(|(place, error)| self.fail(place, error.into()));
     }
 
-    /// Names change first. Then what may be done less acts: actors that are not wanted lose their
-    /// names, bindings that are not wanted go. Where calls come in they still do for a moment, when
-    /// this change brings something that may take over. So do the bindings of a version that is
-    /// replaced: until then its calls need them.
+    /// Names change first. Then what may be done less acts: rules narrow, actors that are not
+    /// wanted lose their names, bindings that are not wanted go. Where calls come in they still do
+    /// for a moment, when this change brings something that may take over. So do the bindings of a
+    /// version that is replaced: until then its calls need them.
     fn shrink(&self) {
         self.shared.edit(|actual| {
             for step in &self.steps {
                 match step {
                     Step::RenameProvider { provider, was } => {
                         self.rename_provider(actual, was, &Arc::from(&**provider));
+                    }
+                    Step::RestrictCalls => {
+                        actual.road.entitlements.set_rules(self.desired.options.rules);
                     }
                     Step::StopActor { actor } => actual.retire(actor),
                     _ => {}

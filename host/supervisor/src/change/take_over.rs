@@ -29,6 +29,7 @@ impl Change {
         let mut instances = Vec::new();
         let (mut refused, mut unbound, mut intake) = (Vec::new(), Vec::new(), Vec::new());
         let old = shared.edit(|actual| {
+            // Where they allow less they did so before.
             actual.road.entitlements.set_rules(self.desired.options.rules);
             for mut one in made.providers.into_values() {
                 let (target, told) = (one.target, std::mem::take(&mut one.told));

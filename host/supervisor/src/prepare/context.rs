@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trellis_artifacts::Artifacts;
-use trellis_claims::{Clock, TrustList, Verified};
+use trellis_claims::{Clock, TrustList};
 use trellis_engine::Checker;
 use trellis_providers_sdk::ProviderFactory;
 
+use super::proof::Proof;
 use super::rights::Rights;
 
 /// What a manifest is checked against.
@@ -24,8 +25,8 @@ pub struct PrepareContext<'a> {
     pub trust: &'a TrustList,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// What checks the code of modules that were not read before; none for a start, which does it
-    /// anyway.
+    /// What checks the code of modules, unless it is known to be right under their limits; none for
+    /// a start, which does it anyway.
     pub checker: Option<Arc<Checker>>,
     /// True for a check that nothing follows: it looks at the machine as well.
     pub survey: bool,
@@ -50,7 +51,7 @@ pub struct Lacks {
 }
 
 /// What is known of modules from one [`prepare()`](super::prepare()) to the next. Cheap to clone.
-pub type Modules = Artifacts<Verified>;
+pub type Modules = Artifacts<Proof>;
 
 /// What is known of actors from when they last ran, by their names.
 pub type LastRuns = BTreeMap<String, LastRun>;

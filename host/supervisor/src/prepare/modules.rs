@@ -7,10 +7,12 @@ use std::sync::Arc;
 use trellis_artifacts::{Artifact, Reference, Wanted};
 use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
+use trellis_engine::ModuleBounds;
 use trellis_manifest::{ActorSpec, Manifest, Problem, Spanned};
 
 use super::context::{Modules, PrepareContext};
 use super::parts::PreparedActor;
+use super::proof::{CodeProof, Proof};
 use super::providers::plain_values;
 
 /// Verifies every module; `None` stands for one with a problem, so that its place is kept.
@@ -20,18 +22,18 @@ pub(super) async fn prepare(
     problems: &mut Vec<Problem>,
 ) -> Vec<Option<PreparedActor>> {
     let mut keys = BTreeMap::new();
-    let verified = verify_all(manifest, context).await;
+    let proven = prove_all(manifest, context).await;
     let mut actors = Vec::with_capacity(manifest.actors.len());
-    for (spec, (module, verified)) in manifest.actors.iter().zip(verified) {
+    for (spec, (module, proof)) in manifest.actors.iter().zip(proven) {
         let spec = &spec.value;
-        let actor = verified.and_then(|verified| {
+        let actor = proof.and_then(|proof| {
             // What is known from before was verified under the trust and at the time of then.
-            let checked = verified.recheck(context.trust, &*context.clock);
-            checked.map(|()| verified).map_err(|error| refused(&spec.image, &error.into()))
+            let checked = proof.verified.recheck(context.trust, &*context.clock);
+            checked.map(|()| proof).map_err(|error| refused(&spec.image, &error.into()))
         });
-        let actor = actor.map_err(|error| at(&spec.image, &error)).and_then(|verified| {
-            unique(one(spec, module, verified, &context.modules), spec, &mut keys)
-        });
+        let actor = actor
+            .map_err(|error| at(&spec.image, &error))
+            .and_then(|proof| unique(one(spec, module, proof, &context.modules), spec, &mut keys));
         match actor {
             Ok(actor) => actors.push(Some(actor)),
             Err(problem) => {
@@ -43,10 +45,10 @@ pub(super) async fn prepare(
     actors
 }
 
-async fn verify_all(
+async fn prove_all(
     manifest: &Manifest,
     context: &PrepareContext<'_>,
-) -> Vec<(Wanted, Result<Verified, CallError>)> {
+) -> Vec<(Wanted, Result<Proof, CallError>)> {
     let specs = || manifest.actors.iter().map(|spec| &spec.value);
     let wanted: Vec<_> = specs()
         .map(|spec| Wanted {
@@ -57,26 +59,29 @@ async fn verify_all(
     let trust = context.trust.clone();
     let clock = Arc::clone(&context.clock);
     let images: Vec<_> = specs().map(|spec| spec.image.clone()).collect();
-    // Only a check needs the limits, and each set of them is large.
-    let checks = context.checker.as_ref().map(|checker| {
-        let limits: Vec<_> = specs().map(|spec| spec.limits.clone()).collect();
-        (Arc::clone(checker), limits)
-    });
+    let checker = context.checker.clone();
+    let bounds: Arc<[_]> = specs().map(|spec| ModuleBounds::of(&spec.limits)).collect();
+    let suffices = {
+        let (unchecked, bounds) = (checker.is_none(), Arc::clone(&bounds));
+        move |index: usize, known: &Proof| unchecked || known.code.holds_under(&bounds[index])
+    };
     let examination = move |index: usize, bytes: &[u8]| {
         let refused = |error: &CallError| refused(&images[index], error);
         let verified = verify(bytes, &trust, &*clock).map_err(|error| refused(&error.into()))?;
-        if let Some((checker, limits)) = &checks {
-            checker.check(bytes, &limits[index]).map_err(|error| refused(&error))?;
+        let code = CodeProof::default();
+        if let Some(checker) = &checker {
+            checker.check(bytes, &bounds[index]).map_err(|error| refused(&error))?;
+            code.was_right_under(&bounds[index]);
         }
-        Ok(Artifact { digest: *verified.digest(), proof: verified })
+        Ok(Artifact { digest: *verified.digest(), proof: Proof { verified, code } })
     };
-    let results = context.modules.examine(wanted.clone(), examination).await;
-    let verified = results.into_iter().map(|result| result.map(|artifact| artifact.proof));
-    wanted.into_iter().zip(verified).collect()
+    let results = context.modules.examine(wanted.clone(), suffices, examination).await;
+    let proven = results.into_iter().map(|result| result.map(|artifact| artifact.proof));
+    wanted.into_iter().zip(proven).collect()
 }
 
-fn one(spec: &ActorSpec, module: Wanted, verified: Verified, modules: &Modules) -> PreparedActor {
-    let file = module.reference.file();
+fn one(spec: &ActorSpec, module: Wanted, proof: Proof, modules: &Modules) -> PreparedActor {
+    let (file, Proof { verified, code }) = (module.reference.file(), proof);
     let name =
         spec.name.as_ref().map_or_else(|| default_name(&verified, file), |n| n.value.clone());
     PreparedActor {
@@ -84,6 +89,7 @@ fn one(spec: &ActorSpec, module: Wanted, verified: Verified, modules: &Modules) 
         module,
         modules: modules.clone(),
         verified,
+        code,
         isolation: match spec.isolation {
             trellis_manifest::Isolation::Reuse => trellis_engine::Isolation::Reuse,
             trellis_manifest::Isolation::Fresh => trellis_engine::Isolation::Fresh,

@@ -14,6 +14,7 @@ use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
 
 use super::context::{LastRuns, Modules};
 use super::places::Places;
+use super::proof::CodeProof;
 use super::warning::Warning;
 
 use crate::key::BindingKey;
@@ -38,6 +39,8 @@ pub(crate) struct PreparedActor {
     /// Who reads it.
     pub(crate) modules: Modules,
     pub(crate) verified: Verified,
+    /// What is known of its code.
+    pub(crate) code: CodeProof,
     pub(crate) isolation: Isolation,
     pub(crate) limits: ActorLimits,
     /// Its settings in the manifest. No part of what runs: they reach it through a binding.

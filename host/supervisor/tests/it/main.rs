@@ -2,6 +2,7 @@
 
 mod contested;
 mod ending;
+mod examined;
 mod exchange;
 mod given_up;
 mod making_way;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use trellis_core::{Code, Trace};
 use trellis_dispatch::Message;
-use trellis_entitlements::AuthzRequest;
+use trellis_entitlements::{AuthzRequest, Rules};
 use trellis_testkit::guests::by_hand;
 
 use crate::provider::Making;
@@ -94,10 +94,46 @@ async fn a_successor_that_is_not_well_takes_over_only_when_forced() {
     stage.script.happened("store is down", 1).await;
 }
 
+/// The actor with this SIZE at its store.
+fn sized(size: &str) -> String {
+    let at_store = "{actor: one, capability: 'test:store'";
+    BOTH.replace(at_store, &format!("{at_store}, values: {{SIZE: '{size}'}}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binding_that_would_not_be_well_stays_as_it_is_until_it_would_be() {
+    let stage = stage();
+    assert!(stage.apply(&sized("1")).await.faults.is_empty());
+    stage.script.fall_ill_with("2");
+    let applied = stage.apply(&sized("2")).await;
+    let [fault] = &applied.faults[..] else { panic!("{applied:?}") };
+    assert_eq!((&*fault.what, fault.code), ("binding of one to test:store", Code::Provider));
+    assert!(fault.why.contains("2 is down"), "{fault:?}");
+    assert_eq!(stage.status().degraded[0].what, fault.what);
+    // The new values were taken back, and nobody else was touched.
+    stage.script.happened("unbind 1 at store", 1).await;
+    assert_eq!(stage.script.times("bind one at server").len(), 1);
+    stage.script.recover_with("2");
+    stage.script.happened("unbind 1 at store", 2).await;
+    let well = || stage.status().degraded.is_empty();
+    while !well() {
+        stage.supervisor.changed().await;
+    }
+    assert!(done(&stage.apply(&sized("2")).await).is_empty(), "it is so now");
+
+    // One that is not well as it is has nothing to lose; and whoever forces it gets it.
+    stage.script.fall_ill_with("2");
+    stage.script.fall_ill_with("3");
+    let rebound = ["rebound one to test:store at provider store with another SIZE"];
+    assert_eq!(done(&stage.apply(&sized("3")).await), rebound);
+    assert_eq!(done(&stage.apply(&sized("1")).await), rebound);
+    assert_eq!(done(&stage.force(&sized("3")).await), rebound);
+}
+
 #[tokio::test]
 async fn a_dry_run_shows_the_steps_of_a_first_start() {
     let stage = stage();
-    let shown: Vec<_> = trellis_supervisor::dry_run(&stage.prepare(BOTH).await);
+    let shown: Vec<_> = trellis_supervisor::dry_run(&stage.prepare(BOTH).await, Rules::default());
     let text: Vec<_> = shown.iter().map(ToString::to_string).collect();
     let expected = [
         "start provider server (server)",
@@ -108,6 +144,9 @@ async fn a_dry_run_shows_the_steps_of_a_first_start() {
     ];
     assert_eq!(text, expected);
     assert_eq!(stage.apply(BOTH).await.steps, shown);
+    let open = Rules { open_calls: true };
+    let shown = trellis_supervisor::dry_run(&stage.prepare("{}\n").await, open);
+    assert_eq!(shown[0].to_string(), "open calls between actors to everybody");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A provider that does as it is told.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ struct Shared {
     events: Mutex<Vec<(Instant, String)>>,
     changed: watch::Sender<()>,
     ailment: Mutex<Option<String>>,
+    /// The values of SIZE with which a binding is not well.
+    unwell: Mutex<BTreeSet<&'static str>>,
     hangs: Mutex<Vec<&'static str>>,
     refuses: Mutex<Vec<&'static str>>,
     panics: Mutex<Vec<&'static str>>,
@@ -97,6 +99,16 @@ impl Script {
 
     pub(crate) fn fall_ill(&self, why: Option<&str>) {
         *self.0.ailment.lock() = why.map(str::to_owned);
+    }
+
+    /// From now on a binding with this SIZE is not well.
+    pub(crate) fn fall_ill_with(&self, size: &'static str) {
+        self.0.unwell.lock().insert(size);
+    }
+
+    /// From now on one is.
+    pub(crate) fn recover_with(&self, size: &'static str) {
+        self.0.unwell.lock().remove(size);
     }
 
     /// What happened so far, without the times.
@@ -202,8 +214,8 @@ impl ProviderFactory for Kind {
                 return Err(CallError::new(Code::Storage, "another one holds the same PATH"));
             }
             script.note(format!("made {name}"));
-            let reserved = Mutex::default();
-            Ok(Arc::new(Scripted { name, script, path, reserved }) as Arc<dyn Provider>)
+            let (reserved, sizes) = (Mutex::default(), Mutex::default());
+            Ok(Arc::new(Scripted { name, script, path, reserved, sizes }) as Arc<dyn Provider>)
         })
     }
 }
@@ -214,6 +226,8 @@ struct Scripted {
     path: Option<String>,
     /// What it was asked to reserve and never served.
     reserved: Mutex<BTreeSet<BindingId>>,
+    /// The SIZE of each binding that says one.
+    sizes: Mutex<BTreeMap<BindingId, String>>,
 }
 
 impl Drop for Scripted {
@@ -257,6 +271,9 @@ impl Provider for Scripted {
             self.script.pass(&what).await;
             if self.script.refuses(&what) {
                 return Err(CallError::new(Code::Config, "as the test wants it"));
+            }
+            if let Some(size) = binding.values.get("SIZE") {
+                self.sizes.lock().insert(binding.id, size.to_owned());
             }
             self.script.0.places.take(&self.name, binding);
             Ok(())
@@ -329,6 +346,14 @@ impl Provider for Scripted {
                 None => Health::Healthy,
             }
         })
+    }
+
+    fn health_of(&self, id: BindingId) -> BoxFuture<'_, Health> {
+        let size = self.sizes.lock().get(&id).cloned();
+        match size.filter(|size| self.script.0.unwell.lock().contains(&**size)) {
+            Some(size) => Box::pin(async move { Health::Degraded(format!("{size} is down")) }),
+            None => self.health(),
+        }
     }
 
     fn addresses(&self) -> Vec<Listening> {

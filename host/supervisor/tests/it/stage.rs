@@ -100,6 +100,15 @@ impl Stage {
         manifest: &str,
         last_runs: LastRuns,
     ) -> Result<Prepared, Report> {
+        self.check_as(manifest, |context| PrepareContext { last_runs, ..context }).await
+    }
+
+    /// Prepares a manifest in such a context.
+    pub(crate) async fn check_as(
+        &self,
+        manifest: &str,
+        known: impl FnOnce(PrepareContext<'_>) -> PrepareContext<'_>,
+    ) -> Result<Prepared, Report> {
         let none = if manifest.contains("actors:") { "" } else { "actors: []\n" };
         let manifest = match manifest {
             "{}\n" => none.to_owned(),
@@ -111,7 +120,7 @@ impl Stage {
         let trust = self.trust();
         let clock = Arc::clone(&self.clock) as Arc<_>;
         let context = PrepareContext::new(self.folder.path(), &self.builtins, &trust, clock);
-        prepare(&read, &source, &PrepareContext { last_runs, ..context }).await
+        prepare(&read, &source, &known(context)).await
     }
 
     pub(crate) async fn apply(&self, manifest: &str) -> Applied {

@@ -1,6 +1,7 @@
 //! What can run and was probably not meant.
 
 use trellis_claims::ClaimsDraft;
+use trellis_entitlements::Rules;
 use trellis_supervisor::{ApplyOptions, LastRuns, Prepared, dry_run};
 use trellis_testkit::guests::by_hand;
 
@@ -230,7 +231,8 @@ async fn what_a_new_version_may_no_longer_do_is_told_with_its_step() {
     assert!(prepared.warnings().iter().all(|warning| warning.lasting.is_none()), "said once");
 
     let less = "actor one; it may no longer call `ledger` or use Ask of test:store";
-    let steps: Vec<_> = dry_run(&prepared).iter().map(ToString::to_string).collect();
+    let steps: Vec<_> =
+        dry_run(&prepared, Rules::default()).iter().map(ToString::to_string).collect();
     assert!(steps.contains(&format!("start {less}")), "{steps:#?}");
     let after = prepared.runs().clone();
     let applied = stage.supervisor.apply(prepared, ApplyOptions::default()).await;

@@ -31,6 +31,29 @@ scenarios! {
         Step::LoadEnds,
     ];
 
+    /// Rules that allow less act before anything is made, those that allow more when all is there.
+    calls_that_are_open_no_more = [
+        actor("ping", built("ping")),
+        actor("pong", built("pong")).alias("pong"),
+        actor("slow", starts_late(FOR_EVER)),
+        Step::manifest(ping_pong("", "open")),
+        Step::Ends(&["--dry-run"], 0, &["open calls between actors to everybody"]),
+        Step::Start,
+        get("ping", "/x").is(200, "pong /x"),
+        Step::manifest(ping_pong(SLOW, "listed")),
+        get("ping", "/x").is(502, "E_GUEST").soon(),
+        Step::LogAtMost(0, "actor slow"),
+        // That change comes to nothing; what it took away stays away.
+        Step::manifest(ping_pong(SLOW, "open")),
+        get("ping", "/x").is(502, "E_GUEST"),
+        Step::manifest(ping_pong("", "open")),
+        Step::Log(&["opened calls between actors to everybody"]),
+        get("ping", "/x").is(200, "pong /x"),
+        Step::manifest(ping_pong("", "listed")),
+        Step::Log(&["restricted calls between actors to those that claims list"]),
+        get("ping", "/x").is(502, "E_GUEST"),
+    ];
+
     /// Another developer's module takes over a name. A late call of the old code writes only to the
     /// old code's data.
     a_late_call_of_another_key = [
@@ -192,6 +215,21 @@ scenarios! {
         Step::Log(&["replaced provider store"]),
         Step::LoadCounted("kvcounter"),
     ];
+}
+
+const SLOW: &str =
+    ", {image: slow.wasm, name: slow, instances: {min: 1}, limits: {init_time: 60s}}";
+
+/// A manifest of an actor that calls another one, with more actors.
+fn ping_pong(more: &str, calls: &str) -> String {
+    format!(
+        "host: {{calls: {calls}}}
+actors: [{{image: ping.wasm, name: ping}}, {{image: pong.wasm, name: pong}}{more}]
+providers: [{{builtin: http-server}}]
+bindings:
+  - {{actor: ping, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+"
+    )
 }
 
 const STORE_IN_A_FILE: &str =

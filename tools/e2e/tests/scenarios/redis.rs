@@ -49,4 +49,52 @@ scenarios! {
         Redis::Up,
         get("kvcounter", "/a").is(200, "{\"counter\": 1}").soon(),
     ];
+
+    /// A binding that is told of a server that is down keeps the one it has, whatever else is down
+    /// at its provider.
+    a_binding_that_is_to_use_a_server_that_is_down = [
+        Redis::Up,
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        actor("second", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::manifest(two("${REDIS_URL}")),
+        Step::Start,
+        get("second", "/a").is(503, "E_PROVIDER"),
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
+        Step::manifest(two("redis://127.0.0.1:2")),
+        Step::Log(&["\"level\":\"ERROR\"", "E_PROVIDER", "binding of kvcounter",
+            "would not be well", "127.0.0.1:2"]),
+        get("kvcounter", "/a").is(200, "{\"counter\": 2}"),
+        Step::Admin("/readyz", 200, "degraded: binding of kvcounter to wascc:keyvalue"),
+        Step::manifest(two("${REDIS_URL}")),
+        Step::Log(&["unchanged"]),
+        get("kvcounter", "/a").is(200, "{\"counter\": 3}"),
+        Step::LogAtMost(0, "rebound kvcounter"),
+    ];
+
+    /// Whoever forces it gets it.
+    a_binding_that_is_forced_to_use_a_server_that_is_down = [
+        Redis::Up,
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        actor("second", built("kvcounter")).cap("wascc:keyvalue"),
+        Step::manifest(two("${REDIS_URL}")),
+        Step::StartWith(&["--force"]),
+        get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
+        Step::manifest(two("redis://127.0.0.1:2")),
+        Step::Log(&["rebound kvcounter to wascc:keyvalue at provider keyvalue-redis"]),
+        get("kvcounter", "/a").is(503, "E_PROVIDER"),
+    ];
+}
+
+/// A manifest of two actors at one provider; the server of the second one is down.
+fn two(url: &str) -> String {
+    format!(
+        "actors: [{{image: kvcounter.wasm, name: kvcounter}}, {{image: second.wasm, name: second}}]
+providers: [{{builtin: http-server}}, {{builtin: keyvalue-redis}}]
+bindings:
+  - {{actor: kvcounter, capability: 'wascc:http_server', values: {{PORT: 0}}}}
+  - {{actor: kvcounter, capability: 'wascc:keyvalue', values: {{URL: '{url}'}}}}
+  - {{actor: second, capability: 'wascc:http_server', values: {{PORT: 0}}}}
+  - {{actor: second, capability: 'wascc:keyvalue', values: {{URL: 'redis://127.0.0.1:1'}}}}
+"
+    )
 }

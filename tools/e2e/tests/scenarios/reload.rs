@@ -123,6 +123,33 @@ scenarios! {
         Step::LogAtMost(0, "started actor other"),
     ];
 
+    /// Limits that a module breaks are refused as a check refuses them, whether or not its file was
+    /// written again: the other actor stays.
+    limits_that_a_module_breaks_while_running = [
+        actor("echo", built("echo")),
+        actor("other", harmless()),
+        app(&[("echo", ""), ("other", "")]),
+        Step::Start,
+        app(&[("echo", "limits: {module_functions: 10}")]),
+        Step::Ends(&["--check"], 6, &["E_MODULE_LIMIT", "module_functions_max allows 10", "help:"]),
+        Step::Log(&["the manifest was not applied", "module_functions_max allows 10",
+            "manifest.yaml:", "help:"]),
+        Step::Metric("trellis_manifest_problems_total{reason=\"E_MODULE_LIMIT\"}", 1.0),
+        actor("echo", built("echo")),
+        Step::Log(&["the manifest was not applied", "module_functions_max allows 10"]),
+        app(&[("echo", "limits: {module_locals: 1}")]),
+        Step::Log(&["the manifest was not applied", "module_locals_max allows 1"]),
+        app(&[("echo", "limits: {table_elements: 1}")]),
+        Step::Log(&["the manifest was not applied", "table_elements_max allows 1"]),
+        app(&[("echo", "limits: {memory: 64KiB}")]),
+        Step::Log(&["the manifest was not applied", "actor_memory_bytes_max allows"]),
+        Step::LogAtMost(0, "stopped actor other"),
+        get("other", "/").is(200, "ok"),
+        app(&[("echo", "limits: {module_functions: 1000}")]),
+        Step::Log(&["replaced actor echo"]),
+        get("echo", "/").is(200, "hello"),
+    ];
+
     /// New limits apply from the next call on.
     new_limits_while_running = [
         actor("loops", hostile("loops")),
