@@ -46,7 +46,7 @@ mod tests {
             testing::console_lines()
         });
         assert_eq!(lines, ["INFO a line", "INFO a line"]);
-        assert_eq!(calls.len(), 1, "a refusal is remembered");
+        assert_eq!(calls.len(), 1, "a refusal is remembered for the rest of a call");
     }
 
     #[test]

@@ -31,4 +31,4 @@ pub use call::{Parties, Trace};
 pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec, OperationVisitor};
 pub use entity::{ActorKey, BindingId, BindingName, Entity};
 pub use error::{CallError, Code, ErrorKind};
-pub use nearest::{nearest, nearest_contract};
+pub use nearest::{nearest, nearest_contract, nearest_name};

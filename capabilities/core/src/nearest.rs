@@ -17,6 +17,20 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, word)| word)
 }
 
+/// The name of `known` that `name` was most likely meant to be, also when it is only a part of one,
+/// and of one alone: `redis` for `keyvalue-redis`.
+#[must_use]
+pub fn nearest_name<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    nearest(name, known.clone()).or_else(|| {
+        let is_part = |known: &&str| nearest(name, known.split(['-', '_'])).is_some();
+        let mut whole = known.into_iter().filter(is_part);
+        whole.next().filter(|_| whole.next().is_none())
+    })
+}
+
 /// The contract of `known` that `id` was most likely meant to be, also when its namespace was left
 /// out: `keyvalue` for `wascc:keyvalue`.
 #[must_use]
@@ -81,6 +95,22 @@ mod tests {
         }
         assert_eq!(nearest("", [""]), Some(""), "the same is near");
         assert_eq!(nearest("GTE", ["PUT", "GET"]), Some("GET"), "two letters exchanged");
+    }
+
+    #[test]
+    fn a_part_of_a_name_finds_it_when_no_other_has_it() {
+        let known = ["http-server", "keyvalue-embedded", "keyvalue-redis", "logging"];
+        for (written, meant) in [
+            ("redis", Some("keyvalue-redis")),
+            ("reids", Some("keyvalue-redis")),
+            ("http", Some("http-server")),
+            ("loging", Some("logging")),
+            ("keyvalue-rediss", Some("keyvalue-redis")),
+            ("keyvalue", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest_name(written, known), meant, "{written}");
+        }
     }
 
     #[test]

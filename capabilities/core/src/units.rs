@@ -33,6 +33,26 @@ pub fn parse_size(text: &str) -> Option<u64> {
     number.checked_mul(bytes)
 }
 
+/// A time as [`parse_duration`] reads it, in the largest unit in which it is whole.
+#[must_use]
+pub fn written_duration(milliseconds: u64) -> String {
+    written(milliseconds, &[(3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")])
+}
+
+/// A size as [`parse_size`] reads it, in the largest unit of two's powers in which it is whole.
+#[must_use]
+pub fn written_size(bytes: u64) -> String {
+    written(bytes, &[(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")])
+}
+
+fn written(number: u64, units: &[(u64, &str)]) -> String {
+    let whole = units.iter().find(|(size, _)| number > 0 && number.is_multiple_of(*size));
+    match whole.or(units.last()) {
+        Some((size, unit)) => format!("{}{unit}", number / size),
+        None => number.to_string(),
+    }
+}
+
 fn split_number(text: &str) -> Option<(u64, &str)> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -51,6 +71,14 @@ mod tests {
         assert_eq!(parse_duration("2 m"), Some(Duration::from_secs(120)));
         assert_eq!(parse_size("64MiB"), Some(64 << 20));
         assert_eq!(parse_size("16 kB"), Some(16_000));
+        for (time, text) in [(0, "0ms"), (250, "250ms"), (5_000, "5s"), (90_000, "90s")] {
+            assert_eq!(written_duration(time), text);
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(time)));
+        }
+        for (size, text) in [(0, "0B"), (256, "256B"), (8 << 10, "8KiB"), (17 << 20, "17MiB")] {
+            assert_eq!(written_size(size), text);
+            assert_eq!(parse_size(text), Some(size));
+        }
         for wrong in ["", "s", "5x", "-1s", "99999999999999999999s", "1.5s"] {
             assert_eq!(parse_duration(wrong), None, "{wrong}");
             assert_eq!(parse_size(wrong), None, "{wrong}");

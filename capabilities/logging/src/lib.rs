@@ -12,6 +12,9 @@
 //!   Neither is an error to the actor.
 //! - The actor's name and key in the log come from the host, never from the actor.
 //! - The reply is empty.
+//! - Where the binding fails, the log macros of the Rust SDK write to the console: that line and
+//!   the rest of the call. The host keeps its level. The next call uses the binding again, or one
+//!   of the next 64 after several refusals.
 //!
 //! **Deliberately absent:** structured fields, levels set by the actor, reading a log.
 

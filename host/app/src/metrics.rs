@@ -31,6 +31,16 @@ pub(crate) fn change_registry(taken: Duration) -> Registry {
     registry
 }
 
+/// A registry of how many things `/readyz` lists, to be encoded as any other.
+pub(crate) fn degraded_registry(count: usize) -> Registry {
+    let degraded: Gauge = Gauge::default();
+    degraded.set(i64::try_from(count).unwrap_or(i64::MAX));
+    let mut registry = Registry::with_prefix("trellis");
+    let help = "Things that are not as they should be, as /readyz lists them";
+    registry.register("degraded", help, degraded);
+    registry
+}
+
 /// Counters of changes to a running host. Cheap to clone.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Metrics {

@@ -173,6 +173,11 @@ impl Readiness {
         })
     }
 
+    /// How many things do not work, as they are listed.
+    pub(crate) fn degraded_count(&self) -> usize {
+        self.degraded(&self.supervisor.status()).len()
+    }
+
     /// A host that is to take requests and can take none is not ready, whatever it has started.
     fn seen_phase(&self, status: &Status) -> Phase {
         match **self.phase.load() {

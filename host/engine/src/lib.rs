@@ -64,7 +64,7 @@ pub use compile::compile_child_main;
 pub use config::{CacheConfig, Compiler, EngineConfig, EngineError, host_caps};
 pub use engine::Engine;
 pub use host_calls::{BoxFuture, HostCall, HostCalls};
-pub use log::{LogSink, LogSource, NoLog};
+pub use log::{LogLevel, LogSink, LogSource, NoLog};
 pub use metrics::Metrics;
 pub use module::{Isolation, ModuleSource, ModuleSpec};
 pub use shape::ModuleShape;

@@ -34,14 +34,42 @@ pub enum LogSource {
 /// hook of the guest SDK, Rust's own, an AssemblyScript `abort`, Go's.
 const LAST_WORDS: [&str; 4] = ["panicked at ", "thread '", "abort: ", "panic: "];
 
+/// How lines begin that the guest SDK prints where it cannot use the logging capability.
+const LEVELS: [(&str, LogLevel); 5] = [
+    ("ERROR ", LogLevel::Warn),
+    ("WARN ", LogLevel::Warn),
+    ("INFO ", LogLevel::Info),
+    ("DEBUG ", LogLevel::Debug),
+    ("TRACE ", LogLevel::Trace),
+];
+
+/// What a line tells of. No guest makes an error of the host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogLevel {
+    /// Something that went wrong.
+    Warn,
+    /// Something that happened.
+    Info,
+    /// What helps to find a mistake.
+    Debug,
+    /// Each step.
+    Trace,
+}
+
 impl LogSource {
-    /// Whether a line of this source tells of something that went wrong. Standard error is for
-    /// that; elsewhere the words tell.
+    /// What a line of this source tells of. Standard error is for what went wrong; elsewhere the
+    /// words tell.
     #[must_use]
-    pub fn is_warning(self, line: &str) -> bool {
+    pub fn level(self, line: &str) -> LogLevel {
+        let begins = |words: &&str| line.starts_with(*words);
         match self {
-            Self::Stderr | Self::Host => true,
-            Self::Console | Self::Stdout => LAST_WORDS.iter().any(|words| line.starts_with(words)),
+            Self::Stderr | Self::Host => LogLevel::Warn,
+            Self::Console | Self::Stdout if LAST_WORDS.iter().any(begins) => LogLevel::Warn,
+            Self::Console => {
+                let known = LEVELS.iter().find(|(word, _)| line.starts_with(word));
+                known.map_or(LogLevel::Info, |(_, level)| *level)
+            }
+            Self::Stdout => LogLevel::Info,
         }
     }
 }
@@ -237,10 +265,27 @@ mod tests {
             "abort: no in index.ts(7:3)",
             "panic: runtime error: index out of range",
         ] {
-            assert!(LogSource::Console.is_warning(line) && LogSource::Stdout.is_warning(line));
+            for source in [LogSource::Console, LogSource::Stdout] {
+                assert_eq!(source.level(line), LogLevel::Warn, "{line}");
+            }
         }
-        assert!(!LogSource::Console.is_warning("nothing panicked at all"));
-        assert!(LogSource::Stderr.is_warning("anything"));
+        assert_eq!(LogSource::Console.level("nothing panicked at all"), LogLevel::Info);
+        assert_eq!(LogSource::Stderr.level("anything"), LogLevel::Warn);
+    }
+
+    #[test]
+    fn a_line_of_the_guest_sdk_keeps_its_level() {
+        for (line, level) in [
+            ("ERROR no", LogLevel::Warn),
+            ("WARN no", LogLevel::Warn),
+            ("INFO no", LogLevel::Info),
+            ("DEBUG no", LogLevel::Debug),
+            ("TRACE no", LogLevel::Trace),
+            ("TRACES", LogLevel::Info),
+        ] {
+            assert_eq!(LogSource::Console.level(line), level, "{line}");
+            assert_eq!(LogSource::Stdout.level(line), LogLevel::Info, "{line}");
+        }
     }
 
     #[test]

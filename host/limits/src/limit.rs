@@ -1,6 +1,7 @@
 //! What is known of one limit.
 
 use trellis_core::Code;
+use trellis_core::units::{written_duration, written_size};
 
 /// One row of the table of limits, for the manifest, the documentation and the errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +18,18 @@ pub struct Limit {
     pub code: Option<Code>,
     /// What happens when it is hit.
     pub hit: &'static str,
+}
+
+impl Limit {
+    /// The default as a manifest has it: there, a bare number is seconds, whatever the unit.
+    #[must_use]
+    pub fn written_default(&self) -> String {
+        match self.unit {
+            "ms" => written_duration(self.default),
+            "bytes" => written_size(self.default),
+            _ => self.default.to_string(),
+        }
+    }
 }
 
 pub(crate) const fn row(

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use trellis_core::nearest;
 use trellis_core::units::{parse_duration, parse_size};
 use trellis_limits::{ActorLimits, Limit, TABLE};
 
@@ -71,6 +72,15 @@ impl Slot {
         }
     }
 
+    /// The unit of a bare number, after the limit's name.
+    fn unit(self, limit: &Limit) -> String {
+        match self {
+            Self::Time(_) => " (a time; a bare number is seconds)".to_owned(),
+            Self::Size(_) | Self::Size32(_) => " (a size; a bare number is bytes)".to_owned(),
+            Self::Count(..) => format!(", in {}", limit.unit),
+        }
+    }
+
     fn set(self, limits: &mut ActorLimits, value: u64) {
         // `read` has checked that the value fits.
         let narrow = u32::try_from(value).unwrap_or(u32::MAX);
@@ -114,7 +124,7 @@ impl Form for Limits {
 
     fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
         let keys = keys();
-        let entries = Entries::open(node, what, "`limits`", &keys, problems)?;
+        let entries = Entries::open_with(node, what, "`limits`", (&keys, by_name), problems)?;
         let mut limits = Self::default();
         for (limit, slot) in settable() {
             let value =
@@ -129,14 +139,25 @@ impl Form for Limits {
     }
 }
 
+/// What is meant by a limit's name, as errors and metrics print it.
+fn by_name(name: &str) -> Option<String> {
+    let names = || TABLE.iter().map(|limit| limit.name);
+    let name = nearest(name, names())?;
+    let limit = TABLE.iter().find(|limit| limit.name == name)?;
+    Some(match limit.key.split_once('.') {
+        Some((outer, key)) => format!("`{key}` under `{outer}` of the actor"),
+        None => format!("`{}`", limit.key),
+    })
+}
+
 fn settable() -> impl Iterator<Item = (&'static Limit, Slot)> {
     TABLE.iter().filter_map(|limit| Some((limit, Slot::of(limit.key)?)))
 }
 
 fn keys() -> Vec<Key> {
-    let key = |(limit, _): (&Limit, Slot)| Key {
+    let key = |(limit, slot): (&Limit, Slot)| Key {
         names: vec![limit.key],
-        doc: format!("{}, in {}; default {}.", limit.name, limit.unit, limit.default),
+        doc: format!("{}{}; default {}.", limit.name, slot.unit(limit), limit.written_default()),
         needed: false,
         nullable: true,
     };

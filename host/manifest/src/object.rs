@@ -111,6 +111,9 @@ pub(crate) struct Entries<'n, 'k> {
     mistyped: Vec<&'k str>,
 }
 
+/// Says what an unknown key was meant to be.
+type Meant = fn(&str) -> Option<String>;
+
 type Entry = (Spanned<String>, Arc<Node>);
 
 impl<'n, 'k> Entries<'n, 'k> {
@@ -122,6 +125,17 @@ impl<'n, 'k> Entries<'n, 'k> {
         what: &str,
         called: &'static str,
         keys: &'k [Key],
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        Self::open_with(node, what, called, (keys, |_| None), problems)
+    }
+
+    /// The same, where `meant` says what an unknown key that is near no other was meant to be.
+    pub(crate) fn open_with(
+        node: &'n Node,
+        what: &str,
+        called: &'static str,
+        (keys, meant): (&'k [Key], Meant),
         problems: &mut Problems,
     ) -> Option<Self> {
         let Value::Mapping(entries) = &node.value else {
@@ -136,6 +150,7 @@ impl<'n, 'k> Entries<'n, 'k> {
                 None => {
                     let near = nearest(name, keys.iter().flat_map(|key| key.names.iter().copied()));
                     mistyped.extend(near);
+                    let near = near.map(|near| format!("`{near}`")).or_else(|| meant(name));
                     problems.push(unknown(name, near, called, keys));
                 }
                 Some((key, Some(first))) => problems.push(doubled(name, first, key)),
@@ -181,9 +196,9 @@ impl<'n, 'k> Entries<'n, 'k> {
     }
 }
 
-fn unknown(name: &Spanned<String>, near: Option<&str>, called: &str, keys: &[Key]) -> Problem {
+fn unknown(name: &Spanned<String>, near: Option<String>, called: &str, keys: &[Key]) -> Problem {
     let list = known_here(keys);
-    let help = near.map(|near| format!("did you mean `{near}`? {list}"));
+    let help = near.map(|near| format!("did you mean {near}? {list}"));
     Problem::new(name.span, format!("unknown key {} in {called}", quoted(name)))
         .help(help.unwrap_or(list))
 }

@@ -1,7 +1,7 @@
 //! Everything that is wrong with a manifest.
 
 use serde_json::{Value as Json, json};
-use trellis_core::{Code, nearest};
+use trellis_core::{Code, nearest_name};
 
 use crate::source::{SourceText, Span};
 
@@ -42,7 +42,7 @@ impl Problem {
         } else {
             format!("known: {}", known.join(", "))
         };
-        let help = match nearest(name, known) {
+        let help = match nearest_name(name, known) {
             Some(near) => format!("did you mean `{near}`? {list}"),
             None => list,
         };

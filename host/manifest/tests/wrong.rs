@@ -242,6 +242,20 @@ fn programs_get_the_same_as_people() {
 }
 
 #[test]
+fn a_limit_by_the_name_that_errors_have_finds_its_key() {
+    for limit in trellis_limits::TABLE.iter().filter(|limit| limit.name != limit.key) {
+        let text = format!("actors: [{{image: a.wasm, limits: {{{}: 200}}}}]\n", limit.name);
+        let report = report("app.yaml", &text);
+        let help = report.problems()[0].help.clone().unwrap_or_default();
+        let key = match limit.key {
+            "instances.max" => "`max` under `instances` of the actor",
+            key => &format!("`{key}`"),
+        };
+        assert!(help.starts_with(&format!("did you mean {key}? ")), "{}: {help}", limit.name);
+    }
+}
+
+#[test]
 fn a_terminal_gets_colors_and_a_pipe_does_not() {
     let report = report("app.yaml", "nmae: x\n");
     let fancy = report.render(Style { color: true, unicode: true, width: 80 });

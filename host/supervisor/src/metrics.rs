@@ -2,7 +2,6 @@
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use trellis_core::Code;
 
@@ -13,19 +12,16 @@ type Reason = [(&'static str, &'static str); 1];
 pub struct Metrics {
     stopped: Family<Reason, Counter>,
     faults: Family<Reason, Counter>,
-    degraded: Gauge,
 }
 
 impl Metrics {
     /// Adds `actors_stopped_total{reason}` and `apply_faults_total{reason}` to a registry; a reason
-    /// is an error code. And `degraded`, the things that are not as they should be now.
+    /// is an error code.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Running actors stopped because their claims hold no longer";
         registry.register("actors_stopped", help, self.stopped.clone());
         let help = "Actors, providers and bindings that could not be started as the manifest says";
         registry.register("apply_faults", help, self.faults.clone());
-        let help = "Things that are not as the manifest wants them, or not well";
-        registry.register("degraded", help, self.degraded.clone());
     }
 
     pub(crate) fn stopped(&self, code: Code) {
@@ -34,9 +30,5 @@ impl Metrics {
 
     pub(crate) fn fault(&self, code: Code) {
         self.faults.get_or_create(&[("reason", code.as_str())]).inc();
-    }
-
-    pub(crate) fn degraded(&self, count: usize) {
-        self.degraded.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 }

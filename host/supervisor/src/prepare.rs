@@ -15,13 +15,14 @@ mod proof;
 mod providers;
 mod rights;
 mod serving;
+mod stores;
 mod unbound;
 mod values;
 mod warning;
 
 use trellis_manifest::{Manifest, Report, SourceText};
 
-pub use context::{Lacks, LastRun, LastRuns, Modules, PrepareContext};
+pub use context::{Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider};
 pub(crate) use places::Places;
@@ -48,22 +49,20 @@ pub async fn prepare(
     let wanted = (&mut providers, &mut *bindings);
     values::prepare((manifest, source), wanted, context, (&mut problems, &mut notes)).await;
     let mut runs = last_runs::of(&actors, &bindings);
+    stores::note(&mut runs, &bindings, &providers);
+    keys::note(&mut runs, &actors);
     let mut warnings = losses::note(manifest, &mut actors, context);
+    warnings.extend(stores::warnings(&bindings, &runs, &context.last_runs));
     let bindings: Vec<_> = bindings.into_iter().map(|written| written.binding).collect();
     warnings.extend(unbound::warnings(manifest, (&actors, &bindings), &providers, context));
     warnings.extend(callees::warnings(manifest, &actors));
     warnings.extend(doubtful::warnings(manifest, &actors));
     warnings.extend(ending::warnings(manifest, &actors, context.clock.now_unix_s()));
-    let keys = keys::of_stateful(&actors, &bindings, &providers);
-    for changed in keys::changed(manifest, &actors, &keys, &context.last_runs) {
-        if changed.is_unsigned || context.force {
-            warnings.push(Warning::of_change(changed.problem));
-        } else {
-            problems.push(changed.problem);
+    for changed in keys::changed((manifest, &actors), &runs, &context.last_runs) {
+        match changed.allowed(context.force) {
+            Ok(warning) => warnings.push(warning),
+            Err(problem) => problems.push(problem),
         }
-    }
-    for (name, key) in keys {
-        runs.entry(name.to_owned()).or_default().key = Some(key.to_owned());
     }
     if !problems.is_empty() {
         return Err(Report::of(source, problems));

@@ -52,7 +52,6 @@ impl Shared {
             status.serves_nothing = reconciler.wants_intake() && !actual.has_intake();
             status
         });
-        self.metrics.degraded(status.state.degraded.len());
         self.status.store(Arc::new(status));
     }
 }

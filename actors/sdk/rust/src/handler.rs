@@ -3,6 +3,7 @@
 use trellis_core::OperationSpec;
 
 use crate::error::{Error, Result};
+use crate::logger;
 
 /// One handler, as `#[handler]` registers it.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub fn handle<O: OperationSpec>(
 /// Runs the handler of an operation. Every actor answers `HealthRequest`, with an empty reply
 /// unless it has a handler of its own.
 pub(crate) fn dispatch(operation: &[u8], payload: &[u8]) -> Result<Vec<u8>> {
+    logger::begin_call();
     for registration in inventory::iter::<Registration> {
         if registration.operation.as_bytes() == operation {
             return (registration.run)(payload);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 use trellis_claims::{KeyKind, PublicKey};
-use trellis_supervisor::{LastRun, LastRuns, Rights};
+use trellis_supervisor::{LastRun, LastRuns, Rights, Stores};
 
 /// The version of the text that is written and read.
 const SCHEMA_VERSION: u32 = 1;
@@ -26,10 +26,17 @@ impl Content {
         self.0.iter().map(|(name, entry)| (name.clone(), entry.run.clone())).collect()
     }
 
-    /// Records how an actor ran. When it keeps no data now, the key that was known stays.
+    /// Records how an actor ran. What was known of its data stays: the key as long as it was signed
+    /// for no other, the rest while it keeps no data.
     pub(super) fn keep(&mut self, name: String, mut run: LastRun, absent_since: Option<u64>) {
         let last = self.0.remove(&name).unwrap_or_default();
-        run.key = run.key.or(last.run.key);
+        if run.stores.is_empty() {
+            run.stores = last.run.stores;
+        }
+        if run.key.is_none() {
+            run.unsigned_key = run.unsigned_key.or(last.run.unsigned_key);
+            run.key = last.run.key;
+        }
         // An entry without content is not worth a file.
         if run != LastRun::default() {
             self.0.insert(name, Entry { run, absent_since });
@@ -41,6 +48,15 @@ impl Content {
         let parts = || self.0.iter();
         let keys: Map<_, _> = parts()
             .filter_map(|(name, entry)| Some((name.clone(), json!(entry.run.key.as_ref()?))))
+            .collect();
+        let unsigned: Map<_, _> = parts()
+            .filter_map(|(name, entry)| {
+                Some((name.clone(), json!(entry.run.unsigned_key.as_ref()?)))
+            })
+            .collect();
+        let stores: Map<_, _> = parts()
+            .filter(|(_, entry)| !entry.run.stores.is_empty())
+            .map(|(name, entry)| (name.clone(), json!(entry.run.stores)))
             .collect();
         let rights: Map<_, _> = parts()
             .filter(|(_, entry)| entry.run.rights != Rights::default())
@@ -55,6 +71,8 @@ impl Content {
             "schemaVersion": SCHEMA_VERSION,
             "manifest": manifest,
             "actors": keys,
+            "unsigned": unsigned,
+            "stores": stores,
             "rights": rights,
             "absentSince": absent,
         });
@@ -74,8 +92,15 @@ impl Content {
         }
         let mut reader = Reader { document, content: Self::default(), flaw: None };
         reader.part("actors", true, |entry, key| {
-            let key = PublicKey::parse_kind(key.as_str()?, KeyKind::Module).ok()?;
-            entry.run.key = Some(key.to_string());
+            entry.run.key = Some(read_key(key)?);
+            Some(())
+        });
+        reader.part("unsigned", false, |entry, key| {
+            entry.run.unsigned_key = Some(read_key(key)?);
+            Some(())
+        });
+        reader.part("stores", false, |entry, stores| {
+            entry.run.stores = read_stores(stores)?;
             Some(())
         });
         reader.part("rights", false, |entry, rights| {
@@ -126,8 +151,10 @@ impl Entry {
         /// `{"uses":{},"calls":[]}`, `null,` or `[],`, and the digits of a time with a comma.
         const RIGHTS: usize = 24;
         const LIST: usize = 5;
+        /// `{},`.
+        const MAPPING: usize = 3;
         const TIME: usize = 12;
-        let (LastRun { key, rights }, name) = (&self.run, json_bytes(name));
+        let (LastRun { key, unsigned_key, stores, rights }, name) = (&self.run, json_bytes(name));
         let list = |texts: &BTreeSet<String>| texts.iter().map(|text| json_bytes(text)).sum();
         let uses = rights
             .uses
@@ -138,8 +165,16 @@ impl Entry {
             true => 0,
             false => name + RIGHTS + uses + list(&rights.calls),
         };
-        let key = key.as_deref().map_or(0, |key| name + json_bytes(key));
-        key + rights + self.absent_since.map_or(0, |_| name + TIME)
+        let of_store = |(binding, kind): (&String, &String)| json_bytes(binding) + json_bytes(kind);
+        let of_contract = |(id, bindings): (&String, &BTreeMap<String, String>)| {
+            json_bytes(id) + MAPPING + bindings.iter().map(of_store).sum::<usize>()
+        };
+        let stores = match stores.is_empty() {
+            true => 0,
+            false => name + MAPPING + stores.iter().map(of_contract).sum::<usize>(),
+        };
+        let keys = key.iter().chain(unsigned_key).map(|key| name + json_bytes(key));
+        keys.sum::<usize>() + stores + rights + self.absent_since.map_or(0, |_| name + TIME)
     }
 }
 
@@ -182,6 +217,18 @@ impl Reader {
     }
 }
 
+fn read_key(key: &Json) -> Option<String> {
+    Some(PublicKey::parse_kind(key.as_str()?, KeyKind::Module).ok()?.to_string())
+}
+
+fn read_stores(stores: &Json) -> Option<Stores> {
+    let of_contract = |(id, bindings): (&String, &Json)| {
+        let kind = |(name, kind): (&String, &Json)| Some((name.clone(), kind.as_str()?.to_owned()));
+        Some((id.clone(), bindings.as_object()?.iter().map(kind).collect::<Option<_>>()?))
+    };
+    stores.as_object()?.iter().map(of_contract).collect()
+}
+
 fn read_rights(rights: &Json) -> Option<Rights> {
     let uses = rights["uses"].as_object()?.iter().map(|(id, granted)| {
         let granted = match granted {
@@ -208,7 +255,10 @@ mod tests {
         let granted = Some(["Get".to_owned()].into());
         let uses = [("wascc:keyvalue".to_owned(), granted), ("trellis:clock".to_owned(), None)];
         let rights = Rights { uses: uses.into(), calls: ["audit".to_owned()].into() };
-        Entry { run: LastRun { key: Some(key.to_owned()), rights }, absent_since }
+        let kinds = [("default".to_owned(), "keyvalue-redis".to_owned())];
+        let stores = [("wascc:keyvalue".to_owned(), kinds.into())].into();
+        let (unsigned_key, key) = (Some(self::key()), Some(key.to_owned()));
+        Entry { run: LastRun { key, unsigned_key, stores, rights }, absent_since }
     }
 
     fn key() -> String {
@@ -245,6 +295,8 @@ mod tests {
             (text.replace("\"actors\":{", "\"actors\":{\"b\":7,"), "entry `b` under `actors`"),
             (text.replace("\"absentSince\":{", "\"absentSince\":{\"b\":\"x\""), "`absentSince`"),
             (text.replace("\"rights\":{", "\"rights\":{\"b\":{\"uses\":[]},"), "`rights`"),
+            (text.replace("\"unsigned\":{", "\"unsigned\":{\"b\":7,"), "`unsigned`"),
+            (text.replace("\"stores\":{", "\"stores\":{\"b\":{\"x\":7},"), "`stores`"),
         ] {
             let (content, flaw) = Content::parse(&damaged);
             assert_eq!(content, whole, "{damaged}");

@@ -41,7 +41,8 @@ fn key() -> String {
 fn run(actor: &str, key: Option<&str>, uses: &[&str]) -> LastRuns {
     let uses = uses.iter().map(|id| ((*id).to_owned(), None)).collect();
     let rights = Rights { uses, ..Rights::default() };
-    LastRuns::from([(actor.to_owned(), LastRun { key: key.map(str::to_owned), rights })])
+    let key = key.map(str::to_owned);
+    LastRuns::from([(actor.to_owned(), LastRun { key, rights, ..LastRun::default() })])
 }
 
 #[tokio::test]
@@ -101,6 +102,30 @@ async fn a_key_outlives_a_version_that_keeps_no_data() {
     record.keep(run("a", Some("MA"), &["trellis:clock"]));
     record.keep(run("a", None, &[]));
     assert_eq!(record.known(), run("a", Some("MA"), &[]));
+}
+
+#[tokio::test]
+async fn an_unsigned_key_takes_no_place_of_a_signed_one_and_leaves_with_the_next() {
+    let unsigned = |key: &str| {
+        let run = LastRun { unsigned_key: Some(key.to_owned()), ..LastRun::default() };
+        LastRuns::from([("a".to_owned(), run)])
+    };
+    let record = RunRecord::within(None, Path::new("app.yaml"), false);
+    let known = || {
+        let run = record.known().remove("a").unwrap_or_default();
+        (run.key, run.unsigned_key)
+    };
+    for (ran, key, unsigned_key) in [
+        (unsigned("MU"), None, Some("MU")),
+        (run("a", Some("MA"), &[]), Some("MA"), None),
+        (unsigned("MU"), Some("MA"), Some("MU")),
+        (unsigned("MV"), Some("MA"), Some("MV")),
+        (run("a", None, &["trellis:clock"]), Some("MA"), Some("MV")),
+        (run("a", Some("MA"), &[]), Some("MA"), None),
+    ] {
+        record.keep(ran);
+        assert_eq!(known(), (key.map(str::to_owned), unsigned_key.map(str::to_owned)));
+    }
 }
 
 #[tokio::test]

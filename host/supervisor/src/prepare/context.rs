@@ -59,11 +59,19 @@ pub type LastRuns = BTreeMap<String, LastRun>;
 /// What is known of an actor from when it last ran.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct LastRun {
-    /// Its key, if a provider keeps data under it.
+    /// The key that it was signed for, if a provider keeps data under it.
     pub key: Option<String>,
+    /// The key that it goes by since it runs unsigned, if a provider keeps data under it. Nobody
+    /// owns it, so it takes no place of a signed one.
+    pub unsigned_key: Option<String>,
+    /// What kinds of providers keep its data.
+    pub stores: Stores,
     /// What it could do.
     pub rights: Rights,
 }
+
+/// The names of kinds of providers, by the contract and the name of the binding that they serve.
+pub type Stores = BTreeMap<String, BTreeMap<String, String>>;
 
 impl<'a> PrepareContext<'a> {
     /// A context in which nothing is known from before.

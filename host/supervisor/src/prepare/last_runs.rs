@@ -10,7 +10,8 @@ use super::context::{LastRun, LastRuns};
 use super::parts::PreparedActor;
 use super::rights::Rights;
 
-/// What will be known of actors with these bindings when they have run, but for their keys.
+/// What will be known of actors with these bindings when they have run, but for their
+/// data and its keys.
 pub(super) fn of(actors: &[Option<PreparedActor>], bindings: &[Written<'_>]) -> LastRuns {
     let mut bound: BTreeMap<&Arc<str>, Vec<&Contract>> = BTreeMap::new();
     for Written { binding, .. } in bindings {
@@ -23,7 +24,7 @@ pub(super) fn of(actors: &[Option<PreparedActor>], bindings: &[Written<'_>]) -> 
             true => Rights::default(),
             false => Rights::of(actor.verified.claims(), &bound),
         };
-        (actor.name.to_string(), LastRun { key: None, rights })
+        (actor.name.to_string(), LastRun { rights, ..LastRun::default() })
     };
     actors.iter().flatten().map(last_run).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use trellis_core::{Code, nearest};
+use trellis_core::{Code, nearest_name};
 use trellis_manifest::{Manifest, Problem, ProviderKind, Spanned, TextPairs};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
@@ -57,7 +57,7 @@ pub(super) fn prepare(
 /// The provider that a mistyped name probably means.
 fn meant(builtins: &[Arc<dyn ProviderFactory>], name: &str) -> Option<PreparedProvider> {
     let names: Vec<_> = builtins.iter().map(|factory| factory.descriptor().name).collect();
-    builtin(builtins, nearest(name, names.iter().map(|name| &**name))?)
+    builtin(builtins, nearest_name(name, names.iter().map(|name| &**name))?)
 }
 
 fn unknown_provider(wanted: &Spanned<String>, builtins: &[Arc<dyn ProviderFactory>]) -> Problem {

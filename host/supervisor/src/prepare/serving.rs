@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use trellis_core::{Code, Contract, nearest, nearest_contract};
+use trellis_core::{Code, Contract, nearest_contract, nearest_name};
 use trellis_manifest::{BindingSpec, Problem, Spanned};
 use trellis_providers_sdk::Descriptor;
 
@@ -55,7 +55,7 @@ fn named(
     }
     let names = || known.keys().map(|name| &**name);
     problems.push(Problem::unknown(wanted.span, "provider", &wanted.value, names()));
-    let meant = known.get(nearest(&wanted.value, names())?)?;
+    let meant = known.get(nearest_name(&wanted.value, names())?)?;
     let contract = meant.descriptor.contract(&spec.capability.value)?;
     Some((Arc::clone(&meant.name), contract.clone()))
 }

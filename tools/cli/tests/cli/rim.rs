@@ -35,6 +35,21 @@ fn a_wrong_command_line_is_told_in_the_form_asked_for() {
 }
 
 #[test]
+fn what_was_probably_meant_is_told() {
+    let sandbox = Sandbox::new();
+    let source = sandbox.write("x.wasm", "");
+    let said = sandbox.run(&["sign", arg(&source), "--rev", "v1"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(
+        said.stderr.contains("a whole number") && said.stderr.contains("`--ver v1`"),
+        "{said:?}"
+    );
+    let manifest = sandbox.write("app.yaml", "actors: []\nproviders: [{builtin: redis}]\n");
+    let said = sandbox.run(&["up", "--manifest", arg(&manifest), "--check"]);
+    assert!(said.stderr.contains("did you mean `keyvalue-redis`?"), "{said:?}");
+}
+
+#[test]
 fn up_talks_json_a_line_each() {
     let sandbox = Sandbox::new();
     let manifest = sandbox.write("app.yaml", "actors: []\n");

@@ -15,7 +15,31 @@ bindings:
   - {actor: echo, capability: 'wascc:http_server', values: {PORT: 0}}
 ";
 
+const IN_MEMORY: &str = "
+actors: [{image: kvcounter.wasm, name: kvcounter}]
+providers: [{builtin: http-server}, {builtin: keyvalue-embedded}]
+bindings:
+  - {actor: kvcounter, capability: 'wascc:http_server', values: {PORT: 0}}
+  - {actor: kvcounter, capability: 'wascc:keyvalue'}
+";
+
 scenarios! {
+    /// A store in memory is swapped for Redis and back: the count begins anew, and that is told.
+    memory_swapped_for_redis = [
+        Redis::Up,
+        actor("kvcounter", built("kvcounter")).cap("wascc:keyvalue"),
+        actor("echo", built("echo")),
+        Step::manifest(IN_MEMORY),
+        Step::Start,
+        get("kvcounter", "/swapped").is(200, "{\"counter\": 1}"),
+        get("kvcounter", "/swapped").is(200, "{\"counter\": 2}"),
+        Step::manifest(MANIFEST),
+        Step::Log(&["\"WARN\"", "goes over from keyvalue-embedded to keyvalue-redis"]),
+        get("kvcounter", "/swapped").is(200, "{\"counter\": 1}").soon(),
+        Step::manifest(IN_MEMORY),
+        Step::Log(&["\"WARN\"", "goes over from keyvalue-redis to keyvalue-embedded"]),
+    ];
+
     /// A host starts without its Redis, reports that, and counts as soon as Redis is there.
     redis_down_at_start = [
         Redis::Up,

@@ -10,6 +10,18 @@ use crate::scenarios;
 /// All instances that were ever made: a restarted actor would need a new one.
 const INSTANCES: &str = "trellis_instances_created_total";
 
+/// A manifest of the logging actor, with or without its binding to the log.
+fn logging(bound: bool) -> Step {
+    let log = if bound { "  - {actor: logger, capability: 'wascc:logging'}\n" } else { "" };
+    Step::manifest(format!(
+        "actors: [{{image: logger.wasm, name: logger}}]
+providers: [{{builtin: http-server}}, {{builtin: logging}}]
+bindings:
+  - {{actor: logger, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+{log}"
+    ))
+}
+
 scenarios! {
     /// A wrong manifest changes nothing.
     a_wrong_manifest_while_running = [
@@ -25,8 +37,10 @@ scenarios! {
         get("echo", "/").is(200, "hello"),
         Step::Unchanged(INSTANCES),
         Step::Admin("/readyz", 200, "ready"),
+        Step::Metric("trellis_degraded", 1.0),
         app(&[("echo", "")]),
         Step::Log(&["unchanged"]),
+        Step::Metric("trellis_degraded", 0.0),
         get("echo", "/").is(200, "hello"),
         Step::Unchanged(INSTANCES),
     ];
@@ -52,6 +66,25 @@ scenarios! {
         Step::Unchanged(INSTANCES),
         Step::manifest("actors: []\n"),
         Step::Log(&["stopped actor echo"]),
+    ];
+
+    /// An actor whose log binding goes and comes again: its instance uses it again.
+    a_log_binding_that_comes_back = [
+        actor("logger", built("logger")).cap("wascc:logging"),
+        logging(true),
+        Step::Start,
+        post("logger", "before").is(204, ""),
+        Step::Remember(INSTANCES),
+        Step::Log(&["\"message\":\"before\""]),
+        logging(false),
+        Step::Log(&["unbound logger"]),
+        post("logger", "without").is(204, ""),
+        Step::Log(&["\"message\":\"INFO without\""]),
+        logging(true),
+        Step::Log(&["bound logger"]),
+        post("logger", "again").is(204, ""),
+        Step::Log(&["\"message\":\"again\""]),
+        Step::Unchanged(INSTANCES),
     ];
 
     /// An actor is added and removed; the other one keeps its instances and connections.

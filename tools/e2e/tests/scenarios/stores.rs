@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use trellis_testkit::guests::built;
-use trellis_testkit::{Client, Ended, HostProcess, Site, eventually, run_to_end};
+use trellis_testkit::{Client, Ended, HostProcess, Signal, Site, eventually, run_to_end};
 
 /// A site with a counter whose keys are at this path.
 fn site(path: &str) -> Site {
@@ -75,6 +75,33 @@ fn another_path_that_is_a_new_store_is_told() {
     });
     assert_eq!(back, Ok(()), "{}", host.log().text());
     assert_eq!(host.log().count_of("holds no keys"), 1, "{}", host.log().text());
+}
+
+#[test]
+fn a_store_of_another_kind_is_told() {
+    let site = site("counts.redb");
+    let embedded = manifest("counts.redb");
+    // Nobody answers there: what is told does not depend on it.
+    let redis = embedded.replace("keyvalue-embedded", "keyvalue-redis");
+    let redis = redis.replace("PATH: counts.redb", "URL: 'redis://127.0.0.1:1'");
+    let from_here = "goes over from keyvalue-embedded to keyvalue-redis";
+    let host = started(&site);
+    assert_eq!(count(&host), "{\"counter\": 1}");
+    site.put("app/manifest.yaml", &redis);
+    logs(&host, &["WARN", "the binding of `counter` to wascc:keyvalue", from_here]);
+    host.signal(Signal::TERM);
+    assert_eq!(host.wait().code, Some(0));
+
+    // What served could never be replaced, so the data are still where they were.
+    site.put("app/manifest.yaml", &embedded);
+    let back = checked(&site);
+    assert!(back.code == Some(0) && !back.stderr.contains("goes over"), "{back:#?}");
+    site.put("app/manifest.yaml", &redis);
+    let told = checked(&site);
+    assert_eq!(told.code, Some(0), "{told:#?}");
+    assert!(told.stderr.contains("warning: ") && told.stderr.contains(from_here), "{told:#?}");
+    let host = started(&site);
+    logs(&host, &["WARN", from_here, "bind it to keyvalue-embedded again"]);
 }
 
 #[test]

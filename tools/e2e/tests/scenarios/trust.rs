@@ -242,3 +242,38 @@ fn a_new_key_matters_only_where_data_is_kept() {
     resigned(&site);
     logs(&host, from, &["replaced actor counter"]);
 }
+
+#[test]
+fn a_module_that_ran_unsigned_may_be_signed_and_a_signed_one_may_run_unsigned() {
+    const UNSIGNED: (&str, &str) = ("TRELLIS_ALLOW_UNSIGNED", "1");
+    let site = Site::new();
+    site.put("app/manifest.yaml", KEPT);
+    let unsigned = || site.put("app/counter.wasm", built("kvcounter"));
+    let signed = || put(&site, site.account(), "counter", &built("kvcounter"));
+    let runs = |(name, value): (&str, &str), says: &[&str]| {
+        let host = started(site.host("app/manifest.yaml").env(name, value));
+        match says {
+            [] => assert_eq!(host.log().count_of("actor key changed"), 0, "{}", host.log().text()),
+            says => logs(&host, 0, says),
+        }
+        host.signal(Signal::TERM);
+        assert_eq!(host.wait().code, Some(0));
+    };
+    unsigned();
+    runs(UNSIGNED, &[]);
+    runs(UNSIGNED, &[]);
+    signed();
+    let checked = run_to_end(site.host("app/manifest.yaml").args(CHECK));
+    assert_eq!(checked.code, Some(0), "{checked:#?}");
+    assert!(checked.stderr.contains("warning: ") && checked.stderr.contains("actor key changed"));
+    runs(("TRELLIS_FORCE", "0"), &["WARN", "actor key changed", "unsigned"]);
+    unsigned();
+    runs(UNSIGNED, &["WARN", "actor key changed", "unsigned"]);
+    signed();
+    runs(("TRELLIS_FORCE", "0"), &[]);
+    unsigned();
+    runs(UNSIGNED, &["WARN", "actor key changed"]);
+    resigned(&site);
+    let refused = run_to_end(&mut site.host("app/manifest.yaml"));
+    assert!(refused.stderr.contains("E_ACTOR_KEY"), "the signed key owns the data: {refused:#?}");
+}

@@ -149,7 +149,9 @@ fn limits() -> String {
          <!-- Generated from trellis_limits by `cargo xtask generate`; do not edit. -->\n\n\
          ## One actor\n\n\
          The key goes under `limits:` of the actor in a manifest; the host's own caps win over \
-         what a manifest asks.\n\n",
+         what a manifest asks. \
+         Errors and metrics have the name and the unit of a limit. A manifest has its key, and \
+         times and sizes as the defaults are here: a bare number is seconds, or bytes.\n\n",
     );
     limit_rows(&mut text, TABLE);
     text += "\n## The whole host\n\nThe key goes under `host:`; it is read at the start.\n\n";
@@ -166,8 +168,12 @@ fn limit_rows(text: &mut String, table: &[Limit]) {
         let error = limit.code.map_or_else(|| "-".to_owned(), |code| format!("`{code}`"));
         let written = writeln!(
             text,
-            "| `{}` | `{}` | {} | {} | {} | {error} |",
-            limit.name, limit.key, limit.unit, limit.default, limit.hit
+            "| `{}` | `{}` | {} | `{}` | {} | {error} |",
+            limit.name,
+            limit.key,
+            limit.unit,
+            limit.written_default(),
+            limit.hit
         );
         written.expect("writing to a String cannot fail");
     }
@@ -189,5 +195,8 @@ mod tests {
         for limit in TABLE.iter().chain(HOST_TABLE).chain(fixed::TABLE) {
             assert!(limits.contains(limit.name), "{} is missing", limit.name);
         }
+        // A bare number under `default` would be read as seconds.
+        assert!(limits.contains("| `call_time_ms_max` | `call_time` | ms | `5s` |"), "{limits}");
+        assert!(limits.contains("| `memory` | bytes | `64MiB` |"), "{limits}");
     }
 }

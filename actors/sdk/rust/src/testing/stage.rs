@@ -20,6 +20,7 @@ pub fn with_host<T>(
     static LOGGER: Once = Once::new();
     LOGGER.call_once(logger::install);
     stand_in::put(Box::new(answer));
+    logger::begin_instance();
     let result = body();
     (result, stand_in::take())
 }

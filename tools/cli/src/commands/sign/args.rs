@@ -31,6 +31,7 @@ pub(crate) struct SignArgs {
 
     /// A number that grows with every release.
     #[arg(short, long = "rev", value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = revision)]
     pub(super) revision: Option<i32>,
 
     /// A version for people.
@@ -171,6 +172,17 @@ impl FromStr for Grant {
         }
         Ok(Self { contract: contract.to_owned(), operations })
     }
+}
+
+fn revision(text: &str) -> Result<i32, String> {
+    let revision = text.parse().ok();
+    revision.ok_or_else(|| {
+        format!(
+            "a revision is a whole number, {} at most, that grows with every release, such as 1, \
+             2, 3; a version for people is `--ver {text}`",
+            i32::MAX
+        )
+    })
 }
 
 fn expires_days(text: &str) -> Result<u32, String> {
