@@ -150,10 +150,11 @@ codes! {
     /// The issuer or the module was revoked.
     Revoked = "E_REVOKED", Denied, retry: false,
         cause: "The trust list revokes this issuer or this module.",
-        cure: "If its issuer (A…) is revoked, run a module that another trusted account signed. If \
-               its own key (M…) is, sign it for another one (`--subject`): what was kept for the \
-               old key stays with that. To take a revocation back, remove the key under \
-               `trust: {revoked: [...]}`.";
+        cure: "If it is not to run any more, take the actor and its bindings out of the manifest. To \
+               run it again: if its issuer (A…) is revoked, take a module that another trusted \
+               account signed; if its own key (M…) is, sign it for another one (`--subject`): what \
+               was kept for the old key stays with that. To take a revocation back, remove the \
+               key under `trust: {revoked: [...]}`.";
     /// A key is not a well-formed nkey.
     Key = "E_KEY", Invalid, retry: false,
         cause: "The text is not an nkey of the expected kind: length, alphabet, prefix or checksum is wrong.",

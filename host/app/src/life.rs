@@ -163,6 +163,7 @@ impl Life {
                 }
                 loaded = Loading::end(&mut loading) => {
                     self.readiness.loads_in_time();
+                    self.readiness.trusts(self.loader.lasting_trust());
                     match loaded {
                         Ok(loaded) => self.apply(loaded, &built, &mut applying),
                         Err(failure) if self.started || self.args.wait => self.refused(&failure),

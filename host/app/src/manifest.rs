@@ -4,6 +4,7 @@
 //! the text names. Both run on threads that may block, and dropping a step abandons it.
 
 mod rest;
+mod trusted;
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -18,9 +19,7 @@ use trellis_artifacts::hint;
 use trellis_claims::{SystemClock, TrustList};
 use trellis_core::{CallError, Code};
 use trellis_engine::Checker;
-use trellis_manifest::{
-    Format, Manifest, Problem, ReadableTrust, Report, Rest, SourceText, Wrong, readable_trust,
-};
+use trellis_manifest::{Format, Manifest, Problem, Report, Rest, SourceText, Wrong};
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};
 
@@ -30,7 +29,7 @@ use crate::failure::Failure;
 use crate::providers::builtins;
 use crate::readiness::Lasting;
 use crate::record::{Damage, RunRecord};
-use crate::trust::{self, OwnIssuer};
+use crate::trust::{Held, OwnIssuer};
 
 /// Most files that are named when they are slow.
 const SLOW_NAMED_MAX: usize = 3;
@@ -63,8 +62,10 @@ pub(crate) struct Loader {
     record: RunRecord,
     /// The last text that could be read, and what it means.
     text: Mutex<Option<(SourceText, Arc<Manifest>)>>,
-    /// The trust list of the last text that was right.
+    /// Whom the last text that was right trusts, without whomever wrong ones revoked since then.
     trust: Mutex<TrustList>,
+    /// What the last text does not say of that.
+    held: Mutex<Held>,
     turn: Turn,
     /// True once its bytes were read.
     was_read: AtomicBool,
@@ -115,6 +116,7 @@ impl Loader {
             record: RunRecord::new(&args.manifest, args.force),
             text: Mutex::default(),
             trust: Mutex::default(),
+            held: Mutex::default(),
             turn: Turn::default(),
             was_read: AtomicBool::new(false),
         })
@@ -240,27 +242,6 @@ impl Loader {
         self.record.written().await;
     }
 
-    /// Whom the last text that could be used trusts.
-    pub(crate) fn trusted(&self) -> TrustList {
-        self.trust.lock().clone()
-    }
-
-    /// Whom to hold against what runs before the keystore is asked; `None` when it need not be, or
-    /// nothing can be read.
-    pub(crate) async fn revocations(self: &Arc<Self>) -> Option<TrustList> {
-        let loader = Arc::clone(self);
-        let read = move || {
-            let bytes = loader.bytes().ok()?;
-            let name = loader.path.display().to_string();
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            let source = SourceText::new(name, text, Format::of_path(&loader.path));
-            let readable = readable_trust(&source, &environment);
-            let asks = readable.issuers.is_empty() && !readable.revoked.is_empty();
-            asks.then(|| trust::of_wrong(&readable, &loader.trust.lock()).list)
-        };
-        aside(&self.turn, read).await.ok()?
-    }
-
     fn read_here(&self) -> Result<Written, Failure> {
         self.record.read();
         let name = self.path.display().to_string();
@@ -306,51 +287,7 @@ impl Loader {
         *known = Some((source.clone(), Arc::clone(&manifest)));
         Ok(manifest)
     }
-
-    fn right(&self, source: SourceText, manifest: Arc<Manifest>) -> Result<Written, Failure> {
-        let spec = &manifest.trust;
-        let unsigned = self.allow_unsigned || spec.unsigned;
-        if unsigned {
-            tracing::warn!("unsigned modules are admitted; for development only");
-        }
-        let caps = unsigned.then(|| self.builtin_capabilities());
-        // Before the lock: a keystore that hangs must not hold back what needs no keystore.
-        let own = if spec.issuers.is_empty() { self.own.read() } else { Ok(None) };
-        let mut known = self.trust.lock();
-        let own = match own {
-            Ok(own) => own,
-            Err(failure) => {
-                let readable =
-                    ReadableTrust { revoked: spec.revoked.clone(), ..ReadableTrust::default() };
-                let trust = trust::of_wrong(&readable, &known).list;
-                return Ok(Written { manifest: Err(failure), trust, rest: None });
-            }
-        };
-        let trust::Read { list, problems } = trust::of_right(spec, own.as_ref(), caps, &known)?;
-        if problems.is_empty() {
-            known.clone_from(&list);
-        }
-        let text = Meant { manifest, source, wrong_keys: problems };
-        Ok(Written { manifest: Ok(text), trust: list, rest: None })
-    }
-
-    /// What an unsigned module may use in development: whatever this host has.
-    fn builtin_capabilities(&self) -> Vec<String> {
-        let contracts =
-            |factory: &Arc<dyn ProviderFactory>| factory.descriptor().contracts.into_owned();
-        let contracts = self.builtins.iter().flat_map(contracts);
-        contracts.map(|contract| contract.id.to_string()).collect()
-    }
-
-    fn wrong(&self, source: SourceText, found: Wrong) -> Written {
-        let readable = readable_trust(&source, &environment);
-        let read = trust::of_wrong(&readable, &self.trust.lock());
-        let rest = found.rest.map(|rest| (source, rest));
-        let manifest = Err(wrong(found.report.and(read.problems)));
-        Written { manifest, trust: read.list, rest }
-    }
 }
-
 /// Wrong keys, and what else is wrong. Issuers that are not trusted are left out: a wrong key may
 /// be the reason.
 fn with_problems(source: &SourceText, mut problems: Vec<Problem>, more: Option<Report>) -> Report {

@@ -61,6 +61,8 @@ struct Found {
     slow: Option<Degraded>,
     /// What its owner may not have meant of the one that is applied.
     unmeant: Vec<Degraded>,
+    /// Where trust is other than the last manifest says, applied or not.
+    trust: Vec<Degraded>,
 }
 
 /// What is not as it should be for as long as a manifest runs.
@@ -120,12 +122,13 @@ impl Readiness {
     /// What there is to say of the manifest that is applied.
     pub(crate) fn lasts(&self, unmeant: Vec<Lasting>) {
         let mut found = self.found.lock();
-        let before = std::mem::take(&mut found.unmeant);
-        let row = |it: Lasting| {
-            let known = before.iter().find(|row| row.why == it.why).cloned();
-            known.unwrap_or_else(|| lasting(it.what, it.code, it.why, 0))
-        };
-        found.unmeant = unmeant.into_iter().map(row).collect();
+        found.unmeant = rows(&found.unmeant, unmeant);
+    }
+
+    /// Where trust is other than the manifest as it is now says.
+    pub(crate) fn trusts(&self, otherwise: Vec<Lasting>) {
+        let mut found = self.found.lock();
+        found.trust = rows(&found.trust, otherwise);
     }
 
     /// A manifest has been read for this long.
@@ -188,11 +191,20 @@ impl Readiness {
 
     fn degraded(&self, status: &Status) -> Vec<Degraded> {
         let found = self.found.lock();
-        let own = found.refused.iter().chain(&found.slow).chain(&found.unmeant);
+        let own = found.refused.iter().chain(&found.slow).chain(&found.trust).chain(&found.unmeant);
         let told =
             |degraded: &Degraded| Degraded { why: one_line(&degraded.why), ..degraded.clone() };
         own.chain(&status.state.degraded).map(told).collect()
     }
+}
+
+/// What lasts now, since when it does.
+fn rows(before: &[Degraded], now: Vec<Lasting>) -> Vec<Degraded> {
+    let row = |it: Lasting| {
+        let known = before.iter().find(|row| row.why == it.why).cloned();
+        known.unwrap_or_else(|| lasting(it.what, it.code, it.why, 0))
+    };
+    now.into_iter().map(row).collect()
 }
 
 /// What lasts until the manifest, or the disk, is another one.

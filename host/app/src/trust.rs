@@ -1,5 +1,6 @@
 //! Whom a manifest trusts, read apart from everything else it says.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
@@ -10,36 +11,51 @@ use trellis_keystore::Keystore;
 use trellis_manifest::{Problem, ReadableTrust, Span, Spanned, TrustSpec, keys_in};
 
 use crate::failure::Failure;
+use crate::readiness::Lasting;
 
 /// The account key that counts when a manifest names no issuers: `default` of the user's keystore.
 ///
-/// It is pinned when it is read: a keystore that is locked or lost later stops nothing that runs.
+/// It is pinned when it is read first, for the life of the host: a keystore that is locked, lost or
+/// made anew later stops nothing that runs, and whoever can write to it is not trusted for that.
 #[derive(Default)]
 pub(crate) struct OwnIssuer {
     pinned: Mutex<Option<PublicKey>>,
+    /// What the keystore says instead, when it was asked last.
+    other: Mutex<Option<PublicKey>>,
     /// The answer of a keystore that took too long, when it comes: one question at a time.
     late: Mutex<Option<Receiver<Answer>>>,
 }
 
 type Answer = Result<Option<PublicKey>, Failure>;
 
+/// Most keys that are named when they stay revoked.
+const HELD_NAMED_MAX: usize = 20;
+
 /// How long a keystore may take; one on a disk that hangs takes forever.
 const KEYSTORE_TIME_MAX: Duration = Duration::from_secs(2);
 
 impl OwnIssuer {
-    /// The key as the keystore has it now, else as it was read before; a user without it has
-    /// signed nothing, so nobody is trusted. Blocks.
+    /// The key as it was read first; a user without it has signed nothing, so nobody is trusted.
+    /// Blocks.
     ///
     /// # Errors
     /// Why the keystore cannot be read, when it never could.
     pub(crate) fn read(&self) -> Result<Option<PublicKey>, Failure> {
-        let found = self.ask(default_account);
-        let mut pinned = self.pinned.lock();
-        match (found, &*pinned) {
-            (Ok(Some(key)), Some(before)) if key == *before => {}
-            (Ok(Some(key)), _) => {
+        self.pin(self.ask(default_account))
+    }
+
+    fn pin(&self, found: Answer) -> Answer {
+        let mut pinned = self.pinned.lock().clone();
+        let mut other = None;
+        match (found, &pinned) {
+            (Ok(Some(key)), None) => {
                 tracing::info!(%key, "trusting your account key `default`; pinned while this runs");
-                *pinned = Some(key);
+                pinned = Some(key);
+            }
+            (Ok(Some(key)), Some(before)) if key == *before => {}
+            (Ok(Some(key)), Some(before)) => {
+                tracing::warn!("{}", differs(&key, before));
+                other = Some(key);
             }
             (Ok(None), None) => {}
             (Ok(None), Some(key)) => {
@@ -50,7 +66,21 @@ impl OwnIssuer {
             }
             (Err(error), None) => return Err(error),
         }
-        Ok(pinned.clone())
+        self.pinned.lock().clone_from(&pinned);
+        *self.other.lock() = other;
+        Ok(pinned)
+    }
+
+    /// The manifest names its issuers, so what the keystore says does not matter.
+    pub(crate) fn ignore(&self) {
+        *self.other.lock() = None;
+    }
+
+    /// That the keystore now has another key than the one that is trusted.
+    pub(crate) fn lasting(&self) -> Option<Lasting> {
+        let other = self.other.lock().clone()?;
+        let pinned = self.pinned.lock().clone()?;
+        Some(Lasting::new("your keystore", Code::Issuer, differs(&other, &pinned)))
     }
 
     /// Asks on a thread of its own, and waits a bounded time.
@@ -80,6 +110,14 @@ impl OwnIssuer {
     }
 }
 
+fn differs(now: &PublicKey, pinned: &PublicKey) -> String {
+    format!(
+        "your account key `default` is another one now ({now}), which is not trusted here; {pinned} \
+         was read first and stays trusted. To trust the new one, restart the host or write it \
+         under `trust: {{issuers: [...]}}`"
+    )
+}
+
 fn silent() -> Failure {
     unread(format!("it does not answer within {} s", KEYSTORE_TIME_MAX.as_secs()))
 }
@@ -102,7 +140,8 @@ pub(crate) struct Read {
 }
 
 /// Whom a right text trusts; `own` is the issuer when it names none, `caps` is what unsigned
-/// modules may use when they are admitted. A mistake among the issuers leaves those of `before`.
+/// modules may use when they are admitted. A mistake among the issuers leaves those of `before`,
+/// and any mistake what it revokes.
 ///
 /// # Errors
 /// That `own` cannot be trusted.
@@ -131,12 +170,16 @@ pub(crate) fn of_right(
     for key in &spec.revoked {
         problems.extend(revoke_key(&mut list, key));
     }
+    if !problems.is_empty() {
+        keep_revoked(&mut list, before);
+    }
     let unsigned = caps.map_or(Unsigned::Refuse, |caps| Unsigned::Allow { caps });
     Ok(Read { list: list.unsigned_modules(unsigned), problems })
 }
 
-/// Whom to hold against what runs when the text is wrong: those it trusted before, without
-/// whomever it revokes as far as that can be read.
+/// Whom to hold against what runs when the text is wrong: those trusted before, without whomever it
+/// revokes as far as that can be read. What was revoked `before` stays revoked: a mistake takes
+/// nothing back.
 pub(crate) fn of_wrong(readable: &ReadableTrust, before: &TrustList) -> Read {
     let mut list = before.clone();
     let mut problems: Vec<_> = (readable.unread.iter())
@@ -146,6 +189,38 @@ pub(crate) fn of_wrong(readable: &ReadableTrust, before: &TrustList) -> Read {
         problems.extend(revoke_key(&mut list, key));
     }
     Read { list, problems }
+}
+
+fn keep_revoked(list: &mut TrustList, before: &TrustList) {
+    for key in before.revoked() {
+        // Only keys that can be revoked are in a list.
+        let _ = list.add_revoked(key);
+    }
+}
+
+/// The keys that stay revoked though a wrong text does not say so any more.
+#[derive(Default)]
+pub(crate) struct Held(BTreeSet<PublicKey>);
+
+impl Held {
+    /// What `list` revokes and the text does not.
+    pub(crate) fn of(list: &TrustList, written: &[Spanned<String>]) -> Self {
+        let written: BTreeSet<_> = written.iter().flat_map(|text| keys_in(text)).collect();
+        let held = list.revoked().filter(|key| !written.contains(key.as_str()));
+        Self(held.cloned().collect())
+    }
+
+    pub(crate) fn lasting(&self) -> Option<Lasting> {
+        let named: Vec<_> = self.0.iter().take(HELD_NAMED_MAX).map(PublicKey::as_str).collect();
+        let more = if named.len() < self.0.len() { " and others" } else { "" };
+        let why = format!(
+            "{}{more} stay revoked though the manifest as it is now does not say so: it was not \
+             applied, and an earlier text revoked them. Mend the manifest; once it is right, what \
+             it says counts",
+            named.join(", ")
+        );
+        (!named.is_empty()).then(|| Lasting::new("revoked before", Code::Revoked, why))
+    }
 }
 
 type Add = fn(&mut TrustList, &PublicKey) -> Result<(), ClaimsError>;
@@ -244,6 +319,43 @@ mod tests {
         assert_eq!(revoked, meant);
         let [problem] = &*read.problems else { panic!("{:#?}", read.problems) };
         assert!(problem.message.ends_with("the keys in it are revoked"), "{problem:?}");
+    }
+
+    #[test]
+    fn what_was_read_first_stays_trusted() {
+        let own = OwnIssuer::default();
+        let [first, second] = [(); 2].map(|()| key(KeyKind::Account));
+        let pin = |found| own.pin(found).expect("it is no error");
+        assert_eq!(pin(Ok(None)), None, "nobody has signed yet");
+        for (found, differs) in [
+            (Ok(Some(first.clone())), false),
+            (Ok(Some(second.clone())), true),
+            (Ok(None), false),
+            (Ok(Some(second)), true),
+            (Err(silent()), false),
+            (Ok(Some(first.clone())), false),
+        ] {
+            assert_eq!(pin(found).as_ref(), Some(&first));
+            assert_eq!(own.lasting().is_some(), differs);
+        }
+    }
+
+    #[test]
+    fn a_mistake_takes_no_revocation_back() {
+        let (issuer, actor) = (key(KeyKind::Account), key(KeyKind::Module));
+        let list = TrustList::new(0).trust(&issuer).expect("an account");
+        let wrong = |keys: &[&str]| ReadableTrust { revoked: written(keys), ..Default::default() };
+        let list = of_wrong(&wrong(&[actor.as_str()]), &list).list;
+        let list = of_wrong(&wrong(&[]), &list).list;
+        assert!(list.is_revoked(&actor));
+        assert!(Held::of(&list, &[]).lasting().is_some());
+        assert!(Held::of(&list, &written(&[actor.as_str()])).lasting().is_none());
+        let right = |revoked: &[&str]| {
+            let spec = TrustSpec { revoked: written(revoked), ..TrustSpec::default() };
+            of_right(&spec, Some(&issuer), None, &list).expect("no keystore is read").list
+        };
+        assert!(right(&["nonsense"]).is_revoked(&actor), "it is not right as a whole");
+        assert!(!right(&[]).is_revoked(&actor), "a right text counts");
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! The modules in reading order: [`source`] (text and places in it), `expand` (`${VAR}`), `parse`
 //! with `yaml` and `json` (text to `tree`), `form` and `object` (tree to typed values; the JSON
 //! schema comes from the same declarations), `shape` (what may be written), `resolve` (what it
-//! means), `rest` and `trust` (what can be read of a manifest that is wrong).
+//! means), `rest` and `trust` (what can be read of a manifest that is wrong), `scan` with `nkey`
+//! (what is revoked in a text that cannot be parsed).
 //!
 //! **Deliberately absent:** files, the environment, keys and signatures, which providers exist and
 //! what values they understand, contract ids. The caller reads the file, supplies the environment,
@@ -20,6 +21,7 @@ mod expand;
 mod form;
 mod json;
 mod limits;
+mod nkey;
 mod object;
 pub mod originals;
 mod parse;
@@ -27,6 +29,7 @@ mod render;
 mod report;
 mod resolve;
 mod rest;
+mod scan;
 mod schema;
 mod shape;
 pub mod source;
@@ -35,6 +38,7 @@ mod tree;
 mod trust;
 mod yaml;
 
+pub use nkey::keys_in;
 pub use parse::BYTES_MAX;
 pub use render::Style;
 pub use report::{Problem, Report};
@@ -45,7 +49,7 @@ pub use spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProviderKind, ProviderSpec,
     TextPairs, TrustSpec,
 };
-pub use trust::{ReadableTrust, keys_in, readable_trust};
+pub use trust::{ReadableTrust, readable_trust};
 
 /// Reads a manifest; `env` answers what `${VAR}` stands for.
 ///

@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use trellis_core::nearest;
 
+use crate::nkey::{is_key, keys_at};
 use crate::parse::parse;
 use crate::report::Problems;
-use crate::source::{Format, SourceText, Span, Spanned};
+use crate::scan::{Scanned, scan};
+use crate::source::{SourceText, Span, Spanned};
 use crate::tree::{Node, Value};
-
-/// Length of a public key's text (an nkey).
-const KEY_CHARS: usize = 56;
 
 /// The keys under `trust` that could be read. Every one has the form of a public key; whether it is
 /// one is for the caller to find out.
@@ -44,10 +43,10 @@ pub fn readable_trust(source: &SourceText, env: &dyn Fn(&str) -> Option<String>)
     }
     if !problems.is_empty() {
         // The tree is missing, or something is missing in it.
-        let scanned = scan(source);
-        found.revoked.extend(scanned.revoked);
+        let Scanned { revoked, unread } = scan(source, env, root.is_some());
+        found.revoked.extend(revoked);
         if root.is_none() {
-            found.unread = scanned.unread;
+            found.unread = unread;
         }
     }
     found.revoked.sort();
@@ -115,7 +114,7 @@ fn revocations(node: &Node, found: &mut ReadableTrust) {
 /// Every key in a value, whatever its form.
 fn keys_of(node: &Node, found: &mut Vec<Spanned<String>>) {
     let mut take = |text: &str, span: Span| {
-        found.extend(words(text).map(|(_, key)| Spanned::new(key.to_owned(), span)));
+        found.extend(keys_at(text).map(|(_, key)| Spanned::new(key.to_owned(), span)));
     };
     match &node.value {
         Value::Scalar { text, .. } => take(text, node.span),
@@ -126,111 +125,4 @@ fn keys_of(node: &Node, found: &mut Vec<Spanned<String>>) {
         }
         Value::Null | Value::Unknown => {}
     }
-}
-
-/// What stands in a list named `revoked`, in a text that may be neither YAML nor JSON.
-fn scan(source: &SourceText) -> ReadableTrust {
-    let mut found = ReadableTrust::default();
-    let mut inside = Inside::Nothing;
-    let mut start = 0;
-    for line in source.text.split_inclusive('\n') {
-        let line_start = start;
-        start += line.len();
-        let line = match source.format {
-            Format::Yaml => without_comment(line),
-            Format::Json => line,
-        };
-        if !inside.goes_on_in(line) {
-            inside = Inside::Nothing;
-        }
-        let from = match inside {
-            Inside::Nothing => after_revoked(line),
-            _ => Some(0),
-        };
-        let Some(from) = from else { continue };
-        let list = &line[from..];
-        // A colon means that another key begins: the bracket was not closed.
-        let end = list.find([']', ':']).unwrap_or(list.len());
-        let at = |(at, text): (usize, &str)| {
-            let span = Span { start: line_start + from + at, len: text.len() };
-            Spanned::new(text.to_owned(), span)
-        };
-        found.revoked.extend(words(&list[..end]).map(at));
-        let items =
-            if list[end..].starts_with(':') { without_last(&list[..end]) } else { &list[..end] };
-        found.unread.extend(unread_items(items).map(|item| at(item).span));
-        inside = match (end < list.len(), list.contains('[') || inside == Inside::Brackets) {
-            (true, _) => Inside::Nothing,
-            (false, true) => Inside::Brackets,
-            (false, false) => Inside::Items,
-        };
-    }
-    found
-}
-
-/// Where a line of the text stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Inside {
-    /// In no list that matters.
-    Nothing,
-    /// In a list that began with `[`.
-    Brackets,
-    /// Among items that begin with `-`.
-    Items,
-}
-
-impl Inside {
-    fn goes_on_in(self, line: &str) -> bool {
-        let line = line.trim();
-        match self {
-            Self::Nothing => false,
-            Self::Brackets => !line.split(']').next().is_some_and(|list| list.contains(':')),
-            Self::Items => line.is_empty() || line.starts_with('-'),
-        }
-    }
-}
-
-/// The offset behind `revoked:`, in quotes or not.
-fn after_revoked(line: &str) -> Option<usize> {
-    const WORD: &str = "revoked";
-    line.match_indices(WORD).find_map(|(at, _)| {
-        let rest = line[at + WORD.len()..].trim_start_matches(['"', '\'']);
-        let value = rest.trim_start().strip_prefix(':')?;
-        Some(line.len() - value.len())
-    })
-}
-
-fn without_comment(line: &str) -> &str {
-    let starts = |at: usize| at == 0 || line[..at].ends_with([' ', '\t']);
-    let comment = line.match_indices('#').find(|(at, _)| starts(*at));
-    comment.map_or(line, |(at, _)| &line[..at])
-}
-
-/// The items of a list before the last one, which is a key that is not part of it.
-fn without_last(list: &str) -> &str {
-    list.rfind(',').map_or("", |at| &list[..at])
-}
-
-/// The items of a list that hold no text of the form of a key.
-fn unread_items(list: &str) -> impl Iterator<Item = (usize, &str)> {
-    let around = |c: char| c.is_whitespace() || "[]{}-\"'".contains(c);
-    let items = list.split(',').filter(|item| words(item).next().is_none());
-    let items = items.map(move |item| item.trim_matches(around)).filter(|item| !item.is_empty());
-    items.map(|item| (item.as_ptr().addr() - list.as_ptr().addr(), item))
-}
-
-/// The public keys of accounts and actors in a text that should be one of them, by their form.
-pub fn keys_in(text: &str) -> impl Iterator<Item = &str> {
-    words(text).map(|(_, key)| key)
-}
-
-/// The words of a text that have the form of an account's or an actor's public key.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_key(word));
-    words.map(|word| (word.as_ptr().addr() - text.as_ptr().addr(), word))
-}
-
-fn is_key(word: &str) -> bool {
-    let base32 = |byte: u8| matches!(byte, b'A'..=b'Z' | b'2'..=b'7');
-    word.len() == KEY_CHARS && word.starts_with(['A', 'M']) && word.bytes().all(base32)
 }

@@ -79,6 +79,7 @@ fn what_was_probably_meant_as_a_revocation_is_one() {
         ("words.yaml", "trust: {revoked: 'ONE, a comment'}\n"),
         ("mapping.yaml", "trust: {revoked: [{key: ONE, why: leaked}]}\n"),
         ("keys.yaml", "trust: {revoked: {ONE: leaked}}\n"),
+        ("variable-after.yaml", "trust:\n  revoked: ['${LEAKED}']\nname: \"x\n"),
         ("scalar-after.yaml", "trust:\n  revoked: ONE\nname: \"x\n"),
     ] {
         assert_eq!(revoked(name, text), ["ONE"], "{name}");
@@ -143,10 +144,167 @@ fn what_revokes_nothing_is_told() {
         ("line.yaml", "trust: {revoked: [ONE, \"two\", issuers: [ISSUER]}\n", &["two"]),
         ("many.yaml", "x: [\ntrust:\n  revoked: [\n    ONE,\n    a, 'b'\n  ]\n", &["a", "b"]),
         ("cut.json", "{\"trust\": {\"revoked\": [\"counter\", \"ONE\"", &["counter"]),
+        ("own-line.json", "{\"trust\": {\"revoked\":\n[\n\"counter\"\n,\"ONE\"]", &["counter"]),
+        ("key.yaml", "x: [\ntrust:\n  revoked:\n  - key: counter\n    why: x\n", &["key: counter"]),
+        ("next.yaml", "x: [\ntrust:\n  revoked:\n  -\n    counter\n", &["counter"]),
+        ("brace.yaml", "x: [\ntrust:\n  revoked: {a: ONE, b: MB4OLDIC}\n", &["b: MB4OLDIC"]),
+        ("half.yaml", "x: [\ntrust:\n  revoked: [ONE MB4OLDIC]\n", &["MB4OLDIC"]),
+        ("alias.yaml", "x: [\ntrust:\n  revoked: *gone\n", &["*gone"]),
+        ("variable.yaml", "x: [\ntrust:\n  revoked: ['${LEAKED}', '${UNSET}']\n", &["${UNSET"]),
     ] {
         let text = fill(text);
         let found = readable(name, &text).unread;
         let told: Vec<_> = found.iter().map(|at| &text[at.start..at.start + at.len]).collect();
         assert_eq!(told, unread, "{name}");
+    }
+}
+
+/// Layouts of `trust` that revoke ONE and TWO; `I` is its other key.
+const YAML: &[&str] = &[
+    "trust:\n  I\n  revoked: [ONE, TWO]\n",
+    "trust:\n  revoked: [ONE, TWO]\n  I\n",
+    "trust:\n  I\n  revoked:\n    [\n      ONE,\n      TWO,\n    ]\n",
+    "trust:\n  revoked:\n    [\n      ONE,\n      TWO\n    ]\n  I\n",
+    "trust:\n  revoked:\n    [ONE,\n    TWO]\n  I\n",
+    "trust:\n  revoked: [\n    ONE, TWO\n  ]\n  I\n",
+    "trust:\n  revoked:\n  - ONE\n  - TWO\n  I\n",
+    "trust:\n  revoked:\n    -   ONE\n    -   TWO\n  I\n",
+    "trust:\n  revoked:\n    -\n      ONE\n    -\n      TWO\n  I\n",
+    "trust:\n  revoked:\n\n    - ONE\n\n\n    - TWO\n\n  I\n",
+    "trust:\n  revoked:\n    - key: ONE\n    - key: TWO\n  I\n",
+    "trust:\n  revoked:\n    - name: ping\n      key: ONE\n    - key: TWO\n      host: gone\n  I\n",
+    "trust:\n  revoked:\n    -\n      name: ping\n      key: ONE\n    - {name: pong, key: TWO}\n  I\n",
+    "trust:\n  revoked: {ping: ONE, pong: TWO}\n  I\n",
+    "trust:\n  revoked:\n    ping: ONE\n    pong: TWO\n  I\n",
+    "trust:\n  revoked:\n    ONE: leaked\n    TWO: gone\n  I\n",
+    "trust:\n  revoked:\n    actors: [ONE]\n    accounts: [TWO]\n  I\n",
+    "trust:\n  revoked:\n    [{name: ping, key: ONE}, {key: TWO, why: gone}]\n  I\n",
+    "trust:\n  revoked: &gone\n    - &one ONE\n    - !!str TWO\n  I\n",
+    "trust:\n  revoked: !!seq [&one ONE, TWO]\n  I\n",
+    "trust:\n  revoked: ONE TWO\n  I\n",
+    "trust:\n  revoked: |\n    ONE\n    TWO\n  I\n",
+    "trust:\n  revoked: >-\n    ONE,\n    TWO\n  I\n",
+    "trust:\n  ? revoked\n  : - ONE\n    - TWO\n  I\n",
+    "trust:\n  revoked :\n  - ONE\n  - TWO\n  I\n",
+    "trust: {I, revoked:\n[ONE,\nTWO]}\n",
+    "trust: {I, revoked:\n  [ONE, TWO]}\n",
+    "trust: {I,\n  revoked: [ONE, TWO]}\n",
+    "trust: {revoked: [ONE, TWO], I}\n",
+    "trust: {revoked: [ONE,\n  TWO], I}\n",
+    "trust: {revoked: {ping: ONE,\n  pong: TWO}, I}\n",
+    "trust: {\n  revoked: [ONE, TWO],\n  I\n}\n",
+    "trust: {\n  I,\n  revoked: [\n    {name: ping, key: ONE},\n    {name: pong,\n     key: TWO}\n  ]\n}\n",
+    "trust:\n  revoked: ['ONE', 'TWO']\n  I\n",
+    "trust:\n  \"revoked\": [\"ONE\",\"TWO\"]\n  I\n",
+    "trust:\n  'revoked':\n  - 'ONE'\n  - \"TWO\"\n  I\n",
+    "trust:\n  I\n  revoked: ['ONE # why', TWO]\n",
+    // Mistakes in it.
+    "trust:\n  revoked:[ONE, TWO]\n  I\n",
+    "trust:\n  revoked [ONE, TWO]\n  I\n",
+    "trust:\n  revoked\n    - ONE\n    - TWO\n  I\n",
+    "trust:\n  revokd:\n    - ONE\n    - TWO\n  I\n",
+    "trust:\n  revoked:\n    -ONE\n    -TWO\n  I\n",
+    "trust:\n  revoked:\n    - ONE\n   - TWO\n  I\n",
+    "trust:\n  revoked:\n    - ONE\n    - TWO\n   I\n",
+    "trust:\n  revoked: [ONE TWO]\n  I\n",
+    "trust:\n  revoked: [ONE, TWO\n  I\n",
+    "trust:\n  revoked: {ping: ONE, pong: TWO\n  I\n",
+    "trust:\n  revoked: [ONE], TWO]\n  I\n",
+    "trust:\n  revoked: [ONE}, TWO}\n  I\n",
+    "trust:\n  revoked: [\"ONE, TWO]\n  I\n",
+    "trust: {revoked: [ONE, TWO, I}\n",
+    "trust: {revoked: [ONE, TWO] I}\n",
+    "trust: [revoked: [ONE, TWO], I]\n",
+];
+
+const JSON: &[&str] = &[
+    "\"trust\": {\"revoked\": [\"ONE\", \"TWO\"], I}",
+    "\"trust\":{I,\"revoked\":[\"ONE\",\"TWO\"]}",
+    "\"trust\": {\n    \"revoked\": [\n      \"ONE\",\n      \"TWO\"\n    ],\n    I\n  }",
+    "\"trust\": {\n    I,\n    \"revoked\":\n    [\n      \"ONE\",\n      \"TWO\"\n    ]\n  }",
+    "\"trust\":\n{\n\"revoked\"\n:\n[\n\"ONE\"\n,\n\"TWO\"\n]\n,\nI\n}",
+    "\"trust\": {\"revoked\": {\"ping\": \"ONE\", \"pong\": \"TWO\"}, I}",
+    "\"trust\": {\"revoked\": [{\"name\": \"ping\", \"key\": \"ONE\"},\n{\"key\": \"TWO\"}], I}",
+    "\"trust\": {\n\"revoked\": [\n{\n\"name\": \"ping\",\n\"key\": \"ONE\"\n},\n\"TWO\"\n], I}",
+    // Mistakes in it.
+    "\"trust\": {\"revoked\": [\"ONE\", \"TWO\"] I}",
+    "\"trust\": {\"revoked\": [\"ONE\" \"TWO\"], I}",
+    "\"trust\": {\"revoked\": [\"ONE\", \"TWO\", I}",
+    "\"trust\": {\"revoked\": [\"ONE\", \"TWO\"}, I}",
+    "\"trust\": {\"revoked\": [\"ONE\", // why\n\"TWO\",],\nI}",
+    "\"trust\": {revoked: ['ONE', 'TWO'], I}",
+    "\"trust\": {\"revoked\" [\"ONE\", \"TWO\"], I}",
+    "\"trust\": {\"revoked\": [\"ONE, \"TWO\"], I}",
+];
+
+const ISSUERS: &[&str] =
+    &["issuers: [ISSUER]", "issuers: ['ISSUER']", "issuers: {team: ISSUER}", "unsigned: refuse"];
+
+/// The rest of a manifest, which names actors by their keys.
+const REST: &str = "labels: {owner: ISSUER}\nactors:\n- {image: a.wasm, name: ISSUER}\nbindings:\n- {actor: ISSUER, capability: c}\n";
+
+/// What a report may say not to be in effect: it could belong to an item.
+const HARMLESS: &[&str] = &["why", "unsigned: refuse", "unsigned: refuse}", "x"];
+
+#[track_caller]
+fn revokes_both(name: &str, text: &str) {
+    let text = fill(text);
+    let source = SourceText::new(name, text.as_str(), Format::of_path(name.as_ref()));
+    assert!(read(&source, &env).is_err(), "this should be wrong:\n{text}");
+    let found = readable(name, &text);
+    let revoked: Vec<_> = found.revoked.iter().map(|key| key.as_str()).collect();
+    assert_eq!(revoked, [TWO, ONE], "of\n{text}");
+    let unread = found.unread.iter().map(|at| &text[at.start..at.start + at.len]);
+    let unread: Vec<_> = unread.filter(|text| !HARMLESS.contains(text)).collect();
+    assert_eq!(unread, Vec::<&str>::new(), "of\n{text}");
+}
+
+#[test]
+fn a_revocation_is_found_in_any_layout_of_a_text_that_is_not_yaml() {
+    let mut count = 0;
+    for layout in YAML {
+        for issuers in ISSUERS {
+            let trust = layout.replace('I', issuers);
+            for text in [
+                format!("labels: {{a: \"unclosed\n{trust}{REST}"),
+                format!("{trust}{REST}host: {{a: \"unclosed\n"),
+                format!("{REST}{trust}host: [\n"),
+                format!("{trust}\t- x\n"),
+                format!("x: [\n{trust}"),
+            ] {
+                let commented = text.replace('\n', " # an issuer: ISSUER, revoked: [ISSUER]\n");
+                let with_lines = text.replace('\n', "\n# ISSUER\n    # - ISSUER\n");
+                for text in [text.replace('\n', "\r\n"), text.replace("  ", "\t"), text] {
+                    revokes_both("layout.yaml", &text);
+                    count += 1;
+                }
+                for text in [commented, with_lines] {
+                    if !layout.contains(['|', '>']) {
+                        revokes_both("layout.yaml", &text);
+                    }
+                }
+            }
+        }
+    }
+    assert!(count > 2_000, "{count}");
+}
+
+#[test]
+fn a_revocation_is_found_in_any_layout_of_a_text_that_is_not_json() {
+    let rest = "\"actors\": [{\"image\": \"a.wasm\", \"name\": \"ISSUER\"}],\n\"bindings\": [{\"actor\": \"ISSUER\"}]";
+    for layout in JSON {
+        for issuers in ["\"issuers\": [\"ISSUER\"]", "\"issuers\":\n[\n\"ISSUER\"\n]\n"] {
+            let trust = layout.replace('I', issuers);
+            for text in [
+                format!("{{\n  {trust},\n  {rest},\n}}\n"),
+                format!("{{\n  {rest},\n  {trust},\n}}\n"),
+                format!("{{\"labels\": {{\"a\": \"unclosed}}, {trust}, {rest}}}"),
+                format!("{{{trust} {rest}"),
+            ] {
+                for text in [text.replace('\n', "\r\n"), text.replace("  ", "\t"), text] {
+                    revokes_both("layout.json", &text);
+                }
+            }
+        }
     }
 }

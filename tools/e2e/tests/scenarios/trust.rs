@@ -59,11 +59,17 @@ fn a_revocation_acts_in_a_manifest_that_is_wrong_elsewhere() {
         format!("trust: {{issuers: ['{}'], revoked: [{echo}]}}\n", site.issuer()),
         format!("trust:\n  issuers: ['{}']\n  revoked: [{echo}]\n", site.issuer()),
     );
+    let laid_out = behind.replace('[', "\n    [\n      ").replace(']', ",\n    ]");
     for (what, manifest) in [
         ("a typo", two(&front, "actrs: []\n")),
         ("an unset variable", two(&front, "name: ${UNSET_HERE}\n")),
         ("no YAML before it", two("x: [\n", &behind)),
         ("no YAML behind it", two(&front, "\t- x\n")),
+        ("no YAML before it, laid out by a tool", two("x: [\n", &laid_out)),
+        (
+            "no YAML behind it, by name",
+            two(&front.replace("[M", "{echo: M").replace("]}\n", "}}\n"), "\t- x\n"),
+        ),
         ("a malformed key beside it", two(&front.replace("[M", "[MALFORMED, M"), "")),
         ("a malformed issuer", two(&front.replace("issuers: [", "issuers: [ANONE, "), "")),
         ("a module that is missing", two(&front, "").replace("other.wasm", "none.wasm")),
@@ -83,6 +89,59 @@ fn a_revocation_acts_in_a_manifest_that_is_wrong_elsewhere() {
         assert!(closed.is_ok(), "{what}: the revoked actor takes requests");
         std::net::TcpStream::connect(host.address_of("other")).expect("the other one goes on");
     }
+}
+
+#[test]
+fn a_mistake_takes_no_revocation_back() {
+    let site = site_of_two(&two("", ""));
+    let echo = site.account().subject("echo");
+    let host = started(&mut site.host("app/manifest.yaml"));
+    let trust =
+        |revoked| format!("trust: {{issuers: ['{}'], revoked: [{revoked}]}}\n", site.issuer());
+    let held = [
+        "not applied",
+        "degraded: actor echo",
+        "degraded: revoked before",
+        echo.as_str(),
+        "E_REVOKED",
+    ];
+    let revoked = two(&trust(echo.as_str()), "actrs: []\n");
+    for (manifest, told) in [
+        (revoked, &["not applied", "degraded: actor echo", "E_REVOKED"][..]),
+        (two("", "actrs: []\n"), &held),
+        (two("", "\t- x\n"), &held),
+        (two(&trust("MB4OLDIC"), ""), &held),
+        (two("trust: {issuers: [7]}\n", ""), &held),
+    ] {
+        let from = host.log().count();
+        site.put("app/manifest.yaml", &manifest);
+        logs(&host, from, &["the manifest was not applied"]);
+        says(&host, told);
+        let text = host.log().text();
+        assert_eq!(text.matches("started actor echo").count(), 1, "{text}");
+    }
+    let from = host.log().count();
+    site.put("app/manifest.yaml", two("", ""));
+    logs(&host, from, &["started actor echo"]);
+    says_no_more(&host, "revoked");
+}
+
+/// Waits until `/readyz` has these texts.
+fn says(host: &HostProcess, texts: &[&str]) {
+    tells(host, |told| texts.iter().all(|text| told.contains(text)));
+}
+
+fn says_no_more(host: &HostProcess, text: &str) {
+    tells(host, |told| told.starts_with("ready\n") && !told.contains(text));
+}
+
+#[track_caller]
+fn tells(host: &HostProcess, fits: impl Fn(&str) -> bool) {
+    let told = eventually(|| {
+        let told = host.ask("/readyz").map(|answer| answer.text()).unwrap_or_default();
+        if fits(&told) { Ok(()) } else { Err(told) }
+    });
+    assert!(told.is_ok(), "{told:?}\n{}", host.log().text());
 }
 
 #[test]
@@ -143,6 +202,29 @@ fn a_keystore_that_is_lost_stops_nothing() {
     logs(&host, from, &["stays trusted"]);
     logs(&host, from, &["replaced actor echo"]);
     assert!(!host.log().text().contains("E_ISSUER"), "{}", host.log().text());
+}
+
+#[test]
+fn a_keystore_that_was_made_anew_stops_nothing_and_is_not_trusted() {
+    let site = site_of_two(&two("", ""));
+    let host = started(&mut site.host("app/manifest.yaml"));
+    fs::rename(site.path("keys"), site.path("gone")).expect("moved");
+    let stranger = Account::default();
+    let keystore = trellis_keystore::Keystore::at(site.path("keys"));
+    keystore.store(&"default".parse().expect("a name"), stranger.issuer(), false).expect("stored");
+    let from = host.log().count();
+    put(&site, site.account(), "echo", &built("echo"));
+    logs(&host, from, &["WARN", "another one now", site.issuer(), "trust: {issuers"]);
+    logs(&host, from, &["replaced actor echo"]);
+    says(&host, &["degraded: your keystore", site.issuer(), "restart the host"]);
+    assert!(!host.log().text().contains("E_ISSUER"), "{}", host.log().text());
+    let from = host.log().count();
+    put(&site, &stranger, "other", &harmless());
+    logs(&host, from, &["the manifest was not applied", "E_ISSUER"]);
+    put(&site, site.account(), "other", &harmless());
+    let issuers = format!("trust: {{issuers: ['{}']}}\n", site.issuer());
+    site.put("app/manifest.yaml", two(&issuers, ""));
+    says_no_more(&host, "your keystore");
 }
 
 #[test]
