@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::args::{HostArgs, plain_message, with_cure, without_empty_variables};
+use crate::children::{COMPILE_COMMAND, LAUNCH_COMMAND, LaunchArgs};
 use crate::exit::Exit;
 use crate::logging;
 use crate::output::{Form, Output};
-use crate::run::COMPILE_COMMAND;
 
 /// Runs the signed actors of a manifest.
 ///
@@ -33,6 +33,9 @@ enum Child {
     /// Compiles the module on stdin, within limits, for the host that started it.
     #[command(hide = true, name = COMPILE_COMMAND)]
     Compile,
+    /// Becomes the provider that these name, within limits, for the host that started it.
+    #[command(hide = true, name = LAUNCH_COMMAND)]
+    Launch(LaunchArgs),
 }
 
 /// What was typed.
@@ -41,6 +44,8 @@ pub enum HostCommand {
     Run(Box<HostArgs>, Output),
     /// Compile the module on stdin.
     Compile,
+    /// Become a provider.
+    Launch(LaunchArgs),
 }
 
 /// Reads the command line.
@@ -56,6 +61,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<HostCommand, ExitCo
         .map_err(|error| with_cure(error, &mut command));
     match parsed {
         Ok(CommandLine { child: Some(Child::Compile), .. }) => Ok(HostCommand::Compile),
+        Ok(CommandLine { child: Some(Child::Launch(args)), .. }) => Ok(HostCommand::Launch(args)),
         Ok(CommandLine { host: Some(host), output: form, .. }) => {
             Ok(HostCommand::Run(Box::new(host), Output::new(form, logging::style())))
         }

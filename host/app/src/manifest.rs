@@ -3,11 +3,10 @@
 //! In two steps, so that a host can act in between: the text with whom it trusts, then everything
 //! the text names. Both run on threads that may block, and dropping a step abandons it.
 
+mod file;
 mod rest;
 mod trusted;
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,27 +14,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use trellis_artifacts::hint;
 use trellis_claims::{SystemClock, TrustList};
-use trellis_core::{CallError, Code};
+use trellis_core::Code;
 use trellis_engine::Checker;
 use trellis_manifest::{Format, Manifest, Problem, Report, Rest, SourceText, Wrong};
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};
+use trellis_targets::process::Processes;
 
 use crate::args::HostArgs;
 use crate::aside::{Turn, aside};
+use crate::children::processes;
 use crate::failure::Failure;
 use crate::providers::builtins;
 use crate::readiness::Lasting;
 use crate::record::{Damage, RunRecord};
 use crate::trust::{Held, OwnIssuer};
+use file::{read_file, unreadable};
 
 /// Most files that are named when they are slow.
 const SLOW_NAMED_MAX: usize = 3;
-
-/// How the names of manifests end.
-const FILE_EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
 
 /// What a manifest is loaded for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +54,7 @@ pub(crate) struct Loader {
     /// Where the user wants the admin address, whatever the manifest says.
     admin: Option<SocketAddr>,
     builtins: Vec<Arc<dyn ProviderFactory>>,
+    processes: Option<Processes>,
     own: OwnIssuer,
     modules: Modules,
     checker: Mutex<Option<Arc<Checker>>>,
@@ -110,6 +109,7 @@ impl Loader {
             force: args.force,
             admin: args.admin,
             builtins: builtins(),
+            processes: processes(),
             own: OwnIssuer::default(),
             modules: Modules::new(),
             checker: Mutex::default(),
@@ -190,6 +190,7 @@ impl Loader {
         };
         let written_admin = manifest.host.admin.as_ref().map(|admin| admin.value);
         let context = PrepareContext {
+            processes: self.processes.clone(),
             modules: self.modules.clone(),
             checker,
             survey: purpose == For::Checking,
@@ -294,37 +295,6 @@ fn with_problems(source: &SourceText, mut problems: Vec<Problem>, more: Option<R
     let more = more.iter().flat_map(Report::problems);
     problems.extend(more.filter(|more| more.code != Code::Issuer).cloned());
     Report::of(source, problems)
-}
-
-/// One byte more than a manifest may have tells that it is too large; a pipe is read as well.
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let bytes_max = trellis_manifest::BYTES_MAX as u64;
-    File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    let (code, help) = match error.kind() {
-        ErrorKind::NotFound => {
-            let near = hint::of_missing(path, FILE_EXTENSIONS);
-            let near = near.map_or_else(String::new, |near| format!("{near} "));
-            (Code::NotFound, Some(format!("{near}`--manifest FILE` names the manifest to run")))
-        }
-        _ => {
-            let folder = hint::of_folder(path, FILE_EXTENSIONS);
-            (
-                Code::Storage,
-                folder.map(|folder| format!("name a file with `--manifest FILE`: {folder}")),
-            )
-        }
-    };
-    let error = CallError::new(code, format!("the manifest cannot be read: {error}"));
-    let failure = Failure::call(path.display().to_string(), error);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
 }
 
 fn environment(name: &str) -> Option<String> {

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use trellis_core::{CallError, Code};
-use trellis_engine::{CacheConfig, Compiler, EngineConfig};
+use trellis_engine::{CacheConfig, EngineConfig};
 use trellis_supervisor::dry_run;
 
 use crate::admin::Admin;
 use crate::announcer::Announcer;
 use crate::args::HostArgs;
+use crate::children;
 use crate::failure::Failure;
 use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
@@ -17,15 +18,11 @@ use crate::life::{Life, first_text, rules};
 use crate::logging;
 use crate::manifest::{For, Loader};
 use crate::output::{Output, Remarks};
-use crate::process::{own_program, raise_open_files};
+use crate::process::raise_open_files;
 use crate::readiness::Readiness;
 use crate::settings::StartSettings;
 use crate::signals::Signals;
 use crate::watch::FileWatch;
-
-/// The hidden command with which a binary compiles one module for the host it is: a module that
-/// compiles without end is then a child that is killed. See [`trellis_engine::compile_child_main`].
-pub const COMPILE_COMMAND: &str = "compile-module";
 
 /// Does what the arguments ask for, and tells how it went, to the exit code of the process.
 #[must_use]
@@ -121,23 +118,9 @@ fn engine_config(settings: &StartSettings) -> EngineConfig {
         modules_resident_max: limits.modules_resident_max,
         host_calls_in_flight_max: limits.host_calls_in_flight_max,
         cache: settings.cache.clone().map(CacheConfig::at),
-        compiler: compiler(),
+        compiler: children::compiler(),
         log: Arc::new(GuestLog),
         ..EngineConfig::default()
-    }
-}
-
-/// This very program, so that parent and child always agree on the compiler.
-fn compiler() -> Compiler {
-    match own_program() {
-        Ok(program) => Compiler::Child { program, args: vec![COMPILE_COMMAND.into()] },
-        Err(error) => {
-            tracing::warn!(
-                %error,
-                "modules are compiled in this process, where nothing can stop a compilation"
-            );
-            Compiler::InProcess
-        }
     }
 }
 

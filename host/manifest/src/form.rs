@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use trellis_core::units::parse_duration;
+use trellis_core::units::{parse_duration, parse_size};
 
 use crate::expand::shown;
 use crate::report::{Problem, Problems};
@@ -15,6 +15,8 @@ use crate::tree::{Node, Value};
 /// Longest name of anything, in bytes: as long as a guest may write it in a host call.
 const NAME_BYTES_MAX: usize = 256;
 
+/// How a size is written, as a regular expression.
+pub(crate) const SIZE_PATTERN: &str = "^\\s*[0-9]+\\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\\s*$";
 /// How a time is written, as a regular expression.
 pub(crate) const TIME_PATTERN: &str = "^\\s*[0-9]+\\s*(ms|s|m|h)?\\s*$";
 
@@ -205,6 +207,21 @@ impl Form for Duration {
 
     fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
         parsed(node, what, "a time such as `500ms`, `30s` or `2m`", problems, parse_duration)
+    }
+}
+
+/// A size from one byte, in bytes.
+pub(crate) struct Size(pub(crate) u64);
+
+impl Form for Size {
+    fn schema() -> Json {
+        json!({ "anyOf": [{ "type": "integer", "minimum": 1 }, text_schema(SIZE_PATTERN)] })
+    }
+
+    fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
+        let form = "a size from 1 byte, such as `512KiB` or `64MiB`";
+        let read = |text: &str| parse_size(text).filter(|bytes| *bytes > 0);
+        parsed(node, what, form, problems, read).map(Self)
     }
 }
 

@@ -46,8 +46,8 @@ pub use rest::{Rest, Wrong};
 pub use schema::json_schema;
 pub use source::{Format, SourceText, Span, Spanned};
 pub use spec::{
-    ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProviderKind, ProviderSpec,
-    TextPairs, TrustSpec,
+    ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProcessLimitsSpec,
+    ProcessSpec, ProviderKind, ProviderSpec, TextPairs, TrustSpec,
 };
 pub use trust::{ReadableTrust, readable_trust};
 

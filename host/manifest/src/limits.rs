@@ -7,7 +7,7 @@ use trellis_core::nearest;
 use trellis_core::units::{parse_duration, parse_size};
 use trellis_limits::{ActorLimits, Limit, TABLE};
 
-use crate::form::{Form, TIME_PATTERN, parsed, text_schema, whole_number};
+use crate::form::{Form, SIZE_PATTERN, TIME_PATTERN, parsed, text_schema, whole_number};
 use crate::object::{self, Entries, Key};
 use crate::report::Problems;
 use crate::tree::Node;
@@ -93,9 +93,7 @@ impl Slot {
 
     fn schema(self) -> Json {
         let (number, pattern) = match self {
-            Self::Size(_) | Self::Size32(_) => {
-                (1, "^\\s*[0-9]+\\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\\s*$")
-            }
+            Self::Size(_) | Self::Size32(_) => (1, SIZE_PATTERN),
             Self::Time(_) => (1, TIME_PATTERN),
             Self::Count(min, _) => (min, "^[0-9]+$"),
         };

@@ -1,6 +1,7 @@
 //! From what was written to a manifest that holds together.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use trellis_core::BindingName;
 use trellis_limits::{ActorLimits, HostLimits};
@@ -10,11 +11,13 @@ use crate::originals;
 use crate::report::{Problem, Problems, quoted};
 use crate::rest::Whole;
 use crate::shape::{
-    Actor, ActorKeys, Binding, Calls, Host, Instances, Provider, Root, Trust, Unsigned,
+    Actor, ActorKeys, Binding, Calls, Host, Instances, Process, ProcessKeys, Provider, Root, Trust,
+    Unsigned,
 };
 use crate::source::{Span, Spanned};
 use crate::spec::{
-    ActorSpec, BindingSpec, CacheSpec, HostSpec, Manifest, ProviderKind, ProviderSpec, TrustSpec,
+    ActorSpec, BindingSpec, CacheSpec, HostSpec, Manifest, ProcessLimitsSpec, ProcessSpec,
+    ProviderKind, ProviderSpec, TrustSpec,
 };
 
 /// The manifest that `written` means, to be run only if no problem was reported.
@@ -157,28 +160,16 @@ fn providers(
 
 fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Option<ProviderSpec> {
     let original = written.path.is_some();
-    let builtin = match (written.builtin, written.path) {
-        (Some(Name(builtin)), None) => builtin,
-        (None, Some(path)) => original_builtin(&path, problems)?,
-        (None, None) => {
-            problems.push(
-                Problem::new(span, "a provider needs `builtin`")
-                    .help("write `builtin: NAME`, such as `builtin: http-server`"),
-            );
-            return None;
-        }
-        (Some(_), Some(path)) => {
-            problems.push(
-                Problem::new(path.span, "a provider is either `builtin` or `path`, not both")
-                    .help("keep `builtin`"),
-            );
-            return None;
-        }
-    };
+    let (kind, default_name) =
+        provider_kind((written.builtin, written.process, written.path), span, problems)?;
     let mut values = written.values.0;
-    for (key, text) in original.then(|| originals::implied_values(&builtin)).into_iter().flatten() {
+    let implied = match &kind {
+        ProviderKind::Builtin(builtin) if original => originals::implied_values(builtin),
+        _ => &[],
+    };
+    for (key, text) in implied {
         if !values.iter().any(|(written, _)| written.value == *key) {
-            let implied = |text: &str| Spanned::new(text.to_owned(), builtin.span);
+            let implied = |text: &str| Spanned::new(text.to_owned(), default_name.span);
             values.push((implied(key), implied(text)));
         }
     }
@@ -193,16 +184,74 @@ fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Opti
         (Some(Name(name)), _) => name,
         // Originals load one library several times, once for each binding name.
         (None, Some(binding)) if *binding.value != *BindingName::DEFAULT => {
-            Spanned::new(format!("{}/{}", *builtin, **binding), binding.span)
+            Spanned::new(format!("{}/{}", *default_name, **binding), binding.span)
         }
-        _ => builtin.clone(),
+        _ => default_name,
     };
     Some(ProviderSpec {
         name,
-        kind: ProviderKind::Builtin(builtin),
-        binding_name: original.then(|| binding_name.unwrap_or_else(|| default_name(span))),
+        kind,
+        binding_name: original.then(|| binding_name.unwrap_or_else(|| self::default_name(span))),
         values,
     })
+}
+
+/// What implements a provider, and what it is called unless it is given a name.
+fn provider_kind(
+    written: (Option<Name>, Option<Process>, Option<Text>),
+    span: Span,
+    problems: &mut Problems,
+) -> Option<(ProviderKind, Text)> {
+    match written {
+        (Some(Name(builtin)), None, None) => {
+            Some((ProviderKind::Builtin(builtin.clone()), builtin))
+        }
+        (None, Some(Process(process)), None) => {
+            let name = program_name(&process.command);
+            Some((ProviderKind::Process(Box::new(process_spec(process))), name))
+        }
+        (None, None, Some(path)) => {
+            let builtin = original_builtin(&path, problems)?;
+            Some((ProviderKind::Builtin(builtin.clone()), builtin))
+        }
+        (None, None, None) => {
+            problems.push(Problem::new(span, "a provider needs `builtin` or `process`").help(
+                "write `builtin: NAME`, such as `builtin: http-server`, or `process: PATH` for \
+                     a program",
+            ));
+            None
+        }
+        (builtin, ..) => {
+            let keep = if builtin.is_some() { "builtin" } else { "process" };
+            problems.push(
+                Problem::new(span, "a provider is one of `builtin`, `process` and `path`")
+                    .help(format!("keep `{keep}`, or write a provider for each")),
+            );
+            None
+        }
+    }
+}
+
+fn process_spec(written: ProcessKeys) -> ProcessSpec {
+    let limits = written.limits;
+    let limits = limits.map_or_else(ProcessLimitsSpec::default, |limits| ProcessLimitsSpec {
+        memory_bytes_max: limits.memory.map(|size| size.0),
+        open_files_max: limits.open_files.map(|count| count.0.value),
+        processes_max: limits.processes.map(|count| count.0.value),
+    });
+    ProcessSpec {
+        command: written.command,
+        args: written.args.items.into_iter().map(|argument| argument.value.value).collect(),
+        folder: written.folder.map(|folder| folder.value),
+        environment: written.environment.items.into_iter().map(|it| it.value.0.value).collect(),
+        limits,
+    }
+}
+
+/// What a program is called: its file, without folders and extension.
+fn program_name(command: &Text) -> Text {
+    let stem = Path::new(&command.value).file_stem().and_then(|stem| stem.to_str());
+    Spanned::new(stem.unwrap_or(&command.value).to_owned(), command.span)
 }
 
 fn original_builtin(path: &Text, problems: &mut Problems) -> Option<Text> {

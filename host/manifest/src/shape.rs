@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::form::{Count, Filled, Form, List, Name, Pairs, Part, Stated, Text, choice};
+use crate::form::{Count, Filled, Form, List, Name, Pairs, Part, Size, Stated, Text, choice};
 use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
@@ -128,15 +128,75 @@ object! {
     Provider("a provider") {
         /// A provider that is part of the host, such as `http-server`.
         builtin: Option<Name>,
+        /// A provider that is a program of its own: its path, or a mapping with its `command`.
+        process: Option<Process>,
         /// What the originals load: a library or a registry reference. The well-known ones mean
         /// the built-in provider of the same capability.
         path | "image_ref": Option<Text>,
-        /// What bindings call it; the name of the built-in provider without it.
+        /// What bindings call it; without it the name of the built-in provider, or of the program's
+        /// file.
         name: Option<Name>,
         /// With `path` or `image_ref`: the name of the bindings it serves; default `default`.
         binding_name | "link_name": Option<Name>,
         /// Its configuration.
         values: Pairs,
+    }
+}
+
+object! {
+    /// A program that is a provider.
+    ProcessKeys("`process`") {
+        /// The program: a path from the manifest's folder, or a name that is looked for in `PATH`.
+        command: Text,
+        /// Its arguments.
+        args: List<Text>,
+        /// The folder it runs in; the manifest's without it.
+        folder: Option<Text>,
+        /// Names of variables of the host's environment that it is given, besides a few that all
+        /// are given: `PATH`, `HOME`, `TMPDIR`, `TZ` and those of the language.
+        environment: List<Name>,
+        /// What it may use.
+        limits: Option<ProcessLimits>,
+    }
+}
+
+object! {
+    /// What a provider's process may use.
+    ProcessLimits("`limits`") {
+        /// Most memory that it may write to; default 1GiB.
+        memory: Option<Size>,
+        /// Most open files, sockets included; default 4096.
+        open_files: Option<Count<16>>,
+        /// Most processes and threads of the user that runs the host; default 16384. It does not
+        /// bind root.
+        processes: Option<Count<1>>,
+    }
+}
+
+/// A program with its surroundings, or only the program.
+pub(crate) struct Process(pub(crate) ProcessKeys);
+
+impl Form for Process {
+    fn schema() -> Json {
+        json!({ "anyOf": [Text::schema(), ProcessKeys::schema()] })
+    }
+
+    fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
+        let command = match &node.value {
+            Value::Mapping(_) => return ProcessKeys::read(node, what, problems).map(Self),
+            Value::Scalar { .. } | Value::Unknown => Text::read(node, what, problems),
+            _ => {
+                crate::form::misfit(node, what, "a program or a mapping with `command`", problems);
+                None
+            }
+        };
+        Some(Self(ProcessKeys {
+            command: command?,
+            args: List { items: Vec::new(), whole: true },
+            folder: None,
+            environment: List { items: Vec::new(), whole: true },
+            limits: None,
+        }))
     }
 }
 

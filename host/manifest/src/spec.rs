@@ -94,6 +94,35 @@ pub struct ProviderSpec {
 pub enum ProviderKind {
     /// A part of the host, by its name.
     Builtin(Spanned<String>),
+    /// A program that the host starts.
+    Process(Box<ProcessSpec>),
+}
+
+/// A program that is a provider.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProcessSpec {
+    /// The program: a path from the manifest's folder, or a name without `/` that is looked for in
+    /// `PATH`.
+    pub command: Spanned<String>,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The folder it runs in, from the manifest's; that folder without it.
+    pub folder: Option<String>,
+    /// The variables of the host's environment that it is given.
+    pub environment: Vec<String>,
+    /// What it may use; the host's defaults without it.
+    pub limits: ProcessLimitsSpec,
+}
+
+/// What a provider's process may use.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ProcessLimitsSpec {
+    /// Most memory it may write to, in bytes.
+    pub memory_bytes_max: Option<u64>,
+    /// Most open files.
+    pub open_files_max: Option<u32>,
+    /// Most processes and threads of its user.
+    pub processes_max: Option<u32>,
 }
 
 /// One actor's use of one capability.

@@ -11,6 +11,7 @@ mod losses;
 mod modules;
 mod parts;
 mod places;
+mod processes;
 mod proof;
 mod providers;
 mod rights;
@@ -42,7 +43,7 @@ pub async fn prepare(
 ) -> Result<Prepared, Report> {
     let mut problems = Vec::new();
     let mut actors = modules::prepare(manifest, context, &mut problems).await;
-    let mut providers = providers::prepare(manifest, context, &mut problems);
+    let mut providers = providers::prepare(manifest, context, &mut problems).await;
     let mut bindings = bindings::prepare(manifest, &actors, &mut providers, context, &mut problems);
     let mut providers = providers.known;
     let mut notes = Vec::new();

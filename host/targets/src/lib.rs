@@ -3,13 +3,15 @@
 //! A [`Target`](trellis_dispatch::Target) is what the dispatcher calls: [`ActorTarget`] an actor of
 //! the engine, [`ProviderTarget`] a provider, [`HeldTarget`] a provider that is being replaced. The
 //! way back is an object that knows who calls, because the host made it for that caller:
-//! [`GuestCalls`] for what a guest asks, [`ProviderCalls`] for what a provider brings.
+//! [`GuestCalls`] for what a guest asks, [`ProviderCalls`] for what a provider brings. A provider
+//! may be a process of its own: see [`process`].
 //!
 //! **Deliberately absent:** who runs and why (the supervisor decides that, and puts these in
 //! place), and what any call means.
 
 mod actor;
 mod held;
+pub mod process;
 mod provider;
 
 pub use actor::{ActorTarget, GuestCalls};

@@ -23,6 +23,7 @@ impl From<Binding> for Newcomer {
 
 /// What a provider learns when an actor is bound to it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Binding {
     /// Names the binding in every later call.
     pub id: BindingId,

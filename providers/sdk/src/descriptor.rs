@@ -9,6 +9,7 @@ use crate::setting::Setting;
 
 /// A provider's self-description: all that is known of it without starting it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// The name a manifest uses (`builtin: NAME`).
     pub name: Cow<'static, str>,

@@ -20,6 +20,12 @@ pub trait ProviderFactory: Send + Sync + 'static {
     /// What it is and serves. Must not change.
     fn descriptor(&self) -> Descriptor;
 
+    /// What tells this build of it from others of the same name and version: a process's program
+    /// may be replaced. Empty for what is part of the host.
+    fn build(&self) -> &str {
+        ""
+    }
+
     /// Everything in the values that [`create`](Self::create) or
     /// [`bind`](Provider::bind) would refuse, whatever the machine is like: each value alone, and
     /// all of them together. What the descriptor tells (unknown keys, wrong forms) may be left out.

@@ -12,6 +12,7 @@
 //! **Deliberately absent:** claims, bindings' permissions, routing. A call that reaches a provider
 //! was already admitted; a provider never sees another actor's binding.
 
+mod address;
 mod binding;
 mod bindings;
 mod call;
@@ -22,6 +23,8 @@ mod future;
 mod keyspace;
 mod lines;
 mod payload;
+#[cfg(feature = "process")]
+pub mod process;
 mod provider;
 mod sample;
 mod setting;

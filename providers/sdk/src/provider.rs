@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use trellis_core::{BindingId, CallError};
 
+use crate::address;
 use crate::binding::{Binding, Newcomer};
 use crate::call::{Call, Reply};
 use crate::future::BoxFuture;
@@ -28,6 +29,7 @@ pub struct Listening {
     /// The binding served there.
     pub binding: BindingId,
     /// The bound address, with the port the system chose when the manifest asked for port 0.
+    #[serde(with = "address::one")]
     pub address: SocketAddr,
     /// What to open to reach the actor, such as `http://127.0.0.1:8081/api`.
     pub url: String,

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use trellis_core::{BindingName, ContractId};
 
+use crate::address;
 use crate::values::{ValueError, Values};
 
 /// All that a manifest wants of one provider.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Wanted {
     /// The provider's name in the manifest.
     #[serde(default)]
@@ -18,7 +20,7 @@ pub struct Wanted {
     /// Every binding to it, in the order of the manifest.
     pub bindings: Vec<WantedBinding>,
     /// Where the host itself listens: its admin address.
-    #[serde(default)]
+    #[serde(default, with = "address::list")]
     pub host_addresses: Vec<SocketAddr>,
     /// What is wanted of other providers of the same kind. Of any two, one finds the other here.
     #[serde(default)]

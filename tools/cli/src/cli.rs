@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Compiles a module from stdin to stdout, within limits. The engine starts this.
     #[command(hide = true, name = trellis_app::COMPILE_COMMAND)]
     Compile,
+    /// Becomes a provider, within limits. The host starts this.
+    #[command(hide = true, name = trellis_app::LAUNCH_COMMAND)]
+    Launch(trellis_app::LaunchArgs),
 }
 
 /// Why there is no command to run.

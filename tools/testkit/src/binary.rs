@@ -13,6 +13,21 @@ pub fn host_binary() -> &'static Path {
     BINARY.get_or_init(build)
 }
 
+/// An example of the provider SDK, which is a program. Cargo builds it with the tests.
+///
+/// # Panics
+/// When it is not there: `cargo test --workspace` builds it, a test of one package does not.
+#[must_use]
+pub fn example_program(name: &str) -> PathBuf {
+    let program = host_binary().with_file_name("examples").join(name);
+    assert!(
+        program.exists(),
+        "{} is not built: run `cargo build --workspace --examples`",
+        program.display()
+    );
+    program
+}
+
 fn build() -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--locked", "--bins"])

@@ -26,7 +26,7 @@ mod wait;
 mod wrap;
 
 pub use account::{Account, now_unix_s};
-pub use binary::host_binary;
+pub use binary::{example_program, host_binary};
 pub use disk::SmallDisk;
 pub use host::{Ended, HostProcess, run_to_end};
 pub use http::{Client, Response};

@@ -31,11 +31,19 @@ use crate::error::{CallError, Code};
 /// [`Code::Message`] when the value cannot be written; a generated message always can.
 pub fn encode<T: Serialize + ?Sized>(message: &T) -> Result<Vec<u8>, CallError> {
     let mut out = Vec::with_capacity(128);
-    let mut serializer = rmp_serde::Serializer::new(&mut out).with_struct_map();
+    encode_into(message, &mut out)?;
+    Ok(out)
+}
+
+/// Encodes a message behind what `out` has already.
+///
+/// # Errors
+/// As [`encode`]; then part of the message may stand there.
+pub fn encode_into<T: Serialize + ?Sized>(message: &T, out: &mut Vec<u8>) -> Result<(), CallError> {
+    let mut serializer = rmp_serde::Serializer::new(out).with_struct_map();
     message.serialize(&mut serializer).map_err(|error| {
         CallError::new(Code::Message, format!("the message cannot be encoded: {error}"))
-    })?;
-    Ok(out)
+    })
 }
 
 /// Decodes a message, with the tolerance the module page lists.

@@ -224,16 +224,26 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads a float of either width.
+    /// Reads a float of either width, or an integer: many encoders write a number without a
+    /// fraction as one.
     ///
     /// # Errors
-    /// When the next value is not a float.
+    /// When the next value is not a number.
     pub fn float(&mut self) -> Result<f64, Malformed> {
-        match self.marker()? {
-            0xca => Ok(f64::from(f32::from_bits(self.big_endian(4)? as u32))),
-            0xcb => self.big_endian(8).map(f64::from_bits),
-            _ => Err(Malformed::expected("a float")),
+        match self.peek()? {
+            0xca => self.past_marker(4).map(|bits| f64::from(f32::from_bits(bits as u32))),
+            0xcb => self.past_marker(8).map(f64::from_bits),
+            0x00..=0x7f | 0xcc..=0xd3 | 0xe0..=0xff => Ok(match self.number()? {
+                Number::Unsigned(value) => value as f64,
+                Number::Negative(value) => value as f64,
+            }),
+            _ => Err(Malformed::expected("a number")),
         }
+    }
+
+    fn past_marker(&mut self, len: usize) -> Result<u64, Malformed> {
+        self.marker()?;
+        self.big_endian(len)
     }
 
     /// Skips one value of any kind.

@@ -35,6 +35,24 @@ fn decodes_what_the_originals_sent() {
 }
 
 #[test]
+fn a_float_is_read_from_every_number() {
+    let forms: [(&[u8], f64); 6] = [
+        (b"\xcb\x40\x4a\x00\x00\x00\x00\x00\x00", 52.0),
+        (b"\xca\x42\x50\x00\x00", 52.0),
+        (b"\x34", 52.0),
+        (b"\xff", -1.0),
+        (b"\xcd\x01\x00", 256.0),
+        (b"\xd1\xff\x00", -256.0),
+    ];
+    for (form, value) in forms {
+        assert_eq!(reader::Reader::new(form).float().ok(), Some(value), "{form:02x?}");
+    }
+    for form in [&b"\xa252"[..], b"\xc0", b"\xcb\x40", b""] {
+        assert!(reader::Reader::new(form).float().is_err(), "{form:02x?}");
+    }
+}
+
+#[test]
 fn pairs_keep_order_and_repetition() {
     let pairs: Pairs<String> = [("b", "1"), ("a", "2"), ("b", "3")].into_iter().collect();
     let bytes = encode(&pairs).expect("encodes");

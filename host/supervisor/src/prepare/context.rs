@@ -9,6 +9,7 @@ use trellis_artifacts::Artifacts;
 use trellis_claims::{Clock, TrustList};
 use trellis_engine::Checker;
 use trellis_providers_sdk::ProviderFactory;
+use trellis_targets::process::Processes;
 
 use super::proof::Proof;
 use super::rights::Rights;
@@ -19,6 +20,8 @@ pub struct PrepareContext<'a> {
     pub folder: &'a Path,
     /// The providers this host has.
     pub builtins: &'a [Arc<dyn ProviderFactory>],
+    /// Who finds out what programs are; `None` where none may be started.
+    pub processes: Option<Processes>,
     /// The modules that were read and verified before.
     pub modules: Modules,
     /// Who may sign modules.
@@ -82,10 +85,12 @@ impl<'a> PrepareContext<'a> {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (modules, last_runs) = (Modules::new(), LastRuns::new());
-        let (checker, survey, force, host_addresses) = (None, false, false, Vec::new());
+        let (processes, checker, survey) = (None, None, false);
+        let (force, host_addresses) = (false, Vec::new());
         Self {
             folder,
             builtins,
+            processes,
             modules,
             trust,
             clock,

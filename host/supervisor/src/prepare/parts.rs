@@ -127,8 +127,9 @@ impl PreparedActor {
 impl PreparedProvider {
     /// True when both are the same implementation.
     pub(crate) fn is_kind_of(&self, other: &Self) -> bool {
-        let (one, other) = (&self.descriptor, &other.descriptor);
-        one.name == other.name && one.version == other.version
+        let (one, another) = (&self.descriptor, &other.descriptor);
+        let same_build = self.factory.build() == other.factory.build();
+        one.name == another.name && one.version == another.version && same_build
     }
 }
 

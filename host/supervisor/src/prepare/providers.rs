@@ -9,6 +9,7 @@ use trellis_providers_sdk::{ProviderFactory, Values};
 
 use super::context::PrepareContext;
 use super::parts::PreparedProvider;
+use super::processes;
 
 /// Providers by their name in the manifest.
 pub(super) type Providers = BTreeMap<Arc<str>, PreparedProvider>;
@@ -21,37 +22,51 @@ pub(super) struct Found {
     pub(super) guessed: BTreeSet<Arc<str>>,
     /// True when there is one of which nothing is known.
     pub(super) lacks: bool,
+    /// True when that is a program, which may serve what no host knows.
+    pub(super) lacks_a_program: bool,
 }
 
-pub(super) fn prepare(
+pub(super) async fn prepare(
     manifest: &Manifest,
     context: &PrepareContext<'_>,
     problems: &mut Vec<Problem>,
 ) -> Found {
     let mut providers = Providers::new();
     let (mut guessed, mut lacks) = (BTreeSet::new(), context.lacks.providers);
+    let mut lacks_a_program = false;
+    let mut programs = processes::find(manifest, context).await;
     for spec in manifest.providers.iter().map(|spec| &spec.value) {
-        let ProviderKind::Builtin(wanted) = &spec.kind;
-        let found = builtin(context.builtins, &wanted.value);
-        let provider = if let Some(provider) = found {
-            provider
-        } else {
-            problems.push(unknown_provider(wanted, context.builtins));
-            let Some(guess) = meant(context.builtins, &wanted.value) else {
-                lacks = true;
-                continue;
-            };
-            guessed.insert(Arc::from(spec.name.value.as_str()));
-            guess
+        let name: Arc<str> = Arc::from(spec.name.value.as_str());
+        let provider = match &spec.kind {
+            ProviderKind::Builtin(wanted) => match builtin(context.builtins, &wanted.value) {
+                Some(provider) => provider,
+                None => {
+                    problems.push(unknown_provider(wanted, context.builtins));
+                    let Some(guess) = meant(context.builtins, &wanted.value) else {
+                        lacks = true;
+                        continue;
+                    };
+                    guessed.insert(Arc::clone(&name));
+                    guess
+                }
+            },
+            ProviderKind::Process(_) => match programs.remove(&*name) {
+                Some(Ok(factory)) => plain_provider(&factory),
+                Some(Err(problem)) => {
+                    problems.push(problem);
+                    (lacks, lacks_a_program) = (true, true);
+                    continue;
+                }
+                None => continue,
+            },
         };
         let values = plain_values(&spec.values);
-        let name: Arc<str> = Arc::from(spec.name.value.as_str());
         let binding_name = spec.binding_name.as_ref().map(|name| name.value.clone());
         let prepared =
             PreparedProvider { name: Arc::clone(&name), binding_name, values, ..provider };
         providers.insert(name, prepared);
     }
-    Found { known: providers, guessed, lacks }
+    Found { known: providers, guessed, lacks, lacks_a_program }
 }
 
 /// The provider that a mistyped name probably means.

@@ -132,6 +132,11 @@ fn unserved(
         return None;
     }
     let contracts: Vec<_> = builtins.iter().flat_map(|one| one.contracts.to_vec()).collect();
+    let known = || contracts.iter().map(|contract| contract.id.as_str());
+    if providers.lacks_a_program && nearest_contract(&wanted.value, known()).is_none() {
+        // Nothing is like it, so it is probably what that program serves.
+        return None;
+    }
     let meant = contract(spec, &contracts, problems, |near| {
         let served: Vec<_> = (providers.known.values())
             .flat_map(|provider| provider.descriptor.contracts.iter())

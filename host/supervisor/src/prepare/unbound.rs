@@ -6,7 +6,7 @@ use std::sync::Arc;
 use trellis_claims::PublicKey;
 use trellis_core::Code;
 use trellis_manifest::{Manifest, Problem};
-use trellis_providers_sdk::ProviderFactory;
+use trellis_providers_sdk::{Descriptor, ProviderFactory};
 
 use super::context::PrepareContext;
 use super::parts::{PreparedActor, PreparedBinding, PreparedProvider};
@@ -23,8 +23,10 @@ pub(super) fn warnings(
 ) -> Vec<Warning> {
     let bound: BTreeSet<(&str, &str)> =
         bindings.iter().map(|binding| (&*binding.actor, binding.contract.id.as_str())).collect();
-    let builtins: Vec<_> =
-        context.builtins.iter().map(|factory| (factory, factory.descriptor())).collect();
+    let builtins = context.builtins.iter().map(|factory| (factory, factory.descriptor()));
+    // Those of the manifest as well: a program serves what no host knows.
+    let wanted = providers.values().map(|it| (&it.factory, Descriptor::clone(&it.descriptor)));
+    let known: Vec<_> = builtins.chain(wanted).collect();
     let mut warnings = Vec::new();
     for (spec, actor) in manifest.actors.iter().zip(actors) {
         // What an unsigned module may use is decided by the host, not by who made it.
@@ -37,7 +39,7 @@ pub(super) fn warnings(
             if PublicKey::parse(cap).is_ok() {
                 continue;
             }
-            let serving = builtins.iter().find_map(|(factory, descriptor)| {
+            let serving = known.iter().find_map(|(factory, descriptor)| {
                 Some((*factory, descriptor.contract(cap)?.id.as_str()))
             });
             if serving.is_some_and(|(_, id)| bound.contains(&(name, id))) {

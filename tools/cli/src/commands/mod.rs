@@ -30,5 +30,6 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Completions(args) => completions::run(&args, output),
         // The engine that started it reads its exit code and stderr: nothing is added to them.
         Command::Compile => return trellis_engine::compile_child_main(),
+        Command::Launch(args) => return trellis_app::launch(args),
     })
 }

@@ -9,6 +9,7 @@ mod forms;
 mod http;
 mod metrics_page;
 mod ports;
+mod programs;
 mod readiness;
 mod redis;
 mod refusals;

@@ -1,0 +1,61 @@
+//! What is started: a program with its arguments, its folder, its environment and its limits.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A provider's command.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ProcessCommand {
+    /// The program: a path, or a name that is looked for in `PATH`.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The folder it runs in.
+    pub folder: PathBuf,
+    /// Its whole environment, besides what the protocol needs.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// What it may use.
+    pub limits: ProcessLimits,
+}
+
+/// What one provider's process may use.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ProcessLimits {
+    /// Most memory that it may write to, in bytes (`RLIMIT_DATA`).
+    pub memory_bytes_max: u64,
+    /// Most open files, sockets included (`RLIMIT_NOFILE`).
+    pub open_files_max: u64,
+    /// Most processes and threads of its user (`RLIMIT_NPROC`), which does not bind root.
+    pub processes_max: u64,
+}
+
+impl Default for ProcessLimits {
+    fn default() -> Self {
+        Self { memory_bytes_max: 1 << 30, open_files_max: 4_096, processes_max: 16_384 }
+    }
+}
+
+/// What the files of a command were like: another build has another stamp.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Stamp(Vec<(u64, u64, u64, i64, i64)>);
+
+impl ProcessCommand {
+    /// The stamp of its program and of every argument that names a file.
+    pub(super) fn stamp(&self) -> Stamp {
+        let names = std::iter::once(self.program.as_path()).chain(self.args.iter().map(Path::new));
+        let files = names.filter_map(|name| self.folder.join(name).metadata().ok());
+        let stamp = |it: Metadata| (it.dev(), it.ino(), it.size(), it.mtime(), it.mtime_nsec());
+        Stamp(files.filter(Metadata::is_file).map(stamp).collect())
+    }
+}
+
+impl fmt::Display for ProcessCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.program.display())?;
+        self.args.iter().try_for_each(|argument| write!(f, " {argument}"))
+    }
+}

@@ -1,0 +1,210 @@
+//! Keeps a provider's process running: what ends, or no longer answers, is started again and told
+//! of its bindings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use trellis_core::{CallError, Code};
+use trellis_providers_sdk::{Binding, BindingId, Context, Counter, Descriptor, Values};
+
+use super::command::ProcessCommand;
+use super::launcher::Launcher;
+use super::log::ProcessLog;
+use super::restarts::Restarts;
+use super::session::Session;
+use super::started::{Process, Started, told};
+
+/// Longest time a process that owes an answer may take to say how it is.
+const PULSE_TIME_MAX: Duration = Duration::from_secs(1);
+/// Longest wait for a process to be made ready, or to take its bindings.
+const READY_TIME_MAX: Duration = Duration::from_secs(8);
+/// How long a process whose connection ended may take to end by itself.
+const END_TIME_MAX: Duration = Duration::from_millis(20);
+
+/// What is the same for all processes that follow one another.
+pub(super) struct Life {
+    pub(super) provider: String,
+    pub(super) launcher: Launcher,
+    pub(super) command: ProcessCommand,
+    pub(super) descriptor: Descriptor,
+    pub(super) values: Values,
+    pub(super) context: Context,
+    pub(super) log: ProcessLog,
+    /// What the process serves, or will when it runs.
+    pub(super) bindings: Mutex<BTreeMap<BindingId, Binding>>,
+    pub(super) restarts: Counter,
+}
+
+/// Whether there is a process to talk to.
+#[derive(Clone)]
+pub(super) enum State {
+    /// There is.
+    Up(Session),
+    /// It is being started again, which takes a moment; why.
+    Starting(String),
+    /// It ended too often: it is left alone for a while; why.
+    Resting(String),
+    /// It is not wanted any more.
+    Ended,
+}
+
+impl State {
+    /// True when another state comes soon.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Up(session) => session.is_over(),
+            Self::Starting(_) => true,
+            Self::Resting(_) | Self::Ended => false,
+        }
+    }
+}
+
+/// A process that serves.
+pub(super) struct Live {
+    process: Process,
+    pub(super) session: Session,
+}
+
+impl Life {
+    /// Starts a process and has it make the provider.
+    pub(super) async fn start(&self) -> Result<Live, CallError> {
+        let started = Started::new(&self.launcher, &self.command, &self.log).await?;
+        if started.descriptor != self.descriptor {
+            let text = format!(
+                "`{}` is another provider than it was when the manifest was read; change the \
+                 manifest, or touch it, to have it read again",
+                self.command
+            );
+            return Err(CallError::new(Code::Config, text));
+        }
+        let Started { process, frames, out, .. } = started;
+        let context = (self.context.clone(), self.log.clone());
+        let session = Session::new((frames, out), context, &self.provider);
+        let made = timeout(READY_TIME_MAX, session.create(self.values.clone())).await;
+        made.unwrap_or_else(|_| Err(self.slow("get ready")))?;
+        Ok(Live { process, session })
+    }
+
+    /// Tells a new process of everything it is to serve.
+    async fn rebind(&self, session: &Session) -> Result<(), CallError> {
+        let wanted: Vec<_> = self.bindings.lock().values().cloned().collect();
+        let told = wanted.iter().map(|binding| session.bind(binding.clone()));
+        let told = timeout(READY_TIME_MAX, join_all(told)).await;
+        let told = told.map_err(|_| self.slow("take its bindings"))?;
+        told.into_iter().collect::<Result<(), _>>()?;
+        // What was taken away meanwhile was said to nobody.
+        let gone = {
+            let now = self.bindings.lock();
+            let gone = wanted.into_iter().map(|it| it.id).filter(|id| !now.contains_key(id));
+            gone.collect::<Vec<_>>()
+        };
+        for id in gone {
+            session.unbind(id).await?;
+        }
+        Ok(())
+    }
+
+    fn slow(&self, what: &str) -> CallError {
+        let seconds = READY_TIME_MAX.as_secs();
+        let text = format!("`{}` did not {what} within {seconds} s", self.command);
+        CallError::new(Code::Provider, text)
+    }
+}
+
+/// Watches over the process until nobody wants it any more; says so in `state`.
+pub(super) async fn keep(life: Arc<Life>, mut live: Live, state: watch::Sender<State>) {
+    let mut restarts = Restarts::default();
+    loop {
+        let since = Instant::now();
+        let mut why = tokio::select! {
+            why = until_lost(&mut live) => why,
+            () = until_ended(&state) => return let_go(live).await,
+        };
+        // Whatever is left of it must not meet its successor.
+        drop(live);
+        restarts.ran(since.elapsed());
+        live = loop {
+            let pause = restarts.pause(Instant::now(), fastrand::f64());
+            let provider = &*life.provider;
+            if pause.is_zero() {
+                tracing::warn!(provider, "its process is started again: {why}");
+                say(&state, State::Starting(why.clone()));
+            } else {
+                let seconds = pause.as_secs_f32();
+                tracing::error!(
+                    provider,
+                    "its process ends again and again, and is left alone for {seconds:.1} s: {why}"
+                );
+                say(&state, State::Resting(why.clone()));
+            }
+            let again = async {
+                tokio::time::sleep(pause).await;
+                let next = life.start().await?;
+                life.rebind(&next.session).await.map(|()| next)
+            };
+            let next = tokio::select! {
+                next = again => next,
+                () = until_ended(&state) => return,
+            };
+            life.restarts.inc();
+            match next {
+                Ok(next) => break next,
+                Err(error) => error.message().clone_into(&mut why),
+            }
+        };
+        tracing::info!(provider = &*life.provider, "its process runs again");
+        say(&state, State::Up(live.session.clone()));
+    }
+}
+
+/// Says how it is, unless it is not wanted any more.
+fn say(state: &watch::Sender<State>, now: State) {
+    state.send_if_modified(|before| {
+        let wanted = !matches!(before, State::Ended);
+        if wanted {
+            *before = now;
+        }
+        wanted
+    });
+}
+
+async fn until_ended(state: &watch::Sender<State>) {
+    let mut states = state.subscribe();
+    // The sender is borrowed: there is one.
+    let _ = states.wait_for(|state| matches!(state, State::Ended)).await;
+}
+
+/// Waits until a process is of no use any more; why.
+async fn until_lost(live: &mut Live) -> String {
+    loop {
+        let session = live.session.clone();
+        tokio::select! {
+            why = session.ended() => {
+                // Its end says more than that of the connection, if it comes soon.
+                return match timeout(END_TIME_MAX, live.process.ended()).await {
+                    Ok(status) => format!("it {}", told(status)),
+                    Err(_) => why,
+                };
+            }
+            status = live.process.ended() => return format!("it {}", told(status)),
+            () = session.doubted() => {
+                if timeout(PULSE_TIME_MAX, session.health()).await.is_err() {
+                    return format!(
+                        "it owes answers and does not say how it is within {} ms",
+                        PULSE_TIME_MAX.as_millis()
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Waits for the end of a process that was told to end; its provider's grace bounds that.
+async fn let_go(mut live: Live) {
+    let _ = live.process.ended().await;
+}

@@ -1,0 +1,152 @@
+//! Starts a provider's process with its limits on.
+//!
+//! Between the host and the program stands this very program for a moment: it bounds itself and
+//! then becomes the provider. So nothing has to run in a copy of the host between fork and exec.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, getrlimit};
+use tokio::process::Child;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use trellis_core::{CallError, Code};
+
+use super::command::ProcessCommand;
+
+/// The launcher's exit code when the program could not be started; its last line says why.
+pub(super) const EXIT_NOT_STARTED: i32 = 125;
+
+/// Most processes that wait to be started.
+const JOBS_MAX: usize = 256;
+
+/// Starts processes. Cheap to clone.
+#[derive(Clone)]
+pub struct Launcher {
+    program: PathBuf,
+    args: Vec<OsString>,
+    jobs: mpsc::SyncSender<Job>,
+}
+
+struct Job {
+    command: Command,
+    runtime: Handle,
+    started: oneshot::Sender<io::Result<Child>>,
+}
+
+impl Launcher {
+    /// Starts processes through a program that calls [`launcher_main`] with what follows `args`.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn new(program: PathBuf, args: Vec<OsString>) -> io::Result<Self> {
+        let (jobs, queue) = mpsc::sync_channel::<Job>(JOBS_MAX);
+        // A process dies with the thread that started it (`PR_SET_PDEATHSIG`), so that is one which
+        // lives as long as the host.
+        thread::Builder::new().name("process-launcher".to_owned()).spawn(move || {
+            for Job { command, runtime, started } in queue {
+                let _inside = runtime.enter();
+                let child = tokio::process::Command::from(command).kill_on_drop(true).spawn();
+                // One that nobody waits for any more is dropped, and killed with that.
+                drop(started.send(child));
+            }
+        })?;
+        Ok(Self { program, args, jobs })
+    }
+
+    /// Starts a process with these variables in addition to its command's.
+    ///
+    /// # Errors
+    /// [`Code::Provider`] when the system starts no process.
+    pub(super) async fn launch(
+        &self,
+        command: &ProcessCommand,
+        variables: [(&str, &std::ffi::OsStr); 2],
+    ) -> Result<Child, CallError> {
+        let limits = command.limits;
+        let mut launched = Command::new(&self.program);
+        launched
+            .args(&self.args)
+            .arg(std::process::id().to_string())
+            .args(
+                [limits.memory_bytes_max, limits.open_files_max, limits.processes_max]
+                    .map(|n| n.to_string()),
+            )
+            .arg(&command.program)
+            .args(&command.args)
+            .env_clear()
+            .envs(&command.environment)
+            .envs(variables)
+            .current_dir(&command.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let (started, child) = oneshot::channel();
+        let job = Job { command: launched, runtime: Handle::current(), started };
+        let lost = || io::Error::other("the launcher is gone");
+        let child = match self.jobs.try_send(job) {
+            Ok(()) => child.await.unwrap_or_else(|_| Err(lost())),
+            Err(mpsc::TrySendError::Full(_)) => {
+                Err(io::Error::other(format!("{JOBS_MAX} processes are being started already")))
+            }
+            Err(mpsc::TrySendError::Disconnected(_)) => Err(lost()),
+        };
+        child.map_err(|error| {
+            let folder = command.folder.display();
+            let message = format!("`{command}` could not be started in {folder}: {error}");
+            CallError::new(Code::Provider, message)
+        })
+    }
+}
+
+/// The whole `main` of the launcher: `HOST_PID MEMORY_BYTES FILES PROCESSES PROGRAM ARGUMENT...`.
+pub fn launcher_main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let mut number = || args.next()?.to_str()?.parse::<u64>().ok();
+    let (Some(host), Some(memory), Some(files), Some(processes)) =
+        (number(), number(), number(), number())
+    else {
+        return not_started("a host starts this, with its process id and three limits");
+    };
+    let Some(program) = args.next() else { return not_started("there is no program to start") };
+    if let Err(error) = bound(host, memory, files, processes) {
+        return not_started(&format!("its limits could not be set: {error}"));
+    }
+    let error = Command::new(&program).args(args).exec();
+    not_started(&format!("{}: {error}", program.display()))
+}
+
+#[expect(clippy::print_stderr, reason = "the host reads it as the last line of the process")]
+fn not_started(why: &str) -> ExitCode {
+    eprintln!("{why}");
+    ExitCode::from(u8::try_from(EXIT_NOT_STARTED).unwrap_or(u8::MAX))
+}
+
+/// Bounds this process, and all that come of it.
+fn bound(host: u64, memory: u64, files: u64, processes: u64) -> io::Result<()> {
+    // A group of its own, so that all of it can be ended together.
+    rustix::process::setsid()?;
+    rustix::thread::set_no_new_privs(true)?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The host may have died before that.
+    let parent = getppid().map(Pid::as_raw_nonzero).map(|pid| u64::from(pid.get().unsigned_abs()));
+    if parent != Some(host) {
+        return Err(io::Error::other("the host is gone"));
+    }
+    for (resource, max) in [
+        (Resource::Data, memory),
+        (Resource::Nofile, files),
+        (Resource::Nproc, processes),
+        (Resource::Core, 0),
+    ] {
+        // Nobody may raise what was given.
+        let max = getrlimit(resource).maximum.map_or(max, |given| given.min(max));
+        let limit = Rlimit { current: Some(max), maximum: Some(max) };
+        rustix::process::setrlimit(resource, limit)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! A provider whose process comes and goes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use trellis_core::{CallError, Code};
+use trellis_providers_sdk::{
+    Binding, BindingId, BoxFuture, Call, Health, Listening, Provider, Reply, Sample,
+};
+
+use super::keeper::{Life, Live, State, keep};
+use super::session::Session;
+
+/// Longest wait of a call for a process that is being started again.
+const START_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// A provider that is a process.
+pub(super) struct ProcessProvider {
+    life: Arc<Life>,
+    state: watch::Sender<State>,
+    /// Ends when the process has ended; dropping it ends the process.
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    last: Mutex<Last>,
+}
+
+/// What the process said of itself when it was last asked.
+#[derive(Default)]
+struct Last {
+    addresses: Vec<Listening>,
+    samples: Vec<Sample>,
+}
+
+impl ProcessProvider {
+    pub(super) fn new(life: Arc<Life>, live: Live) -> Self {
+        let (state, _) = watch::channel(State::Up(live.session.clone()));
+        let keeper = tokio::spawn(keep(Arc::clone(&life), live, state.clone()));
+        Self { life, state, keeper: Mutex::new(Some(keeper)), last: Mutex::default() }
+    }
+
+    /// The process to talk to. Waits for one that is on its way.
+    async fn session(&self, patience: Duration) -> Result<Session, CallError> {
+        if let Some(known) = self.look() {
+            return known;
+        }
+        let mut states = self.state.subscribe();
+        let came = states.wait_for(|state| !state.is_passing());
+        let waited = timeout(patience.min(START_WAIT_MAX), came).await.is_ok();
+        let slow = || Err(self.out(&self.starting()));
+        if waited { self.look().unwrap_or_else(slow) } else { slow() }
+    }
+
+    /// What is known at once; `None` while it is being started again.
+    fn look(&self) -> Option<Result<Session, CallError>> {
+        match &*self.state.borrow() {
+            passing if passing.is_passing() => None,
+            State::Up(session) => Some(Ok(session.clone())),
+            State::Starting(_) => None,
+            State::Resting(why) => Some(Err(self.out(why))),
+            State::Ended => Some(Err(self.out("it is being stopped"))),
+        }
+    }
+
+    fn starting(&self) -> String {
+        match &*self.state.borrow() {
+            State::Starting(why) => format!("it is being started again, because {why}"),
+            _ => "it is being started again".to_owned(),
+        }
+    }
+
+    fn out(&self, why: &str) -> CallError {
+        let text = format!("the process of provider {} does not run: {why}", self.life.provider);
+        CallError::new(Code::Provider, text)
+    }
+}
+
+impl Provider for ProcessProvider {
+    fn bind(&self, binding: Binding) -> BoxFuture<'_, Result<(), CallError>> {
+        Box::pin(async move {
+            let id = binding.id;
+            // Listed before it is told, so that one that is started meanwhile is told as well.
+            let before = self.life.bindings.lock().insert(id, binding.clone());
+            let bound = async { self.session(START_WAIT_MAX).await?.bind(binding).await }.await;
+            if bound.is_err() {
+                let mut bindings = self.life.bindings.lock();
+                match before {
+                    Some(before) => drop(bindings.insert(id, before)),
+                    None => drop(bindings.remove(&id)),
+                }
+            }
+            bound
+        })
+    }
+
+    fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if self.life.bindings.lock().remove(&id).is_some()
+                && let Some(Ok(session)) = self.look()
+            {
+                // One that is gone serves nothing any more.
+                let _ = session.unbind(id).await;
+            }
+        })
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
+        Box::pin(async move {
+            let until = Instant::now() + call.remaining;
+            loop {
+                let left = until.saturating_duration_since(Instant::now());
+                let session = self.session(left).await?;
+                match session.call(Call { remaining: left, ..call.clone() }).await {
+                    // It went away before it knew of the call.
+                    Err(error) if error.code() == Code::Stopping && session.is_over() => {}
+                    answered => return answered,
+                }
+            }
+        })
+    }
+
+    fn health(&self) -> BoxFuture<'_, Health> {
+        Box::pin(async move {
+            let asked = async { self.session(START_WAIT_MAX).await?.health().await };
+            match asked.await {
+                Ok((health, addresses, samples)) => {
+                    *self.last.lock() = Last { addresses, samples };
+                    health
+                }
+                Err(error) => Health::Degraded(error.message().to_owned()),
+            }
+        })
+    }
+
+    fn addresses(&self) -> Vec<Listening> {
+        self.last.lock().addresses.clone()
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let up = matches!(&*self.state.borrow(), State::Up(_));
+        let restarts = self.life.restarts.get();
+        let mut samples = self.last.lock().samples.clone();
+        samples.push(Sample::counter(
+            "provider_process_restarts",
+            "Times that the process of a provider was started again",
+            restarts,
+        ));
+        let help = "Whether the process of a provider runs";
+        samples.push(Sample::gauge("provider_process_up", help, i64::from(up)));
+        samples
+    }
+
+    fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let session = self.look().and_then(Result::ok);
+            self.state.send_replace(State::Ended);
+            if let Some(session) = session {
+                session.shut_down(grace);
+            }
+            let keeper = self.keeper.lock().take();
+            if let Some(mut keeper) = keeper
+                && timeout(grace, &mut keeper).await.is_err()
+            {
+                // What it holds is dropped with it, and that kills the process.
+                keeper.abort();
+            }
+        })
+    }
+}
+
+impl Drop for ProcessProvider {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.get_mut().take() {
+            keeper.abort();
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! A process that was started and has said who it is.
+
+use std::io;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::Child;
+use tokio::time::timeout;
+use trellis_core::{CallError, Code};
+use trellis_providers_sdk::Descriptor;
+use trellis_providers_sdk::process::{
+    Frames, FromProvider, HELLO_BYTES_MAX, LogLevel, Offer, PROTOCOL, SOCKET_VARIABLE,
+    TOKEN_VARIABLE,
+};
+
+use super::command::ProcessCommand;
+use super::door::Door;
+use super::launcher::{EXIT_NOT_STARTED, Launcher};
+use super::log::ProcessLog;
+
+/// Longest wait for a started process to say hello.
+const HELLO_TIME_MAX: Duration = Duration::from_secs(8);
+/// Longest wait for what a process that ended said and wrote last.
+const LAST_WORDS_TIME_MAX: Duration = Duration::from_millis(200);
+/// Most contracts of one provider.
+const CONTRACTS_MAX: usize = 64;
+/// Most operations of one contract, and most settings of one provider.
+const PARTS_MAX: usize = 1_000;
+/// Longest name of anything in a descriptor, in bytes.
+const NAME_BYTES_MAX: usize = 256;
+
+/// A process, and what it said when it came in.
+pub(super) struct Started {
+    pub(super) process: Process,
+    pub(super) frames: Frames<OwnedReadHalf>,
+    pub(super) out: OwnedWriteHalf,
+    pub(super) descriptor: Descriptor,
+}
+
+/// A process and all that it started; ended when this is dropped.
+pub(super) struct Process {
+    child: Child,
+    group: Option<Pid>,
+}
+
+impl Started {
+    /// Starts a process and hears it out.
+    ///
+    /// # Errors
+    /// [`Code::Provider`] with what went wrong and what the process wrote.
+    pub(super) async fn new(
+        launcher: &Launcher,
+        command: &ProcessCommand,
+        log: &ProcessLog,
+    ) -> Result<Self, CallError> {
+        let failed = |what: &str, error: io::Error| {
+            CallError::new(Code::Provider, format!("`{command}`: {what}: {error}"))
+        };
+        let door = Door::open().map_err(|error| failed("there is no socket for it", error))?;
+        let token = fresh_token().map_err(|error| failed("there is no token for it", error))?;
+        let variables =
+            [(SOCKET_VARIABLE, door.path().as_os_str()), (TOKEN_VARIABLE, token.as_ref())];
+        let mut child = launcher.launch(command, variables).await?;
+        let out = child.stdout.take().map(|out| log.clone().follow(out, LogLevel::Info));
+        let error = child.stderr.take().map(|error| log.clone().follow(error, LogLevel::Warn));
+        let written = tokio::spawn(async move {
+            tokio::join!(
+                async {
+                    if let Some(out) = out {
+                        out.await
+                    }
+                },
+                async {
+                    if let Some(error) = error {
+                        error.await;
+                    }
+                }
+            );
+        });
+        let mut process = Process::new(child);
+        let hello = hello(&door, &token);
+        tokio::pin!(hello);
+        let came = tokio::select! {
+            came = &mut hello => came,
+            status = process.ended() => {
+                // Its last words and its lines may still be on their way.
+                let (came, _) = tokio::join!(
+                    timeout(LAST_WORDS_TIME_MAX, hello),
+                    timeout(LAST_WORDS_TIME_MAX, written)
+                );
+                let early = || io::Error::other(format!("it {} before it said hello", told(status)));
+                came.unwrap_or_else(|_| Err(early()))
+            }
+            () = tokio::time::sleep(HELLO_TIME_MAX) => {
+                let text = format!("it did not say hello within {} s", HELLO_TIME_MAX.as_secs());
+                Err(io::Error::other(text))
+            }
+        };
+        let why = match came {
+            Ok(((frames, out), offer)) => {
+                let descriptor = accept(command, offer)?;
+                return Ok(Self { process, frames, out, descriptor });
+            }
+            Err(error) => error,
+        };
+        let message = format!("`{command}`: {why}{}", log.last_words());
+        Err(CallError::new(Code::Provider, message))
+    }
+}
+
+impl Process {
+    fn new(child: Child) -> Self {
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        Self { child, group: pid.and_then(Pid::from_raw) }
+    }
+
+    /// Waits until it has ended by itself.
+    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Ends it and all that it started, now.
+    pub(super) fn kill(&mut self) {
+        if let Some(group) = self.group {
+            // Before it leads a group there is none; then it is alone. A leader that was waited for
+            // may have left others behind.
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+        // An error says that it has ended already.
+        let _ = self.child.start_kill();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+type Stream = (Frames<OwnedReadHalf>, OwnedWriteHalf);
+
+/// Hears out whoever comes in first.
+async fn hello(door: &Door, token: &str) -> io::Result<(Stream, Offer)> {
+    let (stream, offer) = first_frame(door.next().await?).await?;
+    if same(offer.token.as_bytes(), token.as_bytes()) {
+        Ok((stream, offer))
+    } else {
+        Err(io::Error::other("it said hello without the token it was given"))
+    }
+}
+
+async fn first_frame(stream: UnixStream) -> io::Result<(Stream, Offer)> {
+    let (from, out) = stream.into_split();
+    let mut frames = Frames::new(from);
+    let first = frames
+        .next::<FromProvider>(HELLO_BYTES_MAX)
+        .await
+        .map_err(|error| io::Error::other(format!("what it said first is no hello: {error}")))?;
+    match first {
+        Some(FromProvider::Hello(offer)) => Ok(((frames, out), *offer)),
+        Some(_) => Err(io::Error::other("it said something else before hello")),
+        None => Err(io::Error::other("it closed the connection before it said hello")),
+    }
+}
+
+/// Compares in a time that says nothing about where they differ.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let differ = one.iter().zip(other).fold(0, |differ, (a, b)| differ | (a ^ b));
+    one.len() == other.len() && differ == 0
+}
+
+/// 128 bits from the system, in hexadecimal.
+fn fresh_token() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    if got < bytes.len() {
+        return Err(io::Error::other("the system has too little randomness"));
+    }
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What it is, if the host can work with that.
+fn accept(command: &ProcessCommand, offer: Offer) -> Result<Descriptor, CallError> {
+    let Offer { protocol, descriptor, .. } = offer;
+    let wrong = if protocol == PROTOCOL {
+        wrong_with(&descriptor)
+    } else {
+        Some(format!("it speaks protocol {protocol}; this host speaks {PROTOCOL}"))
+    };
+    match wrong {
+        None => Ok(descriptor),
+        Some(wrong) => Err(CallError::new(Code::Provider, format!("`{command}`: {wrong}"))),
+    }
+}
+
+fn wrong_with(descriptor: &Descriptor) -> Option<String> {
+    let count = descriptor.contracts.len();
+    if !(1..=CONTRACTS_MAX).contains(&count) {
+        return Some(format!("it serves {count} contracts; 1 to {CONTRACTS_MAX} are possible"));
+    }
+    if descriptor.implicit || descriptor.actor_values {
+        return Some("only a built-in provider binds itself or is given actors' values".to_owned());
+    }
+    let contracts = || descriptor.contracts.iter();
+    let largest = contracts().map(|it| it.operations.len().max(it.aliases.len())).max();
+    if largest.unwrap_or_default().max(descriptor.settings.len()) > PARTS_MAX {
+        return Some(format!("its descriptor has more than {PARTS_MAX} of a kind"));
+    }
+    let ids = contracts().flat_map(|it| std::iter::once(&it.id).chain(it.aliases.iter()));
+    let operations = contracts().flat_map(|it| it.operations.iter()).map(|it| &*it.name);
+    let names = ids.map(|id| id.as_str()).chain(operations);
+    let names =
+        names.chain(descriptor.settings.iter().map(|it| &*it.key)).chain([&*descriptor.name]);
+    let bad = |name: &str| {
+        name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control)
+    };
+    { names }.find(|name| bad(name)).map(|name| {
+        format!("its descriptor has a name that is none: {:?}", name.get(..40).unwrap_or(name))
+    })
+}
+
+/// How a process ended, as part of a sentence.
+pub(super) fn told(status: io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) if status.code() == Some(EXIT_NOT_STARTED) => "could not be started".to_owned(),
+        Ok(status) => format!("ended ({status})"),
+        Err(error) => format!("could not be waited for ({error})"),
+    }
+}

@@ -1,0 +1,153 @@
+//! Providers that keep to nothing, one for each way of it.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use trellis_core::{BindingId, Contract, ContractId, Direction, Operation};
+use trellis_providers_sdk::Descriptor;
+use trellis_providers_sdk::process::{
+    FromProvider, Offer, PROTOCOL, SOCKET_VARIABLE, TOKEN_VARIABLE, encode,
+};
+
+struct Line(UnixStream);
+
+impl Line {
+    fn open() -> Self {
+        let socket = std::env::var_os(SOCKET_VARIABLE).expect("the host says where");
+        Self(UnixStream::connect(socket).expect("the host listens"))
+    }
+
+    fn say(&mut self, frame: &FromProvider) {
+        self.raw(&encode(frame).expect("it fits"));
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        // The host may have hung up.
+        drop(self.0.write_all(bytes));
+    }
+
+    /// Reads one frame, whatever is in it.
+    fn skip(&mut self) {
+        let mut length = [0; 4];
+        self.0.read_exact(&mut length).expect("the host speaks");
+        let mut body = vec![0; u32::from_be_bytes(length) as usize];
+        self.0.read_exact(&mut body).expect("the host speaks");
+    }
+
+    /// Waits for the end of the connection.
+    fn wait(&mut self) {
+        let mut rest = Vec::new();
+        drop(self.0.read_to_end(&mut rest));
+    }
+}
+
+fn offer() -> Offer {
+    let operation =
+        Operation { name: "Do".into(), direction: Direction::ToProvider, doc: "Does it.".into() };
+    let contract = Contract {
+        id: ContractId::from_static("test:bad"),
+        aliases: vec![].into(),
+        operations: vec![operation].into(),
+    };
+    let texts = ("bad", "1.0.0", "For tests.");
+    let descriptor =
+        Descriptor { contracts: vec![contract].into(), ..Descriptor::new(texts, &[], &[]) };
+    let token = std::env::var(TOKEN_VARIABLE).expect("the host gives one");
+    Offer { token, protocol: PROTOCOL, descriptor, checks: false }
+}
+
+fn hello(line: &mut Line, offer: Offer) {
+    line.say(&FromProvider::Hello(Box::new(offer)));
+}
+
+/// What it says once it has answered `create`; it is asked to do something first.
+fn after_create(line: &mut Line, how: &str) {
+    hello(line, offer());
+    line.skip();
+    line.say(&FromProvider::Ready { id: 1 });
+    match how {
+        "deaf" => loop {
+            std::thread::park();
+        },
+        _ => line.skip(),
+    }
+    match how {
+        "garbage" => line.raw(b"\x00\x00\x00\x05hello"),
+        "one-gibibyte" => line.raw(&(1_u32 << 30).to_be_bytes()),
+        "half" => line.raw(b"\x00\x00\x01\x00half"),
+        "somebody-elses" => line.say(&FromProvider::result(1 << 40, Ok("mine".into()))),
+        "hello-again" => hello(line, offer()),
+        "unknown" => line.raw(b"\x00\x00\x00\x09\x81\xa1t\xa5other"),
+        "twice" => [0, 0].into_iter().for_each(|id| line.say(&invoke(id, 0))),
+        "flood" => (0..2_000).for_each(|id| line.say(&invoke(id, 0))),
+        "heavy" => (0..6).for_each(|id| line.say(&invoke(id, 16 << 20))),
+        other => panic!("{other}"),
+    }
+    line.wait();
+}
+
+/// A call to an actor that does not answer.
+fn invoke(id: u64, bytes: usize) -> FromProvider {
+    FromProvider::Invoke {
+        id,
+        binding: BindingId(1),
+        operation: "Do".into(),
+        payload: format!("hang{}", "x".repeat(bytes)).into(),
+        deadline_ms: None,
+        trace: None,
+    }
+}
+
+pub(crate) fn main(how: Option<String>) -> ExitCode {
+    let how = how.unwrap_or_default();
+    match how.as_str() {
+        "silent" => loop {
+            std::thread::park();
+        },
+        "exits" => {
+            eprintln!("Error: it has no license\n    at line 1");
+            return ExitCode::from(3);
+        }
+        "closes" => drop(Line::open()),
+        "no-token" => {
+            let mut line = Line::open();
+            hello(&mut line, Offer { token: "00".to_owned(), ..offer() });
+            line.wait();
+        }
+        "old" => hello(&mut Line::open(), Offer { protocol: 7, ..offer() }),
+        "serves-nothing" => {
+            let mut offer = offer();
+            offer.descriptor.contracts = vec![].into();
+            hello(&mut Line::open(), offer);
+        }
+        "nameless" => {
+            let mut offer = offer();
+            offer.descriptor.name = "a\nb".into();
+            hello(&mut Line::open(), offer);
+        }
+        "implicit" => {
+            let mut offer = offer();
+            offer.descriptor.implicit = true;
+            hello(&mut Line::open(), offer);
+        }
+        "long-hello" => Line::open().raw(&(2_u32 << 20).to_be_bytes()),
+        "shy" => Line::open().say(&FromProvider::Ready { id: 1 }),
+        "liar" => {
+            // Each time it is asked it is another one.
+            let mut offer = offer();
+            offer.descriptor.version = std::process::id().to_string().into();
+            let mut line = Line::open();
+            hello(&mut line, offer);
+            line.wait();
+        }
+        "crashes" => {
+            let mut line = Line::open();
+            hello(&mut line, offer());
+            line.skip();
+            line.say(&FromProvider::Ready { id: 1 });
+        }
+        how => after_create(&mut Line::open(), how),
+    }
+    ExitCode::SUCCESS
+}

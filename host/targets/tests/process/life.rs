@@ -1,0 +1,115 @@
+//! Processes that end, hang, and come back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trellis_core::{BindingId, Code};
+use trellis_providers_sdk::{Health, Provider};
+
+use super::bench::{BAD, GOOD, PATIENCE, ask, binding, call, good, made, sample};
+
+pub(crate) async fn all() {
+    one_that_ends_is_back_with_its_bindings().await;
+    one_that_hangs_is_replaced().await;
+    one_that_is_deaf_is_replaced().await;
+    one_that_ends_again_and_again_is_left_alone().await;
+    one_that_is_told_to_end_finishes_what_it_has().await;
+    one_that_nobody_wants_is_gone().await;
+}
+
+async fn one_that_ends_is_back_with_its_bindings() {
+    let provider = good().await;
+    provider.bind(binding(1, "hello")).await.expect("is bound");
+    provider.bind(binding(2, "gone")).await.expect("is bound");
+    provider.unbind(BindingId(2)).await;
+    for times in 1..=3 {
+        let error = ask(&provider, "Exit", "").await.expect_err("it ended");
+        assert_eq!(error.code(), Code::Provider);
+        assert!(error.message().contains("went away"), "{error}");
+        let since = Instant::now();
+        assert_eq!(ask(&provider, "Greet", "").await.expect("it is back"), "hello");
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+        let other = trellis_providers_sdk::Call { binding: BindingId(2), ..call("Greet", "") };
+        assert_eq!(provider.call(other).await.expect_err("stays gone").code(), Code::NotFound);
+        assert!(sample(&provider, &format!("provider_process_restarts_total {times}")));
+    }
+}
+
+async fn one_that_hangs_is_replaced() {
+    let provider = good().await;
+    provider.bind(binding(1, "hello")).await.expect("is bound");
+    let cut = tokio::time::timeout(Duration::from_millis(50), ask(&provider, "Hang", "")).await;
+    assert!(cut.is_err(), "its caller waits no longer: {cut:?}");
+    until_it_greets(&provider).await;
+    assert!(sample(&provider, "provider_process_restarts_total 1"));
+}
+
+async fn one_that_is_deaf_is_replaced() {
+    let provider = made(&[BAD, "deaf"]).await.expect("it is made");
+    let cut = tokio::time::timeout(Duration::from_millis(50), ask(&provider, "Do", "")).await;
+    assert!(cut.is_err(), "its caller waits no longer");
+    let replaced = async {
+        while !sample(&provider, "provider_process_restarts_total 1") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, replaced).await.expect("another one was started");
+}
+
+async fn until_it_greets(provider: &Arc<dyn Provider>) {
+    let greets = async {
+        let brief = Duration::from_millis(50);
+        while !matches!(
+            tokio::time::timeout(brief, ask(provider, "Greet", "")).await,
+            Ok(Ok(greeting)) if greeting == "hello"
+        ) {}
+    };
+    tokio::time::timeout(PATIENCE, greets).await.expect("it is back");
+}
+
+async fn one_that_ends_again_and_again_is_left_alone() {
+    let provider = made(&[BAD, "crashes"]).await.expect("it was ready once");
+    let rests = async {
+        loop {
+            if let Health::Degraded(why) = provider.health().await
+                && why.contains("does not run: it ended (exit status: 0)")
+            {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, rests).await.expect("it is given up for a while");
+    assert!(sample(&provider, "provider_process_up 0"), "{:?}", provider.samples());
+    let since = Instant::now();
+    let error = ask(&provider, "Do", "").await.expect_err("there is none");
+    assert_eq!(error.code(), Code::Provider);
+    assert!(since.elapsed() < Duration::from_millis(500), "nobody waits for one that rests");
+}
+
+async fn one_that_is_told_to_end_finishes_what_it_has() {
+    let provider = made(&[GOOD]).await.expect("it is made");
+    let slow = tokio::spawn({
+        let provider = Arc::clone(&provider);
+        async move { ask(&provider, "Sleep", "300").await }
+    });
+    ask(&provider, "Echo", "").await.expect("the other one is under way");
+    provider.shutdown(Duration::from_secs(5)).await;
+    assert_eq!(slow.await.expect("no panic").expect("it was finished"), "300");
+    let error = ask(&provider, "Echo", "").await.expect_err("it has ended");
+    assert!(error.message().contains("being stopped"), "{error}");
+}
+
+async fn one_that_nobody_wants_is_gone() {
+    let provider = good().await;
+    let pid = ask(&provider, "Read", "/proc/self/stat").await.expect("answers");
+    let pid = pid.split(' ').next().expect("a number").to_owned();
+    drop(provider);
+    let gone = async {
+        let path = format!("/proc/{pid}/stat");
+        // A process that was killed stays as a zombie until it is waited for.
+        while std::fs::read_to_string(&path).is_ok_and(|stat| !stat.contains(" Z ")) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("it was killed");
+}

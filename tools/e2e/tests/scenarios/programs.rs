@@ -1,0 +1,72 @@
+//! Providers that are programs: started, asked, changed, and started again.
+
+use trellis_e2e::{Step, actor, get};
+use trellis_testkit::example_program;
+use trellis_testkit::guests::built;
+
+use crate::scenarios;
+
+scenarios! {
+    /// A program serves a contract that no host knows; its values are changed while it runs.
+    a_provider_that_is_a_program = [
+        actor("places", built("places")).cap("demo:geo"),
+        Step::manifest(geo("")),
+        Step::Ends(&["--check"], 0, &["ok"]),
+        Step::Ends(&["--dry-run"], 0, &["start provider geo (geo)", "demo:geo at provider geo"]),
+        Step::Start,
+        get("places", "/Oslo").is(200, "\"latitude\":59.9139"),
+        get("places", "/Rome").is(502, "E_GUEST"),
+        Step::Log(&["E_NOT_FOUND: no place `Rome` is known; known are: Berlin, Lima, Oslo"]),
+        Step::manifest(geo("PLACES: 'Rome=41.9,12.5'")),
+        Step::Log(&["replaced provider geo"]),
+        get("places", "/Rome").is(200, "\"longitude\":12.5"),
+        Step::Admin("/metrics", 200, "trellis_provider_process_up{provider=\"geo\"} 1"),
+    ];
+
+    /// What is wrong with its values is said before it is changed, or keeps what runs.
+    a_program_with_wrong_values = [
+        actor("places", built("places")).cap("demo:geo"),
+        Step::manifest(geo("PLACE: 'Rome=41.9,12.5'")),
+        Step::Ends(&["--check"], 6, &["unknown value `PLACE`", "did you mean `PLACES`"]),
+        Step::manifest(geo("")),
+        Step::Start,
+        Step::manifest(geo("PLACES: nowhere")),
+        Step::Log(&["E_CONFIG", "PLACES has an entry that is no place"]),
+        Step::Admin("/readyz", 200, "PLACES has an entry that is no place"),
+        get("places", "/Oslo").is(200, "59.9139"),
+        Step::manifest(geo("PLACES: 'Rome=41.9,12.5'")),
+        Step::Soon(Box::new(get("places", "/Rome").is(200, "12.5"))),
+    ];
+
+    /// A program that is of no use is told with what it wrote, and nothing else is.
+    a_program_that_is_no_provider = [
+        actor("places", built("places")).cap("demo:geo"),
+        Step::manifest(program("{process: {command: sh, args: [-c, 'echo error: no license; exit 3']}}")),
+        Step::Ends(&["--check"], 6, &["exit status: 3", "wrote: error: no license", "1 problem"]),
+        Step::manifest(program("process: ./no-such-program")),
+        Step::Ends(&["--check"], 6, &["no-such-program: No such file or directory", "1 problem"]),
+        Step::manifest(program("{builtin: random, process: ./x}")),
+        Step::Ends(&["--check"], 6, &["a provider is one of `builtin`, `process` and `path`"]),
+    ];
+}
+
+/// A manifest with the example provider, which has these values.
+fn geo(values: &str) -> String {
+    let geo = example_program("geo");
+    program(&format!("process: {}\n    values: {{{values}}}", geo.display()))
+}
+
+/// A manifest with this provider.
+fn program(provider: &str) -> String {
+    format!(
+        "
+actors: [{{image: places.wasm, name: places}}]
+providers:
+  - builtin: http-server
+  - {provider}
+bindings:
+  - {{actor: places, capability: 'wascc:http_server', values: {{PORT: 0}}}}
+  - {{actor: places, capability: 'demo:geo'}}
+"
+    )
+}
