@@ -123,7 +123,9 @@ impl Provider for ProcessProvider {
 
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(async move {
-            let asked = async { self.session(START_WAIT_MAX).await?.health().await };
+            // One that is being started again is not waited for: that is how it is.
+            let session = self.look().unwrap_or_else(|| Err(self.out(&self.starting())));
+            let asked = async { session?.health().await };
             match asked.await {
                 Ok((health, addresses, samples)) => {
                     *self.last.lock() = Last { addresses, samples };
