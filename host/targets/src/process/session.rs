@@ -116,10 +116,7 @@ impl Session {
     }
 
     pub(super) async fn call(&self, call: Call) -> Result<Bytes, CallError> {
-        let Call { binding, operation, payload, remaining, trace } = call;
-        let deadline_ms = milliseconds(remaining);
-        let trace = (!trace.is_none()).then(|| trace.to_traceparent());
-        self.done(|id| FromHost::Call { id, binding, operation, payload, deadline_ms, trace }).await
+        self.done(|id| FromHost::call(id, call)).await
     }
 
     pub(super) async fn health(&self) -> Result<(Health, Vec<Listening>, Vec<Sample>), CallError> {
@@ -132,7 +129,7 @@ impl Session {
 
     /// Has the process finish what it has, and end.
     pub(super) fn shut_down(&self, grace: Duration) {
-        let frame = encode(&FromHost::Shutdown { deadline_ms: milliseconds(grace) });
+        let frame = encode(&FromHost::shutdown(grace));
         // One that takes nothing any more is killed at the end of its time.
         drop(frame.and_then(|frame| self.0.outbox.send(frame)));
     }
@@ -325,9 +322,4 @@ fn written(ended: io::Result<()>) -> String {
         Ok(()) => "it did not read what it was sent".to_owned(),
         Err(error) => format!("nothing can be sent to it: {error}"),
     }
-}
-
-/// Whole milliseconds, at least one.
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use trellis_core::{BindingId, CallError, Code, Trace};
 
 use crate::binding::Binding;
+use crate::call::Call;
 use crate::descriptor::Descriptor;
 use crate::payload;
 use crate::provider::{Health, Listening};
@@ -238,6 +239,20 @@ impl FromProvider {
 }
 
 impl FromHost {
+    /// An actor's call.
+    #[must_use]
+    pub fn call(id: u64, call: Call) -> Self {
+        let Call { binding, operation, payload, remaining, trace } = call;
+        let (deadline_ms, trace) = (milliseconds(remaining), of_trace(trace));
+        Self::Call { id, binding, operation, payload, deadline_ms, trace }
+    }
+
+    /// The wish that the process ends within that time.
+    #[must_use]
+    pub fn shutdown(grace: Duration) -> Self {
+        Self::Shutdown { deadline_ms: milliseconds(grace) }
+    }
+
     /// The answer to an `invoke`.
     #[must_use]
     pub fn invoked(id: u64, outcome: Result<Bytes, CallError>) -> Self {
