@@ -45,8 +45,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn defaults_are_values_the_provider_itself_accepts() {
+    #[tokio::test]
+    async fn defaults_are_values_the_provider_itself_accepts() {
         for factory in builtins() {
             let descriptor = factory.descriptor();
             let defaults = |scope| -> Values {
@@ -64,7 +64,7 @@ mod tests {
             };
             let (values, bindings) = (defaults(Scope::Provider), vec![binding]);
             let wanted = Wanted { values, bindings, ..Wanted::default() };
-            let wrong = validate::problems(&*factory, &wanted);
+            let wrong = validate::problems(&*factory, &wanted).await.expect("it says");
             assert!(wrong.is_empty(), "{}: {wrong:?}", descriptor.name);
         }
     }

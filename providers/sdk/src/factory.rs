@@ -34,6 +34,18 @@ pub trait ProviderFactory: Send + Sync + 'static {
     /// looks at no clock.
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem>;
 
+    /// What [`validate`](Self::validate) finds, for who may wait: a provider that is a program of its
+    /// own is asked. The default asks nobody.
+    ///
+    /// # Errors
+    /// Any [`CallError`]: whoever knows did not say.
+    fn check<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+    ) -> BoxFuture<'a, Result<Vec<ValueProblem>, CallError>> {
+        Box::pin(async move { Ok(self.validate(wanted)) })
+    }
+
     /// What a look at the machine finds about values that are right: what
     /// [`create`](Self::create) would refuse as things are now, and what is worth a word. For a
     /// check that no start follows, which finds out by itself. Changes nothing. The default is for

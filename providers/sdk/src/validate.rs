@@ -1,5 +1,7 @@
 //! What is wrong with a provider's values and those of all its bindings, before anything starts.
 
+use trellis_core::CallError;
+
 use crate::factory::ProviderFactory;
 use crate::setting::{Scope, Setting};
 use crate::values::{ValueError, Values};
@@ -7,8 +9,13 @@ use crate::wanted::{Place, ValueProblem, Wanted};
 
 /// Everything wrong with what is wanted of a provider: first what its descriptor alone tells
 /// (unknown keys, wrong forms), then the provider's own rules.
-#[must_use]
-pub fn problems(factory: &dyn ProviderFactory, wanted: &Wanted) -> Vec<ValueProblem> {
+///
+/// # Errors
+/// Any [`CallError`]: the provider, which is a program of its own, did not say.
+pub async fn problems(
+    factory: &dyn ProviderFactory,
+    wanted: &Wanted,
+) -> Result<Vec<ValueProblem>, CallError> {
     let descriptor = factory.descriptor();
     let settings = &descriptor.settings;
     let mut found = Vec::new();
@@ -22,7 +29,7 @@ pub fn problems(factory: &dyn ProviderFactory, wanted: &Wanted) -> Vec<ValueProb
         add(Place::Binding(index), misfits(&binding.values, Scope::Binding, settings));
     }
     let formless = found.len();
-    for problem in factory.validate(wanted) {
+    for problem in factory.check(wanted).await? {
         let told = |other: &ValueProblem| {
             other.place == problem.place && other.error.key == problem.error.key
         };
@@ -31,7 +38,7 @@ pub fn problems(factory: &dyn ProviderFactory, wanted: &Wanted) -> Vec<ValueProb
         }
     }
     found.extend(meetings(wanted, settings));
-    found
+    Ok(found)
 }
 
 /// The values that another provider of the kind has too, and only one instance can hold.

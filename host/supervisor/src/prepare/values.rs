@@ -71,7 +71,12 @@ pub(super) async fn prepare(
             let origin = Origin::of(source, binding.map(|index| &bindings[*index]), spec);
             origin.problem(problem, &provider.descriptor)
         };
-        let wrong = validate::problems(&*provider.factory, &wanted);
+        let judged = validate::problems(&*provider.factory, &wanted).await;
+        let wrong = judged.unwrap_or_else(|error| {
+            let span = spec.map(|spec| spec.span).unwrap_or_default();
+            problems.push(Problem::new(span, error.message().to_owned()).code(error.code()));
+            Vec::new()
+        });
         if wrong.is_empty() && context.survey {
             let survey = provider.factory.survey(wanted.clone());
             match tokio::time::timeout(SURVEY_TIME_MAX, survey).await {

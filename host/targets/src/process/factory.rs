@@ -7,9 +7,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use trellis_core::CallError;
 use trellis_providers_sdk::{
-    Context, Counter, Created, Descriptor, Provider, ProviderFactory, ValueProblem, Values, Wanted,
+    BoxFuture, Context, Counter, Created, Descriptor, Provider, ProviderFactory, ValueProblem,
+    Values, Wanted,
 };
 
+use super::check::check;
 use super::command::{ProcessCommand, Stamp};
 use super::keeper::Life;
 use super::launcher::Launcher;
@@ -42,6 +44,10 @@ pub struct Processes {
 struct Known {
     stamp: Stamp,
     descriptor: Descriptor,
+    /// True when it says what is wrong with values.
+    checks: bool,
+    /// What it found nothing wrong with when it was last asked.
+    right: Option<Wanted>,
 }
 
 impl Processes {
@@ -71,53 +77,98 @@ impl Processes {
     ) -> Result<Arc<dyn ProviderFactory>, CallError> {
         let stamp = command.stamp();
         let known = self.known.lock().get(&command).filter(|it| it.stamp == stamp).cloned();
-        let descriptor = match known {
-            Some(known) => known.descriptor,
+        let (known, fresh) = match known {
+            Some(known) => (known, None),
             None => {
                 let log = ProcessLog::new(provider);
                 let started = Started::new(&self.launcher, &command, &log).await?;
-                let descriptor = started.descriptor.clone();
-                let known = Known { stamp: stamp.clone(), descriptor: descriptor.clone() };
-                self.known.lock().insert(command.clone(), known);
-                descriptor
+                let (descriptor, checks) = (started.descriptor.clone(), started.checks);
+                let known = Known { stamp: stamp.clone(), descriptor, checks, right: None };
+                self.known.lock().insert(command.clone(), known.clone());
+                (known, checks.then_some((started, log)))
             }
         };
-        let launcher = self.launcher.clone();
-        let build = format!("{command:?} {stamp:?}");
-        let provider = provider.to_owned();
-        Ok(Arc::new(ProcessFactory { provider, launcher, command, descriptor, build }))
+        Ok(Arc::new(ProcessFactory {
+            provider: provider.to_owned(),
+            build: format!("{command:?} {stamp:?}"),
+            processes: self.clone(),
+            command,
+            known,
+            fresh: Mutex::new(fresh),
+        }))
+    }
+
+    /// True when that build of a command was asked about these values, and found nothing wrong.
+    fn is_right(&self, command: &ProcessCommand, known: &Known, wanted: &Wanted) -> bool {
+        let all = self.known.lock();
+        let now = all.get(command).filter(|now| now.stamp == known.stamp);
+        now.and_then(|now| now.right.as_ref()) == Some(wanted)
+    }
+
+    fn set_right(&self, command: &ProcessCommand, known: &Known, wanted: &Wanted) {
+        let mut all = self.known.lock();
+        if let Some(now) = all.get_mut(command).filter(|now| now.stamp == known.stamp) {
+            now.right = Some(wanted.clone());
+        }
     }
 }
 
 /// Makes providers of one command.
 struct ProcessFactory {
     provider: String,
-    launcher: Launcher,
-    command: ProcessCommand,
-    descriptor: Descriptor,
     build: String,
+    processes: Processes,
+    command: ProcessCommand,
+    known: Known,
+    /// The process that said what it is, until it is asked about values.
+    fresh: Mutex<Option<(Started, ProcessLog)>>,
 }
 
 impl ProviderFactory for ProcessFactory {
     fn descriptor(&self) -> Descriptor {
-        self.descriptor.clone()
+        self.known.descriptor.clone()
     }
 
     fn build(&self) -> &str {
         &self.build
     }
 
-    /// Its descriptor's rules are all that is known without starting it.
+    /// Its descriptor's rules are all that is known without asking it.
     fn validate(&self, _: &Wanted) -> Vec<ValueProblem> {
         Vec::new()
+    }
+
+    fn check<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+    ) -> BoxFuture<'a, Result<Vec<ValueProblem>, CallError>> {
+        let Self { processes, command, known, .. } = self;
+        let fresh = self.fresh.lock().take();
+        Box::pin(async move {
+            if !known.checks || processes.is_right(command, known, wanted) {
+                return Ok(Vec::new());
+            }
+            let started = match fresh {
+                Some(started) => started,
+                None => {
+                    let log = ProcessLog::new(&self.provider);
+                    (Started::new(&processes.launcher, command, &log).await?, log)
+                }
+            };
+            let found = check(started, (&self.provider, command), wanted.clone()).await?;
+            if found.is_empty() {
+                processes.set_right(command, known, wanted);
+            }
+            Ok(found)
+        })
     }
 
     fn create(&self, context: Context, values: Values) -> Created {
         let life = Life {
             provider: self.provider.clone(),
-            launcher: self.launcher.clone(),
+            launcher: self.processes.launcher.clone(),
             command: self.command.clone(),
-            descriptor: self.descriptor.clone(),
+            descriptor: self.known.descriptor.clone(),
             values,
             context,
             log: ProcessLog::new(&self.provider),

@@ -5,12 +5,14 @@ use std::borrow::Cow;
 
 use trellis_core::CallError;
 use trellis_providers_sdk::process::Failure;
-use trellis_providers_sdk::{Health, Sample, SampleValue};
+use trellis_providers_sdk::{Health, Sample, SampleValue, ValueError, ValueProblem};
 
 /// Longest text of an error, in bytes; that of a guest is as long.
 const ERROR_BYTES_MAX: usize = 4 << 10;
 /// Longest word about its health, in bytes.
 const HEALTH_BYTES_MAX: usize = 1 << 10;
+/// Most wrong values that one check may find.
+const PROBLEMS_MAX: usize = 1_000;
 /// Most samples of one process.
 const SAMPLES_MAX: usize = 1_000;
 /// Most labels of a sample, and most buckets.
@@ -37,6 +39,21 @@ pub(super) fn error(failure: Failure) -> CallError {
 
 pub(super) fn health(degraded: Option<String>) -> Health {
     degraded.map_or(Health::Healthy, |why| Health::Degraded(text(&why, HEALTH_BYTES_MAX)))
+}
+
+/// What is wrong with values.
+pub(super) fn problems(problems: Vec<ValueProblem>) -> Vec<ValueProblem> {
+    let short = |it: &str| text(it, ERROR_BYTES_MAX);
+    let problem = |ValueProblem { place, error }: ValueProblem| {
+        let said = ValueError::new(text(&error.key, NAME_BYTES_MAX), short(&error.message));
+        let help = error.help.as_deref().map(short);
+        let error = match help {
+            Some(help) => said.help(help),
+            None => said,
+        };
+        ValueProblem { place, error }
+    };
+    problems.into_iter().take(PROBLEMS_MAX).map(problem).collect()
 }
 
 /// Those samples that a metrics page can show, under names of their own.

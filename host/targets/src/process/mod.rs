@@ -4,6 +4,7 @@
 //! factory it gives makes providers of it. What they say to each other is
 //! [`trellis_providers_sdk::process`]'s affair.
 
+mod check;
 mod command;
 mod door;
 mod factory;

@@ -15,7 +15,8 @@ use trellis_providers_sdk::process::{
     FRAME_BYTES_MAX, Frames, FromHost, FromProvider, Outbox, Requests, encode,
 };
 use trellis_providers_sdk::{
-    Binding, BindingId, Call, Context, Health, Invoke, Listening, Sample, Values,
+    Binding, BindingId, Call, Context, Health, Invoke, Listening, Sample, ValueProblem, Values,
+    Wanted,
 };
 
 use super::heard;
@@ -31,7 +32,7 @@ const CALLS_MAX: usize = 4_096;
 /// What a process answered.
 enum Answer {
     Ready,
-    Result(Result<Bytes, CallError>),
+    Result(Result<Bytes, CallError>, Vec<ValueProblem>),
     Healthy(Health, Vec<Listening>, Vec<Sample>),
 }
 
@@ -102,9 +103,15 @@ impl Session {
         let answer = self.ask(|id| FromHost::Create { id, values, invokes_max }).await?;
         match answer {
             Answer::Ready => Ok(()),
-            Answer::Result(Err(error)) => Err(error),
-            Answer::Result(Ok(_)) | Answer::Healthy(..) => Err(self.confused()),
+            Answer::Result(Err(error), _) => Err(error),
+            Answer::Result(Ok(_), _) | Answer::Healthy(..) => Err(self.confused()),
         }
+    }
+
+    /// Asks what is wrong with values, before a provider is made.
+    pub(super) async fn check(&self, wanted: Wanted) -> Result<Vec<ValueProblem>, CallError> {
+        let (outcome, problems) = self.result(|id| FromHost::Check { id, wanted }).await?;
+        outcome.map(|_| problems)
     }
 
     pub(super) async fn bind(&self, binding: Binding) -> Result<(), CallError> {
@@ -122,8 +129,8 @@ impl Session {
     pub(super) async fn health(&self) -> Result<(Health, Vec<Listening>, Vec<Sample>), CallError> {
         match self.ask(|id| FromHost::Health { id }).await? {
             Answer::Healthy(health, addresses, samples) => Ok((health, addresses, samples)),
-            Answer::Result(Err(error)) => Err(error),
-            Answer::Result(Ok(_)) | Answer::Ready => Err(self.confused()),
+            Answer::Result(Err(error), _) => Err(error),
+            Answer::Result(Ok(_), _) | Answer::Ready => Err(self.confused()),
         }
     }
 
@@ -135,8 +142,15 @@ impl Session {
     }
 
     async fn done(&self, frame: impl FnOnce(u64) -> FromHost) -> Result<Bytes, CallError> {
+        self.result(frame).await?.0
+    }
+
+    async fn result(
+        &self,
+        frame: impl FnOnce(u64) -> FromHost,
+    ) -> Result<(Result<Bytes, CallError>, Vec<ValueProblem>), CallError> {
         match self.ask(frame).await? {
-            Answer::Result(outcome) => outcome,
+            Answer::Result(outcome, problems) => Ok((outcome, problems)),
             Answer::Ready | Answer::Healthy(..) => Err(self.confused()),
         }
     }
@@ -252,9 +266,10 @@ impl Listener {
     fn take(&self, frame: FromProvider, under_way: &mut JoinSet<()>) -> Result<(), String> {
         match frame {
             FromProvider::Ready { id } => self.answer(id, Answer::Ready),
-            FromProvider::Result { id, payload, error, .. } => {
+            FromProvider::Result { id, payload, error, problems } => {
                 let failed = error.map(|failure| Err(heard::error(failure)));
-                self.answer(id, Answer::Result(failed.unwrap_or(Ok(payload.unwrap_or_default()))))
+                let outcome = failed.unwrap_or(Ok(payload.unwrap_or_default()));
+                self.answer(id, Answer::Result(outcome, heard::problems(problems)))
             }
             FromProvider::Healthy { id, degraded, addresses, samples } => {
                 let (health, samples) = (heard::health(degraded), heard::samples(samples));

@@ -38,6 +38,8 @@ pub(super) struct Started {
     pub(super) frames: Frames<OwnedReadHalf>,
     pub(super) out: OwnedWriteHalf,
     pub(super) descriptor: Descriptor,
+    /// True when it says what is wrong with values.
+    pub(super) checks: bool,
 }
 
 /// A process and all that it started; ended when this is dropped.
@@ -101,8 +103,9 @@ impl Started {
         };
         let why = match came {
             Ok(((frames, out), offer)) => {
+                let checks = offer.checks;
                 let descriptor = accept(command, offer)?;
-                return Ok(Self { process, frames, out, descriptor });
+                return Ok(Self { process, frames, out, descriptor, checks });
             }
             Err(error) => error,
         };

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use trellis_core::{BindingId, Contract, ContractId, Direction, Operation};
+use trellis_core::{BindingId, CallError, Code, Contract, ContractId, Direction, Operation};
 use trellis_providers_sdk::Descriptor;
 use trellis_providers_sdk::process::{
     FromProvider, Offer, PROTOCOL, SOCKET_VARIABLE, TOKEN_VARIABLE, encode,
@@ -87,6 +87,32 @@ fn after_create(line: &mut Line, how: &str) {
     line.wait();
 }
 
+/// What it says when it is asked about values.
+fn after_check(line: &mut Line, how: &str) {
+    hello(line, Offer { checks: true, ..offer() });
+    line.skip();
+    match how {
+        "check-dies" => {
+            eprintln!("error: no idea");
+            return;
+        }
+        "check-garbage" => line.raw(b"\x00\x00\x00\x05hello"),
+        "check-ready" => line.say(&FromProvider::Ready { id: 1 }),
+        "check-fails" => {
+            let error = CallError::new(Code::Config, "it has no license");
+            line.say(&FromProvider::result(1, Err(error)));
+        }
+        "check-invokes" => {
+            line.say(&invoke(1, 0));
+            line.skip();
+            line.say(&FromProvider::result(1, Ok("right".into())));
+        }
+        "check-silent" => {}
+        other => panic!("{other}"),
+    }
+    line.wait();
+}
+
 /// A call to an actor that does not answer.
 fn invoke(id: u64, bytes: usize) -> FromProvider {
     FromProvider::Invoke {
@@ -147,6 +173,7 @@ pub(crate) fn main(how: Option<String>) -> ExitCode {
             line.skip();
             line.say(&FromProvider::Ready { id: 1 });
         }
+        how if how.starts_with("check-") => after_check(&mut Line::open(), how),
         how => after_create(&mut Line::open(), how),
     }
     ExitCode::SUCCESS

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use trellis_core::{BindingId, CallError, Code, Contract, ContractId, Direction, Operation};
 use trellis_providers_sdk::{
     Binding, BoxFuture, Call, Context, Created, Descriptor, Health, Invoke, Provider,
-    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted, process,
+    ProviderFactory, Reply, Sample, ValueError, ValueProblem, Values, Wanted, process,
 };
 
 pub(crate) fn main() -> ExitCode {
@@ -35,8 +35,14 @@ impl ProviderFactory for Factory {
         Descriptor { contracts: vec![contract].into(), ..Descriptor::new(texts, &[], &[]) }
     }
 
-    fn validate(&self, _: &Wanted) -> Vec<ValueProblem> {
-        Vec::new()
+    fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
+        let wrong = |values: &Values| match values.get("GREETING") {
+            Some("wrong") => Err(ValueError::new("GREETING", "GREETING is\nwrong").help("greet")),
+            _ => Ok(()),
+        };
+        let mut problems = Vec::new();
+        wanted.read_each(&mut problems, wrong);
+        problems
     }
 
     fn create(&self, context: Context, _: Values) -> Created {

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use trellis_core::Code;
+use trellis_providers_sdk::{Place, ValueProblem, Values, Wanted};
 use trellis_targets::process::ProcessCommand;
 
 use super::bench::{BAD, GOOD, ask, command, factory, good, made, processes};
@@ -12,6 +13,9 @@ pub(crate) async fn all() {
     it_is_given_what_was_named_and_no_more().await;
     what_is_of_no_use_is_refused_with_its_reason().await;
     one_that_changes_is_not_made().await;
+    values_are_judged_by_the_program().await;
+    what_is_right_is_not_asked_again().await;
+    one_that_does_not_judge_is_told().await;
 }
 
 async fn a_command_is_what_it_says() {
@@ -79,4 +83,60 @@ async fn one_that_changes_is_not_made() {
     let error = made(&[BAD, "liar"]).await.err().expect("it is another one by now");
     assert_eq!(error.code(), Code::Config);
     assert!(error.message().contains("another provider than it was"), "{error}");
+}
+
+fn wanted(greeting: &str) -> Wanted {
+    let values = Values::default().with("GREETING", greeting);
+    Wanted { values, ..Wanted::default() }
+}
+
+async fn values_are_judged_by_the_program() {
+    let factory = factory(&[GOOD]).await.expect("it says hello");
+    assert_eq!(factory.check(&wanted("hello")).await, Ok(Vec::new()));
+    // The second time it is another process.
+    for _ in 0..2 {
+        let found = factory.check(&wanted("wrong")).await.expect("it answers");
+        let [ValueProblem { place: Place::Provider, error }] = &found[..] else {
+            panic!("one problem: {found:?}")
+        };
+        let said = (&*error.key, &*error.message, error.help.as_deref());
+        assert_eq!(said, ("GREETING", "GREETING is wrong", Some("greet")));
+    }
+}
+
+async fn what_is_right_is_not_asked_again() {
+    let (processes, folder) = (processes(), tempfile::tempdir().expect("a folder"));
+    let script = folder.path().join("provider");
+    let own = std::env::current_exe().expect("this program");
+    let program = format!("#!/bin/sh\necho x >> starts\nexec {} {GOOD}\n", own.display());
+    std::fs::write(&script, program).expect("it is written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).expect("it may be run");
+    let command =
+        ProcessCommand { program: script, folder: folder.path().to_owned(), ..command(&[]) };
+    let starts = || std::fs::read(folder.path().join("starts")).expect("it started").len() / 2;
+    for (greeting, expected) in [("one", 1), ("one", 1), ("two", 2), ("wrong", 3), ("wrong", 4)] {
+        let factory = processes.factory("test", command.clone()).await.expect("it says hello");
+        factory.check(&wanted(greeting)).await.expect("it answers");
+        assert_eq!(starts(), expected, "{greeting}");
+    }
+}
+
+async fn one_that_does_not_judge_is_told() {
+    let cases = [
+        ("check-dies", "it closed the connection; it wrote: error: no idea"),
+        ("check-garbage", "what it sent cannot be read"),
+        ("check-ready", "gave the wrong answer"),
+        ("check-fails", "whether its values are right: it has no license"),
+        ("check-silent", "it did not answer within 8 s"),
+    ];
+    let tried = cases.map(|(how, why)| async move {
+        let factory = factory(&[BAD, how]).await.expect("it says hello");
+        let error = factory.check(&wanted("")).await.expect_err(how);
+        assert!(error.message().contains(why), "{how}: {error}");
+    });
+    join_all(tried).await;
+    // No actor is there yet, and nothing else happens.
+    let factory = factory(&[BAD, "check-invokes"]).await.expect("it says hello");
+    assert_eq!(factory.check(&wanted("")).await, Ok(Vec::new()));
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
 use trellis_core::{CallError, Code, wire};
 
 use super::protocol::FRAME_BYTES_MAX;
@@ -35,14 +35,15 @@ pub fn encode<F: Serialize>(frame: &F) -> Result<Vec<u8>, CallError> {
 
 /// The frames that come in over a stream.
 pub struct Frames<R> {
-    stream: R,
+    /// Takes in as many frames at once as have come.
+    stream: BufReader<R>,
     body: Vec<u8>,
 }
 
 impl<R: AsyncRead + Unpin> Frames<R> {
     /// Reads frames from this stream.
-    pub const fn new(stream: R) -> Self {
-        Self { stream, body: Vec::new() }
+    pub fn new(stream: R) -> Self {
+        Self { stream: BufReader::with_capacity(TRUSTED_BYTES, stream), body: Vec::new() }
     }
 
     /// The next frame, of at most `bytes_max` bytes; `None` when the other side closed the stream

@@ -33,6 +33,8 @@ pub(crate) enum Unit {
 pub(crate) enum Side {
     /// A side process of this workspace, by its binary.
     Process(&'static str),
+    /// The same, asked for another row.
+    OtherRow(&'static str, &'static str),
     /// Requests per second of a server.
     Throughput(Server),
     /// The 99th percentile of a server's latency at a fixed rate, in nanoseconds.
@@ -95,6 +97,16 @@ pub(crate) const ROWS: &[Row] = &[
         )
     },
     http("http-counter", "HTTP counter in memory", App::Counter, Goal::CeilingAtLeast(0.60)),
+    Row {
+        ceiling: Some(Side::Process("bare")),
+        goal: Goal::CeilingAtMost(3.0),
+        ..alone("program-call", "call to a provider program", Unit::Nanoseconds, 0.0)
+    },
+    Row {
+        peer: Some(Side::OtherRow("ours", "program-call")),
+        goal: Goal::PeerAtMost(0.2),
+        ..alone("program-calls-16", "the same, 16 at once", Unit::Nanoseconds, 0.0)
+    },
     cold("cold-cached", "300 KB module to first reply", 3e6),
     cold("cold-compiled", "the same without a cache", 60e6),
     once("idle-actors", "10,000 idle actors", Unit::Bytes, (1_u64 << 30) as f64),

@@ -22,6 +22,7 @@ pub(crate) trait Source {
 pub(crate) fn open(row: &Row, side: Side, places: &Places) -> Result<Box<dyn Source>> {
     Ok(match side {
         Side::Process(binary) => Box::new(Process::start(&places.sides.join(binary), row.name)?),
+        Side::OtherRow(binary, row) => Box::new(Process::start(&places.sides.join(binary), row)?),
         Side::Throughput(server) => Box::new(Throughput(Running::start(server, places)?)),
         Side::Latency(server) => Box::new(Latency(Running::start(server, places)?)),
     })

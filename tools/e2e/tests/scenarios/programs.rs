@@ -28,6 +28,8 @@ scenarios! {
         actor("places", built("places")).cap("demo:geo"),
         Step::manifest(geo("PLACE: 'Rome=41.9,12.5'")),
         Step::Ends(&["--check"], 6, &["unknown value `PLACE`", "did you mean `PLACES`"]),
+        Step::manifest(geo("PLACES: nowhere")),
+        Step::Ends(&["--check"], 6, &["PLACES has an entry that is no place", "LATITUDE", "1 problem"]),
         Step::manifest(geo("")),
         Step::Start,
         Step::manifest(geo("PLACES: nowhere")),

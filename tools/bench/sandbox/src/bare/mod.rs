@@ -1,6 +1,7 @@
-//! The ceilings of the sandbox rows: bare wasmtime.
+//! The ceilings of the sandbox rows: bare wasmtime, and a bare Unix socket.
 
 mod cold;
+pub mod socket;
 mod wapc;
 
 use std::time::Duration;
@@ -16,6 +17,9 @@ use wasmtime::Module;
 pub async fn measure(row: &str, longest: Duration) -> Result<f64> {
     if row.starts_with("cold-") {
         return cold::measure(row, longest).await;
+    }
+    if row == "program-call" {
+        return socket::measure(longest).await;
     }
     let engine = wapc::engine()?;
     wapc::tick(&engine);

@@ -1,7 +1,8 @@
 //! Measures our side. `bench_side` describes its input and output.
 //!
 //! `ours sign FROM TO CAPABILITY...` signs a module with a new account and prints that account.
-//! It starts itself as `ours compile` to compile a module, as the host does.
+//! It starts itself as `ours compile` to compile a module, as the host does, and as `ours launch`,
+//! which becomes `ours provider`, for a provider that is a program.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ fn main() -> Result<ExitCode> {
             println!("{}", ours::sign_file(Path::new(from), Path::new(to), caps)?);
         }
         [verb] if verb == ours::COMPILE => return Ok(trellis_engine::compile_child_main()),
+        [verb, rest @ ..] if verb == ours::LAUNCH => return Ok(ours::launch(rest)),
+        [verb] if verb == ours::PROVIDER => return Ok(ours::provider()),
         _ => bail!("usage: ours [sign FROM TO CAPABILITY...]"),
     }
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ mod gate;
 mod ground;
 mod many;
 mod median;
+mod program;
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use bench_side::{PAYLOAD, guest, time};
 use self::ground::{Actor, Ground};
 
 pub use ground::{COMPILE, sign_file};
+pub use program::{LAUNCH, PROVIDER, launch, provider};
 
 /// Measures one row: the nanoseconds of one operation, or the bytes of `idle-actors`.
 ///
@@ -24,6 +26,8 @@ pub async fn measure(row: &str, longest: Duration) -> Result<f64> {
     match row {
         "warm-echo" | "warm-relay" | "fresh-echo" | "fresh-relay" => road(row, longest).await,
         "entitlement-check" => gate::measure(longest).await,
+        "program-call" => program::one_at_a_time(longest).await,
+        "program-calls-16" => program::sixteen_at_once(longest).await,
         "cold-cached" => cold::measure(longest, true).await,
         "cold-compiled" => cold::measure(longest, false).await,
         "idle-actors" => many::idle().await,
