@@ -57,6 +57,8 @@ guests: ## build the actors and check their sizes
 test: setup lint docs guests ## what CI runs: lints, every test, every command in the docs
 	$(CARGO) test --workspace --locked
 	cd actors && $(CARGO) test --workspace --locked
+	cd providers/sdk/python && .venv/bin/python -m unittest discover --top-level-directory . tests
+	cd providers/sdk/node && npm test
 	$(XTASK) new-contract rehearsal --try
 	$(CARGO) build --locked --bins
 	$(XTASK) doc-commands

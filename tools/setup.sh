@@ -25,7 +25,7 @@ fi
 [[ ${1:-} == build ]] && exit 0
 
 # Programs, each with the Debian package that brings it.
-needed=(redis-server:redis-server curl:curl perl:perl-base)
+needed=(redis-server:redis-server curl:curl perl:perl-base python3:python3 node:nodejs npm:npm)
 if [[ ${1:-} == bench ]]; then
     needed+=(wrk:wrk)
 fi
@@ -34,17 +34,33 @@ packages=()
 for pair in "${needed[@]}"; do
     command -v "${pair%%:*}" >/dev/null || packages+=("${pair##*:}")
 done
-((${#packages[@]} == 0)) && exit 0
+# Debian's Python comes without what makes environments.
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 
-as_root=()
-if ((EUID != 0)); then
-    as_root=(sudo)
+install() {
+    local as_root=()
+    if ((EUID != 0)); then
+        as_root=(sudo)
+    fi
+    if ! command -v apt-get >/dev/null || { ((EUID != 0)) && ! command -v sudo >/dev/null; }; then
+        echo "error: missing programs: $*; install them with your package manager" >&2
+        exit 1
+    fi
+    echo "installing $*" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+((${#packages[@]} == 0)) || install "${packages[@]}"
+
+# What the provider SDKs of other languages need, beside them.
+python=providers/sdk/python/.venv
+if ! "$python/bin/python" -c 'import msgpack' 2>/dev/null; then
+    echo "installing msgpack for Python" >&2
+    python3 -m venv "$python"
+    "$python/bin/pip" install --quiet --disable-pip-version-check 'msgpack>=1.0.3'
 fi
-if ! command -v apt-get >/dev/null || { ((EUID != 0)) && ! command -v sudo >/dev/null; }; then
-    echo "error: missing programs: ${packages[*]}; install them with your package manager" >&2
-    exit 1
+if [[ ! -d providers/sdk/node/node_modules/@msgpack ]]; then
+    echo "installing @msgpack/msgpack for Node.js" >&2
+    npm ci --prefix providers/sdk/node --no-audit --no-fund --silent
 fi
-echo "installing ${packages[*]}" >&2
-export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2

@@ -181,11 +181,13 @@ impl Terms {
         CallError::new(self.blame(Code::TooLarge), message)
     }
 
+    /// Nobody knows what a target that is late did: not even for a provider is this a failure after
+    /// which a call may be repeated.
     #[cold]
     fn late(&self, target: &str) -> CallError {
         let limit = self.deadline.saturating_duration_since(self.started).as_millis();
         let message = format!("{target} did not answer within {limit} ms");
-        CallError::new(self.blame(Code::Timeout), message)
+        CallError::new(Code::Timeout, message)
     }
 
     /// Not [`Code::Stopping`], which promises that nothing was done yet.

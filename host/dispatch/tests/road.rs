@@ -130,7 +130,7 @@ async fn a_target_that_never_answers_is_left_at_the_deadline() {
     assert!(error.message().ends_with("did not answer within 5000 ms"), "{error}");
     // The actor that asked keeps a tenth of its time to say so.
     let error = road.dispatcher.dispatch(FROM_ACTOR, message()).await.expect_err("late");
-    assert_eq!(error.code(), Code::Provider);
+    assert_eq!(error.code(), Code::Timeout);
     assert!(error.message().ends_with("did not answer within 4500 ms"), "{error}");
 }
 

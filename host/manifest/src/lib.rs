@@ -36,6 +36,7 @@ pub mod source;
 mod spec;
 mod tree;
 mod trust;
+mod variable;
 mod yaml;
 
 pub use nkey::keys_in;

@@ -242,8 +242,8 @@ fn process_spec(written: ProcessKeys) -> ProcessSpec {
     ProcessSpec {
         command: written.command,
         args: written.args.items.into_iter().map(|argument| argument.value.value).collect(),
-        folder: written.folder.map(|folder| folder.value),
-        environment: written.environment.items.into_iter().map(|it| it.value.0.value).collect(),
+        folder: written.folder,
+        environment: written.environment.items.into_iter().map(|it| it.value.0).collect(),
         limits,
     }
 }

@@ -12,6 +12,7 @@ use crate::report::Problems;
 use crate::source::Spanned;
 use crate::spec::Isolation;
 use crate::tree::{Node, Value};
+use crate::variable::Variable;
 
 object! {
     /// A Trellis manifest: which actors run, what provides their capabilities, and how they are
@@ -154,7 +155,7 @@ object! {
         folder: Option<Text>,
         /// Names of variables of the host's environment that it is given, besides a few that all
         /// are given: `PATH`, `HOME`, `TMPDIR`, `TZ` and those of the language.
-        environment: List<Name>,
+        environment: List<Variable>,
         /// What it may use.
         limits: Option<ProcessLimits>,
     }

@@ -107,9 +107,9 @@ pub struct ProcessSpec {
     /// Its arguments.
     pub args: Vec<String>,
     /// The folder it runs in, from the manifest's; that folder without it.
-    pub folder: Option<String>,
+    pub folder: Option<Spanned<String>>,
     /// The variables of the host's environment that it is given.
-    pub environment: Vec<String>,
+    pub environment: Vec<Spanned<String>>,
     /// What it may use; the host's defaults without it.
     pub limits: ProcessLimitsSpec,
 }

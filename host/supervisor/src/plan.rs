@@ -28,13 +28,21 @@ struct Providers<'a> {
     named: Named<&'a str, &'a PreparedProvider>,
     /// The names that they get, by those they had.
     renamed: Named<&'a str, &'a str>,
+    /// Those whose successors serve other operations, or the same ones under other names.
+    rewritten: HashSet<&'a str, RandomState>,
 }
 
 impl<'a> Providers<'a> {
-    fn of(running: &Inventory<'a>, renames: &[(&'a str, &'a str)]) -> Self {
+    fn of(running: &Inventory<'a>, renames: &[(&'a str, &'a str)], wanted: Wanted<'a>) -> Self {
         let renamed: Named<_, _> = renames.iter().copied().collect();
         let name = |it: &'a PreparedProvider| renamed.get(&*it.name).copied().unwrap_or(&it.name);
-        Self { named: running.providers.iter().map(|one| (name(one), *one)).collect(), renamed }
+        let named: Named<_, _> = running.providers.iter().map(|one| (name(one), *one)).collect();
+        let rewritten = wanted.providers().filter(|wanted| {
+            let now = named.get(&*wanted.name);
+            now.is_some_and(|now| now.descriptor.contracts != wanted.descriptor.contracts)
+        });
+        let rewritten = rewritten.map(|wanted| &*wanted.name).collect();
+        Self { named, renamed, rewritten }
     }
 
     /// The provider of a binding, by the name that it gets.
@@ -76,7 +84,7 @@ impl<'a> Matched<'a> {
 /// The steps from what runs to what is wanted, in the order in which they act.
 pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
     let renames = renames(wanted, running);
-    let now = Providers::of(running, &renames);
+    let now = Providers::of(running, &renames, wanted);
     let Matched { actors, bindings, gone, unbound } = Matched::of(wanted, running);
     let renamed = renames.iter().map(|(was, name)| {
         let (provider, was) = ((*name).to_owned(), (*was).to_owned());
@@ -150,15 +158,25 @@ fn made_providers(wanted: Wanted<'_>, running: &Providers<'_>) -> Vec<Step> {
         let mut waits_for = border::contested(now, wanted);
         let others = place.next().and_then(|place| exchanged.remove(&place));
         waits_for.extend(others.into_iter().flatten());
-        let changes = if now.is_kind_of(wanted) {
-            changes(&now.values, &wanted.values, &wanted.descriptor)
-        } else {
-            // The values of another implementation have nothing to do with these.
-            vec![format!("instead of {}", now.descriptor.name)]
-        };
+        let changes = provider_changes(now, wanted);
         Step::ReplaceProvider { provider, implementation, waits_for, changes }
     };
     new.into_iter().map(step).collect()
+}
+
+/// What is different about a provider, as words.
+fn provider_changes(now: &PreparedProvider, wanted: &PreparedProvider) -> Vec<String> {
+    let (old, new) = (&now.descriptor, &wanted.descriptor);
+    if old.name != new.name {
+        // The values of another implementation have nothing to do with these.
+        return vec![format!("instead of {}", old.name)];
+    }
+    let build = match () {
+        () if now.is_kind_of(wanted) => None,
+        () if old.version == new.version => Some("in another build".to_owned()),
+        () => Some(format!("in version {} instead of {}", new.version, old.version)),
+    };
+    build.into_iter().chain(changes(&now.values, &wanted.values, new)).collect()
 }
 
 /// True when the instance that runs is the one that is wanted.
@@ -191,13 +209,17 @@ fn made_binding(
     };
     let leaves = running.of_binding(now);
     let moved = *leaves != *wanted.provider;
-    if !moved && now.binding.values == wanted.values && !now.stale {
+    // What an actor may ask stands in its binding.
+    let rewritten =
+        running.rewritten.contains(&*wanted.provider) && now.binding.contract != wanted.contract;
+    if !moved && now.binding.values == wanted.values && !now.stale && !rewritten {
         return None;
     }
     let leaves = moved.then(|| leaves.to_owned());
     let served = all.providers().find(|provider| provider.name == wanted.provider);
     let changes = served.map(|it| changes(&now.binding.values, &wanted.values, &it.descriptor));
-    let changes = changes.unwrap_or_default();
+    let mut changes = changes.unwrap_or_default();
+    changes.extend(rewritten.then(|| "with other operations".to_owned()));
     Some(Step::Rebind { binding: binding(), provider: provider(), leaves, changes })
 }
 

@@ -55,6 +55,7 @@ pub async fn prepare(
     let mut warnings = losses::note(manifest, &mut actors, context);
     warnings.extend(stores::warnings(&bindings, &runs, &context.last_runs));
     let bindings: Vec<_> = bindings.into_iter().map(|written| written.binding).collect();
+    warnings.extend(processes::warnings(manifest, context));
     warnings.extend(unbound::warnings(manifest, (&actors, &bindings), &providers, context));
     warnings.extend(callees::warnings(manifest, &actors));
     warnings.extend(doubtful::warnings(manifest, &actors));

@@ -15,8 +15,10 @@ pub struct Sample {
     /// One sentence for people, without a full stop.
     pub help: Cow<'static, str>,
     /// The unit (`bytes`, `seconds`), which is written behind the name.
+    #[serde(default)]
     pub unit: Option<Cow<'static, str>>,
     /// What tells it from the other samples of its name.
+    #[serde(default)]
     pub labels: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// The value, and so the kind.
     pub value: SampleValue,

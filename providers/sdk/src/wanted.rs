@@ -106,6 +106,10 @@ fn read_whole<T>(
     loop {
         match read(&values) {
             Ok(value) => return (errors.is_empty().then_some(value), errors),
+            // It is missing now because it was wrong before, which was told.
+            Err(error) if errors.iter().any(|told: &ValueError| told.key == error.key) => {
+                return (None, errors);
+            }
             Err(error) => {
                 let known = values.get(&error.key).is_some();
                 values = values.without(&error.key);
@@ -156,6 +160,17 @@ mod tests {
         let at: Vec<_> = problems.iter().map(|found| (found.place, &*found.error.key)).collect();
         let (first, second) = (Place::Provider, Place::Binding(1));
         assert_eq!(at, [(first, "A"), (second, "A"), (second, "B")]);
+    }
+
+    #[test]
+    fn a_needed_value_that_is_wrong_is_told_once() {
+        let wanted = Wanted { values: values(&[("A", "x")]), ..Wanted::default() };
+        let needed = |values: &Values| {
+            values.integer("A")?.ok_or_else(|| ValueError::new("A", "A is missing"))
+        };
+        let mut problems = Vec::new();
+        wanted.read_each(&mut problems, needed);
+        assert_eq!(problems.len(), 1, "{problems:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use trellis_core::{Code, Trace};
 use trellis_dispatch::Message;
-use trellis_entitlements::{AuthzRequest, Rules};
+use trellis_entitlements::{AuthzRequest, Rules, TargetId};
 use trellis_testkit::guests::by_hand;
 
 use crate::provider::Making;
@@ -345,4 +345,38 @@ async fn of_several_with_one_alias_the_first_of_the_manifest_has_it() {
         Message { payload: Bytes::new(), deadline: None, depth: 0, trace: Trace::default() };
     let answer = stage.dispatcher.dispatch(request, message).await;
     assert!(answer.is_ok(), "another one answered: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_successor_with_other_operations_is_asked_those() {
+    let stage = stage();
+    let manifest = BOTH.replace("'test:server'}", "'test:server', values: {PLACE: here}}");
+    stage.apply(&manifest).await;
+    assert_eq!((may_call(&stage, "Ask").await, may_call(&stage, "Tell").await), (true, false));
+    stage.script.rewrite("Tell");
+    let applied = stage.apply(&manifest).await;
+    assert_eq!(
+        done(&applied),
+        [
+            "replaced provider server (server) in version 2.0.0 instead of 1.0.0",
+            "replaced provider store (store) in version 2.0.0 instead of 1.0.0",
+            "rebound one to test:server at provider server with other operations",
+            "rebound one to test:store at provider store with other operations",
+        ]
+    );
+    assert_eq!((may_call(&stage, "Ask").await, may_call(&stage, "Tell").await), (false, true));
+}
+
+/// True when the server may ask its actor for that operation, whichever target the server is.
+async fn may_call(stage: &Stage, operation: &str) -> bool {
+    let (_, binding) = stage.script.at("server", "here").expect("it is bound");
+    for provider in (0..100).map(TargetId) {
+        let request = AuthzRequest::FromProvider { provider, binding, operation };
+        let message =
+            Message { payload: Bytes::new(), deadline: None, depth: 0, trace: Trace::default() };
+        if stage.dispatcher.dispatch(request, message).await.is_ok() {
+            return true;
+        }
+    }
+    false
 }

@@ -38,6 +38,8 @@ struct Shared {
     hangs: Mutex<Vec<&'static str>>,
     refuses: Mutex<Vec<&'static str>>,
     panics: Mutex<Vec<&'static str>>,
+    /// The operation of those that are prepared from now on, when it is another one.
+    rewritten: Mutex<Option<&'static str>>,
     /// The values of PATH that instances hold until they are dropped.
     held: Mutex<BTreeSet<String>>,
     /// Of all servers.
@@ -95,6 +97,11 @@ impl Script {
             }
         };
         tokio::time::timeout(PATIENCE, looks).await.expect("it becomes so");
+    }
+
+    /// From now on a manifest finds another build of every provider, with this operation alone.
+    pub(crate) fn rewrite(&self, operation: &'static str) {
+        *self.0.rewritten.lock() = Some(operation);
     }
 
     pub(crate) fn fall_ill(&self, why: Option<&str>) {
@@ -172,8 +179,10 @@ impl ProviderFactory for Kind {
         const PLACE: Setting =
             Setting::new("PLACE", Scope::Binding, SettingKind::Text, None, "Of a server.");
         const SETTINGS: &[Setting] = &[PATH, SIZE, PLACE];
+        let rewritten = *self.script.0.rewritten.lock();
+        let version = if rewritten.is_some() { "2.0.0" } else { "1.0.0" };
         let ask = Operation {
-            name: Cow::Borrowed("Ask"),
+            name: Cow::Borrowed(rewritten.unwrap_or("Ask")),
             direction: self.direction,
             doc: Cow::Borrowed("Asks."),
         };
@@ -185,7 +194,7 @@ impl ProviderFactory for Kind {
         Descriptor {
             contracts: vec![contract].into(),
             implicit: self.name == IMPLICIT,
-            ..Descriptor::new((self.name, "1.0.0", "For a test."), &[], SETTINGS)
+            ..Descriptor::new((self.name, version, "For a test."), &[], SETTINGS)
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is started: a program with its arguments, its folder, its environment and its limits.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -39,11 +39,46 @@ impl Default for ProcessLimits {
     }
 }
 
+/// Why a command cannot be started, as far as its files tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unstartable {
+    /// There is no such folder to run in.
+    NoFolder,
+    /// There is no such program.
+    NoProgram,
+    /// There is such a file, and it may not be executed.
+    NotExecutable,
+}
+
 /// What the files of a command were like: another build has another stamp.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Stamp(Vec<(u64, u64, u64, i64, i64)>);
 
 impl ProcessCommand {
+    /// Looks whether its files are there.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn look(&self) -> Result<(), Unstartable> {
+        if !self.folder.is_dir() {
+            return Err(Unstartable::NoFolder);
+        }
+        let is_path = self.program.components().nth(1).is_some() || self.program.is_absolute();
+        let found = if is_path {
+            executable(&self.program)
+        } else {
+            let folders = self.environment.get(OsStr::new("PATH"));
+            let folders = folders.map(|folders| std::env::split_paths(folders).collect::<Vec<_>>());
+            let places = folders.into_iter().flatten().map(|folder| folder.join(&self.program));
+            { places }.filter_map(|place| executable(&place)).max()
+        };
+        match found {
+            Some(true) => Ok(()),
+            Some(false) => Err(Unstartable::NotExecutable),
+            None => Err(Unstartable::NoProgram),
+        }
+    }
+
     /// The stamp of its program and of every argument that names a file.
     pub(super) fn stamp(&self) -> Stamp {
         let names = std::iter::once(self.program.as_path()).chain(self.args.iter().map(Path::new));
@@ -51,6 +86,12 @@ impl ProcessCommand {
         let stamp = |it: Metadata| (it.dev(), it.ino(), it.size(), it.mtime(), it.mtime_nsec());
         Stamp(files.filter(Metadata::is_file).map(stamp).collect())
     }
+}
+
+/// Whether a file may be executed by somebody; `None` when there is none.
+fn executable(path: &Path) -> Option<bool> {
+    let it = path.metadata().ok().filter(Metadata::is_file)?;
+    Some(it.mode() & 0o111 != 0)
 }
 
 impl fmt::Display for ProcessCommand {

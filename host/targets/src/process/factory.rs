@@ -59,10 +59,19 @@ impl Processes {
 
     /// The variables of a process that names these, besides those that every process is given.
     #[must_use]
-    pub fn environment(&self, named: &[String]) -> BTreeMap<OsString, OsString> {
-        let names = COMMON_VARIABLES.iter().copied().chain(named.iter().map(String::as_str));
+    pub fn environment<'a>(
+        &self,
+        named: impl IntoIterator<Item = &'a str>,
+    ) -> BTreeMap<OsString, OsString> {
+        let names = COMMON_VARIABLES.iter().copied().chain(named);
         let pair = |name: &str| self.environment.get_key_value(OsStr::new(name));
         names.filter_map(pair).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// True when the host's environment has a variable of that name.
+    #[must_use]
+    pub fn has_variable(&self, name: &str) -> bool {
+        self.environment.contains_key(OsStr::new(name))
     }
 
     /// What a command is. Starts it, unless it is known and its files are what they were.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tracing::Level;
 use trellis_meters::TokenBucket;
 use trellis_providers_sdk::process::LogLevel;
 
@@ -29,13 +30,15 @@ struct Inner {
 
 struct State {
     bucket: TokenBucket,
+    /// Lines left out that nobody was told of.
+    lost: u64,
     last: VecDeque<String>,
 }
 
 impl ProcessLog {
     pub(super) fn new(provider: &str) -> Self {
         let bucket = TokenBucket::new(LINES_PER_S, BURST_LINES, Instant::now());
-        let state = Mutex::new(State { bucket, last: VecDeque::new() });
+        let state = Mutex::new(State { bucket, lost: 0, last: VecDeque::new() });
         Self(Arc::new(Inner { provider: provider.to_owned(), state }))
     }
 
@@ -47,10 +50,10 @@ impl ProcessLog {
             return;
         }
         let provider = &*self.0.provider;
-        let Some(lost) = self.remember(&line) else { return };
-        if lost > 0 {
-            tracing::warn!(target: "provider", provider, lost, "lines were lost: too many");
+        if !self.remember(&line, is_shown(level)) {
+            return;
         }
+        self.tell_lost();
         match level {
             LogLevel::Error => tracing::error!(target: "provider", provider, "{line}"),
             LogLevel::Warn => tracing::warn!(target: "provider", provider, "{line}"),
@@ -59,15 +62,27 @@ impl ProcessLog {
         }
     }
 
+    /// Says how many lines were left out since this was last said.
+    pub(super) fn tell_lost(&self) {
+        let lost = std::mem::take(&mut self.0.state.lock().lost);
+        if lost > 0 {
+            let provider = &*self.0.provider;
+            tracing::warn!(target: "provider", provider, lost, "lines were lost: too many");
+        }
+    }
+
     /// What it wrote last, as the end of a sentence about how the process ended; it is forgotten.
     /// Most languages name the error somewhere above where it came from.
     pub(super) fn last_words(&self) -> String {
+        self.last_line().map(|line| format!("; it wrote: {line}")).unwrap_or_default()
+    }
+
+    /// The last line that says something; all are forgotten.
+    pub(super) fn last_line(&self) -> Option<String> {
         let lines: Vec<_> = self.0.state.lock().last.drain(..).collect();
         let names_it = |line: &&String| line.contains("rror");
-        match lines.iter().rev().find(names_it).or(lines.last()) {
-            Some(line) => format!("; it wrote: {}", line.trim()),
-            None => String::new(),
-        }
+        let line = lines.iter().rev().find(names_it).or(lines.last())?;
+        Some(line.trim().to_owned())
     }
 
     /// Reads lines until the stream ends. What is written without an end of a line is cut up.
@@ -94,14 +109,30 @@ impl ProcessLog {
         self.write(level, &String::from_utf8_lossy(&line));
     }
 
-    /// Keeps a line for later; how many were left out before it, or `None` to leave it out.
-    fn remember(&self, line: &str) -> Option<u64> {
+    /// Keeps a line for later; true when it is to be written. Lines that the host's log does not
+    /// show take no room from those that it does.
+    fn remember(&self, line: &str, shown: bool) -> bool {
         let mut state = self.0.state.lock();
         if state.last.len() == LAST_LINES {
             state.last.pop_front();
         }
         state.last.push_back(line.to_owned());
-        state.bucket.take(Instant::now())
+        if !shown {
+            return false;
+        }
+        let passes = state.bucket.take(Instant::now()).is_some();
+        state.lost += u64::from(!passes);
+        passes
+    }
+}
+
+/// True when the host's log shows lines of that level.
+fn is_shown(level: LogLevel) -> bool {
+    match level {
+        LogLevel::Error => tracing::enabled!(target: "provider", Level::ERROR),
+        LogLevel::Warn => tracing::enabled!(target: "provider", Level::WARN),
+        LogLevel::Info => tracing::enabled!(target: "provider", Level::INFO),
+        LogLevel::Debug => tracing::enabled!(target: "provider", Level::DEBUG),
     }
 }
 

@@ -17,6 +17,6 @@ mod restarts;
 mod session;
 mod started;
 
-pub use command::{ProcessCommand, ProcessLimits};
+pub use command::{ProcessCommand, ProcessLimits, Unstartable};
 pub use factory::Processes;
 pub use launcher::{Launcher, launcher_main};

@@ -123,6 +123,7 @@ impl Provider for ProcessProvider {
 
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(async move {
+            self.life.log.tell_lost();
             // One that is being started again is not waited for: that is how it is.
             let session = self.look().unwrap_or_else(|| Err(self.out(&self.starting())));
             let asked = async { session?.health().await };

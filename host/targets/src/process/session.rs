@@ -254,6 +254,7 @@ impl Listener {
             let taken = match frame {
                 Ok(Some(frame)) => self.take(frame, &mut under_way),
                 Ok(None) => return "it closed the connection".to_owned(),
+                Err(error) if is_end(&error) => return "it closed the connection".to_owned(),
                 Err(error) => return format!("what it sent cannot be read: {error}"),
             };
             if let Err(why) = taken {
@@ -309,11 +310,15 @@ impl Listener {
             return Err(format!("it made more than {INVOKES_MAX} calls at once"));
         }
         let bytes = invoke.payload.len();
-        if listed.values().map(|it| it.bytes).sum::<usize>() + bytes > INVOKES_BYTES_MAX {
-            return Err(format!("its calls at once had more than {INVOKES_BYTES_MAX} bytes"));
-        }
         if listed.contains_key(&id) {
             return Err(format!("it used the id {id} for two calls"));
+        }
+        if listed.values().map(|it| it.bytes).sum::<usize>() + bytes > INVOKES_BYTES_MAX {
+            drop(listed);
+            let text = format!("calls of more than {INVOKES_BYTES_MAX} bytes are under way");
+            let busy = CallError::new(Code::Busy, text);
+            let frame = encode(&FromHost::invoked(id, Err(busy)));
+            return frame.and_then(|frame| self.outbox.send(frame)).map_err(|it| it.to_string());
         }
         let running = under_way.spawn(async move {
             let outcome = context.invoke(invoke).await;
@@ -330,6 +335,11 @@ impl Listener {
         listed.insert(id, Invoked { running, bytes });
         Ok(())
     }
+}
+
+/// True when the other side is gone, whatever it had not read.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 fn written(ended: io::Result<()>) -> String {

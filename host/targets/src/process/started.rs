@@ -93,8 +93,12 @@ impl Started {
                     timeout(LAST_WORDS_TIME_MAX, hello),
                     timeout(LAST_WORDS_TIME_MAX, written)
                 );
-                let early = || io::Error::other(format!("it {} before it said hello", told(status)));
-                came.unwrap_or_else(|_| Err(early()))
+                let early = |told: &str| io::Error::other(format!("it {told} before it said hello"));
+                match came {
+                    Ok(came) => came,
+                    Err(_) if is_unstarted(&status) => return Err(unstarted(command, log)),
+                    Err(_) => Err(early(&told(status))),
+                }
             }
             () = tokio::time::sleep(HELLO_TIME_MAX) => {
                 let text = format!("it did not say hello within {} s", HELLO_TIME_MAX.as_secs());
@@ -225,10 +229,19 @@ fn wrong_with(descriptor: &Descriptor) -> Option<String> {
     })
 }
 
+fn is_unstarted(status: &io::Result<ExitStatus>) -> bool {
+    status.as_ref().is_ok_and(|status| status.code() == Some(EXIT_NOT_STARTED))
+}
+
+/// What the launcher says of a command that it could not start.
+fn unstarted(command: &ProcessCommand, log: &ProcessLog) -> CallError {
+    let why = log.last_line().unwrap_or_default();
+    CallError::new(Code::Provider, format!("`{command}` could not be started: {why}"))
+}
+
 /// How a process ended, as part of a sentence.
 pub(super) fn told(status: io::Result<ExitStatus>) -> String {
     match status {
-        Ok(status) if status.code() == Some(EXIT_NOT_STARTED) => "could not be started".to_owned(),
         Ok(status) => format!("ended ({status})"),
         Err(error) => format!("could not be waited for ({error})"),
     }

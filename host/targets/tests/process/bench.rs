@@ -33,7 +33,7 @@ pub(crate) fn command(args: &[&str]) -> ProcessCommand {
         program: std::env::current_exe().expect("this program"),
         args: args.iter().map(ToString::to_string).collect(),
         folder: PathBuf::from("/"),
-        environment: processes().environment(&["NAMED".to_owned()]),
+        environment: processes().environment(["NAMED"]),
         limits: ProcessLimits { open_files_max: 200, ..ProcessLimits::default() },
     }
 }
@@ -42,13 +42,59 @@ pub(crate) async fn factory(args: &[&str]) -> Result<Arc<dyn ProviderFactory>, C
     processes().factory("test", command(args)).await
 }
 
-/// The good provider, made.
+/// The good provider, by the SDK that makes it. They behave alike.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Sdk {
+    Rust,
+    Python,
+    Node,
+}
+
+impl Sdk {
+    pub(crate) const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::Node];
+
+    pub(crate) fn command(self) -> ProcessCommand {
+        let sdks = concat!(env!("CARGO_MANIFEST_DIR"), "/../../providers/sdk");
+        let (program, file) = match self {
+            Self::Rust => return command(&[GOOD]),
+            Self::Python => (format!("{sdks}/python/.venv/bin/python"), "python/tests/good.py"),
+            Self::Node => ("node".to_owned(), "node/test/good.mjs"),
+        };
+        let path = std::env::var_os("PATH").expect("a path");
+        let library = PathBuf::from(format!("{sdks}/python")).into_os_string();
+        ProcessCommand {
+            program: program.into(),
+            args: vec![format!("{sdks}/{file}")],
+            environment: [("PATH".into(), path), ("PYTHONPATH".into(), library)].into(),
+            ..command(&[])
+        }
+    }
+
+    pub(crate) async fn factory(self) -> Arc<dyn ProviderFactory> {
+        let factory = processes().factory("test", self.command()).await;
+        factory.unwrap_or_else(|error| {
+            panic!("{self:?}: {error}; `tools/setup.sh` installs what these tests need")
+        })
+    }
+
+    /// The provider, made, with the binding that calls go through.
+    pub(crate) async fn made(self) -> Arc<dyn Provider> {
+        let provider = make(&*self.factory().await).await.expect("it is made");
+        provider.bind(binding(1, "")).await.expect("it is bound");
+        provider
+    }
+}
+
+/// The good provider of this very program, made.
 pub(crate) async fn good() -> Arc<dyn Provider> {
-    made(&[GOOD]).await.expect("it is made")
+    Sdk::Rust.made().await
 }
 
 pub(crate) async fn made(args: &[&str]) -> Result<Arc<dyn Provider>, CallError> {
-    let factory = factory(args).await?;
+    make(&*factory(args).await?).await
+}
+
+async fn make(factory: &dyn ProviderFactory) -> Result<Arc<dyn Provider>, CallError> {
     factory.create(Context::new(Arc::new(Actors)), Values::default()).await
 }
 

@@ -5,7 +5,7 @@ use trellis_core::Code;
 use trellis_providers_sdk::{Place, ValueProblem, Values, Wanted};
 use trellis_targets::process::ProcessCommand;
 
-use super::bench::{BAD, GOOD, ask, command, factory, good, made, processes};
+use super::bench::{BAD, GOOD, Sdk, ask, command, factory, good, made, processes};
 
 pub(crate) async fn all() {
     a_command_is_what_it_says().await;
@@ -13,7 +13,9 @@ pub(crate) async fn all() {
     it_is_given_what_was_named_and_no_more().await;
     what_is_of_no_use_is_refused_with_its_reason().await;
     one_that_changes_is_not_made().await;
-    values_are_judged_by_the_program().await;
+    for sdk in Sdk::ALL {
+        values_are_judged_by_the_program(sdk).await;
+    }
     what_is_right_is_not_asked_again().await;
     one_that_does_not_judge_is_told().await;
 }
@@ -90,8 +92,8 @@ fn wanted(greeting: &str) -> Wanted {
     Wanted { values, ..Wanted::default() }
 }
 
-async fn values_are_judged_by_the_program() {
-    let factory = factory(&[GOOD]).await.expect("it says hello");
+async fn values_are_judged_by_the_program(sdk: Sdk) {
+    let factory = sdk.factory().await;
     assert_eq!(factory.check(&wanted("hello")).await, Ok(Vec::new()));
     // The second time it is another process.
     for _ in 0..2 {

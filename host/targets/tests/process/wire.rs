@@ -2,24 +2,32 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select_all};
 use trellis_core::{BindingId, Code};
 use trellis_providers_sdk::Health;
 use trellis_providers_sdk::process::FRAME_BYTES_MAX;
 
-use super::bench::{BAD, PATIENCE, ask, binding, call, good, made, sample};
+use super::bench::{BAD, PATIENCE, Sdk, ask, binding, call, made, sample};
 
 pub(crate) async fn all() {
-    calls_go_both_ways_and_errors_keep_their_codes().await;
-    many_calls_are_under_way_at_once().await;
-    bindings_are_told_and_refused().await;
-    a_call_nobody_waits_for_is_cut().await;
-    what_it_says_of_itself_is_passed_on().await;
+    for sdk in Sdk::ALL {
+        of(sdk).await;
+    }
     whoever_breaks_the_protocol_is_cut_off().await;
 }
 
-async fn calls_go_both_ways_and_errors_keep_their_codes() {
-    let provider = good().await;
+/// What a provider of any SDK does.
+async fn of(sdk: Sdk) {
+    calls_go_both_ways_and_errors_keep_their_codes(sdk).await;
+    many_calls_are_under_way_at_once(sdk).await;
+    what_is_too_much_together_is_refused(sdk).await;
+    bindings_are_told_and_refused(sdk).await;
+    a_call_nobody_waits_for_is_cut(sdk).await;
+    what_it_says_of_itself_is_passed_on(sdk).await;
+}
+
+async fn calls_go_both_ways_and_errors_keep_their_codes(sdk: Sdk) {
+    let provider = sdk.made().await;
     assert_eq!(ask(&provider, "Echo", "hello").await.expect("answers"), "hello");
     assert_eq!(ask(&provider, "Echo", "").await.expect("answers"), "");
     assert_eq!(ask(&provider, "Invoke", "ab").await.expect("the actor answers"), "abab");
@@ -38,8 +46,8 @@ async fn calls_go_both_ways_and_errors_keep_their_codes() {
     assert_eq!(ask(&provider, "Echo", "still").await.expect("it goes on"), "still");
 }
 
-async fn many_calls_are_under_way_at_once() {
-    let provider = good().await;
+async fn many_calls_are_under_way_at_once(sdk: Sdk) {
+    let provider = sdk.made().await;
     let slow = (0..500).map(|_| ask(&provider, "Sleep", "300"));
     let answered = tokio::time::timeout(PATIENCE, join_all(slow)).await.expect("together");
     assert!(answered.iter().all(Result::is_ok));
@@ -47,8 +55,19 @@ async fn many_calls_are_under_way_at_once() {
     assert!(invoked.into_iter().all(|reply| reply.expect("answers") == "abab"));
 }
 
-async fn bindings_are_told_and_refused() {
-    let provider = good().await;
+async fn what_is_too_much_together_is_refused(sdk: Sdk) {
+    let provider = sdk.made().await;
+    // Four of them are as much as may be under way, and none is answered.
+    let payload = format!("hang{}", "x".repeat((16 << 20) - 4));
+    let calls = (0..5).map(|_| Box::pin(ask(&provider, "Invoke", payload.clone())));
+    let first = tokio::time::timeout(PATIENCE, select_all(calls)).await.expect("one is answered");
+    let refused = first.0.expect_err("it is refused");
+    assert_eq!(refused.code(), Code::Busy, "{refused}");
+    assert_eq!(ask(&provider, "Echo", "still").await.expect("it goes on"), "still");
+}
+
+async fn bindings_are_told_and_refused(sdk: Sdk) {
+    let provider = sdk.made().await;
     provider.bind(binding(1, "hello")).await.expect("is bound");
     assert_eq!(ask(&provider, "Greet", "").await.expect("is bound"), "hello");
     let error = provider.bind(binding(1, "wrong")).await.expect_err("is refused");
@@ -59,8 +78,8 @@ async fn bindings_are_told_and_refused() {
     assert_eq!(ask(&provider, "Greet", "").await.expect_err("gone").code(), Code::NotFound);
 }
 
-async fn a_call_nobody_waits_for_is_cut() {
-    let provider = good().await;
+async fn a_call_nobody_waits_for_is_cut(sdk: Sdk) {
+    let provider = sdk.made().await;
     let brief = Duration::from_millis(20);
     let given_up = tokio::time::timeout(brief, ask(&provider, "Sleep", "60000")).await;
     assert!(given_up.is_err(), "nobody waited");
@@ -72,8 +91,8 @@ async fn a_call_nobody_waits_for_is_cut() {
     tokio::time::timeout(PATIENCE, cut).await.expect("the process was told");
 }
 
-async fn what_it_says_of_itself_is_passed_on() {
-    let provider = good().await;
+async fn what_it_says_of_itself_is_passed_on(sdk: Sdk) {
+    let provider = sdk.made().await;
     provider.bind(binding(1, "hello")).await.expect("is bound");
     assert_eq!(provider.health().await, Health::Degraded("it is a test".to_owned()));
     assert!(sample(&provider, "program_greetings 1"), "{:?}", provider.samples());
@@ -89,7 +108,6 @@ async fn whoever_breaks_the_protocol_is_cut_off() {
         ("unknown", "cannot be read"),
         ("twice", "the id 0 for two calls"),
         ("flood", "more than 1024 calls at once"),
-        ("heavy", "had more than 67108864 bytes"),
     ];
     let tried = cases.map(|(how, why)| async move {
         let provider = made(&[BAD, how]).await.expect("it is made");

@@ -107,6 +107,8 @@ fn places(values: &Values) -> Result<BTreeMap<String, (f64, f64)>, ValueError> {
 fn read(place: &str) -> Option<(String, (f64, f64))> {
     let (name, at) = place.split_once('=')?;
     let (latitude, longitude) = at.split_once(',')?;
-    let at = (latitude.trim().parse().ok()?, longitude.trim().parse().ok()?);
-    Some((name.trim().to_owned(), at))
+    let (latitude, longitude): (f64, f64) =
+        (latitude.trim().parse().ok()?, longitude.trim().parse().ok()?);
+    let is_place = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+    is_place.then(|| (name.trim().to_owned(), (latitude, longitude)))
 }
