@@ -55,10 +55,13 @@ install() {
 
 # What the provider SDKs of other languages need, beside them.
 python=providers/sdk/python/.venv
-if ! "$python/bin/python" -c 'import msgpack' 2>/dev/null; then
+if ! "$python/bin/python" -c 'import msgpack, trellis_provider' 2>/dev/null; then
     echo "installing msgpack for Python" >&2
     python3 -m venv "$python"
     "$python/bin/pip" install --quiet --disable-pip-version-check 'msgpack>=1.0.3'
+    # The SDK as it is here, and not as it was when this ran.
+    packages=$("$python/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    echo "$PWD/providers/sdk/python" >"$packages/trellis.pth"
 fi
 if [[ ! -d providers/sdk/node/node_modules/@msgpack ]]; then
     echo "installing @msgpack/msgpack for Node.js" >&2

@@ -79,6 +79,9 @@ fn after_create(line: &mut Line, how: &str) {
         "somebody-elses" => line.say(&FromProvider::result(1 << 40, Ok("mine".into()))),
         "hello-again" => hello(line, offer()),
         "unknown" => line.raw(b"\x00\x00\x00\x09\x81\xa1t\xa5other"),
+        "unwell" => {
+            line.raw(b"\x00\x00\x00\x1c\x83\xa1t\xa7healthy\xa2id\x01\xa8degraded\x91\xa2no");
+        }
         "twice" => [0, 0].into_iter().for_each(|id| line.say(&invoke(id))),
         "flood" => (0..2_000).for_each(|id| line.say(&invoke(id))),
         other => panic!("{other}"),

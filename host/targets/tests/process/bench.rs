@@ -61,11 +61,10 @@ impl Sdk {
             Self::Node => ("node".to_owned(), "node/test/good.mjs"),
         };
         let path = std::env::var_os("PATH").expect("a path");
-        let library = PathBuf::from(format!("{sdks}/python")).into_os_string();
         ProcessCommand {
             program: program.into(),
             args: vec![format!("{sdks}/{file}")],
-            environment: [("PATH".into(), path), ("PYTHONPATH".into(), library)].into(),
+            environment: [("PATH".into(), path)].into(),
             ..command(&[])
         }
     }

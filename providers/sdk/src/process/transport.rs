@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
 use trellis_core::{CallError, Code, wire};
 
@@ -12,6 +12,9 @@ use super::protocol::FRAME_BYTES_MAX;
 const LENGTH_BYTES: usize = 4;
 /// Bytes set aside at once for a frame on the word of its length alone.
 const TRUSTED_BYTES: usize = 64 << 10;
+
+/// Longest name of a kind that is repeated.
+const KIND_BYTES_MAX: usize = 16;
 
 /// A frame as it goes out: its length, then a MessagePack map.
 ///
@@ -62,7 +65,10 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             let text = format!("the stream ended after {read} of {length} bytes of a frame");
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
-        let frame = wire::decode(&self.body).map_err(|error| malformed(error.message()))?;
+        let frame = wire::decode(&self.body).map_err(|error| match kind(&self.body) {
+            Some(kind) => malformed(&format!("in a frame `{kind}`, {}", error.message())),
+            None => malformed(error.message()),
+        })?;
         Ok(Some(frame))
     }
 
@@ -80,6 +86,17 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         }
         Ok(Some(length))
     }
+}
+
+/// What kind of frame it was to be.
+fn kind(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Tagged {
+        t: String,
+    }
+    let Tagged { t } = wire::decode(body).ok()?;
+    let is_name = t.len() <= KIND_BYTES_MAX && t.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_name.then_some(t)
 }
 
 fn malformed(what: &str) -> io::Error {

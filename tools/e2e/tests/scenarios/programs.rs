@@ -23,6 +23,28 @@ scenarios! {
         Step::Admin("/metrics", 200, "trellis_provider_process_up{provider=\"geo\"} 1"),
     ];
 
+    /// The same provider, written in three languages: each takes the place of the one before.
+    one_provider_in_three_languages = [
+        actor("places", built("places")).cap("demo:geo"),
+        Step::manifest(geo(ROME)),
+        Step::Start,
+        get("places", "/Rome").is(200, "{\"latitude\":41.0,\"longitude\":12.5,\"name\":\"Rome\"}"),
+        Step::manifest(written_in("python/.venv/bin/python", "python/examples/geo.py", ROME)),
+        Step::Ends(&["--check"], 0, &["ok"]),
+        Step::Log(&["replaced provider geo (geo) in another build"]),
+        get("places", "/Rome").is(200, "{\"latitude\":41.0,\"longitude\":12.5,\"name\":\"Rome\"}"),
+        get("places", "/Utopia").is(502, "E_GUEST"),
+        Step::Log(&["E_NOT_FOUND: no place `Utopia` is known; known are: Berlin, Lima, Oslo, Rome"]),
+        Step::manifest(written_in("node", "node/examples/geo.mjs", "PLACES: 'x=91,0'")),
+        Step::Ends(&["--check"], 6, &["PLACES has an entry that is no place", "1 problem"]),
+        Step::manifest(written_in("node", "node/examples/geo.mjs", ROME)),
+        Step::Log(&["replaced provider geo (geo) in another build"]),
+        get("places", "/Rome").is(200, "{\"latitude\":41.0,\"longitude\":12.5,\"name\":\"Rome\"}"),
+        get("places", "/Atlantis").is(502, "E_GUEST"),
+        Step::Log(&["no place `Atlantis` is known; known are: Berlin, Lima, Oslo, Rome"]),
+        Step::Admin("/metrics", 200, "trellis_program_geo_lookups_total{provider=\"geo\"}"),
+    ];
+
     /// What is wrong with its values is said before it is changed, or keeps what runs.
     a_program_with_wrong_values = [
         actor("places", built("places")).cap("demo:geo"),
@@ -66,6 +88,21 @@ scenarios! {
 fn geo(values: &str) -> String {
     let geo = example_program("geo");
     program(&format!("process: {}\n    values: {{{values}}}", geo.display()))
+}
+
+const ROME: &str = "PLACES: 'Rome=41,12.5'";
+
+/// A manifest with the same provider as a script of another language's SDK.
+fn written_in(interpreter: &str, script: &str, values: &str) -> String {
+    let sdks = concat!(env!("CARGO_MANIFEST_DIR"), "/../../providers/sdk");
+    let interpreter = match interpreter {
+        "node" => interpreter.to_owned(),
+        file => format!("{sdks}/{file}"),
+    };
+    program(&format!(
+        "process: {{command: {interpreter}, args: ['{sdks}/{script}']}}\n    \
+         name: geo\n    values: {{{values}}}"
+    ))
 }
 
 /// A manifest with this provider.
