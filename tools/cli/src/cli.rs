@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
-use crate::commands::{call, completions, explain, inspect, keys, sign, verify};
+use crate::commands::{call, completions, explain, inspect, keys, new, sign, verify};
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
 use crate::output::Output;
@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// Makes, lists, shows, imports and exports keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Makes a folder to begin with.
+    #[command(subcommand)]
+    New(new::NewCommand),
     /// Puts signed claims into a module.
     Sign(Box<sign::SignArgs>),
     /// Shows a module's claims, checks, imports, exports and size.

@@ -1,4 +1,4 @@
-//! The `trellis` command: keys, sign, inspect, verify, call, up.
+//! The `trellis` command: keys, new, sign, inspect, verify, call, up.
 //!
 //! One file per command under `commands/`. Data goes to stdout and nothing else does; notes,
 //! warnings and errors go to stderr. Under `-o json` stdout holds JSON only, and an error is JSON

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod new;
 pub(crate) mod sign;
 pub(crate) mod verify;
 
@@ -20,6 +21,7 @@ use crate::output::Output;
 pub(crate) fn run(command: Command, output: Output) -> ExitCode {
     output.finish(match command {
         Command::Keys(keys) => keys.run(output),
+        Command::New(new) => new.run(output),
         Command::Sign(args) => sign::run(&args, output),
         Command::Inspect(args) => inspect::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),

@@ -6,6 +6,7 @@ mod guest;
 mod identity;
 mod keys;
 mod names;
+mod new;
 mod rim;
 mod sandbox;
 mod script;

@@ -45,6 +45,14 @@ scenarios! {
         Step::Admin("/metrics", 200, "trellis_program_geo_lookups_total{provider=\"geo\"}"),
     ];
 
+    /// The example is what `trellis new provider --lang rust` makes.
+    a_provider_as_it_is_made_anew = [
+        Step::manifest(bell("Ahoy")),
+        Step::Ends(&["--check"], 0, &["ok"]),
+        Step::manifest(bell("Ahoy there")),
+        Step::Ends(&["--check"], 6, &["WORD must be one word of letters", "1 problem"]),
+    ];
+
     /// What is wrong with its values is said before it is changed, or keeps what runs.
     a_program_with_wrong_values = [
         actor("places", built("places")).cap("demo:geo"),
@@ -103,6 +111,14 @@ fn written_in(interpreter: &str, script: &str, values: &str) -> String {
         "process: {{command: {interpreter}, args: ['{sdks}/{script}']}}\n    \
          name: geo\n    values: {{{values}}}"
     ))
+}
+
+fn bell(word: &str) -> String {
+    let program = example_program("new-provider");
+    format!(
+        "actors: []\nproviders: [{{process: {}, values: {{WORD: '{word}'}}}}]",
+        program.display()
+    )
 }
 
 /// A manifest with this provider.
