@@ -34,8 +34,8 @@ pub trait ProviderFactory: Send + Sync + 'static {
     /// looks at no clock.
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem>;
 
-    /// What [`validate`](Self::validate) finds, for who may wait: a provider that is a program of its
-    /// own is asked. The default asks nobody.
+    /// What [`validate`](Self::validate) finds, for who may wait: a provider that is a program of
+    /// its own is asked. The default asks nobody.
     ///
     /// # Errors
     /// Any [`CallError`]: whoever knows did not say.

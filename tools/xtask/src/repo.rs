@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::{Metadata, MetadataCommand};
 
 /// Folders that hold products, never sources.
-const PRODUCTS: [&str; 5] = [".git", "target", "dist", "data", "node_modules"];
+const PRODUCTS: [&str; 7] =
+    [".git", "target", "dist", "data", "node_modules", ".venv", "__pycache__"];
 
 /// What a root is known by: this very tool.
 const OWN_MANIFEST: &str = "tools/xtask/Cargo.toml";
