@@ -87,6 +87,7 @@ impl Owner {
         // At the start there is nobody to ask.
         let mut health = interval_at(Instant::now() + HEALTH_CHECK_EVERY, HEALTH_CHECK_EVERY);
         health.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stirred = Arc::clone(&self.shared.health_changed);
         let mut asked = true;
         loop {
             let stays = self.stays_longer_until();
@@ -113,6 +114,8 @@ impl Owner {
                     self.tell_of_slow();
                 }
                 _ = health.tick() => self.begin_health_check(),
+                // What is said while they are asked is heard after that.
+                () = stirred.notified(), if self.health.is_none() => self.begin_health_check(),
             }
             if self.stopping.as_ref().is_some_and(|stopping| stopping.task.is_finished()) {
                 break;

@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) progress: Progress,
     /// A status was published.
     pub(crate) published: Notify,
+    /// A provider may be in another state than it last said.
+    pub(crate) health_changed: Arc<Notify>,
     /// What is let go finishes here.
     pub(crate) aside: Aside,
     /// Something was let go: whoever waits for that looks again.
@@ -65,6 +67,7 @@ impl Shared {
             changing: AtomicBool::default(),
             progress: Progress::default(),
             published: Notify::new(),
+            health_changed: Arc::default(),
             aside: Aside::default(),
             let_go: Notify::new(),
             patience: Mutex::default(),
@@ -91,7 +94,11 @@ impl Shared {
         prepared: &PreparedProvider,
         target: TargetId,
     ) -> Result<Instance, CallError> {
-        let calls = ProviderCalls::new(Arc::clone(&self.dispatcher), target);
+        let calls = ProviderCalls::new(
+            Arc::clone(&self.dispatcher),
+            target,
+            Arc::clone(&self.health_changed),
+        );
         Instance::make(prepared, Arc::new(calls)).await
     }
 

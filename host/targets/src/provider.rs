@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use trellis_core::{CallError, Code, Parties};
 use trellis_dispatch::{BoxFuture, Dispatcher, Invocation, Message, Target};
 use trellis_entitlements::{AuthzRequest, TargetId};
@@ -40,6 +41,8 @@ impl Target for ProviderTarget {
 pub struct ProviderCalls {
     dispatcher: Arc<Dispatcher>,
     provider: TargetId,
+    /// Told when the provider may be in another state.
+    health_changed: Arc<Notify>,
     host: String,
     lineage: String,
 }
@@ -47,12 +50,16 @@ pub struct ProviderCalls {
 impl ProviderCalls {
     /// The way from this provider to the actors that are bound to it.
     #[must_use]
-    pub fn new(dispatcher: Arc<Dispatcher>, provider: TargetId) -> Self {
+    pub fn new(
+        dispatcher: Arc<Dispatcher>,
+        provider: TargetId,
+        health_changed: Arc<Notify>,
+    ) -> Self {
         // A host has one dispatcher. Nobody else in the process has it and this target, and a
         // successor has both.
         let host = format!("{:p}", Arc::as_ptr(&dispatcher));
         let lineage = format!("{host}/{}", provider.0);
-        Self { dispatcher, provider, host, lineage }
+        Self { dispatcher, provider, health_changed, host, lineage }
     }
 }
 
@@ -73,6 +80,10 @@ impl Invoker for ProviderCalls {
             let trace = trace.unwrap_or_default();
             self.dispatcher.dispatch(request, Message { payload, deadline, depth: 0, trace }).await
         })
+    }
+
+    fn health_changed(&self) {
+        self.health_changed.notify_one();
     }
 
     fn lineage(&self) -> &str {

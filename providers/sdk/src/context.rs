@@ -33,6 +33,10 @@ pub trait Invoker: Send + Sync {
     /// Admits and carries out one call.
     fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>>;
 
+    /// The provider may be in another state than it last said; see
+    /// [`Context::health_changed`].
+    fn health_changed(&self) {}
+
     /// What the provider is in its host: the same for instances that take one another's place when
     /// values change, and for nobody else in the process. Empty when it takes nobody's place.
     fn lineage(&self) -> &str {
@@ -65,6 +69,12 @@ impl Context {
     /// Any [`CallError`]: denied, not found, busy, deadline, or the actor's own failure.
     pub async fn invoke(&self, invoke: Invoke) -> Result<Bytes, CallError> {
         self.invoker.invoke(invoke).await
+    }
+
+    /// Has the host ask at once how the provider is, instead of when it is time: something changed
+    /// that it should know of. Cheap; the host asks once for what is said meanwhile.
+    pub fn health_changed(&self) {
+        self.invoker.health_changed();
     }
 
     /// What the provider is in its host; see [`Invoker::lineage`]. Instances of one lineage may

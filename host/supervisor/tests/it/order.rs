@@ -380,3 +380,22 @@ async fn may_call(stage: &Stage, operation: &str) -> bool {
     }
     false
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_says_so_is_asked_how_it_is_at_once() {
+    let stage = stage();
+    stage.apply(BOTH).await;
+    for ailment in [Some("its process is started again"), None] {
+        stage.script.fall_ill(ailment);
+        stage.script.stir();
+        let ill = || stage.status().providers.iter().any(|it| it.ailment.is_some());
+        // The clock stands while anything runs: it is not yet time to ask all of them.
+        for _ in 0..10_000 {
+            if ill() == ailment.is_some() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(ill(), ailment.is_some());
+    }
+}

@@ -40,6 +40,8 @@ struct Shared {
     panics: Mutex<Vec<&'static str>>,
     /// The operation of those that are prepared from now on, when it is another one.
     rewritten: Mutex<Option<&'static str>>,
+    /// Of every instance.
+    contexts: Mutex<Vec<Context>>,
     /// The values of PATH that instances hold until they are dropped.
     held: Mutex<BTreeSet<String>>,
     /// Of all servers.
@@ -97,6 +99,11 @@ impl Script {
             }
         };
         tokio::time::timeout(PATIENCE, looks).await.expect("it becomes so");
+    }
+
+    /// The instances say that they may be in another state.
+    pub(crate) fn stir(&self) {
+        self.0.contexts.lock().iter().for_each(Context::health_changed);
     }
 
     /// From now on a manifest finds another build of every provider, with this operation alone.
@@ -202,7 +209,8 @@ impl ProviderFactory for Kind {
         Vec::new()
     }
 
-    fn create(&self, _: Context, values: Values) -> Created {
+    fn create(&self, context: Context, values: Values) -> Created {
+        self.script.0.contexts.lock().push(context);
         let script = self.script.clone();
         let name = match values.get("SIZE") {
             Some(size) => format!("{} {size}", self.name),

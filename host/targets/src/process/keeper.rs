@@ -109,6 +109,20 @@ impl Life {
         Ok(())
     }
 
+    /// Says how it is, unless it is not wanted any more.
+    fn say(&self, state: &watch::Sender<State>, now: State) {
+        let said = state.send_if_modified(|before| {
+            let wanted = !matches!(before, State::Ended);
+            if wanted {
+                *before = now;
+            }
+            wanted
+        });
+        if said {
+            self.context.health_changed();
+        }
+    }
+
     fn slow(&self, what: &str) -> CallError {
         let seconds = READY_TIME_MAX.as_secs();
         let text = format!("`{}` did not {what} within {seconds} s", self.command);
@@ -133,14 +147,14 @@ pub(super) async fn keep(life: Arc<Life>, mut live: Live, state: watch::Sender<S
             let provider = &*life.provider;
             if pause.is_zero() {
                 tracing::warn!(provider, "its process is started again: {why}");
-                say(&state, State::Starting(why.clone()));
+                life.say(&state, State::Starting(why.clone()));
             } else {
                 let seconds = pause.as_secs_f32();
                 tracing::error!(
                     provider,
                     "its process ends again and again, and is left alone for {seconds:.1} s: {why}"
                 );
-                say(&state, State::Resting(why.clone()));
+                life.say(&state, State::Resting(why.clone()));
             }
             let again = async {
                 tokio::time::sleep(pause).await;
@@ -158,19 +172,8 @@ pub(super) async fn keep(life: Arc<Life>, mut live: Live, state: watch::Sender<S
             }
         };
         tracing::info!(provider = &*life.provider, "its process runs again");
-        say(&state, State::Up(live.session.clone()));
+        life.say(&state, State::Up(live.session.clone()));
     }
-}
-
-/// Says how it is, unless it is not wanted any more.
-fn say(state: &watch::Sender<State>, now: State) {
-    state.send_if_modified(|before| {
-        let wanted = !matches!(before, State::Ended);
-        if wanted {
-            *before = now;
-        }
-        wanted
-    });
 }
 
 async fn until_ended(state: &watch::Sender<State>) {
