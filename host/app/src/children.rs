@@ -4,8 +4,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Args;
+use trellis_core::{CallError, Code};
 use trellis_engine::Compiler;
-use trellis_targets::process::{Launcher, Processes, launcher_main};
+use trellis_providers_sdk::Descriptor;
+use trellis_targets::process::{
+    Launcher, ProcessCommand, ProcessLimits, Processes, Unstartable, launcher_main,
+};
 
 use crate::process::own_program;
 
@@ -41,6 +45,36 @@ pub(crate) fn processes() -> Option<Processes> {
             None
         }
     }
+}
+
+/// What a program says that it is and serves, if it is a provider: started for a moment in the
+/// current folder, with the variables and the limits that a host gives by default.
+///
+/// # Errors
+/// [`Code::NotFound`] for a program that is not there; [`Code::Provider`] for one that is no
+/// provider, with what it wrote.
+pub async fn describe_program(program: &str, args: &[String]) -> Result<Descriptor, CallError> {
+    let failed = |error: std::io::Error| CallError::new(Code::Provider, error.to_string());
+    let launcher = own_program().and_then(|own| Launcher::new(own, vec![LAUNCH_COMMAND.into()]));
+    let processes = Processes::new(launcher.map_err(failed)?, std::env::vars_os().collect());
+    let folder = std::env::current_dir().map_err(failed)?;
+    let is_path = program.contains('/');
+    let command = ProcessCommand {
+        program: if is_path { folder.join(program) } else { program.into() },
+        args: args.to_vec(),
+        folder,
+        environment: processes.environment([]),
+        limits: ProcessLimits::default(),
+    };
+    command.look().map_err(|why| {
+        let text = match why {
+            Unstartable::NotExecutable => format!("`{program}` may not be executed"),
+            _ if is_path => format!("there is no program `{program}`"),
+            _ => format!("there is no program `{program}` in PATH"),
+        };
+        CallError::new(Code::NotFound, text)
+    })?;
+    Ok(processes.factory(program, command).await?.descriptor())
 }
 
 /// This very program, so that parent and child always agree on the compiler.

@@ -40,7 +40,7 @@ mod trust;
 mod watch;
 
 pub use args::HostArgs;
-pub use children::{COMPILE_COMMAND, LAUNCH_COMMAND, LaunchArgs, launch};
+pub use children::{COMPILE_COMMAND, LAUNCH_COMMAND, LaunchArgs, describe_program, launch};
 pub use command::{HostCommand, parse};
 pub use exit::Exit;
 pub use failure::Failure;

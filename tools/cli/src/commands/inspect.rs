@@ -1,10 +1,12 @@
-//! `trellis inspect`: everything a module says about itself, and which checks it passes.
+//! `trellis inspect`: everything a module says about itself, and which checks it passes; and what
+//! a provider's program serves.
 
+mod program;
 mod report;
 mod time;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use trellis_claims::SystemClock;
@@ -23,14 +25,29 @@ Inspect shows and does not judge: its exit code is 0 for a tampered or expired m
 `trellis verify` for that. Claims whose signature or hash does not hold may be forged.")]
 pub(crate) struct InspectArgs {
     /// The module.
-    file: PathBuf,
+    #[arg(required_unless_present = "process")]
+    file: Option<PathBuf>,
+    /// A provider's program instead, with its arguments: it is started for a moment, as a host
+    /// does, and says what it serves.
+    #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
+    #[arg(conflicts_with = "file")]
+    process: Option<Vec<String>>,
 }
 
 pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
-    let module = files::read_module(&args.file)?;
-    let shape = outline(&module).map_err(|failure| failure.about(args.file.display()))?;
+    match (&args.file, args.process.as_deref()) {
+        (_, Some([program, args @ ..])) => program::run(program, args, output),
+        (Some(file), _) => module(file, output),
+        // clap wants one of the two.
+        (None, _) => Err(Failure::usage("there is nothing to inspect")),
+    }
+}
+
+fn module(file: &Path, output: Output) -> Result<(), Failure> {
+    let module = files::read_module(file)?;
+    let shape = outline(&module).map_err(|failure| failure.about(file.display()))?;
     let seen = trellis_claims::inspect(&module);
-    output.show(&report::Report::new(&args.file, shape, seen, &SystemClock))
+    output.show(&report::Report::new(file, shape, seen, &SystemClock))
 }
 
 /// The outline of a module, as the engine sees it.

@@ -37,6 +37,31 @@ fn a_provider_in_python_passes_its_test_and_a_check() {
     check(&folder);
     let text = std::fs::read_to_string(folder.join("provider.py")).expect("it is there");
     assert!(text.contains("class DoorBellProvider(Provider):") && !text.contains("new"), "{text}");
+    let python = format!("{SDKS}/python/.venv/bin/python");
+    let script = folder.join("provider.py").display().to_string();
+    let inspected = sandbox.run(&["inspect", "--process", &python, &script]).ok();
+    let lines: Vec<_> = inspected.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "door-bell 0.1.0: Greets.",
+            "serves demo:door_bell",
+            "  Greet              Greets somebody.",
+            "values",
+            "  WORD               text, of the provider, default `Hello`: The first word.",
+        ]
+    );
+    let inspected = sandbox.run(&["-o", "json", "inspect", "--process", &python, &script]).json();
+    assert_eq!(inspected["contracts"][0]["operations"][0]["name"], "Greet");
+}
+
+#[test]
+fn a_program_that_is_no_provider_is_told() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.run(&["inspect", "--process", "sh", "-c", "echo hi; exit 3"]);
+    assert!(told.fails(1, "E_PROVIDER").contains("exit status: 3"));
+    sandbox.run(&["inspect", "--process", "./nowhere"]).fails(3, "E_NOT_FOUND");
+    sandbox.run(&["inspect", "--process", "no-such-program"]).fails(3, "E_NOT_FOUND");
 }
 
 #[test]
