@@ -230,3 +230,59 @@ fn no_text_holds_a_revocation_up() {
         }
     }
 }
+
+#[test]
+fn whatever_the_text_each_place_lies_in_it() {
+    const PIECES: &[&str] = &[
+        "revoked",
+        "issuers",
+        "actors",
+        "name",
+        "actor",
+        "ONE",
+        "TWO",
+        "${",
+        "}",
+        "[",
+        "]",
+        "{",
+        ":",
+        "\u{ff1a}",
+        ";",
+        "-",
+        "- ",
+        " ",
+        "  ",
+        "\t",
+        "\n",
+        "\r\n",
+        "#",
+        " # ",
+        "'",
+        "\"",
+        "é",
+        ",",
+        "&a ",
+        "\u{feff}",
+        "?",
+        "trust:\n  ",
+        "${LEAKED}",
+    ];
+    let mut state = 1_u64;
+    for _ in 0..20_000 {
+        let mut text = String::new();
+        for _ in 0..24 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let index = usize::try_from(state >> 33).expect("31 bits") % PIECES.len();
+            text.push_str(PIECES[index]);
+        }
+        for name in ["any.yaml", "any.json"] {
+            let source = source(name, &text);
+            let found = readable_trust(&source, &env);
+            let revoked = found.revoked.iter().map(|key| key.span);
+            for at in revoked.chain(unrevoked(&source, &found)).chain(found.unread.clone()) {
+                assert!(source.text.get(at.start..at.start + at.len).is_some(), "{text:?}");
+            }
+        }
+    }
+}
