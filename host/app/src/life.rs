@@ -1,7 +1,8 @@
 //! The life of a host that runs: signals, changed files, and what becomes of them.
 //!
 //! Nothing here waits for a disk, a module or a client: reading and applying go on beside the loop
-//! that answers signals, and a newer request supersedes an older one that is still being read.
+//! that answers signals, and a newer request supersedes an older one that is still being read, once
+//! whom that trusts was enforced.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -13,13 +14,13 @@ use trellis_control::{Address, Applied};
 use trellis_core::Code;
 use trellis_entitlements::Rules;
 use trellis_manifest::HostSpec;
-use trellis_supervisor::{ApplyOptions, LastRuns, Status};
+use trellis_supervisor::{ApplyOptions, LastRuns, Status, Supervisor};
 
 use crate::announcer::Announcer;
 use crate::args::HostArgs;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::loading::{LOADING_TIME_MAX, Loading};
+use crate::loading::{LOADING_TIME_MAX, Loading, Progress};
 use crate::manifest::{For, Loaded, Loader, Meant};
 use crate::output::lines;
 use crate::readiness::{Lasting, Phase, Readiness};
@@ -184,26 +185,31 @@ impl Life {
     fn start(&self, text: Meant) -> Loading {
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
         let supervisor = self.host.supervisor().clone();
-        Loading::begin(None, async move {
+        Loading::begin(None, Progress::from_rest(), async move {
             supervisor.enforce(loader.trusted()).await;
-            watch.follow_modules(loader.images(&text.manifest)).await;
-            loader.prepare(text, For::Starting).await
+            let loaded = prepare(&loader, &watch, text, For::Starting).await?;
+            supervisor.enforce(loader.trusted()).await;
+            Ok(loaded)
         })
     }
 
     /// Reads everything again: first whom the manifest trusts, which acts at once, then the rest.
+    /// What is asked for while the first of these is under way has it done once more.
     fn reload(&self, unfinished: Option<Loading>) -> Loading {
+        let unfinished = match unfinished {
+            Some(unfinished) if unfinished.asks_again() => return unfinished,
+            unfinished => unfinished,
+        };
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
         let supervisor = self.host.supervisor().clone();
-        Loading::begin(unfinished, async move {
-            if let Some(trust) = loader.revocations().await {
-                supervisor.enforce(trust).await;
-            }
-            let written = loader.read().await?;
-            supervisor.enforce(written.trust).await;
-            let text = written.manifest?;
-            watch.follow_modules(loader.images(&text.manifest)).await;
-            loader.prepare(text, For::Changing).await
+        let progress = Progress::from_trust();
+        let shown = progress.clone();
+        Loading::begin(unfinished, progress, async move {
+            let text = shown.trust(|| trust(&loader, &supervisor)).await?;
+            let loaded = prepare(&loader, &watch, text, For::Changing).await?;
+            // Only now is anybody trusted again.
+            supervisor.enforce(loader.trusted()).await;
+            Ok(loaded)
         })
     }
 
@@ -345,6 +351,27 @@ impl Life {
             () = again(signals) => tracing::warn!("stopped at once; calls were cut"),
         }
     }
+}
+
+/// Reads the text and enforces whom it trusts.
+async fn trust(loader: &Arc<Loader>, supervisor: &Supervisor) -> Result<Meant, Failure> {
+    if let Some(trust) = loader.revocations().await {
+        supervisor.enforce(trust).await;
+    }
+    let written = loader.read().await?;
+    supervisor.enforce(written.trust).await;
+    written.manifest
+}
+
+/// Checks what the text names, and follows the files of that.
+async fn prepare(
+    loader: &Loader,
+    watch: &FileWatch,
+    text: Meant,
+    purpose: For,
+) -> Result<Loaded, Failure> {
+    watch.follow_modules(loader.images(&text.manifest)).await;
+    loader.prepare(text, purpose).await
 }
 
 /// What the owner of a host decided for all actors.

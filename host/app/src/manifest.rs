@@ -61,7 +61,8 @@ pub(crate) struct Loader {
     record: RunRecord,
     /// The last text that could be read, and what it means.
     text: Mutex<Option<(SourceText, Arc<Manifest>)>>,
-    /// Whom the last text that was right trusts, without whomever wrong ones revoked since then.
+    /// Whom the last manifest that was right trusts, without whomever a text trusts no more since
+    /// then: none that is wrong, or names something that is, takes a revocation back.
     trust: Mutex<TrustList>,
     /// What the last text does not say of that.
     held: Mutex<Held>,
@@ -84,6 +85,8 @@ pub(crate) struct Written {
 pub(crate) struct Meant {
     pub(crate) manifest: Arc<Manifest>,
     source: SourceText,
+    /// Whom it trusts, once all it names is right.
+    trust: TrustList,
     /// Keys under `trust` that are none.
     wrong_keys: Vec<Problem>,
 }
@@ -152,13 +155,13 @@ impl Loader {
         aside(&self.turn, move || loader.read_here()).await?
     }
 
-    /// Checks everything a right text names.
+    /// Checks everything a right text names. When that is right too, what it says of trust counts;
+    /// whom that trusts again is for the caller to [enforce](Self::trusted).
     ///
     /// # Errors
     /// Every problem at once.
     pub(crate) async fn prepare(&self, text: Meant, purpose: For) -> Result<Loaded, Failure> {
-        let Meant { manifest, source, wrong_keys } = text;
-        let trust = self.trust.lock().clone();
+        let Meant { manifest, source, trust, wrong_keys } = text;
         let checked = (&*manifest, &source, Lacks::default());
         let prepared = self.check(checked, &trust, purpose).await?;
         if !wrong_keys.is_empty() {
@@ -174,6 +177,7 @@ impl Loader {
         let notes = Report::of(&source, prepared.notes().to_vec());
         let lasting = prepared.warnings().iter().filter_map(Lasting::of);
         let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
+        self.trust(trust);
         Ok(Loaded { manifest, prepared, warnings, notes, lasting })
     }
 
@@ -248,17 +252,17 @@ impl Loader {
         let name = self.path.display().to_string();
         let bytes = self.bytes().map_err(|error| unreadable(&self.path, &error))?;
         let format = Format::of_path(&self.path);
-        let source = match SourceText::from_bytes(&name, bytes.clone(), format) {
+        let is_cut = bytes.len() > trellis_manifest::BYTES_MAX;
+        let source = match SourceText::from_bytes(&name, bytes, format) {
             Ok(source) => source,
             Err(report) => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                let wrong = Wrong { report, rest: None };
-                return Ok(self.wrong(SourceText::new(name, text, format), wrong));
+                let source = report.source_text().clone();
+                return Ok(self.wrong(source, Wrong { report, rest: None }, is_cut));
             }
         };
         match self.understand(&source) {
             Ok(manifest) => self.right(source, manifest),
-            Err(wrong) => Ok(self.wrong(source, wrong)),
+            Err(wrong) => Ok(self.wrong(source, wrong, is_cut)),
         }
     }
 

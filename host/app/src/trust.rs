@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use trellis_claims::{ClaimsError, PublicKey, TrustList, Unsigned};
 use trellis_core::{CallError, Code};
 use trellis_keystore::Keystore;
-use trellis_manifest::{Problem, ReadableTrust, Span, Spanned, TrustSpec, keys_in};
+use trellis_manifest::{Problem, ReadableTrust, SourceText, Span, Spanned, TrustSpec, keys_in};
 
 use crate::failure::Failure;
 use crate::readiness::Lasting;
@@ -249,6 +249,22 @@ fn not_in_effect(span: Span, code: Code, why: &str) -> Problem {
     Problem::new(span, format!("this revocation is NOT in effect: {why}")).code(code).help(
         "write the actor's own key (M...) or its issuer (A...): `trellis inspect FILE` shows both",
     )
+}
+
+/// A key in a wrong text that nothing revokes, though it may be meant to.
+pub(crate) fn not_revoked(span: Span) -> Problem {
+    const WHY: &str = "if this key is to be revoked, that is NOT in effect: it stands under no list \
+                       named `revoked`";
+    Problem::new(span, WHY).code(Code::Key).help("write `trust: {revoked: [KEY, KEY]}`")
+}
+
+/// A text of which only the beginning was read.
+pub(crate) fn not_read(source: &SourceText, bytes_max: usize) -> Problem {
+    let end = Span { start: source.text.len(), len: 0 };
+    let why = format!(
+        "whatever is revoked behind the first {bytes_max} bytes is NOT in effect: they are not read"
+    );
+    Problem::new(end, why).help("write `trust` at the beginning of a smaller manifest")
 }
 
 #[cfg(test)]

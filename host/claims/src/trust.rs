@@ -117,6 +117,19 @@ impl TrustList {
         self
     }
 
+    /// The same list without what it allows and `before` does not: an issuer, unsigned modules, or
+    /// whatever `before` revokes.
+    #[must_use]
+    pub fn narrowed_by(mut self, before: &Self) -> Self {
+        self.issuers.retain(|issuer| before.issuers.contains(issuer));
+        self.revoked_issuers.extend(before.revoked_issuers.iter().cloned());
+        self.revoked_subjects.extend(before.revoked_subjects.iter().cloned());
+        if before.unsigned == Unsigned::Refuse {
+            self.unsigned = Unsigned::Refuse;
+        }
+        self
+    }
+
     /// Grows with every change; see [`TrustStore::publish`].
     #[must_use]
     pub const fn version(&self) -> u64 {

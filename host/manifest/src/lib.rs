@@ -9,8 +9,8 @@
 //! The modules in reading order: [`source`] (text and places in it), `expand` (`${VAR}`), `parse`
 //! with `yaml` and `json` (text to `tree`), `form` and `object` (tree to typed values; the JSON
 //! schema comes from the same declarations), `shape` (what may be written), `resolve` (what it
-//! means), `rest` and `trust` (what can be read of a manifest that is wrong), `scan` with `nkey`
-//! (what is revoked in a text that cannot be parsed).
+//! means), `understand` (both together), `rest` and `trust` (what can be read of a manifest that is
+//! wrong), `scan` with `nkey` (what is revoked in a text that cannot be understood).
 //!
 //! **Deliberately absent:** files, the environment, keys and signatures, which providers exist and
 //! what values they understand, contract ids. The caller reads the file, supplies the environment,
@@ -36,8 +36,11 @@ pub mod source;
 mod spec;
 mod tree;
 mod trust;
+mod understand;
 mod variable;
 mod yaml;
+
+use understand::understood;
 
 pub use nkey::keys_in;
 pub use parse::BYTES_MAX;
@@ -50,7 +53,7 @@ pub use spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProcessLimitsSpec,
     ProcessSpec, ProviderKind, ProviderSpec, TextPairs, TrustSpec,
 };
-pub use trust::{ReadableTrust, readable_trust};
+pub use trust::{ReadableTrust, readable_trust, unrevoked};
 
 /// Reads a manifest; `env` answers what `${VAR}` stands for.
 ///
@@ -70,9 +73,7 @@ pub fn read_rest(
 ) -> Result<Manifest, Wrong> {
     let mut problems = report::Problems::default();
     let root = parse::parse(source, env, &mut problems);
-    let understood = (root.as_ref())
-        .and_then(|root| form::Form::read(root, "the manifest", &mut problems))
-        .map(|written| resolve::resolve(written, &mut problems));
+    let understood = root.as_ref().and_then(|root| understood(root, &mut problems));
     match understood {
         Some((manifest, _)) if problems.is_empty() => Ok(manifest),
         understood => {

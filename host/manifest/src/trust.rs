@@ -4,6 +4,7 @@
 //! typo elsewhere must not keep a revoked actor running. So this reader takes what it can get, and
 //! it guesses in one direction only: towards revoking.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use trellis_core::nearest;
@@ -11,9 +12,13 @@ use trellis_core::nearest;
 use crate::nkey::{is_key, keys_at};
 use crate::parse::parse;
 use crate::report::Problems;
-use crate::scan::{Scanned, scan};
+use crate::scan::{Scanned, says_revoked, scan, untaken};
 use crate::source::{SourceText, Span, Spanned};
 use crate::tree::{Node, Value};
+use crate::understand::understood;
+
+/// Most places that are kept of what revokes nothing: a file of nonsense has millions.
+const UNREAD_MAX: usize = 1000;
 
 /// The keys under `trust` that could be read. Every one has the form of a public key; whether it is
 /// one is for the caller to find out.
@@ -40,9 +45,14 @@ pub fn readable_trust(source: &SourceText, env: &dyn Fn(&str) -> Option<String>)
     let root = parse(source, env, &mut problems);
     if let Some(root) = &root {
         parsed(root, &mut found);
+        let is_parsed = problems.is_empty();
+        understood(root, &mut problems);
+        if is_parsed && !problems.is_empty() {
+            misplaced(root, &mut found);
+        }
     }
     if !problems.is_empty() {
-        // The tree is missing, or something is missing in it.
+        // The tree is missing, or something is missing in it or stands where it does not belong.
         let Scanned { revoked, unread } = scan(source, env, root.is_some());
         found.revoked.extend(revoked);
         if root.is_none() {
@@ -51,6 +61,20 @@ pub fn readable_trust(source: &SourceText, env: &dyn Fn(&str) -> Option<String>)
     }
     found.revoked.sort();
     found.revoked.dedup();
+    found.unread.sort_by_key(|place| place.start);
+    found.unread.dedup();
+    found.unread.truncate(UNREAD_MAX);
+    found
+}
+
+/// Where keys stand in a wrong text of which `readable` is what could be read: keys that are
+/// neither issuers nor revoked nor the actor of a binding, in a text that speaks of revoking.
+/// Whoever wrote one there may believe that it is revoked.
+#[must_use]
+pub fn unrevoked(source: &SourceText, readable: &ReadableTrust) -> Vec<Span> {
+    let known = readable.revoked.iter().chain(&readable.issuers).map(|key| key.as_str());
+    let mut found = untaken(source, &known.collect::<HashSet<_>>());
+    found.truncate(UNREAD_MAX);
     found
 }
 
@@ -66,6 +90,20 @@ fn parsed(root: &Node, found: &mut ReadableTrust) {
             }
             Some(_) => revocations(node, found),
             None => {}
+        }
+    }
+}
+
+/// Lists of revocations wherever they stand, in a manifest whose form is wrong.
+fn misplaced(node: &Node, found: &mut ReadableTrust) {
+    if let Value::Sequence(items) = &node.value {
+        items.iter().for_each(|item| misplaced(item, found));
+    }
+    for (key, value) in entries(node) {
+        match &value.value {
+            _ if !says_revoked(key) => misplaced(value, found),
+            Value::Sequence(_) => revocations(value, found),
+            _ => keys_of(value, &mut found.revoked),
         }
     }
 }

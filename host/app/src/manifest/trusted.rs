@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use trellis_claims::TrustList;
-use trellis_manifest::{Format, Manifest, ReadableTrust, SourceText, Wrong, readable_trust};
+use trellis_manifest::{
+    BYTES_MAX, Format, Manifest, ReadableTrust, SourceText, Wrong, readable_trust, unrevoked,
+};
 use trellis_providers_sdk::ProviderFactory;
 
 use super::{Loader, Meant, Written, environment, wrong};
@@ -13,7 +15,7 @@ use crate::readiness::Lasting;
 use crate::trust::{self, Held};
 
 impl Loader {
-    /// Whom the last text that could be used trusts.
+    /// Whom the last manifest that was right trusts, as far as no text trusts fewer since then.
     pub(crate) fn trusted(&self) -> TrustList {
         self.trust.lock().clone()
     }
@@ -25,8 +27,8 @@ impl Loader {
         let read = move || {
             let bytes = loader.bytes().ok()?;
             let name = loader.path.display().to_string();
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            let source = SourceText::new(name, text, Format::of_path(&loader.path));
+            let source = SourceText::from_bytes(name, bytes, Format::of_path(&loader.path));
+            let source = source.unwrap_or_else(|report| report.source_text().clone());
             let readable = readable_trust(&source, &environment);
             let asks = readable.issuers.is_empty() && !readable.revoked.is_empty();
             asks.then(|| loader.revoke(&readable).list)
@@ -63,11 +65,19 @@ impl Loader {
         };
         let mut known = self.trust.lock();
         let trust::Read { list, problems } = trust::of_right(spec, own.as_ref(), caps, &known)?;
-        known.clone_from(&list);
+        // What the text names may still be wrong, so nobody is trusted again for it.
+        let narrowed = list.clone().narrowed_by(&known);
+        known.clone_from(&narrowed);
         drop(known);
-        *self.held.lock() = Held::of(&list, &spec.revoked);
-        let text = Meant { manifest, source, wrong_keys: problems };
-        Ok(Written { manifest: Ok(text), trust: list, rest: None })
+        *self.held.lock() = Held::of(&narrowed, &spec.revoked);
+        let text = Meant { manifest, source, trust: list, wrong_keys: problems };
+        Ok(Written { manifest: Ok(text), trust: narrowed, rest: None })
+    }
+
+    /// A manifest is right as a whole, so what it says of trust counts and nothing else does.
+    pub(super) fn trust(&self, list: TrustList) {
+        *self.trust.lock() = list;
+        *self.held.lock() = Held::default();
     }
 
     /// What an unsigned module may use in development: whatever this host has.
@@ -78,12 +88,17 @@ impl Loader {
         contracts.map(|contract| contract.id.to_string()).collect()
     }
 
-    pub(super) fn wrong(&self, source: SourceText, found: Wrong) -> Written {
+    /// What can be used of a wrong text, which may be only the beginning of its file.
+    pub(super) fn wrong(&self, source: SourceText, found: Wrong, is_cut: bool) -> Written {
         let readable = readable_trust(&source, &environment);
-        let read = self.revoke(&readable);
+        let trust::Read { list, mut problems } = self.revoke(&readable);
+        problems.extend(unrevoked(&source, &readable).into_iter().map(trust::not_revoked));
+        if is_cut {
+            problems.push(trust::not_read(&source, BYTES_MAX));
+        }
         let rest = found.rest.map(|rest| (source, rest));
-        let manifest = Err(wrong(found.report.and(read.problems)));
-        Written { manifest, trust: read.list, rest }
+        let manifest = Err(wrong(found.report.and(problems)));
+        Written { manifest, trust: list, rest }
     }
 
     /// Revokes what can be read of a wrong text, until a right one says otherwise.

@@ -156,3 +156,20 @@ fn an_older_revision_does_not_replace_a_newer_one() {
     let stranger = claims(Some(9), &other_module_key()).check_succeeds(&claims(None, &module));
     assert_eq!(stranger.expect_err("another actor").code(), Code::Revision);
 }
+
+#[test]
+fn a_narrowed_list_allows_nothing_that_the_one_before_did_not() {
+    let [one, other, actor] = [KeyKind::Account, KeyKind::Account, KeyKind::Module]
+        .map(|kind| KeyPair::generate(kind).public().clone());
+    let trusting = |issuer| TrustList::new(0).trust(issuer).expect("an account");
+    let unsigned = || Unsigned::Allow { caps: vec!["wascc:logging".to_owned()] };
+    let before = trusting(&one).revoke(&other).expect("an account");
+    let list = trusting(&one).trust(&other).expect("an account").revoke(&actor).expect("a module");
+    let narrowed = list.clone().unsigned_modules(unsigned()).narrowed_by(&before);
+    assert_eq!(narrowed.issuers().collect::<Vec<_>>(), [&one]);
+    assert_eq!(narrowed.revoked().collect::<Vec<_>>(), [&other, &actor]);
+    assert_eq!(narrowed.unsigned(), &Unsigned::Refuse);
+    let before = before.unsigned_modules(unsigned());
+    assert_eq!(list.clone().narrowed_by(&before).unsigned(), &Unsigned::Refuse);
+    assert_eq!(list.unsigned_modules(unsigned()).narrowed_by(&before).unsigned(), &unsigned());
+}

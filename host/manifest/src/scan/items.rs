@@ -1,14 +1,18 @@
 //! The items of a list that may be neither YAML nor JSON: which hold a key, and which do not.
 
+use std::collections::HashMap;
+
 use super::found::Scanned;
 use crate::expand::Env;
 use crate::nkey::{damaged_at, keys_at};
 use crate::source::{Span, Spanned};
 
-/// A list of revocations, taken apart at its commas and line ends.
+/// Lists of revocations, taken apart at their commas and line ends.
 pub(super) struct Items<'t> {
     text: &'t str,
     env: Env<'t>,
+    /// Variables that were looked at, with whether there is a key in what they hold.
+    variables: HashMap<&'t str, bool>,
     /// Where the part begins that is being read.
     start: usize,
     found: Scanned,
@@ -27,26 +31,31 @@ struct Item {
 }
 
 impl<'t> Items<'t> {
-    pub(super) fn new(text: &'t str, env: Env<'t>, start: usize) -> Self {
-        Self { text, env, start, found: Scanned::default(), item: Item::default() }
+    pub(super) fn new(text: &'t str, env: Env<'t>) -> Self {
+        let variables = HashMap::new();
+        Self { text, env, variables, start: 0, found: Scanned::default(), item: Item::default() }
+    }
+
+    /// A list begins here.
+    pub(super) const fn begin(&mut self, start: usize) {
+        self.start = start;
     }
 
     /// A part ends here. Behind the end of the list (`is_over`) only keys matter.
     pub(super) fn part(&mut self, end: usize, is_over: bool) {
         let start = std::mem::replace(&mut self.start, end);
-        let part = self.text[start..end].trim_start_matches(',');
+        let text = self.text;
+        let part = text[start..end].trim_start_matches(',');
         let start = end - part.len();
         let at = |(at, text): (usize, &str)| Span { start: start + at, len: text.len() };
         let known = self.found.revoked.len();
         let keys = keys_at(part).map(|key| Spanned::new(key.1.to_owned(), at(key)));
         self.found.revoked.extend(keys);
+        let mut is_read = self.found.revoked.len() > known;
         for (place, name) in variables(part) {
-            let value = (self.env)(name).unwrap_or_default();
             let span = at((place, &part[place..place + name.len() + "${".len()]));
-            let keys = keys_at(&value).map(|(_, key)| Spanned::new(key.to_owned(), span));
-            self.found.revoked.extend(keys);
+            is_read |= self.variable(name, span);
         }
-        let is_read = self.found.revoked.len() > known;
         let written = part.trim_start();
         let begins = written.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
         let text = bare(part);
@@ -69,6 +78,20 @@ impl<'t> Items<'t> {
         }
     }
 
+    /// Takes the keys that a variable holds; true when there are any.
+    fn variable(&mut self, name: &'t str, span: Span) -> bool {
+        if let Some(holds_keys) = self.variables.get(name) {
+            return *holds_keys;
+        }
+        let value = (self.env)(name).unwrap_or_default();
+        let known = self.found.revoked.len();
+        let keys = keys_at(&value).map(|(_, key)| Spanned::new(key.to_owned(), span));
+        self.found.revoked.extend(keys);
+        let holds_keys = self.found.revoked.len() > known;
+        self.variables.insert(name, holds_keys);
+        holds_keys
+    }
+
     fn end_item(&mut self) {
         let item = std::mem::take(&mut self.item);
         if !item.is_read {
@@ -77,7 +100,7 @@ impl<'t> Items<'t> {
     }
 
     /// What was taken for the list ends here.
-    pub(super) fn end(mut self, end: usize, is_over: bool, found: &mut Scanned) {
+    pub(super) fn end(&mut self, end: usize, is_over: bool, found: &mut Scanned) {
         self.part(end.max(self.start), is_over);
         self.end_item();
         found.revoked.append(&mut self.found.revoked);

@@ -2,6 +2,8 @@
 
 use trellis_core::nearest;
 
+use crate::nkey::is_key;
+
 /// A name is not longer; a longer word is compared with nothing.
 const NAME_BYTES_MAX: usize = 24;
 
@@ -29,51 +31,59 @@ pub(super) struct Name<'t> {
     pub(super) value: usize,
     /// How far the line is indented in which it stands.
     pub(super) indent: usize,
-    /// How far in its line it stands; `None` when it is not the first in it.
+    /// Whether it is the first in its line.
+    pub(super) is_first: bool,
+    /// How far in its line it stands; `None` when it is not the first in it, or when nobody can say
+    /// how far because a tab stands before it.
     pub(super) column: Option<usize>,
     /// What stands before it in its line, except quotes.
     before: Option<char>,
 }
 
-/// What a name is the name of, as far as its word tells.
+/// What a name is the name of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Certainly the issuers.
+    /// The issuers.
     Issuers,
     /// Another key of `trust`.
-    Beside { exact: bool },
+    Beside,
     /// Another key of the manifest.
-    Outside { exact: bool },
-    /// Nothing that is known.
-    Unknown,
+    Outside,
 }
 
 impl Name<'_> {
-    pub(super) fn kind(&self) -> Kind {
-        let word = self.word;
-        if word.eq_ignore_ascii_case("issuers") {
-            return Kind::Issuers;
-        }
-        if word.len() > NAME_BYTES_MAX {
-            return Kind::Unknown;
-        }
-        match self.nearest() {
-            Some(near) if BESIDE.contains(&near) => Kind::Beside { exact: near == word },
-            Some(near) => Kind::Outside { exact: near == word },
-            None => Kind::Unknown,
+    /// What it certainly is the name of.
+    pub(super) fn exactly(&self) -> Option<Kind> {
+        if self.word.eq_ignore_ascii_case("issuers") {
+            Some(Kind::Issuers)
+        } else if BESIDE.contains(&self.word) {
+            Some(Kind::Beside)
+        } else {
+            OUTSIDE.contains(&self.word).then_some(Kind::Outside)
         }
     }
 
-    fn nearest(&self) -> Option<&'static str> {
-        nearest(self.word, BESIDE.iter().chain(OUTSIDE).copied())
+    /// Whether it is a name that is known, or was meant to be one.
+    pub(super) fn is_known(&self) -> bool {
+        self.exactly().is_some() || self.near(BESIDE.iter().chain(OUTSIDE).copied()).is_some()
     }
 
     /// Whether this was probably meant to be `revoked`.
     pub(super) fn means_revoked(&self) -> bool {
         // Most names are far from it, which is cheaper to find out.
-        let near =
-            || nearest(self.word, ["revoked"]).is_some() && self.nearest() == Some("revoked");
-        self.word.ends_with("revoked") || (self.word.len() <= NAME_BYTES_MAX && near())
+        says_revoked(self.word)
+            || self.near(["revoked"].into_iter()).is_some()
+                && self.near(BESIDE.iter().chain(OUTSIDE).copied()) == Some("revoked")
+    }
+
+    fn near(&self, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+        if self.word.len() > NAME_BYTES_MAX {
+            return None;
+        }
+        // Words of very different length are different words, which is cheaper to find out.
+        let length = self.word.chars().count();
+        let fits = |known: &&str| length <= 2 * known.len() && known.len() <= 2 * length;
+        nearest(self.word, known.filter(fits))
     }
 
     /// Whether it stands behind a comma or a brace.
@@ -85,6 +95,12 @@ impl Name<'_> {
     pub(super) const fn begins_item(&self) -> bool {
         matches!(self.before, Some('-'))
     }
+}
+
+/// Whether a text speaks of what is revoked.
+pub(crate) fn says_revoked(text: &str) -> bool {
+    const STEM: &[u8] = b"revok";
+    text.as_bytes().windows(STEM.len()).any(|letters| letters.eq_ignore_ascii_case(STEM))
 }
 
 /// The names of a text, in its order. Comments are not looked into: they must be gone.
@@ -122,18 +138,36 @@ impl Line {
 }
 
 fn name(text: &str, line: Line, start: usize, end: usize) -> Option<Name<'_>> {
+    let behind = &text[end..];
+    let spaced = behind.trim_start_matches(is_quote).trim_start();
+    let colon = spaced.strip_prefix([':', '\u{ff1a}']);
+    let start = colon.map_or(start, |_| hyphenated(text, start, end));
     let word = &text[start..end];
-    let spaced = text[end..].trim_start_matches(is_quote).trim_start();
-    let colon = spaced.strip_prefix(':');
-    let value = colon.or_else(|| word.ends_with("revoked").then_some(spaced))?;
-    let value = text.len() - value.len();
+    let may_lack = || says_revoked(word).then(|| spaced.strip_prefix(';').unwrap_or(spaced));
+    let value = text.len() - colon.or_else(may_lack)?.len();
     let before = &text[line.start..start];
     let front = before.trim_end_matches(is_space_or_quote);
     let items = front.trim_end_matches(|c| c == '-' || is_space_or_quote(c));
-    let column = items.is_empty().then(|| before.trim_end_matches(is_quote).len());
+    let is_first = items.is_empty();
+    let column =
+        (is_first && !before.contains('\t')).then(|| before.trim_end_matches(is_quote).len());
     let before = front.chars().next_back();
-    let name = Name { word, start, value, indent: line.indent, column, before };
-    (colon.is_some() || lacks_colon(&name, &text[end..])).then_some(name)
+    let name = Name { word, start, value, indent: line.indent, is_first, column, before };
+    (colon.is_some() || lacks_colon(&name, behind)).then_some(name)
+}
+
+/// Where a word begins that is a part of one with hyphens, if that speaks of what is revoked.
+fn hyphenated(text: &str, start: usize, end: usize) -> usize {
+    let mut whole = start;
+    while end - whole <= NAME_BYTES_MAX {
+        let Some(before) = text[..whole].strip_suffix('-') else { break };
+        let part = before.len() - before.trim_end_matches(is_part).len();
+        if part == 0 || part > NAME_BYTES_MAX {
+            break;
+        }
+        whole = before.len() - part;
+    }
+    if says_revoked(&text[whole..end]) { whole } else { start }
 }
 
 /// Whether this is `revoked` with a list behind it and the colon forgotten.
@@ -141,9 +175,17 @@ fn lacks_colon(name: &Name<'_>, behind: &str) -> bool {
     let behind = behind.trim_start_matches(is_quote);
     let value = behind.trim_start();
     let on_a_new_line = behind[..behind.len() - value.len()].contains(is_end);
-    let begins = value.starts_with(['[', '{', '=']) || (on_a_new_line && value.starts_with("- "));
-    let is_name = (name.column.is_some() && !name.begins_item()) || name.is_inside_braces();
+    let begins = value.starts_with(['[', '{', '=', ';'])
+        || (on_a_new_line && value.starts_with("- "))
+        || (!on_a_new_line && begins_with_key(value));
+    let is_name = (name.is_first && !name.begins_item()) || name.is_inside_braces();
     begins && is_name
+}
+
+fn begins_with_key(value: &str) -> bool {
+    let value = value.trim_start_matches(is_quote);
+    let word = value.split(|c: char| !c.is_ascii_alphanumeric()).next();
+    value.starts_with("${") || word.is_some_and(is_key)
 }
 
 fn is_part(c: char) -> bool {

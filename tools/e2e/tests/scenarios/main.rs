@@ -7,6 +7,7 @@ mod examples;
 mod faults;
 mod forms;
 mod http;
+mod lost_trust;
 mod metrics_page;
 mod ports;
 mod programs;

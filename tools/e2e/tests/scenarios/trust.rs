@@ -7,10 +7,10 @@ use trellis_e2e::hostile::harmless;
 use trellis_testkit::guests::built;
 use trellis_testkit::{Account, HostProcess, Signal, Site, eventually, run_to_end};
 
-const CHECK: &[&str] = &["--check"];
+pub(super) const CHECK: &[&str] = &["--check"];
 
 /// Two actors behind HTTP, with more text in front and behind.
-fn two(front: &str, behind: &str) -> String {
+pub(super) fn two(front: &str, behind: &str) -> String {
     format!(
         "{front}actors: [{{image: echo.wasm, name: echo}}, {{image: other.wasm, name: other}}]
 providers: [{{builtin: http-server}}]
@@ -34,7 +34,7 @@ fn put(site: &Site, account: &Account, name: &str, module: &[u8]) {
     site.put(&format!("app/{name}.wasm"), account.sign(module, &draft));
 }
 
-fn site_of_two(manifest: &str) -> Site {
+pub(super) fn site_of_two(manifest: &str) -> Site {
     let site = Site::new();
     put(&site, site.account(), "echo", &harmless());
     put(&site, site.account(), "other", &harmless());
@@ -42,11 +42,11 @@ fn site_of_two(manifest: &str) -> Site {
     site
 }
 
-fn started(command: &mut Command) -> HostProcess {
+pub(super) fn started(command: &mut Command) -> HostProcess {
     HostProcess::start(command).unwrap_or_else(|ended| panic!("{ended:#?}"))
 }
 
-fn logs(host: &HostProcess, from: usize, says: &[&str]) {
+pub(super) fn logs(host: &HostProcess, from: usize, says: &[&str]) {
     let all = |line: &str| says.iter().all(|says| line.contains(says)).then_some(());
     assert!(host.log().wait_for(from, all).is_some(), "{says:?} not in\n{}", host.log().text());
 }
@@ -127,11 +127,11 @@ fn a_mistake_takes_no_revocation_back() {
 }
 
 /// Waits until `/readyz` has these texts.
-fn says(host: &HostProcess, texts: &[&str]) {
+pub(super) fn says(host: &HostProcess, texts: &[&str]) {
     tells(host, |told| texts.iter().all(|text| told.contains(text)));
 }
 
-fn says_no_more(host: &HostProcess, text: &str) {
+pub(super) fn says_no_more(host: &HostProcess, text: &str) {
     tells(host, |told| told.starts_with("ready\n") && !told.contains(text));
 }
 
