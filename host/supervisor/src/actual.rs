@@ -254,6 +254,21 @@ impl ActualState {
         self.owned.get(&actor).into_iter().flatten().copied().partition(is_intake)
     }
 
+    /// True when a binding is in force.
+    pub(crate) fn is_in_force(&self, id: BindingId) -> bool {
+        let binding = self.bindings.get(&id);
+        binding.is_some_and(|binding| self.current.get(&binding.key) == Some(&id))
+    }
+
+    /// The bindings in force, by what serves them.
+    pub(crate) fn in_force(&self) -> BTreeMap<TargetId, Vec<BindingId>> {
+        let mut at = BTreeMap::<_, Vec<_>>::new();
+        for binding in self.current.values().filter_map(|id| self.bindings.get(id)) {
+            at.entry(binding.spec.target).or_default().push(binding.spec.id);
+        }
+        at
+    }
+
     /// The instance that serves a binding.
     pub(crate) fn instance_of(&self, id: BindingId) -> Option<&Instance> {
         self.instances.get(&self.bindings.get(&id)?.spec.target)
