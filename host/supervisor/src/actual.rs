@@ -15,7 +15,7 @@ use crate::border::{self, Instance};
 use crate::calls::Calls;
 use crate::desired::{Bound, Inventory};
 use crate::key::BindingKey;
-use crate::prepare::{PreparedActor, PreparedBinding, PreparedProvider};
+use crate::prepare::{PreparedActor, PreparedBinding, PreparedProvider, Stores};
 
 /// Everything that runs, and what of it the road is to see. Every edit is made at once, and every
 /// state in between is one the host can stay in.
@@ -267,6 +267,23 @@ impl ActualState {
             at.entry(binding.spec.target).or_default().push(binding.spec.id);
         }
         at
+    }
+
+    /// The kinds of providers that keep data over the bindings in force, by actor.
+    pub(crate) fn stores(&self) -> BTreeMap<Arc<str>, Stores> {
+        let kinds: HashMap<_, _> = (self.providers.values())
+            .map(|known| (known.target, &known.prepared.descriptor))
+            .filter(|(_, kind)| kind.stateful)
+            .collect();
+        let mut stores = BTreeMap::<_, Stores>::new();
+        for binding in self.current.values().filter_map(|id| self.bindings.get(id)) {
+            let Some(kind) = kinds.get(&binding.spec.target) else { continue };
+            let BindingKey { actor, contract, name } = &binding.key;
+            let of_actor = stores.entry(Arc::clone(actor)).or_default();
+            let of_contract = of_actor.entry(contract.to_string()).or_default();
+            of_contract.insert(name.to_string(), kind.name.to_string());
+        }
+        stores
     }
 
     /// The instance that serves a binding.
