@@ -290,8 +290,9 @@ impl Life {
     fn look(&mut self) {
         let status = self.host.supervisor().status();
         let state = &status.state;
-        if !self.host.supervisor().is_changing() {
-            let running = take_running(&mut self.runs, state);
+        if !self.host.supervisor().is_changing() && !self.runs.is_empty() {
+            let stores = self.host.supervisor().stores();
+            let running = take_running(&mut self.runs, state, &stores);
             if !running.is_empty() {
                 self.loader.remember(running);
             }

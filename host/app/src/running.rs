@@ -1,13 +1,19 @@
 //! Which actors run as a manifest wants.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use trellis_control::{Name, Status as State};
-use trellis_supervisor::LastRuns;
+use trellis_supervisor::{LastRun, LastRuns, Stores};
 
 /// Takes out what is known of the actors that run as the manifest wants: one that could not be
-/// replaced runs as it did.
-pub(crate) fn take_running(wanted: &mut LastRuns, state: &State) -> LastRuns {
+/// replaced runs as it did. Where its data are is known of the bindings that are in force, by
+/// `stores`, whatever else fails: what could not be bound anew may have its data where it had it.
+pub(crate) fn take_running(
+    wanted: &mut LastRuns,
+    state: &State,
+    stores: &BTreeMap<Arc<str>, Stores>,
+) -> LastRuns {
     let running: HashSet<_> = state.actors.iter().map(Name::as_str).collect();
     let failing: HashSet<_> = state.degraded.iter().map(|degraded| &*degraded.what).collect();
     let runs = |name: &String| {
@@ -16,23 +22,34 @@ pub(crate) fn take_running(wanted: &mut LastRuns, state: &State) -> LastRuns {
     let taken = std::mem::take(wanted);
     let (mut running, missing): (LastRuns, _) = taken.into_iter().partition(|(name, _)| runs(name));
     *wanted = missing;
+    let none = Stores::new();
     for (name, run) in &mut running {
-        // What could not be bound anew may still have its data where it had it. The rest is known.
-        let binding = format!("binding of {name} to ");
-        let fails = |what: &&str| what.starts_with(&binding) || what.starts_with("provider ");
-        if !run.stores.is_empty() && failing.iter().any(fails) {
+        let bound = bound(run, stores.get(name.as_str()).unwrap_or(&none));
+        if bound != run.stores {
             wanted.insert(name.clone(), run.clone());
-            run.stores.clear();
+            run.stores = bound;
         }
     }
     running
+}
+
+/// Those of its stores to which it is bound by now.
+fn bound(run: &LastRun, now: &Stores) -> Stores {
+    let is_bound = |contract: &str, name: &str, kind: &String| {
+        now.get(contract).and_then(|bindings| bindings.get(name)) == Some(kind)
+    };
+    let mut stores = run.stores.clone();
+    stores.retain(|contract, bindings| {
+        bindings.retain(|name, kind| is_bound(contract, name, kind));
+        !bindings.is_empty()
+    });
+    stores
 }
 
 #[cfg(test)]
 mod tests {
     use trellis_control::Degraded;
     use trellis_core::Code;
-    use trellis_supervisor::LastRun;
 
     use super::*;
 
@@ -55,36 +72,48 @@ mod tests {
             degraded: vec![fails("actor stale"), fails("binding of other to wascc:http_server")],
             ..State::default()
         };
-        assert_eq!(take_running(&mut runs, &state), LastRuns::from([run("good")]));
+        let taken = take_running(&mut runs, &state, &BTreeMap::new());
+        assert_eq!(taken, LastRuns::from([run("good")]));
         assert_eq!(runs, LastRuns::from([run("never"), run("stale")]), "these may run later");
     }
 
     #[test]
-    fn where_its_data_are_is_remembered_once_it_is_bound_there() {
-        let kinds = |kind: &str| [("default".to_owned(), kind.to_owned())].into();
-        let run = LastRun {
-            key: Some("M".to_owned()),
-            stores: [("wascc:keyvalue".to_owned(), kinds("keyvalue-redis"))].into(),
-            ..LastRun::default()
+    fn where_its_data_are_is_remembered_of_each_binding_once_it_is_bound_there() {
+        let stores = |bindings: &[(&str, &str)]| -> Stores {
+            let named = |(name, kind): &(&str, &str)| ((*name).to_owned(), (*kind).to_owned());
+            [("wascc:keyvalue".to_owned(), bindings.iter().map(named).collect())].into()
         };
-        let whole = LastRuns::from([("a".to_owned(), run.clone())]);
-        let known = LastRun { stores: Default::default(), ..run };
-        let known = LastRuns::from([("a".to_owned(), known)]);
-        let mut runs = whole.clone();
-        let mut state = State { actors: vec!["a".to_owned().into()], ..State::default() };
-        for what in ["binding of a to wascc:keyvalue", "provider store"] {
-            state.degraded = vec![Degraded {
-                what: what.to_owned(),
-                code: Code::Provider,
-                why: "it is down".to_owned(),
-                since_unix_s: 0,
-                retry_unix_s: Some(1),
-            }];
-            assert_eq!(take_running(&mut runs, &state), known, "{what}: its key at once");
-            assert_eq!(runs, whole, "{what}: it may be bound later");
+        let (cache, main) = (("cache", "keyvalue-embedded"), ("default", "keyvalue-redis"));
+        let run = |stores| LastRun { key: Some("M".to_owned()), stores, ..LastRun::default() };
+        let runs = |run| LastRuns::from([("a".to_owned(), run)]);
+        let whole = runs(run(stores(&[cache, main])));
+        let mut wanted = whole.clone();
+        // Another one's fails all the time.
+        let fails = Degraded {
+            what: "provider unrelated".to_owned(),
+            code: Code::Provider,
+            why: "it is down".to_owned(),
+            since_unix_s: 0,
+            retry_unix_s: Some(1),
+        };
+        let state = State {
+            actors: vec!["a".to_owned().into()],
+            degraded: vec![fails],
+            ..State::default()
+        };
+        let elsewhere = ("default", "keyvalue-embedded");
+        let steps = [
+            (Stores::new(), Stores::new(), "its key at once"),
+            (stores(&[elsewhere]), Stores::new(), "not where it still is"),
+            (stores(&[elsewhere, cache]), stores(&[cache]), "one of them"),
+        ];
+        for (bound, known, why) in steps {
+            let bound = BTreeMap::from([("a".into(), bound)]);
+            assert_eq!(take_running(&mut wanted, &state, &bound), runs(run(known)), "{why}");
+            assert_eq!(wanted, whole, "the rest may be bound later: {why}");
         }
-        state.degraded.clear();
-        assert_eq!(take_running(&mut runs, &state), whole);
-        assert!(runs.is_empty());
+        let bound = BTreeMap::from([("a".into(), stores(&[cache, main]))]);
+        assert_eq!(take_running(&mut wanted, &state, &bound), whole);
+        assert!(wanted.is_empty());
     }
 }

@@ -15,7 +15,9 @@ pub struct Applied {
     /// The steps that failed. All others were done, what ran in their place goes on, and they are
     /// tried again until they work or something else is wanted.
     pub faults: Vec<ApplyError>,
-    /// True when something newer was wanted, or the host was stopped, before it was done.
+    /// True when something newer was wanted, or the host was stopped, before it was done. Then
+    /// `steps` are those that were done by then, and there are no faults: the newer one tries all
+    /// that is left.
     pub superseded: bool,
 }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use trellis_core::Entity;
 use trellis_meters::TokenBucket;
 
-use crate::denial::{Absence, Denial};
+use crate::denial::{Absence, AbsentEnd, Denial};
 
 /// Where audit events go.
 pub trait AuditSink: Send + Sync {
@@ -20,9 +20,18 @@ pub trait AuditSink: Send + Sync {
 
 /// Denials as structured log lines with target `audit`, absences with target `call`.
 /// Limited per origin so that one actor cannot drown the log; what is left out is counted and
-/// reported with the next line.
+/// reported with the next line. Each kind has lines of its own: what is no wrong hides no denial,
+/// and each line counts what is like it.
 #[derive(Default, Debug)]
 pub struct LogAudit {
+    denials: Lines,
+    without_caller: Lines,
+    without_callee: Lines,
+}
+
+/// The lines of one kind.
+#[derive(Default, Debug)]
+struct Lines {
     origins: Mutex<HashMap<Option<Entity>, TokenBucket>>,
 }
 
@@ -31,7 +40,7 @@ const AUDIT_LINES_PER_S: u32 = 100;
 /// Lines at once for one origin.
 const AUDIT_BURST_LINES: u32 = 1_000;
 
-impl LogAudit {
+impl Lines {
     /// Whether this origin may have one more line, and how many it was refused before.
     fn line_of(&self, origin: Option<&Entity>) -> Option<u64> {
         let now = Instant::now();
@@ -45,7 +54,7 @@ impl LogAudit {
 
 impl AuditSink for LogAudit {
     fn denied(&self, denial: &Denial) {
-        let Some(left_out) = self.line_of(denial.origin.as_ref()) else { return };
+        let Some(left_out) = self.denials.line_of(denial.origin.as_ref()) else { return };
         let origin = denial.origin.as_ref().map(ToString::to_string);
         tracing::warn!(
             target: "audit",
@@ -61,7 +70,11 @@ impl AuditSink for LogAudit {
     }
 
     fn absent(&self, absence: &Absence) {
-        let Some(left_out) = self.line_of(absence.origin.as_ref()) else { return };
+        let lines = match absence.end {
+            AbsentEnd::Caller => &self.without_caller,
+            AbsentEnd::Callee => &self.without_callee,
+        };
+        let Some(left_out) = lines.line_of(absence.origin.as_ref()) else { return };
         let origin = absence.origin.as_ref().map(ToString::to_string);
         tracing::warn!(
             target: "call",

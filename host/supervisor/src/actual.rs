@@ -15,7 +15,7 @@ use crate::border::{self, Instance};
 use crate::calls::Calls;
 use crate::desired::{Bound, Inventory};
 use crate::key::BindingKey;
-use crate::prepare::{PreparedActor, PreparedBinding, PreparedProvider};
+use crate::prepare::{PreparedActor, PreparedBinding, PreparedProvider, Stores};
 
 /// Everything that runs, and what of it the road is to see. Every edit is made at once, and every
 /// state in between is one the host can stay in.
@@ -252,6 +252,38 @@ impl ActualState {
         let is_intake =
             |id: &BindingId| self.bindings.get(id).is_some_and(RunningBinding::is_intake);
         self.owned.get(&actor).into_iter().flatten().copied().partition(is_intake)
+    }
+
+    /// True when a binding is in force.
+    pub(crate) fn is_in_force(&self, id: BindingId) -> bool {
+        let binding = self.bindings.get(&id);
+        binding.is_some_and(|binding| self.current.get(&binding.key) == Some(&id))
+    }
+
+    /// The bindings in force, by what serves them.
+    pub(crate) fn in_force(&self) -> BTreeMap<TargetId, Vec<BindingId>> {
+        let mut at = BTreeMap::<_, Vec<_>>::new();
+        for binding in self.current.values().filter_map(|id| self.bindings.get(id)) {
+            at.entry(binding.spec.target).or_default().push(binding.spec.id);
+        }
+        at
+    }
+
+    /// The kinds of providers that keep data over the bindings in force, by actor.
+    pub(crate) fn stores(&self) -> BTreeMap<Arc<str>, Stores> {
+        let kinds: HashMap<_, _> = (self.providers.values())
+            .map(|known| (known.target, &known.prepared.descriptor))
+            .filter(|(_, kind)| kind.stateful)
+            .collect();
+        let mut stores = BTreeMap::<_, Stores>::new();
+        for binding in self.current.values().filter_map(|id| self.bindings.get(id)) {
+            let Some(kind) = kinds.get(&binding.spec.target) else { continue };
+            let BindingKey { actor, contract, name } = &binding.key;
+            let of_actor = stores.entry(Arc::clone(actor)).or_default();
+            let of_contract = of_actor.entry(contract.to_string()).or_default();
+            of_contract.insert(name.to_string(), kind.name.to_string());
+        }
+        stores
     }
 
     /// The instance that serves a binding.

@@ -124,12 +124,23 @@ impl Instance {
 
     /// Why it is not well; `None` when it is.
     pub(crate) async fn ailment(&self) -> Option<String> {
-        ailment(async { self.provider.health().await }).await
+        why(health(async { self.provider.health().await }).await)
     }
 
-    /// Why it is not well for one binding; `None` when it is.
-    pub(crate) async fn ailment_of(&self, id: BindingId) -> Option<String> {
-        ailment(async { self.provider.health_of(id).await }).await
+    /// Why it is not well for each of these bindings, in their order; `None` for those for which it
+    /// is.
+    pub(crate) async fn ailment_of_each(&self, ids: Vec<BindingId>) -> Vec<Option<String>> {
+        let count = ids.len();
+        match health(async { self.provider.health_of_each(ids).await }).await {
+            Ok(healths) if healths.len() == count => {
+                healths.into_iter().map(|health| why(Ok(health))).collect()
+            }
+            Ok(healths) => {
+                let said = healths.len();
+                vec![Some(format!("asked about {count} bindings, it spoke of {said}")); count]
+            }
+            Err(why) => vec![Some(why); count],
+        }
     }
 
     /// True when any of its contracts brings calls in.
@@ -153,14 +164,35 @@ impl Instance {
     }
 }
 
-/// Why a provider is not well, within a bound.
-async fn ailment(health: impl Future<Output = Health>) -> Option<String> {
+/// What a provider says of how it is, within a bound; an error says why it says nothing.
+async fn health<T>(health: impl Future<Output = T>) -> Result<T, String> {
     match timeout(HEALTH_ANSWER_MAX, caught(health)).await {
-        Ok(Some(Health::Healthy)) => None,
-        Ok(Some(Health::Degraded(why))) => Some(why),
-        Ok(None) => Some("it failed when it was asked; the log says why".to_owned()),
-        Err(_) => Some(format!("no answer within {} ms", HEALTH_ANSWER_MAX.as_millis())),
+        Ok(Some(health)) => Ok(health),
+        Ok(None) => Err("it failed when it was asked; the log says why".to_owned()),
+        Err(_) => Err(format!("no answer within {} ms", HEALTH_ANSWER_MAX.as_millis())),
     }
+}
+
+/// Why a provider is not well; `None` when it is.
+fn why(health: Result<Health, String>) -> Option<String> {
+    match health {
+        Ok(Health::Healthy) => None,
+        Ok(Health::Degraded(why)) | Err(why) => Some(why),
+    }
+}
+
+/// Those bindings, by the instances that serve them.
+pub(crate) fn by_instance(
+    bindings: impl IntoIterator<Item = (BindingId, Instance)>,
+) -> Vec<(Instance, Vec<BindingId>)> {
+    let mut of_instance: Vec<(Instance, Vec<BindingId>)> = Vec::new();
+    for (id, instance) in bindings {
+        match of_instance.iter_mut().find(|(known, _)| known.is(&instance)) {
+            Some((_, ids)) => ids.push(id),
+            None => of_instance.push((instance, vec![id])),
+        }
+    }
+    of_instance
 }
 
 /// What a provider does; `None` when it panics, be it before it gives a future.

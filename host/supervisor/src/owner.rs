@@ -236,6 +236,8 @@ impl Owner {
 
     fn finished(&mut self, (mut outcome, answers): (Outcome, Vec<oneshot::Sender<Applied>>)) {
         self.left = std::mem::take(&mut outcome.left);
+        // What a change did stays done, also when it made way for another one.
+        log_done(&outcome);
         if !outcome.superseded {
             self.making_way = None;
             // Whatever became of the change, nothing waits for it any more. One that made way is
@@ -243,7 +245,6 @@ impl Owner {
             self.shared.let_outgoing_go();
             let now = self.shared.clock.now_unix_s();
             let news = self.reconciler.settle(&outcome, now);
-            log_done(&outcome);
             self.shared.progress.end(outcome.failed.is_empty());
             for fault in &news {
                 self.shared.metrics.fault(fault.code);

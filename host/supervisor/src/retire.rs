@@ -11,7 +11,7 @@ use trellis_core::BindingId;
 use trellis_entitlements::{ActorId, TargetId};
 
 use crate::actual::ActualState;
-use crate::border::Instance;
+use crate::border::{Instance, by_instance};
 use crate::calls::Calls;
 use crate::shared::{DRAIN_MAX, Shared};
 
@@ -239,12 +239,7 @@ impl Shared {
 }
 
 async fn unbind(bindings: &[(BindingId, Instance)], until: Instant) {
-    let mut of_instance: Vec<(&Instance, Vec<BindingId>)> = Vec::new();
-    for (id, instance) in bindings {
-        match of_instance.iter_mut().find(|(known, _)| known.is(instance)) {
-            Some((_, ids)) => ids.push(*id),
-            None => of_instance.push((instance, vec![*id])),
-        }
-    }
-    join_all(of_instance.into_iter().map(|(instance, ids)| instance.unbind_all(ids, until))).await;
+    let of_instance = by_instance(bindings.iter().cloned());
+    join_all(of_instance.iter().map(|(instance, ids)| instance.unbind_all(ids.clone(), until)))
+        .await;
 }

@@ -1,5 +1,6 @@
 //! The handle to the owner task.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::command::Command;
 use crate::desired::ApplyOptions;
 use crate::metrics::Metrics;
 use crate::owner::Owner;
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, Stores};
 use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
@@ -74,6 +75,13 @@ impl Supervisor {
         // Asked while nothing is locked: the answer is not ours.
         let serving: Vec<_> = self.shared.look(|actual| actual.serving().cloned().collect());
         serving.iter().map(|instance| (Arc::clone(instance.name()), instance.samples())).collect()
+    }
+
+    /// The kinds of providers that keep the data of each actor, over the bindings that are in force
+    /// now. Waits for no change, only for one edit of what runs.
+    #[must_use]
+    pub fn stores(&self) -> BTreeMap<Arc<str>, Stores> {
+        self.shared.look(|actual| actual.stores())
     }
 
     /// Waits until another status is published. One that is while nobody waits is kept; of several

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use trellis_capabilities_keyvalue as contract;
 use trellis_core::{CallError, Code, Contract};
@@ -113,21 +114,29 @@ impl Provider for RedisKeyValue {
     fn health(&self) -> BoxFuture<'_, Health> {
         let servers: Vec<_> = self.servers.lock().values().filter_map(Weak::upgrade).collect();
         Box::pin(async move {
-            for server in servers {
-                if let Some(trouble) = server.trouble().await {
-                    return Health::Degraded(trouble);
-                }
-            }
-            Health::Healthy
+            let asked = servers.iter().map(|server| server.trouble());
+            let trouble = join_all(asked).await.into_iter().flatten().next();
+            trouble.map_or(Health::Healthy, Health::Degraded)
         })
     }
 
-    fn health_of(&self, id: BindingId) -> BoxFuture<'_, Health> {
-        let seat = self.seats.get(id);
+    fn health_of_each(&self, ids: Vec<BindingId>) -> BoxFuture<'_, Vec<Health>> {
+        let seats: Vec<_> = ids.into_iter().map(|id| self.seats.get(id)).collect();
         Box::pin(async move {
-            // One it does not have depends on nothing.
-            let Some(seat) = seat else { return Health::Healthy };
-            seat.server.trouble().await.map_or(Health::Healthy, Health::Degraded)
+            // Many bindings share few servers: each is asked once.
+            let servers: HashMap<_, _> = (seats.iter().flatten())
+                .map(|seat| (Arc::as_ptr(&seat.server).addr(), &*seat.server))
+                .collect();
+            let asked =
+                servers.into_iter().map(|(at, server)| async move { (at, server.trouble().await) });
+            let troubles: HashMap<_, _> = join_all(asked).await.into_iter().collect();
+            let trouble = |seat: &Seat| troubles.get(&Arc::as_ptr(&seat.server).addr())?.clone();
+            let health = |seat: Option<Arc<Seat>>| match seat.and_then(|seat| trouble(&seat)) {
+                Some(trouble) => Health::Degraded(trouble),
+                // One it does not have depends on nothing.
+                None => Health::Healthy,
+            };
+            seats.into_iter().map(health).collect()
         })
     }
 

@@ -23,6 +23,10 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// Commands on their way at once over the one connection; more wait their turn.
 const IN_FLIGHT_MAX: usize = 1_024;
 
+/// Longest wait for a server to say how it is: less than the host waits for the provider, so that
+/// one server that does not answer does not speak for the others.
+const HEALTH_PATIENCE: Duration = Duration::from_millis(1_800);
+
 /// A connection that is made when it is first needed and made again when it broke.
 pub(crate) struct Server {
     manager: ConnectionManager,
@@ -64,8 +68,21 @@ impl Server {
         F: FnOnce(ConnectionManager) -> A,
         A: Future<Output = RedisResult<T>>,
     {
+        self.ask_within(self.patience, bounds, command).await
+    }
+
+    async fn ask_within<T, F, A>(
+        &self,
+        patience: Duration,
+        bounds: &Bounds,
+        command: F,
+    ) -> Result<T, CallError>
+    where
+        F: FnOnce(ConnectionManager) -> A,
+        A: Future<Output = RedisResult<T>>,
+    {
         self.metrics.commands.inc();
-        let answer = tokio::time::timeout(self.patience, command(self.manager.clone())).await;
+        let answer = tokio::time::timeout(patience, command(self.manager.clone())).await;
         match answer {
             Ok(Ok(value)) => {
                 self.recovered();
@@ -81,7 +98,9 @@ impl Server {
         let ping = |mut manager: ConnectionManager| async move {
             redis::cmd("PING").query_async::<()>(&mut manager).await
         };
-        self.ask(&Bounds::default(), ping).await.err().map(|error| error.message().to_owned())
+        let patience = self.patience.min(HEALTH_PATIENCE);
+        let answer = self.ask_within(patience, &Bounds::default(), ping).await;
+        answer.err().map(|error| error.message().to_owned())
     }
 
     fn explain(&self, error: &RedisError, bounds: &Bounds) -> CallError {

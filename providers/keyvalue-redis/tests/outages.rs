@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use trellis_core::{CallError, Code};
+use trellis_core::{ActorKey, BindingId, BindingName, CallError, Code, ContractId};
 use trellis_providers_conformance::keyvalue::Store;
 use trellis_providers_conformance::redis::{RedisServer, free_port};
 use trellis_providers_conformance::suite;
 use trellis_providers_keyvalue_redis::RedisKeyValue;
-use trellis_providers_sdk::{Health, Provider, Values};
+use trellis_providers_sdk::{Binding, Health, Provider, Values};
 
 /// Far above what an answer takes, far below what a test may.
 const SOON: Duration = Duration::from_secs(3);
@@ -64,6 +64,31 @@ async fn a_redis_that_hangs_costs_the_timeout_and_no_more() {
     assert!(matches!(provider.health().await, Health::Degraded(_)));
     signal(&server, Signal::CONT);
     assert_eq!(until_answered(|| store.get("k")).await.as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_speaks_for_its_own_bindings_alone() {
+    let servers = [RedisServer::start(), RedisServer::start()];
+    let provider = RedisKeyValue::new(Values::default());
+    let [well, hangs, unknown] = [1, 2, 3].map(BindingId);
+    for (id, server) in [well, hangs].into_iter().zip(&servers) {
+        // Longer than the host waits to be told how a provider is.
+        let values = suite::values(&[("URL", &server.url()), ("TIMEOUT", "60s")]);
+        let (contract, name) = (ContractId::new("wascc:keyvalue"), BindingName::default());
+        let (actor, actor_name) = (ActorKey::new("MTEST"), "test".to_owned());
+        let payload_bytes_max = 1 << 20;
+        let binding = Binding { id, actor, actor_name, contract, name, payload_bytes_max, values };
+        provider.bind(binding).await.expect("binding needs no server");
+    }
+    signal(&servers[1], Signal::STOP);
+    let healths = provider.health_of_each(vec![well, hangs, unknown, well]);
+    let healths = tokio::time::timeout(Duration::from_secs(2), healths).await.expect("in time");
+    let [Health::Healthy, Health::Degraded(why), Health::Healthy, Health::Healthy] = &healths[..]
+    else {
+        panic!("{healths:?}")
+    };
+    assert!(why.contains(&servers[1].address()), "{why}");
+    signal(&servers[1], Signal::CONT);
 }
 
 #[tokio::test]

@@ -104,17 +104,22 @@ pub trait Provider: Send + Sync + 'static {
     /// Carries out one call.
     fn call(&self, call: Call) -> BoxFuture<'_, Reply>;
 
-    /// How it is, asked every few seconds by the supervisor.
+    /// How it is as a whole, asked every few seconds by the supervisor as long as nothing is bound
+    /// to it.
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(async { Health::Healthy })
     }
 
-    /// How it is for one binding, asked before the host lets that take the place of another. For
-    /// providers whose bindings each depend on something of their own, such as a server that a
-    /// value names. To others all bindings are alike, which the default says.
-    fn health_of(&self, id: BindingId) -> BoxFuture<'_, Health> {
-        let _ = id;
-        self.health()
+    /// How it is for each of these bindings, in their order: asked every few seconds about those
+    /// that are in force, and before the host lets a binding take the place of another. One that it
+    /// does not have depends on nothing.
+    ///
+    /// For providers whose bindings each depend on something of their own, such as a server that a
+    /// value names. What is only tried then makes nothing else look ill, and what does not answer
+    /// should hold up no other answer: the host waits two seconds for all of them. To others all
+    /// bindings are alike, which the default says.
+    fn health_of_each(&self, ids: Vec<BindingId>) -> BoxFuture<'_, Vec<Health>> {
+        Box::pin(async move { vec![self.health().await; ids.len()] })
     }
 
     /// Where it takes work from outside; what the host prints once everything is bound.

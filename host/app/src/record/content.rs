@@ -9,6 +9,10 @@ use trellis_supervisor::{LastRun, LastRuns, Rights, Stores};
 /// The version of the text that is written and read.
 const SCHEMA_VERSION: u32 = 1;
 
+/// Most bindings of one actor of which it is known where their data are while they are left out:
+/// names may come and go for ever.
+const LEFT_OUT_MAX: usize = 100;
+
 /// What is known of actors, by their names.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(super) struct Content(pub(super) BTreeMap<String, Entry>);
@@ -27,12 +31,11 @@ impl Content {
     }
 
     /// Records how an actor ran. What was known of its data stays: the key as long as it was signed
-    /// for no other, the rest while it keeps no data.
+    /// for no other, where they are as long as a binding leads nowhere else, also while it is left
+    /// out.
     pub(super) fn keep(&mut self, name: String, mut run: LastRun, absent_since: Option<u64>) {
         let last = self.0.remove(&name).unwrap_or_default();
-        if run.stores.is_empty() {
-            run.stores = last.run.stores;
-        }
+        keep_stores(&mut run.stores, last.run.stores);
         if run.key.is_none() {
             run.unsigned_key = run.unsigned_key.or(last.run.unsigned_key);
             run.key = last.run.key;
@@ -142,6 +145,21 @@ impl Content {
             forgotten.push(name);
         }
         forgotten
+    }
+}
+
+/// Adds what was known of bindings that are left out.
+fn keep_stores(stores: &mut Stores, before: Stores) {
+    let before = before.into_iter().flat_map(|(contract, bindings)| {
+        bindings.into_iter().map(move |(name, kind)| (contract.clone(), name, kind))
+    });
+    let is_left_out = |contract: &str, name: &str| {
+        !stores.get(contract).is_some_and(|bindings| bindings.contains_key(name))
+    };
+    let left_out: Vec<_> =
+        before.filter(|(contract, name, _)| is_left_out(contract, name)).collect();
+    for (contract, name, kind) in left_out.into_iter().take(LEFT_OUT_MAX) {
+        stores.entry(contract).or_default().insert(name, kind);
     }
 }
 

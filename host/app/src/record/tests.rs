@@ -213,3 +213,28 @@ async fn a_forced_host_puts_a_damaged_record_aside() {
     assert_eq!(std::fs::read(aside(&site.file())).ok().as_deref(), Some(&b"damaged"[..]));
     assert_eq!(site.record(false).known(), runs);
 }
+
+#[tokio::test]
+async fn where_the_data_of_a_binding_are_is_known_while_it_is_left_out() {
+    let ran = |bindings: &[(&str, &str)]| {
+        let named = |(name, kind): &(&str, &str)| ((*name).to_owned(), (*kind).to_owned());
+        let bindings = bindings.iter().map(named).collect();
+        let stores = [("wascc:keyvalue".to_owned(), bindings)].into();
+        LastRuns::from([("a".to_owned(), LastRun { stores, ..LastRun::default() })])
+    };
+    let record = RunRecord::within(None, Path::new("app.yaml"), false);
+    let both = ran(&[("cache", "keyvalue-redis"), ("default", "keyvalue-redis")]);
+    record.keep(both.clone());
+    record.keep(ran(&[("default", "keyvalue-redis")]));
+    assert_eq!(record.known(), both, "it may come back");
+    record.keep(ran(&[("cache", "keyvalue-embedded")]));
+    let moved = ran(&[("cache", "keyvalue-embedded"), ("default", "keyvalue-redis")]);
+    assert_eq!(record.known(), moved, "where it was bound last");
+
+    // Names may come and go for ever.
+    for number in 0..1_000 {
+        record.keep(ran(&[(&format!("b{number}"), "keyvalue-redis")]));
+    }
+    let known = record.known()["a"].stores["wascc:keyvalue"].len();
+    assert!((2..=200).contains(&known), "{known}");
+}

@@ -54,6 +54,8 @@ pub(crate) struct Change {
     more_failed: Vec<Failed>,
     /// Steps that have to wait for one that failed.
     postponed: BTreeSet<usize>,
+    /// The steps that are done before anything takes over, and stay done if nothing does.
+    done_before: BTreeSet<usize>,
     /// What the providers serve that another instance serves now than when the change began.
     succeeded: BTreeSet<TargetId>,
 }
@@ -75,6 +77,7 @@ impl Change {
             failed: BTreeMap::new(),
             more_failed: Vec::new(),
             postponed: BTreeSet::new(),
+            done_before: BTreeSet::new(),
             succeeded: BTreeSet::new(),
         }
     }
@@ -82,15 +85,15 @@ impl Change {
     pub(crate) async fn carry_out(mut self) -> Outcome {
         self.check_revisions();
         self.shrink();
-        let Some(mut made) = self.make().await else { return Outcome::superseded(self.loads) };
+        let Some(mut made) = self.make().await else { return self.makes_way() };
         self.swap_contested().await;
         if *self.superseded.borrow() {
             self.leave(made);
-            return Outcome::superseded(self.loads);
+            return self.makes_way();
         }
         let fresh = self.fresh_bindings(&mut made);
         let Some((made, fresh)) = self.get_ready(made, fresh).await else {
-            return Outcome::superseded(self.loads);
+            return self.makes_way();
         };
         // A server that is replaced serves until its successor has all its bindings.
         let (relief, relieved) = watch::channel(());
@@ -100,7 +103,8 @@ impl Change {
         drop(relief);
         self.let_providers_go();
         if made_way {
-            return Outcome::superseded(self.loads);
+            let left = std::mem::take(&mut self.loads);
+            return Outcome { superseded: true, left, failed: Vec::new(), ..self.outcome() };
         }
         self.shared.let_outgoing_go();
         self.outcome()
@@ -160,7 +164,15 @@ impl Change {
     /// wanted lose their names, bindings that are not wanted go. Where calls come in they still do
     /// for a moment, when this change brings something that may take over. So do the bindings of a
     /// version that is replaced: until then its calls need them.
-    fn shrink(&self) {
+    fn shrink(&mut self) {
+        let replaced = self.replaced_actors();
+        let acts = |step: &Step| match step {
+            Step::RenameProvider { .. } | Step::RestrictCalls | Step::StopActor { .. } => true,
+            Step::Unbind { binding, .. } => !replaced.contains(&*binding.actor),
+            _ => false,
+        };
+        let places = self.steps.iter().enumerate().filter(|(_, step)| acts(step));
+        self.done_before = places.map(|(place, _)| place).collect();
         self.shared.edit(|actual| {
             for step in &self.steps {
                 match step {
@@ -263,6 +275,15 @@ impl Change {
     /// A step failed, and this is when it is tried again.
     fn fail_until(&mut self, place: usize, error: CallError, again: Again) {
         self.failed.entry(place).or_insert((error, again));
+    }
+
+    /// Something newer is wanted before anything took over, and may go on with the modules.
+    fn makes_way(self) -> Outcome {
+        let Self { steps, done_before, loads: left, .. } = self;
+        let steps = steps.into_iter().enumerate();
+        let done = steps.filter(|(place, _)| done_before.contains(place));
+        let done = done.map(|(_, step)| step).collect();
+        Outcome { done, superseded: true, left, ..Outcome::default() }
     }
 
     fn outcome(mut self) -> Outcome {

@@ -10,6 +10,7 @@ use super::loads::Loads;
 pub(crate) struct Outcome {
     pub(crate) done: Vec<Step>,
     pub(crate) failed: Vec<Failed>,
+    /// Something newer is wanted, which tries what failed or was not done by then.
     pub(crate) superseded: bool,
     /// What the next change may go on with.
     pub(crate) left: Loads,
@@ -31,13 +32,6 @@ pub(crate) enum Again {
     Rarely,
     /// When something else is wanted: until then it cannot work.
     Never,
-}
-
-impl Outcome {
-    /// Something newer is wanted, which may go on with the modules.
-    pub(crate) fn superseded(left: Loads) -> Self {
-        Self { superseded: true, left, ..Self::default() }
-    }
 }
 
 impl Again {

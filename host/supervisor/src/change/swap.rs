@@ -74,8 +74,10 @@ impl Change {
                 Ok(failed) => failed.into_iter().for_each(|(place, (error, again))| {
                     self.fail_until(place, error, again);
                 }),
-                Err(_) => places.into_iter().for_each(|place| self.fail(place, panicked())),
+                Err(_) => places.iter().for_each(|place| self.fail(*place, panicked())),
             }
+            let swapped = places.into_iter().filter(|place| !self.failed.contains_key(place));
+            self.done_before.extend(swapped);
         }
     }
 

@@ -209,3 +209,17 @@ async fn stores_that_cannot_exchange_their_files_keep_them() {
     let applied = stage.apply(&stores(["one", "two", "three"], "2")).await;
     assert_eq!(applied.faults, []);
 }
+
+#[tokio::test]
+async fn what_was_replaced_before_a_change_made_way_is_told() {
+    let files = ["one", "two", "three"];
+    let stage = Stage::new();
+    assert_eq!(stage.apply(&stores(files, "1")).await.faults, []);
+    stage.script.next([Making::Works, Making::Hangs]);
+    let hanging = stage.begin(&stores(files, "2")).await;
+    stage.script.happened("make store b2", 1).await;
+    assert_eq!(stage.apply(&stores(files, "3")).await.faults, []);
+    let made_way = hanging.await.expect("it ends");
+    let replaced = "replaced provider a (store) with another SIZE; calls wait for PATH to be free";
+    assert_eq!((made_way.superseded, done(&made_way)), (true, vec![replaced.to_owned()]));
+}

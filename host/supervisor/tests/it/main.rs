@@ -13,6 +13,7 @@ mod places;
 mod provider;
 mod revoked;
 mod stage;
+mod unwell;
 mod waiting;
 mod warned;
 mod whole;

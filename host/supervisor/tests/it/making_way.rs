@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
+use trellis_entitlements::Rules;
+use trellis_supervisor::ApplyOptions;
 use trellis_testkit::guests::by_hand;
 
 use crate::provider::Making;
 use crate::stage::{Stage, done};
 
 const STORE: &str = "providers: [{builtin: store}]\n";
+const SERVER: &str = "providers: [{builtin: server}]\n";
 
 /// An actor with such a number in its code.
 fn numbered(number: u32) -> Vec<u8> {
@@ -131,4 +134,59 @@ async fn one_that_stays_does_not_stay_for_ever() {
     let applied = stage.apply("providers: [{builtin: server}]\n").await;
     assert_eq!(done(&applied), ["started provider server (server)"]);
     assert!((20..60).contains(&asked.elapsed().as_secs()), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn what_a_change_did_before_it_made_way_is_told() {
+    const BEFORE: &str = "
+actors: [{image: one.wasm, name: one}, {image: two.wasm, name: two}]
+providers: [{builtin: server}]
+bindings:
+  - {actor: one, capability: 'test:server'}
+  - {actor: one, capability: 'test:server', name: goes}
+  - {actor: two, capability: 'test:server'}
+";
+    const AFTER: &str = "
+actors: [{image: one.wasm, name: one}]
+providers: [{builtin: server, name: other}]
+bindings: [{actor: one, capability: 'test:server'}]
+";
+    let stage = Stage::new();
+    stage.put("one", &numbered(1));
+    stage.put("two", &numbered(2));
+    let options = ApplyOptions { rules: Rules { open_calls: true }, ..ApplyOptions::default() };
+    let before = stage.supervisor.apply(stage.prepare(BEFORE).await, options).await;
+    assert_eq!(before.faults, []);
+    stage.script.next([Making::Hangs]);
+    let first = stage.begin(&AFTER.replace("other}]", "other}, {builtin: store}]")).await;
+    stage.script.happened("make store", 1).await;
+    let newer = stage.apply(AFTER).await;
+    let first = first.await.expect("it ends");
+    let expected = [
+        "renamed provider server to other",
+        "restricted calls between actors to those that claims list",
+        "stopped actor two",
+        "unbound one to test:server as goes from provider other",
+    ];
+    assert_eq!((first.superseded, &*done(&first)), (true, &expected.map(str::to_owned)[..]));
+    assert_eq!((done(&newer), newer.faults), (vec![], vec![]), "it was all done");
+}
+
+#[tokio::test]
+async fn what_took_over_before_a_change_made_way_is_told() {
+    let stage = Stage::new();
+    stage.put("one", &numbered(1));
+    stage.script.hang("bind at server");
+    let manifest = "
+actors: [{image: one.wasm, name: one}]
+providers: [{builtin: server}]
+bindings: [{actor: one, capability: 'test:server'}]
+";
+    let first = stage.begin(manifest).await;
+    stage.script.happened("bind one at server", 1).await;
+    let newer = stage.apply(SERVER).await;
+    assert_eq!(done(&newer), ["stopped actor one"]);
+    let first = first.await.expect("it ends");
+    assert!(first.superseded && first.faults.is_empty(), "{first:?}");
+    assert_eq!(done(&first), ["started provider server (server)", "started actor one"]);
 }

@@ -125,6 +125,10 @@ impl Script {
         self.0.unwell.lock().remove(size);
     }
 
+    fn down(&self, size: &str) -> Option<String> {
+        self.0.unwell.lock().contains(size).then(|| format!("{size} is down"))
+    }
+
     /// What happened so far, without the times.
     pub(crate) fn events(&self) -> Vec<String> {
         self.0.events.lock().iter().map(|(_, event)| event.clone()).collect()
@@ -331,6 +335,7 @@ impl Provider for Scripted {
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
         self.script.0.places.leave(&self.name, id);
+        self.sizes.lock().remove(&id);
         self.script.note(format!("unbind at {}", self.name));
         Box::pin(async {})
     }
@@ -352,25 +357,35 @@ impl Provider for Scripted {
         Box::pin(async { Ok(Bytes::new()) })
     }
 
+    /// As a whole it is not well when it is not for any binding that it knows.
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(async {
             if self.script.hangs("health") {
                 self.script.note(format!("ask {}", self.name));
             }
             self.script.pass("health").await;
-            match self.script.0.ailment.lock().clone() {
+            let sizes: Vec<_> = self.sizes.lock().values().cloned().collect();
+            let down = sizes.iter().find_map(|size| self.script.down(size));
+            match self.script.0.ailment.lock().clone().or(down) {
                 Some(why) => Health::Degraded(why),
                 None => Health::Healthy,
             }
         })
     }
 
-    fn health_of(&self, id: BindingId) -> BoxFuture<'_, Health> {
-        let size = self.sizes.lock().get(&id).cloned();
-        match size.filter(|size| self.script.0.unwell.lock().contains(&**size)) {
-            Some(size) => Box::pin(async move { Health::Degraded(format!("{size} is down")) }),
-            None => self.health(),
-        }
+    fn health_of_each(&self, ids: Vec<BindingId>) -> BoxFuture<'_, Vec<Health>> {
+        Box::pin(async move {
+            if self.script.hangs("health") {
+                self.script.note(format!("ask {}", self.name));
+            }
+            let down = |id| self.sizes.lock().get(id).and_then(|size| self.script.down(size));
+            let down: Vec<_> = ids.iter().map(down).collect();
+            self.script.pass("health").await;
+            let whole = self.script.0.ailment.lock().clone();
+            let why = |down: Option<String>| down.or_else(|| whole.clone());
+            let healths = down.into_iter().map(why);
+            healths.map(|why| why.map_or(Health::Healthy, Health::Degraded)).collect()
+        })
     }
 
     fn addresses(&self) -> Vec<Listening> {
