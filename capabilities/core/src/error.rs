@@ -107,7 +107,7 @@ codes! {
     /// The module exceeds a static limit, or did not compile within its limits.
     ModuleLimit = "E_MODULE_LIMIT", Invalid, retry: false,
         cause: "The module is larger, or compiles slower, than the host allows; the message names the limit.",
-        cure: "Make the module smaller: strip debug information, optimize for size. Most limits have a key under `limits:` in the manifest; docs/limits.md lists them.";
+        cure: "Make the module smaller: strip debug information, optimize for size. If it really needs more, raise the key in the manifest that the message names; docs/limits.md says how far each goes.";
     /// The module imports, exports or uses something that the host does not support.
     ModuleAbi = "E_MODULE_ABI", Invalid, retry: false,
         cause: "The host does not know an import, an export is missing or has the wrong type, or the module uses \
@@ -173,7 +173,8 @@ codes! {
     ActorKey = "E_ACTOR_KEY", Denied, retry: false,
         cause: "The module has another actor key than this name had before, so to a host it is another actor. \
                 It cannot reach data that was kept for the old key.",
-        cure: "Sign it with the old key (`--subject`). If it is meant to be another actor, give it another `name`, or \
+        cure: "Sign it with the old key (`--subject`, with `--force` if a module with another key is in the \
+               way). If it is meant to be another actor, give it another `name`, or \
                start the host again with `--force`: a reload alone does not take the new key. \
                docs/teams.md says how a team shares keys.";
     /// Claims, binding or policy refuse the call.
@@ -222,19 +223,19 @@ codes! {
     /// A name is too long or not printable text.
     BadName = "E_BAD_NAME", Invalid, retry: false,
         cause: "A binding, namespace or operation name is too long, not UTF-8, or contains control characters.",
-        cure: "Use printable names of at most 256 bytes.";
+        cure: "Use printable names of at most 256 bytes, or what `limits.name_bytes` of the actor says.";
     /// A payload is too large.
     TooLarge = "E_TOO_LARGE", Invalid, retry: false,
         cause: "A message is larger than `payload_bytes_max`, or an operation is over a limit of its provider; the message names the limit.",
-        cure: "Send or ask for less at once, or raise the named limit.";
+        cure: "Send or ask for less at once, or raise the named limit (`limits.payload_bytes` in the manifest).";
     /// The actor used up its budget of host calls.
     Quota = "E_QUOTA", Guest, retry: false,
         cause: "The actor made more host calls than are allowed in one call.",
-        cure: "Batch the calls; raise the named limit if the work is legitimate.";
+        cure: "Batch the calls; raise `limits.host_calls_per_call` in the manifest if the work is legitimate.";
     /// Calls are nested too deep.
     Depth = "E_DEPTH", Guest, retry: false,
         cause: "Actors called actors deeper than `call_depth_max`, usually in a cycle.",
-        cure: "Break the cycle.";
+        cure: "Break the cycle; raise `limits.call_depth` in the manifest if there is none.";
     /// A message cannot be decoded.
     Message = "E_MESSAGE", Invalid, retry: false,
         cause: "A request or a reply does not have the form that its contract defines.",

@@ -14,6 +14,7 @@ pub mod entity;
 pub mod error;
 pub mod guest;
 pub mod nearest;
+pub mod switch;
 pub mod units;
 #[cfg(feature = "vectors")]
 pub mod vectors;
@@ -32,3 +33,4 @@ pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec, Op
 pub use entity::{ActorKey, BindingId, BindingName, Entity};
 pub use error::{CallError, Code, ErrorKind};
 pub use nearest::{nearest, nearest_contract, nearest_name};
+pub use switch::parse_switch;

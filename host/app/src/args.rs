@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, ValueEnum};
+use trellis_core::parse_switch;
 
 /// Runs the signed actors of a manifest.
 ///
@@ -48,7 +49,7 @@ pub struct HostArgs {
     pub force: bool,
 
     /// Where compiled modules are kept.
-    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR")]
+    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR", value_parser = cache_folder)]
     pub cache_dir: Option<PathBuf>,
 
     /// Compiles every module anew and keeps nothing, whatever else says where.
@@ -78,10 +79,28 @@ pub enum LogFormat {
 /// # Errors
 /// A sentence that lists the words, when `text` is none of them.
 pub fn boolean(text: &str) -> Result<bool, String> {
+    if let Some(switch) = parse_switch(text) {
+        return Ok(switch);
+    }
     match text.trim().to_ascii_lowercase().as_str() {
-        "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
-        "" | "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+        "1" | "t" | "y" => Ok(true),
+        "" | "0" | "f" | "n" => Ok(false),
         _ => Err("write true, yes, on or 1, or false, no, off or 0".to_owned()),
+    }
+}
+
+/// A folder for compiled modules. A word that switches something is none: it would make a folder of
+/// that name where the host runs.
+///
+/// # Errors
+/// A sentence that says what to do instead.
+pub fn cache_folder(text: &str) -> Result<PathBuf, String> {
+    match parse_switch(text) {
+        None => Ok(PathBuf::from(text)),
+        Some(false) => Err("this is where the cache is; `--no-cache`, or `host: {cache: off}` in \
+                            the manifest, switches it off"
+            .to_owned()),
+        Some(true) => Err("name a folder; without one it is the user's cache folder".to_owned()),
     }
 }
 
@@ -128,6 +147,25 @@ pub fn plain_message(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_is_no_folder_for_the_cache() {
+        #[derive(clap::Parser)]
+        struct CommandLine {
+            #[command(flatten)]
+            host: HostArgs,
+        }
+        let given = |cache: &str| {
+            let line = ["host", "-m", "a.yaml", "--cache-dir", cache];
+            let read = <CommandLine as clap::Parser>::try_parse_from(line);
+            read.map(|line| line.host.cache_dir).map_err(|error| error.to_string())
+        };
+        assert_eq!(given("./off"), Ok(Some(PathBuf::from("./off"))));
+        for (word, cure) in [("off", "--no-cache"), ("False", "--no-cache"), ("on", "a folder")] {
+            let error = given(word).expect_err("a word");
+            assert!(error.contains(cure), "{word}: {error}");
+        }
+    }
 
     #[test]
     fn yes_and_no_in_the_words_of_environments() {

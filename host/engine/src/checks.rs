@@ -12,6 +12,7 @@ use wasmparser::{
 };
 
 use crate::bounds::ModuleBounds;
+use crate::context::place;
 use crate::refusal::Refusal;
 use crate::shape::{Export, ExportKind, FunctionType, Import, ModuleShape, invalid};
 
@@ -246,7 +247,7 @@ fn at_most(
     if found <= max {
         return Ok(());
     }
-    let message = format!("the module has {found} {unit}, {limit} allows {max}");
+    let message = format!("the module has {found} {unit}, {limit} allows {max}{}", place(limit));
     Err(Refusal::over(Code::ModuleLimit, limit, message))
 }
 
@@ -258,7 +259,8 @@ fn starts_within(
     if found <= max {
         return Ok(());
     }
-    let message = format!("the module starts with {found} {unit}, {limit} allows {max}");
+    let message =
+        format!("the module starts with {found} {unit}, {limit} allows {max}{}", place(limit));
     Err(Refusal::over(Code::Memory, limit, message))
 }
 

@@ -53,30 +53,10 @@ impl Default for EngineConfig {
     }
 }
 
-/// What an actor's manifest may ask for unless the host owner says otherwise: generous multiples of
-/// the defaults.
+/// What an actor's manifest may ask for unless the host owner says otherwise.
 #[must_use]
 pub fn host_caps() -> ActorLimits {
-    ActorLimits {
-        module_bytes_max: 256 << 20,
-        module_functions_max: 500_000,
-        compile_time_max: Duration::from_secs(120),
-        compile_memory_bytes_max: 4 << 30,
-        memory_bytes_max: 1 << 30,
-        table_elements_max: 100_000,
-        call_time_max: Duration::from_secs(300),
-        init_time_max: Duration::from_secs(60),
-        call_depth_max: 64,
-        payload_bytes_max: 128 << 20,
-        instances_max: 1_000,
-        instances_min: 1_000,
-        queue_max: 10_000,
-        host_calls_per_call_max: 10_000_000,
-        log_lines_per_s: 10_000,
-        log_burst_lines: 100_000,
-        log_line_bytes_max: 64 << 10,
-        ..ActorLimits::default()
-    }
+    ActorLimits::caps()
 }
 
 /// Where compiled modules are kept.

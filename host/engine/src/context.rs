@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trellis_core::{CallError, Code};
-use trellis_limits::ActorLimits;
+use trellis_limits::{ActorLimits, in_manifest, named};
 
 use crate::host_calls::HostCalls;
 use crate::in_flight::InFlight;
@@ -28,8 +28,8 @@ impl ActorContext {
             return Ok(());
         }
         self.metrics.limit_hit("payload_bytes_max");
-        let max = self.limits.payload_bytes_max;
-        let message = format!("the {what} has {bytes} bytes, payload_bytes_max is {max}");
+        let (max, place) = (self.limits.payload_bytes_max, place("payload_bytes_max"));
+        let message = format!("the {what} has {bytes} bytes, payload_bytes_max is {max}{place}");
         Err(CallError::new(Code::TooLarge, message))
     }
 
@@ -41,7 +41,8 @@ impl ActorContext {
             return Ok(());
         }
         self.metrics.limit_hit("host_calls_per_call_max");
-        let message = format!("a call may make at most {max} host calls (host_calls_per_call_max)");
+        let limit = named("host_calls_per_call_max");
+        let message = format!("a call may make at most {max} host calls ({limit})");
         Err(CallError::new(Code::Quota, message))
     }
 
@@ -54,11 +55,18 @@ impl ActorContext {
         let max = self.limits.name_bytes_max;
         if bytes.len() > max as usize {
             self.metrics.limit_hit("name_bytes_max");
-            let why = format!("has {} bytes, name_bytes_max is {max}", bytes.len());
+            let (length, place) = (bytes.len(), place("name_bytes_max"));
+            let why = format!("has {length} bytes, name_bytes_max is {max}{place}");
             return Err(bad_name(what, &why));
         }
         clean_name(what, bytes)
     }
+}
+
+/// Where a manifest sets a limit, behind its value; nothing when it does not.
+#[cold]
+pub(crate) fn place(limit: &str) -> String {
+    in_manifest(limit).map_or_else(String::new, |place| format!(" ({place})"))
 }
 
 #[inline]

@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use trellis_core::{CallError, Code};
+use trellis_limits::named;
 
 thread_local! {
     static YIELDED: Cell<bool> = const { Cell::new(false) };
@@ -50,12 +51,13 @@ impl Bound {
 
     /// The error of a guest that was cut.
     pub(crate) fn error(self) -> CallError {
-        let message = match self {
-            Self::Caller => "the actor was cut at its caller's deadline",
-            Self::CallTime => "the actor was cut at its deadline (call_time_ms_max)",
-            Self::InitTime => "the actor was cut while it started (init_time_ms_max)",
+        let when = match self {
+            Self::Caller => "at its caller's deadline",
+            Self::CallTime => "at its deadline",
+            Self::InitTime => "while it started",
         };
-        CallError::new(Code::Timeout, message)
+        let limit = self.limit().map_or_else(String::new, |limit| format!(" ({})", named(limit)));
+        CallError::new(Code::Timeout, format!("the actor was cut {when}{limit}"))
     }
 }
 

@@ -3,6 +3,7 @@
 use trellis_core::{CallError, Code};
 use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 
+use crate::context::place;
 use crate::guest::Guest;
 
 /// How many addresses a 32-bit pointer has.
@@ -115,6 +116,6 @@ fn over<S>(limit: &'static str, guest: &Guest<S>) -> Fault {
         "table_elements_max" => u64::from(guest.actor.limits.table_elements_max),
         _ => guest.actor.limits.memory_bytes_max,
     };
-    let message = format!("the guest needs more than {limit} allows ({max})");
+    let message = format!("the guest needs more than {limit} allows ({max}){}", place(limit));
     Fault::Broken(CallError::new(Code::Memory, message))
 }

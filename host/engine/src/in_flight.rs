@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use trellis_core::{CallError, Code};
+use trellis_limits::named;
 
 use crate::metrics::Metrics;
 
@@ -29,8 +30,8 @@ impl InFlight {
             return Ok(());
         }
         metrics.limit_hit("host_calls_in_flight_max");
-        let message =
-            format!("{} host calls are waiting already (host_calls_in_flight_max)", self.max);
+        let (max, limit) = (self.max, named("host_calls_in_flight_max"));
+        let message = format!("{max} host calls are waiting already ({limit})");
         Err(CallError::new(Code::Busy, message))
     }
 

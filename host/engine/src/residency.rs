@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trellis_core::{CallError, Code};
+use trellis_limits::named;
 
 use crate::metrics::Metrics;
 use crate::pool::Pool;
@@ -115,8 +116,9 @@ impl Residency {
             _ => Err(CallError::new(
                 Code::Busy,
                 format!(
-                    "all {} instances of the host are busy (instances_total_max)",
-                    self.instances_max
+                    "all {} instances of the host are busy ({})",
+                    self.instances_max,
+                    named("instances_total_max")
                 ),
             )),
         }

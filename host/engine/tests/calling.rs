@@ -12,7 +12,7 @@ use trellis_core::{CallError, Code, Trace};
 use trellis_engine::{
     Actor, BoxFuture, Call, Engine, EngineConfig, HostCall, HostCalls, LogSource, ModuleSpec,
 };
-use trellis_limits::ActorLimits;
+use trellis_limits::{ActorLimits, named};
 
 #[tokio::test]
 async fn c9_what_cannot_be_served_is_named() {
@@ -260,6 +260,7 @@ async fn c11_a_cycle_ends_with_a_depth_error() {
     let [first, second] = ring(&engine, ActorLimits::default()).await;
     let error = fails(&first, b"round").await;
     assert_eq!(error.code(), Code::Depth, "{error}");
+    assert!(error.message().contains(&named("call_depth_max")), "{error}");
     let limits = first.limits().call_depth_max;
     assert_eq!(first.stats().instances + second.stats().instances, limits + 1);
 }
@@ -314,7 +315,7 @@ async fn c13_a_host_call_flood_meets_its_quota() {
     let actor = engine.load(spec, Arc::new(EchoHost)).await.expect("loads");
     let error = fails(&actor, b"").await;
     assert_eq!(error.code(), Code::Quota, "{error}");
-    assert!(error.message().contains("host_calls_per_call_max"), "{error}");
+    assert!(error.message().contains(&named("host_calls_per_call_max")), "{error}");
     assert_eq!(engine.metrics().limit_hits("host_calls_per_call_max"), 1);
 }
 
@@ -339,7 +340,7 @@ async fn c13_waiting_host_calls_are_bounded_for_the_whole_host() {
     }
     let error = fails(&silent, b"x").await;
     assert!(error.message().starts_with("E_BUSY: 3 host calls are waiting"), "{error}");
-    assert!(error.message().contains("host_calls_in_flight_max"), "{error}");
+    assert!(error.message().contains(&named("host_calls_in_flight_max")), "{error}");
     assert_eq!(error.code(), Code::Provider, "no fault of the guest's, which passes it on");
     assert_eq!(engine.metrics().limit_hits("host_calls_in_flight_max"), 1);
     drop(waiting);

@@ -199,6 +199,7 @@ async fn c3_growth_beyond_the_limits_answers_minus_one() {
     let error = fails(&actor, b"").await;
     assert_eq!(error.code(), Code::Memory);
     assert!(error.message().contains("actor_memory_bytes_max"), "{error}");
+    assert!(error.message().contains("(`limits.memory` in the manifest)"), "{error}");
     assert_eq!(engine.metrics().limit_hits("actor_memory_bytes_max"), 1);
 }
 

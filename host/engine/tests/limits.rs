@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::*;
 use trellis_core::{CallError, Code};
 use trellis_engine::{Actor, Checker, Engine, HostCalls, ModuleBounds, ModuleSpec};
-use trellis_limits::{ActorLimits, fixed};
+use trellis_limits::{ActorLimits, fixed, in_manifest, named};
 
 const LOOP: &str = "(loop $l (br $l)) (i32.const 1)";
 
@@ -33,7 +33,7 @@ async fn a_cut_says_whose_deadline_it_was() {
     for (count, actor) in [(1, &looping), (2, &looping), (3, &silent)] {
         let error = fails(actor, b"").await;
         assert_eq!(error.code(), Code::Timeout);
-        assert!(error.message().contains("call_time_ms_max"), "{error}");
+        assert!(error.message().contains(&named("call_time_ms_max")), "{error}");
         assert_eq!(hits(), count);
     }
     let patient = load(&engine, guest(LOOP)).await;
@@ -53,7 +53,7 @@ async fn a_slow_start_is_counted_as_one() {
     let actor = load_with(&engine, guest_with(items, ECHO), limits).await;
     let error = fails(&actor, b"").await;
     assert_eq!(error.code(), Code::Timeout);
-    assert!(error.message().contains("init_time_ms_max"), "{error}");
+    assert!(error.message().contains(&named("init_time_ms_max")), "{error}");
     let hits =
         ["init_time_ms_max", "call_time_ms_max"].map(|name| engine.metrics().limit_hits(name));
     assert_eq!(hits, [1, 0]);
@@ -65,7 +65,9 @@ async fn a_name_that_is_too_long_is_counted() {
     let actor = load(&engine, echo()).await;
     let mut long = request("");
     long.operation = "x".repeat(257).into();
-    assert_eq!(actor.call(long).await.expect_err("too long").code(), Code::BadName);
+    let error = actor.call(long).await.expect_err("too long");
+    assert_eq!(error.code(), Code::BadName);
+    assert!(error.message().contains("(`limits.name_bytes` in the manifest)"), "{error}");
     assert_eq!(engine.metrics().limit_hits("name_bytes_max"), 1);
     let mut dirty = request("");
     dirty.operation = "x\n".into();
@@ -100,6 +102,8 @@ async fn what_a_module_is_refused_for_is_counted() {
         let spec = ModuleSpec { limits: small.clone(), ..spec(module) };
         let error = engine.load(spec, Arc::new(EchoHost)).await.err().expect("refused");
         assert!(error.message().contains(limit), "{error}");
+        let place = in_manifest(limit);
+        assert!(place.is_none_or(|place| error.message().contains(&place)), "{error}");
         assert_eq!(engine.metrics().limit_hits(limit), 1, "{limit}");
     }
 }

@@ -12,7 +12,7 @@ use trellis_core::{CallError, Code};
 use trellis_engine::{
     Actor, BoxFuture, Engine, EngineConfig, HostCall, HostCalls, Isolation, ModuleSpec,
 };
-use trellis_limits::ActorLimits;
+use trellis_limits::{ActorLimits, named};
 
 /// Answers when the test lets it.
 struct Gate(Semaphore);
@@ -57,7 +57,7 @@ async fn callers_wait_in_a_bounded_queue() {
     let tasks = begin(&actor, 5, (2, 3)).await;
     let error = fails(&actor, b"x").await;
     assert_eq!(error.code(), Code::Busy);
-    assert!(error.message().contains("queue_max"), "{error}");
+    assert!(error.message().contains(&named("queue_max")), "{error}");
     gate.0.add_permits(5);
     for task in tasks {
         assert_eq!(task.await.expect("no panic").expect("served in turn"), "x");
@@ -73,7 +73,7 @@ async fn a_waiting_caller_is_told_busy_at_its_deadline() {
     let tasks = begin(&actor, 1, (1, 0)).await;
     let error = actor.call(request_within("y", Duration::from_millis(20))).await.expect_err("busy");
     assert_eq!(error.code(), Code::Busy);
-    assert!(error.message().contains("instances_max"), "{error}");
+    assert!(error.message().contains(&named("instances_max")), "{error}");
     assert_eq!(actor.stats().waiting, 0, "it left the queue");
     gate.0.add_permits(1);
     for task in tasks {

@@ -78,6 +78,32 @@ impl Default for ActorLimits {
 }
 
 impl ActorLimits {
+    /// What an actor's manifest may ask for unless the host's owner says otherwise: generous
+    /// multiples of the defaults.
+    #[must_use]
+    pub fn caps() -> Self {
+        Self {
+            module_bytes_max: 256 << 20,
+            module_functions_max: 500_000,
+            compile_time_max: Duration::from_secs(120),
+            compile_memory_bytes_max: 4 << 30,
+            memory_bytes_max: 1 << 30,
+            table_elements_max: 100_000,
+            call_time_max: Duration::from_secs(300),
+            init_time_max: Duration::from_secs(60),
+            call_depth_max: 64,
+            payload_bytes_max: 128 << 20,
+            instances_max: 1_000,
+            instances_min: 1_000,
+            queue_max: 10_000,
+            host_calls_per_call_max: 10_000_000,
+            log_lines_per_s: 10_000,
+            log_burst_lines: 100_000,
+            log_line_bytes_max: 64 << 10,
+            ..Self::default()
+        }
+    }
+
     /// These limits, none above `caps`: the host's owner has the last word, not the manifest.
     #[must_use]
     pub fn capped_by(&self, caps: &Self) -> Self {
@@ -114,91 +140,108 @@ pub const TABLE: &[Limit] = &[
         (32 << 20, "bytes"),
         Some(Code::ModuleLimit),
         "refused before compiling",
-    ),
+    )
+    .between(1, 256 << 20),
     row(
         ("module_functions_max", "module_functions"),
         (50_000, "functions"),
         Some(Code::ModuleLimit),
         "refused before compiling",
-    ),
+    )
+    .between(1, 500_000),
     row(
         ("module_locals_max", "module_locals"),
         (50_000, "locals per function"),
         Some(Code::ModuleLimit),
         "refused before compiling",
-    ),
+    )
+    .between(0, 50_000),
     row(
         ("compile_time_ms_max", "compile_time"),
         (10_000, "ms"),
         Some(Code::ModuleLimit),
         "the compilation is killed",
-    ),
+    )
+    .between(100, 120_000),
     row(
         ("compile_memory_bytes_max", "compile_memory"),
         (512 << 20, "bytes"),
         Some(Code::ModuleLimit),
         "the compilation is killed",
-    ),
+    )
+    .between(16 << 20, 4 << 30),
     row(
         ("actor_memory_bytes_max", "memory"),
         (64 << 20, "bytes"),
         Some(Code::Memory),
         "memory.grow returns -1; a module that starts larger is refused",
-    ),
+    )
+    .between(1, 1 << 30),
     row(
         ("table_elements_max", "table_elements"),
         (20_000, "elements"),
         Some(Code::Memory),
         "table.grow returns -1; a module that starts larger is refused",
-    ),
+    )
+    .between(0, 100_000),
     row(
         ("call_time_ms_max", "call_time"),
         (5_000, "ms"),
         Some(Code::Timeout),
         "the call is cut off and its instance is dropped",
-    ),
+    )
+    .between(1, 300_000),
     row(
         ("init_time_ms_max", "init_time"),
         (5_000, "ms"),
         Some(Code::Timeout),
         "the start is cut off and its instance is dropped",
-    ),
-    row(("call_depth_max", "call_depth"), (16, "calls"), Some(Code::Depth), "the call is refused"),
+    )
+    .between(1, 60_000),
+    row(("call_depth_max", "call_depth"), (16, "calls"), Some(Code::Depth), "the call is refused")
+        .between(1, 64),
     row(
         ("payload_bytes_max", "payload_bytes"),
         (17 << 20, "bytes"),
         Some(Code::TooLarge),
         "refused before copying",
-    ),
+    )
+    .between(1 << 10, 128 << 20),
     row(
         ("name_bytes_max", "name_bytes"),
         (256, "bytes"),
         Some(Code::BadName),
         "refused before copying",
-    ),
+    )
+    .between(64, 256),
     row(
         ("instances_max", "instances.max"),
         (64, "instances"),
         Some(Code::Busy),
         "callers wait in the queue until their deadline",
-    ),
-    row(("queue_max", "queue"), (128, "calls"), Some(Code::Busy), "the call is refused at once"),
+    )
+    .between(1, 1_000),
+    row(("queue_max", "queue"), (128, "calls"), Some(Code::Busy), "the call is refused at once")
+        .between(0, 10_000),
     row(
         ("host_calls_per_call_max", "host_calls_per_call"),
         (100_000, "calls"),
         Some(Code::Quota),
         "the host call is refused",
-    ),
+    )
+    .between(0, 10_000_000),
     row(
         ("log_lines_per_s", "log_lines_per_s"),
         (100, "lines/s"),
         None,
         "lines are dropped and counted (burst 1,000)",
-    ),
+    )
+    .between(0, 10_000),
     row(
         ("log_line_bytes_max", "log_line_bytes"),
         (8 << 10, "bytes"),
         None,
         "the line is shortened and counted",
-    ),
+    )
+    .between(64, 64 << 10),
 ];

@@ -11,7 +11,9 @@ mod actor;
 pub mod fixed;
 mod host;
 mod limit;
+mod named;
 
 pub use actor::{ActorLimits, TABLE};
 pub use host::{HOST_TABLE, HostLimits};
 pub use limit::Limit;
+pub use named::{in_manifest, named};

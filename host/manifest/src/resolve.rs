@@ -7,6 +7,7 @@ use trellis_core::BindingName;
 use trellis_limits::{ActorLimits, HostLimits};
 
 use crate::form::{Count, List, Name, Part, Stated, Text};
+use crate::limits::of_instances;
 use crate::originals;
 use crate::report::{Problem, Problems, quoted};
 use crate::rest::Whole;
@@ -16,8 +17,8 @@ use crate::shape::{
 };
 use crate::source::{Span, Spanned};
 use crate::spec::{
-    ActorSpec, BindingSpec, CacheSpec, HostSpec, Manifest, ProcessLimitsSpec, ProcessSpec,
-    ProviderKind, ProviderSpec, TrustSpec,
+    ActorSpec, BindingSpec, HostSpec, Manifest, ProcessLimitsSpec, ProcessSpec, ProviderKind,
+    ProviderSpec, TrustSpec,
 };
 
 /// The manifest that `written` means, to be run only if no problem was reported.
@@ -72,11 +73,7 @@ fn host(written: Host) -> HostSpec {
         limits,
         admin: written.admin,
         drain: written.drain.unwrap_or(default.drain),
-        cache: match written.cache {
-            None => default.cache,
-            Some(word) if *word == "off" => CacheSpec::Off,
-            Some(folder) => CacheSpec::Dir(folder),
-        },
+        cache: written.cache.unwrap_or(default.cache),
         open_calls: matches!(written.calls, Some(Calls::Open)),
     }
 }
@@ -104,8 +101,11 @@ fn actors(written: Vec<Spanned<Actor>>, problems: &mut Problems) -> Vec<Spanned<
 
 fn actor_spec(written: ActorKeys, problems: &mut Problems) -> ActorSpec {
     let mut limits = ActorLimits::default();
+    let mut written_limits = written.limits.written();
     if let Some(instances) = &written.instances {
         instances_into(&mut limits, instances, problems);
+        let max = instances.max.as_ref();
+        written_limits.extend(max.and_then(|max| of_instances(*max.0, max.0.span)));
     }
     written.limits.apply(&mut limits);
     if let Some(Name(name)) = &written.name
@@ -121,6 +121,7 @@ fn actor_spec(written: ActorKeys, problems: &mut Problems) -> ActorSpec {
         name: written.name.map(|name| name.0),
         isolation: written.isolation.unwrap_or_default(),
         limits,
+        written_limits,
         values: written.values.0,
     }
 }

@@ -10,7 +10,7 @@ use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
 use crate::source::Spanned;
-use crate::spec::Isolation;
+use crate::spec::{CacheSpec, Isolation};
 use crate::tree::{Node, Value};
 use crate::variable::Variable;
 
@@ -225,7 +225,7 @@ object! {
         /// Longest wait for running calls when the host stops; default 30s.
         drain: Option<Duration>,
         /// Folder of compiled modules, or `off`; the user's cache folder without it.
-        cache: Option<Text>,
+        cache: Option<CacheSpec>,
         /// Most instances of all actors together; default 1000.
         instances_total: Option<Count<1>>,
         /// Most modules whose code stays in memory; default 1000.

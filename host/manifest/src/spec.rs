@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use trellis_limits::{ActorLimits, HostLimits};
+use trellis_limits::{ActorLimits, HostLimits, Limit};
 
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 
 /// Keys with their texts, in the order written, each key once.
 pub type TextPairs = Vec<(Spanned<String>, Spanned<String>)>;
@@ -54,6 +54,8 @@ pub struct ActorSpec {
     pub isolation: Isolation,
     /// Its limits, including how many instances it may have.
     pub limits: ActorLimits,
+    /// Those of its limits that the manifest gives.
+    pub written_limits: Vec<WrittenLimit>,
     /// Its settings.
     pub values: TextPairs,
 }
@@ -64,6 +66,17 @@ impl ActorSpec {
     pub fn id(&self) -> &str {
         self.name.as_ref().map_or(&self.image, |name| name)
     }
+}
+
+/// A limit as a manifest gives it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WrittenLimit {
+    /// Which one.
+    pub limit: &'static Limit,
+    /// How much of it, in its unit.
+    pub value: u64,
+    /// Where that stands.
+    pub span: Span,
 }
 
 /// How long an instance lives.

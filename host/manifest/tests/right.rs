@@ -80,6 +80,19 @@ host: {admin: '127.0.0.1:9464', drain: 10s, cache: off, calls: open}
 }
 
 #[test]
+fn the_cache_is_switched_off_by_every_word_for_it() {
+    let cache = |written: &str| {
+        parse(&format!("actors: []\nhost: {{cache: {written}}}\n"), Format::Yaml).host.cache
+    };
+    for word in ["off", "Off", "false", "FALSE", "no", "\"no\""] {
+        assert_eq!(cache(word), CacheSpec::Off, "{word}");
+    }
+    for folder in ["./off", "official", "nowhere/on"] {
+        assert!(matches!(cache(folder), CacheSpec::Dir(path) if *path == *folder), "{folder}");
+    }
+}
+
+#[test]
 fn the_environment_fills_in_values_and_never_structure() {
     let env = |name: &str| match name {
         "MAX" => Some("4".to_owned()),

@@ -94,6 +94,16 @@ fn shape() {
                 "actors:\n  - image: a.wasm\n    limits:\n      call_time: 5 minutes\n      \
                  payload_bytes: 4GiB\n      queue: 1.5\n      memory: 0\n      call_depth: 0\n",
             ),
+            (
+                "too-small.yaml",
+                "actors:\n  - image: a.wasm\n    limits:\n      payload_bytes: 1\n      \
+                 name_bytes: 3\n      compile_time: 1ms\n      compile_memory: 1MiB\n      \
+                 memory: 1000\n      log_line_bytes: 1\n",
+            ),
+            ("cache-on.yaml", "actors: []\nhost: {cache: on}\n"),
+            ("cache-true.yaml", "actors: []\nhost: {cache: true}\n"),
+            ("cache-yes.yaml", "actors: []\nhost: {cache: \"Yes\"}\n"),
+            ("cache-home.yaml", "actors: []\nhost: {cache: ~/.cache/trellis}\n"),
             ("admin.yaml", "actors: []\nhost: {admin: 'localhost:9464', drain: soon}\n"),
         ],
     );

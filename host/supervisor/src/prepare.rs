@@ -7,6 +7,7 @@ mod doubtful;
 mod ending;
 mod keys;
 mod last_runs;
+mod limits;
 mod losses;
 mod modules;
 mod parts;
@@ -58,6 +59,7 @@ pub async fn prepare(
     warnings.extend(processes::warnings(manifest, context));
     warnings.extend(unbound::warnings(manifest, (&actors, &bindings), &providers, context));
     warnings.extend(callees::warnings(manifest, &actors));
+    warnings.extend(limits::warnings(manifest, (&actors, &bindings)));
     warnings.extend(doubtful::warnings(manifest, &actors));
     warnings.extend(ending::warnings(manifest, &actors, context.clock.now_unix_s()));
     for changed in keys::changed((manifest, &actors), &runs, &context.last_runs) {

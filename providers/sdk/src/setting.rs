@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use trellis_core::parse_switch;
 use trellis_core::units::{parse_duration, parse_size};
 
 /// One value a provider understands.
@@ -136,10 +137,21 @@ impl SettingKind {
                 .then(|| format!("one of {}", words.join(", "))),
             Self::Path(words) => {
                 let or = words.iter().map(|word| format!(", or `{word}`")).collect::<String>();
-                (text.is_empty() || text.contains('\0')).then(|| format!("the path of a file{or}"))
+                let fits = !text.is_empty() && !text.contains('\0');
+                let is_word = is_word(text, words);
+                let beware = if is_word { "; `./NAME` is a file of that name" } else { "" };
+                (!fits || is_word).then(|| format!("the path of a file{or}{beware}"))
             }
         }
     }
+}
+
+/// True for what is written as a path and was meant to switch something, or to be one of `words`:
+/// it would make a file of that name.
+fn is_word(text: &str, words: &[Cow<'_, str>]) -> bool {
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_lowercase();
+    let is_like = |word: &str| text != word && bare(word) == bare(text) && !text.contains('/');
+    parse_switch(text).is_some() || words.iter().any(|word| is_like(word))
 }
 
 #[cfg(test)]
@@ -158,6 +170,18 @@ mod tests {
         assert!(port.holds("80") && !port.holds("0"));
         let text = Setting::new("TEXT", Scope::Both, SettingKind::Text, None, "");
         assert!(!text.holds("a"));
+    }
+
+    #[test]
+    fn a_word_is_no_path() {
+        let path = SettingKind::Path(Cow::Borrowed(WORDS));
+        for word in ["off", "False", "no", "true", "on", "memory", ":memory", "Memory"] {
+            let misfit = path.misfit(word).expect(word);
+            assert!(misfit.contains("`:memory:`; `./NAME`"), "{word}: {misfit}");
+        }
+        for fits in [":memory:", "./off", "memory.redb", "/memory", "data/on"] {
+            assert_eq!(path.misfit(fits), None, "{fits}");
+        }
     }
 
     #[test]

@@ -23,12 +23,30 @@ pub struct ValueError {
     pub message: String,
     /// What to do about it, when the sentence alone does not say.
     pub help: Option<String>,
+    /// How the sentence goes on where the value may be repeated: when it stands in the manifest as
+    /// it is, and not in the environment. None for a value that may be a secret even there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
 }
 
 impl ValueError {
     /// A wrong value of `key`, with a sentence that names it.
     pub fn new(key: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { key: key.into(), message: message.into(), help: None }
+        Self { key: key.into(), message: message.into(), help: None, shown: None }
+    }
+
+    /// The same for a value that is no secret, of which `part` is wrong.
+    #[must_use]
+    pub fn shows(self, part: &str) -> Self {
+        let shown = Some(format!(": {}", quoted(part)));
+        Self { shown, ..self }
+    }
+
+    /// The same for a value that is no secret; the sentence says what it must be.
+    #[must_use]
+    pub fn in_place_of(self, value: &str) -> Self {
+        let shown = Some(format!(", not {}", quoted(value)));
+        Self { shown, ..self }
     }
 
     /// The same with a way out.
@@ -37,6 +55,14 @@ impl ValueError {
         self.help = Some(help.into());
         self
     }
+}
+
+/// The beginning of a text between backticks, without control characters.
+fn quoted(text: &str) -> String {
+    const SHOWN_MAX: usize = 60;
+    let more = if text.chars().nth(SHOWN_MAX).is_some() { "..." } else { "" };
+    let text: String = text.chars().filter(|c| !c.is_control()).take(SHOWN_MAX).collect();
+    format!("`{text}{more}`")
 }
 
 impl From<ValueError> for CallError {

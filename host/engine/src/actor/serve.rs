@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use trellis_core::{CallError, Code, ErrorKind};
+use trellis_limits::named;
 
 use super::state::ActorState;
 use super::stock::create;
@@ -65,7 +66,8 @@ impl ActorState {
         if call.depth > limits.call_depth_max {
             self.runtime.metrics.limit_hit("call_depth_max");
             let max = limits.call_depth_max;
-            let message = format!("the call is nested deeper than {max} calls (call_depth_max)");
+            let limit = named("call_depth_max");
+            let message = format!("the call is nested deeper than {max} calls ({limit})");
             return Err(CallError::new(Code::Depth, message));
         }
         context.check_name("operation", call.operation.as_bytes())?;
@@ -106,7 +108,8 @@ impl ActorState {
         let limits = &self.context.limits;
         let Some(waiter) = self.pool.enqueue() else {
             self.runtime.metrics.limit_hit("queue_max");
-            let message = format!("{} calls are waiting already (queue_max)", limits.queue_max);
+            let (max, limit) = (limits.queue_max, named("queue_max"));
+            let message = format!("{max} calls are waiting already ({limit})");
             return Err(CallError::new(Code::Busy, message));
         };
         self.refuse_if_stopping()?;
@@ -115,9 +118,8 @@ impl ActorState {
         self.runtime.metrics.queue_waited(since.elapsed());
         leased.ok().flatten().ok_or_else(|| {
             self.runtime.metrics.limit_hit("instances_max");
-            let max = limits.instances_max;
-            let message =
-                format!("all {max} instances were busy until the deadline (instances_max)");
+            let (max, limit) = (limits.instances_max, named("instances_max"));
+            let message = format!("all {max} instances were busy until the deadline ({limit})");
             CallError::new(Code::Busy, message)
         })
     }

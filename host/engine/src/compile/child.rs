@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimi
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use trellis_core::{CallError, Code};
-use trellis_limits::ActorLimits;
+use trellis_limits::{ActorLimits, named};
 
 use super::artifact::{self, Artifact};
 use super::haste::Haste;
@@ -219,7 +219,7 @@ fn over(limit: &'static str, limits: &ActorLimits) -> Refusal {
     } else {
         format!("{} bytes", limits.compile_memory_bytes_max)
     };
-    let message = format!("compiling the module needs more than {max} ({limit})");
+    let message = format!("compiling the module needs more than {max} ({})", named(limit));
     Refusal::over(Code::ModuleLimit, limit, message)
 }
 

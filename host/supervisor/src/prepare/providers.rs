@@ -22,7 +22,7 @@ pub(super) struct Found {
     pub(super) guessed: BTreeSet<Arc<str>>,
     /// True when there is one of which nothing is known.
     pub(super) lacks: bool,
-    /// True when that is a program, which may serve what no host knows.
+    /// True when that is, or may be, a program, which may serve what no host knows.
     pub(super) lacks_a_program: bool,
 }
 
@@ -33,7 +33,8 @@ pub(super) async fn prepare(
 ) -> Found {
     let mut providers = Providers::new();
     let (mut guessed, mut lacks) = (BTreeSet::new(), context.lacks.providers);
-    let mut lacks_a_program = false;
+    // An entry with a mistake in its text may be one of a program.
+    let mut lacks_a_program = context.lacks.providers;
     let mut programs = processes::find(manifest, context).await;
     for spec in manifest.providers.iter().map(|spec| &spec.value) {
         let name: Arc<str> = Arc::from(spec.name.value.as_str());

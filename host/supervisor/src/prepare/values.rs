@@ -135,26 +135,30 @@ impl<'a> Origin<'a> {
             return Problem::unknown(written.span, "value", key, keys).code(Code::Config);
         }
         let span = written.map_or(self.whole, |(key, _)| key.span);
-        let shown = written.and_then(|(_, value)| self.shown(value, descriptor.setting(key)?));
-        let message = match shown {
-            Some(value) => format!("{}, not `{value}`", error.message),
-            None => error.message,
+        let stands = written.filter(|(_, value)| self.stands(value)).map(|(_, value)| &**value);
+        let misfit = stands.filter(|value| is_misfit(value, descriptor.setting(key)));
+        let message = match (misfit, stands.and(error.shown)) {
+            (Some(value), _) => format!("{}, not `{value}`", error.message),
+            (None, shown) => error.message + shown.as_deref().unwrap_or(""),
         };
         let mut told = Problem::new(span, message).code(Code::Config);
         told.help = error.help;
         told
     }
 
-    /// A value of the wrong form, where it may be repeated: as it stands in the manifest. What
-    /// comes from the environment may be a secret, and so may a text.
-    fn shown<'b>(&self, value: &'b Spanned<String>, setting: &Setting) -> Option<&'b str> {
-        setting.kind.misfit(&value.value)?;
+    /// True for a value that stands in the manifest as it is: what comes from the environment may
+    /// be a secret.
+    fn stands(&self, value: &Spanned<String>) -> bool {
         let Span { start, len } = value.span;
-        let written = self.source.text.get(start..start.saturating_add(len))?;
-        let stands = written.trim_matches(['"', '\'']) == value.value;
-        let is_text = matches!(setting.kind, SettingKind::Text | SettingKind::Path(_));
-        (stands && !is_text).then_some(&value.value)
+        let written = self.source.text.get(start..start.saturating_add(len));
+        written.is_some_and(|written| written.trim_matches(['"', '\'']) == value.value)
     }
+}
+
+/// True for a value of the wrong form that is no secret, as a text may be wherever it stands.
+fn is_misfit(value: &str, setting: Option<&Setting>) -> bool {
+    let of_form = setting.filter(|it| !matches!(it.kind, SettingKind::Text | SettingKind::Path(_)));
+    of_form.is_some_and(|setting| setting.kind.misfit(value).is_some())
 }
 
 fn wanted(written: &Written<'_>) -> WantedBinding {
@@ -172,7 +176,7 @@ fn resolve(values: &mut Values, descriptor: &Descriptor, folder: &Path) {
     for setting in descriptor.settings.iter() {
         let SettingKind::Path(words) = &setting.kind else { continue };
         let Some(text) = values.get(&setting.key) else { continue };
-        if text.is_empty() || words.iter().any(|word| word == text) {
+        if setting.kind.misfit(text).is_some() || words.iter().any(|word| word == text) {
             continue;
         }
         // A folder whose name is no text cannot be handed over; the path is then taken from where

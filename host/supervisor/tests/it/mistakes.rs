@@ -1,6 +1,6 @@
 //! Everything that is wrong with a manifest is told at once, and nothing that follows from it.
 
-use trellis_supervisor::LastRuns;
+use trellis_supervisor::{Lacks, LastRuns, PrepareContext};
 use trellis_testkit::guests::by_hand;
 
 use crate::stage::Stage;
@@ -84,4 +84,19 @@ async fn a_mistyped_name_hides_no_wrong_value() {
     let elsewhere = "capability: 'test:server', provider: store";
     let serves = "it serves test:store";
     tells(&manifest("builtin: store", elsewhere), &[&["does not serve test:server", serves]]).await;
+}
+
+#[tokio::test]
+async fn a_provider_with_a_mistake_in_its_text_may_serve_anything() {
+    let lacks = Lacks { providers: true, actors: false };
+    let told = |capability: &'static str| async move {
+        let text = manifest("builtin: server", &format!("capability: '{capability}'"));
+        let stage = stage();
+        let checked = stage.check_as(&text, |context| PrepareContext { lacks, ..context }).await;
+        let report = checked.map(drop).map_err(|report| report.problems().to_vec());
+        report.err().unwrap_or_default().into_iter().map(|it| it.message).collect::<Vec<_>>()
+    };
+    assert_eq!(told("acme:geo").await, [""; 0], "it may be the program that does");
+    assert_eq!(told("test:store").await, [""; 0]);
+    assert_eq!(told("test:stor").await, ["no provider here serves test:stor"], "it is mistyped");
 }

@@ -255,3 +255,37 @@ async fn a_right_under_another_name_or_to_nobody_is_not_lost() {
     let prepared = stage.check(&open, before).await.unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(told(&prepared), [""; 0], "there everybody may call everybody");
 }
+
+#[tokio::test]
+async fn a_limit_that_cannot_be_had_is_told_while_it_lasts() {
+    let stage = two(claims_nothing, claims_nothing);
+    for (entry, said) in [
+        ("limits: {memory: 8GiB}", "given 1GiB for `memory`, not 8GiB"),
+        ("limits: {call_time: 5000h}", "given 5m for `call_time`, not 5000h"),
+        ("limits: {name_bytes: 257}", "given 256B for `name_bytes`, not 257B"),
+        ("instances: {max: 1001}", "given 1000 for `instances.max`, not 1001"),
+    ] {
+        let manifest = TWO.replace("name: two", &format!("name: two, {entry}"));
+        let prepared = stage.prepare(&manifest).await;
+        let told = only(&prepared);
+        assert!(told.contains("actor `two`") && told.contains(said), "{told}");
+        assert!(told.contains("or less"), "{told}");
+        assert!(prepared.warnings()[0].lasting.is_some(), "it lasts");
+        let value = prepared.warnings()[0].problem.span.start;
+        assert!(manifest[value..].starts_with(|c: char| c.is_ascii_digit()), "it is pointed at");
+    }
+    let most = TWO.replace("name: two", "name: two, limits: {memory: 1GiB, call_time: 5m}");
+    assert!(told_nothing(&stage, &most).await, "that is what a host gives");
+}
+
+#[tokio::test]
+async fn an_actor_that_is_left_no_call_is_told() {
+    let none = |manifest: &str| {
+        manifest.replace("name: one", "name: one, limits: {host_calls_per_call: 0}")
+    };
+    let stage = two(stores(&[]), claims_nothing);
+    let told = only(&stage.prepare(&none(STORED)).await);
+    assert!(told.contains("actor `one` may make no host calls"), "{told}");
+    let stage = two(claims_nothing, claims_nothing);
+    assert!(told_nothing(&stage, &none(TWO)).await, "it is bound to nothing");
+}

@@ -25,7 +25,8 @@ pub(super) fn address(text: Option<&str>) -> Result<IpAddr, ValueError> {
         None | Some("") => Ok(Ipv4Addr::UNSPECIFIED.into()),
         Some("localhost") => Ok(Ipv4Addr::LOCALHOST.into()),
         Some(text) => text.parse().map_err(|_| {
-            let error = ValueError::new("ADDRESS", "ADDRESS must be an IP address");
+            let error =
+                ValueError::new("ADDRESS", "ADDRESS must be an IP address").in_place_of(text);
             if text.starts_with('[') {
                 error.help("write an IPv6 address without brackets and port, such as `::1`")
             } else {
@@ -47,13 +48,33 @@ pub(super) fn host(text: &str) -> Result<Host, ValueError> {
     if !(numeric || name.split('.').all(label)) {
         let error = ValueError::new("HOSTS", "HOSTS holds a text that is no host name");
         let help = "write names such as `example.com` or `*.example.com`, without scheme and port";
-        return Err(error.help(help));
+        let help = by_commas(text, |part| host(part).is_ok()).unwrap_or_else(|| help.to_owned());
+        return Err(error.shows(text).help(help));
     }
     Ok(if text.starts_with("*.") { Host::Below(format!(".{name}")) } else { Host::Exact(name) })
 }
 
+/// What to do about a list of right items that something else than commas separates.
+fn by_commas(text: &str, is_right: impl Fn(&str) -> bool) -> Option<String> {
+    let parts = text.split([' ', '\t', ';', '|']).filter(|part| !part.is_empty());
+    let parts: Vec<_> = parts.collect();
+    let fits = parts.len() > 1 && parts.iter().all(|part| is_right(part));
+    fits.then(|| format!("separate them by commas: `{}`", parts.join(", ")))
+}
+
 /// A path prefix, without its last slash.
 pub(super) fn path(text: &str) -> Result<String, ValueError> {
+    let wrong = || {
+        ValueError::new("PATH", "PATH must be a path prefix such as `/` or `/api`")
+            .in_place_of(text)
+    };
+    if let Some((above, _)) = text.split_once(['*', '{', '}']) {
+        let above = above.rsplit_once('/').map_or("", |(above, _)| above);
+        let above = if above.starts_with('/') { above } else { "/" };
+        return Err(wrong().help(format!(
+            "a path serves everything below it, and there are no patterns: write `{above}`"
+        )));
+    }
     let path = text.strip_suffix('/').unwrap_or(text);
     let segments = path.strip_prefix('/').map(|rest| rest.split('/'));
     let clean = |segment: &str| {
@@ -63,9 +84,7 @@ pub(super) fn path(text: &str) -> Result<String, ValueError> {
     let fits = path.is_empty() || segments.is_some_and(|mut segments| segments.all(clean));
     if text.is_empty() || !fits {
         let help = "write it from the first slash on, with percent-encoding where needed";
-        return Err(
-            ValueError::new("PATH", "PATH must be a path prefix such as `/` or `/api`").help(help)
-        );
+        return Err(wrong().help(help));
     }
     Ok(path.to_owned())
 }
@@ -77,14 +96,17 @@ const STANDARD: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", 
 /// all upper case, so that they are known in any case. Any other is taken as it is written: one in
 /// lower case, or much like a standard one, would be a mistake that lets nothing through.
 pub(super) fn method(text: &str) -> Result<http::Method, ValueError> {
-    let refused = |what: &str| ValueError::new("METHODS", format!("METHODS holds {what}"));
+    let refused =
+        |what: &str| ValueError::new("METHODS", format!("METHODS holds {what}")).shows(text);
     let list = || STANDARD.join(", ");
     let upper = text.to_ascii_uppercase();
     let method = http::Method::from_bytes(upper.as_bytes());
     let method =
         method.ok().filter(|method| *method != http::Method::CONNECT).ok_or_else(|| {
-            refused("a text that is not a method which an actor can serve")
-                .help(format!("write some of {}; CONNECT is never let through", list()))
+            let help = by_commas(text, |part| self::method(part).is_ok()).unwrap_or_else(|| {
+                format!("write some of {}; CONNECT is never let through", list())
+            });
+            refused("a text that is not a method which an actor can serve").help(help)
         })?;
     if STANDARD.contains(&&*upper) {
         return Ok(method);

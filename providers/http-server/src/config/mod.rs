@@ -151,6 +151,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_shown_with_what_to_write() {
+        for (key, text, part, cure) in [
+            ("METHODS", "GET POST", "GET POST", "separate them by commas: `GET, POST`"),
+            ("METHODS", "PUT, GET;HEAD", "GET;HEAD", "`GET, HEAD`"),
+            ("METHODS", "GTE", "GTE", "did you mean `GET`?"),
+            (
+                "HOSTS",
+                "a.test b.test",
+                "a.test b.test",
+                "separate them by commas: `a.test, b.test`",
+            ),
+            ("HOSTS", "x.test, a.test:80", "a.test:80", "without scheme and port"),
+            ("ADDRESS", "example.com", "example.com", "without a port"),
+            ("PATH", "/a/*", "/a/*", "a path serves everything below it"),
+            ("PATH", "/a/*", "/a/*", "write `/a`"),
+            ("PATH", "/*", "/*", "write `/`"),
+            ("PATH", "*", "*", "write `/`"),
+            ("PATH", "/a*", "/a*", "write `/`"),
+            ("PATH", "/a/{id}/b", "/a/{id}/b", "write `/a`"),
+            ("PATH", "api", "api", "from the first slash on"),
+        ] {
+            let error = Config::read(&values(&[(key, text)])).expect_err(text);
+            let shown = error.shown.clone().unwrap_or_default();
+            let how = if matches!(key, "ADDRESS" | "PATH") { ", not" } else { ":" };
+            assert_eq!(shown, format!("{how} `{part}`"), "{key}={text}");
+            let quoted = format!("`{text}`");
+            assert!(!error.message.contains(&quoted), "the sentence alone tells no value");
+            assert!(error.help.as_ref().is_some_and(|help| help.contains(cure)), "{error:?}");
+        }
+    }
+
+    #[test]
     fn wrong_values_are_refused_by_name() {
         for (key, text) in [
             ("PORT", "65536"),

@@ -29,7 +29,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "PATH",
         SettingKind::Text,
         Some("/"),
-        "Path prefix to answer to, matched at segment boundaries; the longest prefix wins.",
+        "Path prefix to answer to, matched at segment boundaries; the longest prefix wins. It serves \
+         everything below it; there are no patterns (`*`).",
     ),
     setting(
         "METHODS",

@@ -22,7 +22,8 @@ fn another_developers_key_is_refused_and_told() {
     let there = second.write("app.wasm", &bytes);
     let onto = ["sign", arg(&plain), "-d", arg(&there)];
     let said = second.run(&onto).fails(4, "E_ACTOR_KEY");
-    for part in ["actor key changed", &old, "a new key", "--subject", "--force"] {
+    let wrong = format!("If {} is the one that is wrong, remove it first", there.display());
+    for part in ["actor key changed", &old, "a new key", "--subject", "--force", &wrong] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_eq!(std::fs::read(&there).expect("it is there"), bytes, "nothing was written");

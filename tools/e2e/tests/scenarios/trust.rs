@@ -247,6 +247,11 @@ fn an_actor_with_data_keeps_its_key() {
     }
     let refused = check(&[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
+    let old = format!("`--subject {}`", site.account().subject("counter"));
+    let told = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [&*old, "with `--force` if a module with another key is in the way"] {
+        assert!(told.contains(said), "{said}: {refused:#?}");
+    }
     for said in [
         "actor key changed",
         "`counter`",
@@ -348,7 +353,9 @@ fn a_module_that_ran_unsigned_may_be_signed_and_a_signed_one_may_run_unsigned() 
     let checked = run_to_end(site.host("app/manifest.yaml").args(CHECK));
     assert_eq!(checked.code, Some(0), "{checked:#?}");
     assert!(checked.stderr.contains("warning: ") && checked.stderr.contains("actor key changed"));
-    runs(("TRELLIS_FORCE", "0"), &["WARN", "actor key changed", "unsigned"]);
+    // It was signed, so that is not the cure: the data has the key of before.
+    let back = ["now that it is signed", "`NAMESPACE: M", "docs/contracts.md"];
+    runs(("TRELLIS_FORCE", "0"), &[&["WARN", "actor key changed", "unsigned"][..], &back].concat());
     unsigned();
     runs(UNSIGNED, &["WARN", "actor key changed", "unsigned"]);
     signed();

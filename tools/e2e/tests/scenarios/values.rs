@@ -17,8 +17,8 @@ scenarios! {
             "manifest.yaml:3:", "URL asks for TLS", "redis://",
             "manifest.yaml:4:", "PATH must name a file",
             "manifest.yaml:8:", "ADDRESS", "without brackets",
-            "HOSTS holds a text that is no host name",
-            "PATH must be a path prefix",
+            "HOSTS holds a text that is no host name: `http://a.example`",
+            "PATH must be a path prefix such as `/` or `/api`, not `api`",
             "METHODS", "HEADER_BYTES_MAX",
             "IDLE_TIME_MAX must be longer than 0",
         ]),
@@ -38,6 +38,10 @@ scenarios! {
         ]),
         Step::manifest(OUT_OF_RANGE.replace("PORT: 99999", "CONNECTIONS_MAX: '${ISSUER}'")),
         Step::Ends(CHECK, 6, &["CONNECTIONS_MAX must be a whole number from 1 to 1000000\n"]),
+        Step::manifest(OUT_OF_RANGE.replace("PORT: 99999", "HOSTS: '${ISSUER}:80'")),
+        Step::Ends(CHECK, 6, &["HOSTS holds a text that is no host name\n"]),
+        Step::manifest(OUT_OF_RANGE.replace("PORT: 99999", "METHODS: GET POST")),
+        Step::Ends(CHECK, 6, &["an actor can serve: `GET POST`", "by commas: `GET, POST`"]),
     ];
 
     /// The host's own admin address is not free for an actor.

@@ -154,6 +154,14 @@ fn limits() -> String {
          times and sizes as the defaults are here: a bare number is seconds, or bytes.\n\n",
     );
     limit_rows(&mut text, TABLE);
+    text +=
+        "\nWhat a manifest may say:\n\n| key | from | a host gives at most |\n|---|---:|---:|\n";
+    for limit in TABLE {
+        let (least, most) = (limit.written(limit.least), limit.written(limit.most));
+        writeln!(text, "| `{}` | `{least}` | `{most}` |", limit.key)
+            .expect("writing to a String cannot fail");
+    }
+    text += "\nLess is refused. More is no error, but a check and the log warn of it, and `/readyz` has a line.\n";
     text += "\n## The whole host\n\nThe key goes under `host:`; it is read at the start.\n\n";
     limit_rows(&mut text, HOST_TABLE);
     text += "\n## Fixed\n\nThese have no key: no manifest changes them.\n\n";

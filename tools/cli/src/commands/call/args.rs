@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use trellis_app::args::cache_folder;
 use trellis_core::units::parse_duration;
 
 use crate::commands::verify::TrustArgs;
@@ -72,7 +73,7 @@ pub(crate) struct CallArgs {
     pub(super) allow_unsigned: bool,
 
     /// Where compiled modules are kept; by default where the host keeps them.
-    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR")]
+    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR", value_parser = cache_folder)]
     pub(super) cache_dir: Option<PathBuf>,
 
     #[command(flatten)]

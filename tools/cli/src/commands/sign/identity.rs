@@ -48,7 +48,8 @@ impl<'a> Former<'a> {
         let message = format!("actor key changed: {file} is signed for {old}, not for {new}");
         Err(Failure::new(Code::ActorKey, message).cure(format!(
             "With another key it is another actor: what stores keep for the old one is out of its \
-             reach. To keep the key: `--subject {old}`. To make it another actor: --force."
+             reach. To keep the key: `--subject {old}`. To make it another actor: --force. \
+             If {file} is the one that is wrong, remove it first."
         )))
     }
 
