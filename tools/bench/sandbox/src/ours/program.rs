@@ -11,12 +11,8 @@ use bench_side::{PAYLOAD, time};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use trellis_core::{BindingId, CallError, Code, Trace};
-use trellis_providers_sdk::{
-    BoxFuture, Call, Context, Invoke, Invoker, Provider, Values, process,
-};
-use trellis_targets::process::{
-    Launcher, ProcessCommand, ProcessLimits, Processes, launcher_main,
-};
+use trellis_providers_sdk::{BoxFuture, Call, Context, Invoke, Invoker, Provider, Values, process};
+use trellis_targets::process::{Launcher, ProcessCommand, ProcessLimits, Processes, launcher_main};
 
 use super::echo;
 
