@@ -57,6 +57,10 @@ pub struct Operation {
     pub direction: Direction,
     /// One sentence from the WIT documentation.
     pub doc: Cow<'static, str>,
+    /// True when asking twice is like asking once: a request whose answer got lost may be sent
+    /// again. Its WIT documentation has a paragraph that begins with `Idempotent:`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idempotent: bool,
 }
 
 /// A contract as data: `contract!` makes it from a WIT file, and a provider declares the ones it

@@ -35,8 +35,10 @@ const TIMER_MS_MAX = 2 ** 31 - 1; // A timer of more would fire at once.
 // ------------------------------------------------------------------------------------------ types
 
 /**
- * @typedef {{ name: string, direction?: "to_provider" | "to_actor", doc: string }} Operation
- *   Its name on the wire, who is asked (by default the provider), and one sentence.
+ * @typedef {{ name: string, direction?: "to_provider" | "to_actor", doc: string,
+ *   idempotent?: boolean }} Operation Its name on the wire, who is asked (by default the provider),
+ *   one sentence, and whether the host may repeat a request that got no answer: asking twice is
+ *   like asking once.
  * @typedef {{ id: string, aliases?: string[], operations: Operation[] }} Contract
  * @typedef {"text" | "boolean" | "duration" | "size" | { integer: { min: number, max: number } }
  *   | { choice: string[] } | { path: string[] }} SettingKind

@@ -92,6 +92,8 @@ class Operation:
     name: str
     doc: str
     direction: Literal["to_provider", "to_actor"] = "to_provider"
+    idempotent: bool = False
+    """Asking twice is like asking once: the host may repeat a request that got no answer."""
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ mod tests {
             name: "Echo".into(),
             direction: Direction::ToProvider,
             doc: "Answers what it got.".into(),
+            idempotent: false,
         };
         let contract = Contract {
             id: ContractId::new("test:echo"),

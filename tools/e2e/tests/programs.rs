@@ -66,8 +66,8 @@ fn one_that_is_killed_is_back_and_no_other_call_fails() {
     println!(
         "killed {kills} times: back after {median:?} (median), {worst:?} (worst), {failed} failed"
     );
-    // Those that were under way when it was killed, whose effect nobody knows.
-    assert!(failed <= kills * CLIENTS, "{failed} of {kills} times {CLIENTS} calls failed");
+    // Where a place is may be asked twice: nobody notices.
+    assert_eq!(failed, 0);
     assert!(median < Duration::from_millis(200) && worst < Duration::from_secs(2), "{times:?}");
 }
 
@@ -104,7 +104,10 @@ fn ask(address: SocketAddr, stop: &AtomicBool) -> usize {
         let response = client.send("GET", "/Oslo", b"").expect("an answer");
         match response.status {
             200 => assert!(response.text().contains("59.9139"), "{response:?}"),
-            503 => failed += 1,
+            503 => {
+                eprintln!("{}", response.text());
+                failed += 1;
+            }
             other => panic!("{other}: {}", response.text()),
         }
     }

@@ -9,18 +9,23 @@ use crate::generate::types;
 use crate::model::{Input, Model, Operation, Type};
 use crate::names;
 
+/// How the paragraph begins that says that an operation may be asked for twice.
+const IDEMPOTENT: &str = "Idempotent:";
+
 /// The contract as data.
 pub(super) fn contract(model: &Model) -> TokenStream {
     let (id, aliases) = (&model.id, &model.aliases);
     let doc = format!("The contract `{id}`: its id, aliases and operations.");
     let operations = model.operations.iter().map(|operation| {
         let (name, doc) = (names::pascal(&operation.name), first_sentence(&operation.doc));
+        let idempotent = operation.doc.lines().any(|line| line.trim().starts_with(IDEMPOTENT));
         let direction = if operation.to_provider { quote!(ToProvider) } else { quote!(ToActor) };
         quote! {
             ::trellis_core::Operation {
                 name: ::std::borrow::Cow::Borrowed(#name),
                 direction: ::trellis_core::Direction::#direction,
                 doc: ::std::borrow::Cow::Borrowed(#doc),
+                idempotent: #idempotent,
             }
         }
     });

@@ -63,6 +63,7 @@ pub(crate) fn entitlements() -> EntitlementSet {
         name: Cow::Borrowed("Get"),
         direction: Direction::ToProvider,
         doc: Cow::Borrowed(""),
+        idempotent: false,
     };
     let contract = Contract {
         id: ContractId::from_static("test:store"),

@@ -47,6 +47,7 @@ fn contract(
         name: Cow::Borrowed(*name),
         direction: *direction,
         doc: Cow::Borrowed(""),
+        idempotent: false,
     };
     Arc::new(Contract {
         id: ContractId::from_static(id),

@@ -196,6 +196,7 @@ impl ProviderFactory for Kind {
             name: Cow::Borrowed(rewritten.unwrap_or("Ask")),
             direction: self.direction,
             doc: Cow::Borrowed("Asks."),
+            idempotent: false,
         };
         let contract = Contract {
             id: ContractId::new(format!("test:{}", self.name)),

@@ -123,6 +123,14 @@ impl Life {
         }
     }
 
+    /// True for an operation that may be asked for twice. A name that two contracts have must mean
+    /// that in both.
+    pub(super) fn is_idempotent(&self, operation: &str) -> bool {
+        let all = self.descriptor.contracts.iter().flat_map(|contract| contract.operations.iter());
+        let mut named = all.filter(|it| it.name == operation).peekable();
+        named.peek().is_some() && { named }.all(|it| it.idempotent)
+    }
+
     fn slow(&self, what: &str) -> CallError {
         let seconds = READY_TIME_MAX.as_secs();
         let text = format!("`{}` did not {what} within {seconds} s", self.command);

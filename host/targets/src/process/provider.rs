@@ -18,6 +18,9 @@ use super::session::Session;
 /// Longest wait of a call for a process that is being started again.
 const START_WAIT_MAX: Duration = Duration::from_secs(2);
 
+/// Longest wait for the end of a connection over which nothing could be sent.
+const END_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// A provider that is a process.
 pub(super) struct ProcessProvider {
     life: Arc<Life>,
@@ -109,12 +112,22 @@ impl Provider for ProcessProvider {
     fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
         Box::pin(async move {
             let until = Instant::now() + call.remaining;
+            let mut again = self.life.is_idempotent(&call.operation);
             loop {
                 let left = until.saturating_duration_since(Instant::now());
                 let session = self.session(left).await?;
                 match session.call(Call { remaining: left, ..call.clone() }).await {
-                    // It went away before it knew of the call.
-                    Err(error) if error.code() == Code::Stopping && session.is_over() => {}
+                    // It goes away before it knew of the call. That it is gone may not have been
+                    // noticed yet.
+                    Err(error) if error.code() == Code::Stopping => {
+                        if timeout(left.min(END_WAIT_MAX), session.ended()).await.is_err() {
+                            return Err(error);
+                        }
+                    }
+                    // It went away before it answered, and may be asked twice.
+                    Err(error) if error.code() == Code::Provider && session.is_over() && again => {
+                        again = false;
+                    }
                     answered => return answered,
                 }
             }

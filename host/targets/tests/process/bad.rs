@@ -43,8 +43,12 @@ impl Line {
 }
 
 fn offer() -> Offer {
-    let operation =
-        Operation { name: "Do".into(), direction: Direction::ToProvider, doc: "Does it.".into() };
+    let operation = Operation {
+        name: "Do".into(),
+        direction: Direction::ToProvider,
+        doc: "Does it.".into(),
+        idempotent: false,
+    };
     let contract = Contract {
         id: ContractId::from_static("test:bad"),
         aliases: vec![].into(),

@@ -21,15 +21,16 @@ struct Factory;
 
 impl ProviderFactory for Factory {
     fn descriptor(&self) -> Descriptor {
-        let operation = Operation {
-            name: "Do".into(),
+        let operation = |name: &'static str, idempotent| Operation {
+            name: name.into(),
             direction: Direction::ToProvider,
             doc: "Does it.".into(),
+            idempotent,
         };
         let contract = Contract {
             id: ContractId::from_static("test:good"),
             aliases: vec![].into(),
-            operations: vec![operation].into(),
+            operations: vec![operation("Do", false), operation("ExitFirst", true)].into(),
         };
         let texts = ("good", "1.0.0", "For tests.");
         Descriptor { contracts: vec![contract].into(), ..Descriptor::new(texts, &[], &[]) }
@@ -99,7 +100,10 @@ impl Good {
                 rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("stops");
                 std::future::pending().await
             }
-            "Exit" => {
+            "ExitFirst" if std::fs::File::create_new(&text).is_err() => {
+                "the second time".to_owned()
+            }
+            "Exit" | "ExitFirst" => {
                 let pid = rustix::process::getpid();
                 rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("ends");
                 std::future::pending().await

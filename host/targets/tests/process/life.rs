@@ -15,6 +15,7 @@ pub(crate) async fn all() {
         one_that_is_told_to_end_finishes_what_it_has(sdk).await;
         one_that_nobody_wants_is_gone(sdk).await;
     }
+    what_may_be_asked_twice_is().await;
     one_that_is_deaf_is_replaced().await;
     one_that_ends_again_and_again_is_left_alone().await;
 }
@@ -37,6 +38,19 @@ async fn one_that_ends_is_back_with_its_bindings(sdk: Sdk) {
         assert_eq!(provider.call(other).await.expect_err("stays gone").code(), Code::NotFound);
         assert!(sample(&provider, &format!("provider_process_restarts_total {times}")));
     }
+}
+
+async fn what_may_be_asked_twice_is() {
+    let provider = Sdk::Rust.made().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mark = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let answer = ask(&provider, "ExitFirst", mark("one")).await;
+    assert_eq!(answer.expect("it is asked again"), "the second time");
+    assert!(sample(&provider, "provider_process_restarts_total 1"));
+    // Once, and not again and again.
+    drop(std::fs::remove_file(mark("one")));
+    let always = ask(&provider, "Exit", "").await.expect_err("its effect is not known");
+    assert_eq!(always.code(), Code::Provider);
 }
 
 async fn one_that_hangs_is_replaced(sdk: Sdk) {

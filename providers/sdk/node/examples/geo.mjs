@@ -45,7 +45,10 @@ await serve({
   version: "0.1.0",
   doc: "Knows where a few places are.",
   contracts: [
-    { id: "demo:geo", operations: [{ name: "Locate", doc: "Where a place is." }] },
+    {
+      id: "demo:geo",
+      operations: [{ name: "Locate", doc: "Where a place is.", idempotent: true }],
+    },
   ],
   settings: [{
     key: "PLACES", scope: "provider", kind: "text",

@@ -19,7 +19,7 @@ from trellis_provider import (
     run,
 )
 
-GEO = Contract("demo:geo", [Operation("Locate", "Where a place is.")])
+GEO = Contract("demo:geo", [Operation("Locate", "Where a place is.", idempotent=True)])
 BUILT_IN = "Berlin=52.52,13.405;Lima=-12.0464,-77.0428;Oslo=59.9139,10.7522;"
 
 

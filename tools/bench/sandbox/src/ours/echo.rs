@@ -51,6 +51,7 @@ pub(super) fn contract() -> Contract {
         name: Cow::Borrowed("Echo"),
         direction: Direction::ToProvider,
         doc: Cow::Borrowed("Replies with what it was sent."),
+        idempotent: false,
     };
     Contract {
         id: ContractId::from_static(CAPABILITY),
