@@ -51,7 +51,7 @@ fn one_that_is_killed_is_back_and_no_other_call_fails() {
         for kill in 0..kills {
             times.push(kill_and_wait(&host, address));
             // More of them at once, and it is left alone for longer.
-            let rest = if kill + 1 < AT_ONCE.0 { Duration::ZERO } else { AT_ONCE.1 / 2 };
+            let rest = if kills > AT_ONCE.0 { AT_ONCE.1.mul_f64(0.35) } else { Duration::ZERO };
             let since = Instant::now();
             let mut client = Client::new(address);
             while since.elapsed() < rest && kill + 1 < kills {
