@@ -33,7 +33,8 @@ fn a_process_dies_with_its_host() {
 }
 
 #[test]
-fn one_that_is_killed_is_back_and_no_other_call_fails() {
+#[expect(clippy::print_stdout, reason = "the figures are of use")]
+fn one_that_is_killed_is_back_and_no_call_fails() {
     let kills = if std::env::var_os("TRELLIS_THOROUGH").is_some() { 200 } else { AT_ONCE.0 };
     let site = Site::new();
     let account = Account::default();
@@ -44,7 +45,7 @@ fn one_that_is_killed_is_back_and_no_other_call_fails() {
     let host = HostProcess::start(&mut site.host("manifest.yaml")).expect("it starts");
     let address = host.address_of("places");
     let stop = AtomicBool::new(false);
-    let (mut times, mut failed) = (Vec::new(), 0);
+    let mut times = Vec::new();
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| ask(address, &stop))).collect();
         let stopping = Stop(&stop);
@@ -59,15 +60,11 @@ fn one_that_is_killed_is_back_and_no_other_call_fails() {
             }
         }
         drop(stopping);
-        failed = clients.into_iter().map(|client| client.join().expect("no panic")).sum();
+        clients.into_iter().for_each(|client| client.join().expect("every answer was right"));
     });
     times.sort();
     let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
-    println!(
-        "killed {kills} times: back after {median:?} (median), {worst:?} (worst), {failed} failed"
-    );
-    // Where a place is may be asked twice: nobody notices.
-    assert_eq!(failed, 0);
+    println!("killed {kills} times: back after {median:?} (median), {worst:?} (worst)");
     assert!(median < Duration::from_millis(200) && worst < Duration::from_secs(2), "{times:?}");
 }
 
@@ -94,24 +91,16 @@ bindings:
     )
 }
 
-/// Asks until it is told to stop; gives how many calls failed. Every answer is the right one, or
-/// says that nobody knows what became of the call.
-fn ask(address: SocketAddr, stop: &AtomicBool) -> usize {
+/// Asks until it is told to stop. Every answer is the right one: where a place is may be asked
+/// twice, so a process that ends is noticed by nobody.
+fn ask(address: SocketAddr, stop: &AtomicBool) {
     let mut client = Client::new(address);
-    let mut failed = 0;
     // Relaxed: nothing else is told by it.
     while !stop.load(Ordering::Relaxed) {
         let response = client.send("GET", "/Oslo", b"").expect("an answer");
-        match response.status {
-            200 => assert!(response.text().contains("59.9139"), "{response:?}"),
-            503 => {
-                eprintln!("{}", response.text());
-                failed += 1;
-            }
-            other => panic!("{other}: {}", response.text()),
-        }
+        assert_eq!(response.status, 200, "{}", response.text());
+        assert!(response.text().contains("59.9139"), "{response:?}");
     }
-    failed
 }
 
 /// Kills the provider's process; how long it takes until another one has answered.
