@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, ValueEnum};
 use trellis_core::parse_switch;
@@ -49,7 +50,7 @@ pub struct HostArgs {
     pub force: bool,
 
     /// Where compiled modules are kept.
-    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR", value_parser = cache_folder)]
+    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR", value_parser = PathBufValueParser::new().try_map(cache_folder))]
     pub cache_dir: Option<PathBuf>,
 
     /// Compiles every module anew and keeps nothing, whatever else says where.
@@ -94,9 +95,9 @@ pub fn boolean(text: &str) -> Result<bool, String> {
 ///
 /// # Errors
 /// A sentence that says what to do instead.
-pub fn cache_folder(text: &str) -> Result<PathBuf, String> {
-    match parse_switch(text) {
-        None => Ok(PathBuf::from(text)),
+pub fn cache_folder(folder: PathBuf) -> Result<PathBuf, String> {
+    match folder.to_str().and_then(parse_switch) {
+        None => Ok(folder),
         Some(false) => Err("this is where the cache is; `--no-cache`, or `host: {cache: off}` in \
                             the manifest, switches it off"
             .to_owned()),

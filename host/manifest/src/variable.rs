@@ -12,14 +12,13 @@ pub(crate) struct Variable(pub(crate) Text);
 
 impl Form for Variable {
     fn schema() -> Json {
-        json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" })
+        json!({ "type": "string", "pattern": "^[^=\\s]+$" })
     }
 
     fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
         let text = Text::read(node, what, problems)?;
-        let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let begins = !text.value.starts_with(|first: char| first.is_ascii_digit());
-        if begins && text.value.bytes().all(letter) {
+        let wrong = |c: char| c == '=' || c.is_whitespace() || c.is_control();
+        if !text.value.contains(wrong) {
             return Some(Self(text));
         }
         // The text is not repeated: it may hold a value, and that may be a secret.
@@ -29,7 +28,7 @@ impl Form for Variable {
                 "write `{name}` alone, and set it in the host's environment, which it is passed on \
                  from"
             ),
-            None => "a name has letters, digits and `_`".to_owned(),
+            None => "a name has no spaces".to_owned(),
         };
         problems.push(problem.help(help));
         None

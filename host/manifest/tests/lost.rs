@@ -101,6 +101,23 @@ fn a_quote_too_many_makes_no_comment_of_a_key() {
             "{trust}"
         );
     }
+    // An apostrophe in a comment opens nothing.
+    for comment in ["# the old one; it's signed by TWO", "# the 24\" screen; not TWO"] {
+        for (value, broken) in
+            [("'ONE'", "labels: {x: '${UNSET}'}\n"), ("\"ONE\"", BROKEN), ("'ONE'", BROKEN)]
+        {
+            let text = format!("{REST}trust:\n  revoked:\n    - {value}  {comment}\n{broken}");
+            assert_eq!(acts(&source("comment.yaml", &text)).0, keys(&["ONE"]), "{text}");
+        }
+    }
+    // A bracket that a comment closes: what stands in it is told.
+    let text = format!("trust: {{revoked: [ONE #12, TWO]}}\n{REST}{BROKEN}");
+    assert_eq!(acts(&source("comment.yaml", &text)), (keys(&["ONE"]), keys(&["TWO"])));
+    // Every word for it is one.
+    for word in ["revocations", "revocation", "revocation_list"] {
+        let text = format!("trust:\n  {word}: [ONE]\n{REST}{BROKEN}");
+        assert_eq!(acts(&source("word.yaml", &text)).0, keys(&["ONE"]), "{text}");
+    }
     let trust =
         "trust:\n  revoked:\n  - {why: \"leaked, see\n    #12 \", key: ONE}\n  - TWO # why\n";
     let (revoked, told) = acts(&source("lines.yaml", &format!("{trust}{REST}{BROKEN}")));

@@ -11,7 +11,7 @@ use trellis_providers_sdk::{Descriptor, SettingKind, Values};
 use crate::border;
 use crate::desired::{Barred, Bound, Inventory, Wanted};
 use crate::exchange;
-use crate::prepare::{Prepared, PreparedActor, PreparedBinding, PreparedProvider};
+use crate::prepare::{Prepared, PreparedActor, PreparedBinding, PreparedProvider, is_same};
 use crate::rename::renames;
 
 /// The steps that would make a prepared manifest run, under these rules, on a host where nothing
@@ -28,21 +28,13 @@ struct Providers<'a> {
     named: Named<&'a str, &'a PreparedProvider>,
     /// The names that they get, by those they had.
     renamed: Named<&'a str, &'a str>,
-    /// Those whose successors serve other operations, or the same ones under other names.
-    rewritten: HashSet<&'a str, RandomState>,
 }
 
 impl<'a> Providers<'a> {
-    fn of(running: &Inventory<'a>, renames: &[(&'a str, &'a str)], wanted: Wanted<'a>) -> Self {
+    fn of(running: &Inventory<'a>, renames: &[(&'a str, &'a str)]) -> Self {
         let renamed: Named<_, _> = renames.iter().copied().collect();
         let name = |it: &'a PreparedProvider| renamed.get(&*it.name).copied().unwrap_or(&it.name);
-        let named: Named<_, _> = running.providers.iter().map(|one| (name(one), *one)).collect();
-        let rewritten = wanted.providers().filter(|wanted| {
-            let now = named.get(&*wanted.name);
-            now.is_some_and(|now| now.descriptor.contracts != wanted.descriptor.contracts)
-        });
-        let rewritten = rewritten.map(|wanted| &*wanted.name).collect();
-        Self { named, renamed, rewritten }
+        Self { named: running.providers.iter().map(|one| (name(one), *one)).collect(), renamed }
     }
 
     /// The provider of a binding, by the name that it gets.
@@ -84,7 +76,7 @@ impl<'a> Matched<'a> {
 /// The steps from what runs to what is wanted, in the order in which they act.
 pub(crate) fn plan(wanted: Wanted<'_>, running: &Inventory<'_>) -> Vec<Step> {
     let renames = renames(wanted, running);
-    let now = Providers::of(running, &renames, wanted);
+    let now = Providers::of(running, &renames);
     let Matched { actors, bindings, gone, unbound } = Matched::of(wanted, running);
     let renamed = renames.iter().map(|(was, name)| {
         let (provider, was) = ((*name).to_owned(), (*was).to_owned());
@@ -210,8 +202,7 @@ fn made_binding(
     let leaves = running.of_binding(now);
     let moved = *leaves != *wanted.provider;
     // What an actor may ask stands in its binding.
-    let rewritten =
-        running.rewritten.contains(&*wanted.provider) && now.binding.contract != wanted.contract;
+    let rewritten = !is_same(&now.binding.contract, &wanted.contract);
     if !moved && now.binding.values == wanted.values && !now.stale && !rewritten {
         return None;
     }

@@ -26,7 +26,7 @@ use trellis_manifest::{Manifest, Report, SourceText};
 
 pub use context::{Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
 pub use parts::Prepared;
-pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider};
+pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider, is_same};
 pub(crate) use places::Places;
 pub use rights::Rights;
 pub use warning::Warning;

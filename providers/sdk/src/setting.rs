@@ -151,7 +151,8 @@ impl SettingKind {
 fn is_word(text: &str, words: &[Cow<'_, str>]) -> bool {
     let bare = |word: &str| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_lowercase();
     let is_like = |word: &str| text != word && bare(word) == bare(text) && !text.contains('/');
-    parse_switch(text).is_some() || words.iter().any(|word| is_like(word))
+    let is_switch = parse_switch(text).is_some() && !words.iter().any(|word| word == text);
+    is_switch || words.iter().any(|word| is_like(word))
 }
 
 #[cfg(test)]

@@ -33,7 +33,6 @@ fn a_process_dies_with_its_host() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures are of use")]
 fn one_that_is_killed_is_back_and_no_call_fails() {
     let kills = if std::env::var_os("TRELLIS_THOROUGH").is_some() { 200 } else { AT_ONCE.0 };
     let site = Site::new();

@@ -12,14 +12,15 @@ pub(super) struct Code {
     pub(super) in_braces: bool,
     /// Whether it is JSON.
     pub(super) is_json: bool,
-    /// The comments in lines with a quote too many: they may be none.
+    /// The comments that may be none: in lines with a quote too many, or with the end of a bracket
+    /// in them.
     doubtful: Vec<Doubtful>,
 }
 
-/// What is a comment, or stands in quotes.
+/// What is a comment, or is not.
 struct Doubtful {
     place: Range<usize>,
-    /// Whether there are quotes on both sides of its `#`.
+    /// Whether quotes begin before its `#` and end behind it.
     is_between: bool,
 }
 
@@ -48,12 +49,16 @@ impl Code {
         let blank = |byte: u8| if is_end(byte.into()) { char::from(byte) } else { ' ' };
         self.text.extend(comment.bytes().map(blank));
         let place = start..self.text.len();
-        for quote in ['"', '\''] {
-            let [before, behind] = [written, comment].map(|part| part.matches(quote).count());
-            if (before + behind) % 2 == 1 && !comment.is_empty() {
-                let is_between = before > 0 && behind > 0;
-                self.doubtful.push(Doubtful { place: place.clone(), is_between });
-            }
+        if comment.is_empty() {
+            return;
+        }
+        let is_odd = |quote: char| line.matches(quote).count() % 2 == 1;
+        let is_between = ['"', '\''].into_iter().any(|quote| is_quoted(line, written.len(), quote));
+        // A bracket that is open before it and closed in it was hardly closed in a comment.
+        let open = written.matches(['[', '{']).count() > written.matches([']', '}']).count();
+        let closes = open && comment.contains([']', '}']);
+        if is_between || closes || is_odd('"') || is_odd('\'') {
+            self.doubtful.push(Doubtful { place, is_between });
         }
     }
 
@@ -68,6 +73,20 @@ impl Code {
     pub(super) fn doubtful(&self) -> impl Iterator<Item = Range<usize>> {
         self.doubtful.iter().map(|it| it.place.clone())
     }
+}
+
+/// Whether this place of a line stands in quotes, whatever stands in these.
+fn is_quoted(line: &str, place: usize, quote: char) -> bool {
+    let ends = |c: char| c.is_whitespace() || ",]}:".contains(c);
+    let begins = |c: char| c.is_whitespace() || "[{,:-".contains(c);
+    // An apostrophe in a word neither begins nor ends anything.
+    let counts = |at: &usize| {
+        let (before, behind) = (&line[..*at], &line[at + quote.len_utf8()..]);
+        before.chars().next_back().is_none_or(begins) || behind.chars().next().is_none_or(ends)
+    };
+    let all = line.match_indices(quote).map(|(at, _)| at).filter(counts);
+    let (before, behind): (Vec<_>, Vec<_>) = all.partition(|at| *at < place);
+    before.len() % 2 == 1 && !behind.is_empty()
 }
 
 /// Where the comment of a line begins. What may as well stand in quotes is no comment.

@@ -52,8 +52,11 @@ pub(crate) fn scan(source: &SourceText, env: Env<'_>, is_whole: bool) -> Scanned
             };
         };
         items.end(end, list.is_closed(), &mut found);
-        let quoted = code.quoted_in(name.value..end);
-        found.revoked.extend(quoted.flat_map(|place| keys_of(source, place)));
+        // What a comment is in a text that could be parsed is known.
+        if !is_whole {
+            let quoted = code.quoted_in(name.value..end);
+            found.revoked.extend(quoted.flat_map(|place| keys_of(source, place)));
+        }
     }
     found
 }

@@ -99,8 +99,10 @@ impl Name<'_> {
 
 /// Whether a text speaks of what is revoked.
 pub(crate) fn says_revoked(text: &str) -> bool {
-    const STEM: &[u8] = b"revok";
-    text.as_bytes().windows(STEM.len()).any(|letters| letters.eq_ignore_ascii_case(STEM))
+    // Revoke, revoked, revoking; revocation.
+    const STEMS: [&[u8; 5]; 2] = [b"revok", b"revoc"];
+    let is_stem = |letters: &[u8]| STEMS.iter().any(|stem| letters.eq_ignore_ascii_case(*stem));
+    text.as_bytes().windows(STEMS[0].len()).any(is_stem)
 }
 
 /// The names of a text, in its order. Comments are not looked into: they must be gone.

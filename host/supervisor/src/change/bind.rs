@@ -125,6 +125,10 @@ impl Change {
                 Some(new) => (new.target, new.instance.clone(), new.prepared.clone()),
                 None => {
                     let running = actual.providers.get(&binding.provider)?;
+                    // The one that was to serve this could not be had.
+                    if !running.prepared.serves(&binding.contract) {
+                        return None;
+                    }
                     let instance = actual.instances.get(&running.target)?.clone();
                     (running.target, instance, running.prepared.clone())
                 }

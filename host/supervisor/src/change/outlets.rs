@@ -158,13 +158,32 @@ impl Change {
             Some((actual.instances.get(&running.target)?.clone(), running.prepared.clone()))
         });
         let Some((instance, prepared)) = serving else { return };
-        for new in fresh.outlets.iter_mut().chain(&mut fresh.intake) {
-            if new.binding.spec.target == successor.target {
+        for list in [&mut fresh.outlets, &mut fresh.intake] {
+            for new in list.iter_mut().filter(|new| new.binding.spec.target == successor.target) {
                 new.instance = instance.clone();
                 new.provider = prepared.clone();
             }
         }
+        self.give_up_unserved(name, made, fresh);
         self.tell_again(name).await;
+    }
+
+    /// Gives up the fresh bindings that only a successor would have served: what actors may ask
+    /// stays what the one that goes on serves.
+    fn give_up_unserved(&mut self, name: &str, made: &mut Made, fresh: &mut Fresh) {
+        let unserved = |new: &NewBinding| {
+            *new.provider.name == *name && !new.provider.serves(&new.binding.spec.contract)
+        };
+        let mut lost = Vec::new();
+        for list in [&mut fresh.outlets, &mut fresh.intake] {
+            let (gone, kept) = std::mem::take(list).into_iter().partition(unserved);
+            *list = kept;
+            lost.extend::<Vec<_>>(gone);
+        }
+        for new in lost {
+            let text = format!("waits for provider {name}, which could not be replaced");
+            self.give_up(&new, CallError::new(Code::Provider, text), made, fresh);
+        }
     }
 
     /// Tells the instance that serves of its bindings again, in case one that was to succeed it

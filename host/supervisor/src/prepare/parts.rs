@@ -1,12 +1,13 @@
 //! What a manifest is made of once it was checked.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use trellis_artifacts::Wanted;
 use trellis_claims::Verified;
 use trellis_control::Loss;
-use trellis_core::{BindingName, CallError, Contract};
+use trellis_core::{BindingName, CallError, Contract, Direction, Operation};
 use trellis_engine::{Isolation, ModuleSource};
 use trellis_limits::ActorLimits;
 use trellis_manifest::Problem;
@@ -131,6 +132,24 @@ impl PreparedProvider {
         let same_build = self.factory.build() == other.factory.build();
         one.name == another.name && one.version == another.version && same_build
     }
+
+    /// True when it serves what an actor may ask that is bound to this contract.
+    pub(crate) fn serves(&self, contract: &Contract) -> bool {
+        let known = self.descriptor.contract(contract.id.as_str());
+        known.is_some_and(|known| is_same(known, contract))
+    }
+}
+
+/// True when an actor that is bound to one contract may ask what it may ask of the other.
+pub(crate) fn is_same(one: &Contract, other: &Contract) -> bool {
+    // Those of built-in providers stand at one place.
+    let (a, b) = (&*one.operations, &*other.operations);
+    let alike = std::ptr::eq(a, b) || {
+        let operation = |it: &Operation| (it.name.clone(), it.direction == Direction::ToActor);
+        let all = |list: &[Operation]| list.iter().map(operation).collect::<BTreeSet<_>>();
+        a.len() == b.len() && all(a) == all(b)
+    };
+    one.id == other.id && alike
 }
 
 /// The engine asks for the bytes again when an idle actor is called and its code is no longer

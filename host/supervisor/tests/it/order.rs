@@ -367,6 +367,29 @@ async fn a_successor_with_other_operations_is_asked_those() {
     assert_eq!((may_call(&stage, "Ask").await, may_call(&stage, "Tell").await), (false, true));
 }
 
+#[tokio::test]
+async fn a_refused_successor_with_other_operations_changes_nothing() {
+    for refused in [true, false] {
+        let stage = stage();
+        let manifest = BOTH.replace("'test:server'}", "'test:server', values: {PLACE: here}}");
+        stage.apply(&manifest).await;
+        stage.script.rewrite("Tell");
+        if refused {
+            stage.script.refuse_making("server");
+        } else {
+            stage.script.fall_ill(Some("its server is down"));
+        }
+        stage.apply(&manifest).await;
+        assert!(may_call(&stage, "Ask").await, "{:?}", stage.status().degraded);
+        assert!(!may_call(&stage, "Tell").await, "what serves does not know it");
+        stage.script.go_on();
+        stage.script.fall_ill(None);
+        stage.script.rewrite("Ask");
+        stage.apply(&manifest).await;
+        assert!(may_call(&stage, "Ask").await, "{:?}", stage.status().degraded);
+    }
+}
+
 /// True when the server may ask its actor for that operation, whichever target the server is.
 async fn may_call(stage: &Stage, operation: &str) -> bool {
     let (_, binding) = stage.script.at("server", "here").expect("it is bound");

@@ -101,6 +101,11 @@ impl Script {
         tokio::time::timeout(PATIENCE, looks).await.expect("it becomes so");
     }
 
+    /// From now on no instance of that kind is made.
+    pub(crate) fn refuse_making(&self, name: &'static str) {
+        self.0.refuses.lock().push(name);
+    }
+
     /// The instances say that they may be in another state.
     pub(crate) fn stir(&self) {
         self.0.contexts.lock().iter().for_each(Context::health_changed);
@@ -224,8 +229,12 @@ impl ProviderFactory for Kind {
         let next = || script.0.making.lock().pop_front();
         let making = if self.name == "store" { next() } else { None }.unwrap_or(Making::Works);
         script.note(format!("make {name}"));
+        let kind = self.name;
         let path = values.get("PATH").map(str::to_owned);
         Box::pin(async move {
+            if script.refuses(kind) {
+                return Err(CallError::new(Code::Config, "as the test wants it"));
+            }
             match making {
                 Making::Fails(code) => return Err(CallError::new(code, "as the test wants it")),
                 Making::Hangs => std::future::pending().await,

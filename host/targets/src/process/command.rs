@@ -22,6 +22,9 @@ pub struct ProcessCommand {
     pub limits: ProcessLimits,
 }
 
+/// Where programs are looked for when the environment does not say (`execvp(3)`).
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
 /// What one provider's process may use.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ProcessLimits {
@@ -67,9 +70,11 @@ impl ProcessCommand {
         let found = if is_path {
             executable(&self.program)
         } else {
+            // As the system looks for it, which starts from the folder it runs in.
             let folders = self.environment.get(OsStr::new("PATH"));
-            let folders = folders.map(|folders| std::env::split_paths(folders).collect::<Vec<_>>());
-            let places = folders.into_iter().flatten().map(|folder| folder.join(&self.program));
+            let folders = folders.map_or(OsStr::new(DEFAULT_PATH), OsString::as_os_str);
+            let places = std::env::split_paths(folders)
+                .map(|folder| self.folder.join(folder).join(&self.program));
             { places }.filter_map(|place| executable(&place)).max()
         };
         match found {

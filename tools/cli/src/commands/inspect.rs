@@ -28,7 +28,7 @@ pub(crate) struct InspectArgs {
     #[arg(required_unless_present = "process")]
     file: Option<PathBuf>,
     /// A provider's program instead, with its arguments: it is started for a moment, as a host
-    /// does, and says what it serves.
+    /// does, and says what it serves. What follows is its own: other options stand before it.
     #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
     #[arg(conflicts_with = "file")]
     process: Option<Vec<String>>,

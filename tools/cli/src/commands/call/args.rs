@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use trellis_app::args::cache_folder;
 use trellis_core::units::parse_duration;
 
@@ -73,7 +74,7 @@ pub(crate) struct CallArgs {
     pub(super) allow_unsigned: bool,
 
     /// Where compiled modules are kept; by default where the host keeps them.
-    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR", value_parser = cache_folder)]
+    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR", value_parser = PathBufValueParser::new().try_map(cache_folder))]
     pub(super) cache_dir: Option<PathBuf>,
 
     #[command(flatten)]
