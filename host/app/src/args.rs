@@ -50,7 +50,8 @@ pub struct HostArgs {
     pub force: bool,
 
     /// Where compiled modules are kept.
-    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR", value_parser = PathBufValueParser::new().try_map(cache_folder))]
+    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR")]
+    #[arg(value_parser = PathBufValueParser::new().try_map(cache_folder))]
     pub cache_dir: Option<PathBuf>,
 
     /// Compiles every module anew and keeps nothing, whatever else says where.

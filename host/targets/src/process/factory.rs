@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -99,12 +100,18 @@ impl Processes {
         };
         Ok(Arc::new(ProcessFactory {
             provider: provider.to_owned(),
-            build: format!("{command:?} {stamp:?}"),
+            build: format!("{command:?} {stamp:?} {:x}", digest(&known.descriptor)),
             processes: self.clone(),
             command,
             known,
             fresh: Mutex::new(fresh),
         }))
+    }
+
+    /// What makes that it has to be found out again what a command is.
+    fn forgetting(&self, command: &ProcessCommand) -> Box<dyn Fn() + Send + Sync> {
+        let (known, command) = (Arc::clone(&self.known), command.clone());
+        Box::new(move || drop(known.lock().remove(&command)))
     }
 
     /// True when that build of a command was asked about these values, and found nothing wrong.
@@ -120,6 +127,13 @@ impl Processes {
             now.right = Some(wanted.clone());
         }
     }
+}
+
+/// Tells descriptors of programs from one another whose files are the same.
+fn digest(descriptor: &Descriptor) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{descriptor:?}").hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Makes providers of one command.
@@ -176,6 +190,7 @@ impl ProviderFactory for ProcessFactory {
         let life = Life {
             provider: self.provider.clone(),
             launcher: self.processes.launcher.clone(),
+            forget: self.processes.forgetting(&self.command),
             command: self.command.clone(),
             descriptor: self.known.descriptor.clone(),
             values,
@@ -183,6 +198,7 @@ impl ProviderFactory for ProcessFactory {
             log: ProcessLog::new(&self.provider),
             bindings: Mutex::default(),
             restarts: Counter::default(),
+            refused: Mutex::default(),
         };
         Box::pin(async move {
             let life = Arc::new(life);

@@ -2,10 +2,13 @@
 //! short, to be one line, or to be a name.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use trellis_core::CallError;
 use trellis_providers_sdk::process::Failure;
-use trellis_providers_sdk::{Health, Sample, SampleValue, ValueError, ValueProblem};
+use trellis_providers_sdk::{
+    BindingId, Health, Listening, Sample, SampleValue, ValueError, ValueProblem,
+};
 
 /// Longest text of an error, in bytes; that of a guest is as long.
 const ERROR_BYTES_MAX: usize = 4 << 10;
@@ -13,6 +16,8 @@ const ERROR_BYTES_MAX: usize = 4 << 10;
 const HEALTH_BYTES_MAX: usize = 1 << 10;
 /// Most wrong values that one check may find.
 const PROBLEMS_MAX: usize = 1_000;
+/// Most addresses of one process.
+const ADDRESSES_MAX: usize = 1_000;
 /// Most samples of one process.
 const SAMPLES_MAX: usize = 1_000;
 /// Most labels of a sample, and most buckets.
@@ -31,6 +36,11 @@ pub(super) fn text(text: &str, bytes_max: usize) -> String {
     text[..cut].chars().map(spelled).collect()
 }
 
+/// What is said of what came, which may quote it.
+pub(super) fn line(said: &str) -> String {
+    text(said, HEALTH_BYTES_MAX)
+}
+
 /// Why a call failed.
 pub(super) fn error(failure: Failure) -> CallError {
     let message = text(&failure.message, ERROR_BYTES_MAX);
@@ -39,6 +49,15 @@ pub(super) fn error(failure: Failure) -> CallError {
 
 pub(super) fn health(degraded: Option<String>) -> Health {
     degraded.map_or(Health::Healthy, |why| Health::Degraded(text(&why, HEALTH_BYTES_MAX)))
+}
+
+/// Where it takes work from outside, for those of its bindings.
+pub(super) fn addresses(
+    addresses: Vec<Listening>,
+    is_bound: impl Fn(BindingId) -> bool,
+) -> Vec<Listening> {
+    let own = addresses.into_iter().filter(|it| is_bound(it.binding)).take(ADDRESSES_MAX);
+    own.map(|it| Listening { url: text(&it.url, TEXT_BYTES_MAX), ..it }).collect()
 }
 
 /// What is wrong with values.
@@ -63,7 +82,9 @@ pub(super) fn samples(samples: Vec<Sample>) -> Vec<Sample> {
 
 fn sample(sample: Sample) -> Option<Sample> {
     let names = sample.labels.iter().map(|(key, _)| key).chain(&sample.unit);
+    let keys: BTreeSet<_> = sample.labels.iter().map(|(key, _)| key).collect();
     let right = is_name(&sample.name)
+        && keys.len() == sample.labels.len()
         && { names }.all(|name| is_name(name) && name != "provider" && name != "le")
         && sample.labels.len() <= PARTS_MAX
         && is_right(&sample.value);
@@ -77,9 +98,11 @@ fn sample(sample: Sample) -> Option<Sample> {
 }
 
 fn is_right(value: &SampleValue) -> bool {
-    let SampleValue::Histogram { buckets, .. } = value else { return true };
+    let SampleValue::Histogram { buckets, sum } = value else { return true };
     let all = buckets.iter().try_fold(0_u64, |sum, (_, count)| sum.checked_add(*count));
-    buckets.len() <= PARTS_MAX && all.is_some()
+    let bounds = || buckets.iter().map(|(bound, _)| bound.unwrap_or(f64::INFINITY));
+    let rises = bounds().zip(bounds().skip(1)).all(|(one, next)| one < next);
+    buckets.len() <= PARTS_MAX && all.is_some() && rises && sum.is_finite()
 }
 
 /// True for what may be the name of a metric, a label or a unit.
@@ -105,6 +128,17 @@ mod tests {
     }
 
     #[test]
+    fn only_addresses_of_its_own_bindings_are_told() {
+        let at = |binding, url: &str| Listening {
+            binding: BindingId(binding),
+            address: ([127, 0, 0, 1], 80).into(),
+            url: url.to_owned(),
+        };
+        let told = addresses(vec![at(1, "http://a\n\u{1b}"), at(2, "x")], |id| id.0 == 1);
+        assert_eq!(told, [at(1, "http://a  ")]);
+    }
+
+    #[test]
     fn only_samples_that_a_page_can_show_are_taken() {
         let good = Sample::counter("things", "Things", 1).label("kind", "a\nb").unit("bytes");
         let [taken] = &samples(vec![good.clone()])[..] else { panic!("it is taken") };
@@ -119,6 +153,10 @@ mod tests {
             good.clone().unit("x y"),
             Sample::histogram("h", "", [bucket(u64::MAX), bucket(1)], 0.0),
             Sample::histogram("h", "", (0..65).map(bucket), 0.0),
+            Sample::histogram("h", "", [bucket(1)], f64::NAN),
+            Sample::histogram("h", "", [(2.0, 1), (1.0, 1)], 0.0),
+            Sample::histogram("h", "", [(f64::NAN, 1), (1.0, 1)], 0.0),
+            good.clone().label("kind", "again"),
         ] {
             assert!(samples(vec![bad.clone()]).is_empty(), "{bad:?}");
         }

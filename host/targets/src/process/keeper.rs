@@ -30,6 +30,8 @@ const END_TIME_MAX: Duration = Duration::from_millis(20);
 pub(super) struct Life {
     pub(super) provider: String,
     pub(super) launcher: Launcher,
+    /// Has the next one who reads a manifest find out again what the command is.
+    pub(super) forget: Box<dyn Fn() + Send + Sync>,
     pub(super) command: ProcessCommand,
     pub(super) descriptor: Descriptor,
     pub(super) values: Values,
@@ -38,6 +40,8 @@ pub(super) struct Life {
     /// What the process serves, or will when it runs.
     pub(super) bindings: Mutex<BTreeMap<BindingId, Binding>>,
     pub(super) restarts: Counter,
+    /// The bindings that the process refused when it was started again, and why.
+    pub(super) refused: Mutex<Vec<String>>,
 }
 
 /// Whether there is a process to talk to.
@@ -75,9 +79,10 @@ impl Life {
     pub(super) async fn start(&self) -> Result<Live, CallError> {
         let started = Started::new(&self.launcher, &self.command, &self.log).await?;
         if started.descriptor != self.descriptor {
+            (self.forget)();
             let text = format!(
-                "`{}` is another provider than it was when the manifest was read; change the \
-                 manifest, or touch it, to have it read again",
+                "`{}` is another provider than it was when the manifest was read; have it read \
+                 again: SIGHUP, or touch it",
                 self.command
             );
             return Err(CallError::new(Code::Config, text));
@@ -96,7 +101,22 @@ impl Life {
         let told = wanted.iter().map(|binding| session.bind(binding.clone()));
         let told = timeout(READY_TIME_MAX, join_all(told)).await;
         let told = told.map_err(|_| self.slow("take its bindings"))?;
-        told.into_iter().collect::<Result<(), _>>()?;
+        let mut refused = Vec::new();
+        for (binding, told) in wanted.iter().zip(told) {
+            match told {
+                Ok(()) => {}
+                // It went away: nothing was refused.
+                Err(error) if session.is_over() => return Err(error),
+                Err(error) => {
+                    let (actor, contract, name) =
+                        (&binding.actor_name, &binding.contract, &binding.name);
+                    let why = error.message();
+                    refused.push(format!("it refuses {actor} to {contract} as {name}: {why}"));
+                }
+            }
+        }
+        // The others are served.
+        *self.refused.lock() = refused;
         // What was taken away meanwhile was said to nobody.
         let gone = {
             let now = self.bindings.lock();
@@ -107,6 +127,12 @@ impl Life {
             session.unbind(id).await?;
         }
         Ok(())
+    }
+
+    /// What it refused when it was started again.
+    pub(super) fn refused(&self) -> Option<String> {
+        let refused = self.refused.lock();
+        (!refused.is_empty()).then(|| refused.join("; "))
     }
 
     /// Says how it is, unless it is not wanted any more.
@@ -204,7 +230,7 @@ async fn until_lost(live: &mut Live) -> String {
             }
             status = live.process.ended() => return format!("it {}", told(status)),
             () = session.doubted() => {
-                if timeout(PULSE_TIME_MAX, session.health()).await.is_err() {
+                if timeout(PULSE_TIME_MAX, pulse(&session)).await.is_err() {
                     return format!(
                         "it owes answers and does not say how it is within {} ms",
                         PULSE_TIME_MAX.as_millis()
@@ -212,6 +238,13 @@ async fn until_lost(live: &mut Live) -> String {
                 }
             }
         }
+    }
+}
+
+/// Waits until a process says anything of how it is. One that reads nothing is not even asked.
+async fn pulse(session: &Session) {
+    while session.health().await.is_err_and(|error| error.code() == Code::Busy) {
+        tokio::time::sleep(PULSE_TIME_MAX / 20).await;
     }
 }
 

@@ -62,6 +62,11 @@ impl ProcessLog {
         }
     }
 
+    /// Counts lines that were left out.
+    pub(super) fn lose(&self, lines: usize) {
+        self.0.state.lock().lost += lines as u64;
+    }
+
     /// Says how many lines were left out since this was last said.
     pub(super) fn tell_lost(&self) {
         let lost = std::mem::take(&mut self.0.state.lock().lost);

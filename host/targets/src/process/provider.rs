@@ -12,6 +12,7 @@ use trellis_providers_sdk::{
     Binding, BindingId, BoxFuture, Call, Health, Listening, Provider, Reply, Sample,
 };
 
+use super::heard;
 use super::keeper::{Life, Live, State, keep};
 use super::session::Session;
 
@@ -19,7 +20,7 @@ use super::session::Session;
 const START_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Longest wait for the end of a connection over which nothing could be sent.
-const END_WAIT_MAX: Duration = Duration::from_secs(1);
+const END_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// A provider that is a process.
 pub(super) struct ProcessProvider {
@@ -142,8 +143,14 @@ impl Provider for ProcessProvider {
             let asked = async { session?.health().await };
             match asked.await {
                 Ok((health, addresses, samples)) => {
+                    let bindings = self.life.bindings.lock();
+                    let addresses = heard::addresses(addresses, |id| bindings.contains_key(&id));
+                    drop(bindings);
                     *self.last.lock() = Last { addresses, samples };
-                    health
+                    match (health, self.life.refused()) {
+                        (Health::Healthy, Some(why)) => Health::Degraded(why),
+                        (health, _) => health,
+                    }
                 }
                 Err(error) => Health::Degraded(error.message().to_owned()),
             }

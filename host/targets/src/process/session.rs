@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use trellis_core::{CallError, Code, Trace};
 use trellis_providers_sdk::process::{
-    FRAME_BYTES_MAX, Frames, FromHost, FromProvider, Outbox, Requests, encode,
+    FRAME_BYTES_MAX, Frames, FromHost, FromProvider, Outbox, Pending, Requests, encode,
 };
 use trellis_providers_sdk::{
     Binding, BindingId, Call, Context, Health, Invoke, Listening, Sample, ValueProblem, Values,
@@ -26,6 +26,10 @@ use super::log::ProcessLog;
 const INVOKES_MAX: usize = 1_024;
 /// Most bytes of all their requests together.
 const INVOKES_BYTES_MAX: usize = 64 << 20;
+/// Longest name of an operation that it calls, in bytes: as long as a guest's may be.
+const NAME_BYTES_MAX: usize = 256;
+/// Most lines of one frame that go to the log.
+const LINES_MAX: usize = 1_000;
 /// Most calls to one process that may be unanswered at once.
 const CALLS_MAX: usize = 4_096;
 
@@ -126,8 +130,12 @@ impl Session {
         self.done(|id| FromHost::call(id, call)).await
     }
 
+    /// How it is. That nobody waits for the answer any more casts no doubt on it: calls may take
+    /// longer than a look at it.
     pub(super) async fn health(&self) -> Result<(Health, Vec<Listening>, Vec<Sample>), CallError> {
-        match self.ask(|id| FromHost::Health { id }).await? {
+        // However many calls wait, one that does not answer has to be found out.
+        let pending = self.0.requests.begin(usize::MAX).map_err(|full| self.refused(full))?;
+        match self.wait(pending, |id| FromHost::Health { id }, false).await? {
             Answer::Healthy(health, addresses, samples) => Ok((health, addresses, samples)),
             Answer::Result(Err(error), _) => Err(error),
             Answer::Result(Ok(_), _) | Answer::Ready => Err(self.confused()),
@@ -158,12 +166,27 @@ impl Session {
     /// Sends a request and waits for its answer. Dropping the future cancels it.
     async fn ask(&self, frame: impl FnOnce(u64) -> FromHost) -> Result<Answer, CallError> {
         let pending = self.0.requests.begin(CALLS_MAX).map_err(|full| self.refused(full))?;
+        self.wait(pending, frame, true).await
+    }
+
+    /// Sends it; `doubts` says whether one that is given up casts doubt on the process.
+    async fn wait(
+        &self,
+        pending: Pending<Answer>,
+        frame: impl FnOnce(u64) -> FromHost,
+        doubts: bool,
+    ) -> Result<Answer, CallError> {
         let id = pending.id();
         let frame = encode(&frame(id))?;
         if let Err(error) = self.0.outbox.send(frame) {
-            return Err(if error.code() == Code::Busy { error } else { self.unsent() });
+            if error.code() != Code::Busy {
+                return Err(self.unsent());
+            }
+            // It does not read.
+            self.0.doubts.send_modify(|all| *all += u64::from(doubts));
+            return Err(error);
         }
-        let mut cancel = CancelOnDrop { session: self, id, answered: false };
+        let mut cancel = CancelOnDrop { session: self, id, answered: false, doubts };
         let answer = pending.await;
         cancel.answered = true;
         answer.ok_or_else(|| self.gone())
@@ -212,6 +235,7 @@ struct CancelOnDrop<'a> {
     session: &'a Session,
     id: u64,
     answered: bool,
+    doubts: bool,
 }
 
 impl Drop for CancelOnDrop<'_> {
@@ -219,7 +243,9 @@ impl Drop for CancelOnDrop<'_> {
         if !self.answered {
             let inner = &self.session.0;
             drop(encode(&FromHost::Cancel { id: self.id }).and_then(|it| inner.outbox.send(it)));
-            inner.doubts.send_modify(|doubts| *doubts += 1);
+            if self.doubts {
+                inner.doubts.send_modify(|doubts| *doubts += 1);
+            }
         }
     }
 }
@@ -255,7 +281,10 @@ impl Listener {
                 Ok(Some(frame)) => self.take(frame, &mut under_way),
                 Ok(None) => return "it closed the connection".to_owned(),
                 Err(error) if is_end(&error) => return "it closed the connection".to_owned(),
-                Err(error) => return format!("what it sent cannot be read: {error}"),
+                Err(error) => {
+                    let why = heard::line(&error.to_string());
+                    return format!("what it sent cannot be read: {why}");
+                }
             };
             if let Err(why) = taken {
                 return why;
@@ -287,7 +316,9 @@ impl Listener {
                 Ok(())
             }
             FromProvider::Log { level, message } => {
-                message.lines().for_each(|line| self.log.write(level, line));
+                let mut lines = message.lines();
+                lines.by_ref().take(LINES_MAX).for_each(|line| self.log.write(level, line));
+                self.log.lose(lines.count());
                 Ok(())
             }
             FromProvider::Hello(_) => Err("it said hello twice".to_owned()),
@@ -310,6 +341,9 @@ impl Listener {
             return Err(format!("it made more than {INVOKES_MAX} calls at once"));
         }
         let bytes = invoke.payload.len();
+        if invoke.operation.len() > NAME_BYTES_MAX {
+            return Err(format!("the operation it called has more than {NAME_BYTES_MAX} bytes"));
+        }
         if listed.contains_key(&id) {
             return Err(format!("it used the id {id} for two calls"));
         }

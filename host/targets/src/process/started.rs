@@ -18,6 +18,7 @@ use trellis_providers_sdk::process::{
 
 use super::command::ProcessCommand;
 use super::door::Door;
+use super::heard;
 use super::launcher::{EXIT_NOT_STARTED, Launcher};
 use super::log::ProcessLog;
 
@@ -162,10 +163,10 @@ async fn hello(door: &Door, token: &str) -> io::Result<(Stream, Offer)> {
 async fn first_frame(stream: UnixStream) -> io::Result<(Stream, Offer)> {
     let (from, out) = stream.into_split();
     let mut frames = Frames::new(from);
-    let first = frames
-        .next::<FromProvider>(HELLO_BYTES_MAX)
-        .await
-        .map_err(|error| io::Error::other(format!("what it said first is no hello: {error}")))?;
+    let first = frames.next::<FromProvider>(HELLO_BYTES_MAX).await.map_err(|error| {
+        let why = heard::line(&error.to_string());
+        io::Error::other(format!("what it said first is no hello: {why}"))
+    })?;
     match first {
         Some(FromProvider::Hello(offer)) => Ok(((frames, out), *offer)),
         Some(_) => Err(io::Error::other("it said something else before hello")),

@@ -87,6 +87,16 @@ fn after_create(line: &mut Line, how: &str) {
             line.raw(b"\x00\x00\x00\x1c\x83\xa1t\xa7healthy\xa2id\x01\xa8degraded\x91\xa2no");
         }
         "twice" => [0, 0].into_iter().for_each(|id| line.say(&invoke(id))),
+        "long-name" => {
+            let FromProvider::Invoke { id, binding, payload, deadline_ms, trace, .. } = invoke(1)
+            else {
+                unreachable!("it is one")
+            };
+            let operation = "x".repeat(300).into();
+            let frame =
+                FromProvider::Invoke { id, binding, operation, payload, deadline_ms, trace };
+            line.say(&frame);
+        }
         "flood" => (0..2_000).for_each(|id| line.say(&invoke(id))),
         other => panic!("{other}"),
     }

@@ -131,6 +131,11 @@ impl Provider for Good {
             if greeting == "wrong" {
                 return Err(CallError::new(Code::Config, "GREETING is wrong"));
             }
+            if let Some(mark) = greeting.strip_prefix("once ")
+                && std::fs::File::create_new(mark).is_err()
+            {
+                return Err(CallError::new(Code::Config, "it was here before"));
+            }
             self.greetings.lock().insert(binding.id, greeting);
             Ok(())
         })

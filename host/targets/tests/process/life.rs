@@ -16,6 +16,8 @@ pub(crate) async fn all() {
         one_that_nobody_wants_is_gone(sdk).await;
     }
     what_may_be_asked_twice_is().await;
+    a_binding_that_is_refused_again_takes_no_other_along().await;
+    one_that_reads_nothing_is_replaced_however_much_waits().await;
     one_that_is_deaf_is_replaced().await;
     one_that_ends_again_and_again_is_left_alone().await;
 }
@@ -51,6 +53,37 @@ async fn what_may_be_asked_twice_is() {
     drop(std::fs::remove_file(mark("one")));
     let always = ask(&provider, "Exit", "").await.expect_err("its effect is not known");
     assert_eq!(always.code(), Code::Provider);
+}
+
+async fn a_binding_that_is_refused_again_takes_no_other_along() {
+    let provider = Sdk::Rust.made().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mark = format!("once {}", folder.path().join("mark").display());
+    provider.bind(binding(1, "hello")).await.expect("is bound");
+    provider.bind(binding(2, &mark)).await.expect("is bound the first time");
+    ask(&provider, "Exit", "").await.expect_err("it ended");
+    assert_eq!(ask(&provider, "Greet", "").await.expect("it is back"), "hello");
+    let other = trellis_providers_sdk::Call { binding: BindingId(2), ..call("Greet", "") };
+    assert_eq!(provider.call(other).await.expect_err("it was refused").code(), Code::NotFound);
+}
+
+async fn one_that_reads_nothing_is_replaced_however_much_waits() {
+    let provider = made(&[BAD, "deaf"]).await.expect("it is made");
+    // More than may wait to be read; none of the callers gives up.
+    let payload = bytes::Bytes::from(vec![0; 16 << 20]);
+    let calls: Vec<_> = (0..6)
+        .map(|_| {
+            let (provider, payload) = (Arc::clone(&provider), payload.clone());
+            tokio::spawn(async move { provider.call(call("Do", payload)).await })
+        })
+        .collect();
+    let replaced = async {
+        while !sample(&provider, "provider_process_restarts_total 1") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, replaced).await.expect("another one was started");
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 async fn one_that_hangs_is_replaced(sdk: Sdk) {

@@ -106,6 +106,7 @@ async fn whoever_breaks_the_protocol_is_cut_off() {
         ("somebody-elses", "which nobody asked"),
         ("hello-again", "said hello twice"),
         ("unknown", "cannot be read"),
+        ("long-name", "has more than 256 bytes"),
         ("unwell", "in a frame `healthy`, "),
         ("twice", "the id 0 for two calls"),
         ("flood", "more than 1024 calls at once"),

@@ -74,7 +74,8 @@ pub(crate) struct CallArgs {
     pub(super) allow_unsigned: bool,
 
     /// Where compiled modules are kept; by default where the host keeps them.
-    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR", value_parser = PathBufValueParser::new().try_map(cache_folder))]
+    #[arg(long, value_name = "DIR", env = "TRELLIS_CACHE_DIR")]
+    #[arg(value_parser = PathBufValueParser::new().try_map(cache_folder))]
     pub(super) cache_dir: Option<PathBuf>,
 
     #[command(flatten)]

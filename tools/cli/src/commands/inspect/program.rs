@@ -47,8 +47,10 @@ impl fmt::Display for Report {
                 "binding" => "of a binding",
                 _ => "of the provider or a binding",
             };
-            let default = setting["default"].as_str().map(|text| format!(", default `{text}`"));
-            let default = default.unwrap_or_default();
+            let default = match &*text(setting, "default") {
+                "" => String::new(),
+                default => format!(", default `{default}`"),
+            };
             let (key, kind, doc) = (text(setting, "key"), kind(setting), text(setting, "doc"));
             writeln!(f, "  {key:<18} {kind}, {scope}{default}: {doc}")?;
         }
