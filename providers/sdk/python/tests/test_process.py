@@ -29,8 +29,8 @@ class Frames(ProcessCase):
         [contract] = descriptor.pop("contracts")
         operations = contract.pop("operations")
         self.assertEqual(contract, {"id": "test:sample", "aliases": ["old:sample"]})
-        echo = {"name": "Echo", "direction": "to_provider", "doc": "Echo."}
-        moved = {"name": "Moved", "direction": "to_actor", "doc": "M."}
+        echo = {"name": "Echo", "direction": "to_provider", "doc": "Echo.", "idempotent": False}
+        moved = {"name": "Moved", "direction": "to_actor", "doc": "M.", "idempotent": False}
         self.assertEqual([operations[0], operations[-1]], [echo, moved])
         ttl, limit, file = descriptor.pop("settings")
         expected: Frame = {"key": "TTL", "scope": "both", "kind": "duration", "default": "5s"}
