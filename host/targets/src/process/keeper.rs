@@ -40,8 +40,9 @@ pub(super) struct Life {
     /// What the process serves, or will when it runs.
     pub(super) bindings: Mutex<BTreeMap<BindingId, Binding>>,
     pub(super) restarts: Counter,
-    /// The bindings that the process refused when it was started again, and why.
-    pub(super) refused: Mutex<Vec<String>>,
+    /// The bindings that the process refused when it was started again, and why; until they go or
+    /// are bound anew.
+    pub(super) refused: Mutex<BTreeMap<BindingId, String>>,
 }
 
 /// Whether there is a process to talk to.
@@ -101,7 +102,7 @@ impl Life {
         let told = wanted.iter().map(|binding| session.bind(binding.clone()));
         let told = timeout(READY_TIME_MAX, join_all(told)).await;
         let told = told.map_err(|_| self.slow("take its bindings"))?;
-        let mut refused = Vec::new();
+        let mut refused = BTreeMap::new();
         for (binding, told) in wanted.iter().zip(told) {
             match told {
                 Ok(()) => {}
@@ -111,7 +112,8 @@ impl Life {
                     let (actor, contract, name) =
                         (&binding.actor_name, &binding.contract, &binding.name);
                     let why = error.message();
-                    refused.push(format!("it refuses {actor} to {contract} as {name}: {why}"));
+                    let text = format!("it refuses {actor} to {contract} as {name}: {why}");
+                    refused.insert(binding.id, text);
                 }
             }
         }
@@ -132,7 +134,7 @@ impl Life {
     /// What it refused when it was started again.
     pub(super) fn refused(&self) -> Option<String> {
         let refused = self.refused.lock();
-        (!refused.is_empty()).then(|| refused.join("; "))
+        (!refused.is_empty()).then(|| refused.values().cloned().collect::<Vec<_>>().join("; "))
     }
 
     /// Says how it is, unless it is not wanted any more.

@@ -88,7 +88,9 @@ impl Provider for ProcessProvider {
             // Listed before it is told, so that one that is started meanwhile is told as well.
             let before = self.life.bindings.lock().insert(id, binding.clone());
             let bound = async { self.session(START_WAIT_MAX).await?.bind(binding).await }.await;
-            if bound.is_err() {
+            if bound.is_ok() {
+                self.life.refused.lock().remove(&id);
+            } else {
                 let mut bindings = self.life.bindings.lock();
                 match before {
                     Some(before) => drop(bindings.insert(id, before)),
@@ -101,6 +103,7 @@ impl Provider for ProcessProvider {
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {
         Box::pin(async move {
+            self.life.refused.lock().remove(&id);
             if self.life.bindings.lock().remove(&id).is_some()
                 && let Some(Ok(session)) = self.look()
             {

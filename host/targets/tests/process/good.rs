@@ -150,7 +150,9 @@ impl Provider for Good {
     }
 
     fn health(&self) -> BoxFuture<'_, Health> {
-        Box::pin(async { Health::Degraded("it is a test".to_owned()) })
+        let is_well = self.greetings.lock().values().any(|greeting| greeting == "well");
+        let ill = || Health::Degraded("it is a test".to_owned());
+        Box::pin(async move { if is_well { Health::Healthy } else { ill() } })
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -59,12 +59,16 @@ async fn a_binding_that_is_refused_again_takes_no_other_along() {
     let provider = Sdk::Rust.made().await;
     let folder = tempfile::tempdir().expect("a folder");
     let mark = format!("once {}", folder.path().join("mark").display());
-    provider.bind(binding(1, "hello")).await.expect("is bound");
+    provider.bind(binding(1, "well")).await.expect("is bound");
     provider.bind(binding(2, &mark)).await.expect("is bound the first time");
     ask(&provider, "Exit", "").await.expect_err("it ended");
-    assert_eq!(ask(&provider, "Greet", "").await.expect("it is back"), "hello");
+    assert_eq!(ask(&provider, "Greet", "").await.expect("it is back"), "well");
     let other = trellis_providers_sdk::Call { binding: BindingId(2), ..call("Greet", "") };
     assert_eq!(provider.call(other).await.expect_err("it was refused").code(), Code::NotFound);
+    let Health::Degraded(why) = provider.health().await else { panic!("one is missing") };
+    assert!(why.contains("it refuses actor to test:good"), "{why}");
+    provider.bind(binding(2, "other values")).await.expect("is bound anew");
+    assert_eq!(provider.health().await, Health::Healthy);
 }
 
 async fn one_that_reads_nothing_is_replaced_however_much_waits() {
