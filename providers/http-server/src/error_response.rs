@@ -72,6 +72,13 @@ impl ErrorResponse {
         Self { limit: Some("http_bodies_bytes_max"), closes: true, ..response }
     }
 
+    /// For a request whose turn came too late. `body_unread` as in [`no_route`](Self::no_route).
+    pub(crate) fn overloaded(body_unread: bool) -> Self {
+        let message = "The server has more requests than it can answer.";
+        let response = Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, message);
+        Self { limit: Some("http_queue_time_max"), closes: body_unread, ..response }
+    }
+
     /// For an answer that finds no memory. Its code does not promise that nothing was done.
     pub(crate) fn too_many_answers() -> Self {
         let message = "The server holds too many answers.";

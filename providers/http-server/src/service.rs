@@ -23,6 +23,7 @@ use crate::budget::{Budget, Held};
 use crate::config::limits::AccessForm;
 use crate::error_response::ErrorResponse;
 use crate::port::{Seen, WorkerPort};
+use crate::pressure;
 use crate::route::{COMMON_METHODS, Route};
 use crate::target::{Target, host_of};
 use crate::timer::ConnectionTimer;
@@ -69,7 +70,13 @@ pub(crate) async fn serve(
         return Ok(exchange.refuse(None, error_response));
     }
     Ok(match Target::of(&exchange.head) {
-        Ok(Target::Actor) => exchange.answer(seen, body).await,
+        Ok(Target::Actor) => {
+            if pressure::waits_too_long(started, seen.limits.queue_time_max).await {
+                let error_response = ErrorResponse::overloaded(!body.is_end_stream());
+                return Ok(exchange.refuse(None, error_response));
+            }
+            exchange.answer(seen, body).await
+        }
         Ok(Target::Server) => exchange.describe_server(!body.is_end_stream()),
         Err(error_response) => exchange.refuse(None, error_response),
     })

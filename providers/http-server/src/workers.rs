@@ -17,6 +17,7 @@ use trellis_core::{CallError, Code};
 use crate::listener::listen;
 use crate::metrics::Metrics;
 use crate::port::{Common, Part, Port, WorkerPort};
+use crate::pressure;
 use crate::schedule;
 use crate::table::Table;
 use crate::tally::Tally;
@@ -126,7 +127,9 @@ async fn start(index: usize, metrics: Arc<Metrics>) -> io::Result<Sender<Opening
     let (starts, started) = oneshot::channel();
     let work = move || {
         schedule::wake_without_preempting();
-        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        let mut builder = Builder::new_current_thread();
+        let builder = pressure::watch(builder.enable_all());
+        match builder.build_local(LocalOptions::default()) {
             // Whoever asked may have gone; then no opening comes.
             Ok(runtime) => {
                 drop(starts.send(Ok(())));

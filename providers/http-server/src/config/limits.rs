@@ -10,6 +10,10 @@ const MIB: u64 = 1 << 20;
 /// The default of `BODY_BYTES_MAX`.
 const BODY_BYTES_MAX: u64 = 16 * MIB;
 
+/// The default of `QUEUE_TIME_MAX`: longer than the connections of a port keep a worker busy whose
+/// calls take microseconds.
+const QUEUE_TIME_MAX: Duration = Duration::from_millis(15);
+
 /// Bounds of one request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RequestLimits {
@@ -67,6 +71,8 @@ pub(crate) struct PortLimits {
     pub(crate) transfer_grace: Duration,
     /// Longest time a connection may wait for its next request.
     pub(crate) idle_time_max: Duration,
+    /// Longest wait for a worker that cannot keep up.
+    pub(crate) queue_time_max: Duration,
     /// Most open connections.
     pub(crate) connections_max: usize,
     /// The form of the access log.
@@ -99,6 +105,7 @@ impl PortLimits {
             transfer_rate_min: values.size("TRANSFER_RATE_MIN")?.unwrap_or(KIB),
             transfer_grace: time(values, "TRANSFER_GRACE", 5)?,
             idle_time_max: time(values, "IDLE_TIME_MAX", 60)?,
+            queue_time_max: time_or(values, "QUEUE_TIME_MAX", QUEUE_TIME_MAX)?,
             connections_max: usize_of(bounded(
                 connections,
                 "CONNECTIONS_MAX",
@@ -119,6 +126,7 @@ impl PortLimits {
             ("TRANSFER_RATE_MIN", self.transfer_rate_min == other.transfer_rate_min),
             ("TRANSFER_GRACE", self.transfer_grace == other.transfer_grace),
             ("IDLE_TIME_MAX", self.idle_time_max == other.idle_time_max),
+            ("QUEUE_TIME_MAX", self.queue_time_max == other.queue_time_max),
             ("CONNECTIONS_MAX", self.connections_max == other.connections_max),
             ("ACCESS_LOG", self.access_log == other.access_log),
             ("ACCESS_LOG_QUERY", self.access_log_query == other.access_log_query),
@@ -165,7 +173,15 @@ pub(super) fn bounded(
 }
 
 fn time(values: &Values, key: &'static str, default_s: u64) -> Result<Duration, ValueError> {
-    let time = values.duration(key)?.unwrap_or(Duration::from_secs(default_s));
+    time_or(values, key, Duration::from_secs(default_s))
+}
+
+fn time_or(
+    values: &Values,
+    key: &'static str,
+    default: Duration,
+) -> Result<Duration, ValueError> {
+    let time = values.duration(key)?.unwrap_or(default);
     if time.is_zero() || time > Duration::from_secs(24 * 3_600) {
         return Err(ValueError::new(key, format!("{key} must be longer than 0 and at most 24h")));
     }

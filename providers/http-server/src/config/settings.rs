@@ -110,6 +110,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Longest time a connection may wait for its next request. The same for a whole port.",
     ),
     setting(
+        "QUEUE_TIME_MAX",
+        SettingKind::Duration,
+        Some("15ms"),
+        "Longest wait of a request for a thread of the server that has had more to do than it can \
+         for a quarter of a second; then 503. The same for a whole port.",
+    ),
+    setting(
         "CONNECTIONS_MAX",
         SettingKind::Integer { min: 1, max: 1_000_000 },
         Some("2000"),

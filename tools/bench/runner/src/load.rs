@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Request, StatusCode, Uri};
+use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -68,11 +68,7 @@ async fn connection(
     longest: Duration,
     every: Option<Duration>,
 ) -> Result<Vec<Duration>> {
-    let authority = uri.authority().context("an address with a host")?.as_str();
-    let stream = TcpStream::connect(authority).await?;
-    stream.set_nodelay(true)?;
-    let (mut sender, driver) = handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(driver);
+    let mut sender = connect(&uri).await?;
     let mut taken = Vec::new();
     let mut due = start;
     while due.duration_since(start) < longest {
@@ -83,20 +79,35 @@ async fn connection(
         // A request that had to wait for the one before it counts from when it was due. One that
         // the timer woke late counts from when it was sent.
         let began = if every.is_some() && late { due } else { Instant::now() };
-        get(&mut sender, &uri).await?;
+        let status = get(&mut sender, &uri).await?.status();
+        ensure!(status == StatusCode::OK, "{uri} responded with {status}");
         taken.push(began.elapsed());
         due = every.map_or_else(Instant::now, |every| due + every);
     }
     Ok(taken)
 }
 
-async fn get(sender: &mut SendRequest<Empty<Bytes>>, uri: &Uri) -> Result<()> {
+/// A connection that is kept open.
+pub(crate) async fn connect(uri: &Uri) -> Result<SendRequest<Empty<Bytes>>> {
+    let authority = uri.authority().context("an address with a host")?.as_str();
+    let stream = TcpStream::connect(authority).await?;
+    stream.set_nodelay(true)?;
+    let (sender, driver) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(driver);
+    Ok(sender)
+}
+
+/// Sends a request and takes its whole response, of which the body is left out here.
+pub(crate) async fn get(
+    sender: &mut SendRequest<Empty<Bytes>>,
+    uri: &Uri,
+) -> Result<Response<()>> {
     let request = Request::get(uri.path())
         .header("host", uri.authority().map_or("", |authority| authority.as_str()))
         .body(Empty::new())?;
     sender.ready().await?;
     let response = sender.send_request(request).await?;
-    ensure!(response.status() == StatusCode::OK, "{uri} responded with {}", response.status());
-    response.into_body().collect().await?;
-    Ok(())
+    let (head, body) = response.into_parts();
+    body.collect().await?;
+    Ok(Response::from_parts(head, ()))
 }

@@ -8,6 +8,7 @@
 //! load. This program only decides whose turn it is and does the arithmetic.
 
 mod load;
+mod overload;
 mod places;
 mod rounds;
 mod rows;

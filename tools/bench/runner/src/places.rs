@@ -7,6 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+/// A guest that computes.
+const WORK: &str = include_str!("../../guests/work.wat");
+
 /// Paths of everything that is measured, and a folder for temporary files.
 pub(crate) struct Places {
     pub(crate) sides: PathBuf,
@@ -22,7 +25,7 @@ impl Places {
     pub(crate) fn manifest(&self, app: App, port: u16) -> Result<PathBuf> {
         let actor = app.actor();
         let signed = self.scratch.path().join(format!("{actor}.wasm"));
-        let issuer = self.sign(&self.actors.join(format!("{actor}.wasm")), &signed)?;
+        let issuer = self.sign(&self.module(app)?, &signed)?;
         let text = format!(
             "name: bench\ntrust: {{issuers: [{issuer}]}}\n\
              actors:\n  - {{image: {actor}.wasm, name: {actor}, isolation: {}}}\n\
@@ -35,6 +38,17 @@ impl Places {
         );
         let path = self.scratch.path().join(format!("{actor}-{port}.yaml"));
         fs::write(&path, text).context("writing a manifest")?;
+        Ok(path)
+    }
+
+    /// The module to sign.
+    fn module(&self, app: App) -> Result<PathBuf> {
+        let App::Work = app else {
+            return Ok(self.actors.join(format!("{}.wasm", app.actor())));
+        };
+        let module = wat::parse_str(WORK).context("assembling a guest")?;
+        let path = self.scratch.path().join("unsigned.wasm");
+        fs::write(&path, module).context("writing a guest")?;
         Ok(path)
     }
 
@@ -60,6 +74,8 @@ pub(crate) enum App {
     HelloFresh,
     /// `kvcounter` counts in memory.
     Counter,
+    /// A guest computes for half a millisecond.
+    Work,
 }
 
 impl App {
@@ -67,13 +83,14 @@ impl App {
         match self {
             Self::HelloWarm | Self::HelloFresh => "echo",
             Self::Counter => "kvcounter",
+            Self::Work => "work",
         }
     }
 
     const fn isolation(self) -> &'static str {
         match self {
             Self::HelloFresh => "fresh",
-            Self::HelloWarm | Self::Counter => "reuse",
+            Self::HelloWarm | Self::Counter | Self::Work => "reuse",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The rows, and their goals.
 
+use crate::overload::Figure;
 use crate::places::App;
 
 /// One line of the table.
@@ -39,6 +40,8 @@ pub(crate) enum Side {
     Throughput(Server),
     /// The 99th percentile of a server's latency at a fixed rate, in nanoseconds.
     Latency(Server),
+    /// Our host under more requests than it can answer, on one core.
+    Overload(Figure),
 }
 
 /// A server to put under load.
@@ -97,6 +100,16 @@ pub(crate) const ROWS: &[Row] = &[
         )
     },
     http("http-counter", "HTTP counter in memory", App::Counter, Goal::CeilingAtLeast(0.60)),
+    Row {
+        ours: Side::Overload(Figure::Goodput),
+        ceiling: Some(Side::Overload(Figure::Peak)),
+        goal: Goal::CeilingAtLeast(0.9),
+        ..once("overload-goodput", "answers at 5 x the peak for 60 s", Unit::PerSecond, 0.0)
+    },
+    Row {
+        ours: Side::Overload(Figure::Latency),
+        ..once("overload-p99", "p99 of these answers", Unit::Nanoseconds, 20e6)
+    },
     Row {
         ceiling: Some(Side::Process("bare")),
         goal: Goal::CeilingAtMost(3.0),

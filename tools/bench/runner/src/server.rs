@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,19 +25,37 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(server: Server, places: &Places) -> Result<Self> {
+        Self::start_by(Command::new, server, places)
+    }
+
+    /// The same with one core for it alone, as far as this program can say.
+    pub(crate) fn start_on_one_core(server: Server, places: &Places) -> Result<Self> {
+        let on_one_core = |program: &Path| {
+            let mut command = Command::new("taskset");
+            command.args(["--cpu-list", "0"]).arg(program);
+            command
+        };
+        Self::start_by(on_one_core, server, places)
+    }
+
+    fn start_by(
+        command_of: impl Fn(&Path) -> Command,
+        server: Server,
+        places: &Places,
+    ) -> Result<Self> {
         if matches!(server, Server::BareHyper) {
             return Self::bare(places);
         }
         let port = free_port()?;
         let mut command = match server {
             Server::Ours(app) => {
-                let mut command = Command::new(&places.host);
+                let mut command = command_of(&places.host);
                 command.arg("--manifest").arg(places.manifest(app, port)?);
                 command.args(["--log", "warn"]);
                 command
             }
             Server::WasmtimeServe | Server::BareHyper => {
-                let mut command = Command::new(&places.wasmtime);
+                let mut command = command_of(&places.wasmtime);
                 // The target's standard library imports more than the HTTP world has.
                 command.args(["serve", "-Scli", "--addr", &format!("127.0.0.1:{port}")]);
                 command.arg(&places.hello);
@@ -49,6 +68,14 @@ impl Running {
         let mut running = Self { child, url: format!("http://127.0.0.1:{port}/") };
         running.await_port(port)?;
         Ok(running)
+    }
+
+    /// Memory it has in use.
+    pub(crate) fn resident_bytes(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).context("its memory")?;
+        Ok(kib.trim().parse::<u64>().context("its memory")? << 10)
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::load;
-use crate::places::Places;
-use crate::rows::{Row, Side};
+use crate::overload::{self, Figure};
+use crate::places::{App, Places};
+use crate::rows::{Row, Server, Side};
 use crate::server::Running;
 
 /// One side of one row, ready to be measured.
@@ -25,6 +26,9 @@ pub(crate) fn open(row: &Row, side: Side, places: &Places) -> Result<Box<dyn Sou
         Side::OtherRow(binary, row) => Box::new(Process::start(&places.sides.join(binary), row)?),
         Side::Throughput(server) => Box::new(Throughput(Running::start(server, places)?)),
         Side::Latency(server) => Box::new(Latency(Running::start(server, places)?)),
+        Side::Overload(figure) => {
+            Box::new(Overload(Running::start_on_one_core(Server::Ours(App::Work), places)?, figure))
+        }
     })
 }
 
@@ -41,6 +45,14 @@ struct Latency(Running);
 impl Source for Latency {
     fn measure(&mut self, longest: Duration) -> Result<f64> {
         load::latency_p99(self.0.url(), longest)
+    }
+}
+
+struct Overload(Running, Figure);
+
+impl Source for Overload {
+    fn measure(&mut self, longest: Duration) -> Result<f64> {
+        overload::measure(&self.0, self.1, longest)
     }
 }
 
