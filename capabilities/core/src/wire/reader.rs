@@ -251,11 +251,22 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When the bytes end, or it is nested deeper than [`NESTING_MAX`].
     pub fn skip(&mut self) -> Result<(), Malformed> {
-        self.skip_below(NESTING_MAX)
+        self.skip_of(usize::MAX)
     }
 
-    fn skip_below(&mut self, depth: usize) -> Result<(), Malformed> {
+    /// The same, for who makes something of each value: one that has more than `values_max` of
+    /// them, with all that is in it, is refused.
+    ///
+    /// # Errors
+    /// As [`skip`](Self::skip), and when there are more.
+    pub fn skip_of(&mut self, values_max: usize) -> Result<(), Malformed> {
+        let mut left = values_max;
+        self.skip_below(NESTING_MAX, &mut left)
+    }
+
+    fn skip_below(&mut self, depth: usize, left: &mut usize) -> Result<(), Malformed> {
         let depth = depth.checked_sub(1).ok_or(Malformed::expected("less nesting"))?;
+        *left = left.checked_sub(1).ok_or(Malformed::expected("fewer values"))?;
         if self.try_bytes()?.is_some() {
             return Ok(());
         }
@@ -267,7 +278,7 @@ impl<'a> Reader<'a> {
                 None => return self.skip_scalar(),
             },
         };
-        (0..values).try_for_each(|_| self.skip_below(depth))
+        (0..values).try_for_each(|_| self.skip_below(depth, left))
     }
 
     fn skip_scalar(&mut self) -> Result<(), Malformed> {

@@ -87,3 +87,15 @@ fn deep_nesting_and_lying_lengths_are_errors() {
     assert_eq!(decode::<Blob>(&lying).expect_err("4 G elements").code(), Code::Message);
     assert_eq!(decode::<Pairs<Blob>>(&lying).expect_err("4 G entries").code(), Code::Message);
 }
+
+#[test]
+fn values_are_counted_with_all_that_is_in_them() {
+    // A map of a text and a list of two.
+    let bytes = b"\x82\xa1a\xa1b\xa1c\x92\x01\x02";
+    let counts = |most| reader::Reader::new(bytes).skip_of(most);
+    assert!(counts(7).is_ok());
+    assert_eq!(counts(6).expect_err("there are seven").to_string(), "expected fewer values");
+    let promised = b"\xdd\xff\xff\xff\xff";
+    let error = reader::Reader::new(promised).skip_of(7).expect_err("they are not there");
+    assert!(error.to_string().contains("ends early"), "{error}");
+}

@@ -82,6 +82,13 @@ fn after_create(line: &mut Line, how: &str) {
         "half" => line.raw(b"\x00\x00\x01\x00half"),
         "somebody-elses" => line.say(&FromProvider::result(1 << 40, Ok("mine".into()))),
         "hello-again" => hello(line, offer()),
+        "many-values" => {
+            let list = b"\x82\xa1t\xa6result\xa1x\xdd\x00\x80\x00\x00";
+            let length = u32::try_from(list.len() + (8 << 20)).expect("it fits");
+            line.raw(&length.to_be_bytes());
+            line.raw(list);
+            line.raw(&vec![0; 8 << 20]);
+        }
         "unknown" => line.raw(b"\x00\x00\x00\x09\x81\xa1t\xa5other"),
         "unwell" => {
             line.raw(b"\x00\x00\x00\x1c\x83\xa1t\xa7healthy\xa2id\x01\xa8degraded\x91\xa2no");

@@ -104,6 +104,7 @@ async fn whoever_breaks_the_protocol_is_cut_off() {
         ("garbage", "cannot be read"),
         ("one-gibibyte", "a frame of 1073741824 bytes; at most"),
         ("somebody-elses", "which nobody asked"),
+        ("many-values", "fewer values"),
         ("hello-again", "said hello twice"),
         ("unknown", "cannot be read"),
         ("long-name", "has more than 256 bytes"),

@@ -10,6 +10,9 @@ pub const TOKEN_VARIABLE: &str = "TRELLIS_PROVIDER_TOKEN";
 /// Longest frame, in bytes: the largest message of an actor with default limits, and what stands
 /// around it.
 pub const FRAME_BYTES_MAX: usize = (17 << 20) + (64 << 10);
+/// Most values in a frame, each item of each list and map counted: what is made of one takes far
+/// more memory than the byte that it may stand in. A payload is one value.
+pub const FRAME_VALUES_MAX: usize = 500_000;
 /// Longest first frame of a provider, in bytes: nothing is known of who sends it.
 pub const HELLO_BYTES_MAX: usize = 1 << 20;
 /// Most bytes that wait to be read by the other side.

@@ -4,9 +4,10 @@ use std::io;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
+use trellis_core::wire::reader::Reader;
 use trellis_core::{CallError, Code, wire};
 
-use super::protocol::FRAME_BYTES_MAX;
+use super::protocol::{FRAME_BYTES_MAX, FRAME_VALUES_MAX};
 
 /// Bytes before a frame that say how long it is.
 const LENGTH_BYTES: usize = 4;
@@ -65,6 +66,9 @@ impl<R: AsyncRead + Unpin> Frames<R> {
             let text = format!("the stream ended after {read} of {length} bytes of a frame");
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
+        Reader::new(&self.body).skip_of(FRAME_VALUES_MAX).map_err(|error| {
+            malformed(&format!("in a frame of at most {FRAME_VALUES_MAX} values, {error}"))
+        })?;
         let frame = wire::decode(&self.body).map_err(|error| match kind(&self.body) {
             Some(kind) => malformed(&format!("in a frame `{kind}`, {}", error.message())),
             None => malformed(error.message()),
