@@ -76,10 +76,8 @@ async fn what_waits_too_long_is_refused_and_the_rest_is_answered() {
     let (provider, address) = serve(&[], compute).await;
     let some = |answers: &Answers| answers.done() < ENOUGH || answers.refused() < ENOUGH;
     let answers = flood(address, some).await;
-    let refused = format!(
-        "http_rejected_total{{limit=\"http_queue_time_max\"}} {}\n",
-        answers.refused()
-    );
+    let refused =
+        format!("http_rejected_total{{limit=\"http_queue_time_max\"}} {}\n", answers.refused());
     assert!(metrics(&provider).contains(&refused), "{refused} not in {}", metrics(&provider));
     // Those have gone: the next is served as if they had never been there.
     let mut client = Client::new(address).await;

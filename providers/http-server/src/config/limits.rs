@@ -176,11 +176,7 @@ fn time(values: &Values, key: &'static str, default_s: u64) -> Result<Duration, 
     time_or(values, key, Duration::from_secs(default_s))
 }
 
-fn time_or(
-    values: &Values,
-    key: &'static str,
-    default: Duration,
-) -> Result<Duration, ValueError> {
+fn time_or(values: &Values, key: &'static str, default: Duration) -> Result<Duration, ValueError> {
     let time = values.duration(key)?.unwrap_or(default);
     if time.is_zero() || time > Duration::from_secs(24 * 3_600) {
         return Err(ValueError::new(key, format!("{key} must be longer than 0 and at most 24h")));

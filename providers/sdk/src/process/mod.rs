@@ -29,7 +29,8 @@ mod transport;
 pub use frame::{Failure, FromHost, FromProvider, LogLevel, Offer};
 pub use outbox::Outbox;
 pub use protocol::{
-    FRAME_BYTES_MAX, HELLO_BYTES_MAX, PROTOCOL, SOCKET_VARIABLE, TOKEN_VARIABLE, UNREAD_BYTES_MAX,
+    FRAME_BYTES_MAX, FRAME_VALUES_MAX, HELLO_BYTES_MAX, PROTOCOL, SOCKET_VARIABLE, TOKEN_VARIABLE,
+    UNREAD_BYTES_MAX,
 };
 pub use requests::{Pending, Requests};
 pub use runner::main;

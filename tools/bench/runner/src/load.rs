@@ -98,10 +98,7 @@ pub(crate) async fn connect(uri: &Uri) -> Result<SendRequest<Empty<Bytes>>> {
 }
 
 /// Sends a request and takes its whole response, of which the body is left out here.
-pub(crate) async fn get(
-    sender: &mut SendRequest<Empty<Bytes>>,
-    uri: &Uri,
-) -> Result<Response<()>> {
+pub(crate) async fn get(sender: &mut SendRequest<Empty<Bytes>>, uri: &Uri) -> Result<Response<()>> {
     let request = Request::get(uri.path())
         .header("host", uri.authority().map_or("", |authority| authority.as_str()))
         .body(Empty::new())?;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
 use crate::load::{connect, get};
+use crate::rows::Figure;
 use crate::server::Running;
 
 /// How much more is asked than can be answered.
@@ -25,17 +26,6 @@ const FEW: u32 = 4;
 /// When the memory has its full size, and how much it may grow from then on.
 const SETTLED: Duration = Duration::from_secs(10);
 const GROWTH_BYTES_MAX: u64 = 8 << 20;
-
-/// What is asked for.
-#[derive(Clone, Copy)]
-pub(crate) enum Figure {
-    /// Requests per second that it answers when it is asked as often as it answers.
-    Peak,
-    /// Requests per second that it answers with what was asked for, when it is asked too often.
-    Goodput,
-    /// The 99th percentile of the time these take, in nanoseconds.
-    Latency,
-}
 
 /// What came of the requests of one connection or of all.
 #[derive(Default)]

@@ -1,6 +1,5 @@
 //! The rows, and their goals.
 
-use crate::overload::Figure;
 use crate::places::App;
 
 /// One line of the table.
@@ -53,6 +52,17 @@ pub(crate) enum Server {
     BareHyper,
     /// `wasmtime serve` with a component that says hello.
     WasmtimeServe,
+}
+
+/// What is measured of a server that is asked too often.
+#[derive(Clone, Copy)]
+pub(crate) enum Figure {
+    /// Requests per second that it answers when it is asked as often as it answers.
+    Peak,
+    /// Requests per second that it answers with what was asked for, when it is asked too often.
+    Goodput,
+    /// The 99th percentile of the time these take, in nanoseconds.
+    Latency,
 }
 
 /// The goal of a row.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::load;
-use crate::overload::{self, Figure};
+use crate::overload;
 use crate::places::{App, Places};
-use crate::rows::{Row, Server, Side};
+use crate::rows::{Figure, Row, Server, Side};
 use crate::server::Running;
 
 /// One side of one row, ready to be measured.
