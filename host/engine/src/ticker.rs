@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trellis_meters::Tick;
+use trellis_meters::{Coarse, Tick};
 
 use crate::activity::Activity;
 use crate::sync::{AtomicU64, IDLE_TICKS, JoinHandle, Ordering, park, park_timeout, spawn_named};
@@ -115,6 +115,7 @@ impl Shared {
         let mut idle = IDLE_TICKS;
         while !self.activity.is_stopping() {
             if idle >= IDLE_TICKS {
+                Coarse::retire();
                 self.activity.sleep(park);
                 self.look();
                 self.activity.wake();
@@ -125,13 +126,15 @@ impl Shared {
             self.look();
             idle = if self.activity.is_idle() { idle + 1 } else { 0 };
         }
+        Coarse::retire();
     }
 
-    /// Publishes the time. It never goes back: two threads may look at once.
+    /// Publishes the time, for those who ask this clock and for those who ask the coarse one. It never goes back: two threads may look at once.
     fn look(&self) {
         let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
         // Relaxed, as where it is read: the time guards no other memory, and one tick sooner or
         // later is what it may be off.
         self.now_us.fetch_max(now, Ordering::Relaxed);
+        Coarse::publish();
     }
 }

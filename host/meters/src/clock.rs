@@ -1,6 +1,7 @@
 //! A clock for what every call needs: cheap, and good enough.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
@@ -8,8 +9,12 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 /// A deadline nearer than this is measured with the precise clock.
 const NEAR: Duration = Duration::from_secs(1);
 
+/// The last reading that was published, in nanoseconds; 0 when nobody publishes any.
+static PUBLISHED: AtomicU64 = AtomicU64::new(0);
+
 /// The time as the kernel last noted it: up to a few milliseconds ago (its timer tick, 1 to 10 ms),
-/// for a quarter of what reading the precise clock costs.
+/// for a quarter of what reading the precise clock costs; and for nothing while a thread publishes
+/// it for all.
 #[derive(Clone, Copy, Debug)]
 pub struct Coarse(u64);
 
@@ -27,10 +32,30 @@ impl Tick {
 }
 
 impl Coarse {
-    /// Reads the clock.
+    /// Reads the clock, unless another thread did within the last millisecond.
     #[inline]
     #[must_use]
     pub fn now() -> Self {
+        // Relaxed, here and below: the time guards no other memory, and who reads just before it is
+        // published reads it a millisecond late.
+        match PUBLISHED.load(Ordering::Relaxed) {
+            0 => Self::read(),
+            nanos => Self(nanos),
+        }
+    }
+
+    /// Reads the clock for all threads. Whoever does so does it again within a millisecond, or
+    /// says with [`retire`](Self::retire) that everybody is to read it alone.
+    pub fn publish() {
+        PUBLISHED.store(Self::read().0, Ordering::Relaxed);
+    }
+
+    /// From now on everybody reads the clock, until somebody publishes it again.
+    pub fn retire() {
+        PUBLISHED.store(0, Ordering::Relaxed);
+    }
+
+    fn read() -> Self {
         Self(nanoseconds(clock_gettime(ClockId::MonotonicCoarse)))
     }
 
