@@ -253,6 +253,10 @@ codes! {
         cause: "The provider or the server behind it failed, or something that an actor needs is busy or stopping; \
                 the message says which.",
         cure: "Check the server and the binding's values; the host keeps trying to reconnect.";
+    /// No host answers.
+    NoHost = "E_NO_HOST", Lattice, retry: false,
+        cause: "No host of this user runs, or the one that was asked does not answer; the message says which.",
+        cure: "Start one with `host --manifest FILE`, as the same user; `trellis get hosts` lists those that answer.";
     /// Storage failed.
     Storage = "E_STORAGE", Provider, retry: false,
         cause: "A file could not be read or written: the message says whether it is in use, may not be used, is \

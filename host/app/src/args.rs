@@ -30,6 +30,12 @@ pub struct HostArgs {
     #[arg(long, value_name = "ADDRESS", env = "TRELLIS_ADMIN")]
     pub admin: Option<SocketAddr>,
 
+    /// Makes the admin socket here, or `off`; overrides `host: {socket: ...}`. Without either it
+    /// is in the user's runtime folder, where `trellis get hosts` finds it.
+    #[arg(long, value_name = "PATH", env = "TRELLIS_SOCKET")]
+    #[arg(value_parser = PathBufValueParser::new().try_map(socket))]
+    pub socket: Option<SocketPlace>,
+
     /// Admits unsigned modules. For development only.
     #[arg(long, env = "TRELLIS_ALLOW_UNSIGNED", value_name = "BOOL", value_parser = boolean)]
     #[arg(action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
@@ -65,6 +71,17 @@ pub struct HostArgs {
     /// What is logged: a level, or directives such as `info,trellis_engine=debug`.
     #[arg(long, value_name = "FILTER", env = "TRELLIS_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// Where the admin socket is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SocketPlace {
+    /// In the user's runtime folder.
+    User,
+    /// Nowhere.
+    Off,
+    /// At this path.
+    At(PathBuf),
 }
 
 /// The form of log lines.
@@ -103,6 +120,15 @@ pub fn cache_folder(folder: PathBuf) -> Result<PathBuf, String> {
                             the manifest, switches it off"
             .to_owned()),
         Some(true) => Err("name a folder; without one it is the user's cache folder".to_owned()),
+    }
+}
+
+/// The path of an admin socket, or a word that switches it off.
+fn socket(path: PathBuf) -> Result<SocketPlace, String> {
+    match path.to_str().and_then(parse_switch) {
+        None => Ok(SocketPlace::At(path)),
+        Some(false) => Ok(SocketPlace::Off),
+        Some(true) => Err("name a path; without one it is in the user's runtime folder".to_owned()),
     }
 }
 
@@ -167,6 +193,14 @@ mod tests {
             let error = given(word).expect_err("a word");
             assert!(error.contains(cure), "{word}: {error}");
         }
+    }
+
+    #[test]
+    fn a_socket_is_a_path_or_off() {
+        let given = |path: &str| socket(PathBuf::from(path));
+        assert_eq!(given("./off"), Ok(SocketPlace::At(PathBuf::from("./off"))));
+        assert_eq!(given("Off"), Ok(SocketPlace::Off));
+        assert!(given("on").is_err());
     }
 
     #[test]

@@ -47,11 +47,9 @@ impl Exit {
         match code.kind() {
             ErrorKind::Denied => Self::Denied,
             ErrorKind::NotFound => Self::NotFound,
-            ErrorKind::Deadline => Self::Timeout,
+            ErrorKind::Deadline | ErrorKind::Lattice => Self::Timeout,
             ErrorKind::Invalid => Self::Invalid,
-            ErrorKind::Busy | ErrorKind::Guest | ErrorKind::Provider | ErrorKind::Lattice => {
-                Self::Failed
-            }
+            ErrorKind::Busy | ErrorKind::Guest | ErrorKind::Provider => Self::Failed,
         }
     }
 }

@@ -7,13 +7,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
 use trellis_claims::Clock;
-use trellis_core::{CallError, Trace};
-use trellis_dispatch::{Bounds, Dispatcher, Message};
+use trellis_core::CallError;
+use trellis_dispatch::{Bounds, Dispatcher};
 use trellis_engine::{Engine, EngineConfig};
-use trellis_entitlements::{AllowAll, AuthzRequest, Gate, LogAudit, Policy};
+use trellis_entitlements::{AllowAll, Gate, LogAudit, Policy};
 use trellis_supervisor::Supervisor;
 
+use crate::calls::SystemCalls;
 use crate::failure::Failure;
+use crate::identity::Identity;
 use crate::metrics::Metrics;
 
 /// What a host is made of.
@@ -36,7 +38,9 @@ impl HostConfig {
 
 /// A running host: nothing runs on it until its supervisor is given a manifest.
 pub struct Host {
+    identity: Arc<Identity>,
     dispatcher: Arc<Dispatcher>,
+    calls: SystemCalls,
     supervisor: Supervisor,
     metrics: Metrics,
     engine_metrics: Arc<trellis_engine::Metrics>,
@@ -69,10 +73,12 @@ impl Host {
         let dispatcher = Arc::new(Dispatcher::new(gate, call_metrics, bounds));
         let life_metrics = trellis_supervisor::Metrics::default();
         life_metrics.register(&mut registry);
+        let identity = Arc::new(Identity::new(&*config.clock));
+        let calls = SystemCalls::new(Arc::clone(&dispatcher));
         let supervisor =
             Supervisor::start(engine, Arc::clone(&dispatcher), config.clock, life_metrics);
         let registry = Arc::new(registry);
-        Ok(Self { dispatcher, supervisor, metrics, engine_metrics, registry })
+        Ok(Self { identity, dispatcher, calls, supervisor, metrics, engine_metrics, registry })
     }
 
     /// The owner of what runs.
@@ -85,6 +91,14 @@ impl Host {
     #[must_use]
     pub const fn dispatcher(&self) -> &Arc<Dispatcher> {
         &self.dispatcher
+    }
+
+    pub(crate) const fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    pub(crate) const fn calls(&self) -> &SystemCalls {
+        &self.calls
     }
 
     pub(crate) const fn metrics(&self) -> &Metrics {
@@ -111,10 +125,7 @@ impl Host {
         operation: impl Into<Cow<'static, str>> + Send,
         payload: impl Into<Bytes> + Send,
     ) -> Result<Bytes, CallError> {
-        let message =
-            Message { payload: payload.into(), deadline: None, depth: 0, trace: Trace::default() };
-        let operation = &operation.into();
-        self.dispatcher.dispatch(AuthzRequest::FromSystem { actor, operation }, message).await
+        self.calls.call(actor, operation, payload, None).await
     }
 
     /// Stops intake, lets what is under way finish until `deadline`, lets go of everything.

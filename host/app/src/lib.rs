@@ -2,7 +2,7 @@
 //!
 //! [`Host::build`] makes a host from its parts, [`run()`] gives it the life a user sees: read the
 //! manifest, start, watch, drain. Everything at the rim is here: files, the environment, signals,
-//! the log, the admin address.
+//! the log, the admin API and its client.
 //!
 //! **Deliberately absent:** decisions. What a manifest means, who may call whom, and what to start
 //! or stop is decided by the crates below; this one only wires them.
@@ -12,18 +12,22 @@ mod announcer;
 pub mod args;
 mod aside;
 pub mod cache;
+mod calls;
 mod children;
+mod client;
 mod command;
 pub mod exit;
 mod expiry;
 mod failure;
 mod guest_log;
 mod host;
+mod identity;
 mod life;
 mod line_queue;
 mod loading;
 pub mod logging;
 mod manifest;
+pub mod message;
 mod metrics;
 mod output;
 mod process;
@@ -36,11 +40,13 @@ mod running;
 mod samples;
 mod settings;
 mod signals;
+mod sockets;
 mod trust;
 mod watch;
 
 pub use args::HostArgs;
 pub use children::{COMPILE_COMMAND, LAUNCH_COMMAND, LaunchArgs, describe_program, launch};
+pub use client::{AdminClient, ClientError, hosts};
 pub use command::{HostCommand, parse};
 pub use exit::Exit;
 pub use failure::Failure;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
-use trellis_control::{Address, Applied};
+use trellis_control::{Address, Applied, Phase};
 use trellis_core::Code;
 use trellis_entitlements::Rules;
 use trellis_manifest::HostSpec;
@@ -23,7 +23,7 @@ use crate::host::Host;
 use crate::loading::{LOADING_TIME_MAX, Loading, Progress};
 use crate::manifest::{For, Loaded, Loader, Meant};
 use crate::output::lines;
-use crate::readiness::{Lasting, Phase, Readiness};
+use crate::readiness::{Lasting, Readiness};
 use crate::running::take_running;
 use crate::settings::StartSettings;
 use crate::signals::{Request, Signals};
@@ -239,6 +239,7 @@ impl Life {
             tracing::warn!("every actor may call every other one, because of `calls: open`");
         }
         self.drain = host.drain;
+        self.host.identity().runs(self.loader.path(), &loaded.manifest);
         self.note_settings(built, &StartSettings::of(&self.args, host));
         // From now on, what runs may differ from the previous manifest.
         self.runs.clear();

@@ -9,14 +9,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::{Value as Json, json};
-use trellis_control::Step;
+use trellis_control::{SCHEMA_VERSION, Step};
 use trellis_manifest::{Report, Style};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-
-/// Version of the JSON documents: it grows when a field changes its meaning or goes away.
-const SCHEMA_VERSION: u32 = 1;
 
 /// How long the last line of a process waits for whoever reads stdout.
 const LAST_LINE_TIME_MAX: Duration = Duration::from_secs(5);

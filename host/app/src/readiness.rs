@@ -6,43 +6,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use serde_json::{Value as Json, json};
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::Degraded;
+use trellis_control::{Degraded, HostStatus, Phase};
 use trellis_core::Code;
 use trellis_core::date::span;
 use trellis_supervisor::{Status, Supervisor, Warning};
 
 use crate::failure::Failure;
-
-/// Where the host is in its life.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) enum Phase {
-    /// What the manifest wants is being started.
-    #[default]
-    Starting,
-    /// The manifest, or something it names, is missing or wrong; it starts when that is mended.
-    Waiting,
-    /// It takes requests.
-    Ready,
-    /// It would take requests, but none of the bindings over which they come in is served.
-    Unserved,
-    /// It takes no more requests.
-    Stopping,
-}
-
-impl Phase {
-    /// The word people and programs read.
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Waiting => "waiting",
-            Self::Ready => "ready",
-            Self::Unserved => "unserved",
-            Self::Stopping => "stopping",
-        }
-    }
-}
 
 /// How ready the host is. Cheap to clone.
 #[derive(Clone)]
@@ -144,7 +114,7 @@ impl Readiness {
 
     /// True when traffic should come, whatever else does not work.
     pub(crate) fn is_ready(&self) -> bool {
-        self.seen_phase(&self.supervisor.status()) == Phase::Ready
+        self.phase() == Phase::Ready
     }
 
     /// A line with the phase, then one for a change that takes long, and one for each thing that
@@ -165,15 +135,20 @@ impl Readiness {
     }
 
     /// The same for programs.
-    pub(crate) fn json(&self) -> Json {
+    pub(crate) fn status(&self) -> HostStatus {
         let status = self.supervisor.status();
         let phase = self.seen_phase(&status);
-        json!({
-            "ready": phase == Phase::Ready,
-            "phase": phase.as_str(),
-            "changing": self.supervisor.slow_change(SystemClock.now_unix_s()),
-            "degraded": self.degraded(&status),
-        })
+        HostStatus {
+            ready: phase == Phase::Ready,
+            phase,
+            changing: self.supervisor.slow_change(SystemClock.now_unix_s()),
+            degraded: self.degraded(&status),
+        }
+    }
+
+    /// Where the host is in its life.
+    pub(crate) fn phase(&self) -> Phase {
+        self.seen_phase(&self.supervisor.status())
     }
 
     /// How many things do not work, as they are listed.
@@ -192,9 +167,7 @@ impl Readiness {
     fn degraded(&self, status: &Status) -> Vec<Degraded> {
         let found = self.found.lock();
         let own = found.refused.iter().chain(&found.slow).chain(&found.trust).chain(&found.unmeant);
-        let told =
-            |degraded: &Degraded| Degraded { why: one_line(&degraded.why), ..degraded.clone() };
-        own.chain(&status.state.degraded).map(told).collect()
+        own.chain(&status.state.degraded).map(Degraded::told).collect()
     }
 }
 
@@ -211,37 +184,4 @@ fn rows(before: &[Degraded], now: Vec<Lasting>) -> Vec<Degraded> {
 fn lasting(what: &str, code: Code, why: String, for_s: u64) -> Degraded {
     let since_unix_s = SystemClock.now_unix_s().saturating_sub(for_s);
     Degraded { what: what.to_owned(), code, why, since_unix_s, retry_unix_s: None }
-}
-
-/// Without line breaks, and without the user and password of a URL: anybody who reaches the admin
-/// address reads this.
-fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().map(without_secret);
-    words.collect::<Vec<_>>().join(" ")
-}
-
-fn without_secret(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://***{}", &rest[at..]),
-        None => word.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_secret_is_told() {
-        for (text, told) in [
-            ("down:\n  redis://:secret@db:6379/0 refused", "down: redis://***@db:6379/0 refused"),
-            ("(redis://me:p@ss@db)", "(redis://***@db)"),
-            ("http://a.example/x?y=@z", "http://a.example/x?y=@z"),
-            ("no answer within 2000 ms", "no answer within 2000 ms"),
-        ] {
-            assert_eq!(one_line(text), told);
-        }
-    }
 }

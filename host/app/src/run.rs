@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use trellis_core::{CallError, Code};
 use trellis_engine::{CacheConfig, EngineConfig};
+use trellis_manifest::Manifest;
 use trellis_supervisor::dry_run;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, AdminSocket, SocketFile};
 use crate::announcer::Announcer;
-use crate::args::HostArgs;
+use crate::args::{HostArgs, SocketPlace};
 use crate::children;
 use crate::failure::Failure;
 use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
+use crate::identity::name_of;
 use crate::life::{Life, first_text, rules};
 use crate::logging;
 use crate::manifest::{For, Loader};
@@ -79,7 +81,10 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let announcer = Announcer::start(output.form());
     let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
-        let (host, readiness) = build(&settings, &announcer, &loader).await?;
+        let (host, readiness) = build(&settings)?;
+        host.identity().runs(loader.path(), &text.manifest);
+        let admin = Admin::new(&host, readiness.clone(), loader.modules().clone());
+        let _socket = open_admin(&settings, admin, (&loader, &text.manifest), &announcer).await?;
         let life = Life::new((loader, watch), (host, readiness), announcer.clone(), args.clone());
         life.run(text, settings, &mut signals).await
     };
@@ -89,26 +94,57 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     outcome
 }
 
-/// The host that runs a manifest; nothing of the manifest runs yet, but its admin address answers.
-async fn build(
-    settings: &StartSettings,
-    announcer: &Announcer,
-    loader: &Loader,
-) -> Result<(Host, Readiness), Failure> {
+/// The host that runs a manifest; nothing of the manifest runs yet.
+fn build(settings: &StartSettings) -> Result<(Host, Readiness), Failure> {
     let host = Host::build(HostConfig::new(engine_config(settings)))
         .map_err(|error| Failure::call("the sandbox", error))?;
     let readiness = Readiness::new(host.supervisor().clone());
+    Ok((host, readiness))
+}
+
+/// Has the host answer over its admin socket and its admin address. The socket is there until what
+/// this gives is dropped.
+async fn open_admin(
+    settings: &StartSettings,
+    admin: Admin,
+    (loader, manifest): (&Loader, &Manifest),
+    announcer: &Announcer,
+) -> Result<Option<SocketFile>, Failure> {
+    let socket = match &settings.socket {
+        SocketPlace::Off => None,
+        SocketPlace::At(path) => {
+            let made = AdminSocket::at(path.clone()).await;
+            Some(made.map_err(|error| no_socket(&error))?)
+        }
+        SocketPlace::User => match AdminSocket::of_user(name_of(loader.path(), manifest)).await {
+            Ok(socket) => Some(socket),
+            Err(error) => {
+                tracing::warn!(
+                    "there is no admin socket: {error}; `--socket PATH` makes one elsewhere"
+                );
+                None
+            }
+        },
+    };
+    let socket = socket.map(|socket| {
+        let file = admin.clone().serve_on(socket);
+        tracing::info!("the admin socket is {}", file.path().display());
+        file
+    });
     if let Some(address) = settings.admin {
-        let registry = Arc::clone(host.registry());
-        let (supervisor, modules) = (host.supervisor().clone(), loader.modules().clone());
-        let admin = Admin::new(readiness.clone(), registry, supervisor, modules);
         let bound = admin.serve(address).await.map_err(|error| {
             let message = format!("{address} cannot be bound: {error}");
             Failure::call("the admin address", CallError::new(Code::Address, message))
         })?;
         announcer.admin(bound);
     }
-    Ok((host, readiness))
+    Ok(socket)
+}
+
+fn no_socket(error: &std::io::Error) -> Failure {
+    let failure =
+        Failure::call("the admin socket", CallError::new(Code::Address, error.to_string()));
+    failure.help("Choose another path with `--socket` or `host: {socket: PATH}`, or `off`.")
 }
 
 fn engine_config(settings: &StartSettings) -> EngineConfig {

@@ -4,15 +4,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use trellis_limits::HostLimits;
-use trellis_manifest::{CacheSpec, HostSpec};
+use trellis_manifest::{CacheSpec, HostSpec, SocketSpec};
 
-use crate::args::HostArgs;
+use crate::args::{HostArgs, SocketPlace};
 
 /// The settings a host is built with: those of the command line, else those of the manifest.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct StartSettings {
     /// Where the admin address is to be bound.
     pub(crate) admin: Option<SocketAddr>,
+    /// Where the admin socket is to be made.
+    pub(crate) socket: SocketPlace,
     /// Where compiled modules are kept, if they are.
     pub(crate) cache: Option<PathBuf>,
     /// Bounds of all actors together.
@@ -30,7 +32,13 @@ impl StartSettings {
         };
         let cache = args.cache_dir.clone().or(cache).filter(|_| !args.no_cache);
         let admin = args.admin.or(written.admin.as_ref().map(|admin| admin.value));
-        Self { admin, cache, limits: written.limits }
+        let socket = match &written.socket {
+            SocketSpec::User => SocketPlace::User,
+            SocketSpec::Off => SocketPlace::Off,
+            SocketSpec::At(path) => SocketPlace::At(folder.join(&path.value)),
+        };
+        let socket = args.socket.clone().unwrap_or(socket);
+        Self { admin, socket, cache, limits: written.limits }
     }
 
     /// The keys under `host` whose values are others.
@@ -38,6 +46,7 @@ impl StartSettings {
         let (own, others) = (&self.limits, &other.limits);
         let pairs = [
             ("admin", self.admin == other.admin),
+            ("socket", self.socket == other.socket),
             ("cache", self.cache == other.cache),
             ("instances_total", own.instances_total_max == others.instances_total_max),
             ("modules_resident", own.modules_resident_max == others.modules_resident_max),
@@ -77,6 +86,16 @@ mod tests {
         assert_eq!(built.cache.as_deref(), Some(Path::new("app/cache")));
         assert_eq!(built.differences(&settings(plain, 1, folder("cache"))), [""; 0]);
         assert_eq!(built.differences(&settings(plain, 2, CacheSpec::Off)), ["admin", "cache"]);
+
+        let socket = |flags: &str, written: &str| {
+            let line = format!("{plain} {flags}");
+            let args = CommandLine::try_parse_from(line.split_whitespace()).expect("a line").host;
+            let socket = SocketSpec::At(Spanned::new(written.to_owned(), Span::default()));
+            StartSettings::of(&args, &HostSpec { socket, ..HostSpec::default() }).socket
+        };
+        assert_eq!(socket("", "a.sock"), SocketPlace::At("app/a.sock".into()));
+        assert_eq!(socket("--socket b.sock", "a.sock"), SocketPlace::At("b.sock".into()));
+        assert_eq!(socket("--socket off", "a.sock"), SocketPlace::Off);
 
         let flags = "host -m app/app.yaml --admin 127.0.0.1:9 --no-cache";
         let built = settings(flags, 1, folder("cache"));

@@ -1,19 +1,33 @@
-//! The admin API as types: the steps of a change, what came of them, and the state of a host.
+//! The admin API as types: the steps of a change, what came of them, the state of a host, and all
+//! that it runs and wants to run.
 //!
 //! Each has a text for people and a JSON form for programs. The supervisor makes them; the log, the
 //! dry run, the admin address and the command line show them; a lattice will send them.
 //!
 //! **Deliberately absent:** how anything is done, and sockets. These are values.
 
+mod answer;
 mod applied;
 mod changing;
 mod code;
+mod condition;
+mod entry;
 mod loss;
+mod overview;
+mod phase;
 mod status;
 mod step;
 
+pub use answer::{Answer, Document, Fault, HostStatus, SCHEMA_VERSION};
 pub use applied::{Applied, ApplyError};
 pub use changing::Changing;
+pub use condition::Condition;
+pub use entry::{
+    ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
+    ProviderKind, REDACTED,
+};
 pub use loss::Loss;
+pub use overview::Overview;
+pub use phase::Phase;
 pub use status::{Address, Degraded, Expiry, Name, ProviderStatus, Status};
 pub use step::{BindingRef, Step};

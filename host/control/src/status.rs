@@ -115,6 +115,14 @@ impl fmt::Display for Name {
 }
 
 impl Degraded {
+    /// The same in one line, and without the user and the password of a URL: whoever reaches the
+    /// admin address reads it.
+    #[must_use]
+    pub fn told(&self) -> Self {
+        let words = self.why.split_whitespace().map(without_secret);
+        Self { why: words.collect::<Vec<_>>().join(" "), ..self.clone() }
+    }
+
     /// How long it lasts and when it is tried again, for people.
     #[must_use]
     pub fn timing(&self, now_unix_s: u64) -> String {
@@ -135,9 +143,33 @@ impl fmt::Display for Degraded {
     }
 }
 
+fn without_secret(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => format!("{scheme}://***{}", &rest[at..]),
+        None => word.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_secret_is_told() {
+        for (why, told) in [
+            ("down:\n  redis://:secret@db:6379/0 refused", "down: redis://***@db:6379/0 refused"),
+            ("(redis://me:p@ss@db)", "(redis://***@db)"),
+            ("http://a.example/x?y=@z", "http://a.example/x?y=@z"),
+            ("no answer within 2000 ms", "no answer within 2000 ms"),
+        ] {
+            let (what, why) = ("provider store".to_owned(), why.to_owned());
+            let degraded =
+                Degraded { what, code: Code::Provider, why, since_unix_s: 0, retry_unix_s: None };
+            assert_eq!(degraded.told().why, told);
+        }
+    }
 
     #[test]
     fn a_status_survives_json_with_codes_as_users_know_them() {

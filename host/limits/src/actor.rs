@@ -131,6 +131,36 @@ impl ActorLimits {
             log_line_bytes_max: self.log_line_bytes_max.min(caps.log_line_bytes_max),
         }
     }
+
+    /// Every limit of [`TABLE`] with its value here, in its unit.
+    pub fn values(&self) -> impl Iterator<Item = (&'static Limit, u64)> {
+        TABLE.iter().filter_map(|limit| Some((limit, self.value(limit.name)?)))
+    }
+
+    /// The value of the limit of that name, in its unit.
+    fn value(&self, name: &str) -> Option<u64> {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Some(match name {
+            "module_bytes_max" => self.module_bytes_max,
+            "module_functions_max" => self.module_functions_max.into(),
+            "module_locals_max" => self.module_locals_max.into(),
+            "compile_time_ms_max" => ms(self.compile_time_max),
+            "compile_memory_bytes_max" => self.compile_memory_bytes_max,
+            "actor_memory_bytes_max" => self.memory_bytes_max,
+            "table_elements_max" => self.table_elements_max.into(),
+            "call_time_ms_max" => ms(self.call_time_max),
+            "init_time_ms_max" => ms(self.init_time_max),
+            "call_depth_max" => self.call_depth_max.into(),
+            "payload_bytes_max" => self.payload_bytes_max.into(),
+            "name_bytes_max" => self.name_bytes_max.into(),
+            "instances_max" => self.instances_max.into(),
+            "queue_max" => self.queue_max.into(),
+            "host_calls_per_call_max" => self.host_calls_per_call_max.into(),
+            "log_lines_per_s" => self.log_lines_per_s.into(),
+            "log_line_bytes_max" => self.log_line_bytes_max.into(),
+            _ => return None,
+        })
+    }
 }
 
 /// Every limit of one actor.
@@ -245,3 +275,16 @@ pub const TABLE: &[Limit] = &[
     )
     .between(64, 64 << 10),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_of_the_table_has_a_value_which_is_its_default() {
+        let limits = ActorLimits::default();
+        let values = limits.values().map(|(limit, value)| (limit.name, value));
+        let defaults = TABLE.iter().map(|limit| (limit.name, limit.default));
+        assert!(values.eq(defaults));
+    }
+}

@@ -44,6 +44,26 @@ pub const FILES_HUNG: Limit = row(
     "no further file is read",
 );
 
+/// Connections to an admin socket or address at once.
+pub const ADMIN_CONNECTIONS: Limit = row(
+    ("admin_connections_max", "-"),
+    (64, "connections"),
+    None,
+    "the oldest that waits for its client is closed",
+);
+
+/// Requests at once over the admin socket that list something or call an actor.
+pub const ADMIN_REQUESTS: Limit =
+    row(("admin_requests_max", "-"), (16, "requests"), Some(Code::Busy), "the request is refused");
+
+/// Body of a request over the admin socket.
+pub const ADMIN_BODY: Limit = row(
+    ("admin_body_bytes_max", "-"),
+    (17 << 20, "bytes"),
+    Some(Code::TooLarge),
+    "refused before it is read further",
+);
+
 /// All of them.
 pub const TABLE: &[Limit] = &[
     MODULE_TYPES,
@@ -57,6 +77,9 @@ pub const TABLE: &[Limit] = &[
     WASI_POLL,
     HELD_CALLS,
     FILES_HUNG,
+    ADMIN_CONNECTIONS,
+    ADMIN_REQUESTS,
+    ADMIN_BODY,
 ];
 
 const fn of_module(name: &'static str, max: u64, unit: &'static str) -> Limit {

@@ -16,7 +16,6 @@
 //! what values they understand, contract ids. The caller reads the file, supplies the environment,
 //! and adds what only it can know with [`Report::of`], at the spans every value here carries.
 
-mod cache;
 mod decode;
 mod expand;
 mod form;
@@ -26,6 +25,7 @@ mod nkey;
 mod object;
 pub mod originals;
 mod parse;
+mod place;
 mod render;
 mod report;
 mod resolve;
@@ -52,7 +52,7 @@ pub use schema::json_schema;
 pub use source::{Format, SourceText, Span, Spanned};
 pub use spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProcessLimitsSpec,
-    ProcessSpec, ProviderKind, ProviderSpec, TextPairs, TrustSpec, WrittenLimit,
+    ProcessSpec, ProviderKind, ProviderSpec, SocketSpec, TextPairs, TrustSpec, WrittenLimit,
 };
 pub use trust::{ReadableTrust, readable_trust, unrevoked};
 

@@ -72,6 +72,7 @@ fn host(written: Host) -> HostSpec {
     HostSpec {
         limits,
         admin: written.admin,
+        socket: written.socket.unwrap_or(default.socket),
         drain: written.drain.unwrap_or(default.drain),
         cache: written.cache.unwrap_or(default.cache),
         open_calls: matches!(written.calls, Some(Calls::Open)),

@@ -76,7 +76,7 @@ mod tests {
             "actors: [{image: a, instances: {max: 3}, limits: {memory: 16MiB, queue: 0}}]",
             "actors: [{image: a, instances: {max: '${MAX}'}, limits: {call_time: '${T:5s}'}}]",
             "actors: []\nhost: {admin: '[::1]:9464', drain: 5, cache: off}\ntrust: {unsigned: allow}",
-            "actors: []\nhost: {cache: false}",
+            "actors: []\nhost: {cache: false, socket: run/app.sock}",
             "actors: []\nhost: {instances_total: 20, modules_resident: '${M:5}'}",
             "actors: [{image: a, isolation: '${ISOLATION:fresh}', values: {A: 1, b c: ''}}]",
             "actors: []\nlabels:\nname:\nhost: {host_calls_in_flight: 1}",
@@ -115,6 +115,7 @@ mod tests {
             "actors: []\nhost: {instances_total: 0}",
             "actors: []\nhost: {cache: true}",
             "actors: []\nhost: {cache: 'On'}",
+            "actors: []\nhost: {socket: yes}",
         ] {
             assert!(!schema.is_valid(&as_json(text)), "{text}");
         }

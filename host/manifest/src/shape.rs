@@ -10,7 +10,7 @@ use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
 use crate::source::Spanned;
-use crate::spec::{CacheSpec, Isolation};
+use crate::spec::{CacheSpec, Isolation, SocketSpec};
 use crate::tree::{Node, Value};
 use crate::variable::Variable;
 
@@ -222,6 +222,8 @@ object! {
     Host("`host`") {
         /// Address of `/livez`, `/readyz` and `/metrics`; without it they are not served.
         admin: Option<Spanned<SocketAddr>>,
+        /// Path of the admin socket, or `off`; one in the user's runtime folder without it.
+        socket: Option<SocketSpec>,
         /// Longest wait for running calls when the host stops; default 30s.
         drain: Option<Duration>,
         /// Folder of compiled modules, or `off`; the user's cache folder without it.

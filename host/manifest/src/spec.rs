@@ -166,6 +166,8 @@ impl BindingSpec {
 pub struct HostSpec {
     /// Address of `/livez`, `/readyz` and `/metrics`; none means that they are not served.
     pub admin: Option<Spanned<SocketAddr>>,
+    /// Where the admin socket is.
+    pub socket: SocketSpec,
     /// Longest wait for running calls when the host stops.
     pub drain: Duration,
     /// Where compiled modules are kept.
@@ -181,6 +183,7 @@ impl Default for HostSpec {
         let drain = Duration::from_secs(30);
         Self {
             admin: None,
+            socket: SocketSpec::default(),
             drain,
             cache: CacheSpec::default(),
             limits: HostLimits::default(),
@@ -199,4 +202,16 @@ pub enum CacheSpec {
     Off,
     /// This folder, from the manifest's.
     Dir(Spanned<String>),
+}
+
+/// Where the admin socket is.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum SocketSpec {
+    /// In the user's runtime folder.
+    #[default]
+    User,
+    /// Nowhere.
+    Off,
+    /// At this path, from the manifest's folder.
+    At(Spanned<String>),
 }

@@ -104,6 +104,7 @@ fn shape() {
             ("cache-true.yaml", "actors: []\nhost: {cache: true}\n"),
             ("cache-yes.yaml", "actors: []\nhost: {cache: \"Yes\"}\n"),
             ("cache-home.yaml", "actors: []\nhost: {cache: ~/.cache/trellis}\n"),
+            ("socket-on.yaml", "actors: []\nhost: {socket: on}\n"),
             ("admin.yaml", "actors: []\nhost: {admin: 'localhost:9464', drain: soon}\n"),
         ],
     );

@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use trellis_core::{CallError, Code, Contract, Direction};
 use trellis_providers_sdk::{
-    Binding, BindingId, Context, Health, Invoker, Listening, Newcomer, Provider, Sample, Scope,
-    Setting,
+    Binding, BindingId, Context, Health, Invoker, Listening, Newcomer, ProcessState, Provider,
+    Sample, Scope, Setting,
 };
 
 use crate::prepare::PreparedProvider;
@@ -65,6 +65,11 @@ impl Instance {
     /// What it measured so far; nothing when it fails to say.
     pub(crate) fn samples(&self) -> Vec<Sample> {
         catch_unwind(AssertUnwindSafe(|| self.provider.samples())).unwrap_or_default()
+    }
+
+    /// The process that it is; nothing when it fails to say.
+    pub(crate) fn process(&self) -> Option<ProcessState> {
+        catch_unwind(AssertUnwindSafe(|| self.provider.process())).unwrap_or_default()
     }
 
     pub(crate) async fn bind(&self, binding: Binding) -> Result<(), CallError> {

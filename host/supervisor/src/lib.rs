@@ -27,6 +27,7 @@ mod expiring;
 mod health;
 mod key;
 mod metrics;
+mod overview;
 mod owner;
 mod plan;
 mod prepare;

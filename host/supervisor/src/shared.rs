@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -18,6 +18,7 @@ use trellis_targets::ProviderCalls;
 use crate::actual::ActualState;
 use crate::aside::Aside;
 use crate::border::Instance;
+use crate::desired::Desired;
 use crate::metrics::Metrics;
 use crate::prepare::PreparedProvider;
 use crate::progress::Progress;
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
     pub(crate) status: ArcSwap<Status>,
+    /// What is wanted, for those who look at it from outside.
+    pub(crate) wanted: ArcSwapOption<Desired>,
     /// A change is under way.
     pub(crate) changing: AtomicBool,
     /// How far it has come.
@@ -64,6 +67,7 @@ impl Shared {
             clock,
             metrics,
             status: ArcSwap::default(),
+            wanted: ArcSwapOption::default(),
             changing: AtomicBool::default(),
             progress: Progress::default(),
             published: Notify::new(),

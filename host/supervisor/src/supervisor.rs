@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use trellis_claims::{Clock, TrustList};
-use trellis_control::{Applied, Changing};
+use trellis_control::{Applied, Changing, Overview};
 use trellis_dispatch::Dispatcher;
 use trellis_engine::Engine;
 use trellis_providers_sdk::Sample;
@@ -65,6 +65,14 @@ impl Supervisor {
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
         self.shared.status.load_full()
+    }
+
+    /// Everything that runs or is wanted, and why what is wanted does not run. Waits for no change,
+    /// only for one edit of what runs. Of ten thousand actors it takes a while to tell: not on a
+    /// thread that others need.
+    #[must_use]
+    pub fn overview(&self) -> Overview {
+        self.shared.overview()
     }
 
     /// What each provider that serves now has measured, by its name. Waits for no change, only for

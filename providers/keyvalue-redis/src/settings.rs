@@ -25,7 +25,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         SettingKind::Text,
         Some(""),
         "Put before every key, so that several hosts can share a server without sharing keys.",
-    ),
+    )
+    .plain(),
     Setting::new(
         "TIMEOUT",
         Scope::Both,

@@ -14,11 +14,26 @@ use crate::wanted::{Finding, ValueProblem, Wanted};
 /// A provider being made; the error is [`trellis_core::Code::Config`] for values it cannot use.
 pub type Created = BoxFuture<'static, Result<Arc<dyn Provider>, CallError>>;
 
+/// What runs a provider.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Kind {
+    /// It is a part of the host.
+    #[default]
+    Builtin,
+    /// It is a program of its own.
+    Process,
+}
+
 /// A kind of provider a host can run, known before one runs. The composition root lists those that
 /// are built in.
 pub trait ProviderFactory: Send + Sync + 'static {
     /// What it is and serves. Must not change.
     fn descriptor(&self) -> Descriptor;
+
+    /// What runs the providers that it makes.
+    fn kind(&self) -> Kind {
+        Kind::Builtin
+    }
 
     /// What tells this build of it from others of the same name and version: a process's program
     /// may be replaced. Empty for what is part of the host.

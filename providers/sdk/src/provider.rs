@@ -35,6 +35,15 @@ pub struct Listening {
     pub url: String,
 }
 
+/// The process of a provider that is a program of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProcessState {
+    /// Its process id; `None` while it is being started again.
+    pub id: Option<u32>,
+    /// How often it was started again.
+    pub restarts: u64,
+}
+
 /// An implementation of one or more contracts. What it is and serves stands in the descriptor of
 /// its [`ProviderFactory`](crate::ProviderFactory).
 ///
@@ -131,6 +140,12 @@ pub trait Provider: Send + Sync + 'static {
     /// prefix of the host and no label that says which provider it is.
     fn samples(&self) -> Vec<Sample> {
         Vec::new()
+    }
+
+    /// The process that it is, for those who want to look at that; `None` for a part of the host.
+    /// Only the host's adapter of such a provider says more than the default.
+    fn process(&self) -> Option<ProcessState> {
+        None
     }
 
     /// Stop taking work from outside, finish what is under way, let go of everything within

@@ -24,6 +24,10 @@ pub struct Setting {
     /// port.
     #[serde(default)]
     pub exclusive: bool,
+    /// True when its value is no secret although it is any text: whoever looks at the host may see
+    /// it.
+    #[serde(default)]
+    pub plain: bool,
 }
 
 /// Where a value may stand in a manifest.
@@ -79,7 +83,7 @@ impl Setting {
             None => None,
         };
         let (key, doc) = (Cow::Borrowed(key), Cow::Borrowed(doc));
-        Self { key, scope, kind, default, doc, exclusive: false }
+        Self { key, scope, kind, default, doc, exclusive: false, plain: false }
     }
 
     /// The same setting, whose value only one instance may hold at a time.
@@ -87,6 +91,19 @@ impl Setting {
     pub const fn exclusive(mut self) -> Self {
         self.exclusive = true;
         self
+    }
+
+    /// The same setting, whose value is no secret although it is any text.
+    #[must_use]
+    pub const fn plain(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
+    /// True when its value may be a secret, which is shown to nobody.
+    #[must_use]
+    pub const fn may_be_secret(&self) -> bool {
+        matches!(self.kind, SettingKind::Text) && !self.plain
     }
 
     /// True when it may stand at `scope`.
@@ -171,6 +188,15 @@ mod tests {
         assert!(port.holds("80") && !port.holds("0"));
         let text = Setting::new("TEXT", Scope::Both, SettingKind::Text, None, "");
         assert!(!text.holds("a"));
+    }
+
+    #[test]
+    fn only_text_may_be_a_secret_unless_it_is_said_to_be_none() {
+        let setting = |kind| Setting::new("KEY", Scope::Both, kind, None, "");
+        assert!(setting(SettingKind::Text).may_be_secret());
+        assert!(!setting(SettingKind::Text).plain().may_be_secret());
+        assert!(!setting(SettingKind::Boolean).may_be_secret());
+        assert!(!setting(SettingKind::Path(Cow::Borrowed(WORDS))).may_be_secret());
     }
 
     #[test]

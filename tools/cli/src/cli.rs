@@ -8,19 +8,21 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
-use crate::commands::{call, completions, explain, inspect, keys, new, sign, verify};
+use crate::commands::{
+    call, completions, describe, explain, get, inspect, invoke, keys, new, sign, verify,
+};
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
 use crate::output::Output;
 
-/// Keys, signatures and trials for Trellis actors.
+/// Keys, signatures and trials for Trellis actors; and what hosts do.
 ///
 /// Every setting is taken from the first of: flag, environment variable, built-in default.
 #[derive(Parser, Debug)]
 #[command(name = "trellis", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "\
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 denied (signature, trust, credentials),
-5 timeout, 6 invalid module or manifest. `trellis explain CODE` explains an error code.")]
+5 timeout or no host, 6 invalid module or manifest. `trellis explain CODE` explains an error code.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -46,6 +48,12 @@ pub(crate) enum Command {
     Call(Box<call::CallArgs>),
     /// Runs the actors of a manifest: the same as `host`.
     Up(Box<HostArgs>),
+    /// Lists hosts, and what they run and want to run.
+    Get(get::GetArgs),
+    /// Shows everything about an actor or a provider of a host.
+    Describe(describe::DescribeArgs),
+    /// Calls an actor of a host.
+    Invoke(invoke::InvokeArgs),
     /// Explains an error code: its cause and what to do.
     Explain(explain::ExplainArgs),
     /// Prints a shell's completion script.
@@ -63,7 +71,7 @@ pub(crate) enum Stopped {
     /// clap has text to print: help, the version, or an error for people.
     Clap(clap::Error),
     /// The error is for a program.
-    Json(Box<Failure>, Global),
+    Document(Box<Failure>, Global),
 }
 
 /// Reads the command line.
@@ -82,8 +90,8 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Cli, Stopped
             false => error,
         });
     parsed.map_err(|error| {
-        if global.output == Form::Json && error.use_stderr() {
-            Stopped::Json(Box::new(Failure::usage(plain_message(&error))), global)
+        if global.output.is_document() && error.use_stderr() {
+            Stopped::Document(Box::new(Failure::usage(plain_message(&error))), global)
         } else {
             Stopped::Clap(error)
         }
@@ -94,7 +102,7 @@ impl Stopped {
     /// Prints what there is to say and gives the exit code.
     pub(crate) fn finish(self) -> ExitCode {
         match self {
-            Self::Json(failure, global) => Output::new(&global).finish(Err(*failure)),
+            Self::Document(failure, global) => Output::new(&global).finish(Err(*failure)),
             Self::Clap(error) => {
                 // If this fails there is nobody left to tell.
                 let _ = error.print();

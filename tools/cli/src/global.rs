@@ -25,8 +25,26 @@ pub(crate) enum Form {
     /// For people.
     #[default]
     Text,
+    /// For people, with more columns: of lists.
+    Wide,
     /// One JSON document.
     Json,
+    /// The same document as YAML.
+    Yaml,
+    /// Names alone, a line each: of lists.
+    Name,
+}
+
+impl Form {
+    /// True for a document, which programs read.
+    pub(crate) const fn is_document(self) -> bool {
+        matches!(self, Self::Json | Self::Yaml)
+    }
+
+    /// True for the forms that only lists have.
+    pub(crate) const fn is_for_lists(self) -> bool {
+        matches!(self, Self::Wide | Self::Name)
+    }
 }
 
 /// When to use color.

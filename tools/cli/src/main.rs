@@ -1,16 +1,17 @@
-//! The `trellis` command: keys, new, sign, inspect, verify, call, up.
+//! The `trellis` command: keys, new, sign, inspect, verify, call, up; get, describe, invoke.
 //!
 //! One file per command under `commands/`. Data goes to stdout and nothing else does; notes,
 //! warnings and errors go to stderr. Under `-o json` stdout holds JSON only, and an error is JSON
 //! too.
 //!
 //! In reading order: [`cli`] (what may be typed), [`commands`] (what it does), [`output`] and
-//! [`failure`] (what the user sees, and the exit code), [`key_choice`] and [`files`] (what the
-//! commands share).
+//! [`failure`] (what the user sees, and the exit code), [`key_choice`], [`files`], [`payload`] and
+//! [`table`] (what the commands share).
 //!
 //! **Deliberately absent:** everything the host does. Claims, engine and manifest are the host's
 //! own crates, so what the command says about a module is what a host will do with it.
 
+mod clean;
 mod cli;
 mod commands;
 mod failure;
@@ -18,6 +19,8 @@ mod files;
 mod global;
 mod key_choice;
 mod output;
+mod payload;
+mod table;
 
 use std::process::ExitCode;
 

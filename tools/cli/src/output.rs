@@ -7,13 +7,12 @@ use std::process::ExitCode;
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 use trellis_app::Exit;
+use trellis_control::Document;
 use trellis_manifest::Style;
 
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
-
-/// Version of the JSON documents: it grows when a field changes its meaning or goes away.
-const SCHEMA_VERSION: u32 = 1;
+use crate::table::Table;
 
 /// How this run talks.
 #[derive(Clone, Copy, Debug)]
@@ -21,15 +20,6 @@ pub(crate) struct Output {
     form: Form,
     quiet: bool,
     color: ColorChoice,
-}
-
-/// A result as a JSON document.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Document<'a, T> {
-    schema_version: u32,
-    #[serde(flatten)]
-    content: &'a T,
 }
 
 impl Output {
@@ -42,9 +32,14 @@ impl Output {
         Self { form: global.output, quiet: global.quiet, color }
     }
 
+    /// The form of results.
+    pub(crate) fn form(self) -> Form {
+        self.form
+    }
+
     /// True when stdout is for programs.
-    pub(crate) fn is_json(self) -> bool {
-        self.form == Form::Json
+    pub(crate) fn is_document(self) -> bool {
+        self.form.is_document()
     }
 
     /// True when stdout is a terminal.
@@ -57,15 +52,38 @@ impl Output {
     /// # Errors
     /// When stdout cannot be written.
     pub(crate) fn show<T: Serialize + Display>(self, result: &T) -> Result<(), Failure> {
-        if self.is_json() { self.show_json(result) } else { self.text(&result.to_string()) }
+        if self.is_document() { self.document(result) } else { self.text(&result.to_string()) }
     }
 
-    /// Prints a result that has only a JSON form.
+    /// Prints a list: all of it for programs, a table for people.
     ///
     /// # Errors
     /// When stdout cannot be written.
-    pub(crate) fn show_json<T: Serialize>(self, result: &T) -> Result<(), Failure> {
-        self.line(&json(result))
+    pub(crate) fn list<T: Serialize>(self, list: &T, table: &Table) -> Result<(), Failure> {
+        match self.form {
+            Form::Json | Form::Yaml => self.document(list),
+            Form::Text => self.text(&table.text(false)),
+            Form::Wide => self.text(&table.text(true)),
+            Form::Name => self.text(&table.names()),
+        }
+    }
+
+    /// Prints a result as a document.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn document<T: Serialize>(self, result: &T) -> Result<(), Failure> {
+        self.line(self.written(result).trim_end())
+    }
+
+    /// A document: pretty, since people look at them too, and with its version first.
+    fn written<T: Serialize>(self, content: &T) -> String {
+        let document = Document::of(content);
+        match self.form {
+            Form::Yaml => serde_saphyr::to_string(&document).expect("our documents are plain data"),
+            _ => serde_json::to_string_pretty(&document)
+                .expect("our documents are maps with string keys"),
+        }
     }
 
     /// Prints text on stdout, with a line end.
@@ -132,18 +150,12 @@ impl Output {
         if failure.is_closed_pipe() {
             return Exit::Ok.into();
         }
-        if self.is_json() {
+        if self.is_document() {
             // The exit code still tells when stdout is gone.
-            let _ = self.line(&json(&failure));
+            let _ = self.document(&failure);
         } else {
             self.say(failure.to_string().trim_end());
         }
         failure.exit().into()
     }
-}
-
-/// A document: pretty, since people look at them too, and with its version first.
-fn json<T: Serialize>(content: &T) -> String {
-    let document = Document { schema_version: SCHEMA_VERSION, content };
-    serde_json::to_string_pretty(&document).expect("our documents are maps with string keys")
 }

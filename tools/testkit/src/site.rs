@@ -58,15 +58,30 @@ impl Site {
     /// The command of a host that runs this manifest of the site, in the site's own environment.
     #[must_use]
     pub fn host(&self, manifest: &str) -> Command {
-        let mut command = Command::new(host_binary());
-        command.arg("--manifest").arg(self.path(manifest)).current_dir(self.folder.path());
-        command.env_clear();
+        let mut command = self.command(host_binary());
+        command.arg("--manifest").arg(self.path(manifest));
+        command.env("TRELLIS_CACHE_DIR", self.path("cache")).env("TRELLIS_LOG_FORMAT", "json");
+        command.env("TRELLIS_ADMIN", "127.0.0.1:0").env("ISSUER", self.issuer());
+        command
+    }
+
+    /// The `trellis` command of the site's user, in the site's own environment. It finds the hosts
+    /// of the site, and no others.
+    #[must_use]
+    pub fn trellis(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&host_binary().with_file_name("trellis"));
+        command.args(arguments);
+        command
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path()).env_clear();
         for name in ["PATH", "LD_LIBRARY_PATH"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         command.env("HOME", self.folder.path()).env("TRELLIS_KEYS", self.path("keys"));
-        command.env("TRELLIS_CACHE_DIR", self.path("cache")).env("TRELLIS_LOG_FORMAT", "json");
-        command.env("TRELLIS_ADMIN", "127.0.0.1:0").env("ISSUER", self.issuer());
+        command.env("XDG_RUNTIME_DIR", self.folder.path());
         command
     }
 

@@ -9,6 +9,7 @@ mod making_way;
 mod misbehavior;
 mod mistakes;
 mod order;
+mod overview;
 mod places;
 mod provider;
 mod revoked;

@@ -189,7 +189,9 @@ pub(crate) struct Kind {
 impl ProviderFactory for Kind {
     fn descriptor(&self) -> Descriptor {
         const PATH: Setting =
-            Setting::new("PATH", Scope::Provider, SettingKind::Text, None, "A file.").exclusive();
+            Setting::new("PATH", Scope::Provider, SettingKind::Text, None, "A file.")
+                .exclusive()
+                .plain();
         const SIZE: Setting =
             Setting::new("SIZE", Scope::Both, SettingKind::Text, None, "Not a file.");
         const PLACE: Setting =

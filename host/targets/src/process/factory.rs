@@ -8,8 +8,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use trellis_core::CallError;
 use trellis_providers_sdk::{
-    BoxFuture, Context, Counter, Created, Descriptor, Provider, ProviderFactory, ValueProblem,
-    Values, Wanted,
+    BoxFuture, Context, Counter, Created, Descriptor, Kind, Provider, ProviderFactory,
+    ValueProblem, Values, Wanted,
 };
 
 use super::check::check;
@@ -152,6 +152,10 @@ impl ProviderFactory for ProcessFactory {
         self.known.descriptor.clone()
     }
 
+    fn kind(&self) -> Kind {
+        Kind::Process
+    }
+
     fn build(&self) -> &str {
         &self.build
     }
@@ -198,6 +202,7 @@ impl ProviderFactory for ProcessFactory {
             log: ProcessLog::new(&self.provider),
             bindings: Mutex::default(),
             restarts: Counter::default(),
+            process_id: Mutex::default(),
             refused: Mutex::default(),
         };
         Box::pin(async move {

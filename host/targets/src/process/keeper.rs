@@ -40,6 +40,8 @@ pub(super) struct Life {
     /// What the process serves, or will when it runs.
     pub(super) bindings: Mutex<BTreeMap<BindingId, Binding>>,
     pub(super) restarts: Counter,
+    /// The id of the process that was started last.
+    pub(super) process_id: Mutex<Option<u32>>,
     /// The bindings that the process refused when it was started again, and why; until they go or
     /// are bound anew.
     pub(super) refused: Mutex<BTreeMap<BindingId, String>>,
@@ -93,6 +95,7 @@ impl Life {
         let session = Session::new((frames, out), context, &self.provider);
         let made = timeout(READY_TIME_MAX, session.create(self.values.clone())).await;
         made.unwrap_or_else(|_| Err(self.slow("get ready")))?;
+        *self.process_id.lock() = process.id();
         Ok(Live { process, session })
     }
 

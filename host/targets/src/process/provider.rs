@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use trellis_core::{CallError, Code};
 use trellis_providers_sdk::{
-    Binding, BindingId, BoxFuture, Call, Health, Listening, Provider, Reply, Sample,
+    Binding, BindingId, BoxFuture, Call, Health, Listening, ProcessState, Provider, Reply, Sample,
 };
 
 use super::heard;
@@ -66,6 +66,10 @@ impl ProcessProvider {
             State::Resting(why) => Some(Err(self.out(why))),
             State::Ended => Some(Err(self.out("it is being stopped"))),
         }
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Up(_))
     }
 
     fn starting(&self) -> String {
@@ -164,8 +168,13 @@ impl Provider for ProcessProvider {
         self.last.lock().addresses.clone()
     }
 
+    fn process(&self) -> Option<ProcessState> {
+        let id = self.is_up().then(|| *self.life.process_id.lock()).flatten();
+        Some(ProcessState { id, restarts: self.life.restarts.get() })
+    }
+
     fn samples(&self) -> Vec<Sample> {
-        let up = matches!(&*self.state.borrow(), State::Up(_));
+        let up = self.is_up();
         let restarts = self.life.restarts.get();
         let mut samples = self.last.lock().samples.clone();
         samples.push(Sample::counter(

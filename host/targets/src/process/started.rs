@@ -125,6 +125,11 @@ impl Process {
         Self { child, group: pid.and_then(Pid::from_raw) }
     }
 
+    /// Its process id; `None` once it was waited for.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Waits until it has ended by itself.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await

@@ -17,28 +17,32 @@ pub(crate) const SETTINGS: &[Setting] = &[
         SettingKind::Text,
         Some("0.0.0.0"),
         "IP address to listen on; 0.0.0.0 is every IPv4 interface, 127.0.0.1 this machine only.",
-    ),
+    )
+    .plain(),
     setting(
         "HOSTS",
         SettingKind::Text,
         None,
         "Host names to answer to, separated by commas; `*.example.com` is every name below; \
          without it, every host.",
-    ),
+    )
+    .plain(),
     setting(
         "PATH",
         SettingKind::Text,
         Some("/"),
         "Path prefix to answer to, matched at segment boundaries; the longest prefix wins. It serves \
          everything below it; there are no patterns (`*`).",
-    ),
+    )
+    .plain(),
     setting(
         "METHODS",
         SettingKind::Text,
         None,
         "Methods to let through, separated by commas: standard ones in any case, others in upper \
          case. Without it, every method but CONNECT.",
-    ),
+    )
+    .plain(),
     setting(
         "BODY_BYTES_MAX",
         SettingKind::Size,

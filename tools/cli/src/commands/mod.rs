@@ -2,23 +2,32 @@
 
 pub(crate) mod call;
 pub(crate) mod completions;
+pub(crate) mod describe;
 pub(crate) mod explain;
+pub(crate) mod get;
 pub(crate) mod inspect;
+pub(crate) mod invoke;
 pub(crate) mod keys;
 pub(crate) mod new;
 pub(crate) mod sign;
 pub(crate) mod verify;
 
+mod host;
 mod runtime;
 mod up;
 
 use std::process::ExitCode;
 
 use crate::cli::Command;
+use crate::failure::Failure;
+use crate::global::Form;
 use crate::output::Output;
 
 /// Does what was asked, and gives the exit code.
 pub(crate) fn run(command: Command, output: Output) -> ExitCode {
+    if let Err(unfit) = fits(&command, output.form()) {
+        return output.finish(Err(unfit));
+    }
     output.finish(match command {
         Command::Keys(keys) => keys.run(output),
         Command::New(new) => new.run(output),
@@ -28,10 +37,26 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Call(args) => call::run(*args, output),
         // It tells of its failures itself, a line each like everything it prints.
         Command::Up(args) => return up::run(*args, output),
+        Command::Get(args) => get::run(&args, output),
+        Command::Describe(args) => describe::run(&args, output),
+        Command::Invoke(args) => invoke::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
         // The engine that started it reads its exit code and stderr: nothing is added to them.
         Command::Compile => return trellis_engine::compile_child_main(),
         Command::Launch(args) => return trellis_app::launch(args),
     })
+}
+
+/// Whether a command's results have this form.
+fn fits(command: &Command, form: Form) -> Result<(), Failure> {
+    let lists = || Failure::usage("`-o wide` and `-o name` are for the lists of `trellis get`");
+    match command {
+        Command::Get(_) => Ok(()),
+        _ if form.is_for_lists() => Err(lists()),
+        Command::Up(_) if form == Form::Yaml => {
+            Err(Failure::usage("`trellis up` prints text or, with `-o json`, a document a line"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -79,6 +79,7 @@ impl Session {
             .args(["-c", &self.script(step)])
             .env("PATH", &self.path)
             .env("HOME", &home)
+            .env("XDG_RUNTIME_DIR", self.scratch.path())
             .env("NO_COLOR", "1")
             .env("STATE", self.scratch.path())
             .stdin(Stdio::null())

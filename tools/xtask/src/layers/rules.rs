@@ -77,6 +77,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "host/app",
             "host/artifacts",
             "host/claims",
+            "host/control",
             "host/engine",
             "host/keystore",
             "host/limits",

@@ -82,7 +82,11 @@ pub(crate) struct CallArgs {
     pub(super) trust: TrustArgs,
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
+/// A time that is not zero.
+///
+/// # Errors
+/// How it is written.
+pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
         Some(time) if !time.is_zero() => Ok(time),
         _ => Err("write a time such as 500ms, 5s or 1m".to_owned()),

@@ -9,9 +9,9 @@ use serde::Serialize;
 use trellis_core::{CallError, Code};
 use trellis_engine::{BoxFuture, HostCall, HostCalls, LogSink, LogSource};
 
-use super::payload::brief;
 use super::replies::Reply;
 use crate::output::Output;
+use crate::payload::brief;
 
 /// Most bytes of host calls recorded for one operation. A guest that makes more is stopped before
 /// it fills the memory.

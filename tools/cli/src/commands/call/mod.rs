@@ -6,9 +6,6 @@
 mod advice;
 mod args;
 mod desk;
-mod hex;
-mod message;
-mod payload;
 mod replies;
 mod script;
 mod session;
@@ -18,7 +15,7 @@ use super::runtime;
 use crate::failure::Failure;
 use crate::output::Output;
 
-pub(crate) use args::CallArgs;
+pub(crate) use args::{CallArgs, timeout};
 
 pub(crate) fn run(args: CallArgs, output: Output) -> Result<(), Failure> {
     match &args.script {

@@ -4,9 +4,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::hex::from_hex;
-use super::message::Message;
 use crate::failure::Failure;
+use crate::payload::{from_hex, from_json};
 
 /// One answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,10 +49,7 @@ impl TryFrom<WrittenReply> for Reply {
                 reply_text: None,
                 reply_json: Some(json),
                 error: None,
-            } => {
-                let message = Message::from_json(json.to_string().as_bytes())?;
-                Ok(Self::Bytes(message.to_wire()?.into()))
-            }
+            } => Ok(Self::Bytes(from_json(json.to_string().as_bytes())?.into())),
             WrittenReply {
                 reply_hex: None,
                 reply_text: None,

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use trellis_core::Code;
 
 use super::args::CallArgs;
-use super::hex::from_hex;
 use super::replies::{Reply, WrittenReply};
 use super::session::{Outcome, Session};
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
+use crate::payload::from_hex;
 
 /// One operation of a script.
 #[derive(Clone, PartialEq, Eq, Debug)]

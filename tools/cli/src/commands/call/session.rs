@@ -18,11 +18,11 @@ use trellis_limits::ActorLimits;
 use super::advice;
 use super::args::CallArgs;
 use super::desk::{Desk, RecordedCall};
-use super::payload::brief;
 use super::replies::Reply;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
+use crate::payload::brief;
 
 /// How one operation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]

@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::args::CallArgs;
-use super::payload::{self, Notation};
 use super::replies::{self, Reply};
 use super::session::{Outcome, Session};
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
+use crate::payload::{self, Notation};
 
 /// What is to be called, read before the module is loaded: a wrong payload is told at once.
 pub(super) struct Call {
@@ -36,11 +36,7 @@ impl Call {
     /// # Errors
     /// When one of them is not what it should be.
     pub(super) fn new(args: &CallArgs) -> Result<Self, Failure> {
-        let notation = match (args.json, args.hex) {
-            (true, _) => Notation::Json,
-            (_, true) => Notation::Hex,
-            _ => Notation::Raw,
-        };
+        let notation = Notation::of(args.json, args.hex);
         let replies = match &args.replies {
             Some(path) => replies::read(&files::read_input(path)?)
                 .map_err(|failure| failure.about(path.display()))?,
@@ -68,12 +64,12 @@ impl Call {
                 None => failure,
             }
         })?;
-        if output.is_json() {
+        if output.is_document() {
             let response = match self.notation {
                 Notation::Json => Some(payload::reply_json(&reply)?),
                 Notation::Raw | Notation::Hex => None,
             };
-            return output.show_json(&Answer { outcome, response });
+            return output.document(&Answer { outcome, response });
         }
         payload::print(&reply, self.notation, output)
     }

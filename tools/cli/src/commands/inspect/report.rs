@@ -11,6 +11,7 @@ use trellis_engine::ModuleShape;
 use trellis_engine::shape::ExportKind;
 
 use super::time::{relative, window};
+use crate::clean::clean;
 
 /// One module, seen from outside.
 #[derive(Serialize)]
@@ -236,11 +237,4 @@ fn ports(f: &mut fmt::Formatter<'_>, title: &str, ports: &[Port]) -> fmt::Result
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
     writeln!(f, "  {name:<11} {}", clean(&value.to_string()))
-}
-
-/// Text from a file that may be anybody's: it must not control the terminal.
-fn clean(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-        .collect()
 }

@@ -53,7 +53,7 @@ impl fmt::Display for Exported {
 
 pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<(), Failure> {
     let to_stdout = args.seed.as_deref().is_some_and(files::is_stdout);
-    if to_stdout && output.is_json() {
+    if to_stdout && output.is_document() {
         return Err(Failure::usage("a seed is never printed as JSON")
             .cure("Leave out `-o json`, or export it to a file."));
     }

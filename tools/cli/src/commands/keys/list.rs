@@ -27,7 +27,7 @@ pub(crate) fn run(output: Output) -> Result<(), Failure> {
             Err(error) => list.problems.push(error.into()),
         }
     }
-    if !output.is_json() {
+    if !output.is_document() {
         for problem in &list.problems {
             output.note(problem.to_string().trim_end());
         }

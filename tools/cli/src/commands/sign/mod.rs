@@ -80,7 +80,7 @@ fn check_stdout(destination: &Path, output: Output) -> Result<(), Failure> {
     if !files::is_stdout(destination) {
         return Ok(());
     }
-    if output.is_json() {
+    if output.is_document() {
         return Err(Failure::usage("stdout cannot take both the module and JSON")
             .cure("Leave out `-o json`, or sign into a file."));
     }

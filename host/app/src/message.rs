@@ -6,10 +6,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use trellis_core::wire;
-
-use super::hex::from_hex;
-use crate::failure::Failure;
+use trellis_core::{CallError, Code, wire};
 
 /// In JSON, an object of this one key stands for bytes, given as text.
 const TEXT_KEY: &str = "$text";
@@ -18,15 +15,24 @@ const HEX_KEY: &str = "$hex";
 
 /// Any message. The order of its keys is kept, which some old guests rely on.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Message {
+pub enum Message {
+    /// Nothing.
     Nil,
+    /// Yes or no.
     Bool(bool),
+    /// A whole number below zero, or any that came as one that may be.
     Signed(i64),
+    /// A whole number from zero.
     Unsigned(u64),
+    /// Any other number.
     Float(f64),
+    /// Text.
     Text(String),
+    /// Bytes.
     Bytes(Vec<u8>),
+    /// A list.
     List(Vec<Message>),
+    /// Values by their keys.
     Map(Vec<(Message, Message)>),
 }
 
@@ -34,10 +40,11 @@ impl Message {
     /// Reads what a user wrote.
     ///
     /// # Errors
-    /// When it is not JSON, or `$hex` is not hex.
-    pub(super) fn from_json(text: &[u8]) -> Result<Self, Failure> {
-        let written: Self = serde_json::from_slice(text)
-            .map_err(|error| Failure::usage("the payload is not JSON").cause(&error))?;
+    /// [`Code::Message`] when it is not JSON, or `$hex` is not hex.
+    pub fn from_json(text: &[u8]) -> Result<Self, CallError> {
+        let written: Self = serde_json::from_slice(text).map_err(|error| {
+            CallError::new(Code::Message, format!("the payload is not JSON: {error}"))
+        })?;
         written.with_bytes()
     }
 
@@ -45,20 +52,21 @@ impl Message {
     ///
     /// # Errors
     /// As [`wire::encode`].
-    pub(super) fn to_wire(&self) -> Result<Vec<u8>, Failure> {
-        Ok(wire::encode(self)?)
+    pub fn to_wire(&self) -> Result<Vec<u8>, CallError> {
+        wire::encode(self)
     }
 
     /// Reads what a guest sent. Nothing at all is nil.
     ///
     /// # Errors
-    /// `E_MESSAGE` when it is not MessagePack.
-    pub(super) fn from_wire(bytes: &[u8]) -> Result<Self, Failure> {
-        if bytes.is_empty() { Ok(Self::Nil) } else { Ok(wire::decode(bytes)?) }
+    /// [`Code::Message`] when it is not MessagePack.
+    pub fn from_wire(bytes: &[u8]) -> Result<Self, CallError> {
+        if bytes.is_empty() { Ok(Self::Nil) } else { wire::decode(bytes) }
     }
 
-    /// The message as JSON. Bytes are text where they can be, else [`HEX_KEY`].
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    /// The message as JSON. Bytes are text where they can be, else `$hex`.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;
         match self {
             Self::Nil => Value::Null,
@@ -87,7 +95,7 @@ impl Message {
     }
 
     /// The same message with real bytes in place of the objects that stand for them.
-    fn with_bytes(self) -> Result<Self, Failure> {
+    fn with_bytes(self) -> Result<Self, CallError> {
         match self {
             Self::List(list) => {
                 Ok(Self::List(list.into_iter().map(Self::with_bytes).collect::<Result<_, _>>()?))
@@ -101,11 +109,22 @@ impl Message {
                     }
                 }
                 let entries = map.into_iter().map(|(key, value)| Ok((key, value.with_bytes()?)));
-                Ok(Self::Map(entries.collect::<Result<_, Failure>>()?))
+                Ok(Self::Map(entries.collect::<Result<_, CallError>>()?))
             }
             plain => Ok(plain),
         }
     }
+}
+
+/// The bytes of hex digits of either case; white space between them is ignored.
+///
+/// # Errors
+/// [`Code::Message`] when it is not hex.
+pub fn from_hex(text: &str) -> Result<Vec<u8>, CallError> {
+    let digits: String = text.split_whitespace().collect();
+    HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).map_err(|error| {
+        CallError::new(Code::Message, format!("not an even number of hex digits: {error}"))
+    })
 }
 
 impl Serialize for Message {
@@ -241,6 +260,13 @@ mod tests {
             let message = Message::from_wire(wire).expect("well-formed");
             assert_eq!(message.to_json().to_string(), json);
         }
+    }
+
+    #[test]
+    fn hex_is_read_in_either_case_with_spaces() {
+        assert_eq!(from_hex("00 fF\n1a").expect("well-formed"), [0, 0xff, 0x1a]);
+        assert!(from_hex("").expect("no digits, no bytes").is_empty());
+        assert!(from_hex("0").is_err() && from_hex("zz").is_err());
     }
 
     #[test]

@@ -3,16 +3,15 @@
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
+use trellis_app::message::{self, Message};
 
-use super::hex::from_hex;
-use super::message::Message;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
 
 /// How payloads and replies are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Notation {
+pub(crate) enum Notation {
     /// As they are.
     Raw,
     /// JSON for people, MessagePack for the guest.
@@ -21,11 +20,22 @@ pub(super) enum Notation {
     Hex,
 }
 
+impl Notation {
+    /// As the options `--json` and `--hex` say.
+    pub(crate) const fn of(json: bool, hex: bool) -> Self {
+        match (json, hex) {
+            (true, _) => Self::Json,
+            (_, true) => Self::Hex,
+            _ => Self::Raw,
+        }
+    }
+}
+
 /// The bytes of a payload argument: text, `@FILE`, or `-` for stdin; nothing when there is none.
 ///
 /// # Errors
 /// When a file cannot be read, or the text is not what the notation says.
-pub(super) fn read(argument: Option<&str>, notation: Notation) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(argument: Option<&str>, notation: Notation) -> Result<Vec<u8>, Failure> {
     let Some(argument) = argument else { return Ok(Vec::new()) };
     let text = match argument.strip_prefix('@') {
         Some(path) => files::read_input(Path::new(path))?,
@@ -34,9 +44,26 @@ pub(super) fn read(argument: Option<&str>, notation: Notation) -> Result<Vec<u8>
     };
     match notation {
         Notation::Raw => Ok(text),
-        Notation::Json => Message::from_json(&text)?.to_wire(),
+        Notation::Json => from_json(&text),
         Notation::Hex => from_hex(&String::from_utf8_lossy(&text)),
     }
+}
+
+/// The message that JSON stands for, as a guest gets it.
+///
+/// # Errors
+/// That the command line is wrong, when it is not JSON.
+pub(crate) fn from_json(text: &[u8]) -> Result<Vec<u8>, Failure> {
+    let message = Message::from_json(text).map_err(|error| Failure::usage(error.message()))?;
+    Ok(message.to_wire()?)
+}
+
+/// The bytes of hex digits.
+///
+/// # Errors
+/// That the command line is wrong, when they are none.
+pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, Failure> {
+    message::from_hex(text).map_err(|error| Failure::usage(error.message()))
 }
 
 /// Prints a reply.
@@ -44,7 +71,7 @@ pub(super) fn read(argument: Option<&str>, notation: Notation) -> Result<Vec<u8>
 /// # Errors
 /// `E_MESSAGE` when it is not the MessagePack that [`Notation::Json`] needs; when stdout cannot be
 /// written.
-pub(super) fn print(reply: &[u8], notation: Notation, output: Output) -> Result<(), Failure> {
+pub(crate) fn print(reply: &[u8], notation: Notation, output: Output) -> Result<(), Failure> {
     match notation {
         Notation::Json => output.line(&format!("{:#}", reply_json(reply)?)),
         Notation::Hex => output.line(&HEXLOWER.encode(reply)),
@@ -63,15 +90,17 @@ pub(super) fn print(reply: &[u8], notation: Notation, output: Output) -> Result<
 ///
 /// # Errors
 /// `E_MESSAGE` when it is not MessagePack.
-pub(super) fn reply_json(reply: &[u8]) -> Result<serde_json::Value, Failure> {
-    let message = Message::from_wire(reply).map_err(|failure| {
-        failure.about("the reply").cure("Leave out --json, or use --hex to see its bytes.")
+pub(crate) fn reply_json(reply: &[u8]) -> Result<serde_json::Value, Failure> {
+    let message = Message::from_wire(reply).map_err(|error| {
+        Failure::from(error)
+            .about("the reply")
+            .cure("Leave out --json, or use --hex to see its bytes.")
     })?;
     Ok(message.to_json())
 }
 
 /// A short form of a message for a trace: JSON, text or hex.
-pub(super) fn brief(bytes: &[u8]) -> String {
+pub(crate) fn brief(bytes: &[u8]) -> String {
     const SHOWN_CHARS: usize = 200;
     let message = Message::from_wire(bytes).ok();
     // Text that begins like a number is a number in MessagePack; maps and lists are not mistaken.

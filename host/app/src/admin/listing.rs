@@ -1,0 +1,73 @@
+//! `GET /v1/…`: what the host is, runs and wants.
+
+use hyper::StatusCode;
+use tokio::task::spawn_blocking;
+use trellis_control::{ActorEntry, Answer, ProviderEntry};
+use trellis_core::{CallError, Code, nearest_name};
+
+use super::answers::{Refused, Reply, document};
+use super::api::Admin;
+use super::route::Listing;
+use super::working::Working;
+
+/// Tells what is asked for.
+///
+/// # Errors
+/// [`Code::NotFound`] for a name that nothing has, [`Code::Busy`].
+pub(super) async fn list(
+    admin: &Admin,
+    listing: Listing,
+    working: &Working,
+) -> Result<Reply, Refused> {
+    let _permit = admin.admit()?;
+    let _turn = working.begin();
+    let admin = admin.clone();
+    // Ten thousand actors take a while, which no other connection has to wait for.
+    let telling = spawn_blocking(move || Ok(document(StatusCode::OK, admin.tell(listing)?)));
+    telling.await.unwrap_or_else(|_| {
+        let message = "the host failed on this request; its log says why";
+        Err(CallError::new(Code::Internal, message).into())
+    })
+}
+
+impl Admin {
+    fn tell(&self, listing: Listing) -> Result<Answer, CallError> {
+        let overview = || self.0.supervisor.overview();
+        Ok(match listing {
+            Listing::Host => {
+                let phase = self.0.readiness.phase();
+                Answer::Host(Box::new(self.0.identity.entry(phase)))
+            }
+            Listing::Status => Answer::Status(Box::new(self.0.readiness.status())),
+            Listing::Actors => Answer::Actors(overview().actors),
+            Listing::Actor(name) => Answer::Actor(Box::new(actor(overview().actors, &name)?)),
+            Listing::Providers => Answer::Providers(overview().providers),
+            Listing::Provider(name) => {
+                Answer::Provider(Box::new(provider(overview().providers, &name)?))
+            }
+            Listing::Bindings => Answer::Bindings(overview().bindings),
+        })
+    }
+}
+
+/// The actor of that name, or else of that key.
+fn actor(mut actors: Vec<ActorEntry>, name: &str) -> Result<ActorEntry, CallError> {
+    let by_name = actors.iter().position(|it| it.name == name);
+    match by_name.or_else(|| actors.iter().position(|it| it.key == name)) {
+        Some(place) => Ok(actors.swap_remove(place)),
+        None => Err(unknown("actor", name, actors.iter().map(|it| &*it.name))),
+    }
+}
+
+fn provider(mut providers: Vec<ProviderEntry>, name: &str) -> Result<ProviderEntry, CallError> {
+    match providers.iter().position(|it| it.name == name) {
+        Some(place) => Ok(providers.swap_remove(place)),
+        None => Err(unknown("provider", name, providers.iter().map(|it| &*it.name))),
+    }
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> CallError {
+    let near = nearest_name(name, known);
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    CallError::new(Code::NotFound, format!("the host has no {what} `{name}`{near}"))
+}

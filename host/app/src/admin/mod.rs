@@ -1,0 +1,21 @@
+//! The admin API: what a host tells its owner, and what it does for them.
+//!
+//! Over the admin socket, which is a file of the host's user, comes everything (`/v1/…`). Over the
+//! admin address come `/livez`, `/readyz`, `/healthz` and `/metrics` alone: it has no
+//! authentication, so bind it to loopback or a private network.
+
+mod access;
+mod answers;
+mod api;
+mod invoke;
+mod listener;
+mod listing;
+mod probes;
+mod route;
+mod router;
+mod socket;
+mod working;
+
+pub(crate) use api::Admin;
+pub(crate) use invoke::{MESSAGE_PACK, TIMEOUT_HEADER};
+pub(crate) use socket::{AdminSocket, SocketFile};

@@ -1,0 +1,56 @@
+//! `/readyz` and `/metrics`.
+
+use hyper::StatusCode;
+use hyper::header::{ACCEPT, HeaderMap};
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use trellis_claims::{Clock, SystemClock};
+
+use super::answers::{JSON, Reply, TEXT, json, plain, typed};
+use super::api::Admin;
+use crate::expiry;
+use crate::metrics::{change_registry, degraded_registry};
+use crate::reading;
+use crate::samples::Samples;
+
+/// What OpenMetrics asks for.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Ready, or not yet or no more; either way with what does not work.
+pub(super) fn readyz(admin: &Admin, headers: &HeaderMap) -> Reply {
+    let readiness = &admin.0.readiness;
+    let ready = readiness.is_ready();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    if accepts.is_some_and(|accepts| accepts.contains(JSON)) {
+        return json(status, &readiness.status());
+    }
+    typed(status, TEXT, readiness.text())
+}
+
+/// The metrics of the host, its providers and its modules.
+pub(super) fn metrics(admin: &Admin) -> Reply {
+    match admin.encode() {
+        Ok(text) => typed(StatusCode::OK, OPENMETRICS, text),
+        Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
+    }
+}
+
+impl Admin {
+    fn encode(&self) -> Result<String, std::fmt::Error> {
+        let parts = &self.0;
+        let mut text = String::new();
+        encode_registry(&mut text, &parts.registry)?;
+        let status = parts.supervisor.status();
+        let now = SystemClock.now_unix_s();
+        encode_registry(&mut text, &expiry::registry(&status.state.expiries, now))?;
+        encode_registry(&mut text, &degraded_registry(parts.readiness.degraded_count()))?;
+        encode_registry(&mut text, &change_registry(parts.supervisor.change_time()))?;
+        encode_registry(
+            &mut text,
+            &reading::registry(parts.modules.hung(), parts.modules.refused()),
+        )?;
+        encode_registry(&mut text, &Samples::of(parts.supervisor.samples()).into_registry())?;
+        encode_eof(&mut text)?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,122 @@
+//! What the paths of the admin API name.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// What a path names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Route {
+    /// `/livez`, `/healthz`: whether the host runs.
+    Live,
+    /// `/readyz`: whether it should get traffic.
+    Ready,
+    /// `/metrics`.
+    Metrics,
+    /// Something below `/v1` that is told.
+    Listing(Listing),
+    /// `/v1/actors/NAME/invoke/OPERATION`.
+    Invoke {
+        /// The name, the key or the call alias of an actor.
+        actor: String,
+        /// The operation's name on the wire.
+        operation: String,
+    },
+    /// Below `/v1` there is nothing of that name.
+    NoResource,
+    /// There is nothing of that name.
+    Nothing,
+}
+
+/// What is told below `/v1`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Listing {
+    /// `/v1/host`: who the host is.
+    Host,
+    /// `/v1/status`: what does not work.
+    Status,
+    /// `/v1/actors`.
+    Actors,
+    /// `/v1/actors/NAME`, the name or the key of an actor.
+    Actor(String),
+    /// `/v1/providers`.
+    Providers,
+    /// `/v1/providers/NAME`.
+    Provider(String),
+    /// `/v1/bindings`.
+    Bindings,
+}
+
+impl Route {
+    /// What a path names; names in it may be percent-encoded.
+    pub(super) fn of(path: &str) -> Self {
+        match path {
+            "/livez" | "/healthz" => return Self::Live,
+            "/readyz" => return Self::Ready,
+            "/metrics" => return Self::Metrics,
+            "/v1" => return Self::NoResource,
+            _ => {}
+        }
+        let Some(rest) = path.strip_prefix("/v1/") else { return Self::Nothing };
+        Self::below_v1(rest).unwrap_or(Self::NoResource)
+    }
+
+    fn below_v1(path: &str) -> Option<Self> {
+        let names: Option<Vec<Cow<'_, str>>> = path.split('/').map(decoded).collect();
+        let names = names?;
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        Some(Self::Listing(match *names {
+            ["host"] => Listing::Host,
+            ["status"] => Listing::Status,
+            ["actors"] => Listing::Actors,
+            ["actors", actor] => Listing::Actor(actor.to_owned()),
+            ["providers"] => Listing::Providers,
+            ["providers", provider] => Listing::Provider(provider.to_owned()),
+            ["bindings"] => Listing::Bindings,
+            ["actors", actor, "invoke", operation] => {
+                let (actor, operation) = (actor.to_owned(), operation.to_owned());
+                return Some(Self::Invoke { actor, operation });
+            }
+            _ => return None,
+        }))
+    }
+}
+
+/// A segment of a path; `None` when it is empty or no text.
+fn decoded(segment: &str) -> Option<Cow<'_, str>> {
+    let text = percent_decode_str(segment).decode_utf8().ok()?;
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_one_thing() {
+        let actor = |name: &str| Route::Listing(Listing::Actor(name.to_owned()));
+        let (name, operation) = ("a/b".to_owned(), "Do It".to_owned());
+        for (path, route) in [
+            ("/livez", Route::Live),
+            ("/healthz", Route::Live),
+            ("/readyz", Route::Ready),
+            ("/metrics", Route::Metrics),
+            ("/v1/host", Route::Listing(Listing::Host)),
+            ("/v1/actors", Route::Listing(Listing::Actors)),
+            ("/v1/actors/counter", actor("counter")),
+            ("/v1/actors/a%2Fb", actor("a/b")),
+            ("/v1/actors/%C3%A9", actor("é")),
+            ("/v1/actors/a%2Fb/invoke/Do%20It", Route::Invoke { actor: name, operation }),
+            ("/v1/actors/", Route::NoResource),
+            ("/v1/actors/%FF", Route::NoResource),
+            ("/v1/actors/a/b", Route::NoResource),
+            ("/v1//host", Route::NoResource),
+            ("/v1", Route::NoResource),
+            ("/v1/", Route::NoResource),
+            ("/v2/host", Route::Nothing),
+            ("/", Route::Nothing),
+        ] {
+            assert_eq!(Route::of(path), route, "{path}");
+        }
+    }
+}

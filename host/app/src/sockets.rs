@@ -1,0 +1,69 @@
+//! Where admin sockets are, for those who make them and those who look for them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Longest path of a Unix socket, in bytes. Source: unix(7).
+pub(crate) const PATH_BYTES_MAX: usize = 107;
+/// How the name of every such socket ends.
+pub(crate) const EXTENSION: &str = "sock";
+/// Most letters of a host's name in the name of its socket.
+const NAME_CHARS_MAX: usize = 32;
+/// What stands for a host whose name has no letter that a file may have.
+const NAMELESS: &str = "host";
+
+/// The folders of the user's sockets, the usual one first: `trellis` in `$XDG_RUNTIME_DIR`, if that
+/// is set, and `/tmp/trellis-UID`. A host that a service manager starts may not have the variable
+/// of a terminal, so who looks for hosts looks in both.
+pub(crate) fn folders() -> Vec<PathBuf> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR");
+    folders_of(runtime, rustix::process::geteuid().as_raw())
+}
+
+fn folders_of(runtime: Option<OsString>, user: u32) -> Vec<PathBuf> {
+    // A relative path is no such folder, says the XDG Base Directory Specification.
+    let runtime = runtime.map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let runtime = runtime.map(|folder| folder.join("trellis"));
+    runtime.into_iter().chain([PathBuf::from(format!("/tmp/trellis-{user}"))]).collect()
+}
+
+/// The name of a host's socket in such a folder.
+pub(crate) fn file_name(host: &str, pid: u32) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let name: String = host.chars().filter(|c| plain(*c)).take(NAME_CHARS_MAX).collect();
+    let name = if name.is_empty() { NAMELESS } else { &name };
+    format!("{name}-{pid}.{EXTENSION}")
+}
+
+/// True for a path that a socket can have.
+pub(crate) fn fits(path: &Path) -> bool {
+    path.as_os_str().len() <= PATH_BYTES_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_in_the_runtime_folder_or_in_one_of_the_user() {
+        let folders = |runtime: Option<&str>| folders_of(runtime.map(OsString::from), 7);
+        let own = PathBuf::from("/tmp/trellis-7");
+        assert_eq!(folders(None), [own.clone()]);
+        assert_eq!(folders(Some("")), [own.clone()]);
+        assert_eq!(folders(Some("run")), [own.clone()]);
+        assert_eq!(folders(Some("/run/user/7")), [PathBuf::from("/run/user/7/trellis"), own]);
+    }
+
+    #[test]
+    fn a_name_of_any_kind_becomes_a_file_name() {
+        for (host, file) in [
+            ("shop", "shop-9.sock"),
+            ("../../etc/x y", "etcxy-9.sock"),
+            ("é", "host-9.sock"),
+            ("", "host-9.sock"),
+        ] {
+            assert_eq!(file_name(host, 9), file);
+        }
+        assert_eq!(file_name(&"a".repeat(300), 9).len(), NAME_CHARS_MAX + "-9.sock".len());
+    }
+}

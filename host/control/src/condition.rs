@@ -1,0 +1,51 @@
+//! How something that is wanted is.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::status::Degraded;
+
+/// How something that is wanted is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// It does not run yet, and nothing has failed so far.
+    Starting,
+    /// It runs, and nothing is known to be wrong with it.
+    Ready,
+    /// It runs, and not as it should; the reasons say why.
+    Degraded,
+    /// It does not run; the reasons say why.
+    Down,
+}
+
+impl Condition {
+    /// How something is that runs or does not, for these reasons.
+    #[must_use]
+    pub const fn of(runs: bool, reasons: &[Degraded]) -> Self {
+        match (runs, reasons.is_empty()) {
+            (true, true) => Self::Ready,
+            (true, false) => Self::Degraded,
+            (false, true) => Self::Starting,
+            (false, false) => Self::Down,
+        }
+    }
+
+    /// The word that people and programs read.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,190 @@
+//! What a host runs, and what it wants to run, one by one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::condition::Condition;
+use crate::phase::Phase;
+use crate::status::Degraded;
+use crate::step::BindingRef;
+
+/// A host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HostEntry {
+    /// The manifest's `name`, else the name of its file.
+    pub name: String,
+    /// The host's key (`N…`): another one after each start.
+    pub key: String,
+    /// The version of the program.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// When it was started, in seconds since 1970.
+    pub started_unix_s: u64,
+    /// The path of its manifest.
+    pub manifest: String,
+    /// The labels that the manifest gives it.
+    pub labels: BTreeMap<String, String>,
+    /// The path of its admin socket.
+    pub socket: Option<String>,
+    /// Its admin address, for probes and metrics.
+    pub admin: Option<SocketAddr>,
+}
+
+/// An actor that runs or is wanted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ActorEntry {
+    /// Its name in the manifest.
+    pub name: String,
+    /// How it is.
+    pub state: Condition,
+    /// Why it is no better than that.
+    pub reasons: Vec<Degraded>,
+    /// Its key (`M…`).
+    pub key: String,
+    /// The account that signed it (`A…`); `None` of an unsigned module.
+    pub issuer: Option<String>,
+    /// The number that grows with each release.
+    pub revision: Option<i32>,
+    /// The version for people.
+    pub version: Option<String>,
+    /// SHA-256 of the module's file, as hex digits.
+    pub digest: String,
+    /// The name other actors may call it by, besides its key and its name in the manifest.
+    pub call_alias: Option<String>,
+    /// The contracts it may use, as they were signed.
+    pub capabilities: Vec<String>,
+    /// When its claims end, in seconds since 1970.
+    pub expires_unix_s: Option<u64>,
+    /// How long its instances live.
+    pub isolation: Isolation,
+    /// Its limits by their names, in their units, after the host's caps.
+    pub limits: BTreeMap<String, u64>,
+    /// Its instances now; `None` when it does not run.
+    pub instances: Option<Instances>,
+    /// Where it takes work from outside.
+    pub addresses: Vec<String>,
+    /// Its bindings.
+    pub bindings: Vec<BindingRef>,
+}
+
+/// How long an instance lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// It serves many calls; a trap ends it.
+    Reuse,
+    /// It serves one call.
+    Fresh,
+}
+
+/// An actor's instances at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Instances {
+    /// Those alive, idle ones included.
+    pub alive: u32,
+    /// Those that wait for a call.
+    pub idle: u32,
+    /// Calls that wait for an instance.
+    pub waiting: u32,
+}
+
+/// A provider that runs or is wanted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProviderEntry {
+    /// Its name in the manifest.
+    pub name: String,
+    /// How it is.
+    pub state: Condition,
+    /// Why it is no better than that.
+    pub reasons: Vec<Degraded>,
+    /// What runs it.
+    pub kind: ProviderKind,
+    /// What it is, such as `keyvalue-redis`.
+    pub implementation: String,
+    /// The version of that.
+    pub version: String,
+    /// The contracts it serves.
+    pub contracts: Vec<String>,
+    /// Its values; what may be a secret is [`REDACTED`].
+    pub values: BTreeMap<String, String>,
+    /// Its process; `None` of a part of the host, and of one that does not run.
+    pub process: Option<ProcessEntry>,
+}
+
+/// What runs a provider.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderKind {
+    /// It is a part of the host.
+    Builtin,
+    /// It is a program of its own.
+    Process,
+}
+
+/// The process of a provider.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProcessEntry {
+    /// Its process id; `None` while it is being started again.
+    pub pid: Option<u32>,
+    /// How often it was started again.
+    pub restarts: u64,
+}
+
+/// A binding that is in force or is wanted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BindingEntry {
+    /// Which.
+    #[serde(flatten)]
+    pub binding: BindingRef,
+    /// The provider it leads to, by its name in the manifest.
+    pub provider: String,
+    /// How it is.
+    pub state: Condition,
+    /// Why it is no better than that.
+    pub reasons: Vec<Degraded>,
+    /// Its own values; what may be a secret is [`REDACTED`].
+    pub values: BTreeMap<String, String>,
+}
+
+/// What is shown in place of a value that may be a secret.
+pub const REDACTED: &str = "***";
+
+impl Isolation {
+    /// The word that people and programs read.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reuse => "reuse",
+            Self::Fresh => "fresh",
+        }
+    }
+}
+
+impl ProviderKind {
+    /// The word that people and programs read.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Builtin => "builtin",
+            Self::Process => "process",
+        }
+    }
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for ProviderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,317 @@
+//! The admin socket, over the real command and over the wire.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use trellis_e2e::hostile::{harmless, hostile};
+use trellis_testkit::{Ended, HostProcess, PATIENCE, Signal, Site, eventually, run_to_end};
+
+const MANIFEST: &str = "app/shop.yaml";
+/// A request on which the guests of `hostile` behave well, and one on which they do not.
+const GOOD: &str = r#"{"method":"GET"}"#;
+const BAD: &str = r#"{"method":"POST"}"#;
+
+/// A site with two actors: one that is harmless and one that loops when it is asked to.
+fn site(port: u16) -> Site {
+    let site = Site::new();
+    for (name, module) in [("echo", harmless()), ("loops", hostile("loops"))] {
+        let mut draft = site.account().draft(name);
+        draft.caps = vec!["wascc:http_server".to_owned(), "wascc:keyvalue".to_owned()];
+        site.put(&format!("app/{name}.wasm"), site.account().sign(&module, &draft));
+    }
+    let manifest = format!(
+        "labels: {{zone: a}}
+actors: [{{image: loops.wasm, name: loops}}, {{image: echo.wasm, name: echo}}]
+providers:
+  - {{builtin: http-server}}
+  - {{builtin: keyvalue-redis, name: redis, values: {{URL: 'redis://me:canary@127.0.0.1:1'}}}}
+bindings:
+  - {{actor: echo, capability: 'wascc:http_server', values: {{PORT: {port}, ADDRESS: 127.0.0.1}}}}
+  - {{actor: echo, capability: 'wascc:keyvalue', provider: redis}}
+"
+    );
+    site.put(MANIFEST, manifest);
+    site
+}
+
+fn start(site: &Site) -> HostProcess {
+    started(&mut site.host(MANIFEST))
+}
+
+fn started(command: &mut std::process::Command) -> HostProcess {
+    HostProcess::start(command).unwrap_or_else(|ended| panic!("{ended:#?}"))
+}
+
+fn socket(site: &Site, host: &HostProcess) -> PathBuf {
+    site.path(&format!("trellis/shop-{}.sock", host.process_id()))
+}
+
+fn trellis(site: &Site, line: &str) -> Ended {
+    run_to_end(&mut site.trellis(&line.split(' ').collect::<Vec<_>>()))
+}
+
+/// What a command prints that succeeds.
+fn prints(site: &Site, line: &str) -> String {
+    let ended = trellis(site, line);
+    assert_eq!(ended.code, Some(0), "{line}: {ended:#?}");
+    ended.stdout
+}
+
+fn document(site: &Site, line: &str) -> Value {
+    let text = prints(site, line);
+    let document: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{line}: {text}"));
+    assert_eq!(document["schemaVersion"], 1, "{document:#}");
+    document
+}
+
+/// A command fails with this exit code and says all of these texts.
+fn fails(site: &Site, line: &str, code: i32, says: &[&str]) {
+    let ended = trellis(site, line);
+    assert_eq!(ended.code, Some(code), "{line}: {ended:#?}");
+    for said in says {
+        assert!(ended.stderr.contains(said), "{line}: {said}: {ended:#?}");
+    }
+}
+
+/// Sends bytes over a socket; the status and everything else that comes back.
+fn sends(socket: &PathBuf, request: &str) -> (u16, String) {
+    let mut stream = UnixStream::connect(socket).expect("the host listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+    stream.write_all(request.as_bytes()).expect("the host reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, and then the end");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_else(|| panic!("{answer}")), answer)
+}
+
+fn posts(path: &str, header: &str, length: usize, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nhost: a\r\n{header}content-length: {length}\r\n\r\n{body}")
+}
+
+#[test]
+fn a_host_and_all_it_runs_are_listed() {
+    let site = site(0);
+    let host = start(&site);
+    let hosts = document(&site, "get hosts -o json");
+    let [entry] = &hosts["hosts"].as_array().expect("a list")[..] else { panic!("{hosts:#}") };
+    assert_eq!((&entry["name"], &entry["pid"]), (&json!("shop"), &json!(host.process_id())));
+    assert_eq!((&entry["phase"], &entry["labels"]), (&json!("ready"), &json!({"zone": "a"})));
+    assert_eq!(entry["admin"], json!(host.admin().to_string()));
+
+    let actors = document(&site, "get actors -o json");
+    let names: Vec<_> = actors["actors"].as_array().expect("a list").iter().collect();
+    let names: Vec<_> = names.iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["echo", "loops"]);
+    assert_eq!(prints(&site, "get actors -o name"), "echo\nloops");
+    let narrow = prints(&site, "get actors");
+    assert!(narrow.starts_with("NAME ") && narrow.contains("\necho "), "{narrow}");
+    assert!(prints(&site, "get actors -o wide").contains("http://127.0.0.1:"));
+    let yaml = prints(&site, "get providers -o yaml");
+    assert!(yaml.starts_with("schemaVersion: 1\nproviders:\n"), "{yaml}");
+    let bindings = document(&site, "get bindings -o json");
+    assert_eq!(bindings["bindings"][0]["contract"], "wascc:http_server", "{bindings:#}");
+    assert_eq!(bindings["bindings"][0]["values"]["ADDRESS"], "127.0.0.1", "{bindings:#}");
+
+    let all = [prints(&site, "get providers -o json"), prints(&site, "describe provider redis")];
+    assert!(all.iter().all(|it| it.contains("***") && !it.contains("canary")), "{all:#?}");
+    let described = prints(&site, "describe actor echo");
+    for said in ["state", "ready", "wascc:keyvalue", "call_time_ms_max", "5000"] {
+        assert!(described.contains(said), "{said}: {described}");
+    }
+}
+
+#[test]
+fn what_does_not_run_is_listed_with_its_reason() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a loopback interface");
+    let site = site(taken.local_addr().expect("it is bound").port());
+    let host = HostProcess::begin(site.host(MANIFEST).arg("--wait"));
+    let _host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    let down = eventually(|| {
+        let bindings = document(&site, "get bindings -o json");
+        let first = &bindings["bindings"][0];
+        if first["state"] == "down" { Ok(first.clone()) } else { Err(bindings) }
+    });
+    let down = down.unwrap_or_else(|bindings| panic!("{bindings:#}"));
+    assert_eq!(down["reasons"][0]["code"], "E_ADDRESS", "{down:#}");
+    let degraded = eventually(|| {
+        let redis = document(&site, "describe provider redis -o json");
+        let is_so = redis["provider"]["state"] == "degraded";
+        if is_so { Ok(redis) } else { Err(redis) }
+    });
+    let degraded = degraded.unwrap_or_else(|redis| panic!("{redis:#}"));
+    assert_eq!(degraded["provider"]["reasons"][0]["code"], "E_PROVIDER", "{degraded:#}");
+}
+
+#[test]
+fn an_actor_is_invoked_over_the_road() {
+    let site = site(0);
+    let host = start(&site);
+    let reply = prints(&site, &format!("invoke echo HandleRequest --json {GOOD}"));
+    let reply: Value = serde_json::from_str(&reply).expect("a message");
+    assert_eq!(reply, json!({"statusCode": 200, "header": {}, "body": "ok"}));
+    let whole = document(&site, &format!("invoke echo HandleRequest --json {GOOD} -o json"));
+    assert_eq!((&whole["response"], &whole["actor"]), (&reply, &json!("echo")));
+    let calls = "trellis_call_duration_seconds_count{target=\"echo\"}";
+    assert!(host.metric(calls) >= 2.0, "{:?}", host.ask("/metrics").map(|page| page.text()));
+    let late = format!("invoke loops HandleRequest --json {BAD} --timeout 300ms");
+    fails(&site, &late, 5, &["E_TIMEOUT", "deadline"]);
+    fails(&site, "invoke ecko HandleRequest", 3, &["E_NOT_FOUND", "ecko"]);
+    fails(&site, "invoke echo HandleRequest --json {", 2, &["not JSON"]);
+
+    let path = "/v1/actors/echo/invoke/HandleRequest";
+    let json = "content-type: application/json\r\n";
+    let (status, answer) = sends(&socket(&site, &host), &posts(path, json, GOOD.len(), GOOD));
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains("application/json") && answer.contains(r#""body":"ok""#), "{answer}");
+}
+
+#[test]
+fn a_host_is_found_or_it_is_said_why_not() {
+    let site = site(0);
+    fails(&site, "get actors", 5, &["E_NO_HOST", "no host of yours runs", "host --manifest FILE"]);
+    fails(&site, "get actors --host ./none.sock", 5, &["E_NO_HOST", "there is no socket"]);
+    let none = trellis(&site, "get hosts");
+    assert_eq!((none.code, none.stdout.lines().count()), (Some(0), 1), "{none:#?}");
+    let one = start(&site);
+    fails(&site, "get actors --host shp", 3, &["no host `shp` runs", "--host shop"]);
+    fails(&site, "describe actor ecko", 3, &["no actor `ecko`", "did you mean `echo`?"]);
+    let two = start(&site);
+    let label = |host: &HostProcess| format!("shop-{}", host.process_id());
+    fails(&site, "get actors", 2, &["several hosts run", &label(&one), &label(&two)]);
+    prints(&site, &format!("get actors --host {}", label(&two)));
+    let path = socket(&site, &one);
+    prints(&site, &format!("get actors --host {}", path.display()));
+    fails(&site, "inspect app/echo.wasm -o name", 2, &["for the lists of"]);
+}
+
+#[test]
+fn another_user_is_kept_out() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    const NOBODY: u32 = 65_534;
+    let site = site(0);
+    // What keeps others out is the socket, not the folders above it.
+    let path = site.path("open.sock");
+    let host = started(site.host(MANIFEST).arg("--socket").arg(&path));
+    let open = |path: &std::path::Path, mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(path, mode).expect("it is ours");
+    };
+    open(site.folder(), 0o755);
+    let program = site.path("trellis-copy");
+    fs::copy(site.trellis(&[]).get_program(), &program).expect("there is room");
+    let asks = || {
+        let mut command = std::process::Command::new(&program);
+        command.args(["get", "actors", "--host"]).arg(&path).env_clear();
+        run_to_end(command.uid(NOBODY).gid(NOBODY))
+    };
+    let closed = asks();
+    assert_eq!(closed.code, Some(4), "{closed:#?}");
+    assert!(closed.stderr.contains("another user's"), "{closed:#?}");
+    // And should its mode be another one, the host asks who comes in.
+    open(&path, 0o666);
+    let stranger = asks();
+    assert_eq!(stranger.code, Some(4), "{stranger:#?}");
+    drop(host);
+}
+
+#[test]
+fn what_cannot_be_answered_is_refused_with_its_reason() {
+    let site = site(0);
+    let host = start(&site);
+    let socket = socket(&site, &host);
+    let invoke = "/v1/actors/echo/invoke/HandleRequest";
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+    let odd = "content-type: text/html\r\n";
+    let soon = "trellis-timeout: soon\r\n";
+    for (request, status, says) in [
+        (get("/v1/nothing"), 404, "There are /v1/host"),
+        (get("/v1/actors/none"), 404, "E_NOT_FOUND"),
+        (get(invoke), 405, "allow: POST"),
+        (posts("/v1/actors", "", 0, ""), 405, "allow: GET"),
+        (posts(invoke, odd, 2, "{}"), 415, "application/msgpack"),
+        (posts(invoke, soon, 0, ""), 400, "500ms"),
+        (posts(invoke, "content-type: application/json\r\n", 1, "{"), 400, "E_MESSAGE"),
+        (posts(invoke, "", 1 << 40, ""), 413, "admin_body_bytes_max"),
+    ] {
+        let (got, answer) = sends(&socket, &request);
+        assert!(got == status && answer.contains(says), "{request}: {says}: {answer}");
+    }
+    let over_tcp = host.ask("/v1/actors").expect("an answer");
+    assert_eq!(over_tcp.status, 401, "{}", over_tcp.text());
+    assert!(over_tcp.text().contains("trellis get hosts"), "{}", over_tcp.text());
+}
+
+#[test]
+fn slow_clients_hold_up_nobody() {
+    let site = site(0);
+    let host = start(&site);
+    let socket = socket(&site, &host);
+    let path = "/v1/actors/loops/invoke/HandleRequest";
+    let header = "content-type: application/json\r\ntrellis-timeout: 2s\r\n";
+    let mut called = UnixStream::connect(&socket).expect("the host listens");
+    called.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+    let call = posts(path, header, BAD.len(), BAD);
+    called.write_all(call.as_bytes()).expect("the host reads");
+    // More than may be connected: the oldest that are silent make way, and the call does not.
+    let silent: Vec<_> = (0..200)
+        .map(|_| {
+            let mut stream = UnixStream::connect(&socket).expect("the host listens");
+            stream.write_all(b"GET /v1/host").expect("the host reads");
+            stream
+        })
+        .collect();
+    prints(&site, "get actors");
+    let mut answer = String::new();
+    called.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains(" 504 ") && answer.contains("E_TIMEOUT"), "{answer}");
+    drop(silent);
+}
+
+#[test]
+fn a_socket_is_there_for_as_long_as_its_host() {
+    let site = site(0);
+    let host = start(&site);
+    let first = socket(&site, &host);
+    assert!(first.exists());
+    host.signal(Signal::KILL);
+    let killed = host.wait();
+    assert!(first.exists(), "nobody was left to remove it: {killed:#?}");
+    let host = start(&site);
+    let second = socket(&site, &host);
+    assert!(!first.exists() && second.exists(), "one that was left behind is removed");
+    host.signal(Signal::TERM);
+    assert_eq!(host.wait().code, Some(0));
+    assert!(!second.exists());
+
+    let off = started(site.host(MANIFEST).args(["--socket", "off"]));
+    fails(&site, "get actors", 5, &["no host of yours runs"]);
+    drop(off);
+    let text = fs::read_to_string(site.path(MANIFEST)).expect("it is there");
+    site.put(MANIFEST, format!("{text}host: {{socket: own.sock}}\n"));
+    let own = start(&site);
+    prints(&site, "get actors --host ./app/own.sock");
+    let again = run_to_end(&mut site.host(MANIFEST));
+    assert_eq!(again.code, Some(1), "{again:#?}");
+    assert!(again.stderr.contains("is served by another program"), "{again:#?}");
+    prints(&site, "get actors --host ./app/own.sock");
+    drop(own);
+}
+
+#[test]
+fn a_host_runs_without_a_socket_and_says_so() {
+    let site = site(0);
+    // Its folder is no folder.
+    site.put("trellis", "");
+    let host = start(&site);
+    let told = host.log().wait_for(0, |line| {
+        (line.contains("no admin socket") && line.contains("--socket PATH")).then_some(())
+    });
+    assert_eq!(told, Some(()), "{}", host.log().text());
+}
