@@ -52,9 +52,9 @@ pub const ADMIN_CONNECTIONS: Limit = row(
     "the oldest that waits for its client is closed",
 );
 
-/// Requests at once over the admin socket that list something or call an actor.
-pub const ADMIN_REQUESTS: Limit =
-    row(("admin_requests_max", "-"), (16, "requests"), Some(Code::Busy), "the request is refused");
+/// Calls of actors at once over the admin socket.
+pub const ADMIN_CALLS: Limit =
+    row(("admin_calls_max", "-"), (16, "calls"), Some(Code::Busy), "the call is refused");
 
 /// Body of a request over the admin socket.
 pub const ADMIN_BODY: Limit = row(
@@ -78,7 +78,7 @@ pub const TABLE: &[Limit] = &[
     HELD_CALLS,
     FILES_HUNG,
     ADMIN_CONNECTIONS,
-    ADMIN_REQUESTS,
+    ADMIN_CALLS,
     ADMIN_BODY,
 ];
 

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use trellis_core::{CallError, Code};
-use trellis_limits::fixed::ADMIN_REQUESTS;
+use trellis_limits::fixed::ADMIN_CALLS;
 use trellis_supervisor::{Modules, Supervisor};
 
 use crate::calls::SystemCalls;
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::readiness::Readiness;
+
+/// Most lists that are put together at once; further requests wait for their turn.
+const LISTS_MAX: usize = 4;
 
 /// What the admin API tells of, and whom it calls. Cheap to clone.
 #[derive(Clone)]
@@ -24,8 +27,10 @@ pub(super) struct Parts {
     pub(super) modules: Modules,
     pub(super) identity: Arc<Identity>,
     pub(super) calls: SystemCalls,
-    /// What takes memory or time: so many at once.
-    requests: Semaphore,
+    /// Room for calls under way, which hold payloads.
+    under_way: Semaphore,
+    /// Turns to put a list together, which takes memory.
+    turns: Semaphore,
 }
 
 impl Admin {
@@ -38,18 +43,25 @@ impl Admin {
             modules,
             identity: Arc::clone(host.identity()),
             calls: host.calls().clone(),
-            requests: Semaphore::new(usize::try_from(ADMIN_REQUESTS.default).unwrap_or(1)),
+            under_way: Semaphore::new(usize::try_from(ADMIN_CALLS.default).unwrap_or(1)),
+            turns: Semaphore::new(LISTS_MAX),
         }))
     }
 
-    /// Room for one more request that takes memory or time.
+    /// Room for one more call.
     ///
     /// # Errors
-    /// [`Code::Busy`] when there are enough.
+    /// [`Code::Busy`] when enough are under way.
     pub(super) fn admit(&self) -> Result<SemaphorePermit<'_>, CallError> {
-        self.0.requests.try_acquire().map_err(|_| {
-            let (most, name) = (ADMIN_REQUESTS.default, ADMIN_REQUESTS.name);
-            CallError::new(Code::Busy, format!("{most} requests are under way ({name})"))
+        self.0.under_way.try_acquire().map_err(|_| {
+            let (most, name) = (ADMIN_CALLS.default, ADMIN_CALLS.name);
+            CallError::new(Code::Busy, format!("{most} calls of this API are under way ({name})"))
         })
+    }
+
+    /// Waits for a turn to put a list together: calls that take long do not keep their owner from
+    /// looking at the host.
+    pub(super) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.0.turns.acquire().await.expect("it is never closed")
     }
 }

@@ -51,7 +51,7 @@ pub(super) async fn invoke(
     let notation = Notation::of(request.headers())?;
     let patience = patience(request.headers())?;
     let payload = notation.read(body(request.into_body()).await?)?;
-    let _turn = working.begin();
+    let _working = working.begin();
     let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
     let reply = admin.0.calls.call(&actor, operation, payload, deadline).await?;
     notation.write(reply)

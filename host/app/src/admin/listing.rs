@@ -13,14 +13,14 @@ use super::working::Working;
 /// Tells what is asked for.
 ///
 /// # Errors
-/// [`Code::NotFound`] for a name that nothing has, [`Code::Busy`].
+/// [`Code::NotFound`] for a name that nothing has.
 pub(super) async fn list(
     admin: &Admin,
     listing: Listing,
     working: &Working,
 ) -> Result<Reply, Refused> {
-    let _permit = admin.admit()?;
-    let _turn = working.begin();
+    let _turn = admin.turn().await;
+    let _working = working.begin();
     let admin = admin.clone();
     // Ten thousand actors take a while, which no other connection has to wait for.
     let telling = spawn_blocking(move || Ok(document(StatusCode::OK, admin.tell(listing)?)));

@@ -275,6 +275,31 @@ fn slow_clients_hold_up_nobody() {
 }
 
 #[test]
+fn calls_under_way_are_bounded_and_their_owner_can_look() {
+    let site = site(0);
+    let host = start(&site);
+    let socket = socket(&site, &host);
+    let path = "/v1/actors/loops/invoke/HandleRequest";
+    let header = "content-type: application/json\r\ntrellis-timeout: 5s\r\n";
+    let calls: Vec<_> = (0..16)
+        .map(|_| {
+            let mut stream = UnixStream::connect(&socket).expect("the host listens");
+            let call = posts(path, header, BAD.len(), BAD);
+            stream.write_all(call.as_bytes()).expect("the host reads");
+            stream
+        })
+        .collect();
+    let busy = eventually(|| {
+        let ended = trellis(&site, "invoke echo HandleRequest --timeout 300ms");
+        if ended.code == Some(1) { Ok(ended) } else { Err(ended) }
+    });
+    let busy = busy.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    assert!(busy.stderr.contains("admin_calls_max"), "{busy:#?}");
+    prints(&site, "get actors");
+    drop(calls);
+}
+
+#[test]
 fn a_socket_is_there_for_as_long_as_its_host() {
     let site = site(0);
     let host = start(&site);
