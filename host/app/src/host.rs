@@ -39,6 +39,7 @@ pub struct Host {
     dispatcher: Arc<Dispatcher>,
     supervisor: Supervisor,
     metrics: Metrics,
+    engine: Engine,
     engine_metrics: Arc<trellis_engine::Metrics>,
     registry: Arc<Registry>,
 }
@@ -70,15 +71,21 @@ impl Host {
         let life_metrics = trellis_supervisor::Metrics::default();
         life_metrics.register(&mut registry);
         let supervisor =
-            Supervisor::start(engine, Arc::clone(&dispatcher), config.clock, life_metrics);
+            Supervisor::start(engine.clone(), Arc::clone(&dispatcher), config.clock, life_metrics);
         let registry = Arc::new(registry);
-        Ok(Self { dispatcher, supervisor, metrics, engine_metrics, registry })
+        Ok(Self { dispatcher, supervisor, metrics, engine, engine_metrics, registry })
     }
 
     /// The owner of what runs.
     #[must_use]
     pub const fn supervisor(&self) -> &Supervisor {
         &self.supervisor
+    }
+
+    /// The sandbox.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// The road of every call.

@@ -97,6 +97,7 @@ async fn build(
 ) -> Result<(Host, Readiness), Failure> {
     let host = Host::build(HostConfig::new(engine_config(settings)))
         .map_err(|error| Failure::call("the sandbox", error))?;
+    loader.runs_in(host.engine());
     let readiness = Readiness::new(host.supervisor().clone());
     if let Some(address) = settings.admin {
         let registry = Arc::clone(host.registry());
