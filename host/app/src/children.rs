@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use trellis_core::{CallError, Code};
-use trellis_engine::Compiler;
+use trellis_engine::{Compiler, Engine, EngineConfig};
 use trellis_providers_sdk::Descriptor;
 use trellis_targets::process::{
     Launcher, ProcessCommand, ProcessLimits, Processes, Unstartable, launcher_main,
@@ -45,6 +45,23 @@ pub(crate) fn processes() -> Option<Processes> {
             None
         }
     }
+}
+
+/// Most modules that are asked at once what they serve.
+const ASKED_MAX: u32 = 4;
+
+/// A sandbox in which modules are asked what they serve, and in which nothing else runs.
+///
+/// # Errors
+/// When it cannot be set up.
+pub(crate) fn asking_engine() -> Result<Engine, CallError> {
+    let config = EngineConfig {
+        compiler: compiler(),
+        instances_total_max: ASKED_MAX,
+        modules_resident_max: ASKED_MAX,
+        ..EngineConfig::default()
+    };
+    Engine::new(config).map_err(|error| CallError::new(error.code(), error.to_string()))
 }
 
 /// What a program says that it is and serves, if it is a provider: started for a moment in the

@@ -43,6 +43,7 @@ pub struct Host {
     calls: SystemCalls,
     supervisor: Supervisor,
     metrics: Metrics,
+    engine: Engine,
     engine_metrics: Arc<trellis_engine::Metrics>,
     registry: Arc<Registry>,
 }
@@ -76,15 +77,30 @@ impl Host {
         let identity = Arc::new(Identity::new(&*config.clock));
         let calls = SystemCalls::new(Arc::clone(&dispatcher));
         let supervisor =
-            Supervisor::start(engine, Arc::clone(&dispatcher), config.clock, life_metrics);
+            Supervisor::start(engine.clone(), Arc::clone(&dispatcher), config.clock, life_metrics);
         let registry = Arc::new(registry);
-        Ok(Self { identity, dispatcher, calls, supervisor, metrics, engine_metrics, registry })
+        Ok(Self {
+            identity,
+            dispatcher,
+            calls,
+            supervisor,
+            metrics,
+            engine,
+            engine_metrics,
+            registry,
+        })
     }
 
     /// The owner of what runs.
     #[must_use]
     pub const fn supervisor(&self) -> &Supervisor {
         &self.supervisor
+    }
+
+    /// The sandbox.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// The road of every call.

@@ -9,22 +9,23 @@ mod trusted;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use trellis_claims::{SystemClock, TrustList};
 use trellis_core::Code;
-use trellis_engine::Checker;
-use trellis_manifest::{Format, Manifest, Problem, Report, Rest, SourceText, Wrong};
+use trellis_engine::{Checker, Engine};
+use trellis_manifest::{Format, Manifest, Problem, ProviderKind, Report, Rest, SourceText, Wrong};
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};
+use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
 
 use crate::args::HostArgs;
 use crate::aside::{Turn, aside};
-use crate::children::processes;
+use crate::children::{asking_engine, processes};
 use crate::failure::Failure;
 use crate::providers::builtins;
 use crate::readiness::Lasting;
@@ -55,6 +56,7 @@ pub(crate) struct Loader {
     admin: Option<SocketAddr>,
     builtins: Vec<Arc<dyn ProviderFactory>>,
     processes: Option<Processes>,
+    module_providers: OnceLock<ModuleProviders>,
     own: OwnIssuer,
     modules: Modules,
     checker: Mutex<Option<Arc<Checker>>>,
@@ -113,6 +115,7 @@ impl Loader {
             admin: args.admin,
             builtins: builtins(),
             processes: processes(),
+            module_providers: OnceLock::new(),
             own: OwnIssuer::default(),
             modules: Modules::new(),
             checker: Mutex::default(),
@@ -140,10 +143,21 @@ impl Loader {
         &self.modules
     }
 
+    /// From now on providers that are modules run in this sandbox. Said before anything is
+    /// prepared that is to run.
+    pub(crate) fn runs_in(&self, engine: &Engine) {
+        // It is said once, by who builds the host.
+        drop(self.module_providers.set(ModuleProviders::new(engine.clone())));
+    }
+
     /// The files of the modules that the manifest names.
     pub(crate) fn images(&self, manifest: &Manifest) -> Vec<PathBuf> {
-        let images = manifest.actors.iter().map(|actor| &actor.value.image.value);
-        images.map(|image| self.folder().join(image)).collect()
+        let actors = manifest.actors.iter().map(|actor| &actor.value.image.value);
+        let providers = manifest.providers.iter().filter_map(|it| match &it.value.kind {
+            ProviderKind::Module(module) => Some(&module.file.value),
+            ProviderKind::Builtin(_) | ProviderKind::Process(_) => None,
+        });
+        actors.chain(providers).map(|image| self.folder().join(image)).collect()
     }
 
     /// Reads the text.
@@ -195,6 +209,7 @@ impl Loader {
         let written_admin = manifest.host.admin.as_ref().map(|admin| admin.value);
         let context = PrepareContext {
             processes: self.processes.clone(),
+            module_providers: self.module_providers(manifest)?,
             modules: self.modules.clone(),
             checker,
             survey: purpose == For::Checking,
@@ -205,6 +220,20 @@ impl Loader {
             ..PrepareContext::new(self.folder(), &self.builtins, trust, Arc::new(SystemClock))
         };
         Ok(prepare(manifest, source, &context).await)
+    }
+
+    /// What asks modules what they serve; made when it is needed first. Without a host that runs,
+    /// they are asked in a small sandbox.
+    fn module_providers(&self, manifest: &Manifest) -> Result<Option<ModuleProviders>, Failure> {
+        let is_module = |kind: &ProviderKind| matches!(kind, ProviderKind::Module(_));
+        if !manifest.providers.iter().any(|provider| is_module(&provider.value.kind)) {
+            return Ok(None);
+        }
+        if let Some(known) = self.module_providers.get() {
+            return Ok(Some(known.clone()));
+        }
+        let engine = asking_engine().map_err(|error| Failure::call("the sandbox", error))?;
+        Ok(Some(self.module_providers.get_or_init(|| ModuleProviders::new(engine)).clone()))
     }
 
     /// What checks modules; made when it is needed first.

@@ -98,6 +98,7 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
 fn build(settings: &StartSettings) -> Result<(Host, Readiness), Failure> {
     let host = Host::build(HostConfig::new(engine_config(settings)))
         .map_err(|error| Failure::call("the sandbox", error))?;
+    loader.runs_in(host.engine());
     let readiness = Readiness::new(host.supervisor().clone());
     Ok((host, readiness))
 }

@@ -66,6 +66,7 @@ async fn call(actor: &Actor) -> Bytes {
         deadline: Instant::now() + Duration::from_secs(10),
         depth: 0,
         trace: Trace::default(),
+        caller: 0,
     };
     actor.call(request).await.expect("answers")
 }

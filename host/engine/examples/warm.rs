@@ -59,7 +59,7 @@ async fn ours(actor: &Actor, calls: u32) -> Duration {
     for _ in 0..calls {
         let (operation, payload) = ("op".into(), payload.clone());
         let trace = Trace::default();
-        let request = Call { operation, payload, deadline, depth: 0, trace };
+        let request = Call { operation, payload, deadline, depth: 0, trace, caller: 0 };
         std::hint::black_box(actor.call(request).await.expect("the guest answers"));
     }
     started.elapsed() / calls

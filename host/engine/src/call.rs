@@ -20,6 +20,9 @@ pub struct Call {
     pub depth: u32,
     /// What ties the calls of one request together.
     pub trace: Trace,
+    /// Who calls, to whoever answers the guest's host calls: it is given back with each of them.
+    /// The guest does not see it.
+    pub caller: u64,
 }
 
 impl Call {
@@ -31,6 +34,7 @@ impl Call {
             deadline,
             depth: 0,
             trace: Trace::default(),
+            caller: 0,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use trellis_core::{CallError, Code};
 use trellis_limits::{ActorLimits, in_manifest, named};
 
+use crate::briefing::Briefing;
 use crate::host_calls::HostCalls;
 use crate::in_flight::InFlight;
 use crate::log::ActorLog;
@@ -15,6 +16,8 @@ pub(crate) struct ActorContext {
     pub(crate) name: Arc<str>,
     pub(crate) limits: ActorLimits,
     pub(crate) host: Arc<dyn HostCalls>,
+    /// What its instances have to know.
+    pub(crate) briefing: Option<Arc<dyn Briefing>>,
     pub(crate) log: ActorLog,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) metrics: Arc<Metrics>,

@@ -68,6 +68,7 @@ impl Engine {
             name: spec.name,
             limits,
             host,
+            briefing: spec.briefing,
             in_flight: Arc::clone(&runtime.in_flight),
             metrics,
         });

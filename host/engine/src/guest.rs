@@ -59,12 +59,13 @@ impl<S: Send + 'static> Guest<S> {
         let guest = store.data_mut();
         guest.slice = Slice::default();
         // Part by part: to copy as a whole what was just written in parts takes longer.
-        let Call { operation, payload, deadline: _, depth, trace } = call;
+        let Call { operation, payload, deadline: _, depth, trace, caller } = call;
         guest.call.operation = operation;
         guest.call.payload = payload;
         guest.call.deadline = deadline;
         guest.call.depth = depth;
         guest.call.trace = trace;
+        guest.call.caller = caller;
         guest.host_calls = 0;
         guest.limiter.reset();
         store.set_epoch_deadline(SLICE_TICKS);

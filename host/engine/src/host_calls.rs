@@ -45,4 +45,6 @@ pub struct HostCall<'a> {
     pub depth: u32,
     /// Trace of the guest's own call.
     pub trace: Trace,
+    /// Who made the guest's own call; see [`Call::caller`](crate::Call::caller).
+    pub caller: u64,
 }

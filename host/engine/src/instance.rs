@@ -9,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use trellis_core::CallError;
 
 use crate::abi::{Linked, LiveGuest};
+use crate::briefing::Briefed;
 use crate::call::Call;
 use crate::context::ActorContext;
 use crate::deadline::{self, Bound};
@@ -26,6 +27,7 @@ pub(crate) struct Instance(Box<Live>);
 
 struct Live {
     guest: LiveGuest,
+    briefed: Briefed,
     /// Dropped after the guest, so that a freed place is really free.
     tenure: Tenure,
 }
@@ -90,7 +92,7 @@ impl Instance {
         match deadline::until(started, deadline).await {
             Some(Ok(guest)) => {
                 tenure.reason = CLOSED;
-                Ok(Self(Box::new(Live { guest, tenure })))
+                Ok(Self(Box::new(Live { guest, briefed: Briefed::default(), tenure })))
             }
             Some(Err(Fault::Broken(error))) => Err(Ended::Failed(error)),
             Some(Err(Fault::Cut)) | None => Err(Ended::Cut(bound)),
@@ -133,6 +135,16 @@ impl Instance {
     pub(crate) fn answer(&mut self) -> Result<Bytes, CallError> {
         self.0.tenure.reason = CLOSED;
         self.0.guest.answer()
+    }
+
+    /// What it was told.
+    #[inline]
+    pub(crate) fn briefed(&self) -> &Briefed {
+        &self.0.briefed
+    }
+
+    pub(crate) fn briefed_mut(&mut self) -> &mut Briefed {
+        &mut self.0.briefed
     }
 
     /// Ends the instance, saying why.

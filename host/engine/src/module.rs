@@ -7,6 +7,8 @@ use bytes::Bytes;
 use trellis_core::{CallError, Code};
 use trellis_limits::ActorLimits;
 
+use crate::briefing::Briefing;
+
 /// What [`Engine::load`](crate::Engine::load) makes an actor from.
 #[derive(Clone)]
 pub struct ModuleSpec {
@@ -23,6 +25,8 @@ pub struct ModuleSpec {
     /// Where the bytes can be read again. With it, an idle actor holds neither bytes nor code;
     /// without it, the bytes stay in memory.
     pub source: Option<Arc<dyn ModuleSource>>,
+    /// What its instances have to know before they are called; nothing for most.
+    pub briefing: Option<Arc<dyn Briefing>>,
 }
 
 impl ModuleSpec {
@@ -35,6 +39,7 @@ impl ModuleSpec {
             isolation: Isolation::default(),
             limits: ActorLimits::default(),
             source: None,
+            briefing: None,
         }
     }
 }

@@ -237,6 +237,7 @@ impl HostCalls for Way {
                 deadline: call.deadline,
                 depth: call.depth + 1,
                 trace: Trace::default(),
+                caller: 0,
             };
             actors[self.1].call(request).await
         })

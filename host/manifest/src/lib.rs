@@ -52,7 +52,8 @@ pub use schema::json_schema;
 pub use source::{Format, SourceText, Span, Spanned};
 pub use spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProcessLimitsSpec,
-    ProcessSpec, ProviderKind, ProviderSpec, SocketSpec, TextPairs, TrustSpec, WrittenLimit,
+    ProcessSpec, ProviderKind, ProviderModuleSpec, ProviderSpec, SocketSpec, TextPairs, TrustSpec,
+    WrittenLimit,
 };
 pub use trust::{ReadableTrust, readable_trust, unrevoked};
 

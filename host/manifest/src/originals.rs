@@ -3,6 +3,8 @@
 //! Those manifests name native libraries and provider archives. Their code cannot run here, but
 //! their contracts are ours, so each well-known one means a built-in provider.
 
+use std::path::Path;
+
 /// Names the originals' providers go by, without `lib`, `wascc_`, `_provider`, version and file
 /// type, and the name of the built-in provider that takes their place.
 pub const PROVIDERS: &[(&str, &str)] = &[
@@ -32,6 +34,12 @@ pub fn builtin_for(reference: &str) -> Option<&'static str> {
         .fold(name, |name, maker| name.strip_prefix(maker).unwrap_or(name));
     let name = name.strip_suffix("_provider").unwrap_or(name);
     PROVIDERS.iter().find(|(known, _)| *known == name).map(|(_, builtin)| *builtin)
+}
+
+/// True for a path that names a module: a portable provider.
+#[must_use]
+pub(crate) fn is_module(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wasm"))
 }
 
 /// Values the original hosts' provider has without a word: there, all actors shared the keys of a

@@ -7,18 +7,18 @@ use trellis_core::BindingName;
 use trellis_limits::{ActorLimits, HostLimits};
 
 use crate::form::{Count, List, Name, Part, Stated, Text};
-use crate::limits::of_instances;
+use crate::limits::{Limits, of_instances};
 use crate::originals;
 use crate::report::{Problem, Problems, quoted};
 use crate::rest::Whole;
 use crate::shape::{
-    Actor, ActorKeys, Binding, Calls, Host, Instances, Process, ProcessKeys, Provider, Root, Trust,
-    Unsigned,
+    Actor, ActorKeys, Binding, Calls, Host, Instances, Module, ModuleKeys, Process, ProcessKeys,
+    Provider, Root, Trust, Unsigned,
 };
 use crate::source::{Span, Spanned};
 use crate::spec::{
     ActorSpec, BindingSpec, HostSpec, Manifest, ProcessLimitsSpec, ProcessSpec, ProviderKind,
-    ProviderSpec, TrustSpec,
+    ProviderModuleSpec, ProviderSpec, TrustSpec, WrittenLimit,
 };
 
 /// The manifest that `written` means, to be run only if no problem was reported.
@@ -101,14 +101,8 @@ fn actors(written: Vec<Spanned<Actor>>, problems: &mut Problems) -> Vec<Spanned<
 }
 
 fn actor_spec(written: ActorKeys, problems: &mut Problems) -> ActorSpec {
-    let mut limits = ActorLimits::default();
-    let mut written_limits = written.limits.written();
-    if let Some(instances) = &written.instances {
-        instances_into(&mut limits, instances, problems);
-        let max = instances.max.as_ref();
-        written_limits.extend(max.and_then(|max| of_instances(*max.0, max.0.span)));
-    }
-    written.limits.apply(&mut limits);
+    let own = (written.instances.as_ref(), &written.limits);
+    let (limits, written_limits) = limits(ActorLimits::default(), own, problems);
     if let Some(Name(name)) = &written.name
         && is_key(name, 'M')
     {
@@ -125,6 +119,22 @@ fn actor_spec(written: ActorKeys, problems: &mut Problems) -> ActorSpec {
         written_limits,
         values: written.values.0,
     }
+}
+
+/// What a module may use, and what of it is written.
+fn limits(
+    mut limits: ActorLimits,
+    (instances, written): (Option<&Instances>, &Limits),
+    problems: &mut Problems,
+) -> (ActorLimits, Vec<WrittenLimit>) {
+    let mut all = written.written();
+    if let Some(instances) = instances {
+        instances_into(&mut limits, instances, problems);
+        let max = instances.max.as_ref();
+        all.extend(max.and_then(|max| of_instances(*max.0, max.0.span)));
+    }
+    written.apply(&mut limits);
+    (limits, all)
 }
 
 fn instances_into(limits: &mut ActorLimits, written: &Instances, problems: &mut Problems) {
@@ -162,8 +172,13 @@ fn providers(
 
 fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Option<ProviderSpec> {
     let original = written.path.is_some();
-    let (kind, default_name) =
-        provider_kind((written.builtin, written.process, written.path), span, problems)?;
+    let kinds = Kinds {
+        builtin: written.builtin,
+        process: written.process,
+        module: written.module,
+        path: written.path,
+    };
+    let (kind, default_name) = provider_kind(kinds, span, problems)?;
     let mut values = written.values.0;
     let implied = match &kind {
         ProviderKind::Builtin(builtin) if original => originals::implied_values(builtin),
@@ -198,40 +213,70 @@ fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Opti
     })
 }
 
+/// The keys that say what implements a provider, of which it has one.
+struct Kinds {
+    builtin: Option<Name>,
+    process: Option<Process>,
+    module: Option<Module>,
+    path: Option<Text>,
+}
+
 /// What implements a provider, and what it is called unless it is given a name.
 fn provider_kind(
-    written: (Option<Name>, Option<Process>, Option<Text>),
+    written: Kinds,
     span: Span,
     problems: &mut Problems,
 ) -> Option<(ProviderKind, Text)> {
     match written {
-        (Some(Name(builtin)), None, None) => {
+        Kinds { builtin: Some(Name(builtin)), process: None, module: None, path: None } => {
             Some((ProviderKind::Builtin(builtin.clone()), builtin))
         }
-        (None, Some(Process(process)), None) => {
-            let name = program_name(&process.command);
+        Kinds { builtin: None, process: Some(Process(process)), module: None, path: None } => {
+            let name = file_name(&process.command);
             Some((ProviderKind::Process(Box::new(process_spec(process))), name))
         }
-        (None, None, Some(path)) => {
+        Kinds { builtin: None, process: None, module: Some(module), path: None } => {
+            Some(module_kind(module, problems))
+        }
+        Kinds { builtin: None, process: None, module: None, path: Some(path) } => {
+            if originals::is_module(&path) {
+                return Some(module_kind(Module::plain(path), problems));
+            }
             let builtin = original_builtin(&path, problems)?;
             Some((ProviderKind::Builtin(builtin.clone()), builtin))
         }
-        (None, None, None) => {
-            problems.push(Problem::new(span, "a provider needs `builtin` or `process`").help(
-                "write `builtin: NAME`, such as `builtin: http-server`, or `process: PATH` for \
-                     a program",
+        Kinds { builtin: None, process: None, module: None, path: None } => {
+            let text = "a provider needs `builtin`, `process` or `module`";
+            problems.push(Problem::new(span, text).help(
+                "write `builtin: NAME`, such as `builtin: http-server`, `process: PATH` for a \
+                 program, or `module: FILE` for a signed module",
             ));
             None
         }
-        (builtin, ..) => {
-            let keep = if builtin.is_some() { "builtin" } else { "process" };
+        several => {
+            let keep = match several {
+                Kinds { builtin: Some(_), .. } => "builtin",
+                Kinds { process: Some(_), .. } => "process",
+                _ => "module",
+            };
+            let text = "a provider is one of `builtin`, `process`, `module` and `path`";
             problems.push(
-                Problem::new(span, "a provider is one of `builtin`, `process` and `path`")
+                Problem::new(span, text)
                     .help(format!("keep `{keep}`, or write a provider for each")),
             );
             None
         }
     }
+}
+
+/// A module has one instance unless the manifest says otherwise: it may keep in its memory what all
+/// calls need. That one is always there.
+fn module_kind(Module(written): Module, problems: &mut Problems) -> (ProviderKind, Text) {
+    let ModuleKeys { file, instances, limits } = written;
+    let one = ActorLimits { instances_min: 1, instances_max: 1, ..ActorLimits::default() };
+    let (limits, written_limits) = self::limits(one, (instances.as_ref(), &limits), problems);
+    let name = file_name(&file);
+    (ProviderKind::Module(Box::new(ProviderModuleSpec { file, limits, written_limits })), name)
 }
 
 fn process_spec(written: ProcessKeys) -> ProcessSpec {
@@ -250,10 +295,10 @@ fn process_spec(written: ProcessKeys) -> ProcessSpec {
     }
 }
 
-/// What a program is called: its file, without folders and extension.
-fn program_name(command: &Text) -> Text {
-    let stem = Path::new(&command.value).file_stem().and_then(|stem| stem.to_str());
-    Spanned::new(stem.unwrap_or(&command.value).to_owned(), command.span)
+/// What a program or a module is called: its file, without folders and extension.
+fn file_name(file: &Text) -> Text {
+    let stem = Path::new(&file.value).file_stem().and_then(|stem| stem.to_str());
+    Spanned::new(stem.unwrap_or(&file.value).to_owned(), file.span)
 }
 
 fn original_builtin(path: &Text, problems: &mut Problems) -> Option<Text> {

@@ -85,11 +85,11 @@ object! {
 }
 
 object! {
-    /// How many instances of an actor there may be.
+    /// How many instances of a module there may be.
     Instances("`instances`") {
-        /// Instances kept ready when idle; default 0.
+        /// Instances kept ready when idle; default 0, and 1 for a provider.
         min: Option<Count<0>>,
-        /// Most instances at once; default 64. Further calls wait.
+        /// Most instances at once; default 64, and 1 for a provider. Further calls wait.
         max: Option<Count<1>>,
     }
 }
@@ -131,16 +131,60 @@ object! {
         builtin: Option<Name>,
         /// A provider that is a program of its own: its path, or a mapping with its `command`.
         process: Option<Process>,
+        /// A provider that is a signed WebAssembly module: its path, or a mapping with its `file`.
+        module: Option<Module>,
         /// What the originals load: a library or a registry reference. The well-known ones mean
-        /// the built-in provider of the same capability.
+        /// the built-in provider of the same capability. A module (`.wasm`) is one.
         path | "image_ref": Option<Text>,
-        /// What bindings call it; without it the name of the built-in provider, or of the program's
-        /// file.
+        /// What bindings call it; without it the name of the built-in provider, or of the file of
+        /// the program or module.
         name: Option<Name>,
         /// With `path` or `image_ref`: the name of the bindings it serves; default `default`.
         binding_name | "link_name": Option<Name>,
         /// Its configuration.
         values: Pairs,
+    }
+}
+
+object! {
+    /// A module that is a provider.
+    ModuleKeys("`module`") {
+        /// The file of the signed module; a relative path starts at the manifest's folder.
+        file: Text,
+        /// How many instances serve it; one without it. Each knows nothing of the others, and is
+        /// told of every binding.
+        instances: Option<Instances>,
+        /// What it may use.
+        limits: Limits,
+    }
+}
+
+/// A module, or only its file.
+pub(crate) struct Module(pub(crate) ModuleKeys);
+
+impl Module {
+    /// The module in this file, as long as nothing else is said of it.
+    pub(crate) fn plain(file: Text) -> Self {
+        Self(ModuleKeys { file, instances: None, limits: Limits::default() })
+    }
+}
+
+impl Form for Module {
+    fn schema() -> Json {
+        json!({ "anyOf": [Text::schema(), ModuleKeys::schema()] })
+    }
+
+    fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
+        match &node.value {
+            Value::Mapping(_) => ModuleKeys::read(node, what, problems).map(Self),
+            Value::Scalar { .. } | Value::Unknown => {
+                Text::read(node, what, problems).map(Self::plain)
+            }
+            _ => {
+                crate::form::misfit(node, what, "a file or a mapping with `file`", problems);
+                None
+            }
+        }
     }
 }
 

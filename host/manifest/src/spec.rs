@@ -109,6 +109,19 @@ pub enum ProviderKind {
     Builtin(Spanned<String>),
     /// A program that the host starts.
     Process(Box<ProcessSpec>),
+    /// A signed module.
+    Module(Box<ProviderModuleSpec>),
+}
+
+/// A signed module that is a provider.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProviderModuleSpec {
+    /// The path of the signed module, from the manifest's folder.
+    pub file: Spanned<String>,
+    /// Its limits, including how many instances it has.
+    pub limits: ActorLimits,
+    /// Those of its limits that the manifest gives.
+    pub written_limits: Vec<WrittenLimit>,
 }
 
 /// A program that is a provider.

@@ -63,6 +63,8 @@ pub(crate) struct RunningProvider {
     /// The same for every instance that follows another under one name: a binding stays the same
     /// binding when its provider is replaced.
     pub(crate) target: TargetId,
+    /// As whom it asks for something itself, if it has claims of its own.
+    pub(crate) caller: Option<ActorId>,
     pub(crate) prepared: PreparedProvider,
     pub(crate) calls: Calls,
     /// What its last health check said, when it was not well.
@@ -90,8 +92,10 @@ impl ActualState {
 
     /// What runs, to be compared with what is wanted.
     pub(crate) fn inventory(&self) -> Inventory<'_> {
-        // Only a version that waits for its successor's bindings has any that are stale.
-        let waits = self.retired.values().any(|actor| !actor.leaving);
+        // Only a version that waits for its successor's bindings has any that are stale; and a
+        // provider that was replaced.
+        let waits = self.retired.values().any(|actor| !actor.leaving)
+            || self.providers.values().any(|provider| provider.caller.is_some());
         let bound = |id: &BindingId| {
             let binding = self.bindings.get(id)?;
             let stale = waits && !self.runs(binding.spec.actor, &binding.key.actor);
@@ -113,9 +117,20 @@ impl ActualState {
         self.actors.values().chain(self.retired.values())
     }
 
-    /// True when that version has the name.
+    /// True when that version has the name: an actor, or a provider with claims of its own.
     pub(crate) fn runs(&self, id: ActorId, name: &str) -> bool {
         self.actors.get(name).is_some_and(|actor| actor.id == id)
+            || self.providers.get(name).is_some_and(|provider| provider.caller == Some(id))
+    }
+
+    /// Under which handle and key the one asks for something that has that name.
+    pub(crate) fn caller(&self, name: &str) -> Option<(ActorId, ActorKey)> {
+        if let Some(actor) = self.actors.get(name) {
+            return Some((actor.id, actor.claims().key()));
+        }
+        let provider = self.providers.get(name)?;
+        let module = provider.prepared.module.as_ref()?;
+        Some((provider.caller?, module.verified.claims().key()))
     }
 
     /// Puts a version of an actor in its place; the one before it retires.
@@ -312,18 +327,9 @@ impl ActualState {
         { in_force }.any(RunningBinding::is_intake)
     }
 
-    /// Takes a version away at once: it may ask for nothing any more, nobody reaches it, and its
-    /// calls end. Gives its bindings with their instances, so that these may be told.
-    pub(crate) fn expel(&mut self, name: &str, id: ActorId) -> Vec<(BindingId, Instance)> {
-        let named = self.runs(id, name);
-        let actor = if named { self.actors.remove(name) } else { self.retired.remove(&id) };
-        let Some(actor) = actor else { return Vec::new() };
-        self.road.entitlements.remove(id);
-        self.road.routes.remove(actor.target);
-        actor.route.cut();
-        let (intake, outlets) = self.bindings_of(id);
-        let bindings = intake.into_iter().chain(outlets);
-        bindings.filter_map(|id| self.forget(id)).collect()
+    /// The modules that serve under a name.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &PreparedActor> {
+        self.providers.values().filter_map(|running| running.prepared.module.as_deref())
     }
 
     /// Takes a binding away; gives the instance that served it, so that it may be told.

@@ -24,10 +24,15 @@ pub(crate) struct Desired {
     pub(crate) options: ApplyOptions,
 }
 
-/// Actors that may not run, and why.
-pub(crate) type Barred = BTreeMap<Arc<str>, ClaimsError>;
+/// What may not run, and why, by its name.
+#[derive(Clone, Default)]
+pub(crate) struct Barred {
+    actors: BTreeMap<Arc<str>, ClaimsError>,
+    /// Those that are modules.
+    providers: BTreeMap<Arc<str>, ClaimsError>,
+}
 
-/// What is wanted: a manifest, but for actors that may not run, with their bindings.
+/// What is wanted: a manifest, but for what may not run, with its bindings.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) prepared: &'a Prepared,
@@ -81,13 +86,14 @@ impl<'a> Wanted<'a> {
 
     /// The providers that are wanted.
     pub(crate) fn providers(self) -> impl Iterator<Item = &'a PreparedProvider> {
-        self.prepared.providers.iter()
+        let providers = self.prepared.providers.iter();
+        providers.filter(move |provider| !self.barred.providers.contains_key(&provider.name))
     }
 
     /// The bindings that are wanted, with their places.
     pub(crate) fn bindings(self) -> impl Iterator<Item = (usize, &'a PreparedBinding)> {
         let bindings = self.prepared.bindings.iter().enumerate();
-        bindings.filter(move |(_, binding)| self.may_run(&binding.actor))
+        bindings.filter(move |(_, binding)| self.may_serve(binding))
     }
 
     /// The place of the wanted actor of that name.
@@ -95,12 +101,20 @@ impl<'a> Wanted<'a> {
         self.prepared.places.of_actor(name).filter(|_| self.may_run(name))
     }
 
+    /// True when something of that name is wanted that may be bound to providers: an actor, or a
+    /// provider with claims of its own.
+    pub(crate) fn has_caller(self, name: &str) -> bool {
+        let mut providers = self.providers();
+        self.place_of_actor(name).is_some()
+            || providers.any(|provider| *provider.name == *name && provider.module.is_some())
+    }
+
     /// The place of the same binding, if it is wanted.
     pub(crate) fn place_of_binding(self, binding: &PreparedBinding) -> Option<usize> {
         let Prepared { places, bindings, .. } = self.prepared;
         places
             .of_binding(binding.identity(), |place| bindings[place].identity())
-            .filter(|_| self.may_run(&binding.actor))
+            .filter(|place| self.may_serve(&bindings[*place]))
     }
 
     /// All of it, as if it ran.
@@ -115,7 +129,13 @@ impl<'a> Wanted<'a> {
     }
 
     fn may_run(self, name: &str) -> bool {
-        !self.barred.contains_key(name)
+        !self.barred.actors.contains_key(name)
+    }
+
+    fn may_serve(self, binding: &PreparedBinding) -> bool {
+        let barred = &self.barred.providers;
+        let ends = [&binding.actor, &binding.provider];
+        self.may_run(&binding.actor) && !ends.into_iter().any(|end| barred.contains_key(end))
     }
 }
 
@@ -124,15 +144,33 @@ impl Desired {
         Wanted { prepared: &self.prepared, barred, rules: self.options.rules }
     }
 
-    /// The actors that may not run, and why: trust and time may have changed since the manifest was
-    /// prepared.
+    /// What may not run, and why: trust and time may have changed since the manifest was prepared.
     pub(crate) fn barred(&self, trust: Option<&TrustList>, clock: &dyn Clock) -> Barred {
         let now = Moment::of(clock);
-        let refused = |actor: &PreparedActor| {
-            let error = vouch(&actor.verified, trust, &now).err()?;
-            Some((Arc::clone(&actor.name), error))
+        let refused = |module: &PreparedActor| {
+            let error = vouch(&module.verified, trust, &now).err()?;
+            Some((Arc::clone(&module.name), error))
         };
-        self.prepared.actors.iter().filter_map(refused).collect()
+        let Prepared { actors, providers, .. } = &self.prepared;
+        let modules = providers.iter().filter_map(|provider| provider.module.as_deref());
+        Barred {
+            actors: actors.iter().filter_map(refused).collect(),
+            providers: modules.filter_map(refused).collect(),
+        }
+    }
+}
+
+impl Barred {
+    /// True when all that is wanted may run.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.actors.is_empty() && self.providers.is_empty()
+    }
+
+    /// All of them, as part of a sentence.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (String, &ClaimsError)> {
+        let actors = self.actors.iter().map(|(name, error)| (format!("actor {name}"), error));
+        let providers = self.providers.iter();
+        actors.chain(providers.map(|(name, error)| (format!("provider {name}"), error)))
     }
 }
 

@@ -1,18 +1,17 @@
 //! Claims that end soon: said while there is time to sign again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use trellis_core::Code;
 
 use crate::actual::ActualState;
 use crate::expiring::{CURE, ends_soon, sentence};
-use crate::prepare::PreparedActor;
+use crate::prepare::{Prepared, PreparedActor};
 use crate::shared::Shared;
 
-/// Of which actors it was said that their claims end, and when.
+/// Of which modules it was said that their claims end, and when.
 pub(crate) struct Endings {
-    told: BTreeMap<Arc<str>, u64>,
+    told: BTreeMap<String, u64>,
 }
 
 impl Endings {
@@ -20,23 +19,22 @@ impl Endings {
         Self { told: BTreeMap::new() }
     }
 
-    /// These are to run, and what ends soon of them was said when they were prepared.
-    pub(crate) fn prepared(&mut self, actors: &[PreparedActor], now_unix_s: u64) {
-        let ending = |actor: &PreparedActor| {
-            let end = ends_soon(actor.verified.claims(), now_unix_s)?;
-            Some((Arc::clone(&actor.name), end))
-        };
-        self.told = actors.iter().filter_map(ending).collect();
+    /// This is to run, and what ends soon of it was said when it was prepared.
+    pub(crate) fn prepared(&mut self, prepared: &Prepared, now_unix_s: u64) {
+        let Prepared { actors, providers, .. } = prepared;
+        let modules = providers.iter().filter_map(|provider| provider.module.as_deref());
+        let all = actors.iter().chain(modules);
+        self.told = all.filter_map(|module| ending_of(module, now_unix_s)).collect();
     }
 
-    /// Says of each running actor, once, that its claims end soon: true when there was one.
+    /// Says of each running module, once, that its claims end soon: true when there was one.
     pub(crate) fn look(&mut self, shared: &Shared) -> bool {
         let now = shared.clock.now_unix_s();
         let mut ending = shared.look(|actual| ending(actual, now));
-        ending.retain(|(name, end)| self.told.get(name) != Some(end));
-        for (name, end) in &ending {
+        ending.retain(|(what, end)| self.told.get(what) != Some(end));
+        for (what, end) in &ending {
             let code = Code::Expired.as_str();
-            tracing::warn!(actor = %name, code, "the claims {}; {CURE}", sentence(*end));
+            tracing::warn!(code, "the claims of {what} {}; {CURE}", sentence(*end));
         }
         let any = !ending.is_empty();
         self.told.extend(ending);
@@ -44,11 +42,15 @@ impl Endings {
     }
 }
 
-/// The actors that have their name and whose claims end soon, with when that is.
-pub(crate) fn ending(actual: &ActualState, now_unix_s: u64) -> Vec<(Arc<str>, u64)> {
-    let ending = actual.actors.values().filter_map(|actor| {
-        let end = ends_soon(actor.verified().claims(), now_unix_s)?;
-        Some((Arc::clone(&actor.prepared.name), end))
-    });
-    ending.collect()
+/// The actors and providers that have their name and whose claims end soon, with when that is.
+pub(crate) fn ending(actual: &ActualState, now_unix_s: u64) -> Vec<(String, u64)> {
+    let actors = actual.actors.values().map(|actor| &actor.prepared);
+    let all = actors.chain(actual.modules());
+    all.filter_map(|module| ending_of(module, now_unix_s)).collect()
+}
+
+/// A module and when its claims end, if that is soon.
+fn ending_of(module: &PreparedActor, now_unix_s: u64) -> Option<(String, u64)> {
+    let end = ends_soon(module.verified.claims(), now_unix_s)?;
+    Some((format!("{} {}", module.what(), module.name), end))
 }

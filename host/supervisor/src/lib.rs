@@ -23,6 +23,7 @@ mod command;
 mod desired;
 mod endings;
 mod exchange;
+mod expel;
 mod expiring;
 mod health;
 mod key;

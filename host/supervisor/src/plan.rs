@@ -129,7 +129,9 @@ fn stopped(gone: &[&PreparedActor], wanted: Wanted<'_>) -> Vec<Step> {
 /// A binding that goes while its actor stays, in whatever version. Those of an actor that goes, go
 /// with it.
 fn left<'a>(bound: Bound<'a>, wanted: Wanted<'_>, running: &Providers<'a>) -> Option<Step> {
-    wanted.place_of_actor(&bound.binding.actor)?;
+    if !wanted.has_caller(&bound.binding.actor) {
+        return None;
+    }
     let (binding, provider) = (bound.to_ref(), running.of_binding(bound).to_owned());
     Some(Step::Unbind { binding, provider })
 }

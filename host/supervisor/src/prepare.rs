@@ -1,7 +1,9 @@
 //! From a manifest as written to a manifest as it can run, or everything that is wrong with it.
 
+mod actors;
 mod bindings;
 mod callees;
+mod circles;
 mod context;
 mod doubtful;
 mod ending;
@@ -9,6 +11,7 @@ mod keys;
 mod last_runs;
 mod limits;
 mod losses;
+mod module_providers;
 mod modules;
 mod parts;
 mod places;
@@ -43,10 +46,14 @@ pub async fn prepare(
     context: &PrepareContext<'_>,
 ) -> Result<Prepared, Report> {
     let mut problems = Vec::new();
-    let mut actors = modules::prepare(manifest, context, &mut problems).await;
-    let mut providers = providers::prepare(manifest, context, &mut problems).await;
+    let modules = modules::verify_all(manifest, context).await;
+    let mut actors = actors::prepare(manifest, modules.actors, context, &mut problems);
+    let served = module_providers::find(manifest, modules.providers, context).await;
+    let mut providers = providers::prepare(manifest, served, context, &mut problems).await;
+    module_providers::check_names(manifest, &actors, &mut problems);
     let mut bindings = bindings::prepare(manifest, &actors, &mut providers, context, &mut problems);
     let mut providers = providers.known;
+    circles::check(&providers, &bindings, &mut problems);
     let mut notes = Vec::new();
     let wanted = (&mut providers, &mut *bindings);
     values::prepare((manifest, source), wanted, context, (&mut problems, &mut notes)).await;
@@ -61,7 +68,8 @@ pub async fn prepare(
     warnings.extend(callees::warnings(manifest, &actors));
     warnings.extend(limits::warnings(manifest, (&actors, &bindings)));
     warnings.extend(doubtful::warnings(manifest, &actors));
-    warnings.extend(ending::warnings(manifest, &actors, context.clock.now_unix_s()));
+    let now_unix_s = context.clock.now_unix_s();
+    warnings.extend(ending::warnings(manifest, (&actors, &providers), now_unix_s));
     for changed in keys::changed((manifest, &actors), &runs, &context.last_runs) {
         match changed.allowed(context.force) {
             Ok(warning) => warnings.push(warning),

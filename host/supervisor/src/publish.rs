@@ -38,12 +38,12 @@ impl Shared {
         }
         let status = self.look(|actual| {
             let mut status = status_of(actual, listening);
-            let barred = (reconciler.barred.iter()).map(|(actor, error)| {
-                (format!("actor {actor}"), error.code(), error.message().to_owned())
-            });
-            let ending = endings::ending(actual, now).into_iter().map(|(actor, end)| {
+            let barred = reconciler.barred.iter();
+            let barred =
+                barred.map(|(what, error)| (what, error.code(), error.message().to_owned()));
+            let ending = endings::ending(actual, now).into_iter().map(|(what, end)| {
                 let why = format!("they {}; {}", expiring::sentence(end), expiring::CURE);
-                (format!("claims of actor {actor}"), Code::Expired, why)
+                (format!("claims of {what}"), Code::Expired, why)
             });
             let aliases = aliases.into_iter().map(|(what, why)| (what, Code::Manifest, why));
             let unwell = unwell(&status.state.providers);

@@ -26,7 +26,7 @@ const JITTER: f64 = 0.25;
 #[derive(Default)]
 pub(crate) struct Reconciler {
     pub(crate) desired: Option<Arc<Desired>>,
-    /// The actors of it that may not run.
+    /// What of it may not run.
     pub(crate) barred: Barred,
     /// By what the steps are about.
     failing: BTreeMap<String, Failing>,

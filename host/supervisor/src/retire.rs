@@ -19,6 +19,14 @@ use crate::shared::{DRAIN_MAX, Shared};
 /// it: a port stays open then.
 const SUCCESSOR_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// An instance of a provider whose successor serves in its place.
+pub(crate) struct Outgoing {
+    pub(crate) instance: Instance,
+    pub(crate) calls: Calls,
+    /// As whom it asks for something itself.
+    pub(crate) caller: Option<ActorId>,
+}
+
 impl Shared {
     /// Has what is not wanted any more served until a change says that it has been replaced, but
     /// not for long. The clock runs beside the change, whatever that waits for, and goes on when
@@ -172,8 +180,12 @@ impl Shared {
     }
 
     /// Lets a provider go that lost its name: once nothing is bound to it any more, and its last
-    /// call has ended.
-    pub(crate) fn let_provider_go(self: &Arc<Self>, target: TargetId, calls: Calls) {
+    /// call has ended. Until then it may ask for what it is bound to, as `caller`.
+    pub(crate) fn let_provider_go(
+        self: &Arc<Self>,
+        target: TargetId,
+        (calls, caller): (Calls, Option<ActorId>),
+    ) {
         let shared = Arc::clone(self);
         self.aside.spawn(async move {
             let until = Instant::now() + DRAIN_MAX;
@@ -189,6 +201,7 @@ impl Shared {
             if let Some(instance) = instance {
                 instance.shut_down(Instant::now() + DRAIN_MAX).await;
             }
+            shared.silence(caller).await;
         });
     }
 
@@ -197,9 +210,10 @@ impl Shared {
     pub(crate) fn let_instance_go(
         self: &Arc<Self>,
         target: TargetId,
-        (instance, calls): (Instance, Calls),
+        old: Outgoing,
         mut relieved: watch::Receiver<()>,
     ) {
+        let Outgoing { instance, calls, caller } = old;
         self.look(|actual| *actual.finishing.entry(target).or_default() += 1);
         let shared = Arc::clone(self);
         self.aside.spawn(async move {
@@ -208,6 +222,7 @@ impl Shared {
             let until = Instant::now() + DRAIN_MAX;
             let _ = timeout_at(until, calls.ended()).await;
             instance.shut_down(until).await;
+            shared.silence(caller).await;
             shared.look(|actual| {
                 if let Some(left) = actual.finishing.get_mut(&target) {
                     *left -= 1;
@@ -230,6 +245,14 @@ impl Shared {
             !targets.iter().any(|target| actual.finishing.contains_key(target))
         };
         self.wait_for(until, finished).await;
+    }
+
+    /// A provider that is gone may ask for nothing any more, and what it was bound to forgets it.
+    async fn silence(&self, caller: Option<ActorId>) {
+        let Some(caller) = caller else { return };
+        let unbound = self.edit(|actual| actual.silence(caller));
+        unbind(&unbound, Instant::now() + DRAIN_MAX).await;
+        self.let_go.notify_waiters();
     }
 
     /// Lets an instance go that never served.

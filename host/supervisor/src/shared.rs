@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use trellis_claims::Clock;
 use trellis_dispatch::Dispatcher;
 use trellis_engine::Engine;
-use trellis_entitlements::TargetId;
+use trellis_entitlements::{ActorId, TargetId};
 use trellis_targets::ProviderCalls;
 
 use crate::actual::ActualState;
@@ -92,18 +92,18 @@ impl Shared {
         look(&mut self.actual.lock())
     }
 
-    /// Makes an instance that calls actors as `target`.
+    /// Makes an instance that calls actors as `target`, and has the claims of `caller`.
     pub(crate) async fn make(
         &self,
         prepared: &PreparedProvider,
-        target: TargetId,
+        (target, caller): (TargetId, Option<ActorId>),
     ) -> Result<Instance, CallError> {
         let calls = ProviderCalls::new(
             Arc::clone(&self.dispatcher),
             target,
             Arc::clone(&self.health_changed),
         );
-        Instance::make(prepared, Arc::new(calls)).await
+        Instance::make(prepared, Arc::new(calls.with_claims(caller))).await
     }
 
     /// Waits until a look at what runs is satisfied, or `until`.

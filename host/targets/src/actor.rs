@@ -26,7 +26,7 @@ impl Target for ActorTarget {
         invocation: Invocation,
     ) -> BoxFuture<'a, Result<Bytes, CallError>> {
         let Invocation { operation, payload, deadline, depth, trace, .. } = invocation;
-        let call = Call { operation, payload, deadline, depth, trace };
+        let call = Call { operation, payload, deadline, depth, trace, caller: 0 };
         Box::pin(self.0.call(call))
     }
 }

@@ -4,15 +4,18 @@
 //! the engine, [`ProviderTarget`] a provider, [`HeldTarget`] a provider that is being replaced. The
 //! way back is an object that knows who calls, because the host made it for that caller:
 //! [`GuestCalls`] for what a guest asks, [`ProviderCalls`] for what a provider brings. A provider
-//! may be a process of its own: see [`process`].
+//! may be a process of its own, or a module that others call: see [`process`] and [`module`].
 //!
 //! **Deliberately absent:** who runs and why (the supervisor decides that, and puts these in
 //! place), and what any call means.
 
 mod actor;
+mod foreign;
 mod held;
+pub mod module;
 pub mod process;
 mod provider;
+mod text;
 
 pub use actor::{ActorTarget, GuestCalls};
 pub use held::{HELD_CALLS_MAX, HeldTarget, Hold};

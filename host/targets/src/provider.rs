@@ -1,14 +1,15 @@
 //! A provider as a target of the road, and the road as a provider's way to actors.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 use trellis_core::{CallError, Code, Parties};
 use trellis_dispatch::{BoxFuture, Dispatcher, Invocation, Message, Target};
-use trellis_entitlements::{AuthzRequest, TargetId};
+use trellis_entitlements::{ActorId, AuthzRequest, TargetId};
 use trellis_meters::Coarse;
-use trellis_providers_sdk::{Call, Invoke, Invoker, Provider};
+use trellis_providers_sdk::{Ask, Call, Invoke, Invoker, Provider};
 
 /// Calls a provider.
 pub struct ProviderTarget(Arc<dyn Provider>);
@@ -27,13 +28,13 @@ impl Target for ProviderTarget {
         _: Parties<'_>,
         invocation: Invocation,
     ) -> BoxFuture<'a, Result<Bytes, CallError>> {
-        let Invocation { operation, payload, remaining, trace, binding, .. } = invocation;
+        let Invocation { operation, payload, remaining, trace, binding, depth, .. } = invocation;
         let Some(binding) = binding else {
             // The gate gives a provider's target to bindings alone.
             let error = CallError::new(Code::Internal, "a provider is called over a binding");
             return Box::pin(async { Err(error) });
         };
-        self.0.call(Call { binding, operation, payload, remaining, trace })
+        self.0.call(Call { binding, operation, payload, remaining, trace, depth })
     }
 }
 
@@ -41,6 +42,8 @@ impl Target for ProviderTarget {
 pub struct ProviderCalls {
     dispatcher: Arc<Dispatcher>,
     provider: TargetId,
+    /// As whom it asks for something itself, if it has claims of its own.
+    caller: Option<ActorId>,
     /// Told when the provider may be in another state.
     health_changed: Arc<Notify>,
     host: String,
@@ -59,7 +62,13 @@ impl ProviderCalls {
         // successor has both.
         let host = format!("{:p}", Arc::as_ptr(&dispatcher));
         let lineage = format!("{host}/{}", provider.0);
-        Self { dispatcher, provider, health_changed, host, lineage }
+        Self { dispatcher, provider, caller: None, health_changed, host, lineage }
+    }
+
+    /// The same for one that has claims of its own.
+    #[must_use]
+    pub fn with_claims(self, caller: Option<ActorId>) -> Self {
+        Self { caller, ..self }
     }
 }
 
@@ -80,6 +89,18 @@ impl Invoker for ProviderCalls {
             let trace = trace.unwrap_or_default();
             self.dispatcher.dispatch(request, Message { payload, deadline, depth: 0, trace }).await
         })
+    }
+
+    fn ask<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Bytes, CallError>> {
+        let Ask { binding, namespace, operation, payload, patience, depth, trace } = ask;
+        let Some(actor) = self.caller else {
+            let text = format!("the provider has no claims of its own, so none to {namespace}");
+            return Box::pin(async { Err(CallError::new(Code::Denied, text)) });
+        };
+        let request = AuthzRequest::FromActor { actor, binding, namespace, operation };
+        let deadline = Some(Instant::now() + patience);
+        let message = Message { payload, deadline, depth, trace };
+        Box::pin(self.dispatcher.dispatch(request, message))
     }
 
     fn health_changed(&self) {

@@ -98,6 +98,7 @@ impl Caller {
             payload: payload.into(),
             remaining: PATIENCE,
             trace: Trace::default(),
+            depth: 0,
         };
         let answered = tokio::time::timeout(PATIENCE, self.provider.call(call)).await;
         answered.expect("a provider answers long before the deadline")

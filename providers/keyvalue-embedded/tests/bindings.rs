@@ -18,6 +18,7 @@ async fn an_unknown_binding_is_not_found() {
         payload: bytes::Bytes::from_static(b"\x81\xa3key\xa1k"),
         remaining: Duration::ZERO,
         trace: Trace::default(),
+        depth: 0,
     };
     let error = provider.call(call).await.expect_err("never bound");
     assert_eq!(error.code(), Code::NotFound, "{error}");

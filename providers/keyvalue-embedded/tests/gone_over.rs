@@ -275,6 +275,7 @@ async fn a_binding_can_be_used_before_its_keys_are_looked_for() {
         payload: bytes::Bytes::from_static(b"\x81\xa3key\xa1k"),
         remaining: Duration::ZERO,
         trace: Trace::default(),
+        depth: 0,
     };
     let bound = memory.bind(binding);
     memory.call(call).await.expect("it is bound already");

@@ -126,6 +126,7 @@ async fn write(logging: &Logging, level: Level, body: &str) -> Reply {
         payload: WriteLog::encode_input(&line).into(),
         remaining: Duration::ZERO,
         trace: Trace::default(),
+        depth: 0,
     };
     logging.call(call).await
 }

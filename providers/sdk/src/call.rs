@@ -27,6 +27,10 @@ pub struct Call {
     pub remaining: Duration,
     /// The request this call belongs to.
     pub trace: Trace,
+    /// How many calls stand above this one: what the provider asks for because of it stands one
+    /// deeper, so that a circle of calls ends.
+    #[serde(default)]
+    pub depth: u32,
 }
 
 impl Call {

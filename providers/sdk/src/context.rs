@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use trellis_core::{BindingId, CallError, Trace};
+use trellis_core::{BindingId, CallError, Code, Trace};
 
 use crate::future::BoxFuture;
 use crate::payload;
@@ -28,10 +28,37 @@ pub struct Invoke {
     pub trace: Option<Trace>,
 }
 
+/// What a provider asks for with rights of its own: those of the claims it is signed with, and of
+/// the bindings that a manifest gives it, as an actor has them.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// The binding's name.
+    pub binding: &'a str,
+    /// A contract id, or what another actor is called by.
+    pub namespace: &'a str,
+    /// The operation's name.
+    pub operation: &'a str,
+    /// The encoded request.
+    pub payload: Bytes,
+    /// How long the provider waits.
+    pub patience: Duration,
+    /// How many calls stand above this one.
+    pub depth: u32,
+    /// The request this call belongs to.
+    pub trace: Trace,
+}
+
 /// What the host puts behind a [`Context`].
 pub trait Invoker: Send + Sync {
     /// Admits and carries out one call.
     fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>>;
+
+    /// Admits and carries out one call that the provider makes with rights of its own. The default
+    /// is for those that have none.
+    fn ask<'a>(&'a self, ask: Ask<'a>) -> BoxFuture<'a, Result<Bytes, CallError>> {
+        let text = format!("the provider has no rights of its own, so not to {}", ask.namespace);
+        Box::pin(async { Err(CallError::new(Code::Denied, text)) })
+    }
 
     /// The provider may be in another state than it last said; see
     /// [`Context::health_changed`].
@@ -69,6 +96,14 @@ impl Context {
     /// Any [`CallError`]: denied, not found, busy, deadline, or the actor's own failure.
     pub async fn invoke(&self, invoke: Invoke) -> Result<Bytes, CallError> {
         self.invoker.invoke(invoke).await
+    }
+
+    /// Asks for something with rights of its own; see [`Ask`].
+    ///
+    /// # Errors
+    /// Any [`CallError`]: [`Code::Denied`] without such rights, or what the call answered.
+    pub async fn ask(&self, ask: Ask<'_>) -> Result<Bytes, CallError> {
+        self.invoker.ask(ask).await
     }
 
     /// Has the host ask at once how the provider is, instead of when it is time: something changed

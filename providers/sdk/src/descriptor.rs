@@ -33,6 +33,9 @@ pub struct Descriptor {
     /// of what it wrote.
     #[serde(default)]
     pub stateful: bool,
+    /// True when it takes any value, whatever its key: it does not say which it understands.
+    #[serde(default)]
+    pub any_values: bool,
 }
 
 impl Descriptor {
@@ -53,6 +56,7 @@ impl Descriptor {
             implicit: false,
             actor_values: false,
             stateful: false,
+            any_values: false,
         }
     }
 

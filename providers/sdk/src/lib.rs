@@ -35,7 +35,7 @@ mod wanted;
 pub use binding::{Binding, Newcomer};
 pub use bindings::Bindings;
 pub use call::{Call, Reply};
-pub use context::{Context, Invoke, Invoker};
+pub use context::{Ask, Context, Invoke, Invoker};
 pub use descriptor::Descriptor;
 pub use factory::{Created, Kind, ProviderFactory};
 pub use future::BoxFuture;

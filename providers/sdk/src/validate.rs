@@ -22,10 +22,13 @@ pub async fn problems(
     let mut add = |place, errors: Vec<ValueError>| {
         found.extend(errors.into_iter().map(|error| ValueProblem { place, error }));
     };
-    add(Place::Provider, misfits(&wanted.values, Scope::Provider, settings));
+    if !descriptor.any_values {
+        add(Place::Provider, misfits(&wanted.values, Scope::Provider, settings));
+    }
     let bindings = wanted.bindings.iter().enumerate();
     // The actor's own values have keys that no provider knows.
-    for (index, binding) in bindings.filter(|_| !descriptor.actor_values) {
+    let free = descriptor.actor_values || descriptor.any_values;
+    for (index, binding) in bindings.filter(|_| !free) {
         add(Place::Binding(index), misfits(&binding.values, Scope::Binding, settings));
     }
     let formless = found.len();

@@ -46,6 +46,7 @@ fn what_a_provider_is_told() {
         payload: Bytes::from_static(b"\x81\xa3key\xa1a"),
         remaining: Duration::from_millis(1500),
         trace: Trace::new([1, 2], 3),
+        depth: 2,
     });
     let bound = WantedBinding {
         actor: "counter".to_owned(),

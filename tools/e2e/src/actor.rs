@@ -15,6 +15,7 @@ pub struct ActorFile {
     begins_in_s: Option<i64>,
     key_of: &'static str,
     revision: Option<i32>,
+    provider: bool,
     flaw: Option<Flaw>,
 }
 
@@ -43,8 +44,15 @@ pub fn actor(name: &'static str, module: impl Into<Vec<u8>>) -> ActorFile {
         begins_in_s: None,
         key_of: name,
         revision: None,
+        provider: false,
         flaw: None,
     }
+}
+
+/// A module that is a provider, and claims nothing else.
+#[must_use]
+pub fn provider(name: &'static str, module: impl Into<Vec<u8>>) -> ActorFile {
+    ActorFile { caps: Vec::new(), provider: true, ..actor(name, module) }
 }
 
 impl ActorFile {
@@ -124,6 +132,7 @@ impl ActorFile {
         draft.revision = self.revision.or(draft.revision);
         draft.caps = owned(&self.caps);
         draft.calls = owned(&self.calls);
+        draft.provider = self.provider;
         draft.call_alias = self.call_alias.map(str::to_owned);
         draft.expires = self.expires_in_s.map(from_now);
         draft.not_before = self.begins_in_s.map(from_now);

@@ -4,7 +4,7 @@
 //! HTTP requests, break something, check responses, metrics, log and exit code. [`run()`] runs the
 //! steps against the real `host` binary. The scenarios are in `tests/scenarios`. The hostile guests
 //! they use are in [`hostile`], and `tests/soak.rs` runs all of those on one host; guests of older
-//! forms of waPC are in [`forms`].
+//! forms of waPC are in [`forms`], and a provider that asks another one in [`relay`].
 //!
 //! **Deliberately absent:** details that a user does not see. The rules of a crate are tested in
 //! that crate.
@@ -13,11 +13,12 @@ mod actor;
 pub mod forms;
 pub mod hostile;
 mod load;
+pub mod relay;
 mod run;
 pub mod slow;
 mod step;
 
-pub use actor::{ActorFile, Flaw, actor};
+pub use actor::{ActorFile, Flaw, actor, provider};
 pub use load::Load;
 pub use run::run;
 pub use step::{Change, Disk, Redis, Request, Step, app, get, post};

@@ -28,14 +28,15 @@ struct Asking {
 const AFTERWARDS: u64 = 20;
 
 impl Load {
-    /// Starts asking for `/`; returns when the first answers are there.
+    /// Starts asking for this path; returns when the first answers are there.
     ///
     /// # Errors
     /// When none come.
-    pub fn start(address: SocketAddr) -> Result<Self> {
+    pub fn start(address: SocketAddr, path: &'static str) -> Result<Self> {
         let asking = Arc::<Asking>::default();
         let counters = Arc::clone(&asking);
-        let load = Self { asking, client: std::thread::spawn(move || ask(address, &counters)) };
+        let load =
+            Self { asking, client: std::thread::spawn(move || ask((address, path), &counters)) };
         load.wait_for_more()?;
         Ok(load)
     }
@@ -64,11 +65,11 @@ impl Load {
     }
 }
 
-fn ask(address: SocketAddr, asking: &Asking) -> Result<u64> {
+fn ask((address, path): (SocketAddr, &str), asking: &Asking) -> Result<u64> {
     let mut client = Client::new(address);
     while !asking.stop.load(Ordering::Relaxed) {
         let number = asking.answered.load(Ordering::Relaxed) + 1;
-        let answer = client.send("GET", "/", b"").with_context(|| format!("request {number}"))?;
+        let answer = client.send("GET", path, b"").with_context(|| format!("request {number}"))?;
         let text = answer.text();
         ensure!(answer.status == 200, "request {number}: {} {text}", answer.status);
         asking.answered.store(number, Ordering::Relaxed);

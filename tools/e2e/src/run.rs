@@ -83,10 +83,8 @@ impl Stage {
             Step::AsksMeanwhile(request) => self.asks_meanwhile(request),
             Step::Answered => self.answered(),
             Step::Closed(actor) => self.closed(actor),
-            Step::LoadStarts(actor) => {
-                self.load = Some(Load::start(self.host()?.address_of(actor))?);
-                Ok(())
-            }
+            Step::LoadStarts(actor) => self.load_starts(actor, "/"),
+            Step::LoadStartsAt(actor, path) => self.load_starts(actor, path),
             Step::LoadEnds => self.load_ends().map(drop),
             Step::LoadCounted(actor) => self.load_counted(actor),
             Step::Admin(path, status, says) => {
@@ -223,6 +221,11 @@ impl Stage {
     fn answered(&mut self) -> Result<()> {
         let asked = self.meanwhile.take().context("no request was sent meanwhile")?;
         asked.join().unwrap_or_else(|_| bail!("the client panicked"))
+    }
+
+    fn load_starts(&mut self, actor: &str, path: &'static str) -> Result<()> {
+        self.load = Some(Load::start(self.host()?.address_of(actor), path)?);
+        Ok(())
     }
 
     fn load_ends(&mut self) -> Result<u64> {

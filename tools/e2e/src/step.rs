@@ -30,6 +30,8 @@ pub enum Step {
     Closed(&'static str),
     /// Starts a client that sends requests to an actor without a pause over one connection.
     LoadStarts(&'static str),
+    /// The same for this path of the actor.
+    LoadStartsAt(&'static str, &'static str),
     /// Stops that client: each of its requests got a 200, some of them after the last change.
     LoadEnds,
     /// The same for an actor that counts its requests: it counted each answered one exactly once.

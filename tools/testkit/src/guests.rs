@@ -34,6 +34,8 @@ pub fn by_hand_in_form(parameters: usize, items: &str, body: &str) -> Vec<u8> {
   (import "wapc" "__guest_response" (func $response (param i32 i32)))
   (import "wapc" "__guest_error" (func $error (param i32 i32)))
   (import "wapc" "__host_call" (func $host_call (param {}) (result i32)))
+  (import "wapc" "__host_response_len" (func $host_response_len (result i32)))
+  (import "wapc" "__host_response" (func $host_response (param i32)))
   (import "wapc" "__host_error_len" (func $host_error_len (result i32)))
   (import "wapc" "__host_error" (func $host_error (param i32)))
   (import "wapc" "__console_log" (func $log (param i32 i32)))

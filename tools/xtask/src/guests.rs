@@ -7,6 +7,7 @@
 //! caps = ["wascc:http_server", "wascc:keyvalue"]
 //! calls = ["pong"]            # actors it may call
 //! call_alias = "kvcounter"    # the name others may call it by
+//! provider = true             # it is a provider, not an actor
 //! size_max = 120_000          # bytes of the release build, before signing
 //! ```
 //!
@@ -56,6 +57,7 @@ struct Claims {
     caps: Vec<String>,
     calls: Vec<String>,
     call_alias: Option<String>,
+    provider: bool,
     size_max: Option<u64>,
 }
 
@@ -109,6 +111,7 @@ fn claims(metadata: &Value) -> Claims {
         caps: list("caps"),
         calls: list("calls"),
         call_alias: metadata["call_alias"].as_str().map(str::to_owned),
+        provider: metadata["provider"].as_bool().unwrap_or_default(),
         size_max: metadata["size_max"].as_u64(),
     }
 }
@@ -141,6 +144,9 @@ fn sign(repo: &Repo, trellis: &Path, guest: &Guest) -> Result<()> {
     if let Some(alias) = &guest.claims.call_alias {
         arguments.extend(["--call-alias", alias]);
     }
+    if guest.claims.provider {
+        arguments.push("--provider");
+    }
     repo.run(".", &trellis.to_string_lossy(), &arguments)
 }
 
@@ -152,11 +158,13 @@ mod tests {
 
     #[test]
     fn claims_are_read_from_the_manifest() {
-        let metadata = json!({"caps": ["wascc:logging"], "call_alias": "a", "size_max": 10});
+        let metadata = json!({"caps": ["wascc:logging"], "call_alias": "a", "provider": true,
+            "size_max": 10});
         let expected = Claims {
             caps: vec!["wascc:logging".to_owned()],
             calls: Vec::new(),
             call_alias: Some("a".to_owned()),
+            provider: true,
             size_max: Some(10),
         };
         assert_eq!(claims(&metadata), expected);

@@ -3,7 +3,7 @@
 use trellis_core::OperationSpec;
 
 use crate::error::{Error, Result};
-use crate::logger;
+use crate::{logger, provider};
 
 /// One handler, as `#[handler]` registers it.
 #[derive(Debug)]
@@ -48,6 +48,9 @@ pub(crate) fn dispatch(operation: &[u8], payload: &[u8]) -> Result<Vec<u8>> {
         if registration.operation.as_bytes() == operation {
             return (registration.run)(payload);
         }
+    }
+    if let Some(reply) = provider::dispatch(operation, payload) {
+        return reply;
     }
     if operation == b"HealthRequest" {
         return Ok(Vec::new());

@@ -25,6 +25,8 @@
 //! An instance handles one call at a time and keeps its statics between calls, but the host may
 //! start many instances and drop any between two calls: what must last belongs into a capability.
 //!
+//! A module may also serve a contract to other actors: see [`provider`].
+//!
 //! **Deliberately absent:** async, threads, files and sockets. An actor can do nothing but compute
 //! and ask the host.
 
@@ -53,6 +55,7 @@ mod error;
 mod handler;
 mod host;
 mod logger;
+pub mod provider;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 
@@ -60,7 +63,7 @@ pub use contracts::*;
 pub use error::{Error, Result};
 pub use handler::{Registration, handle};
 pub use host::{Actor, Host, actor};
-pub use trellis_core::{CallError, Code, OperationSpec};
+pub use trellis_core::{CallError, Code, Contract, OperationSpec};
 pub use trellis_macros::handler;
 
 #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! An actor as its callers see it.
 
+mod brief;
 mod pace;
 mod serve;
 mod state;
@@ -77,6 +78,16 @@ impl Actor {
             }
             result
         }
+    }
+
+    /// Has one instance told what it has to know, if there is anything new: an idle one, or else
+    /// one that is made. The others are told before their next call.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), when there is no instance or it broke. What a guest answers goes to
+    /// the [`Briefing`](crate::Briefing) alone.
+    pub async fn brief(&self, deadline: Instant) -> Result<(), CallError> {
+        self.handle.0.brief_one(deadline).await
     }
 
     /// Refuses new calls and waits for those that run or wait; true when none is left before

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use trellis_core::{CallError, Code, ErrorKind};
 use trellis_limits::named;
 
+use super::brief::brief;
 use super::state::ActorState;
 use super::stock::create;
 use crate::call::Call;
@@ -41,6 +42,9 @@ impl ActorState {
             Err(error) => return Begun::Refused(error),
         };
         match self.pool.take_idle() {
+            Some(instance) if self.must_brief(&instance) => {
+                Begun::Cold(Box::pin(self.serve_behind(instance, call, deadline)))
+            }
             Some(mut instance) => {
                 instance.begin(call, deadline.at);
                 Begun::Warm { run: Box::pin(instance.run()), deadline }
@@ -86,9 +90,9 @@ impl ActorState {
         deadline: Deadline,
     ) -> Result<Bytes, CallError> {
         let ended = match self.lease(deadline).await? {
-            Lease::Idle(mut instance) => {
-                instance.begin(call, deadline.at);
-                self.drive(Box::pin(instance.run()), deadline.at).await
+            Lease::Idle(instance) => {
+                let run = brief_and_run(Arc::clone(self), instance, call, deadline.at);
+                self.drive(Box::pin(run), deadline.at).await
             }
             Lease::Slot(slot) => {
                 let run = create_and_run(Arc::clone(self), slot, call, deadline.at);
@@ -98,8 +102,29 @@ impl ActorState {
         self.finish(ended, deadline.bound)
     }
 
+    /// The rest of a call whose instance has to be told something first. One that breaks over that
+    /// has not begun with the call: another one takes it.
+    async fn serve_behind(
+        self: &Arc<Self>,
+        instance: Instance,
+        call: Call,
+        deadline: Deadline,
+    ) -> Result<Bytes, CallError> {
+        let actor = Arc::clone(self);
+        let told = async move { brief(&actor, instance, deadline.at).await };
+        let ended = match self.drive(Box::pin(told), deadline.at).await {
+            Ended::Returned(mut instance) => {
+                instance.begin(call, deadline.at);
+                self.drive(Box::pin(instance.run()), deadline.at).await
+            }
+            Ended::Failed(_) => return self.serve_cold(call, deadline).await,
+            cut @ Ended::Cut(_) => cut,
+        };
+        self.finish(ended, deadline.bound)
+    }
+
     /// No idle instance: may there be another, or must the call wait?
-    async fn lease(&self, deadline: Deadline) -> Result<Lease<Instance>, CallError> {
+    pub(super) async fn lease(&self, deadline: Deadline) -> Result<Lease<Instance>, CallError> {
         let slot = self.pool.try_slot();
         if let Some(slot) = slot {
             self.refuse_if_stopping()?;
@@ -122,6 +147,35 @@ impl ActorState {
             let message = format!("all {max} instances were busy until the deadline ({limit})");
             CallError::new(Code::Busy, message)
         })
+    }
+
+    /// Has one instance told all there is.
+    pub(super) async fn brief_one(self: &Arc<Self>, deadline: Instant) -> Result<(), CallError> {
+        let _running = self.runtime.ticker.running();
+        let in_time = Instant::now() + self.context.limits.call_time_max;
+        let deadline = Deadline { at: deadline, bound: Bound::Caller };
+        let deadline = deadline.or_sooner(in_time, Bound::CallTime);
+        let lease = match self.pool.take_idle() {
+            Some(instance) => Lease::Idle(instance),
+            None => self.lease(deadline).await?,
+        };
+        let actor = Arc::clone(self);
+        let told = async move {
+            match lease {
+                Lease::Idle(instance) => brief(&actor, instance, deadline.at).await,
+                Lease::Slot(slot) => create(&actor, slot, None, deadline.at).await,
+            }
+        };
+        match self.drive(Box::pin(told), deadline.at).await {
+            Ended::Returned(instance) => {
+                self.give_back(instance);
+                Ok(())
+            }
+            other => {
+                self.refill_if_short();
+                Err(self.ended_without_answer(other, deadline.bound))
+            }
+        }
     }
 
     /// Takes answer and instance.
@@ -156,9 +210,27 @@ async fn create_and_run(
     call: Call,
     deadline: Instant,
 ) -> Ended {
-    match create(&actor, slot, None, deadline).await {
+    let ready = create(&actor, slot, None, deadline).await;
+    drop(actor);
+    run(ready, call, deadline).await
+}
+
+/// A call in an instance that may have to be told something first.
+async fn brief_and_run(
+    actor: Arc<ActorState>,
+    instance: Instance,
+    call: Call,
+    deadline: Instant,
+) -> Ended {
+    let ready = brief(&actor, instance, deadline).await;
+    drop(actor);
+    run(ready, call, deadline).await
+}
+
+/// Runs a call in an instance that is ready, if there is one.
+async fn run(ready: Ended, call: Call, deadline: Instant) -> Ended {
+    match ready {
         Ended::Returned(mut instance) => {
-            drop(actor);
             instance.begin(call, deadline);
             instance.run().await
         }

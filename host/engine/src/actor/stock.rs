@@ -8,6 +8,7 @@ use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 use trellis_core::{CallError, Code};
 
+use super::brief::brief;
 use super::state::{ActorState, end_all};
 use crate::deadline::{self, Bound};
 use crate::instance::{Ended, Instance, Tenure};
@@ -119,8 +120,8 @@ impl Drop for Evicted {
     }
 }
 
-/// Makes an instance, after bringing the module into memory; waits for a place in the host unless
-/// it is given one.
+/// Makes an instance that knows what it has to, after bringing the module into memory; waits for a
+/// place in the host unless it is given one.
 pub(super) async fn create(
     actor: &Arc<ActorState>,
     slot: InstanceSlot<Instance>,
@@ -145,7 +146,7 @@ pub(super) async fn create(
     let tenure = Tenure::new(&actor.runtime.metrics, permit, slot);
     let context = Arc::clone(&actor.context);
     match Instance::create(&linked, context, tenure, deadline).await {
-        Ok(instance) => Ended::Returned(instance),
+        Ok(instance) => brief(actor, instance, deadline).await,
         Err(ended) => ended,
     }
 }

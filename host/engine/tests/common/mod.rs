@@ -108,6 +108,7 @@ pub(crate) fn request_within(payload: impl Into<Bytes>, time: Duration) -> Call 
         deadline: Instant::now() + time,
         depth: 0,
         trace: Trace::default(),
+        caller: 0,
     }
 }
 

@@ -65,7 +65,7 @@ impl Change {
             }
         }
         let mut fresh = Fresh::default();
-        if steps.is_empty() && made.actors.is_empty() {
+        if steps.is_empty() && made.actors.is_empty() && made.providers.is_empty() {
             return fresh;
         }
         let (mut postponed, mut lacking) = (Vec::new(), BTreeMap::new());
@@ -73,7 +73,7 @@ impl Change {
         for binding in &self.desired.prepared.bindings {
             let name = (&*binding.actor, binding.contract.id.as_str(), binding.name.as_str());
             let place = if steps.is_empty() { None } else { steps.get(&name).copied() };
-            if place.is_none() && !made.actors.contains_key(&binding.actor) {
+            if place.is_none() && made.caller(&binding.actor).is_none() {
                 continue;
             }
             if let Some((code, again)) = refused.get(&*binding.actor) {
@@ -94,6 +94,7 @@ impl Change {
         }
         for (actor, error) in lacking {
             self.give_up_version(&actor, &error, made, &mut fresh);
+            self.give_up_successor(&actor, &error, made, &mut fresh);
         }
         fresh
     }
@@ -114,13 +115,8 @@ impl Change {
         made: &Made,
     ) -> Option<NewBinding> {
         self.shared.look(|actual| {
-            let (actor, key) = match made.actors.get(&binding.actor) {
-                Some(new) => (new.id, new.prepared.verified.claims().key()),
-                None => {
-                    let running = actual.actors.get(&binding.actor)?;
-                    (running.id, running.claims().key())
-                }
-            };
+            let caller = made.caller(&binding.actor);
+            let (actor, key) = caller.or_else(|| actual.caller(&binding.actor))?;
             let (target, instance, provider) = match made.providers.get(&binding.provider) {
                 Some(new) => (new.target, new.instance.clone(), new.prepared.clone()),
                 None => {
@@ -188,6 +184,23 @@ impl Change {
         }
         let told = gone.iter().chain(&coming).map(NewBinding::undo);
         self.shared.tell_unbound(told.collect());
+    }
+
+    /// The same for a provider that is bound to something itself. True when there was a successor:
+    /// the one that serves on has to be told of its bindings again.
+    pub(super) fn give_up_successor(
+        &mut self,
+        provider: &Arc<str>,
+        error: &CallError,
+        made: &mut Made,
+        fresh: &mut Fresh,
+    ) -> bool {
+        let one = made.providers.get(provider);
+        let succeeds = one.is_some_and(|one| one.succeeds && one.caller.is_some());
+        if succeeds {
+            self.drop_successor(provider, error.clone(), made, fresh);
+        }
+        succeeds
     }
 
     pub(super) fn report(&mut self, new: &NewBinding, error: CallError) {

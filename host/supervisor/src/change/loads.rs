@@ -161,6 +161,7 @@ async fn load(
         isolation: prepared.isolation,
         limits: prepared.limits.clone(),
         source: Some(Arc::new(prepared.clone())),
+        briefing: None,
     };
     let engine = shared.engine.load(module, Arc::new(calls)).await?;
     prepared.code.was_right_under(&ModuleBounds::of(&prepared.limits));

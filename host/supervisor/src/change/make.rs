@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use trellis_core::{BindingId, CallError, Code};
-use trellis_entitlements::TargetId;
+use trellis_core::{ActorKey, BindingId, CallError, Code};
+use trellis_entitlements::{ActorId, TargetId};
 
 use super::Change;
 use super::loads::{MadeActor, broken};
@@ -26,12 +26,26 @@ pub(super) struct MadeProvider {
     /// The place of its step.
     pub(super) place: usize,
     pub(super) target: TargetId,
+    /// As whom it asks for something itself; for a module, which has claims.
+    pub(super) caller: Option<ActorId>,
     pub(super) prepared: PreparedProvider,
     pub(super) instance: Instance,
     /// An instance of that name serves bindings already, which go over to this one.
     pub(super) succeeds: bool,
     /// Those of them that it was told of.
     pub(super) told: Vec<BindingId>,
+}
+
+impl Made {
+    /// Under which handle and key a new one asks for something that has that name.
+    pub(super) fn caller(&self, name: &str) -> Option<(ActorId, ActorKey)> {
+        if let Some(actor) = self.actors.get(name) {
+            return Some((actor.id, actor.prepared.verified.claims().key()));
+        }
+        let provider = self.providers.get(name)?;
+        let module = provider.prepared.module.as_ref()?;
+        Some((provider.caller?, module.verified.claims().key()))
+    }
 }
 
 impl Change {
@@ -127,16 +141,30 @@ async fn alone(
     (place, ended.unwrap_or_else(|| Err(nothing())).and_then(|result| result))
 }
 
+/// An older revision of a module takes the place of no newer one.
+fn check_revision(new: &PreparedProvider, running: &PreparedProvider) -> Result<(), CallError> {
+    let (Some(new), Some(running)) = (&new.module, &running.module) else { return Ok(()) };
+    let (new, running) = (new.verified.claims(), running.verified.claims());
+    if new.subject != running.subject {
+        return Ok(());
+    }
+    Ok(new.check_succeeds(running)?)
+}
+
 async fn make_provider(
     shared: Arc<Shared>,
     place: usize,
     prepared: PreparedProvider,
 ) -> Result<Box<MadeProvider>, CallError> {
-    let (target, succeeds) = shared.look(|actual| {
-        let running = actual.providers.get(&prepared.name).map(|running| running.target);
-        (running.unwrap_or_else(|| TargetId(actual.next_id())), running.is_some())
-    });
-    let instance = shared.make(&prepared, target).await?;
+    let (target, caller, succeeds) = shared.look(|actual| {
+        let running = actual.providers.get(&prepared.name);
+        running.map_or(Ok(()), |running| check_revision(&prepared, &running.prepared))?;
+        let running = running.map(|running| running.target);
+        let target = running.unwrap_or_else(|| TargetId(actual.next_id()));
+        let caller = prepared.module.as_ref().map(|_| ActorId(actual.next_id()));
+        Ok::<_, CallError>((target, caller, running.is_some()))
+    })?;
+    let instance = shared.make(&prepared, (target, caller)).await?;
     let told = Vec::new();
-    Ok(Box::new(MadeProvider { place, target, prepared, instance, succeeds, told }))
+    Ok(Box::new(MadeProvider { place, target, caller, prepared, instance, succeeds, told }))
 }

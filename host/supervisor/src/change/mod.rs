@@ -218,9 +218,15 @@ impl Change {
         unwanted.collect()
     }
 
+    /// The actors that are replaced, and the providers that are bound to something themselves.
     fn replaced_actors(&self) -> HashSet<&str> {
+        let providers = &self.desired.prepared.providers;
+        let is_module = |name: &str| {
+            providers.iter().any(|provider| *provider.name == *name && provider.module.is_some())
+        };
         let replaced = self.steps.iter().filter_map(|step| match step {
             Step::ReplaceActor { actor, .. } => Some(&**actor),
+            Step::ReplaceProvider { provider, .. } => Some(&**provider).filter(|it| is_module(it)),
             _ => None,
         });
         replaced.collect()
@@ -262,7 +268,7 @@ impl Change {
             }
         });
         for provider in gone {
-            self.shared.let_provider_go(provider.target, provider.calls);
+            self.shared.let_provider_go(provider.target, (provider.calls, provider.caller));
         }
     }
 

@@ -1,11 +1,11 @@
 //! Tells the providers that actors call.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use trellis_core::{BindingId, CallError, Code};
-use trellis_entitlements::TargetId;
+use trellis_entitlements::{ActorId, TargetId};
 use trellis_providers_sdk::{Binding, Newcomer};
 
 use super::Change;
@@ -25,13 +25,28 @@ impl Change {
         self.tell_outlets(made, fresh, |_| true).await;
     }
 
-    /// Tells providers of those fresh outlets.
+    /// Tells providers of those fresh outlets. Who serves on in the place of a successor that could
+    /// not have one of its own learns of what that was to serve.
     pub(super) async fn tell_outlets(
         &mut self,
         made: &mut Made,
         fresh: &mut Fresh,
         wanted: impl Fn(&NewBinding) -> bool,
     ) {
+        let mut kept = self.tell_some(made, fresh, wanted).await;
+        while !kept.is_empty() {
+            kept = self.tell_some(made, fresh, |new| kept.contains(&new.provider.name)).await;
+        }
+    }
+
+    /// Tells providers of those fresh outlets. Gives the names of those that serve on because their
+    /// successors were refused one.
+    async fn tell_some(
+        &mut self,
+        made: &mut Made,
+        fresh: &mut Fresh,
+        wanted: impl Fn(&NewBinding) -> bool,
+    ) -> BTreeSet<Arc<str>> {
         let (telling, mut kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut fresh.outlets).into_iter().partition(wanted);
         let bind = |new: NewBinding| async move {
@@ -48,9 +63,18 @@ impl Change {
         fresh.outlets = kept;
         // One that did not answer in time may have it by now.
         self.shared.tell_unbound(refused.iter().map(|(new, _)| new.undo()).collect());
+        let mut serve_on = BTreeSet::new();
         for (new, error) in refused {
+            let caller = Arc::clone(&new.binding.key.actor);
+            if self.give_up_successor(&caller, &error, made, fresh) {
+                serve_on.insert(caller);
+            }
             self.give_up(&new, error, made, fresh);
         }
+        for provider in &serve_on {
+            self.tell_again(provider).await;
+        }
+        serve_on
     }
 
     /// Has the successors of providers take over the bindings these serve. Those that refuse one do
@@ -150,7 +174,20 @@ impl Change {
         made: &mut Made,
         fresh: &mut Fresh,
     ) {
+        self.drop_successor(name, error, made, fresh);
+        self.tell_again(name).await;
+    }
+
+    /// The same, without telling it again of what it has.
+    pub(super) fn drop_successor(
+        &mut self,
+        name: &str,
+        error: CallError,
+        made: &mut Made,
+        fresh: &mut Fresh,
+    ) {
         let Some(successor) = made.providers.remove(name) else { return };
+        self.drop_outlets_of(successor.caller, fresh);
         self.fail(successor.place, error);
         self.shared.discard(successor.instance);
         let serving = self.shared.look(|actual| {
@@ -165,7 +202,17 @@ impl Change {
             }
         }
         self.give_up_unserved(name, made, fresh);
-        self.tell_again(name).await;
+    }
+
+    /// What a successor was bound to itself goes with it; the one that serves on has its own.
+    fn drop_outlets_of(&mut self, caller: Option<ActorId>, fresh: &mut Fresh) {
+        let Some(caller) = caller else { return };
+        let own = |new: &NewBinding| new.binding.spec.actor == caller;
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut fresh.outlets).into_iter().partition(own);
+        fresh.outlets = kept;
+        self.postponed.extend(gone.iter().filter_map(|new| new.place));
+        self.shared.tell_unbound(gone.iter().map(NewBinding::undo).collect());
     }
 
     /// Gives up the fresh bindings that only a successor would have served: what actors may ask

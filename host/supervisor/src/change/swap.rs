@@ -161,7 +161,7 @@ impl Change {
         let newer_wanted = || CallError::new(Code::Stopping, "something newer is wanted");
         let mut superseded = self.superseded.clone();
         let instance = tokio::select! {
-            made = self.shared.make(prepared, target) => made?,
+            made = self.shared.make(prepared, (target, None)) => made?,
             () = newer(&mut superseded) => return Err(newer_wanted()),
         };
         let told = tokio::select! {
@@ -177,7 +177,7 @@ impl Change {
         target: TargetId,
         prepared: &PreparedProvider,
     ) -> Result<Begun, CallError> {
-        let instance = self.shared.make(prepared, target).await?;
+        let instance = self.shared.make(prepared, (target, None)).await?;
         let told = self.tell_all(&instance, target, prepared).await;
         begun(instance, told).await
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use trellis_core::CallError;
+use trellis_entitlements::PrincipalSpec;
 use trellis_targets::{ActorTarget, ProviderTarget};
 
 use super::Change;
@@ -11,9 +12,10 @@ use super::bind::{Fresh, NewBinding};
 use super::loads::MadeActor;
 use super::make::{Made, MadeProvider};
 use crate::actual::{ActualState, RunningActor, RunningProvider};
-use crate::border::Instance;
 use crate::calls::Calls;
 use crate::desired::{Moment, vouch};
+use crate::prepare::PreparedProvider;
+use crate::retire::Outgoing;
 
 impl Change {
     /// Publishes names, rights and routes of everything that was made, all at once; then lets go
@@ -26,12 +28,17 @@ impl Change {
         relieved: &watch::Receiver<()>,
     ) -> Vec<NewBinding> {
         let shared = Arc::clone(&self.shared);
-        let mut instances = Vec::new();
+        let (mut instances, mut never_served) = (Vec::new(), Vec::new());
         let (mut refused, mut unbound, mut intake) = (Vec::new(), Vec::new(), Vec::new());
         let old = shared.edit(|actual| {
             // Where they allow less they did so before.
             actual.road.entitlements.set_rules(self.desired.options.rules);
             for mut one in made.providers.into_values() {
+                if let Err(error) = self.check_module(actual, &one.prepared) {
+                    refused.push((one.place, error));
+                    never_served.push(one.instance);
+                    continue;
+                }
                 let (target, told) = (one.target, std::mem::take(&mut one.told));
                 unbound.extend(actual.gone_of(told, &one.instance));
                 let old = self.install_provider(actual, one);
@@ -46,8 +53,10 @@ impl Change {
             let mut old = Vec::new();
             let Fresh { outlets, intake: coming } = fresh;
             for new in outlets.into_iter().chain(coming) {
-                // Its actor may have lost its trust just now.
-                if !actual.runs(new.binding.spec.actor, &new.binding.key.actor) {
+                // Its actor or its provider may have lost its trust just now.
+                let serving = actual.instances.get(&new.binding.spec.target);
+                let is_served = serving.is_some_and(|instance| instance.is(&new.instance));
+                if !actual.runs(new.binding.spec.actor, &new.binding.key.actor) || !is_served {
                     unbound.push(new.undo());
                     self.postponed.extend(new.place);
                     continue;
@@ -64,27 +73,41 @@ impl Change {
         refused.into_iter().for_each(|(place, error)| self.fail(place, error));
         self.let_go(old);
         shared.tell_unbound(unbound);
+        never_served.into_iter().for_each(|instance| shared.discard(instance));
         for (target, old) in instances {
             shared.let_instance_go(target, old, relieved.clone());
         }
         intake
     }
 
-    fn install_provider(
+    /// Trust and time may have changed while it was loaded.
+    fn check_module(
         &self,
-        actual: &mut ActualState,
-        made: MadeProvider,
-    ) -> Option<(Instance, Calls)> {
-        let MadeProvider { target, prepared, instance, .. } = made;
+        actual: &ActualState,
+        provider: &PreparedProvider,
+    ) -> Result<(), CallError> {
+        let Some(module) = &provider.module else { return Ok(()) };
+        let now = Moment::of(&*self.shared.clock);
+        Ok(vouch(&module.verified, actual.trust.as_ref(), &now)?)
+    }
+
+    fn install_provider(&self, actual: &mut ActualState, made: MadeProvider) -> Option<Outgoing> {
+        let MadeProvider { target, caller, prepared, instance, .. } = made;
         let answers = Arc::new(ProviderTarget::new(Arc::clone(instance.provider())));
         let (route, handle) = self.shared.dispatcher.route(&prepared.name, answers);
         actual.road.routes.put(target, route);
+        if let (Some(id), Some(module)) = (caller, &prepared.module) {
+            let (name, claims) = (Arc::clone(&prepared.name), Arc::clone(module.verified.claims()));
+            actual.road.entitlements.add_caller(PrincipalSpec { id, target, name, claims });
+        }
         let old = actual.instances.insert(target, instance);
         let name = Arc::clone(&prepared.name);
         let calls = Calls::on(handle);
-        let running = RunningProvider { target, prepared, calls, ailment: None, broken: None };
+        let running =
+            RunningProvider { target, caller, prepared, calls, ailment: None, broken: None };
         let before = actual.providers.insert(name, running);
-        old.zip(before.map(|before| before.calls))
+        let (instance, before) = old.zip(before)?;
+        Some(Outgoing { instance, calls: before.calls, caller: before.caller })
     }
 
     /// Trust and time may have changed while it was loaded.

@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use trellis_core::{BindingName, Code, Contract};
+use trellis_core::{BindingName, Code, Contract, Direction};
 use trellis_limits::ActorLimits;
-use trellis_manifest::{BindingSpec, Manifest, Problem, Span, Spanned};
+use trellis_manifest::{ActorSpec, BindingSpec, Manifest, Problem, Span, Spanned};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
 use super::context::PrepareContext;
-use super::parts::{PreparedActor, PreparedBinding};
-use super::providers::{Found, Providers, plain_provider, plain_values};
+use super::parts::{PreparedActor, PreparedBinding, PreparedProvider};
+use super::providers::{Found, Providers, plain_values};
 use super::serving::find_provider;
 
 /// A binding, with where the manifest says so.
@@ -31,7 +31,9 @@ pub(super) fn prepare<'a>(
     problems: &mut Vec<Problem>,
 ) -> Vec<Written<'a>> {
     let mut bindings: Vec<Written<'a>> = Vec::with_capacity(manifest.bindings.len());
-    let names = Names::of(actors, context);
+    let modules: Vec<_> = providers.known.values().filter_map(|it| it.module.clone()).collect();
+    let callers = callers(manifest, actors, &modules);
+    let names = Names::of((actors, &modules), context);
     let mut seen = HashSet::new();
     for wanted in &manifest.bindings {
         let spec = &wanted.value;
@@ -48,7 +50,7 @@ pub(super) fn prepare<'a>(
         bindings.push(Written { binding, spec: Some(spec), span: wanted.span });
     }
     for factory in context.builtins.iter().filter(|factory| factory.descriptor().implicit) {
-        bind_claimed(factory, (manifest, actors), &mut providers.known, &mut bindings, problems);
+        bind_claimed(factory, &callers, &mut providers.known, &mut bindings, problems);
     }
     bindings
 }
@@ -68,6 +70,7 @@ fn one(
     }
     let (provider, contract) = find_provider(spec, (providers, context), problems)?;
     problems.extend(actor.and_then(|actor| unclaimed(spec, actor, &contract)));
+    problems.extend(actor.and_then(|actor| uncalled(spec, actor, &contract)));
     let mut values = plain_values(&spec.values);
     if let Some(actor) = actor.filter(|_| providers.known[&provider].descriptor.actor_values) {
         values = values.over(&actor.values);
@@ -105,7 +108,22 @@ fn unclaimed(spec: &BindingSpec, actor: &PreparedActor, contract: &Contract) -> 
     Some(Problem::new(spec.capability.span, sentence).code(Code::Denied).help(cure))
 }
 
-/// The actors of a manifest by everything a binding may call them.
+/// A provider that is a module asks for capabilities as an actor does. But only actors are called
+/// by providers.
+fn uncalled(spec: &BindingSpec, actor: &PreparedActor, contract: &Contract) -> Option<Problem> {
+    let mut operations = contract.operations.iter();
+    let brings_calls = operations.any(|operation| operation.direction == Direction::ToActor);
+    if !actor.is_provider || !brings_calls {
+        return None;
+    }
+    let (name, id) = (&actor.name, &contract.id);
+    let sentence = format!("`{name}` is a provider, and {id} brings calls to actors alone");
+    let help = "bind an actor to it, or remove the binding";
+    Some(Problem::new(spec.actor.span, sentence).help(help))
+}
+
+/// The actors of a manifest, and its providers that are modules, by everything a binding may call
+/// them.
 struct Names<'a> {
     in_order: Vec<&'a str>,
     /// By name and by key.
@@ -116,7 +134,10 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn of(actors: &'a [Option<PreparedActor>], context: &PrepareContext<'_>) -> Self {
+    fn of(
+        (actors, modules): (&'a [Option<PreparedActor>], &'a [Arc<PreparedActor>]),
+        context: &PrepareContext<'_>,
+    ) -> Self {
         let mut names = Self {
             in_order: Vec::with_capacity(actors.len()),
             exact: HashMap::with_capacity(2 * actors.len()),
@@ -132,6 +153,9 @@ impl<'a> Names<'a> {
                 names.aliases.entry(alias).or_insert(actor);
             }
         }
+        for module in modules {
+            names.exact.entry(&module.name).or_insert(module);
+        }
         names
     }
 
@@ -141,13 +165,41 @@ impl<'a> Names<'a> {
     }
 }
 
+/// Who may be bound without a word in the manifest.
+struct Caller<'a> {
+    actor: &'a PreparedActor,
+    /// Where it stands.
+    span: Span,
+    /// The first of its own values.
+    value: Option<&'a Spanned<String>>,
+}
+
+/// The actors, and the providers that are modules.
+fn callers<'a>(
+    manifest: &'a Manifest,
+    actors: &'a [Option<PreparedActor>],
+    modules: &'a [Arc<PreparedActor>],
+) -> Vec<Caller<'a>> {
+    let actors = manifest.actors.iter().zip(actors).filter_map(|(spec, actor)| {
+        let ActorSpec { image, values, .. } = &spec.value;
+        let value = values.first().map(|(key, _)| key);
+        Some(Caller { actor: actor.as_ref()?, span: image.span, value })
+    });
+    let modules = modules.iter().map(|module| {
+        let mut specs = manifest.providers.iter();
+        let spec = specs.find(|spec| *spec.value.name.value == *module.name);
+        Caller { actor: module, span: spec.map_or_else(Span::default, |it| it.span), value: None }
+    });
+    actors.chain(modules).collect()
+}
+
 /// Binds every actor that claims a contract of an implicit provider and is not bound to it yet: to
 /// the provider of the manifest that serves the contract, or else to one nobody wrote.
-fn bind_claimed<'a>(
+fn bind_claimed(
     factory: &Arc<dyn ProviderFactory>,
-    (manifest, actors): (&'a Manifest, &[Option<PreparedActor>]),
+    callers: &[Caller<'_>],
     providers: &mut Providers,
-    bindings: &mut Vec<Written<'a>>,
+    bindings: &mut Vec<Written<'_>>,
     problems: &mut Vec<Problem>,
 ) {
     let descriptor = factory.descriptor();
@@ -157,13 +209,13 @@ fn bind_claimed<'a>(
             .filter(|written| written.binding.contract.id == contract.id)
             .map(|written| Arc::clone(&written.binding.actor))
             .collect();
-        for (spec, actor) in manifest.actors.iter().zip(actors) {
-            let Some(actor) = actor.as_ref().filter(|actor| !bound.contains(&actor.name)) else {
+        for Caller { actor, span, value } in callers {
+            if bound.contains(&actor.name) {
                 continue;
-            };
+            }
             if !actor.verified.claims().caps.iter().any(|cap| contract.answers_to(cap)) {
-                let unread = spec.value.values.first().filter(|_| descriptor.actor_values);
-                problems.extend(unread.map(|(key, _)| unreadable(actor, key, &contract)));
+                let unread = value.filter(|_| descriptor.actor_values);
+                problems.extend(unread.map(|key| unreadable(actor, key, &contract)));
                 continue;
             }
             let binding = PreparedBinding {
@@ -178,7 +230,7 @@ fn bind_claimed<'a>(
                     Values::default()
                 },
             };
-            bindings.push(Written { binding, spec: None, span: spec.value.image.span });
+            bindings.push(Written { binding, spec: None, span: *span });
         }
     }
 }
@@ -203,7 +255,7 @@ fn implicit_provider(
     if let Some(serving) = providers.values().find(|it| it.descriptor.contract(id).is_some()) {
         return Arc::clone(&serving.name);
     }
-    let mut made = plain_provider(factory);
+    let mut made = PreparedProvider::plain(factory);
     // A manifest may have given the name to a provider of another kind.
     while providers.contains_key(&made.name) {
         made.name = Arc::from(format!("{} (implicit)", made.name));

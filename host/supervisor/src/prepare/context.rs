@@ -9,6 +9,7 @@ use trellis_artifacts::Artifacts;
 use trellis_claims::{Clock, TrustList};
 use trellis_engine::Checker;
 use trellis_providers_sdk::ProviderFactory;
+use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
 
 use super::proof::Proof;
@@ -22,6 +23,8 @@ pub struct PrepareContext<'a> {
     pub builtins: &'a [Arc<dyn ProviderFactory>],
     /// Who finds out what programs are; `None` where none may be started.
     pub processes: Option<Processes>,
+    /// Who finds out what modules are that serve others; `None` where none is asked.
+    pub module_providers: Option<ModuleProviders>,
     /// The modules that were read and verified before.
     pub modules: Modules,
     /// Who may sign modules.
@@ -91,6 +94,7 @@ impl<'a> PrepareContext<'a> {
             folder,
             builtins,
             processes,
+            module_providers: None,
             modules,
             trust,
             clock,

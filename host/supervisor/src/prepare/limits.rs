@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use trellis_core::Direction;
-use trellis_manifest::{Manifest, Problem, WrittenLimit};
+use trellis_manifest::{Manifest, Problem, ProviderKind, WrittenLimit};
 
 use super::parts::{PreparedActor, PreparedBinding};
 use super::warning::Warning;
@@ -25,28 +25,37 @@ pub(super) fn warnings(
     for (spec, actor) in manifest.actors.iter().zip(actors) {
         let name = actor.as_ref().map_or_else(|| spec.value.id(), |actor| &*actor.name);
         for written in &spec.value.written_limits {
-            problems.extend(above(name, written));
-            problems.extend(nothing(name, written).filter(|_| users.contains(name)));
+            problems.extend(above(("actor", name), written));
+            problems.extend(nothing(("actor", name), written).filter(|_| users.contains(name)));
+        }
+    }
+    for spec in manifest.providers.iter().map(|spec| &spec.value) {
+        let ProviderKind::Module(module) = &spec.kind else { continue };
+        let name = spec.name.value.as_str();
+        for written in &module.written_limits {
+            problems.extend(above(("provider", name), written));
+            let useless = nothing(("provider", name), written);
+            problems.extend(useless.filter(|_| users.contains(name)));
         }
     }
     problems.into_iter().map(|problem| Warning { problem, lasting: UNMEANT }).collect()
 }
 
-fn above(actor: &str, written: &WrittenLimit) -> Option<Problem> {
+fn above((what, name): (&str, &str), written: &WrittenLimit) -> Option<Problem> {
     let WrittenLimit { limit, value, span } = written;
     let (wanted, most) = (limit.written(*value), limit.written(limit.most));
     let sentence = format!(
-        "actor `{actor}` is given {most} for `{}`, not {wanted}: a host gives no more",
+        "{what} `{name}` is given {most} for `{}`, not {wanted}: a host gives no more",
         limit.key
     );
     let problem = Problem::new(*span, sentence).help(format!("write `{most}` or less"));
     (*value > limit.most).then_some(problem)
 }
 
-fn nothing(actor: &str, written: &WrittenLimit) -> Option<Problem> {
+fn nothing((what, name): (&str, &str), written: &WrittenLimit) -> Option<Problem> {
     let WrittenLimit { limit, value, span } = written;
     let sentence = format!(
-        "actor `{actor}` may make no host calls, so each use of what it is bound to is refused"
+        "{what} `{name}` may make no host calls, so each use of what it is bound to is refused"
     );
     let problem = Problem::new(*span, sentence).help("raise `host_calls_per_call`");
     (limit.key == "host_calls_per_call" && *value == 0).then_some(problem)

@@ -11,7 +11,8 @@ use trellis_core::{BindingName, CallError, Contract, Direction, Operation};
 use trellis_engine::{Isolation, ModuleSource};
 use trellis_limits::ActorLimits;
 use trellis_manifest::Problem;
-use trellis_providers_sdk::{Descriptor, ProviderFactory, Values};
+use trellis_providers_sdk::{BoxFuture, Descriptor, ProviderFactory, Values};
+use trellis_targets::module::ModuleFile;
 
 use super::context::{LastRuns, Modules};
 use super::places::Places;
@@ -32,13 +33,15 @@ pub struct Prepared {
     pub(super) notes: Vec<Problem>,
 }
 
-/// An actor that may run here.
+/// An actor that may run here; or a provider that is a module.
 #[derive(Clone)]
 pub(crate) struct PreparedActor {
     pub(crate) name: Arc<str>,
     pub(crate) module: Wanted,
     /// Who reads it.
     pub(crate) modules: Modules,
+    /// True for a provider.
+    pub(crate) is_provider: bool,
     pub(crate) verified: Verified,
     /// What is known of its code.
     pub(crate) code: CodeProof,
@@ -58,6 +61,8 @@ pub(crate) struct PreparedProvider {
     pub(crate) binding_name: Option<String>,
     pub(crate) factory: Arc<dyn ProviderFactory>,
     pub(crate) descriptor: Arc<Descriptor>,
+    /// The module that it is, if it is one.
+    pub(crate) module: Option<Arc<PreparedActor>>,
     pub(crate) values: Values,
 }
 
@@ -111,6 +116,11 @@ impl Prepared {
 }
 
 impl PreparedActor {
+    /// What it is, in a sentence.
+    pub(crate) const fn what(&self) -> &'static str {
+        if self.is_provider { "provider" } else { "actor" }
+    }
+
     /// Reads the module again and makes sure that it is the one that was verified: the checked
     /// file is not held in memory between checking and loading.
     pub(crate) async fn read(&self) -> Result<Bytes, CallError> {
@@ -126,6 +136,19 @@ impl PreparedActor {
 }
 
 impl PreparedProvider {
+    /// A provider under its own name and without values.
+    pub(super) fn plain(factory: &Arc<dyn ProviderFactory>) -> Self {
+        let descriptor = factory.descriptor();
+        Self {
+            name: Arc::from(&*descriptor.name),
+            binding_name: None,
+            factory: Arc::clone(factory),
+            descriptor: Arc::new(descriptor),
+            module: None,
+            values: Values::default(),
+        }
+    }
+
     /// True when both are the same implementation.
     pub(crate) fn is_kind_of(&self, other: &Self) -> bool {
         let (one, another) = (&self.descriptor, &other.descriptor);
@@ -151,6 +174,12 @@ pub(crate) fn is_same(one: &Contract, other: &Contract) -> bool {
     // Mostly they are the same ones in the same order, which is seen without a set.
     let alike = || std::ptr::eq(a, b) || a.iter().zip(b).all(pair) || all(a) == all(b);
     one.id == other.id && a.len() == b.len() && alike()
+}
+
+impl ModuleFile for PreparedActor {
+    fn fetch(&self) -> BoxFuture<'_, Result<Bytes, CallError>> {
+        Box::pin(self.read())
+    }
 }
 
 /// The engine asks for the bytes again when an idle actor is called and its code is no longer

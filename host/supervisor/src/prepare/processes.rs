@@ -20,7 +20,7 @@ pub(super) type Programs = BTreeMap<String, Result<Arc<dyn ProviderFactory>, Pro
 pub(super) async fn find(manifest: &Manifest, context: &PrepareContext<'_>) -> Programs {
     let named = manifest.providers.iter().filter_map(|spec| match &spec.value.kind {
         ProviderKind::Process(process) => Some((spec.value.name.value.as_str(), &**process)),
-        ProviderKind::Builtin(_) => None,
+        ProviderKind::Builtin(_) | ProviderKind::Module(_) => None,
     });
     let asked = named.map(|(name, spec)| async move {
         let found = match &context.processes {
@@ -46,7 +46,7 @@ pub(super) fn warnings(manifest: &Manifest, context: &PrepareContext<'_>) -> Vec
     let Some(processes) = &context.processes else { return Vec::new() };
     let specs = manifest.providers.iter().filter_map(|spec| match &spec.value.kind {
         ProviderKind::Process(process) => Some(&**process),
-        ProviderKind::Builtin(_) => None,
+        ProviderKind::Builtin(_) | ProviderKind::Module(_) => None,
     });
     let names = specs.flat_map(|spec| &spec.environment);
     let unset = names.filter(|name| !processes.has_variable(&name.value));

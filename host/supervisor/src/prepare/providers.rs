@@ -8,6 +8,7 @@ use trellis_manifest::{Manifest, Problem, ProviderKind, Spanned, TextPairs};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
 use super::context::PrepareContext;
+use super::module_providers::Served;
 use super::parts::PreparedProvider;
 use super::processes;
 
@@ -22,18 +23,19 @@ pub(super) struct Found {
     pub(super) guessed: BTreeSet<Arc<str>>,
     /// True when there is one of which nothing is known.
     pub(super) lacks: bool,
-    /// True when that is, or may be, a program, which may serve what no host knows.
+    /// True when that is, or may be, a program or a module, which may serve what no host knows.
     pub(super) lacks_a_program: bool,
 }
 
 pub(super) async fn prepare(
     manifest: &Manifest,
+    mut served: Served,
     context: &PrepareContext<'_>,
     problems: &mut Vec<Problem>,
 ) -> Found {
     let mut providers = Providers::new();
     let (mut guessed, mut lacks) = (BTreeSet::new(), context.lacks.providers);
-    // An entry with a mistake in its text may be one of a program.
+    // An entry with a mistake in its text may be one of a program or a module.
     let mut lacks_a_program = context.lacks.providers;
     let mut programs = processes::find(manifest, context).await;
     for spec in manifest.providers.iter().map(|spec| &spec.value) {
@@ -51,15 +53,19 @@ pub(super) async fn prepare(
                     guess
                 }
             },
-            ProviderKind::Process(_) => match programs.remove(&*name) {
-                Some(Ok(factory)) => plain_provider(&factory),
-                Some(Err(problem)) => {
-                    problems.push(problem);
-                    (lacks, lacks_a_program) = (true, true);
-                    continue;
+            ProviderKind::Process(_) | ProviderKind::Module(_) => {
+                let program =
+                    || Some(programs.remove(&*name)?.map(|it| PreparedProvider::plain(&it)));
+                match served.remove(&*name).or_else(program) {
+                    Some(Ok(provider)) => provider,
+                    Some(Err(problem)) => {
+                        problems.push(problem);
+                        (lacks, lacks_a_program) = (true, true);
+                        continue;
+                    }
+                    None => continue,
                 }
-                None => continue,
-            },
+            }
         };
         let values = plain_values(&spec.values);
         let binding_name = spec.binding_name.as_ref().map(|name| name.value.clone());
@@ -84,19 +90,7 @@ fn unknown_provider(wanted: &Spanned<String>, builtins: &[Arc<dyn ProviderFactor
 
 fn builtin(builtins: &[Arc<dyn ProviderFactory>], name: &str) -> Option<PreparedProvider> {
     let factory = builtins.iter().find(|factory| factory.descriptor().name == name)?;
-    Some(plain_provider(factory))
-}
-
-/// A provider under its own name and without values.
-pub(super) fn plain_provider(factory: &Arc<dyn ProviderFactory>) -> PreparedProvider {
-    let descriptor = factory.descriptor();
-    PreparedProvider {
-        name: Arc::from(&*descriptor.name),
-        binding_name: None,
-        factory: Arc::clone(factory),
-        descriptor: Arc::new(descriptor),
-        values: Values::default(),
-    }
+    Some(PreparedProvider::plain(factory))
 }
 
 pub(super) fn plain_values(values: &TextPairs) -> Values {

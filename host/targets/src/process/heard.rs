@@ -10,6 +10,8 @@ use trellis_providers_sdk::{
     BindingId, Health, Listening, Sample, SampleValue, ValueError, ValueProblem,
 };
 
+use crate::text::shown;
+
 /// Longest text of an error, in bytes; that of a guest is as long.
 const ERROR_BYTES_MAX: usize = 4 << 10;
 /// Longest word about its health, in bytes.
@@ -29,26 +31,19 @@ const TEXT_BYTES_MAX: usize = 256;
 /// What the names of its metrics begin with, so that none is one of the host's.
 const PREFIX: &str = "program_";
 
-/// Text of at most that many bytes, without what moves a cursor.
-pub(super) fn text(text: &str, bytes_max: usize) -> String {
-    let cut = text.floor_char_boundary(bytes_max);
-    let spelled = |letter: char| if letter.is_control() { ' ' } else { letter };
-    text[..cut].chars().map(spelled).collect()
-}
-
 /// What is said of what came, which may quote it.
 pub(super) fn line(said: &str) -> String {
-    text(said, HEALTH_BYTES_MAX)
+    shown(said, HEALTH_BYTES_MAX)
 }
 
 /// Why a call failed.
 pub(super) fn error(failure: Failure) -> CallError {
-    let message = text(&failure.message, ERROR_BYTES_MAX);
+    let message = shown(&failure.message, ERROR_BYTES_MAX);
     Failure { message, ..failure }.into()
 }
 
 pub(super) fn health(degraded: Option<String>) -> Health {
-    degraded.map_or(Health::Healthy, |why| Health::Degraded(text(&why, HEALTH_BYTES_MAX)))
+    degraded.map_or(Health::Healthy, |why| Health::Degraded(shown(&why, HEALTH_BYTES_MAX)))
 }
 
 /// Where it takes work from outside, for those of its bindings.
@@ -57,14 +52,14 @@ pub(super) fn addresses(
     is_bound: impl Fn(BindingId) -> bool,
 ) -> Vec<Listening> {
     let own = addresses.into_iter().filter(|it| is_bound(it.binding)).take(ADDRESSES_MAX);
-    own.map(|it| Listening { url: text(&it.url, TEXT_BYTES_MAX), ..it }).collect()
+    own.map(|it| Listening { url: shown(&it.url, TEXT_BYTES_MAX), ..it }).collect()
 }
 
 /// What is wrong with values.
 pub(super) fn problems(problems: Vec<ValueProblem>) -> Vec<ValueProblem> {
-    let short = |it: &str| text(it, ERROR_BYTES_MAX);
+    let short = |it: &str| shown(it, ERROR_BYTES_MAX);
     let problem = |ValueProblem { place, error }: ValueProblem| {
-        let said = ValueError::new(text(&error.key, NAME_BYTES_MAX), short(&error.message));
+        let said = ValueError::new(shown(&error.key, NAME_BYTES_MAX), short(&error.message));
         let help = error.help.as_deref().map(short);
         let error = match help {
             Some(help) => said.help(help),
@@ -88,7 +83,7 @@ fn sample(sample: Sample) -> Option<Sample> {
         && { names }.all(|name| is_name(name) && name != "provider" && name != "le")
         && sample.labels.len() <= PARTS_MAX
         && is_right(&sample.value);
-    let short = |it: Cow<'static, str>| Cow::Owned(text(&it, TEXT_BYTES_MAX));
+    let short = |it: Cow<'static, str>| Cow::Owned(shown(&it, TEXT_BYTES_MAX));
     right.then(|| Sample {
         name: Cow::Owned(format!("{PREFIX}{}", sample.name)),
         help: short(sample.help),
@@ -118,9 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_one_short_line() {
-        assert_eq!(text("one\ntwo\u{1b}[2J", 100), "one two [2J");
-        assert_eq!(text("äää", 3), "ä");
+    fn an_error_is_one_short_line() {
         let failure = Failure { code: "E_NONE".to_owned(), message: "x\n".repeat(1 << 20) };
         let error = error(failure);
         assert_eq!(error.code(), trellis_core::Code::Provider);

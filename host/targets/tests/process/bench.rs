@@ -121,6 +121,7 @@ pub(crate) fn call(operation: &'static str, payload: impl Into<Bytes>) -> Call {
         payload: payload.into(),
         remaining: Duration::from_secs(10),
         trace: Trace::default(),
+        depth: 0,
     }
 }
 

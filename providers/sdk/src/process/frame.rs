@@ -242,7 +242,7 @@ impl FromHost {
     /// An actor's call.
     #[must_use]
     pub fn call(id: u64, call: Call) -> Self {
-        let Call { binding, operation, payload, remaining, trace } = call;
+        let Call { binding, operation, payload, remaining, trace, depth: _ } = call;
         let (deadline_ms, trace) = (milliseconds(remaining), of_trace(trace));
         Self::Call { id, binding, operation, payload, deadline_ms, trace }
     }

@@ -166,7 +166,7 @@ impl Session {
                 let trace = trace.and_then(|text| Trace::from_traceparent(&text));
                 let (remaining, trace) =
                     (Duration::from_millis(deadline_ms), trace.unwrap_or_default());
-                self.call(id, Call { binding, operation, payload, remaining, trace });
+                self.call(id, Call { binding, operation, payload, remaining, trace, depth: 0 });
             }
             FromHost::Cancel { id } => {
                 let mut under_way = self.under_way();

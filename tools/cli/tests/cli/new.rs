@@ -90,6 +90,19 @@ fn a_provider_in_rust_names_the_crates_of_its_clone() {
     assert!(paths.len() == 3 && paths.iter().all(|path| Path::new(path).is_dir()), "{paths:?}");
 }
 
+/// It is built and tested as one of the actors.
+#[test]
+fn a_provider_that_is_a_module_says_how_it_is_signed() {
+    let sandbox = Sandbox::new();
+    let clone = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let made = ["new", "provider", "door-bell", "--lang", "wasm", "--sdk", clone];
+    let made = sandbox.run(&made).ok();
+    assert!(made.contains("release/door_bell.wasm --provider --name door-bell"), "{made}");
+    let text = std::fs::read_to_string(sandbox.path("door-bell/Cargo.toml")).expect("it is there");
+    let paths = text.split('"').filter(|part| part.contains('/')).collect::<Vec<_>>();
+    assert!(paths.len() == 3 && paths.iter().all(|path| Path::new(path).is_dir()), "{paths:?}");
+}
+
 #[test]
 fn nothing_is_written_over() {
     let sandbox = Sandbox::new();

@@ -112,7 +112,7 @@ fn changes_under_load_lose_nothing() {
     let mut wanted = Wanted { timeout_s: 5, idle_s: 60, body_kib: 64, other: false };
     stage.manifest(&wanted.manifest());
     let host = stage.start();
-    let loads = [(); 2].map(|()| Load::start(stage.address()).expect("it responds"));
+    let loads = [(); 2].map(|()| Load::start(stage.address(), "/").expect("it responds"));
     for change in 1..=changes(25, 500) {
         let from = host.log().count();
         let says = match change % 5 {
@@ -162,7 +162,7 @@ bindings:{BINDINGS}64KiB}}
     };
     stage.manifest(&manifest(stores[0]));
     let host = stage.start();
-    let loads = [(); 2].map(|()| Load::start(stage.address()).expect("it responds"));
+    let loads = [(); 2].map(|()| Load::start(stage.address(), "/").expect("it responds"));
     for change in 1..=changes(8, 54) {
         let from = host.log().count();
         stage.manifest(&manifest(stores[change % 2]));

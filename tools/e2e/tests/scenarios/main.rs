@@ -10,6 +10,7 @@ mod forms;
 mod http;
 mod lost_trust;
 mod metrics_page;
+mod portable;
 mod ports;
 mod programs;
 mod readiness;

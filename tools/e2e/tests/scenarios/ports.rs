@@ -106,7 +106,8 @@ bindings:
 
     fn clients_at(&self, ports: Range<usize>) -> Clients {
         let stop = Arc::<AtomicBool>::default();
-        let kept = ports.clone().map(|index| Load::start(self.at(index)).expect("it responds"));
+        let kept =
+            ports.clone().map(|index| Load::start(self.at(index), "/").expect("it responds"));
         let kept = kept.collect();
         let new = ports.map(|index| {
             let (address, stop) = (self.at(index), Arc::clone(&stop));

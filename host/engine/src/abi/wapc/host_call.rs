@@ -82,6 +82,7 @@ async fn host_call(
                     deadline: call.deadline,
                     depth: call.depth,
                     trace: call.trace,
+                    caller: call.caller,
                 });
                 let mut answer = Answer { future, in_flight: &actor.in_flight, waiting: None };
                 ((&mut answer).await, answer.waiting.is_some())

@@ -69,6 +69,7 @@ async fn call(provider: &Arc<dyn Provider>) -> Result<()> {
         payload: Bytes::from_static(&PAYLOAD),
         remaining: Duration::from_secs(5),
         trace: Trace::default(),
+        depth: 0,
     };
     let reply = provider.call(call).await?;
     ensure!(reply.len() == PAYLOAD.len(), "the reply has {} bytes", reply.len());

@@ -134,6 +134,7 @@ impl Session {
             deadline: started + self.timeout,
             depth: 0,
             trace: Trace::default(),
+            caller: 0,
         };
         let result = self.actor.call(request).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! `trellis new provider`: a program that serves a contract of its own.
+//! `trellis new provider`: a program or a module that serves a contract of its own.
 
 use std::fmt;
 use std::fs;
@@ -58,6 +58,15 @@ const RUST: Files = &[
     (".gitignore", template!("rust/gitignore.txt")),
 ];
 
+const WASM: Files = &[
+    ("README.md", template!("wasm/README.md")),
+    ("Cargo.toml", template!("wasm/Cargo.toml.txt")),
+    ("src/contract.wit", template!("wasm/src/contract.wit")),
+    ("manifest.yaml", template!("wasm/manifest.yaml")),
+    ("src/lib.rs", template!("wasm/src/lib.rs")),
+    (".gitignore", template!("wasm/gitignore.txt")),
+];
+
 /// Where the crates of the Rust SDK are, in the template.
 const SDK: &str = "SDK/";
 /// What makes a folder a clone of this repository.
@@ -69,14 +78,14 @@ pub(crate) struct ProviderArgs {
     /// `demo:door_bell`.
     #[arg(value_name = "NAME", value_parser = Name::parse)]
     name: Name,
-    /// The language it is written in.
+    /// The language it is written in; `wasm` is Rust for a signed module.
     #[arg(long)]
     lang: Lang,
     /// The folder to make; the name without it.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
-    /// For Rust: a clone of this repository, where the crates of the SDK are. Without it the one
-    /// that the current folder is in.
+    /// For Rust and modules: a clone of this repository, where the crates of the SDK are. Without
+    /// it the one that the current folder is in.
     #[arg(long, value_name = "FOLDER", env = "TRELLIS_SDK")]
     sdk: Option<PathBuf>,
 }
@@ -86,6 +95,7 @@ enum Lang {
     Rust,
     Python,
     Node,
+    Wasm,
 }
 
 /// What was made.
@@ -109,8 +119,18 @@ pub(crate) fn run(args: &ProviderArgs, output: Output) -> Result<(), Failure> {
             ],
         ),
         Lang::Node => (NODE, &["npm install", "npm test"]),
+        Lang::Wasm => (
+            WASM,
+            &[
+                "cargo test",
+                "cargo build --release --target wasm32-unknown-unknown",
+                "trellis sign target/wasm32-unknown-unknown/release/new_name.wasm --provider \
+                 --name new-name --destination new-name.wasm",
+            ],
+        ),
     };
-    let sdk = (args.lang == Lang::Rust).then(|| clone(args.sdk.as_deref())).transpose()?;
+    let needs_sdk = matches!(args.lang, Lang::Rust | Lang::Wasm);
+    let sdk = needs_sdk.then(|| clone(args.sdk.as_deref())).transpose()?;
     let folder = args.folder.clone().unwrap_or_else(|| args.name.kebab().into());
     claim(&folder)?;
     for (path, text) in files {
@@ -124,11 +144,12 @@ pub(crate) fn run(args: &ProviderArgs, output: Output) -> Result<(), Failure> {
     }
     let enter = format!("cd {}", folder.display());
     let check = "host --manifest manifest.yaml --check";
-    let next = std::iter::once(&*enter).chain(commands.iter().copied()).chain([check]);
+    let commands = commands.iter().copied().chain([check]).map(|it| args.name.fill(it));
+    let next = std::iter::once(enter).chain(commands);
     output.show(&Made {
         contract: format!("demo:{}", args.name.snake()),
         files: files.iter().map(|(path, _)| *path).collect(),
-        next: next.map(str::to_owned).collect(),
+        next: next.collect(),
         folder,
     })
 }

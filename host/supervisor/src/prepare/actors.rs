@@ -1,0 +1,86 @@
+//! The actors a manifest wants, each a verified module.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use trellis_artifacts::Wanted;
+use trellis_claims::Verified;
+use trellis_manifest::{ActorSpec, Manifest, Problem};
+
+use super::context::{Modules, PrepareContext};
+use super::modules::Module;
+use super::parts::PreparedActor;
+use super::proof::Proof;
+use super::providers::plain_values;
+
+/// Every actor, by its module; `None` stands for one with a problem, so that its place is kept.
+pub(super) fn prepare(
+    manifest: &Manifest,
+    modules: Vec<Module>,
+    context: &PrepareContext<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Option<PreparedActor>> {
+    let mut keys = BTreeMap::new();
+    let mut actors = Vec::with_capacity(manifest.actors.len());
+    for (spec, (module, proof)) in manifest.actors.iter().map(|spec| &spec.value).zip(modules) {
+        let actor = proof
+            .and_then(|proof| unique(one(spec, module, proof, &context.modules), spec, &mut keys));
+        match actor {
+            Ok(actor) => actors.push(Some(actor)),
+            Err(problem) => {
+                problems.push(problem);
+                actors.push(None);
+            }
+        }
+    }
+    actors
+}
+
+fn one(spec: &ActorSpec, module: Wanted, proof: Proof, modules: &Modules) -> PreparedActor {
+    let (file, Proof { verified, code }) = (module.reference.file(), proof);
+    let name =
+        spec.name.as_ref().map_or_else(|| default_name(&verified, file), |n| n.value.clone());
+    PreparedActor {
+        name: Arc::from(name),
+        module,
+        modules: modules.clone(),
+        is_provider: false,
+        verified,
+        code,
+        isolation: match spec.isolation {
+            trellis_manifest::Isolation::Reuse => trellis_engine::Isolation::Reuse,
+            trellis_manifest::Isolation::Fresh => trellis_engine::Isolation::Fresh,
+        },
+        limits: spec.limits.clone(),
+        values: plain_values(&spec.values),
+        loses: Vec::new(),
+    }
+}
+
+/// The name in the claims, else the file's, without its extension.
+fn default_name(verified: &Verified, file: Option<&Path>) -> String {
+    let claimed = verified.claims().name.clone().filter(|name| !name.is_empty());
+    claimed.unwrap_or_else(|| {
+        let stem = file.and_then(Path::file_stem).unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    })
+}
+
+/// A host runs one actor per key and per name: either would make calls ambiguous.
+fn unique(
+    actor: PreparedActor,
+    spec: &ActorSpec,
+    seen: &mut BTreeMap<String, String>,
+) -> Result<PreparedActor, Problem> {
+    let subject = actor.verified.claims().subject.to_string();
+    let own_key = "sign it with a module key of its own, or leave one of the two out";
+    let own_name = "give it another `name`";
+    for (key, help) in [(subject, own_key), (actor.name.to_string(), own_name)] {
+        if let Some(first) = seen.insert(key.clone(), spec.image.value.clone()) {
+            let sentence = format!("`{key}` is already the actor of {first}");
+            return Err(Problem::new(spec.image.span, sentence).help(help));
+        }
+    }
+    Ok(actor)
+}
