@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use trellis_claims::{Clock, SystemClock};
-use trellis_supervisor::{Modules, Supervisor};
+use trellis_supervisor::{Archives, Modules, Supervisor};
 
 use crate::expiry;
 use crate::metrics::{change_registry, degraded_registry};
@@ -48,17 +48,18 @@ pub(crate) struct Admin {
     registry: Arc<Registry>,
     supervisor: Supervisor,
     modules: Modules,
+    archives: Archives,
 }
 
 impl Admin {
-    /// An endpoint over the host's readiness, its metrics, its providers' and its modules'.
-    pub(crate) const fn new(
+    /// An endpoint over the host's readiness, its metrics, its providers' and its files'.
+    pub(crate) fn new(
         readiness: Readiness,
         registry: Arc<Registry>,
         supervisor: Supervisor,
-        modules: Modules,
+        (modules, archives): (Modules, Archives),
     ) -> Self {
-        Self { readiness, registry, supervisor, modules }
+        Self { readiness, registry, supervisor, modules, archives }
     }
 
     /// Serves on `address` for as long as the process lives; gives the address really bound.
@@ -147,13 +148,16 @@ impl Admin {
         encode_registry(&mut text, &expiry::registry(&status.state.expiries, now))?;
         encode_registry(&mut text, &degraded_registry(self.readiness.degraded_count()))?;
         encode_registry(&mut text, &change_registry(self.supervisor.change_time()))?;
-        encode_registry(
-            &mut text,
-            &reading::registry(self.modules.hung(), self.modules.refused()),
-        )?;
+        encode_registry(&mut text, &self.files())?;
         encode_registry(&mut text, &Samples::of(self.supervisor.samples()).into_registry())?;
         encode_eof(&mut text)?;
         Ok(text)
+    }
+
+    /// How reading files went.
+    fn files(&self) -> Registry {
+        let hung = self.modules.hung() + self.archives.hung();
+        reading::registry(hung, self.modules.refused() + self.archives.refused())
     }
 }
 

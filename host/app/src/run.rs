@@ -100,8 +100,9 @@ async fn build(
     let readiness = Readiness::new(host.supervisor().clone());
     if let Some(address) = settings.admin {
         let registry = Arc::clone(host.registry());
-        let (supervisor, modules) = (host.supervisor().clone(), loader.modules().clone());
-        let admin = Admin::new(readiness.clone(), registry, supervisor, modules);
+        let supervisor = host.supervisor().clone();
+        let files = (loader.modules().clone(), loader.archives().clone());
+        let admin = Admin::new(readiness.clone(), registry, supervisor, files);
         let bound = admin.serve(address).await.map_err(|error| {
             let message = format!("{address} cannot be bound: {error}");
             Failure::call("the admin address", CallError::new(Code::Address, message))

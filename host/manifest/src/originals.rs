@@ -1,7 +1,8 @@
 //! Providers as the manifests of waSCC 0.14 and wasmCloud 0.18 name them.
 //!
 //! Those manifests name native libraries and provider archives. Their code cannot run here, but
-//! their contracts are ours, so each well-known one means a built-in provider.
+//! their contracts are ours, so each well-known one means a built-in provider. Another archive may
+//! be one of ours.
 
 /// Names the originals' providers go by, without `lib`, `wascc_`, `_provider`, version and file
 /// type, and the name of the built-in provider that takes their place.
@@ -32,6 +33,12 @@ pub fn builtin_for(reference: &str) -> Option<&'static str> {
         .fold(name, |name, maker| name.strip_prefix(maker).unwrap_or(name));
     let name = name.strip_suffix("_provider").unwrap_or(name);
     PROVIDERS.iter().find(|(known, _)| *known == name).map(|(_, builtin)| *builtin)
+}
+
+/// The path of a provider archive without what makes it one; `None` for any other.
+#[must_use]
+pub fn archive_stem(path: &str) -> Option<&str> {
+    [".par.gz", ".par"].iter().find_map(|end| path.strip_suffix(end))
 }
 
 /// Values the original hosts' provider has without a word: there, all actors shared the keys of a

@@ -1,24 +1,22 @@
 //! From what was written to a manifest that holds together.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use trellis_core::BindingName;
 use trellis_limits::{ActorLimits, HostLimits};
 
 use crate::form::{Count, List, Name, Part, Stated, Text};
+use crate::kind::{Given, provider_kind};
 use crate::limits::of_instances;
 use crate::originals;
 use crate::report::{Problem, Problems, quoted};
 use crate::rest::Whole;
 use crate::shape::{
-    Actor, ActorKeys, Binding, Calls, Host, Instances, Process, ProcessKeys, Provider, Root, Trust,
-    Unsigned,
+    Actor, ActorKeys, Binding, Calls, Host, Instances, Provider, Root, Trust, Unsigned,
 };
 use crate::source::{Span, Spanned};
 use crate::spec::{
-    ActorSpec, BindingSpec, HostSpec, Manifest, ProcessLimitsSpec, ProcessSpec, ProviderKind,
-    ProviderSpec, TrustSpec,
+    ActorSpec, BindingSpec, HostSpec, Manifest, ProviderKind, ProviderSpec, TrustSpec,
 };
 
 /// The manifest that `written` means, to be run only if no problem was reported.
@@ -161,8 +159,13 @@ fn providers(
 
 fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Option<ProviderSpec> {
     let original = written.path.is_some();
-    let (kind, default_name) =
-        provider_kind((written.builtin, written.process, written.path), span, problems)?;
+    let given = Given {
+        builtin: written.builtin,
+        process: written.process,
+        archive: written.archive,
+        path: written.path,
+    };
+    let (kind, default_name) = provider_kind(given, span, problems)?;
     let mut values = written.values.0;
     let implied = match &kind {
         ProviderKind::Builtin(builtin) if original => originals::implied_values(builtin),
@@ -195,85 +198,6 @@ fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Opti
         binding_name: original.then(|| binding_name.unwrap_or_else(|| self::default_name(span))),
         values,
     })
-}
-
-/// What implements a provider, and what it is called unless it is given a name.
-fn provider_kind(
-    written: (Option<Name>, Option<Process>, Option<Text>),
-    span: Span,
-    problems: &mut Problems,
-) -> Option<(ProviderKind, Text)> {
-    match written {
-        (Some(Name(builtin)), None, None) => {
-            Some((ProviderKind::Builtin(builtin.clone()), builtin))
-        }
-        (None, Some(Process(process)), None) => {
-            let name = program_name(&process.command);
-            Some((ProviderKind::Process(Box::new(process_spec(process))), name))
-        }
-        (None, None, Some(path)) => {
-            let builtin = original_builtin(&path, problems)?;
-            Some((ProviderKind::Builtin(builtin.clone()), builtin))
-        }
-        (None, None, None) => {
-            problems.push(Problem::new(span, "a provider needs `builtin` or `process`").help(
-                "write `builtin: NAME`, such as `builtin: http-server`, or `process: PATH` for \
-                     a program",
-            ));
-            None
-        }
-        (builtin, ..) => {
-            let keep = if builtin.is_some() { "builtin" } else { "process" };
-            problems.push(
-                Problem::new(span, "a provider is one of `builtin`, `process` and `path`")
-                    .help(format!("keep `{keep}`, or write a provider for each")),
-            );
-            None
-        }
-    }
-}
-
-fn process_spec(written: ProcessKeys) -> ProcessSpec {
-    let limits = written.limits;
-    let limits = limits.map_or_else(ProcessLimitsSpec::default, |limits| ProcessLimitsSpec {
-        memory_bytes_max: limits.memory.map(|size| size.0),
-        open_files_max: limits.open_files.map(|count| count.0.value),
-        processes_max: limits.processes.map(|count| count.0.value),
-    });
-    ProcessSpec {
-        command: written.command,
-        args: written.args.items.into_iter().map(|argument| argument.value.value).collect(),
-        folder: written.folder,
-        environment: written.environment.items.into_iter().map(|it| it.value.0).collect(),
-        limits,
-    }
-}
-
-/// What a program is called: its file, without folders and extension.
-fn program_name(command: &Text) -> Text {
-    let stem = Path::new(&command.value).file_stem().and_then(|stem| stem.to_str());
-    Spanned::new(stem.unwrap_or(&command.value).to_owned(), command.span)
-}
-
-fn original_builtin(path: &Text, problems: &mut Problems) -> Option<Text> {
-    let builtin = originals::builtin_for(path);
-    if builtin.is_none() {
-        let mut builtins: Vec<_> =
-            originals::PROVIDERS.iter().map(|(_, builtin)| *builtin).collect();
-        builtins.dedup();
-        problems.push(
-            Problem::new(
-                path.span,
-                format!("no built-in provider takes the place of {}", quoted(path)),
-            )
-            .help(format!(
-                "native libraries and provider archives are not loaded; write `builtin: NAME`, \
-                 with one of: {}",
-                builtins.join(", ")
-            )),
-        );
-    }
-    builtin.map(|builtin| Spanned::new(builtin.to_owned(), path.span))
 }
 
 fn bindings(written: Vec<Spanned<Binding>>, problems: &mut Problems) -> Vec<Spanned<BindingSpec>> {

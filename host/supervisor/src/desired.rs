@@ -162,3 +162,17 @@ pub(crate) fn vouch(
         None => verified.check_time(now),
     }
 }
+
+/// The same of a provider. One that did not come as an archive is a part of the host, or a program
+/// that its owner named.
+pub(crate) fn vouch_for_provider(
+    provider: &PreparedProvider,
+    trust: Option<&TrustList>,
+    now: &Moment,
+) -> Result<(), ClaimsError> {
+    match (&provider.claims, trust) {
+        (Some(claims), Some(trust)) => claims.recheck(trust, now),
+        (Some(claims), None) => claims.check_time(now),
+        (None, _) => Ok(()),
+    }
+}

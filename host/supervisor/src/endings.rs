@@ -1,18 +1,17 @@
 //! Claims that end soon: said while there is time to sign again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use trellis_core::Code;
 
 use crate::actual::ActualState;
-use crate::expiring::{CURE, ends_soon, sentence};
-use crate::prepare::PreparedActor;
+use crate::expiring::{CURE, sentence};
+use crate::prepare::{Prepared, PreparedActor, PreparedProvider};
 use crate::shared::Shared;
 
-/// Of which actors it was said that their claims end, and when.
+/// Of which actors and providers it was said that their claims end, and when.
 pub(crate) struct Endings {
-    told: BTreeMap<Arc<str>, u64>,
+    told: BTreeMap<String, u64>,
 }
 
 impl Endings {
@@ -21,22 +20,18 @@ impl Endings {
     }
 
     /// These are to run, and what ends soon of them was said when they were prepared.
-    pub(crate) fn prepared(&mut self, actors: &[PreparedActor], now_unix_s: u64) {
-        let ending = |actor: &PreparedActor| {
-            let end = ends_soon(actor.verified.claims(), now_unix_s)?;
-            Some((Arc::clone(&actor.name), end))
-        };
-        self.told = actors.iter().filter_map(ending).collect();
+    pub(crate) fn prepared(&mut self, prepared: &Prepared, now_unix_s: u64) {
+        self.told = ending(&prepared.actors, &prepared.providers, now_unix_s).collect();
     }
 
-    /// Says of each running actor, once, that its claims end soon: true when there was one.
+    /// Says of what runs, once, that its claims end soon: true when there was something.
     pub(crate) fn look(&mut self, shared: &Shared) -> bool {
         let now = shared.clock.now_unix_s();
-        let mut ending = shared.look(|actual| ending(actual, now));
-        ending.retain(|(name, end)| self.told.get(name) != Some(end));
-        for (name, end) in &ending {
+        let mut ending = shared.look(|actual| running(actual, now));
+        ending.retain(|(what, end)| self.told.get(what) != Some(end));
+        for (what, end) in &ending {
             let code = Code::Expired.as_str();
-            tracing::warn!(actor = %name, code, "the claims {}; {CURE}", sentence(*end));
+            tracing::warn!(code, "the claims of {what} {}; {CURE}", sentence(*end));
         }
         let any = !ending.is_empty();
         self.told.extend(ending);
@@ -44,11 +39,24 @@ impl Endings {
     }
 }
 
-/// The actors that have their name and whose claims end soon, with when that is.
-pub(crate) fn ending(actual: &ActualState, now_unix_s: u64) -> Vec<(Arc<str>, u64)> {
-    let ending = actual.actors.values().filter_map(|actor| {
-        let end = ends_soon(actor.verified().claims(), now_unix_s)?;
-        Some((Arc::clone(&actor.prepared.name), end))
+/// What has its name and whose claims end soon (`actor counter`), with when that is.
+pub(crate) fn running(actual: &ActualState, now_unix_s: u64) -> Vec<(String, u64)> {
+    let actors = actual.actors.values().map(|actor| &actor.prepared);
+    let providers = actual.providers.values().map(|provider| &provider.prepared);
+    ending(actors, providers, now_unix_s).collect()
+}
+
+/// Those of them whose claims end soon.
+fn ending<'a>(
+    actors: impl IntoIterator<Item = &'a PreparedActor>,
+    providers: impl IntoIterator<Item = &'a PreparedProvider>,
+    now_unix_s: u64,
+) -> impl Iterator<Item = (String, u64)> {
+    let actors = actors.into_iter().filter_map(move |actor| {
+        Some((format!("actor {}", actor.name), actor.ends_soon(now_unix_s)?))
     });
-    ending.collect()
+    let providers = providers.into_iter().filter_map(move |provider| {
+        Some((format!("provider {}", provider.name), provider.ends_soon(now_unix_s)?))
+    });
+    actors.chain(providers)
 }

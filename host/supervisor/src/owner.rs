@@ -128,7 +128,7 @@ impl Owner {
         match command {
             Command::Apply(prepared, options, answer) if self.stopping.is_none() => {
                 let prepared = *prepared;
-                self.endings.prepared(&prepared.actors, self.shared.clock.now_unix_s());
+                self.endings.prepared(&prepared, self.shared.clock.now_unix_s());
                 self.want(Arc::new(Desired { prepared, options }), answer);
             }
             // Too late: the dropped answer says so.

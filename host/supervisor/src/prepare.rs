@@ -1,5 +1,6 @@
 //! From a manifest as written to a manifest as it can run, or everything that is wrong with it.
 
+mod archives;
 mod bindings;
 mod callees;
 mod context;
@@ -24,7 +25,7 @@ mod warning;
 
 use trellis_manifest::{Manifest, Report, SourceText};
 
-pub use context::{Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
+pub use context::{Archives, Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider, is_same};
 pub(crate) use places::Places;
@@ -61,7 +62,9 @@ pub async fn prepare(
     warnings.extend(callees::warnings(manifest, &actors));
     warnings.extend(limits::warnings(manifest, (&actors, &bindings)));
     warnings.extend(doubtful::warnings(manifest, &actors));
-    warnings.extend(ending::warnings(manifest, &actors, context.clock.now_unix_s()));
+    let now = context.clock.now_unix_s();
+    warnings.extend(ending::of_actors(manifest, &actors, now));
+    warnings.extend(ending::of_providers(manifest, &providers, now));
     for changed in keys::changed((manifest, &actors), &runs, &context.last_runs) {
         match changed.allowed(context.force) {
             Ok(warning) => warnings.push(warning),

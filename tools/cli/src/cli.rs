@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
-use crate::commands::{call, completions, explain, inspect, keys, new, sign, verify};
+use crate::commands::{call, completions, explain, inspect, keys, new, par, sign, verify};
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
 use crate::output::Output;
@@ -42,6 +42,9 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     /// Checks a module as a host does before running it.
     Verify(verify::VerifyArgs),
+    /// Makes, completes, shows and checks archives of providers that are programs.
+    #[command(subcommand)]
+    Par(Box<par::ParCommand>),
     /// Runs operations in one module, without a host or providers.
     Call(Box<call::CallArgs>),
     /// Runs the actors of a manifest: the same as `host`.

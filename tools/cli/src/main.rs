@@ -18,6 +18,7 @@ mod files;
 mod global;
 mod key_choice;
 mod output;
+mod terms;
 
 use std::process::ExitCode;
 

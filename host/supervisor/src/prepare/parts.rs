@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use trellis_artifacts::Wanted;
-use trellis_claims::Verified;
+use trellis_claims::{Verified, VerifiedProvider};
 use trellis_control::Loss;
 use trellis_core::{BindingName, CallError, Contract, Direction, Operation};
 use trellis_engine::{Isolation, ModuleSource};
@@ -18,6 +18,7 @@ use super::places::Places;
 use super::proof::CodeProof;
 use super::warning::Warning;
 
+use crate::expiring::ends_soon;
 use crate::key::BindingKey;
 
 /// A manifest whose modules verify, whose bindings are claimed and served, and whose values are
@@ -59,6 +60,8 @@ pub(crate) struct PreparedProvider {
     pub(crate) factory: Arc<dyn ProviderFactory>,
     pub(crate) descriptor: Arc<Descriptor>,
     pub(crate) values: Values,
+    /// Who vouches for it, when it came as an archive.
+    pub(crate) claims: Option<VerifiedProvider>,
 }
 
 /// A binding whose actor claims it and whose provider serves it.
@@ -117,6 +120,12 @@ impl PreparedActor {
         self.modules.fetch_again(&self.module, self.verified.digest()).await
     }
 
+    /// When its claims end, if that is to be said by now.
+    pub(crate) fn ends_soon(&self, now_unix_s: u64) -> Option<u64> {
+        let claims = self.verified.claims();
+        ends_soon(claims.ends_soon_from(), claims.expires, now_unix_s)
+    }
+
     /// True when `other` runs the same code under the same bounds.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         self.verified.digest() == other.verified.digest()
@@ -126,6 +135,12 @@ impl PreparedActor {
 }
 
 impl PreparedProvider {
+    /// When its claims end, if it has any and that is to be said by now.
+    pub(crate) fn ends_soon(&self, now_unix_s: u64) -> Option<u64> {
+        let claims = self.claims.as_ref()?.standard();
+        ends_soon(claims.ends_soon_from(), claims.expires, now_unix_s)
+    }
+
     /// True when both are the same implementation.
     pub(crate) fn is_kind_of(&self, other: &Self) -> bool {
         let (one, another) = (&self.descriptor, &other.descriptor);

@@ -52,7 +52,9 @@ pub(super) async fn prepare(
                 }
             },
             ProviderKind::Process(_) => match programs.remove(&*name) {
-                Some(Ok(factory)) => plain_provider(&factory),
+                Some(Ok(program)) => {
+                    PreparedProvider { claims: program.claims, ..plain_provider(&program.factory) }
+                }
                 Some(Err(problem)) => {
                     problems.push(problem);
                     (lacks, lacks_a_program) = (true, true);
@@ -96,6 +98,7 @@ pub(super) fn plain_provider(factory: &Arc<dyn ProviderFactory>) -> PreparedProv
         factory: Arc::clone(factory),
         descriptor: Arc::new(descriptor),
         values: Values::default(),
+        claims: None,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::files;
 use crate::output::Output;
 
 pub(crate) use report::hex;
-pub(crate) use time::window;
+pub(crate) use time::{relative, window};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -1,5 +1,6 @@
 //! Whole hosts as processes, as their users see them.
 
+mod archives;
 mod change;
 mod change_load;
 mod command;
