@@ -114,6 +114,11 @@ codes! {
                 a part of WebAssembly that the host does not run.",
         cure: "Build the actor with a waPC guest SDK for WebAssembly 2.0 and without what the message names; \
                `trellis inspect FILE` lists its imports and exports.";
+    /// The file is no sound provider archive.
+    Archive = "E_ARCHIVE", Invalid, retry: false,
+        cause: "The file is not a sound provider archive, or is over a limit; the message says what is wrong with it.",
+        cure: "Make it with `trellis par create` and `trellis par insert`, and copy it whole; docs/archives.md says \
+               what an archive may hold.";
     /// The module carries no claims.
     Unsigned = "E_UNSIGNED", Denied, retry: false,
         cause: "The module has no claims section, so nobody vouches for it.",
@@ -122,15 +127,15 @@ codes! {
     /// The token's signature does not verify.
     Signature = "E_SIGNATURE", Denied, retry: false,
         cause: "The token was changed after signing, or was not signed by its issuer's key.",
-        cure: "Sign the module again; if you did not change it, do not run it.";
+        cure: "Sign it again; if you did not change it, do not run it.";
     /// The module is not the one that was signed.
     Hash = "E_HASH", Denied, retry: false,
-        cause: "The module's bytes differ from the hash in its claims.",
-        cure: "Sign the module again after its last change; if you did not change it, do not run it.";
+        cause: "The bytes of a module, or of a program in an archive, differ from the hash in its claims.",
+        cure: "Sign it again after its last change; if you did not change it, do not run it.";
     /// The token is malformed.
     Token = "E_TOKEN", Denied, retry: false,
         cause: "The token breaks the format: segments, header, algorithm, required claims or duplicate keys.",
-        cure: "Sign the module again with `trellis sign`.";
+        cure: "Sign it again, with `trellis sign` or `trellis par`.";
     /// The claims section is missing from its place, or is not the only one.
     Section = "E_SECTION", Denied, retry: false,
         cause: "A module must carry exactly one claims section, at top level, as its last section.",
@@ -138,18 +143,18 @@ codes! {
     /// The claims have expired.
     Expired = "E_EXPIRED", Denied, retry: false,
         cause: "The claims' `exp` time has passed.",
-        cure: "Sign the module again with a later expiry; check the host's clock.";
+        cure: "Sign it again with a later expiry; check the host's clock.";
     /// The claims are not valid yet.
     NotYet = "E_NOT_YET", Denied, retry: false,
         cause: "The claims' `nbf` time is in the future.",
-        cure: "Wait, or sign the module again; check the host's clock.";
+        cure: "Wait, or sign it again; check the host's clock.";
     /// The issuer is not trusted here.
     Issuer = "E_ISSUER", Denied, retry: false,
-        cause: "The key that signed the module is not in the host's trust list.",
-        cure: "Add the issuer under `trust: {issuers: [...]}` if you trust it; `trellis inspect` shows it.";
+        cause: "The key that signed it is not in the host's trust list.",
+        cure: "Add the issuer under `trust: {issuers: [...]}` if you trust it; `trellis inspect` and `trellis par inspect` show it.";
     /// The issuer or the module was revoked.
     Revoked = "E_REVOKED", Denied, retry: false,
-        cause: "The trust list revokes this issuer or this module.",
+        cause: "The trust list revokes this issuer, this module or this provider.",
         cure: "If it is not to run any more, take the actor and its bindings out of the manifest. To \
                run it again: if its issuer (A…) is revoked, take a module that another trusted \
                account signed; if its own key (M…) is, sign it for another one (`--subject`): what \

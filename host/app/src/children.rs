@@ -82,6 +82,7 @@ pub async fn describe_program(program: &str, args: &[String]) -> Result<Descript
         folder,
         environment: processes.environment([]),
         limits: ProcessLimits::default(),
+        digest: None,
     };
     command.look().map_err(|why| {
         let text = match why {

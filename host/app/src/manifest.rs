@@ -7,19 +7,21 @@ mod file;
 mod rest;
 mod trusted;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use trellis_artifacts::ProgramCache;
 use trellis_claims::{SystemClock, TrustList};
 use trellis_core::Code;
 use trellis_engine::{Checker, Engine};
-use trellis_manifest::{Format, Manifest, Problem, ProviderKind, Report, Rest, SourceText, Wrong};
+use trellis_manifest::{
+    Format, Manifest, Problem, ProgramSpec, ProviderKind, Report, Rest, SourceText, Wrong,
+};
 use trellis_providers_sdk::ProviderFactory;
-use trellis_supervisor::{Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};
+use trellis_supervisor::{Archives, Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};
 use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
 
@@ -30,8 +32,12 @@ use crate::failure::Failure;
 use crate::providers::builtins;
 use crate::readiness::Lasting;
 use crate::record::{Damage, RunRecord};
+use crate::settings::StartSettings;
 use crate::trust::{Held, OwnIssuer};
 use file::{read_file, unreadable};
+
+/// The folder in the cache where the programs of archives are unpacked.
+const PROGRAMS_FOLDER: &str = "programs";
 
 /// Most files that are named when they are slow.
 const SLOW_NAMED_MAX: usize = 3;
@@ -49,16 +55,14 @@ pub(crate) enum For {
 
 /// Reads one manifest again and again, and remembers what did not change.
 pub(crate) struct Loader {
-    path: PathBuf,
-    allow_unsigned: bool,
-    force: bool,
-    /// Where the user wants the admin address, whatever the manifest says.
-    admin: Option<SocketAddr>,
+    /// What the user says of everything that is read.
+    args: HostArgs,
     builtins: Vec<Arc<dyn ProviderFactory>>,
     processes: Option<Processes>,
     module_providers: OnceLock<ModuleProviders>,
     own: OwnIssuer,
     modules: Modules,
+    archives: Archives,
     checker: Mutex<Option<Arc<Checker>>>,
     record: RunRecord,
     /// The last text that could be read, and what it means.
@@ -109,15 +113,13 @@ impl Loader {
     /// Reads the manifest of these arguments, when asked to.
     pub(crate) fn new(args: &HostArgs) -> Arc<Self> {
         Arc::new(Self {
-            path: args.manifest.clone(),
-            allow_unsigned: args.allow_unsigned,
-            force: args.force,
-            admin: args.admin,
+            args: args.clone(),
             builtins: builtins(),
             processes: processes(),
             module_providers: OnceLock::new(),
             own: OwnIssuer::default(),
             modules: Modules::new(),
+            archives: Archives::new(),
             checker: Mutex::default(),
             record: RunRecord::new(&args.manifest, args.force),
             text: Mutex::default(),
@@ -130,12 +132,12 @@ impl Loader {
 
     /// The manifest's folder, where its relative paths start.
     pub(crate) fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
+        self.path().parent().unwrap_or(Path::new(""))
     }
 
     /// The file itself.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.args.manifest
     }
 
     /// What is known of the modules that were read.
@@ -150,12 +152,21 @@ impl Loader {
         drop(self.module_providers.set(ModuleProviders::new(engine.clone())));
     }
 
-    /// The files of the modules that the manifest names.
+    /// What is known of the archives that were read.
+    pub(crate) const fn archives(&self) -> &Archives {
+        &self.archives
+    }
+
+    /// The files of the modules and the archives that the manifest names.
     pub(crate) fn images(&self, manifest: &Manifest) -> Vec<PathBuf> {
         let actors = manifest.actors.iter().map(|actor| &actor.value.image.value);
-        let providers = manifest.providers.iter().filter_map(|it| match &it.value.kind {
+        let providers = manifest.providers.iter().filter_map(|spec| match &spec.value.kind {
             ProviderKind::Module(module) => Some(&module.file.value),
-            ProviderKind::Builtin(_) | ProviderKind::Process(_) => None,
+            ProviderKind::Process(process) => match &process.program {
+                ProgramSpec::Archive(file) => Some(&file.value),
+                ProgramSpec::Command(_) => None,
+            },
+            ProviderKind::Builtin(_) => None,
         });
         actors.chain(providers).map(|image| self.folder().join(image)).collect()
     }
@@ -206,16 +217,19 @@ impl Loader {
             For::Starting => None,
             For::Changing | For::Checking => Some(self.checker()?),
         };
-        let written_admin = manifest.host.admin.as_ref().map(|admin| admin.value);
+        let StartSettings { admin, cache, .. } = StartSettings::of(&self.args, &manifest.host);
+        let programs = cache.map(|cache| ProgramCache::new(cache.join(PROGRAMS_FOLDER)));
         let context = PrepareContext {
             processes: self.processes.clone(),
             module_providers: self.module_providers(manifest)?,
             modules: self.modules.clone(),
+            archives: self.archives.clone(),
+            programs,
             checker,
             survey: purpose == For::Checking,
             last_runs: self.record.known(),
-            force: self.force,
-            host_addresses: self.admin.or(written_admin).into_iter().collect(),
+            force: self.args.force,
+            host_addresses: admin.into_iter().collect(),
             lacks,
             ..PrepareContext::new(self.folder(), &self.builtins, trust, Arc::new(SystemClock))
         };
@@ -248,10 +262,11 @@ impl Loader {
 
     /// What takes longer than `limit`.
     pub(crate) fn slow(&self, limit: Duration) -> String {
-        let slow = self.modules.slower_than(limit);
+        let mut slow = self.modules.slower_than(limit);
+        slow.extend(self.archives.slower_than(limit));
         let limit = limit.as_secs();
         if slow.is_empty() {
-            let path = self.path.display();
+            let path = self.path().display();
             return format!("reading {path} and what it names takes longer than {limit} s");
         }
         let named: Vec<_> = slow.iter().take(SLOW_NAMED_MAX).map(ToString::to_string).collect();
@@ -278,9 +293,9 @@ impl Loader {
 
     fn read_here(&self) -> Result<Written, Failure> {
         self.record.read();
-        let name = self.path.display().to_string();
-        let bytes = self.bytes().map_err(|error| unreadable(&self.path, &error))?;
-        let format = Format::of_path(&self.path);
+        let name = self.path().display().to_string();
+        let bytes = self.bytes().map_err(|error| unreadable(self.path(), &error))?;
+        let format = Format::of_path(self.path());
         let is_cut = bytes.len() > trellis_manifest::BYTES_MAX;
         let source = match SourceText::from_bytes(&name, bytes, format) {
             Ok(source) => source,
@@ -299,11 +314,11 @@ impl Loader {
     /// no end, and what came out of the first is gone.
     fn bytes(&self) -> std::io::Result<Vec<u8>> {
         // Relaxed: one thread at a time reads.
-        if self.was_read.load(Ordering::Relaxed) && !std::fs::metadata(&self.path)?.is_file() {
+        if self.was_read.load(Ordering::Relaxed) && !std::fs::metadata(self.path())?.is_file() {
             let message = "it is now a device, a pipe or a folder, not a file";
             return Err(std::io::Error::other(message));
         }
-        let bytes = read_file(&self.path)?;
+        let bytes = read_file(self.path())?;
         self.was_read.store(true, Ordering::Relaxed);
         Ok(bytes)
     }

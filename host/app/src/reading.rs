@@ -1,4 +1,4 @@
-//! How reading modules went, as metrics.
+//! How reading modules and archives went, as metrics.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,9 +11,9 @@ pub(crate) fn registry(hung: usize, refused: u64) -> Registry {
     let reads: Counter = Counter::default();
     reads.inc_by(refused);
     let mut registry = Registry::with_prefix("trellis");
-    let help = "Files of modules that are being read and do not answer";
+    let help = "Files of modules and archives that are being read and do not answer";
     registry.register("files_hung", help, files);
-    let help = "Times no module was read because too many files do not answer";
+    let help = "Times no module or archive was read because too many files do not answer";
     registry.register("files_refused", help, reads);
     registry
 }

@@ -82,8 +82,10 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
         let (host, readiness) = build(&settings)?;
+        loader.runs_in(host.engine());
         host.identity().runs(loader.path(), &text.manifest);
-        let admin = Admin::new(&host, readiness.clone(), loader.modules().clone());
+        let files = (loader.modules().clone(), loader.archives().clone());
+        let admin = Admin::new(&host, readiness.clone(), files);
         let _socket = open_admin(&settings, admin, (&loader, &text.manifest), &announcer).await?;
         let life = Life::new((loader, watch), (host, readiness), announcer.clone(), args.clone());
         life.run(text, settings, &mut signals).await
@@ -98,7 +100,6 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
 fn build(settings: &StartSettings) -> Result<(Host, Readiness), Failure> {
     let host = Host::build(HostConfig::new(engine_config(settings)))
         .map_err(|error| Failure::call("the sandbox", error))?;
-    loader.runs_in(host.engine());
     let readiness = Readiness::new(host.supervisor().clone());
     Ok((host, readiness))
 }

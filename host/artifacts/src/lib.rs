@@ -9,17 +9,22 @@
 //! new kind brings a way to tell "unchanged" cheaply and a way to read bytes, and nothing else
 //! changes.
 //!
+//! A program that came inside an artifact is kept by its digest in a [`ProgramCache`], to be run from
+//! there.
+//!
 //! **Deliberately absent:** claims, trust, WebAssembly. The caller brings the examination and gets
 //! its result back as the artifact's proof.
 
 mod artifacts;
 mod file;
 pub mod hint;
+mod programs;
 mod readers;
 mod reference;
 mod stamp;
 
 pub use artifacts::{Artifact, Artifacts, Wanted};
 pub use file::read_bounded;
+pub use programs::{ProgramCache, is_program};
 pub use reference::{Digest, Reference};
 pub use stamp::Stamp;

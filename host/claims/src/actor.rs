@@ -8,12 +8,7 @@ use trellis_core::{ActorKey, Code};
 use crate::clock::{Clock, SKEW_S};
 use crate::error::ClaimsError;
 use crate::nkey::{KeyKind, PublicKey};
-use crate::token::{Kind, Parts, Token, check_text, check_window};
-
-/// The part of the life of claims that is its end: one of so many.
-const NOTICE_PART: u64 = 10;
-/// Most of it, in seconds: a week.
-const NOTICE_MAX_S: u64 = 7 * 86_400;
+use crate::token::{Kind, Parts, Token, check_hash, check_text, check_window, notice_from};
 
 /// An actor's claims: who signed it, what it is, and what it may use.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
@@ -127,9 +122,7 @@ impl ActorClaims {
     /// is time to sign again: in the last tenth of their life, and in its last week at most.
     #[must_use]
     pub fn ends_soon_from(&self) -> Option<u64> {
-        let end = self.expires?;
-        let life_s = end.saturating_sub(self.not_before.unwrap_or(self.issued_at));
-        Some(end.saturating_sub((life_s / NOTICE_PART).min(NOTICE_MAX_S)))
+        notice_from(self.not_before.unwrap_or(self.issued_at), self.expires)
     }
 
     /// Checks that these claims may take the place of `former`: the same actor, and a revision
@@ -191,11 +184,7 @@ impl Kind for ActorBody {
     const FLAT: bool = true;
 
     fn check(&self) -> Result<(), ClaimsError> {
-        let upper_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
-        if self.hash.len() != 64 || !self.hash.bytes().all(upper_hex) {
-            let message = "the claim `hash` is not 64 upper-case hex digits";
-            return Err(ClaimsError::token(message));
-        }
+        check_hash("hash", &self.hash)?;
         check_text("name", self.name.as_deref())?;
         check_text("ver", self.version.as_deref())?;
         check_text("call_alias", self.call_alias.as_deref())?;

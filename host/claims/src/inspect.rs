@@ -69,7 +69,7 @@ impl Check {
         }
     }
 
-    fn of(result: Result<(), ClaimsError>) -> Self {
+    pub(crate) fn of(result: Result<(), ClaimsError>) -> Self {
         result.map_or_else(Self::Failed, |()| Self::Passed)
     }
 }

@@ -4,7 +4,8 @@
 //! asks for before it compiles anything. It checks, in this order: exactly one claims section, at
 //! top level, last ([`section`]); the token's form and signature ([`token`]); the hash over every
 //! other byte ([`hash`]); the time window; revocations and the trust list ([`trust`]). [`sign()`]
-//! writes what it reads, and [`inspect()`] says for people which of these checks hold.
+//! writes what it reads, and [`inspect()`] says for people which of these checks hold. The token of
+//! a provider that comes as an archive goes the same way to a [`VerifiedProvider`] ([`provider`]).
 //!
 //! The formats are wascap's (sections `jwt` and `wasmcloud_jwt`, revisions up to 3, and the flat
 //! layout of 2019), so modules signed by waSCC and wasmCloud tools verify here and ours verify
@@ -21,6 +22,7 @@ pub mod hash;
 pub mod inspect;
 mod json;
 pub mod nkey;
+pub mod provider;
 pub mod section;
 pub mod sign;
 pub mod token;
@@ -32,6 +34,7 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::ClaimsError;
 pub use inspect::{Check, Inspection, inspect};
 pub use nkey::{KeyKind, KeyPair, PublicKey, Seed};
+pub use provider::{ProviderInspection, VerifiedProvider, inspect_provider, verify_provider};
 pub use sign::{ClaimsDraft, sign};
 pub use token::Token;
 pub use trust::{StaleTrust, TrustList, TrustStore, Unsigned};

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use trellis_core::Code;
 
-use crate::actor::ActorClaims;
 use crate::error::ClaimsError;
 use crate::nkey::{KeyKind, PublicKey};
 
@@ -73,16 +72,16 @@ impl TrustList {
     /// As [`trust`](Self::trust); then the list is as it was.
     pub fn add_issuer(&mut self, issuer: &PublicKey) -> Result<(), ClaimsError> {
         if issuer.kind() != KeyKind::Account {
-            let message =
-                format!("{issuer} is a {} key; only accounts (A…) sign actors", issuer.kind());
+            let message = format!("{issuer} is a {} key; only accounts (A…) sign", issuer.kind());
             return Err(ClaimsError::new(Code::Key, message));
         }
         self.issuers.insert(issuer.clone());
         Ok(())
     }
 
-    /// Revokes an issuer with all it signed (an account key), or one actor (a module key). The key
-    /// of an unsigned module is [`unsigned_key`](crate::unsigned_key).
+    /// Revokes an issuer with all it signed (an account key), one actor (a module key), or one
+    /// provider (a service key). The key of an unsigned module is
+    /// [`unsigned_key`](crate::unsigned_key).
     ///
     /// # Errors
     /// `E_KEY` for any other kind.
@@ -98,11 +97,11 @@ impl TrustList {
     pub fn add_revoked(&mut self, key: &PublicKey) -> Result<(), ClaimsError> {
         match key.kind() {
             KeyKind::Account => self.revoked_issuers.insert(key.clone()),
-            KeyKind::Module => self.revoked_subjects.insert(key.clone()),
+            KeyKind::Module | KeyKind::Service => self.revoked_subjects.insert(key.clone()),
             kind => {
                 let message = format!(
-                    "{key} is a {kind} key; only account keys (A…) and module keys (M…) can be \
-                     revoked"
+                    "{key} is a {kind} key; only account keys (A…), module keys (M…) and service \
+                     keys (V…) can be revoked"
                 );
                 return Err(ClaimsError::new(Code::Key, message));
             }
@@ -141,12 +140,12 @@ impl TrustList {
         self.issuers.iter()
     }
 
-    /// The revoked accounts and actors.
+    /// The revoked accounts, actors and providers.
     pub fn revoked(&self) -> impl Iterator<Item = &PublicKey> {
         self.revoked_issuers.iter().chain(&self.revoked_subjects)
     }
 
-    /// True when this account or actor is revoked.
+    /// True when this account, actor or provider is revoked.
     #[must_use]
     pub fn is_revoked(&self, key: &PublicKey) -> bool {
         self.revoked_issuers.contains(key) || self.revoked_subjects.contains(key)
@@ -159,24 +158,28 @@ impl TrustList {
     }
 
     /// Checks issuer and subject of claims whose signature holds. A revocation outweighs trust.
-    pub(crate) fn check(&self, claims: &ActorClaims) -> Result<(), ClaimsError> {
-        self.check_not_revoked(claims)?;
-        if !self.issuers.contains(&claims.issuer) {
-            let message = format!("the issuer {} is not in the trust list", claims.issuer);
+    pub(crate) fn check(&self, issuer: &PublicKey, subject: &PublicKey) -> Result<(), ClaimsError> {
+        self.check_not_revoked(issuer, subject)?;
+        if !self.issuers.contains(issuer) {
+            let message = format!("the issuer {issuer} is not in the trust list");
             return Err(ClaimsError::new(Code::Issuer, message));
         }
         Ok(())
     }
 
     /// Checks that neither the issuer nor the subject is revoked.
-    pub(crate) fn check_not_revoked(&self, claims: &ActorClaims) -> Result<(), ClaimsError> {
-        let (issuer, subject) = (&claims.issuer, &claims.subject);
+    pub(crate) fn check_not_revoked(
+        &self,
+        issuer: &PublicKey,
+        subject: &PublicKey,
+    ) -> Result<(), ClaimsError> {
         if self.revoked_issuers.contains(issuer) {
             let message = format!("the issuer {issuer} is revoked");
             return Err(ClaimsError::new(Code::Revoked, message));
         }
         if self.revoked_subjects.contains(subject) {
-            let message = format!("the actor {subject} is revoked");
+            let what = if subject.kind() == KeyKind::Service { "provider" } else { "actor" };
+            let message = format!("the {what} {subject} is revoked");
             return Err(ClaimsError::new(Code::Revoked, message));
         }
         Ok(())

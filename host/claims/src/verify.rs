@@ -45,7 +45,7 @@ pub fn verify(
     let digests = Digests::of(module, section.start);
     digests.check(module, &section, &claims.hash, claims.wascap_revision)?;
     claims.check_time(clock)?;
-    trust.check(&claims)?;
+    trust.check(&claims.issuer, &claims.subject)?;
     Ok(Verified { claims: Arc::new(claims), digest: digests.file, unsigned: false })
 }
 
@@ -90,9 +90,9 @@ impl Verified {
         self.check_time(clock)?;
         if self.unsigned {
             trust.unsigned_caps()?;
-            return trust.check_not_revoked(&self.claims);
+            return trust.check_not_revoked(&self.claims.issuer, &self.claims.subject);
         }
-        trust.check(&self.claims)
+        trust.check(&self.claims.issuer, &self.claims.subject)
     }
 }
 
@@ -131,6 +131,6 @@ fn verify_unsigned(module: &[u8], trust: &TrustList) -> Result<Verified, ClaimsE
         calls: Vec::new(),
         wascap_revision: None,
     };
-    trust.check_not_revoked(&claims)?;
+    trust.check_not_revoked(&claims.issuer, &claims.subject)?;
     Ok(Verified { claims: Arc::new(claims), digest, unsigned: true })
 }

@@ -125,6 +125,8 @@ pub enum ProviderKind {
     Builtin,
     /// It is a program of its own.
     Process,
+    /// It is a signed module.
+    Module,
 }
 
 /// The process of a provider.
@@ -173,6 +175,7 @@ impl ProviderKind {
         match self {
             Self::Builtin => "builtin",
             Self::Process => "process",
+            Self::Module => "module",
         }
     }
 }

@@ -64,6 +64,32 @@ pub const ADMIN_BODY: Limit = row(
     "refused before it is read further",
 );
 
+/// The file of a provider archive.
+pub const ARCHIVE_BYTES: Limit =
+    of_archive("archive_bytes_max", 256 << 20, "bytes", "refused before it is read");
+/// The token in a provider archive.
+pub const ARCHIVE_TOKEN_BYTES: Limit =
+    of_archive("archive_token_bytes_max", 64 << 10, "bytes", "refused before it is unpacked");
+/// One program in a provider archive.
+pub const ARCHIVE_PROGRAM_BYTES: Limit =
+    of_archive("archive_program_bytes_max", 256 << 20, "bytes", "refused before it is unpacked");
+/// All that a provider archive unpacks to.
+pub const ARCHIVE_UNPACKED_BYTES: Limit =
+    of_archive("archive_unpacked_bytes_max", 1 << 30, "bytes", "unpacking ends there");
+/// How many times its own size a compressed provider archive unpacks to; the first MiB is free.
+pub const ARCHIVE_RATIO: Limit =
+    of_archive("archive_ratio_max", 100, "times its size", "unpacking ends there");
+/// The programs in a provider archive.
+pub const ARCHIVE_PROGRAMS: Limit =
+    of_archive("archive_programs_max", 32, "programs", "refused before the next is unpacked");
+/// The programs of archives that are kept unpacked in one cache folder.
+pub const PROGRAM_CACHE_BYTES: Limit = row(
+    ("program_cache_bytes_max", "-"),
+    (4 << 30, "bytes"),
+    None,
+    "those that were not wanted for longest are removed",
+);
+
 /// All of them.
 pub const TABLE: &[Limit] = &[
     MODULE_TYPES,
@@ -80,7 +106,18 @@ pub const TABLE: &[Limit] = &[
     ADMIN_CONNECTIONS,
     ADMIN_CALLS,
     ADMIN_BODY,
+    ARCHIVE_BYTES,
+    ARCHIVE_TOKEN_BYTES,
+    ARCHIVE_PROGRAM_BYTES,
+    ARCHIVE_UNPACKED_BYTES,
+    ARCHIVE_RATIO,
+    ARCHIVE_PROGRAMS,
+    PROGRAM_CACHE_BYTES,
 ];
+
+const fn of_archive(name: &'static str, max: u64, unit: &'static str, hit: &'static str) -> Limit {
+    row((name, "-"), (max, unit), Some(Code::Archive), hit)
+}
 
 const fn of_module(name: &'static str, max: u64, unit: &'static str) -> Limit {
     row((name, "-"), (max, unit), Some(Code::ModuleLimit), "refused before compiling")

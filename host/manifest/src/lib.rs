@@ -8,8 +8,8 @@
 //!
 //! The modules in reading order: [`source`] (text and places in it), `expand` (`${VAR}`), `parse`
 //! with `yaml` and `json` (text to `tree`), `form` and `object` (tree to typed values; the JSON
-//! schema comes from the same declarations), `shape` (what may be written), `resolve` (what it
-//! means), `understand` (both together), `rest` and `trust` (what can be read of a manifest that is
+//! schema comes from the same declarations), `shape` (what may be written), `resolve` with `kind`
+//! (what it means), `understand` (both together), `rest` and `trust` (what can be read of a manifest that is
 //! wrong), `scan` with `nkey` (what is revoked in a text that cannot be understood).
 //!
 //! **Deliberately absent:** files, the environment, keys and signatures, which providers exist and
@@ -20,7 +20,9 @@ mod decode;
 mod expand;
 mod form;
 mod json;
+mod kind;
 mod limits;
+mod module_limits;
 mod nkey;
 mod object;
 pub mod originals;
@@ -52,8 +54,8 @@ pub use schema::json_schema;
 pub use source::{Format, SourceText, Span, Spanned};
 pub use spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProcessLimitsSpec,
-    ProcessSpec, ProviderKind, ProviderModuleSpec, ProviderSpec, SocketSpec, TextPairs, TrustSpec,
-    WrittenLimit,
+    ProcessSpec, ProgramSpec, ProviderKind, ProviderModuleSpec, ProviderSpec, SocketSpec,
+    TextPairs, TrustSpec, WrittenLimit,
 };
 pub use trust::{ReadableTrust, readable_trust, unrevoked};
 

@@ -1,7 +1,8 @@
 //! Providers as the manifests of waSCC 0.14 and wasmCloud 0.18 name them.
 //!
 //! Those manifests name native libraries and provider archives. Their code cannot run here, but
-//! their contracts are ours, so each well-known one means a built-in provider.
+//! their contracts are ours, so each well-known one means a built-in provider. Another archive may
+//! be one of ours.
 
 use std::path::Path;
 
@@ -40,6 +41,12 @@ pub fn builtin_for(reference: &str) -> Option<&'static str> {
 #[must_use]
 pub(crate) fn is_module(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wasm"))
+}
+
+/// The path of a provider archive without what makes it one; `None` for any other.
+#[must_use]
+pub fn archive_stem(path: &str) -> Option<&str> {
+    [".par.gz", ".par"].iter().find_map(|end| path.strip_suffix(end))
 }
 
 /// Values the original hosts' provider has without a word: there, all actors shared the keys of a

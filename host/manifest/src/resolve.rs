@@ -1,24 +1,20 @@
 //! From what was written to a manifest that holds together.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use trellis_core::BindingName;
 use trellis_limits::{ActorLimits, HostLimits};
 
 use crate::form::{Count, List, Name, Part, Stated, Text};
-use crate::limits::{Limits, of_instances};
+use crate::kind::{Given, provider_kind};
+use crate::module_limits::module_limits;
 use crate::originals;
 use crate::report::{Problem, Problems, quoted};
 use crate::rest::Whole;
-use crate::shape::{
-    Actor, ActorKeys, Binding, Calls, Host, Instances, Module, ModuleKeys, Process, ProcessKeys,
-    Provider, Root, Trust, Unsigned,
-};
+use crate::shape::{Actor, ActorKeys, Binding, Calls, Host, Provider, Root, Trust, Unsigned};
 use crate::source::{Span, Spanned};
 use crate::spec::{
-    ActorSpec, BindingSpec, HostSpec, Manifest, ProcessLimitsSpec, ProcessSpec, ProviderKind,
-    ProviderModuleSpec, ProviderSpec, TrustSpec, WrittenLimit,
+    ActorSpec, BindingSpec, HostSpec, Manifest, ProviderKind, ProviderSpec, TrustSpec,
 };
 
 /// The manifest that `written` means, to be run only if no problem was reported.
@@ -102,7 +98,7 @@ fn actors(written: Vec<Spanned<Actor>>, problems: &mut Problems) -> Vec<Spanned<
 
 fn actor_spec(written: ActorKeys, problems: &mut Problems) -> ActorSpec {
     let own = (written.instances.as_ref(), &written.limits);
-    let (limits, written_limits) = limits(ActorLimits::default(), own, problems);
+    let (limits, written_limits) = module_limits(ActorLimits::default(), own, problems);
     if let Some(Name(name)) = &written.name
         && is_key(name, 'M')
     {
@@ -118,35 +114,6 @@ fn actor_spec(written: ActorKeys, problems: &mut Problems) -> ActorSpec {
         limits,
         written_limits,
         values: written.values.0,
-    }
-}
-
-/// What a module may use, and what of it is written.
-fn limits(
-    mut limits: ActorLimits,
-    (instances, written): (Option<&Instances>, &Limits),
-    problems: &mut Problems,
-) -> (ActorLimits, Vec<WrittenLimit>) {
-    let mut all = written.written();
-    if let Some(instances) = instances {
-        instances_into(&mut limits, instances, problems);
-        let max = instances.max.as_ref();
-        all.extend(max.and_then(|max| of_instances(*max.0, max.0.span)));
-    }
-    written.apply(&mut limits);
-    (limits, all)
-}
-
-fn instances_into(limits: &mut ActorLimits, written: &Instances, problems: &mut Problems) {
-    if let Some(max) = &written.max {
-        limits.instances_max = *max.0;
-        limits.queue_max = max.0.saturating_mul(2);
-    }
-    let Some(min) = &written.min else { return };
-    limits.instances_min = *min.0;
-    if limits.instances_min > limits.instances_max {
-        let message = format!("`min` is {} but `max` is {}", *min.0, limits.instances_max);
-        problems.push(Problem::new(min.0.span, message).help("raise `max` or lower `min`"));
     }
 }
 
@@ -172,13 +139,14 @@ fn providers(
 
 fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Option<ProviderSpec> {
     let original = written.path.is_some();
-    let kinds = Kinds {
+    let given = Given {
         builtin: written.builtin,
         process: written.process,
+        archive: written.archive,
         module: written.module,
         path: written.path,
     };
-    let (kind, default_name) = provider_kind(kinds, span, problems)?;
+    let (kind, default_name) = provider_kind(given, span, problems)?;
     let mut values = written.values.0;
     let implied = match &kind {
         ProviderKind::Builtin(builtin) if original => originals::implied_values(builtin),
@@ -211,115 +179,6 @@ fn provider_spec(written: Provider, span: Span, problems: &mut Problems) -> Opti
         binding_name: original.then(|| binding_name.unwrap_or_else(|| self::default_name(span))),
         values,
     })
-}
-
-/// The keys that say what implements a provider, of which it has one.
-struct Kinds {
-    builtin: Option<Name>,
-    process: Option<Process>,
-    module: Option<Module>,
-    path: Option<Text>,
-}
-
-/// What implements a provider, and what it is called unless it is given a name.
-fn provider_kind(
-    written: Kinds,
-    span: Span,
-    problems: &mut Problems,
-) -> Option<(ProviderKind, Text)> {
-    match written {
-        Kinds { builtin: Some(Name(builtin)), process: None, module: None, path: None } => {
-            Some((ProviderKind::Builtin(builtin.clone()), builtin))
-        }
-        Kinds { builtin: None, process: Some(Process(process)), module: None, path: None } => {
-            let name = file_name(&process.command);
-            Some((ProviderKind::Process(Box::new(process_spec(process))), name))
-        }
-        Kinds { builtin: None, process: None, module: Some(module), path: None } => {
-            Some(module_kind(module, problems))
-        }
-        Kinds { builtin: None, process: None, module: None, path: Some(path) } => {
-            if originals::is_module(&path) {
-                return Some(module_kind(Module::plain(path), problems));
-            }
-            let builtin = original_builtin(&path, problems)?;
-            Some((ProviderKind::Builtin(builtin.clone()), builtin))
-        }
-        Kinds { builtin: None, process: None, module: None, path: None } => {
-            let text = "a provider needs `builtin`, `process` or `module`";
-            problems.push(Problem::new(span, text).help(
-                "write `builtin: NAME`, such as `builtin: http-server`, `process: PATH` for a \
-                 program, or `module: FILE` for a signed module",
-            ));
-            None
-        }
-        several => {
-            let keep = match several {
-                Kinds { builtin: Some(_), .. } => "builtin",
-                Kinds { process: Some(_), .. } => "process",
-                _ => "module",
-            };
-            let text = "a provider is one of `builtin`, `process`, `module` and `path`";
-            problems.push(
-                Problem::new(span, text)
-                    .help(format!("keep `{keep}`, or write a provider for each")),
-            );
-            None
-        }
-    }
-}
-
-/// A module has one instance unless the manifest says otherwise: it may keep in its memory what all
-/// calls need. That one is always there.
-fn module_kind(Module(written): Module, problems: &mut Problems) -> (ProviderKind, Text) {
-    let ModuleKeys { file, instances, limits } = written;
-    let one = ActorLimits { instances_min: 1, instances_max: 1, ..ActorLimits::default() };
-    let (limits, written_limits) = self::limits(one, (instances.as_ref(), &limits), problems);
-    let name = file_name(&file);
-    (ProviderKind::Module(Box::new(ProviderModuleSpec { file, limits, written_limits })), name)
-}
-
-fn process_spec(written: ProcessKeys) -> ProcessSpec {
-    let limits = written.limits;
-    let limits = limits.map_or_else(ProcessLimitsSpec::default, |limits| ProcessLimitsSpec {
-        memory_bytes_max: limits.memory.map(|size| size.0),
-        open_files_max: limits.open_files.map(|count| count.0.value),
-        processes_max: limits.processes.map(|count| count.0.value),
-    });
-    ProcessSpec {
-        command: written.command,
-        args: written.args.items.into_iter().map(|argument| argument.value.value).collect(),
-        folder: written.folder,
-        environment: written.environment.items.into_iter().map(|it| it.value.0).collect(),
-        limits,
-    }
-}
-
-/// What a program or a module is called: its file, without folders and extension.
-fn file_name(file: &Text) -> Text {
-    let stem = Path::new(&file.value).file_stem().and_then(|stem| stem.to_str());
-    Spanned::new(stem.unwrap_or(&file.value).to_owned(), file.span)
-}
-
-fn original_builtin(path: &Text, problems: &mut Problems) -> Option<Text> {
-    let builtin = originals::builtin_for(path);
-    if builtin.is_none() {
-        let mut builtins: Vec<_> =
-            originals::PROVIDERS.iter().map(|(_, builtin)| *builtin).collect();
-        builtins.dedup();
-        problems.push(
-            Problem::new(
-                path.span,
-                format!("no built-in provider takes the place of {}", quoted(path)),
-            )
-            .help(format!(
-                "native libraries and provider archives are not loaded; write `builtin: NAME`, \
-                 with one of: {}",
-                builtins.join(", ")
-            )),
-        );
-    }
-    builtin.map(|builtin| Spanned::new(builtin.to_owned(), path.span))
 }
 
 fn bindings(written: Vec<Spanned<Binding>>, problems: &mut Problems) -> Vec<Spanned<BindingSpec>> {

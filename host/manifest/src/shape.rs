@@ -41,7 +41,8 @@ object! {
     Trust("`trust`") {
         /// Account keys (`A...`) whose actors may run.
         issuers: Filled<List<Text>>,
-        /// Account keys (`A...`) and actor keys (`M...`) that may not run, whoever signed them.
+        /// Account keys (`A...`), actor keys (`M...`) and provider keys (`V...`) that may not run,
+        /// whoever signed them.
         revoked: Stated<Text, false>,
         /// `allow` runs unsigned modules too; for development only.
         unsigned: Option<Unsigned>,
@@ -131,13 +132,17 @@ object! {
         builtin: Option<Name>,
         /// A provider that is a program of its own: its path, or a mapping with its `command`.
         process: Option<Process>,
+        /// A provider that is a program in a signed archive: the archive's path, or a mapping with
+        /// its `file`.
+        archive: Option<Archive>,
         /// A provider that is a signed WebAssembly module: its path, or a mapping with its `file`.
         module: Option<Module>,
-        /// What the originals load: a library or a registry reference. The well-known ones mean
-        /// the built-in provider of the same capability. A module (`.wasm`) is one.
+        /// What the originals load: a library, an archive or a registry reference. The well-known
+        /// ones mean the built-in provider of the same capability; another archive, or a module
+        /// (`.wasm`), is one.
         path | "image_ref": Option<Text>,
         /// What bindings call it; without it the name of the built-in provider, or of the file of
-        /// the program or module.
+        /// the program, the archive or the module.
         name: Option<Name>,
         /// With `path` or `image_ref`: the name of the bindings it serves; default `default`.
         binding_name | "link_name": Option<Name>,
@@ -206,6 +211,22 @@ object! {
 }
 
 object! {
+    /// A signed archive with the program of a provider.
+    ArchiveKeys("`archive`") {
+        /// The archive: a path from the manifest's folder.
+        file: Text,
+        /// The arguments of its program.
+        args: List<Text>,
+        /// The folder it runs in; the manifest's without it.
+        folder: Option<Text>,
+        /// Names of variables of the host's environment that it is given, as for `process`.
+        environment: List<Variable>,
+        /// What it may use.
+        limits: Option<ProcessLimits>,
+    }
+}
+
+object! {
     /// What a provider's process may use.
     ProcessLimits("`limits`") {
         /// Most memory that it may write to; default 1GiB.
@@ -242,6 +263,41 @@ impl Form for Process {
             environment: List { items: Vec::new(), whole: true },
             limits: None,
         }))
+    }
+}
+
+/// An archive with the surroundings of its program, or only the archive.
+pub(crate) struct Archive(pub(crate) ArchiveKeys);
+
+impl Archive {
+    /// The program of an archive without anything around it.
+    pub(crate) const fn of_file(file: Text) -> Self {
+        Self(ArchiveKeys {
+            file,
+            args: List { items: Vec::new(), whole: true },
+            folder: None,
+            environment: List { items: Vec::new(), whole: true },
+            limits: None,
+        })
+    }
+}
+
+impl Form for Archive {
+    fn schema() -> Json {
+        json!({ "anyOf": [Text::schema(), ArchiveKeys::schema()] })
+    }
+
+    fn read(node: &Node, what: &str, problems: &mut Problems) -> Option<Self> {
+        match &node.value {
+            Value::Mapping(_) => ArchiveKeys::read(node, what, problems).map(Self),
+            Value::Scalar { .. } | Value::Unknown => {
+                Text::read(node, what, problems).map(Self::of_file)
+            }
+            _ => {
+                crate::form::misfit(node, what, "an archive or a mapping with `file`", problems);
+                None
+            }
+        }
     }
 }
 

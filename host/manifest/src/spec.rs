@@ -124,12 +124,31 @@ pub struct ProviderModuleSpec {
     pub written_limits: Vec<WrittenLimit>,
 }
 
+/// Where a provider's program is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ProgramSpec {
+    /// On this machine: a path from the manifest's folder, or a name without `/` that is looked for
+    /// in `PATH`.
+    Command(Spanned<String>),
+    /// In a signed archive: its path, from the manifest's folder.
+    Archive(Spanned<String>),
+}
+
+impl ProgramSpec {
+    /// What the manifest says.
+    #[must_use]
+    pub const fn written(&self) -> &Spanned<String> {
+        match self {
+            Self::Command(written) | Self::Archive(written) => written,
+        }
+    }
+}
+
 /// A program that is a provider.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProcessSpec {
-    /// The program: a path from the manifest's folder, or a name without `/` that is looked for in
-    /// `PATH`.
-    pub command: Spanned<String>,
+    /// Where it is.
+    pub program: ProgramSpec,
     /// Its arguments.
     pub args: Vec<String>,
     /// The folder it runs in, from the manifest's; that folder without it.

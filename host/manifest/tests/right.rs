@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use trellis_limits::ActorLimits;
-use trellis_manifest::{CacheSpec, Format, Isolation, Manifest, SourceText, read};
+use trellis_manifest::{
+    CacheSpec, Format, Isolation, Manifest, ProgramSpec, ProviderKind, ProviderSpec, SourceText,
+    Spanned, read,
+};
 
 fn nothing_set(_: &str) -> Option<String> {
     None
@@ -90,6 +93,35 @@ fn the_cache_is_switched_off_by_every_word_for_it() {
     for folder in ["./off", "official", "nowhere/on"] {
         assert!(matches!(cache(folder), CacheSpec::Dir(path) if *path == *folder), "{folder}");
     }
+}
+
+#[test]
+fn an_archive_is_a_program_in_a_file() {
+    let manifest = parse(
+        "
+actors: []
+providers:
+  - archive: a/geo.par
+  - archive: {file: maps.par.gz, args: [--fast], environment: [HOME], limits: {memory: 1MiB}}
+  - {path: ./telnet.par, binding_name: far}
+  - {path: ./httpserver.par.gz}
+",
+        Format::Yaml,
+    );
+    let [geo, maps, telnet, http] = &manifest.providers[..] else { panic!("{manifest:#?}") };
+    let program = |provider: &Spanned<ProviderSpec>| match &provider.value.kind {
+        ProviderKind::Process(process) => (**process).clone(),
+        other => panic!("{other:?}"),
+    };
+    let is_archive = |provider, file: &str| matches!(program(provider).program, ProgramSpec::Archive(named) if *named == *file);
+    assert!(is_archive(geo, "a/geo.par") && is_archive(telnet, "./telnet.par"));
+    assert!(is_archive(maps, "maps.par.gz"));
+    assert_eq!(program(maps).args, ["--fast"]);
+    assert_eq!(program(maps).limits.memory_bytes_max, Some(1 << 20));
+    let names: Vec<_> = manifest.providers.iter().map(|it| it.value.name.as_str()).collect();
+    assert_eq!(names, ["geo", "maps", "telnet/far", "http-server"]);
+    assert_eq!(telnet.value.binding_name.as_ref().map(|it| it.as_str()), Some("far"));
+    assert!(matches!(&http.value.kind, ProviderKind::Builtin(name) if **name == *"http-server"));
 }
 
 #[test]

@@ -327,11 +327,6 @@ impl ActualState {
         { in_force }.any(RunningBinding::is_intake)
     }
 
-    /// The modules that serve under a name.
-    pub(crate) fn modules(&self) -> impl Iterator<Item = &PreparedActor> {
-        self.providers.values().filter_map(|running| running.prepared.module.as_deref())
-    }
-
     /// Takes a binding away; gives the instance that served it, so that it may be told.
     pub(crate) fn forget(&mut self, id: BindingId) -> Option<(BindingId, Instance)> {
         self.road.entitlements.unbind(id);

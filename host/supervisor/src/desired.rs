@@ -28,7 +28,6 @@ pub(crate) struct Desired {
 #[derive(Clone, Default)]
 pub(crate) struct Barred {
     actors: BTreeMap<Arc<str>, ClaimsError>,
-    /// Those that are modules.
     providers: BTreeMap<Arc<str>, ClaimsError>,
 }
 
@@ -147,15 +146,18 @@ impl Desired {
     /// What may not run, and why: trust and time may have changed since the manifest was prepared.
     pub(crate) fn barred(&self, trust: Option<&TrustList>, clock: &dyn Clock) -> Barred {
         let now = Moment::of(clock);
-        let refused = |module: &PreparedActor| {
-            let error = vouch(&module.verified, trust, &now).err()?;
-            Some((Arc::clone(&module.name), error))
+        let actor = |actor: &PreparedActor| {
+            let error = vouch(&actor.verified, trust, &now).err()?;
+            Some((Arc::clone(&actor.name), error))
+        };
+        let provider = |provider: &PreparedProvider| {
+            let error = vouch_for_provider(provider, trust, &now).err()?;
+            Some((Arc::clone(&provider.name), error))
         };
         let Prepared { actors, providers, .. } = &self.prepared;
-        let modules = providers.iter().filter_map(|provider| provider.module.as_deref());
         Barred {
-            actors: actors.iter().filter_map(refused).collect(),
-            providers: modules.filter_map(refused).collect(),
+            actors: actors.iter().filter_map(actor).collect(),
+            providers: providers.iter().filter_map(provider).collect(),
         }
     }
 }
@@ -198,5 +200,22 @@ pub(crate) fn vouch(
     match trust {
         Some(trust) => verified.recheck(trust, now),
         None => verified.check_time(now),
+    }
+}
+
+/// The same of a provider. One that is neither a module nor came as an archive is a part of the
+/// host, or a program that its owner named.
+pub(crate) fn vouch_for_provider(
+    provider: &PreparedProvider,
+    trust: Option<&TrustList>,
+    now: &Moment,
+) -> Result<(), ClaimsError> {
+    if let Some(module) = &provider.module {
+        return vouch(&module.verified, trust, now);
+    }
+    match (&provider.claims, trust) {
+        (Some(claims), Some(trust)) => claims.recheck(trust, now),
+        (Some(claims), None) => claims.check_time(now),
+        (None, _) => Ok(()),
     }
 }

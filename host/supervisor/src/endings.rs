@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use trellis_core::Code;
 
 use crate::actual::ActualState;
-use crate::expiring::{CURE, ends_soon, sentence};
-use crate::prepare::{Prepared, PreparedActor};
+use crate::expiring::{CURE, sentence};
+use crate::prepare::{Prepared, PreparedActor, PreparedProvider};
 use crate::shared::Shared;
 
-/// Of which modules it was said that their claims end, and when.
+/// Of which actors and providers it was said that their claims end, and when.
 pub(crate) struct Endings {
     told: BTreeMap<String, u64>,
 }
@@ -19,18 +19,15 @@ impl Endings {
         Self { told: BTreeMap::new() }
     }
 
-    /// This is to run, and what ends soon of it was said when it was prepared.
+    /// These are to run, and what ends soon of them was said when they were prepared.
     pub(crate) fn prepared(&mut self, prepared: &Prepared, now_unix_s: u64) {
-        let Prepared { actors, providers, .. } = prepared;
-        let modules = providers.iter().filter_map(|provider| provider.module.as_deref());
-        let all = actors.iter().chain(modules);
-        self.told = all.filter_map(|module| ending_of(module, now_unix_s)).collect();
+        self.told = ending(&prepared.actors, &prepared.providers, now_unix_s).collect();
     }
 
-    /// Says of each running module, once, that its claims end soon: true when there was one.
+    /// Says of what runs, once, that its claims end soon: true when there was something.
     pub(crate) fn look(&mut self, shared: &Shared) -> bool {
         let now = shared.clock.now_unix_s();
-        let mut ending = shared.look(|actual| ending(actual, now));
+        let mut ending = shared.look(|actual| running(actual, now));
         ending.retain(|(what, end)| self.told.get(what) != Some(end));
         for (what, end) in &ending {
             let code = Code::Expired.as_str();
@@ -42,15 +39,24 @@ impl Endings {
     }
 }
 
-/// The actors and providers that have their name and whose claims end soon, with when that is.
-pub(crate) fn ending(actual: &ActualState, now_unix_s: u64) -> Vec<(String, u64)> {
+/// What has its name and whose claims end soon (`actor counter`), with when that is.
+pub(crate) fn running(actual: &ActualState, now_unix_s: u64) -> Vec<(String, u64)> {
     let actors = actual.actors.values().map(|actor| &actor.prepared);
-    let all = actors.chain(actual.modules());
-    all.filter_map(|module| ending_of(module, now_unix_s)).collect()
+    let providers = actual.providers.values().map(|provider| &provider.prepared);
+    ending(actors, providers, now_unix_s).collect()
 }
 
-/// A module and when its claims end, if that is soon.
-fn ending_of(module: &PreparedActor, now_unix_s: u64) -> Option<(String, u64)> {
-    let end = ends_soon(module.verified.claims(), now_unix_s)?;
-    Some((format!("{} {}", module.what(), module.name), end))
+/// Those of them whose claims end soon.
+fn ending<'a>(
+    actors: impl IntoIterator<Item = &'a PreparedActor>,
+    providers: impl IntoIterator<Item = &'a PreparedProvider>,
+    now_unix_s: u64,
+) -> impl Iterator<Item = (String, u64)> {
+    let actors = actors.into_iter().filter_map(move |actor| {
+        Some((format!("actor {}", actor.name), actor.ends_soon(now_unix_s)?))
+    });
+    let providers = providers.into_iter().filter_map(move |provider| {
+        Some((format!("provider {}", provider.name), provider.ends_soon(now_unix_s)?))
+    });
+    actors.chain(providers)
 }

@@ -166,7 +166,8 @@ fn provider_changes(now: &PreparedProvider, wanted: &PreparedProvider) -> Vec<St
         return vec![format!("instead of {}", old.name)];
     }
     let build = match () {
-        () if now.is_kind_of(wanted) => None,
+        () if now.is_kind_of(wanted) && now.claims == wanted.claims => None,
+        () if now.is_kind_of(wanted) => Some("signed anew".to_owned()),
         () if old.version == new.version => Some("in another build".to_owned()),
         () => Some(format!("in version {} instead of {}", new.version, old.version)),
     };
@@ -175,7 +176,7 @@ fn provider_changes(now: &PreparedProvider, wanted: &PreparedProvider) -> Vec<St
 
 /// True when the instance that runs is the one that is wanted.
 fn same_provider(running: &PreparedProvider, wanted: &PreparedProvider) -> bool {
-    running.is_kind_of(wanted) && running.values == wanted.values
+    running.is_kind_of(wanted) && running.values == wanted.values && running.claims == wanted.claims
 }
 
 fn made_actor(wanted: &PreparedActor, now: Option<&PreparedActor>) -> Option<Step> {

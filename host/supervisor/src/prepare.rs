@@ -1,6 +1,7 @@
 //! From a manifest as written to a manifest as it can run, or everything that is wrong with it.
 
 mod actors;
+mod archives;
 mod bindings;
 mod callees;
 mod circles;
@@ -27,7 +28,7 @@ mod warning;
 
 use trellis_manifest::{Manifest, Report, SourceText};
 
-pub use context::{Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
+pub use context::{Archives, Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider, is_same};
 pub(crate) use places::Places;

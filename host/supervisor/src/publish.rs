@@ -22,7 +22,7 @@ impl Shared {
             let known = before.state.degraded.iter().find(|known| known.what == what);
             known.map_or(now, |known| known.since_unix_s)
         };
-        let lasting = |(what, code, why): (String, Code, String)| {
+        let lasting_row = |(what, code, why): (String, Code, String)| {
             let since_unix_s = since(&what);
             Degraded { what, code, why, since_unix_s, retry_unix_s: None }
         };
@@ -41,14 +41,19 @@ impl Shared {
             let barred = reconciler.barred.iter();
             let barred =
                 barred.map(|(what, error)| (what, error.code(), error.message().to_owned()));
-            let ending = endings::ending(actual, now).into_iter().map(|(what, end)| {
+            let ending = endings::running(actual, now).into_iter().map(|(what, end)| {
                 let why = format!("they {}; {}", expiring::sentence(end), expiring::CURE);
                 (format!("claims of {what}"), Code::Expired, why)
             });
             let aliases = aliases.into_iter().map(|(what, why)| (what, Code::Manifest, why));
             let unwell = unwell(&status.state.providers);
-            let lasting = barred.chain(ending).chain(aliases).chain(unwell).map(lasting);
-            status.state.degraded = reconciler.degraded().into_iter().chain(lasting).collect();
+            let mut degraded = reconciler.degraded();
+            // A try to start it again says more.
+            let known: Vec<_> = degraded.iter().map(|known| known.what.clone()).collect();
+            let broken = broken(actual).filter(|(what, ..)| !known.contains(what));
+            let lasting = barred.chain(ending).chain(aliases).chain(unwell).chain(broken);
+            degraded.extend(lasting.map(lasting_row));
+            status.state.degraded = degraded;
             status.serves_nothing = reconciler.wants_intake() && !actual.has_intake();
             status
         });
@@ -79,6 +84,14 @@ fn status_of(actual: &ActualState, listening: Vec<Listening>) -> Status {
         ..trellis_control::Status::default()
     };
     Status { state, serves_nothing: false }
+}
+
+/// The providers that have no instance.
+fn broken(actual: &ActualState) -> impl Iterator<Item = (String, Code, String)> {
+    actual.providers.iter().filter_map(|(name, running)| {
+        let error = running.broken.as_ref()?;
+        Some((format!("provider {name}"), error.code(), error.message().to_owned()))
+    })
 }
 
 /// The providers that are not well.

@@ -18,7 +18,7 @@ use trellis_targets::ProviderCalls;
 use crate::actual::ActualState;
 use crate::aside::Aside;
 use crate::border::Instance;
-use crate::desired::Desired;
+use crate::desired::{Desired, Moment, vouch_for_provider};
 use crate::metrics::Metrics;
 use crate::prepare::PreparedProvider;
 use crate::progress::Progress;
@@ -92,12 +92,16 @@ impl Shared {
         look(&mut self.actual.lock())
     }
 
-    /// Makes an instance that calls actors as `target`, and has the claims of `caller`.
+    /// Makes an instance of a provider that may run. It calls actors as `target`, and has the
+    /// claims of `caller`.
     pub(crate) async fn make(
         &self,
         prepared: &PreparedProvider,
         (target, caller): (TargetId, Option<ActorId>),
     ) -> Result<Instance, CallError> {
+        // Trust and time may have changed since the manifest was prepared.
+        let now = Moment::of(&*self.clock);
+        self.look(|actual| vouch_for_provider(prepared, actual.trust.as_ref(), &now))?;
         let calls = ProviderCalls::new(
             Arc::clone(&self.dispatcher),
             target,

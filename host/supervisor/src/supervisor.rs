@@ -55,8 +55,8 @@ impl Supervisor {
         self.ask(|answer| Command::Apply(Box::new(prepared), options, answer), ended).await
     }
 
-    /// Stops every running actor that a new trust list refuses, whatever else is going on; gives
-    /// their names. None of them starts again before a list that trusts it.
+    /// Stops every running actor and provider that a new trust list refuses, whatever else is going
+    /// on; gives their names. None of them starts again before a list that trusts it.
     pub async fn enforce(&self, trust: TrustList) -> Vec<Arc<str>> {
         self.ask(|answer| Command::Trust(trust, answer), Vec::new()).await
     }

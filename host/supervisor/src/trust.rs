@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trellis_claims::{ActorClaims, ClaimsError, PublicKey, TrustList};
+use trellis_claims::{ClaimsError, PublicKey, TrustList, Verified, VerifiedProvider};
 use trellis_entitlements::ActorId;
 
-use crate::actual::{ActualState, RunningActor};
-use crate::desired::{Desired, Moment, vouch};
-use crate::prepare::{Prepared, PreparedActor};
+use crate::actual::{ActualState, RunningActor, RunningProvider};
+use crate::desired::{Desired, Moment, vouch, vouch_for_provider};
+use crate::prepare::{Prepared, PreparedProvider};
 use crate::shared::Shared;
 
 /// Most revoked keys that are of nobody here and are logged one by one.
@@ -25,10 +25,7 @@ impl Shared {
         let (before, ran) = self.look(|actual| {
             // Most lists are the one that was given before.
             let is_new = actual.trust.as_ref() != Some(list);
-            let actors = actual.versions().map(RunningActor::verified);
-            let modules = actual.modules().map(|module| &module.verified);
-            let ran = actors.chain(modules).filter(|_| is_new);
-            let ran: BTreeSet<_> = ran.flat_map(|it| keys_of(it.claims())).collect();
+            let ran = if is_new { keys_of_all(actual) } else { BTreeSet::new() };
             let before = actual.trust.replace(list.clone());
             (before.filter(|_| is_new), ran)
         });
@@ -40,9 +37,9 @@ impl Shared {
         names
     }
 
-    /// Takes away every version of an actor, and every provider that is a module, whose claims hold
-    /// no longer, or whom the host does not trust any more. It may ask for nothing from this moment
-    /// on, and its calls end. Gives the names.
+    /// Takes away every version of an actor, and every provider, whose claims hold no longer, or
+    /// whom the host does not trust any more. It may ask for nothing from this moment on, and its
+    /// calls end. Gives the names.
     pub(crate) fn expel_refused(self: &Arc<Self>) -> Vec<Arc<str>> {
         let now = Moment::of(&*self.clock);
         let (actors, providers) = self.look(|actual| refused(actual, &now));
@@ -81,7 +78,7 @@ impl Shared {
     }
 }
 
-/// The versions of actors whose claims do not hold, and the providers whose module's do not.
+/// The versions of actors and the providers whose claims do not hold.
 type Refused = (Vec<(Arc<str>, ActorId, ClaimsError)>, Vec<(Arc<str>, ClaimsError)>);
 
 fn refused(actual: &ActualState, now: &Moment) -> Refused {
@@ -90,12 +87,12 @@ fn refused(actual: &ActualState, now: &Moment) -> Refused {
         let error = vouch(actor.verified(), trust, now).err()?;
         Some((Arc::clone(&actor.prepared.name), actor.id, error))
     };
-    let module = |module: &PreparedActor| {
-        let error = vouch(&module.verified, trust, now).err()?;
-        Some((Arc::clone(&module.name), error))
+    let provider = |(name, running): (&Arc<str>, &RunningProvider)| {
+        let error = vouch_for_provider(&running.prepared, trust, now).err()?;
+        Some((Arc::clone(name), error))
     };
     let actors = actual.versions().filter_map(actor).collect();
-    (actors, actual.modules().filter_map(module).collect())
+    (actors, actual.providers.iter().filter_map(provider).collect())
 }
 
 /// Says which keys this list revokes, and the one before did not, that are of nobody here: whoever
@@ -107,21 +104,36 @@ fn tell_of_strangers(
     wanted: &Desired,
 ) {
     let Prepared { actors, providers, .. } = &wanted.prepared;
-    let modules = providers.iter().filter_map(|provider| provider.module.as_deref());
-    let wanted = actors.iter().chain(modules).map(|module| module.verified.claims());
-    known.extend(wanted.flat_map(|claims| keys_of(claims)));
+    known.extend(actors.iter().flat_map(|actor| keys_of(&actor.verified)));
+    known.extend(providers.iter().flat_map(keys_of_provider));
     let mut strangers =
         list.revoked().filter(|key| !before.is_revoked(key) && !known.contains(*key));
     for key in strangers.by_ref().take(STRANGERS_TOLD_MAX) {
-        tracing::info!(%key, "revoked; no module here has that key or was signed with it");
+        tracing::info!(%key, "revoked; nothing here has that key or was signed with it");
     }
     let more = strangers.count();
     if more > 0 {
-        tracing::info!("and {more} more keys that no module here has or was signed with");
+        tracing::info!("and {more} more keys that nothing here has or was signed with");
     }
 }
 
+/// The keys of all that runs, and of who issued it.
+fn keys_of_all(actual: &ActualState) -> BTreeSet<PublicKey> {
+    let actors = actual.versions().flat_map(|actor| keys_of(actor.verified()));
+    let providers = actual.providers.values();
+    actors.chain(providers.flat_map(|running| keys_of_provider(&running.prepared))).collect()
+}
+
 /// A module's own key, and its issuer's.
-fn keys_of(claims: &ActorClaims) -> [PublicKey; 2] {
+fn keys_of(verified: &Verified) -> [PublicKey; 2] {
+    let claims = verified.claims();
     [claims.subject.clone(), claims.issuer.clone()]
+}
+
+/// The same of a provider, if it has any.
+fn keys_of_provider(provider: &PreparedProvider) -> impl Iterator<Item = PublicKey> {
+    let module = provider.module.iter().flat_map(|module| keys_of(&module.verified));
+    let of_archive =
+        |claims: &VerifiedProvider| [claims.subject().clone(), claims.issuer().clone()];
+    module.chain(provider.claims.iter().flat_map(of_archive))
 }

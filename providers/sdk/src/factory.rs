@@ -22,6 +22,8 @@ pub enum Kind {
     Builtin,
     /// It is a program of its own.
     Process,
+    /// It is a signed module.
+    Module,
 }
 
 /// A kind of provider a host can run, known before one runs. The composition root lists those that

@@ -9,7 +9,7 @@ use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{
-    call, completions, describe, explain, get, inspect, invoke, keys, new, sign, verify,
+    call, completions, describe, explain, get, inspect, invoke, keys, new, par, sign, verify,
 };
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
@@ -44,6 +44,9 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     /// Checks a module as a host does before running it.
     Verify(verify::VerifyArgs),
+    /// Makes, completes, shows and checks archives of providers that are programs.
+    #[command(subcommand)]
+    Par(Box<par::ParCommand>),
     /// Runs operations in one module, without a host or providers.
     Call(Box<call::CallArgs>),
     /// Runs the actors of a manifest: the same as `host`.

@@ -7,6 +7,8 @@ use std::path::Path;
 use trellis_artifacts::hint;
 use trellis_core::Code;
 use trellis_keystore::destination::{self, Existing, Privacy};
+use trellis_limits::Limit;
+use trellis_limits::fixed::{ARCHIVE_BYTES, ARCHIVE_PROGRAM_BYTES};
 
 use crate::failure::Failure;
 
@@ -39,6 +41,42 @@ pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, Failure> {
             path.display()
         );
         Failure::new(Code::ModuleLimit, message)
+    })
+}
+
+/// Reads the archive of a provider.
+///
+/// # Errors
+/// `E_NOT_FOUND`, `E_STORAGE`, or `E_ARCHIVE` for one that is too large.
+pub(crate) fn read_archive(path: &Path) -> Result<Vec<u8>, Failure> {
+    let too_large = |text| Failure::new(Code::Archive, text);
+    read_file(path, "archive", (&ARCHIVE_BYTES, &["par", "gz"]), too_large)
+}
+
+/// Reads a program that goes into an archive.
+///
+/// # Errors
+/// `E_NOT_FOUND`, `E_STORAGE`, or wrong usage for one that is too large.
+pub(crate) fn read_program(path: &Path) -> Result<Vec<u8>, Failure> {
+    let too_large =
+        |text| Failure::usage(text).cure("Strip it of debug information: `strip PROGRAM`.");
+    read_file(path, "program", (&ARCHIVE_PROGRAM_BYTES, &[]), too_large)
+}
+
+fn read_file(
+    path: &Path,
+    what: &str,
+    (limit, extensions): (&Limit, &[&str]),
+    too_large: impl FnOnce(String) -> Failure,
+) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error: io::Error| {
+        let failure = Failure::file(format!("cannot read the {what} {}", path.display()), &error);
+        with_hint(failure, hint(path, &error, extensions))
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    read_bounded(file, limit.default).map_err(unreadable)?.ok_or_else(|| {
+        let (path, name, max) = (path.display(), limit.name, limit.default);
+        too_large(format!("{path} is larger than {name} ({max} bytes)"))
     })
 }
 

@@ -56,6 +56,36 @@ pub(crate) fn signer(
     Ok(Signer { pair: stored.pair, name: stored.entry.name.to_string() })
 }
 
+/// The own key of what is signed, when there is one already: the one `asked` for, or the key of
+/// that name. Only its public half goes into the claims, so the key of somebody else will do.
+///
+/// # Errors
+/// As [`public_key`], and for a name that is none of a key.
+pub(crate) fn known_subject(
+    asked: Option<&str>,
+    kind: KeyKind,
+    name: &str,
+) -> Result<Option<PublicKey>, Failure> {
+    if let Some(text) = asked {
+        return public_key(text, kind).map(Some);
+    }
+    let stored = Keystore::open_default()?.get(&key_name(name)?, kind)?;
+    Ok(stored.map(|stored| stored.pair.public().clone()))
+}
+
+/// The own key of what is signed for the first time, if `make` allows it.
+///
+/// # Errors
+/// As [`signer`].
+pub(crate) fn new_subject(
+    kind: KeyKind,
+    name: &str,
+    make: bool,
+    output: Output,
+) -> Result<PublicKey, Failure> {
+    Ok(signer(None, kind, &key_name(name)?, make, output)?.pair.public().clone())
+}
+
 /// The public key of one kind that a text means: the key itself, or one of the keystore.
 ///
 /// # Errors
@@ -85,6 +115,12 @@ pub(crate) fn read_seed_from_stdin() -> Result<KeyPair, Failure> {
     let read = stdin.lock().take(SEED_BYTES_MAX).read_to_string(&mut text);
     read.map_err(|error| Failure::file("cannot read a seed from stdin", &error))?;
     Ok(parse_seed(&text, "stdin")?)
+}
+
+fn key_name(name: &str) -> Result<KeyName, Failure> {
+    name.parse().map_err(|error| {
+        Failure::from(error).cure("Give its key with --subject, or another --name.")
+    })
 }
 
 fn by_name(

@@ -21,6 +21,7 @@ mod key_choice;
 mod output;
 mod payload;
 mod table;
+mod terms;
 
 use std::process::ExitCode;
 

@@ -10,6 +10,7 @@
 //! that crate.
 
 mod actor;
+mod archive;
 pub mod forms;
 pub mod hostile;
 mod load;
@@ -19,6 +20,7 @@ pub mod slow;
 mod step;
 
 pub use actor::{ActorFile, Flaw, actor, provider};
+pub use archive::{ArchiveFile, archive};
 pub use load::Load;
 pub use run::run;
 pub use step::{Change, Disk, Redis, Request, Step, app, get, post};

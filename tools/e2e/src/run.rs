@@ -42,6 +42,8 @@ struct Stage {
     disk: Option<SmallDisk>,
     /// The actors put in place so far: `${KEY_OF_NAME}` in a manifest.
     actors: BTreeSet<&'static str>,
+    /// The archives put in place so far: `${PROVIDER_KEY_OF_NAME}` in a manifest.
+    archives: BTreeSet<&'static str>,
     host: Option<HostProcess>,
     /// One connection for each actor. Every scenario checks that it survives reloads.
     clients: BTreeMap<&'static str, Client>,
@@ -60,6 +62,7 @@ impl Stage {
             redis: None,
             disk: None,
             actors: BTreeSet::new(),
+            archives: BTreeSet::new(),
             host: None,
             clients: BTreeMap::new(),
             load: None,
@@ -135,6 +138,10 @@ impl Stage {
                 actor.put(&self.site);
                 self.actors.insert(actor.name);
             }
+            Change::Archive(archive) => {
+                archive.put(&self.site);
+                self.archives.insert(archive.name);
+            }
             Change::File(path, bytes) => self.site.put(path, bytes),
             Change::Manifest(text) => self.site.put(MANIFEST, text),
             Change::Signal(signal) => self.host()?.signal(*signal),
@@ -178,6 +185,10 @@ impl Stage {
         command.envs(self.actors.iter().map(|name| {
             let key = self.site.account().subject(name).to_string();
             (format!("KEY_OF_{}", name.to_uppercase()), key)
+        }));
+        command.envs(self.archives.iter().map(|name| {
+            let key = self.site.account().provider_subject(name).to_string();
+            (format!("PROVIDER_KEY_OF_{}", name.to_uppercase()), key)
         }));
         command.envs(self.redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
         command.env("DISK", self.site.path(DISK));

@@ -3,6 +3,7 @@
 use trellis_testkit::Signal;
 
 use crate::actor::ActorFile;
+use crate::archive::ArchiveFile;
 
 /// One step: an action or a check.
 #[derive(Clone)]
@@ -61,6 +62,8 @@ pub enum Step {
 pub enum Change {
     /// Writes a signed module.
     Actor(ActorFile),
+    /// Writes a provider's archive.
+    Archive(ArchiveFile),
     /// Writes a file.
     File(&'static str, Vec<u8>),
     /// Writes the manifest.
@@ -185,6 +188,12 @@ impl Step {
 impl From<ActorFile> for Step {
     fn from(actor: ActorFile) -> Self {
         Self::Do(Change::Actor(actor))
+    }
+}
+
+impl From<ArchiveFile> for Step {
+    fn from(archive: ArchiveFile) -> Self {
+        Self::Do(Change::Archive(archive))
     }
 }
 

@@ -7,9 +7,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use trellis_archive::Target;
+use trellis_claims::token::Provider;
 use trellis_testkit::guests::built;
 use trellis_testkit::{Account, Client, HostProcess, Signal, Site, eventually, example_program};
 
+/// How much of its program's name a process is known by, in bytes (`proc_pid_comm(5)`).
+const COMM_BYTES: usize = 15;
 /// Clients that ask all the time.
 const CLIENTS: usize = 4;
 /// What is started again at once: as many ends within that time, and no more.
@@ -40,7 +44,8 @@ fn one_that_is_killed_is_back_and_no_call_fails() {
     let mut draft = account.draft("places");
     draft.caps = vec!["wascc:http_server".to_owned(), "demo:geo".to_owned()];
     site.put("places.wasm", account.sign(&built("places"), &draft));
-    site.put("manifest.yaml", places(account.issuer().public().as_str()));
+    let geo = format!("process: {}", example_program("geo").display());
+    site.put("manifest.yaml", places(account.issuer().public().as_str(), &geo));
     let host = HostProcess::start(&mut site.host("manifest.yaml")).expect("it starts");
     let address = host.address_of("places");
     let stop = AtomicBool::new(false);
@@ -67,6 +72,50 @@ fn one_that_is_killed_is_back_and_no_call_fails() {
     assert!(median < Duration::from_millis(200) && worst < Duration::from_secs(2), "{times:?}");
 }
 
+#[test]
+fn what_was_changed_in_the_cache_is_not_started() {
+    let site = Site::new();
+    let mut draft = site.account().draft("places");
+    draft.caps = vec!["wascc:http_server".to_owned(), "demo:geo".to_owned()];
+    site.put("places.wasm", site.account().sign(&built("places"), &draft));
+    let claims = Provider {
+        name: Some("geo".to_owned()),
+        contract: Some("demo:geo".to_owned()),
+        vendor: "Acme".to_owned(),
+        revision: None,
+        version: None,
+        target_hashes: [].into(),
+        config_schema: None,
+    };
+    let program = fs::read(example_program("geo")).expect("it was built");
+    let archive = site.account().seal(("geo", claims), (Target::here(), program), None);
+    site.put("geo.par", archive);
+    site.put("manifest.yaml", places(site.issuer(), "archive: geo.par"));
+    let host = HostProcess::start(&mut site.host("manifest.yaml")).expect("it starts");
+    let mut client = Client::new(host.address_of("places"));
+    let mut ask = || client.send("GET", "/Oslo", b"").expect("an answer").status;
+    assert_eq!(ask(), 200);
+
+    let cache = fs::read_dir(site.path("cache/programs")).expect("a folder");
+    let cached: Vec<_> = cache.map(|entry| entry.expect("an entry").path()).collect();
+    let [cached] = &cached[..] else { panic!("one program: {cached:?}") };
+    fs::remove_file(cached).expect("it is ours");
+    fs::copy("/bin/true", cached).expect("it is ours");
+    let name = cached.file_name().and_then(|name| name.to_str()).expect("digits");
+    let children = children_of(host.process_id());
+    let runs = |child: &&PathBuf| is(child, &name[..COMM_BYTES]);
+    let victim = children.iter().find(runs).expect("it runs");
+    let id = victim.file_name().and_then(|id| id.to_str()).expect("a number");
+    assert!(Command::new("kill").args(["-KILL", id]).status().expect("it runs").success());
+    let refused = |line: &str| line.contains("is not the program that was signed").then_some(());
+    assert!(host.log().wait_for(0, refused).is_some(), "{}", host.log().text());
+    let lines = host.log().count();
+    host.signal(Signal::HUP);
+    let replaced = |line: &str| line.contains("replaced provider geo").then_some(());
+    assert!(host.log().wait_for(lines, replaced).is_some(), "{}", host.log().text());
+    assert_eq!(ask(), 200, "it was unpacked anew");
+}
+
 /// Tells the clients to stop when it is dropped: also when the test fails.
 struct Stop<'a>(&'a AtomicBool);
 
@@ -76,17 +125,16 @@ impl Drop for Stop<'_> {
     }
 }
 
-fn places(issuer: &str) -> String {
+fn places(issuer: &str, provider: &str) -> String {
     format!(
         "
 trust: {{issuers: [{issuer}]}}
 actors: [{{image: places.wasm, name: places}}]
-providers: [{{builtin: http-server}}, {{process: {}}}]
+providers: [{{builtin: http-server}}, {{{provider}}}]
 bindings:
   - {{actor: places, capability: 'wascc:http_server', values: {{PORT: 0}}}}
   - {{actor: places, capability: 'demo:geo'}}
-",
-        example_program("geo").display()
+"
     )
 }
 

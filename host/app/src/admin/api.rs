@@ -6,7 +6,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::ADMIN_CALLS;
-use trellis_supervisor::{Modules, Supervisor};
+use trellis_supervisor::{Archives, Modules, Supervisor};
 
 use crate::calls::SystemCalls;
 use crate::host::Host;
@@ -25,6 +25,7 @@ pub(super) struct Parts {
     pub(super) registry: Arc<Registry>,
     pub(super) supervisor: Supervisor,
     pub(super) modules: Modules,
+    pub(super) archives: Archives,
     pub(super) identity: Arc<Identity>,
     pub(super) calls: SystemCalls,
     /// Room for calls under way, which hold payloads.
@@ -34,13 +35,18 @@ pub(super) struct Parts {
 }
 
 impl Admin {
-    /// An API over a host, its readiness and its modules.
-    pub(crate) fn new(host: &Host, readiness: Readiness, modules: Modules) -> Self {
+    /// An API over a host, its readiness and its files.
+    pub(crate) fn new(
+        host: &Host,
+        readiness: Readiness,
+        (modules, archives): (Modules, Archives),
+    ) -> Self {
         Self(Arc::new(Parts {
             readiness,
             registry: Arc::clone(host.registry()),
             supervisor: host.supervisor().clone(),
             modules,
+            archives,
             identity: Arc::clone(host.identity()),
             calls: host.calls().clone(),
             under_way: Semaphore::new(usize::try_from(ADMIN_CALLS.default).unwrap_or(1)),

@@ -45,10 +45,9 @@ impl Admin {
         encode_registry(&mut text, &expiry::registry(&status.state.expiries, now))?;
         encode_registry(&mut text, &degraded_registry(parts.readiness.degraded_count()))?;
         encode_registry(&mut text, &change_registry(parts.supervisor.change_time()))?;
-        encode_registry(
-            &mut text,
-            &reading::registry(parts.modules.hung(), parts.modules.refused()),
-        )?;
+        let hung = parts.modules.hung() + parts.archives.hung();
+        let refused = parts.modules.refused() + parts.archives.refused();
+        encode_registry(&mut text, &reading::registry(hung, refused))?;
         encode_registry(&mut text, &Samples::of(parts.supervisor.samples()).into_registry())?;
         encode_eof(&mut text)?;
         Ok(text)

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::form::{check_hash, check_text};
 use super::kind::Kind;
+use crate::error::ClaimsError;
 use crate::nkey::KeyKind;
 
 /// A provider outside the host: what it is, and the hashes of its executables.
@@ -90,6 +92,15 @@ impl Kind for Provider {
     const NAME: &'static str = "provider";
     const ISSUERS: &'static [KeyKind] = &[KeyKind::Account];
     const SUBJECTS: &'static [KeyKind] = &[KeyKind::Service];
+
+    fn check(&self) -> Result<(), ClaimsError> {
+        check_text("name", self.name.as_deref())?;
+        check_text("capid", self.contract.as_deref())?;
+        check_text("vendor", [self.vendor.as_str()])?;
+        check_text("ver", self.version.as_deref())?;
+        check_text("target_hashes", self.target_hashes.keys().map(String::as_str))?;
+        self.target_hashes.values().try_for_each(|hash| check_hash("target_hashes", hash))
+    }
 }
 
 impl Kind for Account {

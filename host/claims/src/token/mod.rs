@@ -19,6 +19,6 @@ pub use read::Token;
 pub use standard::Standard;
 pub use write::{Terms, issue};
 
-pub(crate) use form::check_text;
+pub(crate) use form::{check_hash, check_text};
 pub(crate) use read::Parts;
-pub(crate) use standard::check_window;
+pub(crate) use standard::{check_window, notice_from};

@@ -7,6 +7,11 @@ use crate::clock::{Clock, SKEW_S};
 use crate::error::ClaimsError;
 use crate::nkey::PublicKey;
 
+/// The part of the life of claims that is its end: one of so many.
+const NOTICE_PART: u64 = 10;
+/// Most of it, in seconds: a week.
+const NOTICE_MAX_S: u64 = 7 * 86_400;
+
 /// The claims every kind of token has.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Standard {
@@ -35,6 +40,20 @@ impl Standard {
     pub fn check_time(&self, clock: &dyn Clock) -> Result<(), ClaimsError> {
         check_window(self.not_before, self.expires, clock)
     }
+
+    /// The second since 1970 from which it should be said that these claims end soon, as
+    /// [`ActorClaims::ends_soon_from`](crate::ActorClaims::ends_soon_from).
+    #[must_use]
+    pub fn ends_soon_from(&self) -> Option<u64> {
+        notice_from(self.not_before.unwrap_or(self.issued_at), self.expires)
+    }
+}
+
+/// From when it should be said that claims end soon which hold from `begin` on.
+pub(crate) fn notice_from(begin: u64, expires: Option<u64>) -> Option<u64> {
+    let end = expires?;
+    let life_s = end.saturating_sub(begin);
+    Some(end.saturating_sub((life_s / NOTICE_PART).min(NOTICE_MAX_S)))
 }
 
 /// Checks a time window, give or take [`SKEW_S`].

@@ -4,6 +4,7 @@ mod golden;
 mod inspection;
 mod keys;
 mod layouts;
+mod providers;
 mod support;
 mod tamper;
 mod time;

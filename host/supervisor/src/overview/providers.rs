@@ -50,6 +50,7 @@ impl SeenProvider {
             kind: match factory.kind() {
                 Kind::Builtin => ProviderKind::Builtin,
                 Kind::Process => ProviderKind::Process,
+                Kind::Module => ProviderKind::Module,
             },
             implementation: descriptor.name.to_string(),
             version: descriptor.version.to_string(),

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use trellis_artifacts::Artifacts;
+use trellis_artifacts::{Artifacts, ProgramCache};
 use trellis_claims::{Clock, TrustList};
 use trellis_engine::Checker;
 use trellis_providers_sdk::ProviderFactory;
 use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
 
-use super::proof::Proof;
+use super::proof::{ArchiveProof, Proof};
 use super::rights::Rights;
 
 /// What a manifest is checked against.
@@ -27,6 +27,10 @@ pub struct PrepareContext<'a> {
     pub module_providers: Option<ModuleProviders>,
     /// The modules that were read and verified before.
     pub modules: Modules,
+    /// The archives that were.
+    pub archives: Archives,
+    /// Where their programs are unpacked; `None` where there is no place for them.
+    pub programs: Option<ProgramCache>,
     /// Who may sign modules.
     pub trust: &'a TrustList,
     /// What time it is.
@@ -59,6 +63,10 @@ pub struct Lacks {
 /// What is known of modules from one [`prepare()`](super::prepare()) to the next. Cheap to clone.
 pub type Modules = Artifacts<Proof>;
 
+/// What is known of provider archives from one [`prepare()`](super::prepare()) to the next. Cheap to
+/// clone.
+pub type Archives = Artifacts<ArchiveProof>;
+
 /// What is known of actors from when they last ran, by their names.
 pub type LastRuns = BTreeMap<String, LastRun>;
 
@@ -87,8 +95,8 @@ impl<'a> PrepareContext<'a> {
         trust: &'a TrustList,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (modules, last_runs) = (Modules::new(), LastRuns::new());
-        let (processes, checker, survey) = (None, None, false);
+        let (modules, archives, last_runs) = (Modules::new(), Archives::new(), LastRuns::new());
+        let (processes, programs, checker, survey) = (None, None, None, false);
         let (force, host_addresses) = (false, Vec::new());
         Self {
             folder,
@@ -96,6 +104,8 @@ impl<'a> PrepareContext<'a> {
             processes,
             module_providers: None,
             modules,
+            archives,
+            programs,
             trust,
             clock,
             checker,

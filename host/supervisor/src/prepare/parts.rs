@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use trellis_artifacts::Wanted;
-use trellis_claims::Verified;
+use trellis_claims::{Verified, VerifiedProvider};
 use trellis_control::Loss;
 use trellis_core::{BindingName, CallError, Contract, Direction, Operation};
 use trellis_engine::{Isolation, ModuleSource};
@@ -19,6 +19,7 @@ use super::places::Places;
 use super::proof::CodeProof;
 use super::warning::Warning;
 
+use crate::expiring::ends_soon;
 use crate::key::BindingKey;
 
 /// A manifest whose modules verify, whose bindings are claimed and served, and whose values are
@@ -64,6 +65,8 @@ pub(crate) struct PreparedProvider {
     /// The module that it is, if it is one.
     pub(crate) module: Option<Arc<PreparedActor>>,
     pub(crate) values: Values,
+    /// Who vouches for it, when it came as an archive.
+    pub(crate) claims: Option<VerifiedProvider>,
 }
 
 /// A binding whose actor claims it and whose provider serves it.
@@ -116,15 +119,16 @@ impl Prepared {
 }
 
 impl PreparedActor {
-    /// What it is, in a sentence.
-    pub(crate) const fn what(&self) -> &'static str {
-        if self.is_provider { "provider" } else { "actor" }
-    }
-
     /// Reads the module again and makes sure that it is the one that was verified: the checked
     /// file is not held in memory between checking and loading.
     pub(crate) async fn read(&self) -> Result<Bytes, CallError> {
         self.modules.fetch_again(&self.module, self.verified.digest()).await
+    }
+
+    /// When its claims end, if that is to be said by now.
+    pub(crate) fn ends_soon(&self, now_unix_s: u64) -> Option<u64> {
+        let claims = self.verified.claims();
+        ends_soon(claims.ends_soon_from(), claims.expires, now_unix_s)
     }
 
     /// True when `other` runs the same code under the same bounds.
@@ -146,6 +150,19 @@ impl PreparedProvider {
             descriptor: Arc::new(descriptor),
             module: None,
             values: Values::default(),
+            claims: None,
+        }
+    }
+
+    /// When its claims end, if it has any and that is to be said by now.
+    pub(crate) fn ends_soon(&self, now_unix_s: u64) -> Option<u64> {
+        match (&self.module, &self.claims) {
+            (Some(module), _) => module.ends_soon(now_unix_s),
+            (None, Some(claims)) => {
+                let claims = claims.standard();
+                ends_soon(claims.ends_soon_from(), claims.expires, now_unix_s)
+            }
+            (None, None) => None,
         }
     }
 

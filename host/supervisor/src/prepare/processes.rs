@@ -5,40 +5,73 @@ use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use trellis_claims::VerifiedProvider;
 use trellis_core::{CallError, Code};
-use trellis_manifest::{Manifest, Problem, ProcessSpec, ProviderKind, Spanned};
+use trellis_manifest::{Manifest, Problem, ProcessSpec, ProgramSpec, ProviderKind, Spanned};
 use trellis_providers_sdk::ProviderFactory;
 use trellis_targets::process::{ProcessCommand, ProcessLimits, Processes, Unstartable};
 
+use super::archives;
 use super::context::PrepareContext;
+use super::proof::ArchiveProof;
 use super::warning::Warning;
 
-/// The programs of a manifest by their provider's name, or why one is of no use.
-pub(super) type Programs = BTreeMap<String, Result<Arc<dyn ProviderFactory>, Problem>>;
+/// A program that is a provider.
+pub(super) struct Program {
+    pub(super) factory: Arc<dyn ProviderFactory>,
+    /// Who vouches for it, when it came in an archive.
+    pub(super) claims: Option<VerifiedProvider>,
+}
 
-/// Asks all of them at once.
+/// The programs of a manifest by their provider's name, or why one is of no use.
+pub(super) type Programs = BTreeMap<String, Result<Program, Problem>>;
+
+/// Asks all of them at once. Nothing of an archive runs before it was verified.
 pub(super) async fn find(manifest: &Manifest, context: &PrepareContext<'_>) -> Programs {
+    let mut unpacked = archives::unpack(manifest, context).await;
     let named = manifest.providers.iter().filter_map(|spec| match &spec.value.kind {
         ProviderKind::Process(process) => Some((spec.value.name.value.as_str(), &**process)),
         ProviderKind::Builtin(_) | ProviderKind::Module(_) => None,
     });
-    let asked = named.map(|(name, spec)| async move {
-        let found = match &context.processes {
-            Some(processes) => {
-                let command = command(spec, context.folder, processes);
-                match command.look() {
-                    Ok(()) => {
-                        let found = processes.factory(name, command).await;
-                        found.map_err(|error| unusable(spec, &error))
-                    }
-                    Err(why) => Err(unstartable(spec, why, (&command, context.folder))),
-                }
-            }
-            None => Err(Problem::new(spec.command.span, "no programs are started here")),
+    let asked = named.map(|(name, spec)| {
+        let archive = match &spec.program {
+            ProgramSpec::Command(_) => Ok(None),
+            // Of two with one name the second is left out, which is told elsewhere.
+            ProgramSpec::Archive(file) => match unpacked.remove(name) {
+                Some(archive) => archive.map(Some),
+                None => Err(Problem::new(file.span, format!("`{name}` is listed twice"))),
+            },
         };
-        (name.to_owned(), found)
+        async move {
+            let found = match archive {
+                Ok(archive) => ask((name, spec), archive, context).await,
+                Err(problem) => Err(problem),
+            };
+            (name.to_owned(), found)
+        }
     });
     join_all(asked).await.into_iter().collect()
+}
+
+/// Starts a program, unless it is known, and hears what it is.
+async fn ask(
+    (name, spec): (&str, &ProcessSpec),
+    archive: Option<ArchiveProof>,
+    context: &PrepareContext<'_>,
+) -> Result<Program, Problem> {
+    let written = spec.program.written();
+    let Some(processes) = &context.processes else {
+        return Err(Problem::new(written.span, "no programs are started here"));
+    };
+    let command = command(spec, archive.as_ref(), (context.folder, processes));
+    command.look().map_err(|why| unstartable(spec, why, (&command, context.folder)))?;
+    let factory = processes.factory(name, command).await;
+    let factory = factory.map_err(|error| unusable(spec, &error))?;
+    let claims = archive.map(|archive| archive.claims);
+    if let Some(claims) = &claims {
+        archives::check_contract(written, claims, &factory.descriptor())?;
+    }
+    Ok(Program { factory, claims })
 }
 
 /// The variables that programs are to be given and the host does not have.
@@ -66,7 +99,8 @@ fn unusable(spec: &ProcessSpec, error: &CallError) -> Problem {
     if let Some(bytes) = spec.limits.memory_bytes_max {
         help += &format!(", or `limits: {{memory}}` is too little: {} MiB", bytes >> 20);
     }
-    Problem::new(spec.command.span, error.message().to_owned()).code(error.code()).help(help)
+    let span = spec.program.written().span;
+    Problem::new(span, error.message().to_owned()).code(error.code()).help(help)
 }
 
 /// Why a command cannot be started, and what was probably meant.
@@ -75,12 +109,13 @@ fn unstartable(
     why: Unstartable,
     (command, folder): (&ProcessCommand, &Path),
 ) -> Problem {
-    let written = &*spec.command.value;
+    let Spanned { value: written, span: place } = spec.program.written();
+    let (written, place) = (written.as_str(), *place);
     let at = |span, text: String, help: String| Problem::new(span, text).help(help);
     let start = format!("paths start from the manifest's folder, {}", whole(folder).display());
     match why {
         Unstartable::NoFolder => {
-            let span = spec.folder.as_ref().map_or(spec.command.span, |folder| folder.span);
+            let span = spec.folder.as_ref().map_or(place, |folder| folder.span);
             at(span, format!("there is no folder {}", command.folder.display()), start)
         }
         Unstartable::NotExecutable => {
@@ -89,7 +124,7 @@ fn unstartable(
                 "`chmod +x {written}`, or name what runs it: `process: {{command: python3, args: \
                  [{written}]}}`"
             );
-            at(spec.command.span, text, help)
+            at(place, text, help)
         }
         Unstartable::NoProgram => {
             let help = match written.split_once(char::is_whitespace) {
@@ -106,18 +141,24 @@ fn unstartable(
                 }
                 None => format!("a name without `/` is looked for in PATH; {start}"),
             };
-            at(spec.command.span, format!("there is no program `{written}`"), help)
+            at(place, format!("there is no program `{written}`"), help)
         }
     }
     .code(Code::NotFound)
 }
 
 /// The command that a manifest in this folder means.
-fn command(spec: &ProcessSpec, folder: &Path, processes: &Processes) -> ProcessCommand {
-    let program = spec.command.value.as_str();
-    // As a shell has it: a name without a slash is looked for, a path is a path.
-    let program =
-        if program.contains('/') { whole(&folder.join(program)) } else { PathBuf::from(program) };
+fn command(
+    spec: &ProcessSpec,
+    archive: Option<&ArchiveProof>,
+    (folder, processes): (&Path, &Processes),
+) -> ProcessCommand {
+    let program = match (archive, spec.program.written().as_str()) {
+        (Some(archive), _) => whole(&archive.program),
+        // As a shell has it: a name without a slash is looked for, a path is a path.
+        (None, path) if path.contains('/') => whole(&folder.join(path)),
+        (None, name) => PathBuf::from(name),
+    };
     let default = ProcessLimits::default();
     let limits = ProcessLimits {
         memory_bytes_max: spec.limits.memory_bytes_max.unwrap_or(default.memory_bytes_max),
@@ -130,6 +171,7 @@ fn command(spec: &ProcessSpec, folder: &Path, processes: &Processes) -> ProcessC
         folder: whole(&folder.join(spec.folder.as_ref().map_or("", |it| &it.value))),
         environment: processes.environment(spec.environment.iter().map(|it| &*it.value)),
         limits,
+        digest: archive.map(|archive| archive.digest),
     }
 }
 

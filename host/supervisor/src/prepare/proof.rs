@@ -1,8 +1,10 @@
-//! What is known of a module from reading it.
+//! What is known of a module, or of an archive, from reading it.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use trellis_claims::Verified;
+use trellis_artifacts::Digest;
+use trellis_claims::{Verified, VerifiedProvider};
 use trellis_engine::ModuleBounds;
 
 /// What is known of a module from reading it. Cheap to clone, and the clones know the same.
@@ -11,6 +13,17 @@ pub struct Proof {
     /// What its signature says.
     pub(super) verified: Verified,
     pub(super) code: CodeProof,
+}
+
+/// What is known of an archive from reading it.
+#[derive(Clone, Debug)]
+pub struct ArchiveProof {
+    /// What its signature says.
+    pub(super) claims: VerifiedProvider,
+    /// Its program for this machine.
+    pub(super) program: PathBuf,
+    /// SHA-256 of that program.
+    pub(super) digest: Digest,
 }
 
 /// The bounds under which a module's code was found to be right, by a check or by loading it.

@@ -54,8 +54,13 @@ pub(super) async fn prepare(
                 }
             },
             ProviderKind::Process(_) | ProviderKind::Module(_) => {
-                let program =
-                    || Some(programs.remove(&*name)?.map(|it| PreparedProvider::plain(&it)));
+                let program = || {
+                    let program = programs.remove(&*name)?;
+                    Some(program.map(|it| PreparedProvider {
+                        claims: it.claims,
+                        ..PreparedProvider::plain(&it.factory)
+                    }))
+                };
                 match served.remove(&*name).or_else(program) {
                     Some(Ok(provider)) => provider,
                     Some(Err(problem)) => {

@@ -10,7 +10,7 @@ use trellis_core::{CallError, Code, Trace};
 use trellis_engine::{Actor, Call, Engine, Isolation, ModuleSource, ModuleSpec};
 use trellis_limits::ActorLimits;
 use trellis_providers_sdk::{
-    BoxFuture, Context, Created, Descriptor, Provider, ProviderFactory, ValueProblem, Values,
+    BoxFuture, Context, Created, Descriptor, Kind, Provider, ProviderFactory, ValueProblem, Values,
     Wanted,
 };
 
@@ -134,6 +134,10 @@ struct ModuleFactory {
 impl ProviderFactory for ModuleFactory {
     fn descriptor(&self) -> Descriptor {
         self.known.descriptor.clone()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Module
     }
 
     fn build(&self) -> &str {

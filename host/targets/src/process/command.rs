@@ -20,6 +20,8 @@ pub struct ProcessCommand {
     pub environment: BTreeMap<OsString, OsString>,
     /// What it may use.
     pub limits: ProcessLimits,
+    /// SHA-256 of the program, which is not started when it is another one; `None` for any.
+    pub digest: Option<[u8; 32]>,
 }
 
 /// Where programs are looked for when the environment does not say (`execvp(3)`).

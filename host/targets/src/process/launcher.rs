@@ -3,24 +3,29 @@
 //! Between the host and the program stands this very program for a moment: it bounds itself and
 //! then becomes the provider. So nothing has to run in a copy of the host between fork and exec.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
+use data_encoding::HEXLOWER;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, getrlimit};
 use tokio::process::Child;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use trellis_artifacts::{Digest, is_program};
 use trellis_core::{CallError, Code};
 
 use super::command::ProcessCommand;
 
 /// The launcher's exit code when the program could not be started; its last line says why.
 pub(super) const EXIT_NOT_STARTED: i32 = 125;
+
+/// What stands for the digest of a program that may be any.
+const ANY_PROGRAM: &str = "-";
 
 /// Most processes that wait to be started.
 const JOBS_MAX: usize = 256;
@@ -77,6 +82,7 @@ impl Launcher {
                 [limits.memory_bytes_max, limits.open_files_max, limits.processes_max]
                     .map(|n| n.to_string()),
             )
+            .arg(command.digest.map_or_else(|| ANY_PROGRAM.to_owned(), |it| HEXLOWER.encode(&it)))
             .arg(&command.program)
             .args(&command.args)
             .env_clear()
@@ -104,7 +110,8 @@ impl Launcher {
     }
 }
 
-/// The whole `main` of the launcher: `HOST_PID MEMORY_BYTES FILES PROCESSES PROGRAM ARGUMENT...`.
+/// The whole `main` of the launcher: `HOST_PID MEMORY_BYTES FILES PROCESSES DIGEST PROGRAM
+/// ARGUMENT...`.
 pub fn launcher_main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let mut number = || args.next()?.to_str()?.parse::<u64>().ok();
     let (Some(host), Some(memory), Some(files), Some(processes)) =
@@ -112,9 +119,14 @@ pub fn launcher_main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     else {
         return not_started("a host starts this, with its process id and three limits");
     };
-    let Some(program) = args.next() else { return not_started("there is no program to start") };
+    let (Some(digest), Some(program)) = (args.next(), args.next()) else {
+        return not_started("there is no program to start");
+    };
     if let Err(error) = bound(host, memory, files, processes) {
         return not_started(&format!("its limits could not be set: {error}"));
+    }
+    if let Err(why) = check(&digest, program.as_ref()) {
+        return not_started(&why);
     }
     let error = Command::new(&program).args(args).exec();
     not_started(&format!("{}: {error}", program.display()))
@@ -124,6 +136,25 @@ pub fn launcher_main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
 fn not_started(why: &str) -> ExitCode {
     eprintln!("{why}");
     ExitCode::from(u8::try_from(EXIT_NOT_STARTED).unwrap_or(u8::MAX))
+}
+
+/// Makes sure of the program as late as can be: right before this process becomes it.
+fn check(digest: &OsStr, program: &Path) -> Result<(), String> {
+    if digest == ANY_PROGRAM {
+        return Ok(());
+    }
+    let path = program.display();
+    let digest = HEXLOWER.decode(digest.as_encoded_bytes()).ok();
+    let digest: Option<Digest> = digest.and_then(|digest| digest.try_into().ok());
+    let digest = digest.ok_or_else(|| format!("{path} was given no digest"))?;
+    match is_program(program, &digest) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!(
+            "{path} is not the program that was signed; have the manifest read again (SIGHUP), \
+             which unpacks it anew"
+        )),
+        Err(error) => Err(format!("{path} cannot be read: {error}")),
+    }
 }
 
 /// Bounds this process, and all that come of it.

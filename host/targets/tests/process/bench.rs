@@ -35,6 +35,7 @@ pub(crate) fn command(args: &[&str]) -> ProcessCommand {
         folder: PathBuf::from("/"),
         environment: processes().environment(["NAMED"]),
         limits: ProcessLimits { open_files_max: 200, ..ProcessLimits::default() },
+        digest: None,
     }
 }
 

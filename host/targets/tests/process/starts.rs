@@ -13,6 +13,7 @@ pub(crate) async fn all() {
     it_is_given_what_was_named_and_no_more().await;
     what_is_of_no_use_is_refused_with_its_reason().await;
     one_that_changes_is_not_made().await;
+    only_the_program_that_was_signed_is_started().await;
     for sdk in Sdk::ALL {
         values_are_judged_by_the_program(sdk).await;
     }
@@ -85,6 +86,17 @@ async fn one_that_changes_is_not_made() {
     let error = made(&[BAD, "liar"]).await.err().expect("it is another one by now");
     assert_eq!(error.code(), Code::Config);
     assert!(error.message().contains("another provider than it was"), "{error}");
+}
+
+async fn only_the_program_that_was_signed_is_started() {
+    let program = std::fs::read(command(&[]).program).expect("this program");
+    let digest = Some(trellis_claims::hash::digest(&program));
+    let signed = ProcessCommand { digest, ..command(&[GOOD]) };
+    processes().factory("test", signed).await.expect("it is that one");
+    let changed = ProcessCommand { digest: Some([7; 32]), ..command(&[GOOD]) };
+    let error = processes().factory("test", changed).await.err().expect("it is another one");
+    assert_eq!(error.code(), Code::Provider);
+    assert!(error.message().contains("is not the program that was signed"), "{error}");
 }
 
 fn wanted(greeting: &str) -> Wanted {

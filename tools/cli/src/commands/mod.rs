@@ -9,6 +9,7 @@ pub(crate) mod inspect;
 pub(crate) mod invoke;
 pub(crate) mod keys;
 pub(crate) mod new;
+pub(crate) mod par;
 pub(crate) mod sign;
 pub(crate) mod verify;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Sign(args) => sign::run(&args, output),
         Command::Inspect(args) => inspect::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
+        Command::Par(par) => par.run(output),
         Command::Call(args) => call::run(*args, output),
         // It tells of its failures itself, a line each like everything it prints.
         Command::Up(args) => return up::run(*args, output),

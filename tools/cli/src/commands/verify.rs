@@ -82,7 +82,7 @@ pub(crate) fn run(args: &VerifyArgs, output: Output) -> Result<(), Failure> {
         issuer: (!verified.is_unsigned()).then(|| claims.issuer.clone()),
         digest: hex(verified.digest()),
         expires: claims.expires,
-        expires_human: window(claims, &SystemClock).expires,
+        expires_human: window(claims.not_before, claims.expires, &SystemClock).expires,
     })
 }
 

@@ -88,7 +88,7 @@ scenarios! {
         Step::manifest(program("{process: {command: sh, environment: [SECRET=canary]}}")),
         Step::Ends(&["--check"], 6, &["must be the name of a variable", "write `SECRET` alone"]),
         Step::manifest(program("{builtin: random, process: ./x}")),
-        Step::Ends(&["--check"], 6, &["a provider is one of `builtin`, `process`, `module` and `path`"]),
+        Step::Ends(&["--check"], 6, &["a provider is one of `builtin`, `process`, `archive`, `module` and `path`"]),
     ];
 }
 

@@ -38,10 +38,10 @@ scenarios! {
         actor("absent", harmless()),
         Step::Start,
         Step::manifest(revoking("'${KEY_OF_ABSENT}', '${KEY_OF_OTHER}'")),
-        Step::Log(&["INFO", "revoked; no actor here has that key"]),
+        Step::Log(&["INFO", "revoked; nothing here has that key"]),
         Step::manifest(revoking("'${KEY_OF_ABSENT}', '${KEY_OF_OTHER}', '${KEY_OF_ECHO}'")),
         Step::Log(&["E_REVOKED", "stopped", "echo"]),
-        Step::LogAtMost(1, "revoked; no actor here has that key"),
+        Step::LogAtMost(1, "revoked; nothing here has that key"),
     ];
 
     /// Whom no actor answers for is told, and whoever is called by a name of the manifest.

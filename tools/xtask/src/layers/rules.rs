@@ -26,6 +26,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer("host/artifacts", 1, &["capabilities/core", "host/limits"]),
     layer("host/claims", 1, &["capabilities/core"]),
     layer("host/manifest", 1, &["capabilities/core", "host/limits"]),
+    layer("host/archive", 2, &["capabilities/core", "host/claims", "host/limits"]),
     layer("host/keystore", 2, &["capabilities/core", "host/claims"]),
     layer("host/meters", 0, &[]),
     layer("host/engine", 1, &["capabilities/core", "host/limits", "host/meters"]),
@@ -40,6 +41,7 @@ pub(super) const LAYERS: &[Layer] = &[
         4,
         &[
             "capabilities/core",
+            "host/artifacts",
             "host/dispatch",
             "host/engine",
             "host/entitlements",
@@ -53,6 +55,7 @@ pub(super) const LAYERS: &[Layer] = &[
         5,
         &[
             "capabilities/core",
+            "host/archive",
             "host/artifacts",
             "host/claims",
             "host/control",
@@ -75,6 +78,7 @@ pub(super) const LAYERS: &[Layer] = &[
         &[
             "capabilities/*",
             "host/app",
+            "host/archive",
             "host/artifacts",
             "host/claims",
             "host/control",
@@ -112,6 +116,11 @@ pub(super) const OWNERS: &[Owner] = &[
         &["wasmparser"],
         &["host/claims", "host/engine"],
         "only they read modules: claims finds its section, engine the shape",
+    ),
+    owner(
+        &["flate2", "tar"],
+        &["host/archive", "tools/fuzz"],
+        "archives are unpacked in one place, within bounds",
     ),
     owner(
         &["nkeys", "ed25519-dalek", "jsonwebtoken"],

@@ -57,6 +57,7 @@ async fn start() -> Result<Arc<dyn Provider>> {
         folder: PathBuf::from("/"),
         environment: BTreeMap::new(),
         limits: ProcessLimits::default(),
+        digest: None,
     };
     let factory = Processes::new(launcher, BTreeMap::new()).factory("echo", command).await?;
     Ok(factory.create(Context::new(Arc::new(Nobody)), Values::default()).await?)

@@ -129,7 +129,7 @@ impl Report {
 
 impl Claims {
     fn new(claims: ActorClaims, clock: &dyn Clock) -> Self {
-        let window = window(&claims, clock);
+        let window = window(claims.not_before, claims.expires, clock);
         Self {
             issued_human: relative(claims.issued_at, clock.now_unix_s()),
             expires_human: window.expires,

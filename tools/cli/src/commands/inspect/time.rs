@@ -1,6 +1,6 @@
 //! Times of claims, for people.
 
-use trellis_claims::{ActorClaims, Clock};
+use trellis_claims::Clock;
 
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 60 * MINUTE_S;
@@ -14,16 +14,13 @@ pub(crate) struct Window {
     pub(crate) not_before: String,
 }
 
-/// The window as it looks now.
-pub(crate) fn window(claims: &ActorClaims, clock: &dyn Clock) -> Window {
+/// The window of claims that hold from `not_before` until `expires`, as it looks now.
+pub(crate) fn window(not_before: Option<u64>, expires: Option<u64>, clock: &dyn Clock) -> Window {
     let now = clock.now_unix_s();
     let words = |moment: Option<u64>, none: &str| {
         moment.map_or_else(|| none.to_owned(), |moment| relative(moment, now))
     };
-    Window {
-        expires: words(claims.expires, "never"),
-        not_before: words(claims.not_before, "immediately"),
-    }
+    Window { expires: words(expires, "never"), not_before: words(not_before, "immediately") }
 }
 
 /// A moment as people say it, in its largest whole unit.

@@ -5,8 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-/// Most days from now that claims may begin or end: a hundred years.
-const DAYS_MAX: u32 = 36_500;
+use crate::terms::{Lifetime, revision};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -50,15 +49,8 @@ pub(crate) struct SignArgs {
     #[arg(short, long)]
     pub(super) provider: bool,
 
-    /// The claims end this many days from now, at the end of that day (UTC); without it, never.
-    #[arg(short = 'x', long = "expires", alias = "expires-in-days", value_name = "DAYS")]
-    #[arg(value_parser = expires_days, allow_negative_numbers = true)]
-    pub(super) expires_days: Option<u32>,
-
-    /// The claims begin this many days from now, when that day begins (UTC); without it, at once.
-    #[arg(short = 'b', long = "nbf", alias = "not-before", value_name = "DAYS")]
-    #[arg(value_parser = not_before_days, allow_negative_numbers = true)]
-    pub(super) not_before_days: Option<u32>,
+    #[command(flatten)]
+    pub(super) lifetime: Lifetime,
 
     /// Signs even if the actor gets another key than before, or a contract looks mistyped.
     #[arg(long)]
@@ -174,36 +166,6 @@ impl FromStr for Grant {
     }
 }
 
-fn revision(text: &str) -> Result<i32, String> {
-    let revision = text.parse().ok();
-    revision.ok_or_else(|| {
-        format!(
-            "a revision is a whole number, {} at most, that grows with every release, such as 1, \
-             2, 3; a version for people is `--ver {text}`",
-            i32::MAX
-        )
-    })
-}
-
-fn expires_days(text: &str) -> Result<u32, String> {
-    match days(text)? {
-        0 => Err(format!(
-            "claims have to hold for a day at least: give 1 to {DAYS_MAX} days, or leave --expires \
-             out for claims that never end"
-        )),
-        days => Ok(days),
-    }
-}
-
-fn not_before_days(text: &str) -> Result<u32, String> {
-    days(text)
-}
-
-fn days(text: &str) -> Result<u32, String> {
-    let days = text.parse().ok().filter(|days| *days <= DAYS_MAX);
-    days.ok_or_else(|| format!("give a whole number of days, {DAYS_MAX} at most"))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -247,7 +209,8 @@ mod tests {
             (args.call_alias.as_deref(), args.name.as_deref()),
             (Some("al-ias"), Some("Name"))
         );
-        assert_eq!((args.expires_days, args.not_before_days), (Some(30), Some(1)));
+        let Lifetime { expires_days, not_before_days } = args.lifetime;
+        assert_eq!((expires_days, not_before_days), (Some(30), Some(1)));
         assert!(args.provider && args.disable_keygen);
         assert_eq!(args.issuer.as_deref(), Some("issuer.nk"));
         assert_eq!(args.subject.as_deref(), Some("subject.nk"));
@@ -293,28 +256,6 @@ mod tests {
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
             let is_served = served.iter().any(|contract| contract.answers_to(&id));
             assert_eq!(help.contains("no provider in this version"), !is_served, "{id}: {help}");
-        }
-    }
-
-    #[test]
-    fn days_are_whole_and_within_a_century() {
-        let days = |line: &str| {
-            let words = ["sign", "a.wasm"].into_iter().chain(line.split(' '));
-            Line::try_parse_from(words).map(|line| line.sign).map_err(|error| error.to_string())
-        };
-        assert_eq!(days("-x 1").expect("a day").expires_days, Some(1));
-        assert_eq!(days("-x 36500 -b 0").expect("a century").not_before_days, Some(0));
-        for (line, said) in [
-            ("-x 0", "never end"),
-            ("-x -1", "whole number of days"),
-            ("-x 36501", "36500 at most"),
-            ("-x 1.5", "whole number of days"),
-            ("-x 99999999999999999999", "whole number of days"),
-            ("-b -1", "whole number of days"),
-            ("-b soon", "whole number of days"),
-        ] {
-            let error = days(line).expect_err(line);
-            assert!(error.contains(said), "{line}: {error}");
         }
     }
 

@@ -7,8 +7,6 @@ use trellis_claims::{ClaimsDraft, PublicKey};
 use super::args::SignArgs;
 use crate::failure::Failure;
 
-const DAY_S: u64 = 24 * 60 * 60;
-
 /// Everything in the claims that names something else.
 #[derive(Default, Debug)]
 pub(super) struct Names {
@@ -47,10 +45,8 @@ impl Names {
 
 /// What the claims will say; `now` is in seconds since 1970.
 ///
-/// Days begin and end at midnight UTC, so that signing twice on one day gives the same claims.
-///
 /// # Errors
-/// When the claims would end before they begin.
+/// As [`Lifetime::window`](crate::terms::Lifetime::window).
 pub(super) fn draft(
     args: &SignArgs,
     names: Names,
@@ -58,14 +54,7 @@ pub(super) fn draft(
     name: String,
     now: u64,
 ) -> Result<ClaimsDraft, Failure> {
-    if let (Some(end), Some(begin)) = (args.expires_days, args.not_before_days)
-        && begin > end
-    {
-        let message = format!("--nbf {begin} begins after --expires {end} has ended");
-        return Err(Failure::usage(message).cure("Give --expires as many days as --nbf, or more."));
-    }
-    let today = now - now % DAY_S;
-    let days = |days: u32| today.saturating_add(u64::from(days) * DAY_S);
+    let window = args.lifetime.window(now)?;
     Ok(ClaimsDraft {
         name: Some(name),
         caps: names.caps,
@@ -76,8 +65,8 @@ pub(super) fn draft(
         revision: args.revision,
         version: args.version.clone(),
         provider: args.provider,
-        expires: args.expires_days.map(|end| days(end.saturating_add(1))),
-        not_before: args.not_before_days.map(days),
+        expires: window.expires,
+        not_before: window.not_before,
         ..ClaimsDraft::new(subject)
     })
 }

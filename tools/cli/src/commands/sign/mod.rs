@@ -8,14 +8,14 @@ mod signed;
 
 use std::path::{Path, PathBuf};
 
-use trellis_claims::{ActorClaims, Clock, KeyKind, PublicKey, SystemClock};
+use trellis_claims::{ActorClaims, Clock, KeyKind, SystemClock};
 use trellis_core::Code;
-use trellis_keystore::{KeyName, Keystore};
+use trellis_keystore::KeyName;
 
 use crate::commands::inspect::outline;
 use crate::failure::Failure;
 use crate::files;
-use crate::key_choice::{self, Signer, signer};
+use crate::key_choice::{Signer, known_subject, new_subject, signer};
 use crate::output::Output;
 
 pub(crate) use args::SignArgs;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &SignArgs, output: Output) -> Result<(), Failure> {
     let names = Names::of(args)?;
     let warnings = check_names(&names, args.force, output)?;
     let name = args.name.clone().unwrap_or_else(|| stem(&args.file));
-    let known = known_subject(args, &name)?;
+    let known = known_subject(args.subject.as_deref(), KeyKind::Module, &name)?;
     let former = [Former::of(&destination, &there), Former::of(&args.file, &module)];
     for former in former.iter().flatten() {
         former.check_subject(known.as_ref(), args.force, output)?;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &SignArgs, output: Output) -> Result<(), Failure> {
     let issuer = issuer(args, output)?;
     let subject = match known {
         Some(subject) => subject,
-        None => new_subject(args, &name, output)?,
+        None => new_subject(KeyKind::Module, &name, !args.disable_keygen, output)?,
     };
     let draft = draft(args, names, subject, name, SystemClock.now_unix_s())?;
     let signed = trellis_claims::sign(&module, &draft, &issuer.pair, &SystemClock)
@@ -111,27 +111,6 @@ fn check_names(names: &Names, force: bool, output: Output) -> Result<Vec<String>
 fn issuer(args: &SignArgs, output: Output) -> Result<Signer, Failure> {
     let asked = args.issuer.as_deref();
     signer(asked, KeyKind::Account, &KeyName::default(), !args.disable_keygen, output)
-}
-
-/// The actor's own key, when there is one already. Only its public half goes into the claims, so
-/// the key of somebody else will do.
-fn known_subject(args: &SignArgs, name: &str) -> Result<Option<PublicKey>, Failure> {
-    if let Some(text) = &args.subject {
-        return key_choice::public_key(text, KeyKind::Module).map(Some);
-    }
-    let stored = Keystore::open_default()?.get(&key_name(name)?, KeyKind::Module)?;
-    Ok(stored.map(|stored| stored.pair.public().clone()))
-}
-
-fn new_subject(args: &SignArgs, name: &str, output: Output) -> Result<PublicKey, Failure> {
-    let make = !args.disable_keygen;
-    Ok(signer(None, KeyKind::Module, &key_name(name)?, make, output)?.pair.public().clone())
-}
-
-fn key_name(name: &str) -> Result<KeyName, Failure> {
-    name.parse().map_err(|error| {
-        Failure::from(error).cure("Give the actor's key with --subject, or another --name.")
-    })
 }
 
 /// True when the destination already holds this module with these claims, as signed by the same

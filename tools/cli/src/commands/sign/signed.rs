@@ -46,7 +46,7 @@ struct Claims {
 impl Signed {
     /// What there is to say about these claims.
     pub(super) fn new(claims: &ActorClaims, unchanged: bool) -> Self {
-        let window = window(claims, &SystemClock);
+        let window = window(claims.not_before, claims.expires, &SystemClock);
         Self {
             result: if unchanged { "unchanged" } else { "signed" },
             claims: Claims {

@@ -1,0 +1,153 @@
+//! The archives that a manifest names: read, verified, and their programs unpacked to be run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trellis_archive::{Target, verify};
+use trellis_artifacts::{Artifact, ProgramCache, Reference, Wanted, hint};
+use trellis_claims::{VerifiedProvider, hash};
+use trellis_core::{CallError, Code};
+use trellis_limits::fixed::ARCHIVE_BYTES;
+use trellis_manifest::{Manifest, Problem, ProgramSpec, ProviderKind, ProviderSpec, Spanned};
+use trellis_providers_sdk::Descriptor;
+
+use super::context::PrepareContext;
+use super::proof::ArchiveProof;
+
+/// How the names of archives end.
+const EXTENSIONS: &[&str] = &["par", "gz"];
+
+/// The archives of a manifest by their provider's name, or why one is of no use.
+pub(super) type Archives = BTreeMap<String, Result<ArchiveProof, Problem>>;
+
+/// Verifies all of them, and unpacks what is not unpacked yet.
+pub(super) async fn unpack(manifest: &Manifest, context: &PrepareContext<'_>) -> Archives {
+    let named: Vec<_> = manifest.providers.iter().filter_map(|spec| named(&spec.value)).collect();
+    if named.is_empty() {
+        return Archives::new();
+    }
+    let Some(cache) = &context.programs else {
+        return named.into_iter().map(|(name, file)| (name, Err(nowhere(&file)))).collect();
+    };
+    let files: Vec<_> = named.iter().map(|(_, file)| file.clone()).collect();
+    let examined = examine(files, cache, context).await;
+    let proven = named.into_iter().zip(examined).map(|((name, file), proof)| {
+        let proof = proof.and_then(|proof| {
+            // What is known from before was verified under the trust and at the time of then.
+            let checked = proof.claims.recheck(context.trust, &*context.clock);
+            checked.map(|()| proof).map_err(|error| about(&file, &error.into()))
+        });
+        (name, proof.map_err(|error| problem(&file, &error, context)))
+    });
+    proven.collect()
+}
+
+/// Checks that a program serves what its claims say.
+pub(super) fn check_contract(
+    file: &Spanned<String>,
+    claims: &VerifiedProvider,
+    descriptor: &Descriptor,
+) -> Result<(), Problem> {
+    let (text, help) = match &claims.body().contract {
+        Some(claimed) if descriptor.contract(claimed).is_some() => return Ok(()),
+        Some(claimed) => {
+            let serves: Vec<_> = descriptor.contracts.iter().map(|it| it.id.to_string()).collect();
+            let serves = serves.join(", ");
+            let text = format!(
+                "{}: its claims say that it serves {claimed}; its program serves {serves}",
+                **file
+            );
+            (text, "make the archive with the contract that its program serves: `--capability`")
+        }
+        None => {
+            let text = format!("{}: its claims do not say what it serves (`capid`)", **file);
+            (text, "make it anew: `trellis par create PROGRAM --capability CONTRACT`")
+        }
+    };
+    Err(Problem::new(file.span, text).code(Code::Token).help(help))
+}
+
+/// The archive of a provider, with the provider's name.
+fn named(spec: &ProviderSpec) -> Option<(String, Spanned<String>)> {
+    match &spec.kind {
+        ProviderKind::Process(process) => match &process.program {
+            ProgramSpec::Archive(file) => Some((spec.name.value.clone(), file.clone())),
+            ProgramSpec::Command(_) => None,
+        },
+        ProviderKind::Builtin(_) | ProviderKind::Module(_) => None,
+    }
+}
+
+async fn examine(
+    files: Vec<Spanned<String>>,
+    cache: &ProgramCache,
+    context: &PrepareContext<'_>,
+) -> Vec<Result<ArchiveProof, CallError>> {
+    let wanted = files.iter().map(|file| Wanted {
+        reference: Reference::new(context.folder, &file.value),
+        bytes_max: ARCHIVE_BYTES.default,
+    });
+    let wanted: Vec<_> = wanted.collect();
+    let kept = cache.clone();
+    // One that was changed or removed since is unpacked again.
+    let suffices = move |_: usize, known: &ArchiveProof| kept.find(&known.digest).is_some();
+    let (cache, trust, clock) = (cache.clone(), context.trust.clone(), Arc::clone(&context.clock));
+    let examination = move |place: usize, bytes: &[u8]| {
+        let proven = verify(bytes, &Target::here(), &trust, &*clock).and_then(|verified| {
+            let (claims, digest) = (verified.claims().clone(), *verified.digest());
+            let program = cache.keep(&digest, verified.program())?;
+            let proof = ArchiveProof { claims, program, digest };
+            Ok(Artifact { digest: hash::digest(bytes), proof })
+        });
+        proven.map_err(|error| about(&files[place], &error))
+    };
+    let results = context.archives.examine(wanted, suffices, examination).await;
+    results.into_iter().map(|result| result.map(|artifact| artifact.proof)).collect()
+}
+
+fn about(file: &Spanned<String>, error: &CallError) -> CallError {
+    CallError::new(error.code(), format!("{}: {}", file.value, error.message()))
+}
+
+fn nowhere(file: &Spanned<String>) -> Problem {
+    let text = format!("{}: there is no cache folder to unpack it into", file.value);
+    let help = "give the host one: `--cache-dir FOLDER`, or `host: {cache: FOLDER}`";
+    Problem::new(file.span, text).code(Code::Config).help(help)
+}
+
+/// What is wrong with an archive, or with its file.
+fn problem(file: &Spanned<String>, error: &CallError, context: &PrepareContext<'_>) -> Problem {
+    let at =
+        |text: String, help: String| Problem::new(file.span, text).code(error.code()).help(help);
+    let is_read = error.message().starts_with(&format!("{}: ", file.value));
+    match error.code() {
+        Code::NotFound if is_read => {
+            let here = Target::here();
+            let help = format!(
+                "add it: `trellis par insert {} PROGRAM`, with a program that was built for {here}",
+                file.value
+            );
+            at(error.message().to_owned(), help)
+        }
+        Code::NotFound => {
+            let path = context.folder.join(&file.value);
+            let near = hint::of_missing(&path, EXTENSIONS);
+            let help = near.unwrap_or_else(|| {
+                "correct the path, which starts at the manifest's folder; `trellis par create` \
+                 makes archives"
+                    .to_owned()
+            });
+            at(format!("there is no archive {}", path.display()), help)
+        }
+        Code::ModuleLimit => {
+            let text = format!(
+                "{} is larger than {} ({} bytes)",
+                file.value, ARCHIVE_BYTES.name, ARCHIVE_BYTES.default
+            );
+            let help = "strip its programs of debug information, or compress it";
+            Problem::new(file.span, text).code(Code::Archive).help(help)
+        }
+        Code::Internal => at(error.message().to_owned(), "this is a fault of the host".to_owned()),
+        code => at(error.message().to_owned(), code.cure().to_owned()),
+    }
+}
