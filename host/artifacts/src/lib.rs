@@ -9,8 +9,8 @@
 //! new kind brings a way to tell "unchanged" cheaply and a way to read bytes, and nothing else
 //! changes.
 //!
-//! A program that came inside an artifact is kept by its digest in a [`ProgramCache`], to be run from
-//! there.
+//! A program that came inside an artifact is kept by its digest in a [`ProgramCache`], to be run
+//! from there.
 //!
 //! **Deliberately absent:** claims, trust, WebAssembly. The caller brings the examination and gets
 //! its result back as the artifact's proof.

@@ -9,7 +9,8 @@ const PART_CHARS: usize = 20;
 /// A shorter one is, with a digit in it.
 const PART_CHARS_MIN: usize = 8;
 
-/// The public keys of accounts, actors and providers in a text that should be one of them, by their form.
+/// The public keys of accounts, actors and providers in a text that should be one of them, by their
+/// form.
 pub fn keys_in(text: &str) -> impl Iterator<Item = &str> {
     keys_at(text).map(|(_, key)| key)
 }

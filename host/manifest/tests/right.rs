@@ -113,7 +113,10 @@ providers:
         ProviderKind::Process(process) => (**process).clone(),
         other => panic!("{other:?}"),
     };
-    let is_archive = |provider, file: &str| matches!(program(provider).program, ProgramSpec::Archive(named) if *named == *file);
+    let is_archive = |provider, file: &str| {
+        let program = program(provider).program;
+        matches!(program, ProgramSpec::Archive(named) if *named == *file)
+    };
     assert!(is_archive(geo, "a/geo.par") && is_archive(telnet, "./telnet.par"));
     assert!(is_archive(maps, "maps.par.gz"));
     assert_eq!(program(maps).args, ["--fast"]);

@@ -1,6 +1,6 @@
 //! Archives: no panic, and whatever is read is within its limits.
 //!
-//! The bytes are taken twice: as they are, and compressed, because a fuzzer does not find checksums.
+//! The bytes are taken twice: as they are, and compressed, because a fuzzer does not find sums.
 #![no_main]
 
 use std::io::Write;

@@ -47,7 +47,7 @@ fn lists_hold_keys_of_the_kinds_they_are_about() {
         };
         let trusted = code(trust().trust(&key));
         assert_eq!(trusted, (kind != KeyKind::Account).then_some(Code::Key), "{kind}");
-        let revocable = matches!(kind, KeyKind::Account | KeyKind::Module);
+        let revocable = matches!(kind, KeyKind::Account | KeyKind::Module | KeyKind::Service);
         assert_eq!(code(trust().revoke(&key)), (!revocable).then_some(Code::Key), "{kind}");
     }
     let list = trust().revoke(module_key().public()).expect("a module key");

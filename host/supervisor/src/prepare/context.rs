@@ -63,8 +63,8 @@ pub struct Lacks {
 /// What is known of modules from one [`prepare()`](super::prepare()) to the next. Cheap to clone.
 pub type Modules = Artifacts<Proof>;
 
-/// What is known of provider archives from one [`prepare()`](super::prepare()) to the next. Cheap to
-/// clone.
+/// What is known of provider archives from one [`prepare()`](super::prepare()) to the next. Cheap
+/// to clone.
 pub type Archives = Artifacts<ArchiveProof>;
 
 /// What is known of actors from when they last ran, by their names.

@@ -21,7 +21,7 @@ const FORBIDDEN: [(&str, &str); 9] = [
 ];
 
 /// Files that are not written by hand.
-const NOT_OURS: [&str; 2] = ["LICENSE", ".lock"];
+const NOT_OURS: [&str; 3] = ["LICENSE", ".lock", ".par"];
 /// Folders with test inputs, whose bytes must not change.
 const INPUTS: &str = "/seeds/";
 
