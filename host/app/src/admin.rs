@@ -22,7 +22,7 @@ use trellis_claims::{Clock, SystemClock};
 use trellis_supervisor::{Modules, Supervisor};
 
 use crate::expiry;
-use crate::metrics::{change_registry, degraded_registry};
+use crate::metrics::{change_registry, degraded_registry, lifecycle_registry};
 use crate::readiness::Readiness;
 use crate::reading;
 use crate::samples::Samples;
@@ -145,6 +145,7 @@ impl Admin {
         let status = self.supervisor.status();
         let now = SystemClock.now_unix_s();
         encode_registry(&mut text, &expiry::registry(&status.state.expiries, now))?;
+        encode_registry(&mut text, &lifecycle_registry(&status.state.components))?;
         encode_registry(&mut text, &degraded_registry(self.readiness.degraded_count()))?;
         encode_registry(&mut text, &change_registry(self.supervisor.change_time()))?;
         encode_registry(
