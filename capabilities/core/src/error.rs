@@ -199,6 +199,15 @@ codes! {
     Stopping = "E_STOPPING", Busy, retry: true,
         cause: "The host or the actor is stopping and takes no new calls.",
         cure: "Retry on another host, or when the new version runs.";
+    /// It failed again and again, and is left alone for a while.
+    CrashLoop = "E_CRASH_LOOP", Busy, retry: true,
+        cause: "The actor breaks whenever an instance of it starts, or the program of the provider \
+                ends again and again. So it is left alone: first for a few seconds (back-off), at \
+                last so that it is only tried once a minute (quarantine). The message says why it \
+                failed and when it is tried next.",
+        cure: "Read its log and mend it: a changed module or program is taken in by the next reload, \
+               and begins without a record. What it fails without, such as a server, is found by \
+               the next try. `/readyz` and the log name it.";
     /// The deadline passed.
     Timeout = "E_TIMEOUT", Deadline, retry: false,
         cause: "The call did not finish before its deadline.",

@@ -8,10 +8,14 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use trellis_control::{Component, ComponentKind, LifecycleState};
 
 use crate::failure::Failure;
 
 type Label = [(&'static str, &'static str); 1];
+
+/// Most actors and providers that are shown by name.
+const COMPONENTS_MAX: usize = 200;
 
 /// One for the process, as its streams are: lines are lost before there is a host, too.
 static LINES_LOST: LazyLock<Family<Label, Counter>> = LazyLock::new(Family::default);
@@ -38,6 +42,38 @@ pub(crate) fn degraded_registry(count: usize) -> Registry {
     let mut registry = Registry::with_prefix("trellis");
     let help = "Things that are not as they should be, as /readyz lists them";
     registry.register("degraded", help, degraded);
+    registry
+}
+
+/// A registry of where actors and providers are in their lives: how many are in each state, and
+/// which are in one that is worth a look; to be encoded as any other.
+pub(crate) fn lifecycle_registry(components: &[Component]) -> Registry {
+    let counts: Family<Vec<(&str, String)>, Gauge> = Family::default();
+    let notable: Family<Vec<(&str, String)>, Gauge> = Family::default();
+    for kind in [ComponentKind::Actor, ComponentKind::Provider] {
+        for state in LifecycleState::ALL {
+            let labels = vec![("kind", kind.to_string()), ("state", state.to_string())];
+            // So that a series is there before it is first needed.
+            counts.get_or_create(&labels).set(0);
+        }
+    }
+    let mut shown = 0;
+    for Component { kind, name, lifecycle } in components {
+        let state = lifecycle.state();
+        let labels = vec![("kind", kind.to_string()), ("state", state.to_string())];
+        counts.get_or_create(&labels).inc();
+        if state != LifecycleState::Ready && shown < COMPONENTS_MAX {
+            shown += 1;
+            let name = ("name", name.to_string());
+            let labels = vec![("kind", kind.to_string()), name, ("state", state.to_string())];
+            notable.get_or_create(&labels).set(1);
+        }
+    }
+    let mut registry = Registry::with_prefix("trellis");
+    let help = "Actors and providers in each state of their lifecycle";
+    registry.register("lifecycle_components", help, counts);
+    let help = "1 for the state in which an actor or a provider is that is not ready";
+    registry.register("lifecycle_state", help, notable);
     registry
 }
 
@@ -71,5 +107,37 @@ impl Metrics {
         for code in failure.codes() {
             self.problems.get_or_create(&[("reason", code.as_str())]).inc();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode_registry;
+    use trellis_control::Lifecycle;
+
+    use super::*;
+
+    #[test]
+    fn every_state_is_counted_and_what_is_not_ready_is_named() {
+        let component = |number: usize, state| {
+            let mut lifecycle = Lifecycle::starting(0);
+            lifecycle.enter(state, None, 1).expect("it may");
+            Component { kind: ComponentKind::Actor, name: format!("a{number}").into(), lifecycle }
+        };
+        let many = COMPONENTS_MAX + 2;
+        let mut components = vec![component(many, LifecycleState::Ready)];
+        components.extend((0..many).map(|n| component(n, LifecycleState::BackingOff)));
+        let mut text = String::new();
+        encode_registry(&mut text, &lifecycle_registry(&components)).expect("a string takes it");
+        for line in [
+            "trellis_lifecycle_components{kind=\"actor\",state=\"ready\"} 1",
+            "trellis_lifecycle_components{kind=\"actor\",state=\"backing_off\"} 202",
+            "trellis_lifecycle_components{kind=\"provider\",state=\"quarantined\"} 0",
+            "trellis_lifecycle_state{kind=\"actor\",name=\"a0\",state=\"backing_off\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
+        }
+        let named = text.lines().filter(|it| it.starts_with("trellis_lifecycle_state{")).count();
+        assert_eq!(named, COMPONENTS_MAX);
     }
 }

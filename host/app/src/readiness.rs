@@ -1,5 +1,6 @@
 //! What `/readyz` tells: whether the host should get traffic, and what does not work.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{Degraded, HostStatus, Phase};
+use trellis_control::{Component, Degraded, HostStatus, LifecycleState, Phase};
 use trellis_core::Code;
 use trellis_core::date::span;
 use trellis_supervisor::{Status, Supervisor, Warning};
@@ -128,8 +129,10 @@ impl Readiness {
             // Writing to a text cannot fail.
             let _ = writeln!(text, "changing: a change is under way for {taken}: {changing}");
         }
+        let failed = failed(&status);
         for degraded in self.degraded(&status) {
-            let _ = writeln!(text, "degraded: {degraded} ({})", degraded.timing(now));
+            let state = failed.get(&degraded.what).map_or("degraded", |state| state.as_str());
+            let _ = writeln!(text, "{state}: {degraded} ({})", degraded.timing(now));
         }
         text
     }
@@ -143,6 +146,7 @@ impl Readiness {
             phase,
             changing: self.supervisor.slow_change(SystemClock.now_unix_s()),
             degraded: self.degraded(&status),
+            components: not_ready(&status),
         }
     }
 
@@ -169,6 +173,23 @@ impl Readiness {
         let own = found.refused.iter().chain(&found.slow).chain(&found.trust).chain(&found.unmeant);
         own.chain(&status.state.degraded).map(Degraded::told).collect()
     }
+}
+
+/// What failed and is to be started again.
+fn failed(status: &Status) -> BTreeMap<String, LifecycleState> {
+    let failed = status.state.components.iter().filter(|it| it.lifecycle.state().is_failed());
+    failed.map(|it| (it.subject(), it.lifecycle.state())).collect()
+}
+
+/// The actors and providers of which there is something to say.
+fn not_ready(status: &Status) -> Vec<Component> {
+    let components = status.state.components.iter();
+    let told = |component: &Component| {
+        let mut told = component.clone();
+        told.lifecycle.reword(one_line);
+        told
+    };
+    components.filter(|it| it.lifecycle.state() != LifecycleState::Ready).map(told).collect()
 }
 
 /// What lasts now, since when it does.

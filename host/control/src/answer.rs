@@ -5,6 +5,7 @@ use trellis_core::{CallError, Code};
 
 use crate::changing::Changing;
 use crate::entry::{ActorEntry, BindingEntry, HostEntry, ProviderEntry};
+use crate::lifecycle::Component;
 use crate::phase::Phase;
 use crate::status::Degraded;
 
@@ -55,6 +56,8 @@ pub struct HostStatus {
     pub changing: Option<Changing>,
     /// What is wanted and not so, or so and not well; empty when all is well.
     pub degraded: Vec<Degraded>,
+    /// The actors and providers that are not ready, with their lifecycles.
+    pub components: Vec<Component>,
 }
 
 /// Why a request failed.

@@ -1,5 +1,5 @@
 //! The admin API as types: the steps of a change, what came of them, the state of a host, and all
-//! that it runs and wants to run.
+//! that it runs and wants to run, with its lifecycle.
 //!
 //! Each has a text for people and a JSON form for programs. The supervisor makes them; the log, the
 //! dry run, the admin address and the command line show them; a lattice will send them.
@@ -12,7 +12,9 @@ mod changing;
 mod code;
 mod condition;
 mod entry;
+mod lifecycle;
 mod loss;
+mod name;
 mod overview;
 mod phase;
 mod status;
@@ -26,8 +28,12 @@ pub use entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
     ProviderKind, REDACTED,
 };
+pub use lifecycle::{
+    Cause, Component, ComponentKind, IllegalTransition, Lifecycle, LifecycleState,
+};
 pub use loss::Loss;
+pub use name::Name;
 pub use overview::Overview;
 pub use phase::Phase;
-pub use status::{Address, Degraded, Expiry, Name, ProviderStatus, Status};
+pub use status::{Address, Degraded, Expiry, ProviderStatus, Status};
 pub use step::{BindingRef, Step};

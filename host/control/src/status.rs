@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use trellis_core::Code;
 use trellis_core::date::span;
+
+use crate::lifecycle::Component;
+use crate::name::Name;
 
 /// What runs, and what is not as it should be.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -19,14 +21,12 @@ pub struct Status {
     pub addresses: Vec<Address>,
     /// When the claims of running actors end, of those whose claims do.
     pub expiries: Vec<Expiry>,
+    /// Where each actor and provider is in its life, those included that are wanted and do not run.
+    #[serde(default)]
+    pub components: Vec<Component>,
     /// What is wanted and not so, or so and not well; empty when all is well.
     pub degraded: Vec<Degraded>,
 }
-
-/// A name that many share: cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub struct Name(Arc<str>);
 
 /// One running provider.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -35,8 +35,6 @@ pub struct ProviderStatus {
     pub name: String,
     /// What it is, such as `keyvalue-redis`.
     pub implementation: String,
-    /// Why it is not well; `None` when it is.
-    pub ailment: Option<String>,
 }
 
 /// Where an actor takes work from outside.
@@ -74,44 +72,6 @@ pub struct Degraded {
     /// When it is tried again, in seconds since 1970; `None` when only another manifest, or the
     /// thing itself, can change it.
     pub retry_unix_s: Option<u64>,
-}
-
-impl Name {
-    /// The name's text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<Arc<str>> for Name {
-    fn from(name: Arc<str>) -> Self {
-        Self(name)
-    }
-}
-
-impl From<String> for Name {
-    fn from(name: String) -> Self {
-        Self(name.into())
-    }
-}
-
-impl From<Name> for String {
-    fn from(name: Name) -> Self {
-        name.as_str().to_owned()
-    }
-}
-
-impl PartialEq<&str> for Name {
-    fn eq(&self, text: &&str) -> bool {
-        self.as_str() == *text
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 impl Degraded {

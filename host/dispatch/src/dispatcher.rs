@@ -135,7 +135,10 @@ impl Dispatcher {
             }
             Ended::Answered(outcome) => outcome,
             Ended::Panicked => Err(panicked(route.metrics.name())),
-            Ended::Early(Alarm::Late) => Err(terms.late(route.metrics.name())),
+            Ended::Early(Alarm::Late) => {
+                route.target.was_late();
+                Err(terms.late(route.metrics.name()))
+            }
             Ended::Early(Alarm::Cut) => Err(terms.cut(route.metrics.name())),
         }
     }

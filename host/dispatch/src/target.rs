@@ -17,4 +17,7 @@ pub trait Target: Send + Sync {
         parties: Parties<'_>,
         invocation: Invocation,
     ) -> BoxFuture<'a, Result<Bytes, CallError>>;
+
+    /// A call was dropped at its deadline: the target may hang.
+    fn was_late(&self) {}
 }

@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -28,6 +29,24 @@ where
         call: Invocation,
     ) -> BoxFuture<'a, Result<Bytes, CallError>> {
         (self.0)(parties, call)
+    }
+}
+
+/// A target that never answers, and counts how often it was told that it was late.
+#[derive(Default)]
+struct Never(AtomicU32);
+
+impl Target for Never {
+    fn call<'a>(
+        &'a self,
+        _: Parties<'_>,
+        _: Invocation,
+    ) -> BoxFuture<'a, Result<Bytes, CallError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn was_late(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -119,12 +138,8 @@ async fn an_oversized_reply_is_its_targets_fault() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_never_answers_is_left_at_the_deadline() {
-    let never = || -> Arc<dyn Target> {
-        Arc::new(Answers(|_: Parties<'_>, _| -> BoxFuture<'static, _> {
-            Box::pin(std::future::pending())
-        }))
-    };
-    let road = road(never(), never());
+    let (actor, provider) = (Arc::<Never>::default(), Arc::<Never>::default());
+    let road = road(Arc::clone(&actor) as Arc<_>, Arc::clone(&provider) as Arc<_>);
     let error = road.dispatcher.dispatch(FROM_HOST, message()).await.expect_err("late");
     assert_eq!(error.code(), Code::Timeout);
     assert!(error.message().ends_with("did not answer within 5000 ms"), "{error}");
@@ -132,6 +147,8 @@ async fn a_target_that_never_answers_is_left_at_the_deadline() {
     let error = road.dispatcher.dispatch(FROM_ACTOR, message()).await.expect_err("late");
     assert_eq!(error.code(), Code::Timeout);
     assert!(error.message().ends_with("did not answer within 4500 ms"), "{error}");
+    let told = |target: &Never| target.0.load(Ordering::SeqCst);
+    assert_eq!((told(&actor), told(&provider)), (1, 1), "each was told that it was late");
 }
 
 #[tokio::test(start_paused = true)]

@@ -31,9 +31,9 @@ const fn passed_on_as(code: Code) -> Code {
         // An outage is one for every caller that needs what is out. When one of the guest's limits
         // ends it, the caller sees that limit's code; so it does when the guest gives up by itself.
         Code::Provider | Code::Storage | Code::Timeout | Code::Quota | Code::Depth => code,
-        // What the guest needs is unavailable for now. These two codes promise that nothing was
+        // What the guest needs is unavailable for now. These codes promise that nothing was
         // done yet, but the guest may have done something before.
-        Code::Busy | Code::Stopping => Code::Provider,
+        Code::Busy | Code::Stopping | Code::CrashLoop => Code::Provider,
         // What the guest may not do, or did wrong, is neither a refusal of its caller nor its
         // caller's fault.
         _ => Code::Guest,
@@ -58,6 +58,7 @@ mod tests {
             (Code::Depth, Code::Depth, "why"),
             (Code::Busy, Code::Provider, "E_BUSY: why"),
             (Code::Stopping, Code::Provider, "E_STOPPING: why"),
+            (Code::CrashLoop, Code::Provider, "E_CRASH_LOOP: why"),
             (Code::Denied, Code::Guest, "E_DENIED: why"),
             (Code::NotFound, Code::Guest, "E_NOT_FOUND: why"),
             (Code::Message, Code::Guest, "E_MESSAGE: why"),

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use trellis_core::{CallError, Trace};
+use trellis_meters::Restart;
 
 /// A boxed future, as [`HostCalls`] returns it.
 pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;
@@ -23,6 +24,15 @@ pub trait HostCalls: Send + Sync + 'static {
     fn error_text(&self, error: &CallError) -> String {
         error.to_string()
     }
+
+    /// Instances of the actor fail again and again when they start; until one
+    /// [`started`](Self::recovered) calls are refused.
+    fn failed(&self, next: Restart, why: &CallError) {
+        let _ = (next, why);
+    }
+
+    /// An instance started after they had failed again and again.
+    fn recovered(&self) {}
 }
 
 /// One call a guest makes.

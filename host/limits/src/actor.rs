@@ -28,6 +28,8 @@ pub struct ActorLimits {
     pub call_time_max: Duration,
     /// Longest start of an instance, all start functions together.
     pub init_time_max: Duration,
+    /// Most back-offs in a row of an actor whose instances fail when they start.
+    pub start_backoffs_max: u32,
     /// Most calls nested in one another.
     pub call_depth_max: u32,
     /// Largest message in either direction, in bytes.
@@ -62,6 +64,7 @@ impl Default for ActorLimits {
             table_elements_max: 20_000,
             call_time_max: Duration::from_secs(5),
             init_time_max: Duration::from_secs(5),
+            start_backoffs_max: 6,
             call_depth_max: 16,
             // An HTTP body of 16 MiB with its header around it.
             payload_bytes_max: 17 << 20,
@@ -91,6 +94,7 @@ impl ActorLimits {
             table_elements_max: 100_000,
             call_time_max: Duration::from_secs(300),
             init_time_max: Duration::from_secs(60),
+            start_backoffs_max: 1_000,
             call_depth_max: 64,
             payload_bytes_max: 128 << 20,
             instances_max: 1_000,
@@ -119,6 +123,7 @@ impl ActorLimits {
             table_elements_max: self.table_elements_max.min(caps.table_elements_max),
             call_time_max: self.call_time_max.min(caps.call_time_max),
             init_time_max: self.init_time_max.min(caps.init_time_max),
+            start_backoffs_max: self.start_backoffs_max.min(caps.start_backoffs_max),
             call_depth_max: self.call_depth_max.min(caps.call_depth_max),
             payload_bytes_max: self.payload_bytes_max.min(caps.payload_bytes_max),
             name_bytes_max: self.name_bytes_max.min(caps.name_bytes_max),
@@ -228,6 +233,13 @@ pub const TABLE: &[Limit] = &[
         "the start is cut off and its instance is dropped",
     )
     .between(1, 60_000),
+    row(
+        ("start_backoffs_max", "start_backoffs"),
+        (6, "back-offs"),
+        Some(Code::CrashLoop),
+        "instances failed when they started, after every back-off: one a minute is tried",
+    )
+    .between(0, 1_000),
     row(("call_depth_max", "call_depth"), (16, "calls"), Some(Code::Depth), "the call is refused")
         .between(1, 64),
     row(

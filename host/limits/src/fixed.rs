@@ -90,6 +90,22 @@ pub const PROGRAM_CACHE_BYTES: Limit = row(
     "those that were not wanted for longest are removed",
 );
 
+/// Restarts at once, within five seconds, of a program or of an actor's instances. Then come
+/// back-offs, and then quarantine.
+pub const RESTARTS: Limit = row(
+    ("restarts_max", "-"),
+    (3, "restarts in 5 s"),
+    Some(Code::CrashLoop),
+    "it is left alone for a back-off: 1 s, and each time twice as long",
+);
+/// The longest back-off, and the time between two tries in quarantine.
+pub const BACKOFF: Limit = row(
+    ("backoff_ms_max", "-"),
+    (60_000, "ms"),
+    Some(Code::CrashLoop),
+    "back-offs grow no further; in quarantine it is the time between two tries",
+);
+
 /// All of them.
 pub const TABLE: &[Limit] = &[
     MODULE_TYPES,
@@ -113,6 +129,8 @@ pub const TABLE: &[Limit] = &[
     ARCHIVE_RATIO,
     ARCHIVE_PROGRAMS,
     PROGRAM_CACHE_BYTES,
+    RESTARTS,
+    BACKOFF,
 ];
 
 const fn of_archive(name: &'static str, max: u64, unit: &'static str, hit: &'static str) -> Limit {

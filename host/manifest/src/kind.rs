@@ -105,6 +105,7 @@ fn process_limits(written: Option<ProcessLimits>) -> ProcessLimitsSpec {
         memory_bytes_max: limits.memory.map(|size| size.0),
         open_files_max: limits.open_files.map(|count| count.0.value),
         processes_max: limits.processes.map(|count| count.0.value),
+        restart_backoffs_max: limits.restart_backoffs.map(|count| count.0.value),
     })
 }
 

@@ -40,6 +40,7 @@ impl Slot {
             "table_elements" => Self::Count(|limits| &mut limits.table_elements_max),
             "call_time" => Self::Time(|limits| &mut limits.call_time_max),
             "init_time" => Self::Time(|limits| &mut limits.init_time_max),
+            "start_backoffs" => Self::Count(|limits| &mut limits.start_backoffs_max),
             "call_depth" => Self::Count(|limits| &mut limits.call_depth_max),
             "payload_bytes" => Self::Size32(|limits| &mut limits.payload_bytes_max),
             "name_bytes" => Self::Size32(|limits| &mut limits.name_bytes_max),

@@ -236,6 +236,9 @@ object! {
         /// Most processes and threads of the user that runs the host; default 16384. It does not
         /// bind root.
         processes: Option<Count<1>>,
+        /// Most back-offs in a row, when it ends again and again, before it is quarantined and only
+        /// tried once a minute; default 6.
+        restart_backoffs: Option<Count<0>>,
     }
 }
 

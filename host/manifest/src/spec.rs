@@ -168,6 +168,8 @@ pub struct ProcessLimitsSpec {
     pub open_files_max: Option<u32>,
     /// Most processes and threads of its user.
     pub processes_max: Option<u32>,
+    /// Most back-offs in a row before it is quarantined.
+    pub restart_backoffs_max: Option<u32>,
 }
 
 /// One actor's use of one capability.

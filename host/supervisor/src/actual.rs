@@ -15,6 +15,7 @@ use crate::border::{self, Instance};
 use crate::calls::Calls;
 use crate::desired::{Bound, Inventory};
 use crate::key::BindingKey;
+use crate::lifecycle::Life;
 use crate::prepare::{PreparedActor, PreparedBinding, PreparedProvider, Stores};
 
 /// Everything that runs, and what of it the road is to see. Every edit is made at once, and every
@@ -56,6 +57,7 @@ pub(crate) struct RunningActor {
     pub(crate) route: RouteHandle,
     /// Its retirement has begun.
     pub(crate) leaving: bool,
+    pub(crate) life: Arc<Life>,
 }
 
 /// A provider that runs.
@@ -67,8 +69,6 @@ pub(crate) struct RunningProvider {
     pub(crate) caller: Option<ActorId>,
     pub(crate) prepared: PreparedProvider,
     pub(crate) calls: Calls,
-    /// What its last health check said, when it was not well.
-    pub(crate) ailment: Option<String>,
     /// Why there is no instance: neither the new one nor the old one could be started.
     pub(crate) broken: Option<CallError>,
 }

@@ -12,7 +12,9 @@ use trellis_providers_sdk::{
     Binding, BindingId, Context, Health, Invoker, Listening, Newcomer, ProcessState, Provider,
     Sample, Scope, Setting,
 };
+use trellis_targets::ProviderTarget;
 
+use crate::lifecycle::Life;
 use crate::prepare::PreparedProvider;
 
 /// Longest wait for a provider to be made, or to take a binding.
@@ -28,6 +30,7 @@ pub(crate) struct Instance {
     name: Arc<str>,
     provider: Arc<dyn Provider>,
     is_server: bool,
+    life: Arc<Life>,
 }
 
 impl Instance {
@@ -35,18 +38,26 @@ impl Instance {
     pub(crate) async fn make(
         prepared: &PreparedProvider,
         calls: Arc<dyn Invoker>,
+        life: Arc<Life>,
     ) -> Result<Self, CallError> {
         let name = Arc::clone(&prepared.name);
         let create =
             async { prepared.factory.create(Context::new(calls), prepared.values.clone()).await };
         let provider = in_time(&name, "start", create).await?;
         let is_server = prepared.descriptor.contracts.iter().any(is_intake);
-        Ok(Self { name, provider, is_server })
+        life.is_made();
+        Ok(Self { name, provider, is_server, life })
     }
 
     /// From now on it is spoken of by this name.
     pub(crate) fn rename(&mut self, name: &Arc<str>) {
         self.name = Arc::clone(name);
+        self.life.rename(name);
+    }
+
+    /// Where it is in its life.
+    pub(crate) const fn life(&self) -> &Arc<Life> {
+        &self.life
     }
 
     /// True when both are the same one.
@@ -54,8 +65,10 @@ impl Instance {
         Arc::ptr_eq(&self.provider, &other.provider)
     }
 
-    pub(crate) const fn provider(&self) -> &Arc<dyn Provider> {
-        &self.provider
+    /// What the road calls.
+    pub(crate) fn target(&self) -> Arc<ProviderTarget> {
+        let overseer = Arc::clone(&self.life) as Arc<_>;
+        Arc::new(ProviderTarget::new(Arc::clone(&self.provider), overseer))
     }
 
     pub(crate) const fn name(&self) -> &Arc<str> {
@@ -160,12 +173,14 @@ impl Instance {
 
     /// Has it finish what it has by `until`.
     pub(crate) async fn shut_down(&self, until: Instant) {
+        self.life.drains();
         let grace = until.saturating_duration_since(Instant::now());
         // One that panics has let go of what it is going to let go of.
         let down = caught(async { self.provider.shutdown(grace).await });
         if timeout_at(until + LAST_WORDS, down).await.is_err() {
             tracing::warn!(provider = %self.name, "did not shut down in time; it is dropped");
         }
+        self.life.stops();
     }
 }
 

@@ -1,10 +1,7 @@
 //! How the providers are.
 
-use std::sync::Arc;
-
 use futures_util::future::join_all;
 use trellis_core::BindingId;
-use trellis_entitlements::TargetId;
 
 use crate::actual::ActualState;
 use crate::border::Instance;
@@ -13,35 +10,25 @@ use crate::shared::Shared;
 /// A provider that is asked how it is for the bindings in force; as a whole when it has none. What
 /// a change only tries at it is none of them, and is not its ailment.
 struct Asked {
-    name: Arc<str>,
-    target: TargetId,
     instance: Instance,
     in_force: Vec<BindingId>,
 }
 
 impl Shared {
-    /// Asks every provider at once, logs what changed, and says whether anything did.
+    /// Asks every provider at once, and says whether any answer is news.
     pub(crate) async fn check_health(&self) -> bool {
         let asked = self.look(|actual| Asked::all(actual)).into_iter().map(|asked| async move {
             let ailments = asked.ailments().await;
             (asked, ailments)
         });
         let mut changed = false;
-        for (Asked { name, target, instance, .. }, ailments) in join_all(asked).await {
-            self.look(|actual| {
+        for (Asked { instance, .. }, ailments) in join_all(asked).await {
+            let ailment = self.look(|actual| {
                 // What went meanwhile ails nobody.
                 let counts = |id: Option<BindingId>| id.is_none_or(|id| actual.is_in_force(id));
-                let ailment = ailments.into_iter().find(|(id, _)| counts(*id)).map(|(_, why)| why);
-                // What one instance says is no news of the one that took its place meanwhile.
-                let serves = actual.instances.get(&target).is_some_and(|now| now.is(&instance));
-                let running = actual.providers.get_mut(&name);
-                let Some(running) = running.filter(|known| serves && known.target == target) else {
-                    return;
-                };
-                report(&name, running.ailment.as_deref(), ailment.as_deref());
-                changed |= running.ailment != ailment;
-                running.ailment = ailment;
+                ailments.into_iter().find(|(id, _)| counts(*id)).map(|(_, why)| why)
             });
+            changed |= instance.life().is(ailment);
         }
         changed
     }
@@ -50,11 +37,10 @@ impl Shared {
 impl Asked {
     fn all(actual: &ActualState) -> Vec<Self> {
         let mut in_force = actual.in_force();
-        let named = actual.providers.iter().filter_map(|(name, running)| {
-            let target = running.target;
-            let instance = actual.instances.get(&target)?.clone();
-            let in_force = in_force.remove(&target).unwrap_or_default();
-            Some(Self { name: Arc::clone(name), target, instance, in_force })
+        let named = actual.providers.values().filter_map(|running| {
+            let instance = actual.instances.get(&running.target)?.clone();
+            let in_force = in_force.remove(&running.target).unwrap_or_default();
+            Some(Self { instance, in_force })
         });
         named.collect()
     }
@@ -70,13 +56,5 @@ impl Asked {
         let ailments = self.instance.ailment_of_each(ids.clone()).await;
         let of_each = ids.into_iter().zip(ailments);
         of_each.filter_map(|(id, why)| Some((Some(id), why?))).collect()
-    }
-}
-
-fn report(provider: &str, before: Option<&str>, now: Option<&str>) {
-    match (before, now) {
-        (None, Some(why)) => tracing::warn!(provider, "degraded: {why}"),
-        (Some(_), None) => tracing::info!(provider, "healthy again"),
-        _ => {}
     }
 }

@@ -87,7 +87,7 @@ impl Owner {
         // At the start there is nobody to ask.
         let mut health = interval_at(Instant::now() + HEALTH_CHECK_EVERY, HEALTH_CHECK_EVERY);
         health.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let stirred = Arc::clone(&self.shared.health_changed);
+        let lifecycles = Arc::clone(&self.shared.lifecycles);
         let mut asked = true;
         loop {
             let stays = self.stays_longer_until();
@@ -112,10 +112,16 @@ impl Owner {
                 _ = clock.tick() => {
                     self.expire();
                     self.tell_of_slow();
+                    if lifecycles.take_stale() {
+                        self.publish_status();
+                    }
                 }
                 _ = health.tick() => self.begin_health_check(),
                 // What is said while they are asked is heard after that.
-                () = stirred.notified(), if self.health.is_none() => self.begin_health_check(),
+                () = lifecycles.health_changed.notified(), if self.health.is_none() => {
+                    self.begin_health_check();
+                }
+                () = lifecycles.changed.notified() => self.publish_status(),
             }
             if self.stopping.as_ref().is_some_and(|stopping| stopping.task.is_finished()) {
                 break;

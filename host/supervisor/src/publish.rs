@@ -11,7 +11,7 @@ use crate::border::Instance;
 use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
-use crate::{aliases, endings, expiring};
+use crate::{aliases, components, endings, expiring};
 
 impl Shared {
     /// Publishes what runs now, and what of the wanted does not.
@@ -26,6 +26,7 @@ impl Shared {
             let since_unix_s = since(&what);
             Degraded { what, code, why, since_unix_s, retry_unix_s: None }
         };
+        let present = self.lifecycles.components();
         // Asked while nothing is locked: the answer is not ours.
         let instances: Vec<_> = self.look(|actual| actual.instances.values().cloned().collect());
         let listening: Vec<_> = instances.iter().flat_map(Instance::addresses).collect();
@@ -36,7 +37,7 @@ impl Shared {
         for (what, why) in aliases.iter().filter(|(what, why)| !is_known(what, why)) {
             tracing::warn!("{what}: {why}");
         }
-        let status = self.look(|actual| {
+        let mut status = self.look(|actual| {
             let mut status = status_of(actual, listening);
             let barred = reconciler.barred.iter();
             let barred =
@@ -46,17 +47,20 @@ impl Shared {
                 (format!("claims of {what}"), Code::Expired, why)
             });
             let aliases = aliases.into_iter().map(|(what, why)| (what, Code::Manifest, why));
-            let unwell = unwell(&status.state.providers);
             let mut degraded = reconciler.degraded();
             // A try to start it again says more.
             let known: Vec<_> = degraded.iter().map(|known| known.what.clone()).collect();
             let broken = broken(actual).filter(|(what, ..)| !known.contains(what));
-            let lasting = barred.chain(ending).chain(aliases).chain(unwell).chain(broken);
+            let lasting = barred.chain(ending).chain(aliases).chain(broken);
             degraded.extend(lasting.map(lasting_row));
             status.state.degraded = degraded;
             status.serves_nothing = reconciler.wants_intake() && !actual.has_intake();
             status
         });
+        let state = &mut status.state;
+        let absent = components::absent(&state.degraded, &present);
+        state.degraded.extend(components::unwell(&present));
+        state.components = present.into_iter().chain(absent).collect();
         self.status.store(Arc::new(status));
     }
 }
@@ -70,7 +74,6 @@ fn status_of(actual: &ActualState, listening: Vec<Listening>) -> Status {
     let providers = actual.providers.iter().map(|(name, running)| ProviderStatus {
         name: name.to_string(),
         implementation: running.prepared.descriptor.name.to_string(),
-        ailment: running.ailment.clone(),
     });
     let expiry = |(name, running): (&Arc<str>, &RunningActor)| {
         let unix_s = running.verified().claims().expires?;
@@ -92,13 +95,4 @@ fn broken(actual: &ActualState) -> impl Iterator<Item = (String, Code, String)> 
         let error = running.broken.as_ref()?;
         Some((format!("provider {name}"), error.code(), error.message().to_owned()))
     })
-}
-
-/// The providers that are not well.
-fn unwell(providers: &[ProviderStatus]) -> Vec<(String, Code, String)> {
-    let row = |provider: &ProviderStatus| {
-        let why = provider.ailment.clone()?;
-        Some((format!("provider {}", provider.name), Code::Provider, why))
-    };
-    providers.iter().filter_map(row).collect()
 }

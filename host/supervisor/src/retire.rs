@@ -73,6 +73,8 @@ impl Shared {
     /// last its providers forget it.
     async fn let_version_go(&self, id: ActorId) {
         let until = Instant::now() + DRAIN_MAX;
+        let life = self.look(|actual| Some(Arc::clone(&actual.retired.get(&id)?.life)));
+        life.into_iter().for_each(|life| life.drains());
         self.wait_for(until, |actual| actual.bindings_of(id).0.is_empty()).await;
         let route = self.edit(|actual| {
             // What has not ended by now is cut.
@@ -186,6 +188,8 @@ impl Shared {
         target: TargetId,
         (calls, caller): (Calls, Option<ActorId>),
     ) {
+        let instance = self.look(|actual| actual.instances.get(&target).cloned());
+        instance.into_iter().for_each(|instance| instance.life().drains());
         let shared = Arc::clone(self);
         self.aside.spawn(async move {
             let until = Instant::now() + DRAIN_MAX;
@@ -214,6 +218,7 @@ impl Shared {
         mut relieved: watch::Receiver<()>,
     ) {
         let Outgoing { instance, calls, caller } = old;
+        instance.life().drains();
         self.look(|actual| *actual.finishing.entry(target).or_default() += 1);
         let shared = Arc::clone(self);
         self.aside.spawn(async move {

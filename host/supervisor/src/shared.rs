@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use trellis_claims::Clock;
+use trellis_control::ComponentKind;
 use trellis_dispatch::Dispatcher;
 use trellis_engine::Engine;
 use trellis_entitlements::{ActorId, TargetId};
@@ -19,6 +20,7 @@ use crate::actual::ActualState;
 use crate::aside::Aside;
 use crate::border::Instance;
 use crate::desired::{Desired, Moment, vouch_for_provider};
+use crate::lifecycle::Lifecycles;
 use crate::metrics::Metrics;
 use crate::prepare::PreparedProvider;
 use crate::progress::Progress;
@@ -43,8 +45,8 @@ pub(crate) struct Shared {
     pub(crate) progress: Progress,
     /// A status was published.
     pub(crate) published: Notify,
-    /// A provider may be in another state than it last said.
-    pub(crate) health_changed: Arc<Notify>,
+    /// Where everything that runs is in its life.
+    pub(crate) lifecycles: Arc<Lifecycles>,
     /// What is let go finishes here.
     pub(crate) aside: Aside,
     /// Something was let go: whoever waits for that looks again.
@@ -61,6 +63,7 @@ impl Shared {
         clock: Arc<dyn Clock>,
         metrics: Metrics,
     ) -> Self {
+        let lifecycles = Arc::new(Lifecycles::new(Arc::clone(&clock), metrics.clone()));
         Self {
             engine,
             dispatcher,
@@ -71,7 +74,7 @@ impl Shared {
             changing: AtomicBool::default(),
             progress: Progress::default(),
             published: Notify::new(),
-            health_changed: Arc::default(),
+            lifecycles,
             aside: Aside::default(),
             let_go: Notify::new(),
             patience: Mutex::default(),
@@ -102,12 +105,16 @@ impl Shared {
         // Trust and time may have changed since the manifest was prepared.
         let now = Moment::of(&*self.clock);
         self.look(|actual| vouch_for_provider(prepared, actual.trust.as_ref(), &now))?;
-        let calls = ProviderCalls::new(
-            Arc::clone(&self.dispatcher),
-            target,
-            Arc::clone(&self.health_changed),
-        );
-        Instance::make(prepared, Arc::new(calls.with_claims(caller))).await
+        let life = self.lifecycles.begin(ComponentKind::Provider, &prepared.name);
+        let overseer = Arc::clone(&life) as Arc<_>;
+        let calls = ProviderCalls::new(Arc::clone(&self.dispatcher), target, overseer);
+        let calls = Arc::new(calls.with_claims(caller));
+        let made = Instance::make(prepared, calls, Arc::clone(&life)).await;
+        if made.is_err() {
+            // What is left of it may go on for a while.
+            life.stops();
+        }
+        made
     }
 
     /// Waits until a look at what runs is satisfied, or `until`.

@@ -1,11 +1,13 @@
 //! How a host ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
 use trellis_dispatch::Snapshot;
 
+use crate::actual::RunningActor;
 use crate::border::Instance;
 use crate::shared::Shared;
 
@@ -20,11 +22,13 @@ impl Shared {
         let (servers, stores, actors) = self.look(|actual| {
             let instances = actual.instances.values().cloned();
             let (servers, stores): (Vec<_>, Vec<_>) = instances.partition(Instance::is_server);
-            let actors: Vec<_> = actual.versions().map(|actor| actor.engine.clone()).collect();
+            let actor = |it: &RunningActor| (it.engine.clone(), Arc::clone(&it.life));
+            let actors: Vec<_> = actual.versions().map(actor).collect();
             (servers, stores, actors)
         });
         join_all(servers.iter().map(|server| server.shut_down(until))).await;
-        join_all(actors.iter().map(|actor| actor.drain(until.into_std()))).await;
+        actors.iter().for_each(|(_, life)| life.drains());
+        join_all(actors.iter().map(|(actor, _)| actor.drain(until.into_std()))).await;
         let last = until.max(Instant::now() + LAST_WRITES);
         join_all(stores.iter().map(|store| store.shut_down(last))).await;
         self.aside.finish(last).await;

@@ -7,6 +7,9 @@ use trellis_core::{CallError, Parties};
 use trellis_dispatch::{BoxFuture, Dispatcher, Invocation, Message, Target};
 use trellis_engine::{Actor, Call, HostCall, HostCalls};
 use trellis_entitlements::{ActorId, AuthzRequest};
+use trellis_meters::Restart;
+
+use crate::overseer::Overseer;
 
 /// Calls an actor of the engine.
 pub struct ActorTarget(Actor);
@@ -31,17 +34,23 @@ impl Target for ActorTarget {
     }
 }
 
-/// Takes an actor's calls to the dispatcher, stamped with who the actor is.
+/// Takes an actor's calls to the dispatcher, stamped with who the actor is, and tells its overseer
+/// how it fares.
 pub struct GuestCalls {
     dispatcher: Arc<Dispatcher>,
     actor: ActorId,
+    overseer: Arc<dyn Overseer>,
 }
 
 impl GuestCalls {
     /// The way out of this version of an actor.
     #[must_use]
-    pub const fn new(dispatcher: Arc<Dispatcher>, actor: ActorId) -> Self {
-        Self { dispatcher, actor }
+    pub const fn new(
+        dispatcher: Arc<Dispatcher>,
+        actor: ActorId,
+        overseer: Arc<dyn Overseer>,
+    ) -> Self {
+        Self { dispatcher, actor, overseer }
     }
 }
 
@@ -60,5 +69,13 @@ impl HostCalls for GuestCalls {
             trace: call.trace,
         };
         Box::pin(self.dispatcher.dispatch(request, message))
+    }
+
+    fn failed(&self, next: Restart, why: &CallError) {
+        self.overseer.failed(next, why);
+    }
+
+    fn recovered(&self) {
+        self.overseer.recovered();
     }
 }

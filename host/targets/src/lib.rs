@@ -3,8 +3,9 @@
 //! A [`Target`](trellis_dispatch::Target) is what the dispatcher calls: [`ActorTarget`] an actor of
 //! the engine, [`ProviderTarget`] a provider, [`HeldTarget`] a provider that is being replaced. The
 //! way back is an object that knows who calls, because the host made it for that caller:
-//! [`GuestCalls`] for what a guest asks, [`ProviderCalls`] for what a provider brings. A provider
-//! may be a process of its own, or a module that others call: see [`process`] and [`module`].
+//! [`GuestCalls`] for what a guest asks, [`ProviderCalls`] for what a provider brings. They tell an
+//! [`Overseer`] how it fares. A provider may be a process of its own, or a module that others call:
+//! see [`process`] and [`module`].
 //!
 //! **Deliberately absent:** who runs and why (the supervisor decides that, and puts these in
 //! place), and what any call means.
@@ -13,10 +14,12 @@ mod actor;
 mod foreign;
 mod held;
 pub mod module;
+mod overseer;
 pub mod process;
 mod provider;
 mod text;
 
 pub use actor::{ActorTarget, GuestCalls};
 pub use held::{HELD_CALLS_MAX, HeldTarget, Hold};
+pub use overseer::Overseer;
 pub use provider::{ProviderCalls, ProviderTarget};

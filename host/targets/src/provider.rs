@@ -4,21 +4,31 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use parking_lot::Mutex;
 use trellis_core::{CallError, Code, Parties};
 use trellis_dispatch::{BoxFuture, Dispatcher, Invocation, Message, Target};
 use trellis_entitlements::{ActorId, AuthzRequest, TargetId};
-use trellis_meters::Coarse;
+use trellis_meters::{Coarse, Restart, TokenBucket};
 use trellis_providers_sdk::{Ask, Call, Invoke, Invoker, Provider};
 
+use crate::overseer::Overseer;
+
+/// How often a second late calls have a provider asked how it is.
+const LATE_PER_S: u32 = 1;
+
 /// Calls a provider.
-pub struct ProviderTarget(Arc<dyn Provider>);
+pub struct ProviderTarget {
+    provider: Arc<dyn Provider>,
+    overseer: Arc<dyn Overseer>,
+    late: Mutex<TokenBucket>,
+}
 
 impl ProviderTarget {
-    /// A target that is this provider.
+    /// A target that is this provider. One that is late is to be asked how it is.
     #[must_use]
-    pub const fn new(provider: Arc<dyn Provider>) -> Self {
-        Self(provider)
+    pub fn new(provider: Arc<dyn Provider>, overseer: Arc<dyn Overseer>) -> Self {
+        let late = Mutex::new(TokenBucket::new(LATE_PER_S, LATE_PER_S, Instant::now()));
+        Self { provider, overseer, late }
     }
 }
 
@@ -34,18 +44,25 @@ impl Target for ProviderTarget {
             let error = CallError::new(Code::Internal, "a provider is called over a binding");
             return Box::pin(async { Err(error) });
         };
-        self.0.call(Call { binding, operation, payload, remaining, trace, depth })
+        self.provider.call(Call { binding, operation, payload, remaining, trace, depth })
+    }
+
+    fn was_late(&self) {
+        let asks = self.late.lock().take(Instant::now()).is_some();
+        if asks {
+            self.overseer.health_changed();
+        }
     }
 }
 
-/// Takes a provider's calls to the dispatcher, stamped with which provider it is.
+/// Takes a provider's calls to the dispatcher, stamped with which provider it is, and tells its
+/// overseer how it fares.
 pub struct ProviderCalls {
     dispatcher: Arc<Dispatcher>,
     provider: TargetId,
     /// As whom it asks for something itself, if it has claims of its own.
     caller: Option<ActorId>,
-    /// Told when the provider may be in another state.
-    health_changed: Arc<Notify>,
+    overseer: Arc<dyn Overseer>,
     host: String,
     lineage: String,
 }
@@ -56,13 +73,13 @@ impl ProviderCalls {
     pub fn new(
         dispatcher: Arc<Dispatcher>,
         provider: TargetId,
-        health_changed: Arc<Notify>,
+        overseer: Arc<dyn Overseer>,
     ) -> Self {
         // A host has one dispatcher. Nobody else in the process has it and this target, and a
         // successor has both.
         let host = format!("{:p}", Arc::as_ptr(&dispatcher));
         let lineage = format!("{host}/{}", provider.0);
-        Self { dispatcher, provider, caller: None, health_changed, host, lineage }
+        Self { dispatcher, provider, caller: None, overseer, host, lineage }
     }
 
     /// The same for one that has claims of its own.
@@ -104,7 +121,15 @@ impl Invoker for ProviderCalls {
     }
 
     fn health_changed(&self) {
-        self.health_changed.notify_one();
+        self.overseer.health_changed();
+    }
+
+    fn failed(&self, next: Restart, why: &CallError) {
+        self.overseer.failed(next, why);
+    }
+
+    fn recovered(&self) {
+        self.overseer.recovered();
     }
 
     fn lineage(&self) -> &str {

@@ -145,6 +145,7 @@ impl ErrorResponse {
             (_, ErrorKind::NotFound) => (StatusCode::NOT_FOUND, "The actor is not running."),
             (_, ErrorKind::Denied) => (StatusCode::FORBIDDEN, "The call was denied."),
             (Code::Stopping, _) => (StatusCode::SERVICE_UNAVAILABLE, "The server is stopping."),
+            (Code::CrashLoop, _) => (StatusCode::SERVICE_UNAVAILABLE, "The actor cannot start."),
             (_, ErrorKind::Busy) => (StatusCode::SERVICE_UNAVAILABLE, "The actor is busy."),
             (_, ErrorKind::Deadline) => {
                 (StatusCode::GATEWAY_TIMEOUT, "The actor did not answer in time.")

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use trellis_core::{BindingId, CallError, Code, Trace};
+use trellis_meters::Restart;
 
 use crate::future::BoxFuture;
 use crate::payload;
@@ -64,6 +65,14 @@ pub trait Invoker: Send + Sync {
     /// [`Context::health_changed`].
     fn health_changed(&self) {}
 
+    /// The provider failed as a whole; see [`Context::failed`].
+    fn failed(&self, next: Restart, why: &CallError) {
+        let _ = (next, why);
+    }
+
+    /// The provider runs again; see [`Context::recovered`].
+    fn recovered(&self) {}
+
     /// What the provider is in its host: the same for instances that take one another's place when
     /// values change, and for nobody else in the process. Empty when it takes nobody's place.
     fn lineage(&self) -> &str {
@@ -110,6 +119,18 @@ impl Context {
     /// that it should know of. Cheap; the host asks once for what is said meanwhile.
     pub fn health_changed(&self) {
         self.invoker.health_changed();
+    }
+
+    /// Tells the host that what the provider is made of failed and is started again, and when: for
+    /// one that ends apart from the host, such as a process. Until it has
+    /// [`recovered`](Self::recovered) the host believes nothing else of how it is.
+    pub fn failed(&self, next: Restart, why: &CallError) {
+        self.invoker.failed(next, why);
+    }
+
+    /// Tells the host that what [`failed`](Self::failed) runs again.
+    pub fn recovered(&self) {
+        self.invoker.recovered();
     }
 
     /// What the provider is in its host; see [`Invoker::lineage`]. Instances of one lineage may

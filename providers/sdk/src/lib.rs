@@ -45,6 +45,6 @@ pub use provider::{Health, Listening, ProcessState, Provider};
 pub use sample::{Counter, Gauge, Sample, SampleValue};
 pub use setting::{Scope, Setting, SettingKind};
 pub use trellis_core::BindingId;
-pub use trellis_meters::TokenBucket;
+pub use trellis_meters::{Restart, TokenBucket};
 pub use values::{ValueError, Values};
 pub use wanted::{Finding, Place, ValueProblem, Wanted, WantedBinding};

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use trellis_archive::Target;
 use trellis_claims::token::Provider;
-use trellis_testkit::guests::built;
-use trellis_testkit::{Account, Client, HostProcess, Signal, Site, eventually, example_program};
+use trellis_testkit::guests::{built, by_hand};
+use trellis_testkit::{
+    Account, Client, HostProcess, Response, Signal, Site, eventually, example_program,
+};
 
 /// How much of its program's name a process is known by, in bytes (`proc_pid_comm(5)`).
 const COMM_BYTES: usize = 15;
@@ -114,6 +116,127 @@ fn what_was_changed_in_the_cache_is_not_started() {
     let replaced = |line: &str| line.contains("replaced provider geo").then_some(());
     assert!(host.log().wait_for(lines, replaced).is_some(), "{}", host.log().text());
     assert_eq!(ask(), 200, "it was unpacked anew");
+}
+
+/// G3: what fails again and again is left alone, and its neighbor notices nothing.
+#[test]
+fn what_fails_again_and_again_is_quarantined_until_it_is_mended() {
+    let site = Site::new();
+    let account = Account::default();
+    for name in ["steady", "shaky"] {
+        let mut draft = account.draft(name);
+        draft.caps = vec!["wascc:http_server".to_owned(), "demo:geo".to_owned()];
+        site.put(&format!("{name}.wasm"), account.sign(&built("places"), &draft));
+    }
+    put_echo(&site, &account, "(func $breaks unreachable) (start $breaks)");
+    put_program(&site);
+    site.put("manifest.yaml", shaky(account.issuer().public().as_str()));
+    let host = HostProcess::start(&mut site.host("manifest.yaml")).expect("it starts");
+    let address_of = |actor| host.address_of(actor);
+    let (steady, shaky, broken) = (address_of("steady"), address_of("shaky"), address_of("broken"));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| ask(steady, &stop))).collect();
+        let stopping = Stop(&stop);
+        until_ready_says(&host, "quarantined: provider shaky: ", || kill(&host, SHAKY));
+        until_ready_says(&host, "quarantined: actor broken: ", || drop(get(broken)));
+        let refused = get(broken);
+        assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
+        assert!(refused.text().contains("E_CRASH_LOOP"), "{}", refused.text());
+        assert_eq!(get(shaky).status, 503);
+        for series in [
+            "trellis_lifecycle_state{kind=\"provider\",name=\"shaky\",state=\"quarantined\"}",
+            "trellis_lifecycle_state{kind=\"actor\",name=\"broken\",state=\"quarantined\"}",
+            "trellis_lifecycle_components{kind=\"actor\",state=\"quarantined\"}",
+        ] {
+            assert!((host.metric(series) - 1.0).abs() < f64::EPSILON, "{series}");
+        }
+        let told = host.log().count_of("quarantined: no back-off helped");
+        assert_eq!(told, 2, "once each:\n{}", host.log().text());
+
+        put_program(&site);
+        put_echo(&site, &account, "");
+        host.signal(Signal::HUP);
+        let mended = eventually(|| match (get(shaky), get(broken)) {
+            (one, other) if (one.status, other.status) == (200, 200) => Ok(()),
+            answers => Err(answers),
+        });
+        mended.expect("what was mended takes calls");
+        let ready = host.ask("/readyz").expect("an answer").text();
+        assert!(!ready.contains("quarantined"), "{ready}");
+        drop(stopping);
+        clients.into_iter().for_each(|client| client.join().expect("every answer was right"));
+    });
+}
+
+/// The name of the program that is killed again and again.
+const SHAKY: &str = "shaky-geo";
+
+/// Puts the program in place, as a build does.
+fn put_program(site: &Site) {
+    fs::copy(example_program("geo"), site.path("next")).expect("the folder is writable");
+    fs::rename(site.path("next"), site.path(SHAKY)).expect("it takes the place");
+}
+
+/// Puts an actor in place that answers everything with an empty page, unless it breaks first.
+fn put_echo(site: &Site, account: &Account, breaks: &str) {
+    let mut draft = account.draft("broken");
+    draft.caps = vec!["wascc:http_server".to_owned()];
+    let module = match breaks {
+        "" => built("echo"),
+        _ => by_hand(&format!("(memory (export \"memory\") 1) {breaks}"), "(i32.const 1)"),
+    };
+    site.put("broken.wasm", account.sign(&module, &draft));
+}
+
+fn shaky(issuer: &str) -> String {
+    format!(
+        "
+trust: {{issuers: [{issuer}]}}
+actors:
+  - {{image: steady.wasm, name: steady}}
+  - {{image: shaky.wasm, name: shaky}}
+  - {{image: broken.wasm, name: broken, limits: {{start_backoffs: 0}}}}
+providers:
+  - builtin: http-server
+  - {{process: {}, name: steady}}
+  - {{process: {{command: ./{SHAKY}, limits: {{restart_backoffs: 0}}}}, name: shaky}}
+bindings:
+  - {{actor: steady, capability: 'wascc:http_server', values: {{PORT: 0}}}}
+  - {{actor: shaky, capability: 'wascc:http_server', values: {{PORT: 0}}}}
+  - {{actor: broken, capability: 'wascc:http_server', values: {{PORT: 0}}}}
+  - {{actor: steady, capability: 'demo:geo', provider: steady}}
+  - {{actor: shaky, capability: 'demo:geo', provider: shaky}}
+",
+        example_program("geo").display()
+    )
+}
+
+/// Does something again and again until `/readyz` says this.
+fn until_ready_says(host: &HostProcess, wanted: &str, again: impl Fn()) {
+    let said = eventually(|| {
+        let ready = host.ask("/readyz").expect("an answer").text();
+        if ready.contains(wanted) {
+            return Ok(());
+        }
+        again();
+        Err(ready)
+    });
+    said.expect("it says so at last");
+}
+
+fn get(address: SocketAddr) -> Response {
+    Client::new(address).send("GET", "/Lima", b"").expect("an answer")
+}
+
+/// Kills a provider's process, if it runs.
+fn kill(host: &HostProcess, program: &str) {
+    let children = children_of(host.process_id());
+    if let Some(victim) = children.iter().find(|child| is(child, program)) {
+        let id = victim.file_name().and_then(|id| id.to_str()).expect("a number");
+        // It may have ended by itself.
+        drop(Command::new("kill").args(["-KILL", id]).status());
+    }
 }
 
 /// Tells the clients to stop when it is dropped: also when the test fails.

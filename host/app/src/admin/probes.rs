@@ -8,7 +8,7 @@ use trellis_claims::{Clock, SystemClock};
 use super::answers::{JSON, Reply, TEXT, json, plain, typed};
 use super::api::Admin;
 use crate::expiry;
-use crate::metrics::{change_registry, degraded_registry};
+use crate::metrics::{change_registry, degraded_registry, lifecycle_registry};
 use crate::reading;
 use crate::samples::Samples;
 
@@ -43,6 +43,7 @@ impl Admin {
         let status = parts.supervisor.status();
         let now = SystemClock.now_unix_s();
         encode_registry(&mut text, &expiry::registry(&status.state.expiries, now))?;
+        encode_registry(&mut text, &lifecycle_registry(&status.state.components))?;
         encode_registry(&mut text, &degraded_registry(parts.readiness.degraded_count()))?;
         encode_registry(&mut text, &change_registry(parts.supervisor.change_time()))?;
         let hung = parts.modules.hung() + parts.archives.hung();

@@ -3,6 +3,7 @@
 mod brief;
 mod pace;
 mod serve;
+mod starts;
 mod state;
 mod stock;
 
@@ -50,7 +51,8 @@ impl Actor {
     ///
     /// # Errors
     /// `E_STOPPING` after [`drain`](Self::drain); `E_DEPTH`, `E_TOO_LARGE`, `E_BAD_NAME` before
-    /// anything runs; `E_BUSY` when no instance becomes free; `E_TIMEOUT` at the deadline;
+    /// anything runs; `E_BUSY` when no instance becomes free; `E_CRASH_LOOP` while none is started
+    /// because they break again and again; `E_TIMEOUT` at the deadline;
     /// `E_GUEST` with the guest's own words, or another code when what it called was out and it
     /// passed that on; `E_TRAP`, `E_STACK`, `E_MEMORY`, `E_GUEST_POINTER`
     /// when the guest broke (its instance is gone, the next call gets another).

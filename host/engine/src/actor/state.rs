@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use trellis_core::{CallError, Code};
 
+use super::starts::Starts;
 use crate::abi::{Abi, Linked};
 use crate::context::ActorContext;
 use crate::deadline::Bound;
@@ -29,6 +30,7 @@ pub(crate) struct ActorState {
     /// Under this lock the pool is opened and closed, so that the two never disagree.
     pub(super) linked: Mutex<Option<Arc<Linked>>>,
     loading: tokio::sync::Mutex<()>,
+    pub(super) starts: Starts,
     /// True once nobody has the actor any more: nobody waits for its module either.
     gone: watch::Sender<bool>,
     pub(super) stopping: AtomicBool,
@@ -51,6 +53,7 @@ impl ActorState {
     pub(crate) fn new(runtime: Arc<Runtime>, context: Arc<ActorContext>, parts: Parts) -> Self {
         let limits = &context.limits;
         let pool = Pool::new(limits.instances_max.max(1), limits.queue_max);
+        let starts = Starts::new(limits.start_backoffs_max);
         Self {
             context,
             pool,
@@ -61,6 +64,7 @@ impl ActorState {
             abi: parts.abi,
             linked: Mutex::new(None),
             loading: tokio::sync::Mutex::new(()),
+            starts,
             gone: watch::Sender::new(false),
             stopping: AtomicBool::new(false),
             used: AtomicBool::new(true),

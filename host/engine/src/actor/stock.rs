@@ -6,9 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
-use trellis_core::{CallError, Code};
+use trellis_core::{CallError, Code, ErrorKind};
+use trellis_limits::fixed;
+use trellis_meters::Restart;
 
 use super::brief::brief;
+use super::starts::Attempt;
 use super::state::{ActorState, end_all};
 use crate::deadline::{self, Bound};
 use crate::instance::{Ended, Instance, Tenure};
@@ -60,9 +63,14 @@ impl ActorState {
         }
         let actor = Arc::clone(self);
         self.runtime.loader.handle().spawn(async move {
-            if let Err(error) = actor.refill().await {
-                let name = &*actor.context.name;
-                tracing::warn!(actor = name, %error, "a standby instance could not be made");
+            match actor.refill().await {
+                // Who watches over the actor knows.
+                Err(error) if error.code() == Code::CrashLoop => {}
+                Err(error) => {
+                    let name = &*actor.context.name;
+                    tracing::warn!(actor = name, %error, "a standby instance could not be made");
+                }
+                Ok(()) => {}
             }
             actor.refilling.store(false, Ordering::Release);
         });
@@ -121,32 +129,109 @@ impl Drop for Evicted {
 }
 
 /// Makes an instance that knows what it has to, after bringing the module into memory; waits for a
-/// place in the host unless it is given one.
+/// place in the host unless it is given one. Refuses while the actor is left alone because its
+/// instances break.
 pub(super) async fn create(
     actor: &Arc<ActorState>,
     slot: InstanceSlot<Instance>,
     permit: Option<OwnedSemaphorePermit>,
     deadline: Instant,
 ) -> Ended {
+    let mut start = match Start::begin(actor) {
+        Ok(start) => start,
+        Err(error) => return Ended::Failed(error),
+    };
+    match make(&mut start, slot, permit, deadline).await {
+        Ok(instance) => {
+            start.worked();
+            Ended::Returned(instance)
+        }
+        Err(ended) => {
+            if let Ended::Failed(error) = &ended {
+                start.failed(error);
+            }
+            ended
+        }
+    }
+}
+
+async fn make(
+    start: &mut Start<'_>,
+    slot: InstanceSlot<Instance>,
+    permit: Option<OwnedSemaphorePermit>,
+    deadline: Instant,
+) -> Result<Instance, Ended> {
+    let actor = start.actor;
     let linked = match deadline::until(pin!(actor.linked()), deadline).await {
-        Some(Ok(linked)) => linked,
-        Some(Err(error)) => return Ended::Failed(error),
+        Some(linked) => linked.map_err(Ended::Failed)?,
         None => {
             let message = "the module was not in memory before the deadline";
-            return Ended::Failed(CallError::new(Code::Timeout, message));
+            return Err(Ended::Failed(CallError::new(Code::Timeout, message)));
         }
     };
     let permit = match permit {
         Some(permit) => permit,
-        None => match actor.runtime.residency.permit(deadline).await {
-            Ok(permit) => permit,
-            Err(error) => return Ended::Failed(error),
-        },
+        None => actor.runtime.residency.permit(deadline).await.map_err(Ended::Failed)?,
     };
     let tenure = Tenure::new(&actor.runtime.metrics, permit, slot);
     let context = Arc::clone(&actor.context);
+    start.runs_since = Some(Instant::now());
     match Instance::create(&linked, context, tenure, deadline).await {
         Ok(instance) => brief(actor, instance, deadline).await,
         Err(ended) => ended,
+    }
+}
+
+/// One start of an instance, whose outcome is told to whoever watches over the actor.
+struct Start<'a> {
+    actor: &'a Arc<ActorState>,
+    /// None once its outcome is known.
+    attempt: Option<Attempt<'a>>,
+    /// Since when the guest itself runs.
+    runs_since: Option<Instant>,
+}
+
+impl<'a> Start<'a> {
+    /// # Errors
+    /// While the actor is left alone.
+    fn begin(actor: &'a Arc<ActorState>) -> Result<Self, CallError> {
+        let attempt = Some(actor.starts.begin(Instant::now())?);
+        Ok(Self { actor, attempt, runs_since: None })
+    }
+
+    fn worked(mut self) {
+        if self.attempt.take().is_some_and(Attempt::worked) {
+            self.actor.context.host.recovered();
+        }
+    }
+
+    /// Counts when it is the module's own fault: everything else may work the next time.
+    fn failed(&mut self, why: &CallError) {
+        if matches!(why.kind(), ErrorKind::Guest | ErrorKind::Invalid) {
+            self.count(why);
+        }
+        self.attempt = None;
+    }
+
+    fn count(&mut self, why: &CallError) {
+        let next = self.attempt.take().and_then(|it| it.failed(why, fastrand::f64()));
+        let Some(next) = next else { return };
+        let context = &self.actor.context;
+        context.metrics.limit_hit(match next {
+            Restart::AtOnce | Restart::BackOff(_) => fixed::RESTARTS.name,
+            Restart::Quarantine(_) => "start_backoffs_max",
+        });
+        context.host.failed(next, why);
+    }
+}
+
+impl Drop for Start<'_> {
+    /// One that was cut, by whomever, counts when it had had time: a caller may be in more of a
+    /// hurry than any start could be.
+    fn drop(&mut self) {
+        let time = self.actor.context.limits.init_time_max / 2;
+        if self.attempt.is_some() && self.runs_since.is_some_and(|since| since.elapsed() >= time) {
+            self.count(&Bound::InitTime.error());
+        }
     }
 }

@@ -102,10 +102,11 @@ impl Change {
 
     /// A provider was well when it was asked last.
     fn is_well(&self, provider: &str) -> bool {
-        self.shared.look(|actual| {
-            let running = actual.providers.get(provider);
-            running.is_some_and(|running| running.ailment.is_none() && running.broken.is_none())
-        })
+        let instance = self.shared.look(|actual| {
+            let running = actual.providers.get(provider)?;
+            actual.instances.get(&running.target).cloned()
+        });
+        instance.is_some_and(|instance| instance.life().is_well())
     }
 }
 

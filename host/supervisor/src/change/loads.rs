@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use trellis_control::ComponentKind;
 use trellis_core::{CallError, Code};
 use trellis_engine::{Actor, ModuleBounds, ModuleSpec};
 use trellis_entitlements::{ActorId, TargetId};
 use trellis_targets::GuestCalls;
 
+use crate::lifecycle::Life;
 use crate::prepare::PreparedActor;
 use crate::shared::Shared;
 
@@ -25,6 +27,7 @@ pub(super) struct MadeActor {
     pub(super) target: TargetId,
     pub(super) prepared: PreparedActor,
     pub(super) engine: Actor,
+    pub(super) life: Arc<Life>,
 }
 
 /// Modules on their way, and those that are there. Dropping it ends the former.
@@ -50,6 +53,7 @@ struct Loaded {
     id: ActorId,
     target: TargetId,
     engine: Actor,
+    life: Arc<Life>,
 }
 
 impl Default for Loads {
@@ -111,12 +115,13 @@ impl Loads {
             };
             // The others are those that were given up.
             if let Some(Load { place, prepared, .. }) = self.under_way.remove(&id) {
-                let made = loaded.map(|Loaded { id, target, engine }| MadeActor {
+                let made = loaded.map(|Loaded { id, target, engine, life }| MadeActor {
                     place,
                     id,
                     target,
                     prepared,
                     engine,
+                    life,
                 });
                 return Some((place, made));
             }
@@ -153,7 +158,9 @@ async fn load(
     (id, target): (ActorId, TargetId),
     prepared: PreparedActor,
 ) -> Result<Loaded, CallError> {
-    let calls = GuestCalls::new(Arc::clone(&shared.dispatcher), id);
+    let life = shared.lifecycles.begin(ComponentKind::Actor, &prepared.name);
+    let overseer = Arc::clone(&life) as Arc<_>;
+    let calls = GuestCalls::new(Arc::clone(&shared.dispatcher), id, overseer);
     let module = ModuleSpec {
         name: Arc::clone(&prepared.name),
         bytes: prepared.read().await?,
@@ -165,7 +172,8 @@ async fn load(
     };
     let engine = shared.engine.load(module, Arc::new(calls)).await?;
     prepared.code.was_right_under(&ModuleBounds::of(&prepared.limits));
-    Ok(Loaded { id, target, engine })
+    life.is_made();
+    Ok(Loaded { id, target, engine, life })
 }
 
 /// What a helper task ended with, when it did not end as it should.

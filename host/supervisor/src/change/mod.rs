@@ -29,7 +29,6 @@ use trellis_claims::ActorClaims;
 use trellis_control::Step;
 use trellis_core::{BindingId, CallError};
 use trellis_entitlements::TargetId;
-use trellis_targets::ProviderTarget;
 
 use self::loads::Loads;
 use self::outcome::{Again, Failed, Outcome};
@@ -235,7 +234,7 @@ impl Change {
     /// The calls that a provider has are counted under the name that it had.
     fn rename_provider(&self, actual: &mut ActualState, was: &str, name: &Arc<str>) {
         let Some((target, instance)) = actual.rename_provider(was, name) else { return };
-        let answers = Arc::new(ProviderTarget::new(Arc::clone(instance.provider())));
+        let answers = instance.target();
         let (route, handle) = self.shared.dispatcher.route(name, answers);
         actual.road.routes.put(target, route);
         if let Some(running) = actual.providers.get_mut(name) {

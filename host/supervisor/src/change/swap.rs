@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 use trellis_core::{BindingId, CallError, Code};
 use trellis_entitlements::TargetId;
-use trellis_targets::{HeldTarget, Hold, ProviderTarget};
+use trellis_targets::{HeldTarget, Hold};
 
 use super::Change;
 use super::intake::Asked;
@@ -256,7 +256,7 @@ impl Held {
         let Some(hold) = self.hold.take() else { return };
         let Begun { instance, told } = begun;
         let shared = &self.shared;
-        let answers = Arc::new(ProviderTarget::new(Arc::clone(instance.provider())));
+        let answers = instance.target();
         let (route, handle) =
             shared.dispatcher.route(&prepared.name, Arc::clone(&answers) as Arc<_>);
         let gone = shared.edit(|actual| {
@@ -266,7 +266,6 @@ impl Held {
             if let Some(running) = actual.providers.get_mut(&prepared.name) {
                 // Calls that waited go on over their own route.
                 drop(running.calls.go_on(handle));
-                running.ailment = None;
                 running.broken = None;
                 running.prepared = prepared;
             }

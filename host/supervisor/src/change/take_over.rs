@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use trellis_core::CallError;
 use trellis_entitlements::PrincipalSpec;
-use trellis_targets::{ActorTarget, ProviderTarget};
+use trellis_targets::ActorTarget;
 
 use super::Change;
 use super::bind::{Fresh, NewBinding};
@@ -93,7 +93,7 @@ impl Change {
 
     fn install_provider(&self, actual: &mut ActualState, made: MadeProvider) -> Option<Outgoing> {
         let MadeProvider { target, caller, prepared, instance, .. } = made;
-        let answers = Arc::new(ProviderTarget::new(Arc::clone(instance.provider())));
+        let answers = instance.target();
         let (route, handle) = self.shared.dispatcher.route(&prepared.name, answers);
         actual.road.routes.put(target, route);
         if let (Some(id), Some(module)) = (caller, &prepared.module) {
@@ -103,8 +103,7 @@ impl Change {
         let old = actual.instances.insert(target, instance);
         let name = Arc::clone(&prepared.name);
         let calls = Calls::on(handle);
-        let running =
-            RunningProvider { target, caller, prepared, calls, ailment: None, broken: None };
+        let running = RunningProvider { target, caller, prepared, calls, broken: None };
         let before = actual.providers.insert(name, running);
         let (instance, before) = old.zip(before)?;
         Some(Outgoing { instance, calls: before.calls, caller: before.caller })
@@ -116,15 +115,15 @@ impl Change {
         actual: &mut ActualState,
         made: MadeActor,
     ) -> Result<(), (usize, CallError)> {
-        let MadeActor { place, id, target, prepared, engine } = made;
+        let MadeActor { place, id, target, prepared, engine, life } = made;
         let now = Moment::of(&*self.shared.clock);
         vouch(&prepared.verified, actual.trust.as_ref(), &now)
             .map_err(|error| (place, error.into()))?;
         let answers = Arc::new(ActorTarget::new(engine.clone()));
-        let (route, handle) = self.shared.dispatcher.route(&prepared.name, answers);
-        actual.road.routes.put(target, route);
+        let (on_road, route) = self.shared.dispatcher.route(&prepared.name, answers);
+        actual.road.routes.put(target, on_road);
         let leaving = false;
-        actual.install(RunningActor { id, target, prepared, engine, route: handle, leaving });
+        actual.install(RunningActor { id, target, prepared, engine, route, leaving, life });
         Ok(())
     }
 }

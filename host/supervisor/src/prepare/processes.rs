@@ -164,6 +164,8 @@ fn command(
         memory_bytes_max: spec.limits.memory_bytes_max.unwrap_or(default.memory_bytes_max),
         open_files_max: spec.limits.open_files_max.map_or(default.open_files_max, u64::from),
         processes_max: spec.limits.processes_max.map_or(default.processes_max, u64::from),
+        restart_backoffs_max: (spec.limits.restart_backoffs_max)
+            .unwrap_or(default.restart_backoffs_max),
     };
     ProcessCommand {
         program,

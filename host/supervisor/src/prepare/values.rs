@@ -6,7 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trellis_core::Code;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+use trellis_core::{CallError, Code};
 use trellis_manifest::{Manifest, Problem, ProviderSpec, SourceText, Span, Spanned, TextPairs};
 use trellis_providers_sdk::{
     Descriptor, Finding, Place, Scope, Setting, SettingKind, ValueProblem, Values, Wanted,
@@ -15,10 +20,13 @@ use trellis_providers_sdk::{
 
 use super::bindings::Written;
 use super::context::PrepareContext;
+use super::parts::PreparedProvider;
 use super::providers::Providers;
 
 /// How long a check waits for what values name, such as a file: its disk may hang.
 const SURVEY_TIME_MAX: Duration = Duration::from_secs(5);
+/// Most kinds of providers that are asked at once: each may have a program started.
+const KINDS_MAX: usize = 16;
 
 /// Where values were written, for the caret.
 #[derive(Clone, Copy)]
@@ -31,6 +39,23 @@ struct Origin<'a> {
     scope: Scope,
 }
 
+/// One provider that is asked about all that is wanted of it.
+struct Asked<'a> {
+    provider: &'a PreparedProvider,
+    /// The places of its bindings.
+    bound: Vec<usize>,
+    wanted: Wanted,
+}
+
+/// What one said.
+struct Judged<'a> {
+    provider: &'a PreparedProvider,
+    bound: Vec<usize>,
+    wrong: Result<Vec<ValueProblem>, CallError>,
+    /// What it found when it looked; `None` when it was not asked to.
+    found: Option<Result<Vec<Finding>, Elapsed>>,
+}
+
 /// Resolves every path and reports every wrong value. A check that no start follows has right
 /// ones looked at as well, and adds what is worth a word to `notes`.
 pub(super) async fn prepare(
@@ -39,28 +64,67 @@ pub(super) async fn prepare(
     context: &PrepareContext<'_>,
     (problems, notes): (&mut Vec<Problem>, &mut Vec<Problem>),
 ) {
-    let specs: BTreeMap<&str, _> =
-        manifest.providers.iter().map(|spec| (spec.value.name.value.as_str(), spec)).collect();
     let mut of_provider: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
     for (index, written) in bindings.iter_mut().enumerate() {
         let Some(provider) = providers.get(&written.binding.provider) else { continue };
         resolve(&mut written.binding.values, &provider.descriptor, context.folder);
         of_provider.entry(Arc::clone(&provider.name)).or_default().push(index);
     }
-    let mut of_kind: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
+    let mut of_kind: BTreeMap<String, Vec<Asked<'_>>> = BTreeMap::new();
     for provider in providers.values_mut() {
         resolve(&mut provider.values, &provider.descriptor, context.folder);
-        let bound: &[usize] = of_provider.get(&provider.name).map_or(&[], Vec::as_slice);
-        let wanted_bindings = bound.iter().map(|index| wanted(&bindings[*index])).collect();
-        let known = of_kind.entry(provider.descriptor.name.to_string()).or_default();
-        let mut wanted = Wanted {
+        let bound = of_provider.remove(&provider.name).unwrap_or_default();
+        let wanted = Wanted {
             provider: provider.name.to_string(),
             values: provider.values.clone(),
-            bindings: wanted_bindings,
+            bindings: bound.iter().map(|index| wanted(&bindings[*index])).collect(),
             host_addresses: context.host_addresses.clone(),
-            beside: std::mem::take(known),
+            beside: Vec::new(),
         };
-        let spec = specs.get(&*provider.name).copied();
+        let kind = provider.descriptor.name.to_string();
+        of_kind.entry(kind).or_default().push(Asked { provider, bound, wanted });
+    }
+    // Boxed one by one: the compiler cannot tell that a stream of bare ones may change threads.
+    let judged: Vec<BoxFuture<'_, _>> =
+        of_kind.into_values().map(|kind| judge(kind, context.survey).boxed()).collect();
+    let judged: Vec<_> = stream::iter(judged).buffer_unordered(KINDS_MAX).collect().await;
+    let mut judged: Vec<_> = judged.into_iter().flatten().collect();
+    judged.sort_by(|one, other| one.provider.name.cmp(&other.provider.name));
+    let specs: BTreeMap<&str, _> =
+        manifest.providers.iter().map(|spec| (spec.value.name.value.as_str(), spec)).collect();
+    for one in judged {
+        let spec = specs.get(&*one.provider.name).copied();
+        one.report((source, bindings, spec), problems, notes);
+    }
+}
+
+/// Asks those of one kind, one after the other: each is told of those before it.
+async fn judge(kind: Vec<Asked<'_>>, surveys: bool) -> Vec<Judged<'_>> {
+    let mut judged = Vec::new();
+    let mut beside = Vec::new();
+    for Asked { provider, bound, mut wanted } in kind {
+        wanted.beside = beside;
+        let wrong = validate::problems(&*provider.factory, &wanted).await;
+        let looks = surveys && wrong.as_ref().is_ok_and(Vec::is_empty);
+        let found = match looks.then(|| provider.factory.survey(wanted.clone())) {
+            Some(survey) => Some(timeout(SURVEY_TIME_MAX, survey).await),
+            None => None,
+        };
+        beside = std::mem::take(&mut wanted.beside);
+        beside.push(wanted);
+        judged.push(Judged { provider, bound, wrong, found });
+    }
+    judged
+}
+
+impl Judged<'_> {
+    fn report(
+        self,
+        (source, bindings, spec): (&SourceText, &[Written<'_>], Option<&Spanned<ProviderSpec>>),
+        problems: &mut Vec<Problem>,
+        notes: &mut Vec<Problem>,
+    ) {
+        let Self { provider, bound, wrong, found } = self;
         let told = |problem: ValueProblem| {
             let binding = match problem.place {
                 Place::Binding(index) => bound.get(index),
@@ -71,34 +135,31 @@ pub(super) async fn prepare(
             let origin = Origin::of(source, binding.map(|index| &bindings[*index]), spec);
             origin.problem(problem, &provider.descriptor)
         };
-        let judged = validate::problems(&*provider.factory, &wanted).await;
-        let wrong = judged.unwrap_or_else(|error| {
-            let span = spec.map(|spec| spec.span).unwrap_or_default();
-            problems.push(Problem::new(span, error.message().to_owned()).code(error.code()));
-            Vec::new()
-        });
-        if wrong.is_empty() && context.survey {
-            let survey = provider.factory.survey(wanted.clone());
-            match tokio::time::timeout(SURVEY_TIME_MAX, survey).await {
-                Ok(findings) => {
-                    for Finding { about, hinders } in findings {
-                        let list = if hinders { &mut *problems } else { &mut *notes };
-                        list.push(told(about).code(Code::Storage));
-                    }
-                }
-                Err(_) => {
-                    let text = format!(
-                        "what provider `{}` names does not answer within {} s: it was not looked at",
-                        provider.name,
-                        SURVEY_TIME_MAX.as_secs()
-                    );
-                    notes.push(Problem::new(spec.map(|spec| spec.span).unwrap_or_default(), text));
-                }
+        let span = spec.map(|spec| spec.span).unwrap_or_default();
+        match wrong {
+            Ok(wrong) => problems.extend(wrong.into_iter().map(told)),
+            Err(error) => {
+                let problem = Problem::new(span, error.message().to_owned()).code(error.code());
+                problems.push(problem);
             }
         }
-        problems.extend(wrong.into_iter().map(told));
-        *known = std::mem::take(&mut wanted.beside);
-        known.push(wanted);
+        match found {
+            None => {}
+            Some(Ok(findings)) => {
+                for Finding { about, hinders } in findings {
+                    let list = if hinders { &mut *problems } else { &mut *notes };
+                    list.push(told(about).code(Code::Storage));
+                }
+            }
+            Some(Err(_)) => {
+                let text = format!(
+                    "what provider `{}` names does not answer within {} s: it was not looked at",
+                    provider.name,
+                    SURVEY_TIME_MAX.as_secs()
+                );
+                notes.push(Problem::new(span, text));
+            }
+        }
     }
 }
 

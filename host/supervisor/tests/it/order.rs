@@ -411,7 +411,7 @@ async fn a_provider_that_says_so_is_asked_how_it_is_at_once() {
     for ailment in [Some("its process is started again"), None] {
         stage.script.fall_ill(ailment);
         stage.script.stir();
-        let ill = || stage.status().providers.iter().any(|it| it.ailment.is_some());
+        let ill = || !stage.status().degraded.is_empty();
         // The clock stands while anything runs: it is not yet time to ask all of them.
         for _ in 0..10_000 {
             if ill() == ailment.is_some() {

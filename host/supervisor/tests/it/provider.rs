@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use trellis_core::{BindingId, CallError, Code, Contract, ContractId, Direction, Operation};
 use trellis_providers_sdk::{
     Binding, BoxFuture, Call, Context, Created, Descriptor, Health, Listening, Newcomer, Provider,
-    ProviderFactory, Reply, Scope, Setting, SettingKind, ValueProblem, Values, Wanted,
+    ProviderFactory, Reply, Restart, Scope, Setting, SettingKind, ValueProblem, Values, Wanted,
 };
 
 use crate::places::Places;
@@ -109,6 +109,17 @@ impl Script {
     /// The instances say that they may be in another state.
     pub(crate) fn stir(&self) {
         self.0.contexts.lock().iter().for_each(Context::health_changed);
+    }
+
+    /// The instances say that they failed, and what becomes of them.
+    pub(crate) fn fail(&self, next: Restart) {
+        let why = CallError::new(Code::Provider, "its process ended");
+        self.0.contexts.lock().iter().for_each(|context| context.failed(next, &why));
+    }
+
+    /// The instances say that they run again.
+    pub(crate) fn recover(&self) {
+        self.0.contexts.lock().iter().for_each(Context::recovered);
     }
 
     /// From now on a manifest finds another build of every provider, with this operation alone.

@@ -36,11 +36,18 @@ pub struct ProcessLimits {
     pub open_files_max: u64,
     /// Most processes and threads of its user (`RLIMIT_NPROC`), which does not bind root.
     pub processes_max: u64,
+    /// Most back-offs in a row, when it ends again and again, before it is quarantined.
+    pub restart_backoffs_max: u32,
 }
 
 impl Default for ProcessLimits {
     fn default() -> Self {
-        Self { memory_bytes_max: 1 << 30, open_files_max: 4_096, processes_max: 16_384 }
+        Self {
+            memory_bytes_max: 1 << 30,
+            open_files_max: 4_096,
+            processes_max: 16_384,
+            restart_backoffs_max: 6,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, getsid};
 use tempfile::TempDir;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -44,17 +45,43 @@ impl Door {
         &self.path
     }
 
-    /// The next connection of this user.
+    /// The next connection of this user that comes from a session: from the process that leads it,
+    /// or from one that it started. Whoever else found the socket is hung up on.
     ///
     /// # Errors
     /// Those of the socket.
-    pub(super) async fn next(&self) -> io::Result<UnixStream> {
+    pub(super) async fn next(&self, session: Pid) -> io::Result<UnixStream> {
         let own = rustix::process::geteuid().as_raw();
         loop {
             let (stream, _) = self.listener.accept().await?;
-            if stream.peer_cred()?.uid() == own {
+            let peer = stream.peer_cred()?;
+            let process = peer.pid().and_then(Pid::from_raw);
+            // The leader may have ended by now, and what it said be worth reading.
+            let is_of_session =
+                |process| process == session || getsid(Some(process)) == Ok(session);
+            if peer.uid() == own && process.is_some_and(is_of_session) {
                 return Ok(stream);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_process_of_the_session_comes_in() {
+        let door = Door::open().expect("a socket");
+        let session = getsid(None).expect("every process has one");
+        let _early = UnixStream::connect(door.path()).await.expect("it listens");
+        // Above what the system counts to.
+        let other = Pid::from_raw(i32::MAX).expect("it is not zero");
+        let stranger = tokio::time::timeout(Duration::from_millis(10), door.next(other)).await;
+        assert!(stranger.is_err(), "it was let in");
+        let _own = UnixStream::connect(door.path()).await.expect("it still listens");
+        door.next(session).await.expect("it comes in");
     }
 }

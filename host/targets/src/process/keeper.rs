@@ -10,12 +10,12 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use trellis_core::{CallError, Code};
+use trellis_meters::{Restart, Restarts};
 use trellis_providers_sdk::{Binding, BindingId, Context, Counter, Descriptor, Values};
 
 use super::command::ProcessCommand;
 use super::launcher::Launcher;
 use super::log::ProcessLog;
-use super::restarts::Restarts;
 use super::session::Session;
 use super::started::{Process, Started, told};
 
@@ -54,13 +54,46 @@ pub(super) enum State {
     Up(Session),
     /// It is being started again, which takes a moment; why.
     Starting(String),
-    /// It ended too often: it is left alone for a while; why.
-    Resting(String),
+    /// It ended too often: it is left alone for a while.
+    Resting(Rest),
     /// It is not wanted any more.
     Ended,
 }
 
+/// A while in which there is no process, because it ended too often.
+#[derive(Clone)]
+pub(super) struct Rest {
+    why: String,
+    until: Instant,
+    quarantined: bool,
+}
+
+impl Rest {
+    /// What whoever calls it is told.
+    pub(super) fn refusal(&self, provider: &str) -> CallError {
+        let Self { why, until, quarantined } = self;
+        let state = if *quarantined { "it is in quarantine" } else { "it backs off" };
+        let seconds = until.saturating_duration_since(Instant::now()).as_secs_f32().ceil();
+        let text = format!(
+            "the process of provider {provider} ended again and again, so {state}; the next try \
+             is in {seconds} s ({why})"
+        );
+        CallError::new(Code::CrashLoop, text)
+    }
+}
+
 impl State {
+    /// What follows a failure.
+    fn after(next: Restart, why: String) -> Self {
+        let quarantined = matches!(next, Restart::Quarantine(_));
+        match next {
+            Restart::AtOnce => Self::Starting(why),
+            Restart::BackOff(pause) | Restart::Quarantine(pause) => {
+                Self::Resting(Rest { why, until: Instant::now() + pause, quarantined })
+            }
+        }
+    }
+
     /// True when another state comes soon.
     pub(super) fn is_passing(&self) -> bool {
         match self {
@@ -140,18 +173,30 @@ impl Life {
         (!refused.is_empty()).then(|| refused.values().cloned().collect::<Vec<_>>().join("; "))
     }
 
-    /// Says how it is, unless it is not wanted any more.
-    fn say(&self, state: &watch::Sender<State>, now: State) {
-        let said = state.send_if_modified(|before| {
+    /// Says what became of it, unless it is not wanted any more.
+    fn say(state: &watch::Sender<State>, now: State) {
+        state.send_if_modified(|before| {
             let wanted = !matches!(before, State::Ended);
             if wanted {
                 *before = now;
             }
             wanted
         });
-        if said {
-            self.context.health_changed();
+    }
+
+    /// The host is told first: whoever is refused finds there why.
+    fn failed(&self, state: &watch::Sender<State>, next: Restart, why: &str) {
+        if !matches!(*state.borrow(), State::Ended) {
+            self.context.failed(next, &CallError::new(Code::Provider, why.to_owned()));
         }
+        Self::say(state, State::after(next, why.to_owned()));
+    }
+
+    fn recovered(&self, state: &watch::Sender<State>, session: Session) {
+        self.context.recovered();
+        Self::say(state, State::Up(session));
+        // It may have refused what it served before.
+        self.context.health_changed();
     }
 
     /// True for an operation that may be asked for twice. A name that two contracts have must mean
@@ -171,7 +216,7 @@ impl Life {
 
 /// Watches over the process until nobody wants it any more; says so in `state`.
 pub(super) async fn keep(life: Arc<Life>, mut live: Live, state: watch::Sender<State>) {
-    let mut restarts = Restarts::default();
+    let mut restarts = Restarts::new(life.command.limits.restart_backoffs_max);
     loop {
         let since = Instant::now();
         let mut why = tokio::select! {
@@ -180,23 +225,12 @@ pub(super) async fn keep(life: Arc<Life>, mut live: Live, state: watch::Sender<S
         };
         // Whatever is left of it must not meet its successor.
         drop(live);
-        restarts.ran(since.elapsed());
+        restarts.worked(since.elapsed());
         live = loop {
-            let pause = restarts.pause(Instant::now(), fastrand::f64());
-            let provider = &*life.provider;
-            if pause.is_zero() {
-                tracing::warn!(provider, "its process is started again: {why}");
-                life.say(&state, State::Starting(why.clone()));
-            } else {
-                let seconds = pause.as_secs_f32();
-                tracing::error!(
-                    provider,
-                    "its process ends again and again, and is left alone for {seconds:.1} s: {why}"
-                );
-                life.say(&state, State::Resting(why.clone()));
-            }
+            let restart = restarts.failed(Instant::now(), fastrand::f64());
+            life.failed(&state, restart, &why);
             let again = async {
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(restart.pause()).await;
                 let next = life.start().await?;
                 life.rebind(&next.session).await.map(|()| next)
             };
@@ -210,8 +244,7 @@ pub(super) async fn keep(life: Arc<Life>, mut live: Live, state: watch::Sender<S
                 Err(error) => error.message().clone_into(&mut why),
             }
         };
-        tracing::info!(provider = &*life.provider, "its process runs again");
-        life.say(&state, State::Up(live.session.clone()));
+        life.recovered(&state, live.session.clone());
     }
 }
 

@@ -13,7 +13,6 @@ mod keeper;
 mod launcher;
 mod log;
 mod provider;
-mod restarts;
 mod session;
 mod started;
 

@@ -63,7 +63,7 @@ impl ProcessProvider {
             passing if passing.is_passing() => None,
             State::Up(session) => Some(Ok(session.clone())),
             State::Starting(_) => None,
-            State::Resting(why) => Some(Err(self.out(why))),
+            State::Resting(rest) => Some(Err(rest.refusal(&self.life.provider))),
             State::Ended => Some(Err(self.out("it is being stopped"))),
         }
     }

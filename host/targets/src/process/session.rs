@@ -137,6 +137,10 @@ impl Session {
         let pending = self.0.requests.begin(usize::MAX).map_err(|full| self.refused(full))?;
         match self.wait(pending, |id| FromHost::Health { id }, false).await? {
             Answer::Healthy(health, addresses, samples) => Ok((health, addresses, samples)),
+            // It has nothing to say of it, which is no failure.
+            Answer::Result(Err(error), _) if error.code() == Code::NotFound => {
+                Ok((Health::Healthy, Vec::new(), Vec::new()))
+            }
             Answer::Result(Err(error), _) => Err(error),
             Answer::Result(Ok(_), _) | Answer::Ready => Err(self.confused()),
         }

@@ -1,13 +1,18 @@
 //! A process that was started and has said who it is.
 
+use std::convert::Infallible;
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 use rustix::process::{Pid, Signal};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::Child;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use trellis_core::{CallError, Code};
 use trellis_providers_sdk::Descriptor;
@@ -27,6 +32,8 @@ use crate::foreign::wrong_with;
 const HELLO_TIME_MAX: Duration = Duration::from_secs(8);
 /// Longest wait for what a process that ended said and wrote last.
 const LAST_WORDS_TIME_MAX: Duration = Duration::from_millis(200);
+/// Longest wait for lines that are on their way when a process is let go.
+const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// A process, and what it said when it came in.
 pub(super) struct Started {
@@ -42,6 +49,8 @@ pub(super) struct Started {
 pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
+    /// Its other end waits for this to be dropped.
+    _alive: oneshot::Sender<Infallible>,
 }
 
 impl Started {
@@ -61,25 +70,9 @@ impl Started {
         let token = fresh_token().map_err(|error| failed("there is no token for it", error))?;
         let variables =
             [(SOCKET_VARIABLE, door.path().as_os_str()), (TOKEN_VARIABLE, token.as_ref())];
-        let mut child = launcher.launch(command, variables).await?;
-        let out = child.stdout.take().map(|out| log.clone().follow(out, LogLevel::Info));
-        let error = child.stderr.take().map(|error| log.clone().follow(error, LogLevel::Warn));
-        let written = tokio::spawn(async move {
-            tokio::join!(
-                async {
-                    if let Some(out) = out {
-                        out.await
-                    }
-                },
-                async {
-                    if let Some(error) = error {
-                        error.await;
-                    }
-                }
-            );
-        });
-        let mut process = Process::new(child);
-        let hello = hello(&door, &token);
+        let child = launcher.launch(command, variables).await?;
+        let (mut process, written) = Process::new(child, log);
+        let hello = hello(&door, process.group, &token);
         tokio::pin!(hello);
         let came = tokio::select! {
             came = &mut hello => came,
@@ -115,9 +108,26 @@ impl Started {
 }
 
 impl Process {
-    fn new(child: Child) -> Self {
+    /// Has what it writes go to the log; gives what ends when it writes no more.
+    fn new(mut child: Child, log: &ProcessLog) -> (Self, JoinHandle<()>) {
+        let (alive, gone) = oneshot::channel::<Infallible>();
+        let out = child.stdout.take().map(|out| log.clone().follow(out, LogLevel::Info));
+        let error = child.stderr.take().map(|error| log.clone().follow(error, LogLevel::Warn));
+        let both = [out.map(FutureExt::boxed), error.map(FutureExt::boxed)];
+        let written = tokio::spawn(async move {
+            let ended = async {
+                drop(gone.await);
+                tokio::time::sleep(LAST_LINES_TIME_MAX).await;
+            };
+            // What it started and left behind may hold the other ends for ever.
+            tokio::select! {
+                _ = join_all(both.into_iter().flatten()) => {}
+                () = ended => {}
+            }
+        });
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
-        Self { child, group: pid.and_then(Pid::from_raw) }
+        let group = pid.and_then(Pid::from_raw);
+        (Self { child, group, _alive: alive }, written)
     }
 
     /// Its process id; `None` once it was waited for.
@@ -150,9 +160,10 @@ impl Drop for Process {
 
 type Stream = (Frames<OwnedReadHalf>, OwnedWriteHalf);
 
-/// Hears out whoever comes in first.
-async fn hello(door: &Door, token: &str) -> io::Result<(Stream, Offer)> {
-    let (stream, offer) = first_frame(door.next().await?).await?;
+/// Hears out the process, or one of its own: whichever comes in first.
+async fn hello(door: &Door, process: Option<Pid>, token: &str) -> io::Result<(Stream, Offer)> {
+    let process = process.ok_or_else(|| io::Error::other("it has ended already"))?;
+    let (stream, offer) = first_frame(door.next(process).await?).await?;
     if same(offer.token.as_bytes(), token.as_bytes()) {
         Ok((stream, offer))
     } else {

@@ -89,6 +89,10 @@ fn after_create(line: &mut Line, how: &str) {
             line.raw(list);
             line.raw(&vec![0; 8 << 20]);
         }
+        "no-health" => {
+            let error = CallError::new(Code::NotFound, "there is no such request");
+            line.say(&FromProvider::result(2, Err(error)));
+        }
         "unknown" => line.raw(b"\x00\x00\x00\x09\x81\xa1t\xa5other"),
         "unwell" => {
             line.raw(b"\x00\x00\x00\x1c\x83\xa1t\xa7healthy\xa2id\x01\xa8degraded\x91\xa2no");

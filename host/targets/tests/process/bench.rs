@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use trellis_core::{ActorKey, BindingId, BindingName, CallError, ContractId, Trace};
 use trellis_providers_sdk::{
-    Binding, BoxFuture, Call, Context, Invoke, Invoker, Provider, ProviderFactory, Values,
+    Binding, BoxFuture, Call, Context, Invoke, Invoker, Provider, ProviderFactory, Restart, Values,
 };
 use trellis_targets::process::{Launcher, ProcessCommand, ProcessLimits, Processes};
 
@@ -94,14 +95,55 @@ pub(crate) async fn made(args: &[&str]) -> Result<Arc<dyn Provider>, CallError> 
     make(&*factory(args).await?).await
 }
 
-async fn make(factory: &dyn ProviderFactory) -> Result<Arc<dyn Provider>, CallError> {
-    factory.create(Context::new(Arc::new(Actors)), Values::default()).await
+/// One of a command, whose steps are noted.
+pub(crate) async fn made_of(
+    command: ProcessCommand,
+    told: Arc<Told>,
+) -> Result<Arc<dyn Provider>, CallError> {
+    let factory = processes().factory("test", command).await?;
+    factory.create(Context::new(told), Values::default()).await
 }
 
-/// Actors that answer what they are asked, doubled; refuse to be asked for nothing; and hang.
-struct Actors;
+async fn make(factory: &dyn ProviderFactory) -> Result<Arc<dyn Provider>, CallError> {
+    factory.create(Context::new(Arc::<Told>::default()), Values::default()).await
+}
 
-impl Invoker for Actors {
+/// The good provider behind a script that does something first.
+pub(crate) fn script(folder: &tempfile::TempDir, first: &str) -> ProcessCommand {
+    let script = folder.path().join("provider");
+    let own = std::env::current_exe().expect("this program");
+    let program = format!("#!/bin/sh\n{first}\nexec {} {GOOD}\n", own.display());
+    std::fs::write(&script, program).expect("it is written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).expect("it may be run");
+    ProcessCommand { program: script, folder: folder.path().to_owned(), ..command(&[]) }
+}
+
+/// Actors that answer what they are asked, doubled; refuse to be asked for nothing; and hang. And
+/// the host, as it is told what becomes of a provider.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<Vec<&'static str>>);
+
+impl Told {
+    /// What it was told so far.
+    pub(crate) fn steps(&self) -> Vec<&'static str> {
+        self.0.lock().clone()
+    }
+}
+
+impl Invoker for Told {
+    fn failed(&self, next: Restart, _: &CallError) {
+        self.0.lock().push(match next {
+            Restart::AtOnce => "at once",
+            Restart::BackOff(_) => "back-off",
+            Restart::Quarantine(_) => "quarantine",
+        });
+    }
+
+    fn recovered(&self) {
+        self.0.lock().push("recovered");
+    }
+
     fn invoke(&self, invoke: Invoke) -> BoxFuture<'_, Result<Bytes, CallError>> {
         Box::pin(async move {
             if invoke.payload.starts_with(b"hang") {

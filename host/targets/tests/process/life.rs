@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use trellis_core::{BindingId, Code};
 use trellis_providers_sdk::{Health, Provider};
+use trellis_targets::process::{ProcessCommand, ProcessLimits};
 
-use super::bench::{BAD, PATIENCE, Sdk, ask, binding, call, made, sample};
+use super::bench::{
+    BAD, PATIENCE, Sdk, Told, ask, binding, call, command, made, made_of, sample, script,
+};
 
 pub(crate) async fn all() {
     for sdk in Sdk::ALL {
@@ -20,6 +23,7 @@ pub(crate) async fn all() {
     one_that_reads_nothing_is_replaced_however_much_waits().await;
     one_that_is_deaf_is_replaced().await;
     one_that_ends_again_and_again_is_left_alone().await;
+    what_it_left_behind_holds_nothing_of_the_host().await;
 }
 
 async fn one_that_ends_is_back_with_its_bindings(sdk: Sdk) {
@@ -123,22 +127,54 @@ async fn until_it_greets(provider: &Arc<dyn Provider>) {
 }
 
 async fn one_that_ends_again_and_again_is_left_alone() {
-    let provider = made(&[BAD, "crashes"]).await.expect("it was ready once");
-    let rests = async {
-        loop {
-            if let Health::Degraded(why) = provider.health().await
-                && why.contains("does not run: it ended (exit status: 0)")
+    for (backoffs, state) in [(6, "so it backs off"), (0, "so it is in quarantine")] {
+        let command = command(&[BAD, "crashes"]);
+        let limits = ProcessLimits { restart_backoffs_max: backoffs, ..command.limits };
+        let told = Arc::new(Told::default());
+        let command = ProcessCommand { limits, ..command };
+        let provider = made_of(command, Arc::clone(&told)).await.expect("it was ready once");
+        let rests = async {
+            while ask(&provider, "Do", "").await.err().map(|it| it.code()) != Some(Code::CrashLoop)
             {
-                break;
             }
+        };
+        tokio::time::timeout(PATIENCE, rests).await.expect("it is left alone");
+        assert!(sample(&provider, "provider_process_up 0"), "{:?}", provider.samples());
+        let since = Instant::now();
+        let error = ask(&provider, "Do", "").await.expect_err("there is none");
+        assert!(since.elapsed() < Duration::from_millis(500), "nobody waits for one that rests");
+        let why = "(it ended (exit status: 0))";
+        assert!(error.message().contains(state) && error.message().ends_with(why), "{error}");
+        // Who watches over it was told each step, in its order.
+        let steps = told.steps();
+        assert_eq!(steps[..6], ["at once", "recovered"].repeat(3), "{steps:?}");
+        let last = if backoffs == 0 { "quarantine" } else { "back-off" };
+        assert_eq!(steps[6], last);
+    }
+}
+
+/// Somebody who left its session holds what it writes to, and outlives it.
+async fn what_it_left_behind_holds_nothing_of_the_host() {
+    let pipes = || {
+        let files = std::fs::read_dir("/proc/self/fd").expect("this process");
+        let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("pipe:")).count()
+    };
+    let before = pipes();
+    let folder = tempfile::tempdir().expect("a folder");
+    // As long as this test may wait, and longer.
+    let leaves = format!("setsid sleep {} &", PATIENCE.as_secs() + 10);
+    let command = script(&folder, &leaves);
+    let provider = made_of(command, Arc::default()).await.expect("it is made");
+    assert!(pipes() > before);
+    provider.shutdown(PATIENCE).await;
+    drop(provider);
+    let closed = async {
+        while pipes() > before {
+            tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, rests).await.expect("it is given up for a while");
-    assert!(sample(&provider, "provider_process_up 0"), "{:?}", provider.samples());
-    let since = Instant::now();
-    let error = ask(&provider, "Do", "").await.expect_err("there is none");
-    assert_eq!(error.code(), Code::Provider);
-    assert!(since.elapsed() < Duration::from_millis(500), "nobody waits for one that rests");
+    tokio::time::timeout(PATIENCE, closed).await.expect("they are closed");
 }
 
 async fn one_that_is_told_to_end_finishes_what_it_has(sdk: Sdk) {

@@ -5,7 +5,7 @@ use trellis_core::Code;
 use trellis_providers_sdk::{Place, ValueProblem, Values, Wanted};
 use trellis_targets::process::ProcessCommand;
 
-use super::bench::{BAD, GOOD, Sdk, ask, command, factory, good, made, processes};
+use super::bench::{BAD, GOOD, Sdk, ask, command, factory, good, made, processes, script};
 
 pub(crate) async fn all() {
     a_command_is_what_it_says().await;
@@ -120,14 +120,7 @@ async fn values_are_judged_by_the_program(sdk: Sdk) {
 
 async fn what_is_right_is_not_asked_again() {
     let (processes, folder) = (processes(), tempfile::tempdir().expect("a folder"));
-    let script = folder.path().join("provider");
-    let own = std::env::current_exe().expect("this program");
-    let program = format!("#!/bin/sh\necho x >> starts\nexec {} {GOOD}\n", own.display());
-    std::fs::write(&script, program).expect("it is written");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&script, mode).expect("it may be run");
-    let command =
-        ProcessCommand { program: script, folder: folder.path().to_owned(), ..command(&[]) };
+    let command = script(&folder, "echo x >> starts");
     let starts = || std::fs::read(folder.path().join("starts")).expect("it started").len() / 2;
     for (greeting, expected) in [("one", 1), ("one", 1), ("two", 2), ("wrong", 3), ("wrong", 4)] {
         let factory = processes.factory("test", command.clone()).await.expect("it says hello");

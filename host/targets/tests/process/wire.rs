@@ -14,6 +14,7 @@ pub(crate) async fn all() {
         of(sdk).await;
     }
     whoever_breaks_the_protocol_is_cut_off().await;
+    one_that_knows_no_health_is_well().await;
 }
 
 /// What a provider of any SDK does.
@@ -119,4 +120,9 @@ async fn whoever_breaks_the_protocol_is_cut_off() {
         assert!(error.message().contains(why), "{how}: {error}");
     });
     join_all(tried).await;
+}
+
+async fn one_that_knows_no_health_is_well() {
+    let provider = made(&[BAD, "no-health"]).await.expect("it is made");
+    assert_eq!(provider.health().await, Health::Healthy);
 }
