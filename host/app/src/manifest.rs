@@ -7,19 +7,19 @@ mod file;
 mod rest;
 mod trusted;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use trellis_artifacts::{Credentials, Named, Registries};
 use trellis_claims::{SystemClock, TrustList};
 use trellis_core::Code;
 use trellis_engine::Checker;
 use trellis_manifest::{Format, Manifest, Problem, Report, Rest, SourceText, Wrong};
 use trellis_providers_sdk::ProviderFactory;
-use trellis_supervisor::{Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};
+use trellis_supervisor::{Images, Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};
 use trellis_targets::process::Processes;
 
 use crate::args::HostArgs;
@@ -29,6 +29,7 @@ use crate::failure::Failure;
 use crate::providers::builtins;
 use crate::readiness::Lasting;
 use crate::record::{Damage, RunRecord};
+use crate::settings::StartSettings;
 use crate::trust::{Held, OwnIssuer};
 use file::{read_file, unreadable};
 
@@ -48,15 +49,13 @@ pub(crate) enum For {
 
 /// Reads one manifest again and again, and remembers what did not change.
 pub(crate) struct Loader {
-    path: PathBuf,
-    allow_unsigned: bool,
-    force: bool,
-    /// Where the user wants the admin address, whatever the manifest says.
-    admin: Option<SocketAddr>,
+    /// What the user says of every manifest.
+    args: HostArgs,
     builtins: Vec<Arc<dyn ProviderFactory>>,
     processes: Option<Processes>,
     own: OwnIssuer,
     modules: Modules,
+    registries: Registries,
     checker: Mutex<Option<Arc<Checker>>>,
     record: RunRecord,
     /// The last text that could be read, and what it means.
@@ -97,7 +96,7 @@ pub(crate) struct Loaded {
     pub(crate) prepared: Prepared,
     /// What its owner may not have meant.
     pub(crate) warnings: Report,
-    /// What a check saw, and its reader may want to know.
+    /// What each image stands for, and what a check saw that its reader may want to know.
     pub(crate) notes: Report,
     /// The part of that which lasts as long as the manifest runs.
     pub(crate) lasting: Vec<Lasting>,
@@ -107,14 +106,12 @@ impl Loader {
     /// Reads the manifest of these arguments, when asked to.
     pub(crate) fn new(args: &HostArgs) -> Arc<Self> {
         Arc::new(Self {
-            path: args.manifest.clone(),
-            allow_unsigned: args.allow_unsigned,
-            force: args.force,
-            admin: args.admin,
+            args: args.clone(),
             builtins: builtins(),
             processes: processes(),
             own: OwnIssuer::default(),
             modules: Modules::new(),
+            registries: Registries::new(Credentials::of_user()),
             checker: Mutex::default(),
             record: RunRecord::new(&args.manifest, args.force),
             text: Mutex::default(),
@@ -127,12 +124,12 @@ impl Loader {
 
     /// The manifest's folder, where its relative paths start.
     pub(crate) fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
+        self.args.manifest.parent().unwrap_or(Path::new(""))
     }
 
     /// The file itself.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.args.manifest
     }
 
     /// What is known of the modules that were read.
@@ -140,10 +137,14 @@ impl Loader {
         &self.modules
     }
 
-    /// The files of the modules that the manifest names.
-    pub(crate) fn images(&self, manifest: &Manifest) -> Vec<PathBuf> {
+    /// The files of the modules that the manifest names. What is in a registry is no file.
+    pub(crate) fn files(&self, manifest: &Manifest) -> Vec<PathBuf> {
         let images = manifest.actors.iter().map(|actor| &actor.value.image.value);
-        images.map(|image| self.folder().join(image)).collect()
+        let file = |image: &String| match Named::read(self.folder(), image) {
+            Ok(Named::File(path)) => Some(path),
+            Ok(Named::Image(_)) | Err(_) => None,
+        };
+        images.filter_map(file).collect()
     }
 
     /// Reads the text.
@@ -174,7 +175,8 @@ impl Loader {
         }
         let told = prepared.warnings().iter().map(|warning| warning.problem.clone()).collect();
         let warnings = Report::of(&source, told);
-        let notes = Report::of(&source, prepared.notes().to_vec());
+        let seen = prepared.images().iter().chain(prepared.notes());
+        let notes = Report::of(&source, seen.cloned().collect());
         let lasting = prepared.warnings().iter().filter_map(Lasting::of);
         let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
         self.trust(trust);
@@ -192,15 +194,16 @@ impl Loader {
             For::Starting => None,
             For::Changing | For::Checking => Some(self.checker()?),
         };
-        let written_admin = manifest.host.admin.as_ref().map(|admin| admin.value);
+        let StartSettings { admin, cache, .. } = StartSettings::of(&self.args, &manifest.host);
         let context = PrepareContext {
             processes: self.processes.clone(),
             modules: self.modules.clone(),
+            images: Images { registries: self.registries.clone(), cache },
             checker,
             survey: purpose == For::Checking,
             last_runs: self.record.known(),
-            force: self.force,
-            host_addresses: self.admin.or(written_admin).into_iter().collect(),
+            force: self.args.force,
+            host_addresses: admin.into_iter().collect(),
             lacks,
             ..PrepareContext::new(self.folder(), &self.builtins, trust, Arc::new(SystemClock))
         };
@@ -222,7 +225,7 @@ impl Loader {
         let slow = self.modules.slower_than(limit);
         let limit = limit.as_secs();
         if slow.is_empty() {
-            let path = self.path.display();
+            let path = self.args.manifest.display();
             return format!("reading {path} and what it names takes longer than {limit} s");
         }
         let named: Vec<_> = slow.iter().take(SLOW_NAMED_MAX).map(ToString::to_string).collect();
@@ -249,9 +252,9 @@ impl Loader {
 
     fn read_here(&self) -> Result<Written, Failure> {
         self.record.read();
-        let name = self.path.display().to_string();
-        let bytes = self.bytes().map_err(|error| unreadable(&self.path, &error))?;
-        let format = Format::of_path(&self.path);
+        let name = self.args.manifest.display().to_string();
+        let bytes = self.bytes().map_err(|error| unreadable(&self.args.manifest, &error))?;
+        let format = Format::of_path(&self.args.manifest);
         let is_cut = bytes.len() > trellis_manifest::BYTES_MAX;
         let source = match SourceText::from_bytes(&name, bytes, format) {
             Ok(source) => source,
@@ -270,11 +273,13 @@ impl Loader {
     /// no end, and what came out of the first is gone.
     fn bytes(&self) -> std::io::Result<Vec<u8>> {
         // Relaxed: one thread at a time reads.
-        if self.was_read.load(Ordering::Relaxed) && !std::fs::metadata(&self.path)?.is_file() {
+        if self.was_read.load(Ordering::Relaxed)
+            && !std::fs::metadata(&self.args.manifest)?.is_file()
+        {
             let message = "it is now a device, a pipe or a folder, not a file";
             return Err(std::io::Error::other(message));
         }
-        let bytes = read_file(&self.path)?;
+        let bytes = read_file(&self.args.manifest)?;
         self.was_read.store(true, Ordering::Relaxed);
         Ok(bytes)
     }

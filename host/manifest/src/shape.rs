@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use crate::form::{Count, Filled, Form, List, Name, Pairs, Part, Size, Stated, Text, choice};
+use crate::keyed::{Keyed, Switch};
 use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
@@ -30,6 +31,8 @@ object! {
         providers | "capabilities": Part<Stated<Provider, false>>,
         /// Which actor may use which capability, and with what configuration.
         bindings | "links": Part<Stated<Binding, false>>,
+        /// How registries are spoken to, by their names as images have them.
+        registries: Part<Keyed<Registry>>,
         /// How the host itself behaves.
         host: Part<Option<Host>>,
     }
@@ -69,7 +72,8 @@ choice!(Isolation { Reuse = "reuse", Fresh = "fresh" });
 object! {
     /// An actor: a signed WebAssembly module.
     ActorKeys("an actor") {
-        /// The file of the signed module; a relative path starts at the manifest's folder.
+        /// The signed module: a file, whose relative path starts at the manifest's folder, or an
+        /// image in a registry, as `registry.example.com/team/counter:1.2`.
         image: Text,
         /// What bindings and other actors call it; the name in its claims without it.
         name: Option<Name>,
@@ -214,6 +218,14 @@ object! {
         provider | "provider_id": Option<Name>,
         /// The binding's configuration; wins over the provider's.
         values: Pairs,
+    }
+}
+
+object! {
+    /// How one registry is spoken to.
+    Registry("a registry") {
+        /// `true` speaks plain HTTP with it: others in the network can read and change all of it.
+        insecure: Option<Switch>,
     }
 }
 

@@ -45,7 +45,8 @@ pub use desired::ApplyOptions;
 pub use metrics::Metrics;
 pub use plan::dry_run;
 pub use prepare::{
-    Lacks, LastRun, LastRuns, Modules, PrepareContext, Prepared, Rights, Stores, Warning, prepare,
+    Images, Lacks, LastRun, LastRuns, Modules, PrepareContext, Prepared, Rights, Stores, Warning,
+    prepare,
 };
 pub use status::Status;
 pub use supervisor::Supervisor;

@@ -5,9 +5,11 @@ mod callees;
 mod context;
 mod doubtful;
 mod ending;
+mod images;
 mod keys;
 mod last_runs;
 mod limits;
+mod located;
 mod losses;
 mod modules;
 mod parts;
@@ -25,6 +27,7 @@ mod warning;
 use trellis_manifest::{Manifest, Report, SourceText};
 
 pub use context::{Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
+pub use located::Images;
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider, is_same};
 pub(crate) use places::Places;
@@ -42,7 +45,7 @@ pub async fn prepare(
     source: &SourceText,
     context: &PrepareContext<'_>,
 ) -> Result<Prepared, Report> {
-    let mut problems = Vec::new();
+    let mut problems: Vec<_> = images::check_registries(manifest).collect();
     let mut actors = modules::prepare(manifest, context, &mut problems).await;
     let mut providers = providers::prepare(manifest, context, &mut problems).await;
     let mut bindings = bindings::prepare(manifest, &actors, &mut providers, context, &mut problems);
@@ -56,6 +59,7 @@ pub async fn prepare(
     let mut warnings = losses::note(manifest, &mut actors, context);
     warnings.extend(stores::warnings(&bindings, &runs, &context.last_runs));
     let bindings: Vec<_> = bindings.into_iter().map(|written| written.binding).collect();
+    warnings.extend(images::warnings(manifest, &actors));
     warnings.extend(processes::warnings(manifest, context));
     warnings.extend(unbound::warnings(manifest, (&actors, &bindings), &providers, context));
     warnings.extend(callees::warnings(manifest, &actors));
@@ -71,9 +75,10 @@ pub async fn prepare(
     if !problems.is_empty() {
         return Err(Report::of(source, problems));
     }
+    let images = images::notes(manifest, &actors);
     let actors: Vec<_> = actors.into_iter().flatten().collect();
     let providers = providers.into_values().collect();
     let names = actors.iter().map(|actor: &PreparedActor| &actor.name);
     let places = Places::of(names, bindings.iter().map(PreparedBinding::identity));
-    Ok(Prepared { actors, providers, bindings, places, runs, warnings, notes })
+    Ok(Prepared { actors, providers, bindings, places, runs, warnings, notes, images })
 }

@@ -46,7 +46,7 @@ impl Loader {
 
     /// Whom a part of a wrong text trusts, if that is right. Blocks.
     fn trusted_by(&self, spec: &TrustSpec) -> Result<trust::Read, Failure> {
-        let caps = (self.allow_unsigned || spec.unsigned).then(|| self.builtin_capabilities());
+        let caps = (self.args.allow_unsigned || spec.unsigned).then(|| self.builtin_capabilities());
         let own = if spec.issuers.is_empty() { self.own.read()? } else { None };
         trust::of_right(spec, own.as_ref(), caps, &TrustList::default())
     }

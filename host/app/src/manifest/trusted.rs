@@ -26,8 +26,9 @@ impl Loader {
         let loader = Arc::clone(self);
         let read = move || {
             let bytes = loader.bytes().ok()?;
-            let name = loader.path.display().to_string();
-            let source = SourceText::from_bytes(name, bytes, Format::of_path(&loader.path));
+            let name = loader.args.manifest.display().to_string();
+            let source =
+                SourceText::from_bytes(name, bytes, Format::of_path(&loader.args.manifest));
             let source = source.unwrap_or_else(|report| report.source_text().clone());
             let readable = readable_trust(&source, &environment);
             let asks = readable.issuers.is_empty() && !readable.revoked.is_empty();
@@ -42,7 +43,7 @@ impl Loader {
         manifest: Arc<Manifest>,
     ) -> Result<Written, Failure> {
         let spec = &manifest.trust;
-        let unsigned = self.allow_unsigned || spec.unsigned;
+        let unsigned = self.args.allow_unsigned || spec.unsigned;
         if unsigned {
             tracing::warn!("unsigned modules are admitted; for development only");
         }

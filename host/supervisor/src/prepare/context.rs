@@ -11,6 +11,7 @@ use trellis_engine::Checker;
 use trellis_providers_sdk::ProviderFactory;
 use trellis_targets::process::Processes;
 
+use super::located::Images;
 use super::proof::Proof;
 use super::rights::Rights;
 
@@ -24,6 +25,8 @@ pub struct PrepareContext<'a> {
     pub processes: Option<Processes>,
     /// The modules that were read and verified before.
     pub modules: Modules,
+    /// How images are fetched.
+    pub images: Images,
     /// Who may sign modules.
     pub trust: &'a TrustList,
     /// What time it is.
@@ -84,7 +87,7 @@ impl<'a> PrepareContext<'a> {
         trust: &'a TrustList,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (modules, last_runs) = (Modules::new(), LastRuns::new());
+        let (modules, images) = (Modules::new(), Images::default());
         let (processes, checker, survey) = (None, None, false);
         let (force, host_addresses) = (false, Vec::new());
         Self {
@@ -92,11 +95,12 @@ impl<'a> PrepareContext<'a> {
             builtins,
             processes,
             modules,
+            images,
             trust,
             clock,
             checker,
             survey,
-            last_runs,
+            last_runs: LastRuns::new(),
             force,
             host_addresses,
             lacks: Lacks::default(),

@@ -1,16 +1,17 @@
 //! The modules a manifest names: read, bounded, verified.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use trellis_artifacts::{Artifact, Reference, Wanted};
+use trellis_artifacts::{Artifact, Reference, is_like_an_image};
 use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
 use trellis_engine::ModuleBounds;
 use trellis_manifest::{ActorSpec, Manifest, Problem, Spanned};
 
 use super::context::{Modules, PrepareContext};
+use super::images;
+use super::located::Located;
 use super::parts::PreparedActor;
 use super::proof::{CodeProof, Proof};
 use super::providers::plain_values;
@@ -24,16 +25,16 @@ pub(super) async fn prepare(
     let mut keys = BTreeMap::new();
     let proven = prove_all(manifest, context).await;
     let mut actors = Vec::with_capacity(manifest.actors.len());
-    for (spec, (module, proof)) in manifest.actors.iter().zip(proven) {
+    for (spec, proven) in manifest.actors.iter().zip(proven) {
         let spec = &spec.value;
-        let actor = proof.and_then(|proof| {
+        let actor = proven.and_then(|(found, proof)| {
             // What is known from before was verified under the trust and at the time of then.
             let checked = proof.verified.recheck(context.trust, &*context.clock);
-            checked.map(|()| proof).map_err(|error| refused(&spec.image, &error.into()))
+            checked.map(|()| (found, proof)).map_err(|error| refused(&spec.image, &error.into()))
         });
         let actor = actor
             .map_err(|error| at(&spec.image, &error))
-            .and_then(|proof| unique(one(spec, module, proof, &context.modules), spec, &mut keys));
+            .and_then(|proven| unique(one(spec, proven, &context.modules), spec, &mut keys));
         match actor {
             Ok(actor) => actors.push(Some(actor)),
             Err(problem) => {
@@ -48,19 +49,17 @@ pub(super) async fn prepare(
 async fn prove_all(
     manifest: &Manifest,
     context: &PrepareContext<'_>,
-) -> Vec<(Wanted, Result<Proof, CallError>)> {
-    let specs = || manifest.actors.iter().map(|spec| &spec.value);
-    let wanted: Vec<_> = specs()
-        .map(|spec| Wanted {
-            reference: Reference::new(context.folder, &spec.image.value),
-            bytes_max: spec.limits.module_bytes_max,
-        })
-        .collect();
+) -> Vec<Result<(Located, Proof), CallError>> {
+    let located = images::locate(manifest, context).await;
+    let found = manifest.actors.iter().zip(&located);
+    let found = found.filter_map(|(spec, found)| Some((&spec.value, found.as_ref().ok()?)));
+    let (specs, found): (Vec<_>, Vec<_>) = found.unzip();
+    let wanted: Vec<_> = found.into_iter().map(|found| found.module.clone()).collect();
     let trust = context.trust.clone();
     let clock = Arc::clone(&context.clock);
-    let images: Vec<_> = specs().map(|spec| spec.image.clone()).collect();
+    let images: Vec<_> = specs.iter().map(|spec| spec.image.clone()).collect();
     let checker = context.checker.clone();
-    let bounds: Arc<[_]> = specs().map(|spec| ModuleBounds::of(&spec.limits)).collect();
+    let bounds: Arc<[_]> = specs.iter().map(|spec| ModuleBounds::of(&spec.limits)).collect();
     let suffices = {
         let (unchecked, bounds) = (checker.is_none(), Arc::clone(&bounds));
         move |index: usize, known: &Proof| unchecked || known.code.holds_under(&bounds[index])
@@ -75,18 +74,23 @@ async fn prove_all(
         }
         Ok(Artifact { digest: *verified.digest(), proof: Proof { verified, code } })
     };
-    let results = context.modules.examine(wanted.clone(), suffices, examination).await;
-    let proven = results.into_iter().map(|result| result.map(|artifact| artifact.proof));
-    wanted.into_iter().zip(proven).collect()
+    let mut proven = context.modules.examine(wanted, suffices, examination).await.into_iter();
+    let with_proof = |found: Result<Located, CallError>| {
+        let found = found?;
+        let proven = proven.next().expect("there is a result for each that was found");
+        proven.map(|artifact| (found, artifact.proof))
+    };
+    located.into_iter().map(with_proof).collect()
 }
 
-fn one(spec: &ActorSpec, module: Wanted, proof: Proof, modules: &Modules) -> PreparedActor {
-    let (file, Proof { verified, code }) = (module.reference.file(), proof);
-    let name =
-        spec.name.as_ref().map_or_else(|| default_name(&verified, file), |n| n.value.clone());
+fn one(spec: &ActorSpec, (found, proof): (Located, Proof), modules: &Modules) -> PreparedActor {
+    let Proof { verified, code } = proof;
+    let name = spec.name.as_ref().map(|name| name.value.clone());
+    let name = name.unwrap_or_else(|| default_name(&verified, &found.module.reference));
     PreparedActor {
         name: Arc::from(name),
-        module,
+        module: found.module,
+        resolved: found.resolved,
         modules: modules.clone(),
         verified,
         code,
@@ -100,13 +104,10 @@ fn one(spec: &ActorSpec, module: Wanted, proof: Proof, modules: &Modules) -> Pre
     }
 }
 
-/// The name in the claims, else the file's, without its extension.
-fn default_name(verified: &Verified, file: Option<&Path>) -> String {
+/// The name in the claims, else what the file or the image is called.
+fn default_name(verified: &Verified, reference: &Reference) -> String {
     let claimed = verified.claims().name.clone().filter(|name| !name.is_empty());
-    claimed.unwrap_or_else(|| {
-        let stem = file.and_then(Path::file_stem).unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    })
+    claimed.unwrap_or_else(|| reference.short_name())
 }
 
 /// A host runs one actor per key and per name: either would make calls ambiguous.
@@ -131,19 +132,11 @@ fn refused(image: &Spanned<String>, error: &CallError) -> CallError {
     CallError::new(error.code(), format!("{}: {}", image.value, error.message()))
 }
 
-/// True for `HOST/NAME:TAG` and `HOST/NAME@DIGEST`, which no path of a module is like.
-fn is_like_a_registry_reference(image: &str) -> bool {
-    let Some((host, name)) = image.split_once('/') else { return false };
-    let host = host.contains(':') || (host.contains('.') && !host.starts_with('.'));
-    let tagged = name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
-    host && tagged
-}
-
 fn at(image: &Spanned<String>, error: &CallError) -> Problem {
     let help = match error.code() {
         Code::Internal => "this is a fault of the host",
-        Code::NotFound if is_like_a_registry_reference(&image.value) => {
-            "images are not fetched from registries in this version: name a file"
+        Code::NotFound if is_like_an_image(&image.value) => {
+            "correct the name and the tag; or push the actor to there: `trellis push FILE REFERENCE`"
         }
         Code::NotFound => {
             "correct the path, which starts at the manifest's folder; or build the actor and sign \
