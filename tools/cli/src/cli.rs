@@ -8,7 +8,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
-use crate::commands::{call, completions, explain, inspect, keys, new, sign, verify};
+use crate::commands::{
+    call, completions, explain, inspect, keys, login, new, pull, push, sign, verify,
+};
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
 use crate::output::Output;
@@ -44,6 +46,14 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     /// Runs operations in one module, without a host or providers.
     Call(Box<call::CallArgs>),
+    /// Puts a module into a registry.
+    Push(push::PushArgs),
+    /// Gets a module from a registry.
+    Pull(pull::PullArgs),
+    /// Keeps credentials for a registry, if it takes them.
+    Login(login::LoginArgs),
+    /// Forgets the credentials for a registry.
+    Logout(login::LogoutArgs),
     /// Runs the actors of a manifest: the same as `host`.
     Up(Box<HostArgs>),
     /// Explains an error code: its cause and what to do.

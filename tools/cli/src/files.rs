@@ -11,7 +11,7 @@ use trellis_keystore::destination::{self, Existing, Privacy};
 use crate::failure::Failure;
 
 /// Largest module file that is read, in bytes: no host can be told to run a larger one.
-const MODULE_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const MODULE_BYTES_MAX: u64 = 256 << 20;
 /// Largest payload, script or list of replies that is read, in bytes.
 const INPUT_BYTES_MAX: u64 = 256 << 20;
 

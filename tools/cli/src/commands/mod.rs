@@ -5,11 +5,14 @@ pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod login;
 pub(crate) mod new;
+pub(crate) mod pull;
+pub(crate) mod push;
+pub(crate) mod runtime;
 pub(crate) mod sign;
 pub(crate) mod verify;
 
-mod runtime;
 mod up;
 
 use std::process::ExitCode;
@@ -26,6 +29,10 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Inspect(args) => inspect::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
         Command::Call(args) => call::run(*args, output),
+        Command::Push(args) => push::run(&args, output),
+        Command::Pull(args) => pull::run(&args, output),
+        Command::Login(args) => login::log_in(&args, output),
+        Command::Logout(args) => login::log_out(&args, output),
         // It tells of its failures itself, a line each like everything it prints.
         Command::Up(args) => return up::run(*args, output),
         Command::Explain(args) => explain::run(&args, output),

@@ -7,6 +7,7 @@ mod identity;
 mod keys;
 mod names;
 mod new;
+mod registry;
 mod rim;
 mod sandbox;
 mod script;

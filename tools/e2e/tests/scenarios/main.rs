@@ -14,6 +14,7 @@ mod programs;
 mod readiness;
 mod redis;
 mod refusals;
+mod registry;
 mod releases;
 mod reload;
 mod settings;
