@@ -285,6 +285,26 @@ codes! {
     Address = "E_ADDRESS", Provider, retry: false,
         cause: "The port or address is in use or not allowed.",
         cure: "Stop the program that uses the port, choose another `PORT` in the binding, or bind all actors of the address to one http-server; the admin address is `--admin` or `host: {admin}`.";
+    /// A reference names no image, or what it names holds no module.
+    Image = "E_IMAGE", Invalid, retry: false,
+        cause: "A reference to an image in a registry is malformed, or the image holds something else than one module.",
+        cure: "Write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST; the message says what was found instead. \
+               docs/registry.md has the rules.";
+    /// A registry cannot be reached, or answers what it should not.
+    Registry = "E_REGISTRY", Provider, retry: true,
+        cause: "A registry did not answer in time, failed, or answered against its protocol; the message says which.",
+        cure: "Check the registry's name, that it runs, and whether it speaks HTTPS: plain HTTP is spoken only when asked \
+               for, by `registries: {HOST: {insecure: true}}` in the manifest or by `--plain-http`.";
+    /// Content has another digest than it was asked for by.
+    Digest = "E_DIGEST", Denied, retry: false,
+        cause: "A registry sent, or the cache holds, other bytes than those of the digest they were asked for by. Nothing of \
+                what a registry sent like that is kept.",
+        cure: "Do not run it. Ask whoever keeps the registry, and whoever pushed the image for its digest.";
+    /// A registry wants credentials, or refuses those it was given.
+    Credentials = "E_CREDENTIALS", Denied, retry: false,
+        cause: "The registry wants a user who may do this: there are no credentials for it, or it refuses them, or the \
+                file or program that keeps them cannot be used.",
+        cure: "Log in: `trellis login REGISTRY --username NAME --password-stdin`; ask for the right to the repository.";
     /// The manifest is wrong.
     Manifest = "E_MANIFEST", Invalid, retry: false,
         cause: "The manifest has errors; each is shown with file, line and column.",

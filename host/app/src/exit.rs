@@ -45,6 +45,8 @@ impl Exit {
     #[must_use]
     pub const fn of(code: Code) -> Self {
         match code.kind() {
+            // Nobody answered.
+            _ if matches!(code, Code::Registry) => Self::Timeout,
             ErrorKind::Denied => Self::Denied,
             ErrorKind::NotFound => Self::NotFound,
             ErrorKind::Deadline | ErrorKind::Lattice => Self::Timeout,

@@ -232,8 +232,8 @@ impl Life {
     }
 
     fn apply(&mut self, loaded: Loaded, built: &StartSettings, applying: &mut JoinSet<Tried>) {
-        let warnings: Vec<_> = lines(&loaded.warnings).collect();
-        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        lines(&loaded.warnings).for_each(|warning| tracing::warn!("{warning}"));
+        lines(&loaded.notes).for_each(|note| tracing::info!("{note}"));
         let host = &loaded.manifest.host;
         if host.open_calls {
             tracing::warn!("every actor may call every other one, because of `calls: open`");
@@ -372,7 +372,7 @@ async fn prepare(
     text: Meant,
     purpose: For,
 ) -> Result<Loaded, Failure> {
-    watch.follow_modules(loader.images(&text.manifest)).await;
+    watch.follow_modules(loader.files(&text.manifest)).await;
     loader.prepare(text, purpose).await
 }
 

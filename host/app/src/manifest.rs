@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use trellis_artifacts::ProgramCache;
+use trellis_artifacts::{Credentials, Named, ProgramCache, Registries};
 use trellis_claims::{SystemClock, TrustList};
 use trellis_core::Code;
 use trellis_engine::{Checker, Engine};
@@ -21,7 +21,9 @@ use trellis_manifest::{
     Format, Manifest, Problem, ProgramSpec, ProviderKind, Report, Rest, SourceText, Wrong,
 };
 use trellis_providers_sdk::ProviderFactory;
-use trellis_supervisor::{Archives, Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare};
+use trellis_supervisor::{
+    Archives, Images, Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare,
+};
 use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
 
@@ -63,6 +65,7 @@ pub(crate) struct Loader {
     own: OwnIssuer,
     modules: Modules,
     archives: Archives,
+    registries: Registries,
     checker: Mutex<Option<Arc<Checker>>>,
     record: RunRecord,
     /// The last text that could be read, and what it means.
@@ -103,7 +106,7 @@ pub(crate) struct Loaded {
     pub(crate) prepared: Prepared,
     /// What its owner may not have meant.
     pub(crate) warnings: Report,
-    /// What a check saw, and its reader may want to know.
+    /// What each image stands for, and what a check saw that its reader may want to know.
     pub(crate) notes: Report,
     /// The part of that which lasts as long as the manifest runs.
     pub(crate) lasting: Vec<Lasting>,
@@ -120,6 +123,7 @@ impl Loader {
             own: OwnIssuer::default(),
             modules: Modules::new(),
             archives: Archives::new(),
+            registries: Registries::new(Credentials::of_user()),
             checker: Mutex::default(),
             record: RunRecord::new(&args.manifest, args.force),
             text: Mutex::default(),
@@ -157,18 +161,23 @@ impl Loader {
         &self.archives
     }
 
-    /// The files of the modules and the archives that the manifest names.
-    pub(crate) fn images(&self, manifest: &Manifest) -> Vec<PathBuf> {
-        let actors = manifest.actors.iter().map(|actor| &actor.value.image.value);
+    /// The files of the modules and the archives that the manifest names. What is in a registry is
+    /// no file.
+    pub(crate) fn files(&self, manifest: &Manifest) -> Vec<PathBuf> {
+        let module = |image: &String| match Named::read(self.folder(), image) {
+            Ok(Named::File(path)) => Some(path),
+            Ok(Named::Image(_)) | Err(_) => None,
+        };
+        let actors = manifest.actors.iter().filter_map(|actor| module(&actor.value.image.value));
         let providers = manifest.providers.iter().filter_map(|spec| match &spec.value.kind {
-            ProviderKind::Module(module) => Some(&module.file.value),
+            ProviderKind::Module(spec) => module(&spec.file.value),
             ProviderKind::Process(process) => match &process.program {
-                ProgramSpec::Archive(file) => Some(&file.value),
+                ProgramSpec::Archive(file) => Some(self.folder().join(&file.value)),
                 ProgramSpec::Command(_) => None,
             },
             ProviderKind::Builtin(_) => None,
         });
-        actors.chain(providers).map(|image| self.folder().join(image)).collect()
+        actors.chain(providers).collect()
     }
 
     /// Reads the text.
@@ -199,7 +208,8 @@ impl Loader {
         }
         let told = prepared.warnings().iter().map(|warning| warning.problem.clone()).collect();
         let warnings = Report::of(&source, told);
-        let notes = Report::of(&source, prepared.notes().to_vec());
+        let seen = prepared.images().iter().chain(prepared.notes());
+        let notes = Report::of(&source, seen.cloned().collect());
         let lasting = prepared.warnings().iter().filter_map(Lasting::of);
         let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
         self.trust(trust);
@@ -218,13 +228,14 @@ impl Loader {
             For::Changing | For::Checking => Some(self.checker()?),
         };
         let StartSettings { admin, cache, .. } = StartSettings::of(&self.args, &manifest.host);
-        let programs = cache.map(|cache| ProgramCache::new(cache.join(PROGRAMS_FOLDER)));
+        let programs = cache.as_ref().map(|cache| ProgramCache::new(cache.join(PROGRAMS_FOLDER)));
         let context = PrepareContext {
             processes: self.processes.clone(),
             module_providers: self.module_providers(manifest)?,
             modules: self.modules.clone(),
             archives: self.archives.clone(),
             programs,
+            images: Images { registries: self.registries.clone(), cache },
             checker,
             survey: purpose == For::Checking,
             last_runs: self.record.known(),

@@ -3,17 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 use trellis_core::{CallError, Code};
 
-use crate::file;
+use crate::digest::{Digest, digest_of};
 use crate::readers::Readers;
-use crate::reference::{Digest, Reference};
-use crate::stamp::Stamp;
+use crate::reference::Reference;
+use crate::stamp::{Stamp, now};
 
 /// Most threads that read one list: more would only wait for one another's disk and cores.
 const READERS_MAX: usize = 8;
@@ -191,7 +190,7 @@ impl Wanted {
     /// As [`crate::read_bounded`], and [`Code::Hash`] when they are others by now.
     pub fn read_again(&self, digest: &Digest) -> Result<Bytes, CallError> {
         let bytes = self.reference.read(self.bytes_max)?.bytes;
-        if Digest::from(Sha256::digest(&bytes)) == *digest {
+        if digest_of(&bytes) == *digest {
             return Ok(bytes);
         }
         let message =
@@ -269,9 +268,7 @@ where
         self.memory.reads.fetch_add(1, Ordering::Relaxed);
         let settled = content.stamp.is_settled(now());
         // Touched, or written again as it was: what was proven of these bytes still holds.
-        let is_same = |known: &Known<P>| {
-            known.artifact.digest == Digest::from(Sha256::digest(&content.bytes))
-        };
+        let is_same = |known: &Known<P>| known.artifact.digest == digest_of(&content.bytes);
         let artifact = match known.filter(is_same) {
             Some(known) => known.artifact,
             None => (self.examination)(index, &content.bytes)?,
@@ -284,19 +281,10 @@ where
 
 /// The bound may be lower than it was when the artifact was read.
 fn within<P>(known: &Known<P>, wanted: &Wanted) -> Result<(), CallError> {
-    let Reference::File(path) = &wanted.reference;
     if known.stamp.bytes() <= wanted.bytes_max {
         return Ok(());
     }
-    Err(file::too_large(path, wanted.bytes_max))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "compared with the file system's own clock; it decides about no expiry"
-)]
-fn now() -> SystemTime {
-    SystemTime::now()
+    Err(wanted.reference.too_large(wanted.bytes_max))
 }
 
 fn panicked() -> CallError {

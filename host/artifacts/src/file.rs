@@ -1,5 +1,6 @@
 //! Files, read within a bound.
 
+use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -46,7 +47,7 @@ pub(crate) fn read_stamped(path: &Path, bytes_max: u64) -> Result<Content, CallE
         let stamp = Stamp::from(&metadata);
         let bytes = read_open(&mut file, stamp.bytes(), bytes_max)
             .map_err(unreadable)?
-            .ok_or_else(|| too_large(path, bytes_max))?;
+            .ok_or_else(|| too_large(&path.display(), bytes_max))?;
         let after = file.metadata().map_err(unreadable)?;
         if Stamp::from(&after) == stamp {
             return Ok(Content { bytes, stamp });
@@ -75,8 +76,8 @@ fn read_open(file: &mut File, bytes: u64, bytes_max: u64) -> io::Result<Option<B
     Ok(fits.then(|| content.into()))
 }
 
-pub(crate) fn too_large(path: &Path, bytes_max: u64) -> CallError {
-    let message = format!("{} is larger than module_bytes_max ({bytes_max} bytes)", path.display());
+pub(crate) fn too_large(what: &impl Display, bytes_max: u64) -> CallError {
+    let message = format!("{what} is larger than module_bytes_max ({bytes_max} bytes)");
     CallError::new(Code::ModuleLimit, message)
 }
 

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::PROGRAM_CACHE_BYTES;
 
-use crate::reference::Digest;
+use crate::digest::Digest;
 
 /// Whose folder it is: the user's alone.
 const FOLDER_MODE: u32 = 0o700;

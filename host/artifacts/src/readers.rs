@@ -202,7 +202,7 @@ fn all_hang(hung: usize) -> CallError {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -214,7 +214,7 @@ mod tests {
 
     /// Someone who reads a file.
     async fn reads(readers: &Readers, name: &str) -> Result<(Turn, Vec<Thread>), CallError> {
-        readers.turn(&Reference::new(Path::new("/"), name)).await
+        readers.turn(&Reference::File(PathBuf::from(name))).await
     }
 
     #[tokio::test]

@@ -57,6 +57,15 @@ impl From<&Metadata> for Stamp {
     }
 }
 
+/// What time it is for the file system.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "compared with the file system's own clock; it decides about no expiry"
+)]
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

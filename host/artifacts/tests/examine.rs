@@ -36,7 +36,7 @@ impl Shelf {
     }
 
     fn wanted(&self, name: &str) -> Wanted {
-        Wanted { reference: Reference::new(self.folder.path(), name), bytes_max: 1_000 }
+        Wanted { reference: Reference::File(self.folder.path().join(name)), bytes_max: 1_000 }
     }
 
     async fn examine(&self, wanted: Vec<Wanted>) -> Vec<Result<Artifact<String>, CallError>> {

@@ -105,6 +105,55 @@ pub const BACKOFF: Limit = row(
     Some(Code::CrashLoop),
     "back-offs grow no further; in quarantine it is the time between two tries",
 );
+/// A manifest of an image, or another answer of a registry that is read whole.
+pub const REGISTRY_ANSWER: Limit = row(
+    ("registry_answer_bytes_max", "-"),
+    (4 << 20, "bytes"),
+    Some(Code::Registry),
+    "the answer is not read any further, and the image is not fetched",
+);
+/// A registry that says nothing: until it is connected, answers, or sends more of an answer.
+pub const REGISTRY_SILENCE: Limit = row(
+    ("registry_silence_max", "-"),
+    (10_000, "ms"),
+    Some(Code::Registry),
+    "the registry counts as down; a tag that was resolved before keeps its digest",
+);
+/// All it takes to fetch or push one image, however fast the registry goes on.
+pub const REGISTRY_TIME: Limit = row(
+    ("registry_time_max", "-"),
+    (300_000, "ms"),
+    Some(Code::Registry),
+    "the image is not fetched",
+);
+/// Redirects that are followed for one answer.
+pub const REGISTRY_REDIRECTS: Limit = row(
+    ("registry_redirects_max", "-"),
+    (5, "redirects"),
+    Some(Code::Registry),
+    "the answer is not fetched",
+);
+/// Images that are fetched from one registry at once; others wait.
+pub const REGISTRY_FETCHES: Limit = row(
+    ("registry_fetches_max", "-"),
+    (4, "images of one registry"),
+    None,
+    "further images of that registry wait, those of others do not",
+);
+/// What a program that keeps credentials may take to answer.
+pub const CREDENTIAL_HELPER: Limit = row(
+    ("credential_helper_time_max", "-"),
+    (10_000, "ms"),
+    Some(Code::Credentials),
+    "the program is ended, and the registry is not asked",
+);
+/// Images in the cache folder.
+pub const IMAGE_CACHE: Limit = row(
+    ("image_cache_bytes_max", "-"),
+    (4 << 30, "bytes"),
+    None,
+    "those that were used last the longest ago, and that no running host uses, are removed",
+);
 
 /// All of them.
 pub const TABLE: &[Limit] = &[
@@ -131,6 +180,13 @@ pub const TABLE: &[Limit] = &[
     PROGRAM_CACHE_BYTES,
     RESTARTS,
     BACKOFF,
+    REGISTRY_ANSWER,
+    REGISTRY_SILENCE,
+    REGISTRY_TIME,
+    REGISTRY_REDIRECTS,
+    REGISTRY_FETCHES,
+    CREDENTIAL_HELPER,
+    IMAGE_CACHE,
 ];
 
 const fn of_archive(name: &'static str, max: u64, unit: &'static str, hit: &'static str) -> Limit {

@@ -76,7 +76,7 @@ fn module_kind(Module(written): Module, problems: &mut Problems) -> (ProviderKin
     let ModuleKeys { file, instances, limits } = written;
     let one = ActorLimits { instances_min: 1, instances_max: 1, ..ActorLimits::default() };
     let (limits, written_limits) = module_limits(one, (instances.as_ref(), &limits), problems);
-    let name = file_name(&file);
+    let name = module_name(&file);
     (ProviderKind::Module(Box::new(ProviderModuleSpec { file, limits, written_limits })), name)
 }
 
@@ -115,6 +115,15 @@ fn program(spec: ProcessSpec) -> (ProviderKind, Text) {
     (ProviderKind::Process(Box::new(spec)), name)
 }
 
+/// What a module is called: its file or its image, without what is before and after its name.
+fn module_name(written: &Text) -> Text {
+    let last = written.value.rsplit('/').next().unwrap_or(&written.value);
+    match last.split_once([':', '@']) {
+        Some((name, _)) => Spanned::new(name.to_owned(), written.span),
+        None => file_name(written),
+    }
+}
+
 /// What a program, an archive or a module is called: its file, without folders and extensions.
 fn file_name(written: &Text) -> Text {
     let file = originals::archive_stem(&written.value).unwrap_or(&written.value);
@@ -147,8 +156,8 @@ fn original_builtin(path: &Text, problems: &mut Problems) -> Option<Text> {
                 format!("no built-in provider takes the place of {}", quoted(path)),
             )
             .help(format!(
-                "native libraries and images of registries are not loaded; write `archive: FILE` \
-                 for the archive of a program, or `builtin: NAME`, with one of: {}",
+                "native libraries are not loaded, nor are archives in registries; write `archive: \
+                 FILE` for the archive of a program, or `builtin: NAME`, with one of: {}",
                 builtins.join(", ")
             )),
         );

@@ -7,9 +7,9 @@
 //! revocations from a manifest that is wrong elsewhere, and [`read_rest`] what else is right in it.
 //!
 //! The modules in reading order: [`source`] (text and places in it), `expand` (`${VAR}`), `parse`
-//! with `yaml` and `json` (text to `tree`), `form` and `object` (tree to typed values; the JSON
-//! schema comes from the same declarations), `shape` (what may be written), `resolve` with `kind`
-//! (what it means), `understand` (both together), `rest` and `trust` (what can be read of a
+//! with `yaml` and `json` (text to `tree`), `form`, `keyed` and `object` (tree to typed values; the
+//! JSON schema comes from the same declarations), `shape` (what may be written), `resolve` with
+//! `kind` (what it means), `understand` (both together), `rest` and `trust` (what can be read of a
 //! manifest that is wrong), `scan` with `nkey` (what is revoked in a text that cannot be
 //! understood).
 //!
@@ -21,6 +21,7 @@ mod decode;
 mod expand;
 mod form;
 mod json;
+mod keyed;
 mod kind;
 mod limits;
 mod module_limits;
@@ -55,8 +56,8 @@ pub use schema::json_schema;
 pub use source::{Format, SourceText, Span, Spanned};
 pub use spec::{
     ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProcessLimitsSpec,
-    ProcessSpec, ProgramSpec, ProviderKind, ProviderModuleSpec, ProviderSpec, SocketSpec,
-    TextPairs, TrustSpec, WrittenLimit,
+    ProcessSpec, ProgramSpec, ProviderKind, ProviderModuleSpec, ProviderSpec, RegistrySpec,
+    SocketSpec, TextPairs, TrustSpec, WrittenLimit,
 };
 pub use trust::{ReadableTrust, readable_trust, unrevoked};
 

@@ -6,15 +6,18 @@ use trellis_core::BindingName;
 use trellis_limits::{ActorLimits, HostLimits};
 
 use crate::form::{Count, List, Name, Part, Stated, Text};
+use crate::keyed::Keyed;
 use crate::kind::{Given, provider_kind};
 use crate::module_limits::module_limits;
 use crate::originals;
 use crate::report::{Problem, Problems, quoted};
 use crate::rest::Whole;
-use crate::shape::{Actor, ActorKeys, Binding, Calls, Host, Provider, Root, Trust, Unsigned};
+use crate::shape::{
+    Actor, ActorKeys, Binding, Calls, Host, Provider, Registry, Root, Trust, Unsigned,
+};
 use crate::source::{Span, Spanned};
 use crate::spec::{
-    ActorSpec, BindingSpec, HostSpec, Manifest, ProviderKind, ProviderSpec, TrustSpec,
+    ActorSpec, BindingSpec, HostSpec, Manifest, ProviderKind, ProviderSpec, RegistrySpec, TrustSpec,
 };
 
 /// The manifest that `written` means, to be run only if no problem was reported.
@@ -35,6 +38,7 @@ pub(crate) fn resolve(written: Root, problems: &mut Problems) -> (Manifest, Whol
         actors,
         providers,
         bindings,
+        registries: written.registries.0.map(registries).unwrap_or_default(),
         host: written.host.0.flatten().map(host).unwrap_or_default(),
     };
     (manifest, whole)
@@ -51,6 +55,14 @@ fn trust(written: Trust) -> TrustSpec {
         revoked: keys(written.revoked.0),
         unsigned: matches!(written.unsigned, Some(Unsigned::Allow)),
     }
+}
+
+fn registries(written: Keyed<Registry>) -> Vec<RegistrySpec> {
+    let registry = |(name, written): (Text, Registry)| RegistrySpec {
+        name,
+        insecure: written.insecure.is_some_and(|insecure| insecure.0),
+    };
+    written.0.into_iter().map(registry).collect()
 }
 
 fn host(written: Host) -> HostSpec {

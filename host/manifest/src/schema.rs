@@ -79,6 +79,7 @@ mod tests {
             "actors: []\nhost: {cache: false, socket: run/app.sock}",
             "actors: []\nhost: {instances_total: 20, modules_resident: '${M:5}'}",
             "actors: [{image: a, isolation: '${ISOLATION:fresh}', values: {A: 1, b c: ''}}]",
+            "actors: []\nregistries: {'localhost:5000': {insecure: true}, b: {insecure: 'Off'}, c: {}}",
             "actors: []\nlabels:\nname:\nhost: {host_calls_in_flight: 1}",
         ];
         for text in examples.iter().map(String::as_str).chain(others) {
@@ -116,6 +117,9 @@ mod tests {
             "actors: []\nhost: {cache: true}",
             "actors: []\nhost: {cache: 'On'}",
             "actors: []\nhost: {socket: yes}",
+            "actors: []\nregistries: {'localhost:5000': true}",
+            "actors: []\nregistries: {'localhost:5000': {insecure: maybe}}",
+            "actors: []\nregistries: [localhost]",
         ] {
             assert!(!schema.is_valid(&as_json(text)), "{text}");
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use crate::form::{Count, Filled, Form, List, Name, Pairs, Part, Size, Stated, Text, choice};
+use crate::keyed::{Keyed, Switch};
 use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
@@ -30,6 +31,8 @@ object! {
         providers | "capabilities": Part<Stated<Provider, false>>,
         /// Which actor may use which capability, and with what configuration.
         bindings | "links": Part<Stated<Binding, false>>,
+        /// How registries are spoken to, by their names as images have them.
+        registries: Part<Keyed<Registry>>,
         /// How the host itself behaves.
         host: Part<Option<Host>>,
     }
@@ -70,7 +73,8 @@ choice!(Isolation { Reuse = "reuse", Fresh = "fresh" });
 object! {
     /// An actor: a signed WebAssembly module.
     ActorKeys("an actor") {
-        /// The file of the signed module; a relative path starts at the manifest's folder.
+        /// The signed module: a file, whose relative path starts at the manifest's folder, or an
+        /// image in a registry, as `registry.example.com/team/counter:1.2`.
         image: Text,
         /// What bindings and other actors call it; the name in its claims without it.
         name: Option<Name>,
@@ -135,14 +139,15 @@ object! {
         /// A provider that is a program in a signed archive: the archive's path, or a mapping with
         /// its `file`.
         archive: Option<Archive>,
-        /// A provider that is a signed WebAssembly module: its path, or a mapping with its `file`.
+        /// A provider that is a signed WebAssembly module: its path, its image in a registry, or a
+        /// mapping with it as `file`.
         module: Option<Module>,
         /// What the originals load: a library, an archive or a registry reference. The well-known
         /// ones mean the built-in provider of the same capability; another archive, or a module
         /// (`.wasm`), is one.
         path | "image_ref": Option<Text>,
         /// What bindings call it; without it the name of the built-in provider, or of the file of
-        /// the program, the archive or the module.
+        /// the program, the archive or the module, or of its image.
         name: Option<Name>,
         /// With `path` or `image_ref`: the name of the bindings it serves; default `default`.
         binding_name | "link_name": Option<Name>,
@@ -154,7 +159,8 @@ object! {
 object! {
     /// A module that is a provider.
     ModuleKeys("`module`") {
-        /// The file of the signed module; a relative path starts at the manifest's folder.
+        /// The signed module: a file, whose relative path starts at the manifest's folder, or an
+        /// image in a registry.
         file: Text,
         /// How many instances serve it; one without it. Each knows nothing of the others, and is
         /// told of every binding.
@@ -317,6 +323,14 @@ object! {
         provider | "provider_id": Option<Name>,
         /// The binding's configuration; wins over the provider's.
         values: Pairs,
+    }
+}
+
+object! {
+    /// How one registry is spoken to.
+    Registry("a registry") {
+        /// `true` speaks plain HTTP with it: others in the network can read and change all of it.
+        insecure: Option<Switch>,
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Manifest {
     pub providers: Vec<Spanned<ProviderSpec>>,
     /// The bindings.
     pub bindings: Vec<Spanned<BindingSpec>>,
+    /// How registries are spoken to that are not spoken to as all others.
+    pub registries: Vec<RegistrySpec>,
     /// The host's own settings.
     pub host: HostSpec,
 }
@@ -46,7 +48,7 @@ pub struct TrustSpec {
 /// One actor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ActorSpec {
-    /// The path of the signed module, from the manifest's folder.
+    /// The signed module: a path from the manifest's folder, or an image in a registry.
     pub image: Spanned<String>,
     /// The name the manifest gives it.
     pub name: Option<Spanned<String>>,
@@ -116,7 +118,7 @@ pub enum ProviderKind {
 /// A signed module that is a provider.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProviderModuleSpec {
-    /// The path of the signed module, from the manifest's folder.
+    /// The signed module: a path from the manifest's folder, or an image in a registry.
     pub file: Spanned<String>,
     /// Its limits, including how many instances it has.
     pub limits: ActorLimits,
@@ -193,6 +195,15 @@ impl BindingSpec {
     pub fn id(&self) -> (&str, &str, &str) {
         (&self.actor, &self.capability, &self.name)
     }
+}
+
+/// How one registry is spoken to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegistrySpec {
+    /// The registry, as images have it.
+    pub name: Spanned<String>,
+    /// True for plain HTTP.
+    pub insecure: bool,
 }
 
 /// The host's own settings.

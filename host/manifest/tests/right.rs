@@ -128,6 +128,15 @@ providers:
 }
 
 #[test]
+fn a_module_is_called_as_its_file_or_its_image() {
+    let named = ["geo.wasm", "build/geo", "localhost:5000/team/geo:1.2", "ghcr.io/geo@sha256:0a"];
+    for file in named {
+        let text = format!("actors: []\nproviders: [{{module: '{file}'}}]\n");
+        assert_eq!(&*parse(&text, Format::Yaml).providers[0].value.name.value, "geo", "{file}");
+    }
+}
+
+#[test]
 fn the_environment_fills_in_values_and_never_structure() {
     let env = |name: &str| match name {
         "MAX" => Some("4".to_owned()),

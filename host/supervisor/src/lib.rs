@@ -49,8 +49,8 @@ pub use desired::ApplyOptions;
 pub use metrics::Metrics;
 pub use plan::dry_run;
 pub use prepare::{
-    Archives, Lacks, LastRun, LastRuns, Modules, PrepareContext, Prepared, Rights, Stores, Warning,
-    prepare,
+    Archives, Images, Lacks, LastRun, LastRuns, Modules, PrepareContext, Prepared, Rights, Stores,
+    Warning, prepare,
 };
 pub use status::Status;
 pub use supervisor::Supervisor;

@@ -8,9 +8,11 @@ mod circles;
 mod context;
 mod doubtful;
 mod ending;
+mod images;
 mod keys;
 mod last_runs;
 mod limits;
+mod located;
 mod losses;
 mod module_providers;
 mod modules;
@@ -29,6 +31,7 @@ mod warning;
 use trellis_manifest::{Manifest, Report, SourceText};
 
 pub use context::{Archives, Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
+pub use located::Images;
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider, is_same};
 pub(crate) use places::Places;
@@ -46,7 +49,7 @@ pub async fn prepare(
     source: &SourceText,
     context: &PrepareContext<'_>,
 ) -> Result<Prepared, Report> {
-    let mut problems = Vec::new();
+    let mut problems: Vec<_> = images::check_registries(manifest).collect();
     let modules = modules::verify_all(manifest, context).await;
     let mut actors = actors::prepare(manifest, modules.actors, context, &mut problems);
     let served = module_providers::find(manifest, modules.providers, context).await;
@@ -64,6 +67,7 @@ pub async fn prepare(
     let mut warnings = losses::note(manifest, &mut actors, context);
     warnings.extend(stores::warnings(&bindings, &runs, &context.last_runs));
     let bindings: Vec<_> = bindings.into_iter().map(|written| written.binding).collect();
+    warnings.extend(images::warnings(manifest, (&actors, &providers)));
     warnings.extend(processes::warnings(manifest, context));
     warnings.extend(unbound::warnings(manifest, (&actors, &bindings), &providers, context));
     warnings.extend(callees::warnings(manifest, &actors));
@@ -80,9 +84,10 @@ pub async fn prepare(
     if !problems.is_empty() {
         return Err(Report::of(source, problems));
     }
+    let images = images::notes(manifest, (&actors, &providers));
     let actors: Vec<_> = actors.into_iter().flatten().collect();
     let providers = providers.into_values().collect();
     let names = actors.iter().map(|actor: &PreparedActor| &actor.name);
     let places = Places::of(names, bindings.iter().map(PreparedBinding::identity));
-    Ok(Prepared { actors, providers, bindings, places, runs, warnings, notes })
+    Ok(Prepared { actors, providers, bindings, places, runs, warnings, notes, images })
 }

@@ -9,7 +9,8 @@ use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{
-    call, completions, describe, explain, get, inspect, invoke, keys, new, par, sign, verify,
+    call, completions, describe, explain, get, inspect, invoke, keys, login, new, par, pull, push,
+    sign, verify,
 };
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
@@ -49,6 +50,14 @@ pub(crate) enum Command {
     Par(Box<par::ParCommand>),
     /// Runs operations in one module, without a host or providers.
     Call(Box<call::CallArgs>),
+    /// Puts a module into a registry.
+    Push(push::PushArgs),
+    /// Gets a module from a registry.
+    Pull(pull::PullArgs),
+    /// Keeps credentials for a registry, if it takes them.
+    Login(login::LoginArgs),
+    /// Forgets the credentials for a registry.
+    Logout(login::LogoutArgs),
     /// Runs the actors of a manifest: the same as `host`.
     Up(Box<HostArgs>),
     /// Lists hosts, and what they run and want to run.

@@ -13,7 +13,7 @@ use trellis_limits::fixed::{ARCHIVE_BYTES, ARCHIVE_PROGRAM_BYTES};
 use crate::failure::Failure;
 
 /// Largest module file that is read, in bytes: no host can be told to run a larger one.
-const MODULE_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const MODULE_BYTES_MAX: u64 = 256 << 20;
 /// Largest payload, script or list of replies that is read, in bytes.
 const INPUT_BYTES_MAX: u64 = 256 << 20;
 

@@ -10,7 +10,7 @@
 //! check.
 //!
 //! **Deliberately absent:** what a host should do, which is in `trellis-e2e`; and mocks: the host
-//! is the real binary, and Redis is a real Redis.
+//! is the real binary, Redis is a real Redis, and a registry is Debian's.
 
 mod account;
 mod binary;
@@ -20,6 +20,7 @@ mod host;
 mod http;
 mod in_process;
 mod lines;
+mod registry;
 mod signal;
 mod site;
 mod wait;
@@ -32,6 +33,7 @@ pub use host::{Ended, HostProcess, run_to_end};
 pub use http::{Client, Response};
 pub use in_process::host_of;
 pub use lines::Lines;
+pub use registry::{DockerRegistry, REGISTRY_PASSWORD, REGISTRY_USER};
 pub use signal::{Signal, signal};
 pub use site::Site;
 pub use trellis_providers_conformance::redis;

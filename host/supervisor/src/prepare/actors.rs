@@ -1,14 +1,14 @@
 //! The actors a manifest wants, each a verified module.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use trellis_artifacts::Wanted;
+use trellis_artifacts::Reference;
 use trellis_claims::Verified;
 use trellis_manifest::{ActorSpec, Manifest, Problem};
 
 use super::context::{Modules, PrepareContext};
+use super::located::Located;
 use super::modules::Module;
 use super::parts::PreparedActor;
 use super::proof::Proof;
@@ -23,10 +23,9 @@ pub(super) fn prepare(
 ) -> Vec<Option<PreparedActor>> {
     let mut keys = BTreeMap::new();
     let mut actors = Vec::with_capacity(manifest.actors.len());
-    for (spec, (module, proof)) in manifest.actors.iter().map(|spec| &spec.value).zip(modules) {
-        let actor = proof
-            .and_then(|proof| unique(one(spec, module, proof, &context.modules), spec, &mut keys));
-        match actor {
+    for (spec, module) in manifest.actors.iter().map(|spec| &spec.value).zip(modules) {
+        let actor = module.map(|module| one(spec, module, &context.modules));
+        match actor.and_then(|actor| unique(actor, spec, &mut keys)) {
             Ok(actor) => actors.push(Some(actor)),
             Err(problem) => {
                 problems.push(problem);
@@ -37,13 +36,14 @@ pub(super) fn prepare(
     actors
 }
 
-fn one(spec: &ActorSpec, module: Wanted, proof: Proof, modules: &Modules) -> PreparedActor {
-    let (file, Proof { verified, code }) = (module.reference.file(), proof);
-    let name =
-        spec.name.as_ref().map_or_else(|| default_name(&verified, file), |n| n.value.clone());
+fn one(spec: &ActorSpec, (found, proof): (Located, Proof), modules: &Modules) -> PreparedActor {
+    let (Located { module, resolved }, Proof { verified, code }) = (found, proof);
+    let name = spec.name.as_ref().map(|name| name.value.clone());
+    let name = name.unwrap_or_else(|| default_name(&verified, &module.reference));
     PreparedActor {
         name: Arc::from(name),
         module,
+        resolved,
         modules: modules.clone(),
         is_provider: false,
         verified,
@@ -58,13 +58,10 @@ fn one(spec: &ActorSpec, module: Wanted, proof: Proof, modules: &Modules) -> Pre
     }
 }
 
-/// The name in the claims, else the file's, without its extension.
-fn default_name(verified: &Verified, file: Option<&Path>) -> String {
+/// The name in the claims, else what the file or the image is called.
+fn default_name(verified: &Verified, reference: &Reference) -> String {
     let claimed = verified.claims().name.clone().filter(|name| !name.is_empty());
-    claimed.unwrap_or_else(|| {
-        let stem = file.and_then(Path::file_stem).unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    })
+    claimed.unwrap_or_else(|| reference.short_name())
 }
 
 /// A host runs one actor per key and per name: either would make calls ambiguous.

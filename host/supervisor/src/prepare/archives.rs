@@ -84,7 +84,7 @@ async fn examine(
     context: &PrepareContext<'_>,
 ) -> Vec<Result<ArchiveProof, CallError>> {
     let wanted = files.iter().map(|file| Wanted {
-        reference: Reference::new(context.folder, &file.value),
+        reference: Reference::File(context.folder.join(&file.value)),
         bytes_max: ARCHIVE_BYTES.default,
     });
     let wanted: Vec<_> = wanted.collect();

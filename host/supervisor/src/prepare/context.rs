@@ -12,6 +12,7 @@ use trellis_providers_sdk::ProviderFactory;
 use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
 
+use super::located::Images;
 use super::proof::{ArchiveProof, Proof};
 use super::rights::Rights;
 
@@ -31,6 +32,8 @@ pub struct PrepareContext<'a> {
     pub archives: Archives,
     /// Where their programs are unpacked; `None` where there is no place for them.
     pub programs: Option<ProgramCache>,
+    /// How images are fetched.
+    pub images: Images,
     /// Who may sign modules.
     pub trust: &'a TrustList,
     /// What time it is.
@@ -106,11 +109,12 @@ impl<'a> PrepareContext<'a> {
             modules,
             archives,
             programs,
+            images: Images::default(),
             trust,
             clock,
             checker,
             survey,
-            last_runs,
+            last_runs: LastRuns::new(),
             force,
             host_addresses,
             lacks: Lacks::default(),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use trellis_artifacts::Wanted;
 use trellis_core::{CallError, Code};
 use trellis_engine::Isolation;
 use trellis_manifest::{Manifest, Problem, ProviderKind, ProviderModuleSpec, ProviderSpec};
@@ -12,6 +11,7 @@ use trellis_providers_sdk::Values;
 use trellis_targets::module::{ModuleProviders, ProviderModule};
 
 use super::context::PrepareContext;
+use super::located::Located;
 use super::modules::{Module, Named, at};
 use super::parts::{PreparedActor, PreparedProvider};
 use super::proof::Proof;
@@ -29,8 +29,8 @@ pub(super) async fn find(
         ProviderKind::Module(module) => Some((&spec.value, &**module)),
         ProviderKind::Builtin(_) | ProviderKind::Process(_) => None,
     });
-    let asked = specs.zip(modules).map(|((spec, module), (wanted, proof))| async move {
-        let prepared = proof.map(|proof| prepared(spec, module, (wanted, proof), context));
+    let asked = specs.zip(modules).map(|((spec, module), proven)| async move {
+        let prepared = proven.map(|proven| prepared(spec, module, proven, context));
         let found = match (prepared, &context.module_providers) {
             (Ok(prepared), Some(providers)) => ask(spec, Arc::new(prepared), providers).await,
             (Ok(_), None) => {
@@ -78,13 +78,14 @@ async fn ask(
 fn prepared(
     spec: &ProviderSpec,
     module: &ProviderModuleSpec,
-    (wanted, proof): (Wanted, Proof),
+    (found, proof): (Located, Proof),
     context: &PrepareContext<'_>,
 ) -> PreparedActor {
-    let Proof { verified, code } = proof;
+    let (Located { module: wanted, resolved }, Proof { verified, code }) = (found, proof);
     PreparedActor {
         name: Arc::from(spec.name.value.as_str()),
         module: wanted,
+        resolved,
         modules: context.modules.clone(),
         is_provider: true,
         verified,
@@ -102,7 +103,7 @@ fn unusable(spec: &ProviderSpec, error: &CallError) -> Problem {
     let Some(module) = Named::of(&spec.kind) else {
         return Problem::new(spec.name.span, error.message().to_owned()).code(error.code());
     };
-    let text = format!("{}: {}", module.file.value, error.message());
+    let text = format!("{}: {}", module.image.value, error.message());
     let error = CallError::new(error.code(), text);
     let problem = at(module, &error);
     match error.code() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trellis_artifacts::{Artifact, Reference, Wanted};
+use trellis_artifacts::{Artifact, is_like_an_image};
 use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
 use trellis_engine::ModuleBounds;
@@ -10,6 +10,8 @@ use trellis_limits::ActorLimits;
 use trellis_manifest::{ActorSpec, Manifest, Problem, ProviderKind, Spanned};
 
 use super::context::PrepareContext;
+use super::images;
+use super::located::Located;
 use super::proof::{CodeProof, Proof};
 
 /// What a module is to be.
@@ -22,13 +24,13 @@ enum Role {
 /// A module that a manifest names.
 #[derive(Clone, Copy)]
 pub(super) struct Named<'a> {
-    pub(super) file: &'a Spanned<String>,
+    pub(super) image: &'a Spanned<String>,
     limits: &'a ActorLimits,
     role: Role,
 }
 
-/// A module, with what is known of it, or what is wrong with it.
-pub(super) type Module = (Wanted, Result<Proof, Problem>);
+/// A module that is here, with what is known of it; or what is wrong with it.
+pub(super) type Module = Result<(Located, Proof), Problem>;
 
 /// Every module of a manifest, in its order.
 pub(super) struct Verification {
@@ -39,21 +41,21 @@ pub(super) struct Verification {
 /// Verifies every module of a manifest.
 pub(super) async fn verify_all(manifest: &Manifest, context: &PrepareContext<'_>) -> Verification {
     let actors = manifest.actors.iter().map(|spec| {
-        let ActorSpec { image: file, limits, .. } = &spec.value;
-        Named { file, limits, role: Role::Actor }
+        let ActorSpec { image, limits, .. } = &spec.value;
+        Named { image, limits, role: Role::Actor }
     });
     let providers = manifest.providers.iter().filter_map(|spec| Named::of(&spec.value.kind));
     // Together: what is not wanted now is forgotten.
     let named: Vec<_> = actors.chain(providers).collect();
-    let proven = prove_all(&named, context).await;
-    let proven = named.iter().zip(proven).map(|(named, (wanted, proof))| {
-        let proof = proof.and_then(|proof| {
+    let proven = prove_all(&named, manifest, context).await;
+    let proven = named.iter().zip(proven).map(|(named, proven)| {
+        let proven = proven.and_then(|(found, proof)| {
             // What is known from before was verified under the trust and at the time of then.
             let checked = proof.verified.recheck(context.trust, &*context.clock);
-            checked.map(|()| proof).map_err(|error| refused(named.file, &error.into()))
+            checked.map(|()| (found, proof)).map_err(|error| refused(named.image, &error.into()))
         });
-        let proof = proof.map_err(|error| at(*named, &error));
-        (wanted, proof.and_then(|proof| named.check_role(&proof.verified).map(|()| proof)))
+        let (found, proof) = proven.map_err(|error| at(*named, &error))?;
+        named.check_role(&proof.verified).map(|()| (found, proof))
     });
     let mut actors: Vec<_> = proven.collect();
     let providers = actors.split_off(manifest.actors.len());
@@ -62,18 +64,18 @@ pub(super) async fn verify_all(manifest: &Manifest, context: &PrepareContext<'_>
 
 async fn prove_all(
     named: &[Named<'_>],
+    manifest: &Manifest,
     context: &PrepareContext<'_>,
-) -> Vec<(Wanted, Result<Proof, CallError>)> {
-    let wanted: Vec<_> = named
-        .iter()
-        .map(|module| Wanted {
-            reference: Reference::new(context.folder, &module.file.value),
-            bytes_max: module.limits.module_bytes_max,
-        })
-        .collect();
+) -> Vec<Result<(Located, Proof), CallError>> {
+    let wanted = named.iter().map(|it| (&*it.image.value, it.limits.module_bytes_max));
+    let located = images::locate(wanted, manifest, context).await;
+    let found = named.iter().zip(&located);
+    let found = found.filter_map(|(named, found)| Some((named, found.as_ref().ok()?)));
+    let (named, found): (Vec<_>, Vec<_>) = found.unzip();
+    let wanted: Vec<_> = found.into_iter().map(|found| found.module.clone()).collect();
     let trust = context.trust.clone();
     let clock = Arc::clone(&context.clock);
-    let files: Vec<_> = named.iter().map(|module| module.file.clone()).collect();
+    let images: Vec<_> = named.iter().map(|it| it.image.clone()).collect();
     let checker = context.checker.clone();
     let bounds: Arc<[_]> = named.iter().map(|it| ModuleBounds::of(it.limits)).collect();
     let suffices = {
@@ -81,7 +83,7 @@ async fn prove_all(
         move |index: usize, known: &Proof| unchecked || known.code.holds_under(&bounds[index])
     };
     let examination = move |index: usize, bytes: &[u8]| {
-        let refused = |error: &CallError| refused(&files[index], error);
+        let refused = |error: &CallError| refused(&images[index], error);
         let verified = verify(bytes, &trust, &*clock).map_err(|error| refused(&error.into()))?;
         let code = CodeProof::default();
         if let Some(checker) = &checker {
@@ -90,59 +92,56 @@ async fn prove_all(
         }
         Ok(Artifact { digest: *verified.digest(), proof: Proof { verified, code } })
     };
-    let results = context.modules.examine(wanted.clone(), suffices, examination).await;
-    let proven = results.into_iter().map(|result| result.map(|artifact| artifact.proof));
-    wanted.into_iter().zip(proven).collect()
+    let mut proven = context.modules.examine(wanted, suffices, examination).await.into_iter();
+    let with_proof = |found: Result<Located, CallError>| {
+        let found = found?;
+        let proven = proven.next().expect("there is a result for each that was found");
+        proven.map(|artifact| (found, artifact.proof))
+    };
+    located.into_iter().map(with_proof).collect()
 }
 
 impl<'a> Named<'a> {
     /// The module of a provider that is one.
     pub(super) fn of(kind: &'a ProviderKind) -> Option<Self> {
         let ProviderKind::Module(module) = kind else { return None };
-        Some(Self { file: &module.file, limits: &module.limits, role: Role::Provider })
+        Some(Self { image: &module.file, limits: &module.limits, role: Role::Provider })
     }
 
     /// Whoever signed it decided which of the two it is: an actor does not come to be called over
     /// other actors' bindings, nor a provider from outside. An unsigned module may be either.
     fn check_role(&self, verified: &Verified) -> Result<(), Problem> {
         let provider = verified.claims().provider;
-        let file = &*self.file.value;
+        let image = &*self.image.value;
         let (text, help) = match self.role {
             Role::Actor if provider => (
-                format!("{file} is signed as a provider, not as an actor"),
+                format!("{image} is signed as a provider, not as an actor"),
                 format!(
-                    "list it under `providers`, as `module: {file}`; or sign it again without \
+                    "list it under `providers`, as `module: {image}`; or sign it again without \
                      `--provider`"
                 ),
             ),
             Role::Provider if !provider && !verified.is_unsigned() => (
-                format!("{file} is signed as an actor, not as a provider"),
+                format!("{image} is signed as an actor, not as a provider"),
                 "sign it again with `--provider`, or list it under `actors`".to_owned(),
             ),
             Role::Actor | Role::Provider => return Ok(()),
         };
-        Err(Problem::new(self.file.span, text).code(Code::Denied).help(help))
+        Err(Problem::new(self.image.span, text).code(Code::Denied).help(help))
     }
 }
 
-fn refused(file: &Spanned<String>, error: &CallError) -> CallError {
-    CallError::new(error.code(), format!("{}: {}", file.value, error.message()))
-}
-
-/// True for `HOST/NAME:TAG` and `HOST/NAME@DIGEST`, which no path of a module is like.
-fn is_like_a_registry_reference(image: &str) -> bool {
-    let Some((host, name)) = image.split_once('/') else { return false };
-    let host = host.contains(':') || (host.contains('.') && !host.starts_with('.'));
-    let tagged = name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
-    host && tagged
+fn refused(image: &Spanned<String>, error: &CallError) -> CallError {
+    CallError::new(error.code(), format!("{}: {}", image.value, error.message()))
 }
 
 /// A problem with a module, at its place.
 pub(super) fn at(module: Named<'_>, error: &CallError) -> Problem {
     let help = match error.code() {
         Code::Internal => "this is a fault of the host",
-        Code::NotFound if is_like_a_registry_reference(&module.file.value) => {
-            "images are not fetched from registries in this version: name a file"
+        Code::NotFound if is_like_an_image(&module.image.value) => {
+            "correct the name and the tag; or push the module to there: `trellis push FILE \
+             REFERENCE`"
         }
         Code::NotFound if module.role == Role::Provider => {
             "correct the path, which starts at the manifest's folder; or build the provider and \
@@ -154,5 +153,5 @@ pub(super) fn at(module: Named<'_>, error: &CallError) -> Problem {
         }
         code => code.cure(),
     };
-    Problem::new(module.file.span, error.message()).code(error.code()).help(help)
+    Problem::new(module.image.span, error.message()).code(error.code()).help(help)
 }

@@ -15,6 +15,7 @@ use trellis_providers_sdk::{BoxFuture, Descriptor, ProviderFactory, Values};
 use trellis_targets::module::ModuleFile;
 
 use super::context::{LastRuns, Modules};
+use super::located::Resolved;
 use super::places::Places;
 use super::proof::CodeProof;
 use super::warning::Warning;
@@ -32,6 +33,7 @@ pub struct Prepared {
     pub(super) runs: LastRuns,
     pub(super) warnings: Vec<Warning>,
     pub(super) notes: Vec<Problem>,
+    pub(super) images: Vec<Problem>,
 }
 
 /// An actor that may run here; or a provider that is a module.
@@ -39,6 +41,8 @@ pub struct Prepared {
 pub(crate) struct PreparedActor {
     pub(crate) name: Arc<str>,
     pub(crate) module: Wanted,
+    /// Of an image, what it stands for.
+    pub(super) resolved: Option<Resolved>,
     /// Who reads it.
     pub(crate) modules: Modules,
     /// True for a provider.
@@ -109,6 +113,12 @@ impl Prepared {
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// What each image stands for, at its place in the manifest.
+    #[must_use]
+    pub fn images(&self) -> &[Problem] {
+        &self.images
     }
 
     /// What a check that no start follows saw, and its reader may want to know.

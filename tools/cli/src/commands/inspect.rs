@@ -13,8 +13,9 @@ use trellis_claims::SystemClock;
 use trellis_engine::ModuleShape;
 
 use crate::failure::Failure;
-use crate::files;
+use crate::module;
 use crate::output::Output;
+use crate::registry::RegistryArgs;
 
 pub(crate) use report::hex;
 pub(crate) use time::{relative, window};
@@ -24,7 +25,7 @@ pub(crate) use time::{relative, window};
 Inspect shows and does not judge: its exit code is 0 for a tampered or expired module too; use
 `trellis verify` for that. Claims whose signature or hash does not hold may be forged.")]
 pub(crate) struct InspectArgs {
-    /// The module.
+    /// The module: a file, or an image in a registry.
     #[arg(required_unless_present = "process")]
     file: Option<PathBuf>,
     /// A provider's program instead, with its arguments: it is started for a moment, as a host
@@ -32,19 +33,21 @@ pub(crate) struct InspectArgs {
     #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
     #[arg(conflicts_with = "file")]
     process: Option<Vec<String>>,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 pub(crate) fn run(args: &InspectArgs, output: Output) -> Result<(), Failure> {
     match (&args.file, args.process.as_deref()) {
         (_, Some([program, args @ ..])) => program::run(program, args, output),
-        (Some(file), _) => module(file, output),
+        (Some(file), _) => module(file, args.registry, output),
         // clap wants one of the two.
         (None, _) => Err(Failure::usage("there is nothing to inspect")),
     }
 }
 
-fn module(file: &Path, output: Output) -> Result<(), Failure> {
-    let module = files::read_module(file)?;
+fn module(file: &Path, registry: RegistryArgs, output: Output) -> Result<(), Failure> {
+    let module = module::read_now(file, registry, output)?;
     let shape = outline(&module).map_err(|failure| failure.about(file.display()))?;
     let seen = trellis_claims::inspect(&module);
     output.show(&report::Report::new(file, shape, seen, &SystemClock))

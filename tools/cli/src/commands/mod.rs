@@ -8,13 +8,16 @@ pub(crate) mod get;
 pub(crate) mod inspect;
 pub(crate) mod invoke;
 pub(crate) mod keys;
+pub(crate) mod login;
 pub(crate) mod new;
 pub(crate) mod par;
+pub(crate) mod pull;
+pub(crate) mod push;
+pub(crate) mod runtime;
 pub(crate) mod sign;
 pub(crate) mod verify;
 
 mod host;
-mod runtime;
 mod up;
 
 use std::process::ExitCode;
@@ -37,6 +40,10 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Verify(args) => verify::run(&args, output),
         Command::Par(par) => par.run(output),
         Command::Call(args) => call::run(*args, output),
+        Command::Push(args) => push::run(&args, output),
+        Command::Pull(args) => pull::run(&args, output),
+        Command::Login(args) => login::log_in(&args, output),
+        Command::Logout(args) => login::log_out(&args, output),
         // It tells of its failures itself, a line each like everything it prints.
         Command::Up(args) => return up::run(*args, output),
         Command::Get(args) => get::run(&args, output),

@@ -13,7 +13,8 @@ use trellis_manifest::{Format, SourceText};
 use crate::commands::inspect::{hex, window};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::{files, key_choice};
+use crate::registry::RegistryArgs;
+use crate::{files, key_choice, module};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -22,10 +23,12 @@ expired, untrusted, revoked, older than --replaces), 6 not a sound module. The t
 those of --issuer and --trust; with neither, or with a manifest that names none, your own account
 key `default`, as for a host.")]
 pub(crate) struct VerifyArgs {
-    /// The module.
+    /// The module: a file, or an image in a registry.
     file: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
 
     /// The module it is to take the place of: the same actor, of no higher revision.
     #[arg(long, value_name = "FILE")]
@@ -60,7 +63,7 @@ struct Accepted {
 }
 
 pub(crate) fn run(args: &VerifyArgs, output: Output) -> Result<(), Failure> {
-    let module = files::read_module(&args.file)?;
+    let module = module::read_now(&args.file, args.registry, output)?;
     let trust = args.trust.list(output)?;
     let file = args.file.display().to_string();
     let verified =

@@ -8,6 +8,7 @@ mod keys;
 mod names;
 mod new;
 mod par;
+mod registry;
 mod rim;
 mod sandbox;
 mod script;

@@ -57,11 +57,22 @@ impl Sandbox {
 
     /// As [`Sandbox::run_with`], for the one command that may show a seed.
     pub(crate) fn run_revealing<S: AsRef<OsStr>>(&self, args: &[S], stdin: &[u8]) -> Ran {
+        self.run_in(&[], args, stdin)
+    }
+
+    /// The same with other variables in its environment.
+    pub(crate) fn run_in<S: AsRef<OsStr>>(
+        &self,
+        variables: &[(&str, &str)],
+        args: &[S],
+        stdin: &[u8],
+    ) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_trellis"));
         command.args(args).current_dir(self.home.path());
         let passed = ["PATH", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE"];
         command.env_clear().envs(std::env::vars().filter(|(name, _)| passed.contains(&&**name)));
         command.env("HOME", self.home.path()).env("TRELLIS_KEYS", self.keys());
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary was just built");
         // A command that reads no stdin may be gone already.

@@ -17,6 +17,7 @@ mod programs;
 mod readiness;
 mod redis;
 mod refusals;
+mod registry;
 mod releases;
 mod reload;
 mod settings;

@@ -63,10 +63,17 @@ scenarios! {
         Step::Ends(CHECK, 6, &["E_NOT_FOUND", "did you", "app/echo_s.wasm?"]),
         Step::Do(Change::File("app/echo.wasm/built.wasm", Vec::new())),
         Step::Ends(CHECK, 6, &["E_STORAGE", "echo.wasm is a folder", "app/echo.wasm/built.wasm"]),
-        Step::manifest("actors: ['registry.example.com/echo:1.0']\n"),
-        Step::Ends(CHECK, 6, &["E_NOT_FOUND", "not fetched from registries in this version"]),
     ];
 
+    /// An image is named in a way that is none, or its registry does not answer.
+    an_image_that_cannot_be_fetched = [
+        Step::manifest("actors: ['localhost:5000/Echo']\n"),
+        Step::Ends(CHECK, 6, &["E_IMAGE", "manifest.yaml:1:", "`Echo`", "neither a tag nor"]),
+        Step::manifest("actors: ['localhost:1/echo:1']\n"),
+        Step::Ends(CHECK, 6, &["E_REGISTRY", "localhost:1 cannot be reached", "insecure: true"]),
+        Step::manifest("actors: []\nregistries: {'http://localhost:1': {insecure: true}}\n"),
+        Step::Ends(CHECK, 6, &["manifest.yaml:2:", "`http://localhost:1` is no registry"]),
+    ];
 
     /// The actor of a binding does not claim the capability.
     an_unclaimed_capability = [

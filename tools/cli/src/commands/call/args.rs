@@ -9,6 +9,7 @@ use trellis_app::args::cache_folder;
 use trellis_core::units::parse_duration;
 
 use crate::commands::verify::TrustArgs;
+use crate::registry::RegistryArgs;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -34,7 +35,7 @@ one line of JSON:
 Exit codes: 0 answered (or: the whole script ran), 1 the actor failed, 3 no such file,
 4 the module is refused, 5 out of time, 6 not a module this engine can run.")]
 pub(crate) struct CallArgs {
-    /// The module.
+    /// The module: a file, or an image in a registry.
     pub(super) file: PathBuf,
 
     /// The operation, such as HandleRequest.
@@ -80,6 +81,9 @@ pub(crate) struct CallArgs {
 
     #[command(flatten)]
     pub(super) trust: TrustArgs,
+
+    #[command(flatten)]
+    pub(super) registry: RegistryArgs,
 }
 
 /// A time that is not zero.

@@ -20,7 +20,7 @@ use super::args::CallArgs;
 use super::desk::{Desk, RecordedCall};
 use super::replies::Reply;
 use crate::failure::Failure;
-use crate::files;
+use crate::module;
 use crate::output::Output;
 use crate::payload::brief;
 
@@ -98,7 +98,8 @@ impl Session {
     /// Why it is refused, or cannot run.
     pub(super) async fn open(args: &CallArgs, output: Output) -> Result<Self, Failure> {
         let about_file = |failure: Failure| failure.about(args.file.display());
-        let module = files::read_module(&args.file)?;
+        let cache = args.cache_dir.clone();
+        let module = module::read(&args.file, args.registry, cache, output).await?;
         let verified = admit(args, &module, output).map_err(about_file)?;
         let desk = Arc::new(Desk::new(args.trace.then_some(output)));
         let log = Arc::clone(&desk) as Arc<dyn LogSink>;

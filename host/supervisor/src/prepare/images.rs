@@ -1,0 +1,109 @@
+//! Images: fetched from their registries, and what there is to say of that.
+
+use futures_util::future::join_all;
+use trellis_artifacts::{Fetch, Image, Named, Reference, Wanted, is_registry, written_digest};
+use trellis_core::CallError;
+use trellis_manifest::{Manifest, Problem, ProviderKind, Spanned};
+
+use super::context::PrepareContext;
+use super::located::{Located, Resolved};
+use super::parts::PreparedActor;
+use super::providers::Providers;
+use super::warning::Warning;
+
+/// The modules of a manifest: its actors, and providers of which some are modules.
+type Modules<'a> = (&'a [Option<PreparedActor>], &'a Providers);
+
+/// Finds these modules, each as it is written and with the most bytes it may have. Images are
+/// fetched, all at once as far as their registries allow.
+pub(super) async fn locate(
+    named: impl Iterator<Item = (&str, u64)>,
+    manifest: &Manifest,
+    context: &PrepareContext<'_>,
+) -> Vec<Result<Located, CallError>> {
+    let mut locating = Vec::new();
+    for named in named {
+        locating.push(one(named, manifest, context));
+    }
+    join_all(locating).await
+}
+
+async fn one(
+    (text, bytes_max): (&str, u64),
+    manifest: &Manifest,
+    context: &PrepareContext<'_>,
+) -> Result<Located, CallError> {
+    let (reference, resolved) = match Named::read(context.folder, text)? {
+        Named::File(path) => (Reference::File(path), None),
+        Named::Image(image) => {
+            let images = &context.images;
+            let plain_http = speaks_plain_http(manifest, &image);
+            let how = Fetch { cache: images.cache.clone(), plain_http, bytes_max };
+            // Boxed, so that a file costs nothing of it.
+            let fetched = Box::pin(images.registries.fetch(&image, &how)).await;
+            let fetched = fetched.map_err(|error| {
+                CallError::new(error.code(), format!("{image}: {}", error.message()))
+            })?;
+            let resolved = Resolved { digest: fetched.digest, stale: fetched.stale };
+            (fetched.reference, Some(resolved))
+        }
+    };
+    Ok(Located { module: Wanted { reference, bytes_max }, resolved })
+}
+
+fn speaks_plain_http(manifest: &Manifest, image: &Image) -> bool {
+    manifest.registries.iter().any(|it| it.insecure && it.name.value == image.registry())
+}
+
+/// What is wrong with the names of registries.
+pub(super) fn check_registries(manifest: &Manifest) -> impl Iterator<Item = Problem> {
+    let wrong = manifest.registries.iter().filter(|it| !is_registry(&it.name.value));
+    wrong.map(|it| {
+        let message = format!("`{}` is no registry", it.name.value.escape_debug());
+        Problem::new(it.name.span, message)
+            .help("write a host as images have it, such as `localhost:5000`, without a scheme")
+    })
+}
+
+/// Tags that could not be resolved, and stand for what they stood for the last time.
+pub(super) fn warnings(manifest: &Manifest, prepared: Modules<'_>) -> Vec<Warning> {
+    let stale = resolved(manifest, prepared).filter_map(|(image, resolved)| {
+        let error = resolved.stale.as_ref()?;
+        let message = format!(
+            "{} is {}, as it was resolved the last time: {}",
+            image.value,
+            written_digest(&resolved.digest),
+            error.message()
+        );
+        let help = "read the manifest again (SIGHUP) when the registry answers";
+        let problem = Problem::new(image.span, message).code(error.code()).help(help);
+        Some(Warning { problem, lasting: Some("an image may be older than its tag") })
+    });
+    stale.collect()
+}
+
+/// What each image stands for.
+pub(super) fn notes(manifest: &Manifest, prepared: Modules<'_>) -> Vec<Problem> {
+    let all = resolved(manifest, prepared).map(|(image, resolved)| {
+        let digest = written_digest(&resolved.digest);
+        let message = format!("{} resolved to {digest}", image.value);
+        Problem::new(image.span, message)
+    });
+    all.collect()
+}
+
+fn resolved<'a>(
+    manifest: &'a Manifest,
+    (actors, providers): Modules<'a>,
+) -> impl Iterator<Item = (&'a Spanned<String>, &'a Resolved)> {
+    let actors = manifest.actors.iter().zip(actors);
+    let actors = actors.filter_map(|(spec, actor)| {
+        Some((&spec.value.image, actor.as_ref()?.resolved.as_ref()?))
+    });
+    let providers = manifest.providers.iter().map(|spec| &spec.value).filter_map(|spec| {
+        let ProviderKind::Module(module) = &spec.kind else { return None };
+        let provider = providers.get(spec.name.value.as_str())?;
+        Some((&module.file, provider.module.as_ref()?.resolved.as_ref()?))
+    });
+    actors.chain(providers)
+}

@@ -1,0 +1,160 @@
+//! Actors by images, with a real registry.
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use trellis_testkit::guests::built;
+use trellis_testkit::{
+    Client, DockerRegistry, Ended, HostProcess, Signal, Site, host_binary, run_to_end,
+};
+
+/// A site whose manifest runs an actor by its image.
+fn site(registry: &str, image: &str) -> Site {
+    let site = Site::new();
+    site.put("app/manifest.yaml", manifest(registry, image));
+    site
+}
+
+fn manifest(registry: &str, image: &str) -> String {
+    format!(
+        "actors: [{{image: '{registry}/{image}', name: echo}}]
+registries: {{'{registry}': {{insecure: true}}}}
+providers: [{{builtin: http-server}}]
+bindings:
+  - {{actor: echo, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+"
+    )
+}
+
+/// Pushes a module, as an actor `echo` of this revision.
+fn push(site: &Site, module: &str, reference: &str, revision: i32) {
+    let mut draft = site.account().draft("echo");
+    draft.caps = vec!["wascc:http_server".to_owned()];
+    draft.revision = Some(revision);
+    site.put("pushed.wasm", site.account().sign(&built(module), &draft));
+    let mut trellis = Command::new(host_binary().with_file_name("trellis"));
+    trellis.args(["push", "--plain-http"]).arg(site.path("pushed.wasm")).arg(reference);
+    let ended = run_to_end(trellis.env("HOME", site.folder()));
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+fn started(site: &Site) -> HostProcess {
+    let host = HostProcess::start(&mut site.host("app/manifest.yaml"));
+    host.unwrap_or_else(|ended| panic!("{ended:#?}"))
+}
+
+fn checked(site: &Site) -> Ended {
+    run_to_end(site.host("app/manifest.yaml").arg("--check"))
+}
+
+fn says(host: &HostProcess, from: usize, says: &[&str]) -> String {
+    let all = |line: &str| says.iter().all(|says| line.contains(says)).then(|| line.to_owned());
+    let said = host.log().wait_for(from, all);
+    said.unwrap_or_else(|| panic!("{says:?} not in\n{}", host.log().text()))
+}
+
+/// The digest in a line.
+fn digest(line: &str) -> &str {
+    let at = line.find("sha256:").unwrap_or_else(|| panic!("no digest in {line}"));
+    &line[at..at + "sha256:".len() + 64]
+}
+
+fn serves(host: &HostProcess) {
+    let answer = Client::new(host.address_of("echo")).send("GET", "/", b"").expect("an answer");
+    assert_eq!((answer.status, &*answer.text()), (200, "hello"));
+}
+
+#[test]
+fn an_actor_runs_by_its_tag_and_without_its_registry_afterwards() {
+    let mut registry = DockerRegistry::start();
+    let site = site(registry.name(), "team/echo:1");
+    let tagged = format!("{}/team/echo:1", registry.name());
+    push(&site, "echo", &tagged, 1);
+    let check = checked(&site);
+    assert_eq!(check.code, Some(0), "{check:#?}");
+    assert!(check.stderr.contains("note: ") && check.stderr.contains("resolved to sha256:"));
+
+    let host = started(&site);
+    serves(&host);
+    let first = says(&host, 0, &["resolved to sha256:"]);
+    assert_eq!(digest(&first), digest(&check.stderr));
+
+    // The tag moves: a reload follows it.
+    push(&site, "logger", &tagged, 2);
+    let from = host.log().count();
+    host.signal(Signal::HUP);
+    assert_ne!(digest(&says(&host, from, &["resolved to sha256:"])), digest(&first));
+    says(&host, from, &["replaced actor echo"]);
+    push(&site, "echo", &tagged, 3);
+    let from = host.log().count();
+    host.signal(Signal::HUP);
+    let last = says(&host, from, &["resolved to sha256:"]);
+    says(&host, from, &["replaced actor echo"]);
+    serves(&host);
+
+    registry.stop();
+    let from = host.log().count();
+    host.signal(Signal::HUP);
+    let warned = says(&host, from, &["WARN", "as it was resolved the last time"]);
+    assert_eq!(digest(&warned), digest(&last));
+    says(&host, from, &["unchanged"]);
+    serves(&host);
+    let ready = host.ask("/readyz").expect("an answer");
+    assert!(ready.status == 200 && ready.text().contains("older than its tag"), "{ready:?}");
+    drop(host);
+
+    let host = started(&site);
+    says(&host, 0, &["WARN", "as it was resolved the last time"]);
+    serves(&host);
+    drop(host);
+
+    site.put(
+        "app/manifest.yaml",
+        manifest(registry.name(), &format!("team/echo@{}", digest(&last))),
+    );
+    let host = started(&site);
+    serves(&host);
+    assert_eq!(host.log().count_of("resolved the last time"), 0, "{}", host.log().text());
+}
+
+#[test]
+fn a_registry_is_spoken_to_in_plain_http_only_when_that_is_asked_for() {
+    let registry = DockerRegistry::start();
+    let site = site(registry.name(), "echo:1");
+    push(&site, "echo", &format!("{}/echo:1", registry.name()), 1);
+    site.put("app/manifest.yaml", format!("actors: ['{}/echo:1']\n", registry.name()));
+    let check = checked(&site);
+    assert_eq!(check.code, Some(6), "{check:#?}");
+    assert!(check.stderr.contains("E_REGISTRY"), "{check:#?}");
+    assert!(check.stderr.contains("insecure: true"), "{check:#?}");
+}
+
+#[test]
+fn a_module_that_a_registry_changed_does_not_run_and_what_runs_goes_on() {
+    let registry = DockerRegistry::start();
+    let site = site(registry.name(), "echo:1");
+    push(&site, "echo", &format!("{}/echo:1", registry.name()), 1);
+    let host = started(&site);
+    push(&site, "echo", &format!("{}/echo:2", registry.name()), 2);
+    registry.damage();
+    let from = host.log().count();
+    site.put("app/manifest.yaml", manifest(registry.name(), "echo:2"));
+    says(&host, from, &["the manifest was not applied", "E_DIGEST"]);
+    serves(&host);
+}
+
+#[test]
+fn a_signal_is_answered_while_a_registry_is_silent() {
+    // It takes connections, as the system does for it, and never says a word.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback interface");
+    let name = silent.local_addr().expect("it is bound").to_string();
+    let site = site(&name, "echo:1");
+    let host = HostProcess::begin(&mut site.host("app/manifest.yaml"));
+    let host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    let (asked, _) = silent.accept().expect("the host asks");
+    host.signal(Signal::TERM);
+    let ended = host.wait();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert!(!ended.stderr.contains("E_REGISTRY"), "it waited for the registry: {ended:#?}");
+    drop(asked);
+}
