@@ -184,10 +184,9 @@ fn failed(status: &Status) -> BTreeMap<String, LifecycleState> {
 /// The actors and providers of which there is something to say.
 fn not_ready(status: &Status) -> Vec<Component> {
     let components = status.state.components.iter();
-    let told = |component: &Component| {
-        let mut told = component.clone();
-        told.lifecycle.reword(one_line);
-        told
+    let told = |component: &Component| Component {
+        lifecycle: component.lifecycle.told(),
+        ..component.clone()
     };
     components.filter(|it| it.lifecycle.state() != LifecycleState::Ready).map(told).collect()
 }

@@ -19,6 +19,7 @@ mod overview;
 mod phase;
 mod status;
 mod step;
+mod told;
 
 pub use answer::{Answer, Document, Fault, HostStatus, SCHEMA_VERSION};
 pub use applied::{Applied, ApplyError};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use trellis_core::Code;
 
 use crate::name::Name;
+use crate::told::for_everybody;
 
 /// Where something that runs is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -175,11 +176,15 @@ impl Lifecycle {
         Ok(Some(before))
     }
 
-    /// Says the reason in other words, such as without what not everybody may read.
-    pub fn reword(&mut self, reword: impl FnOnce(&str) -> String) {
-        if let Some(cause) = &mut self.cause {
-            cause.why = reword(&cause.why);
+    /// The same with a reason of one line, without the user and the password of a URL: whoever
+    /// reaches the admin address reads it.
+    #[must_use]
+    pub fn told(&self) -> Self {
+        let mut told = self.clone();
+        if let Some(cause) = &mut told.cause {
+            cause.why = for_everybody(&cause.why);
         }
+        told
     }
 
     /// The state it is in.

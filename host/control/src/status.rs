@@ -9,6 +9,7 @@ use trellis_core::date::span;
 
 use crate::lifecycle::Component;
 use crate::name::Name;
+use crate::told::for_everybody;
 
 /// What runs, and what is not as it should be.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -79,8 +80,7 @@ impl Degraded {
     /// admin address reads it.
     #[must_use]
     pub fn told(&self) -> Self {
-        let words = self.why.split_whitespace().map(without_secret);
-        Self { why: words.collect::<Vec<_>>().join(" "), ..self.clone() }
+        Self { why: for_everybody(&self.why), ..self.clone() }
     }
 
     /// How long it lasts and when it is tried again, for people.
@@ -100,15 +100,6 @@ impl Degraded {
 impl fmt::Display for Degraded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} [{}]", self.what, self.why, self.code.as_str())
-    }
-}
-
-fn without_secret(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://***{}", &rest[at..]),
-        None => word.to_owned(),
     }
 }
 

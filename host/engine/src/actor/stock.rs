@@ -144,7 +144,8 @@ pub(super) async fn create(
     match make(&mut start, slot, permit, deadline).await {
         Ok(instance) => {
             start.worked();
-            Ended::Returned(instance)
+            // What breaks it from here on is what it is told, not that it starts.
+            brief(actor, instance, deadline).await
         }
         Err(ended) => {
             if let Ended::Failed(error) = &ended {
@@ -176,10 +177,7 @@ async fn make(
     let tenure = Tenure::new(&actor.runtime.metrics, permit, slot);
     let context = Arc::clone(&actor.context);
     start.runs_since = Some(Instant::now());
-    match Instance::create(&linked, context, tenure, deadline).await {
-        Ok(instance) => brief(actor, instance, deadline).await,
-        Err(ended) => ended,
-    }
+    Instance::create(&linked, context, tenure, deadline).await
 }
 
 /// One start of an instance, whose outcome is told to whoever watches over the actor.
