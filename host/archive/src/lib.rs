@@ -29,4 +29,4 @@ pub use program::{Program, Programs, check_hash};
 pub use seal::{seal, take_apart};
 pub use target::Target;
 pub use verify::{Verified, verify};
-pub use write::Form;
+pub use write::{Contents, Form};

@@ -1,7 +1,5 @@
 //! Making an archive, and taking one apart to make it anew.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 use trellis_claims::KeyPair;
 use trellis_claims::hash::hex;
@@ -11,7 +9,7 @@ use trellis_core::CallError;
 use crate::program::check_hash;
 use crate::reader::Reader;
 use crate::target::Target;
-use crate::write::{Form, write};
+use crate::write::{Contents, Form, write};
 
 /// Signs programs and packs them: the same terms, claims, programs and key give the same bytes. The
 /// hashes in the claims are made here.
@@ -20,7 +18,7 @@ use crate::write::{Form, write};
 /// Those of [`issue`]; [`trellis_core::Code::Archive`] for an archive that would not be read back.
 pub fn seal(
     (terms, mut claims): (&Terms, Provider),
-    programs: &BTreeMap<Target, Vec<u8>>,
+    programs: &Contents,
     issuer: &KeyPair,
     form: Form,
 ) -> Result<Vec<u8>, CallError> {
@@ -40,9 +38,7 @@ pub fn seal(
 /// # Errors
 /// [`trellis_core::Code::Archive`]; those of [`Token::decode`]; [`trellis_core::Code::Hash`] for a
 /// program that was not signed.
-pub fn take_apart(
-    archive: &[u8],
-) -> Result<(Token<Provider>, BTreeMap<Target, Vec<u8>>), CallError> {
+pub fn take_apart(archive: &[u8]) -> Result<(Token<Provider>, Contents), CallError> {
     let reader = Reader::open(archive)?;
     let token = Token::<Provider>::decode(reader.token())?;
     let programs = reader.programs(|_| true)?;

@@ -15,6 +15,9 @@ const TOKEN_MODE: u32 = 0o644;
 /// The permissions that an unpacked program gets.
 const PROGRAM_MODE: u32 = 0o755;
 
+/// The bytes of programs, each by the platform that it is for.
+pub type Contents = BTreeMap<Target, Vec<u8>>;
+
 /// How an archive is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
@@ -36,11 +39,7 @@ impl Form {
 ///
 /// # Errors
 /// [`Code::Internal`] when that fails, which it does for no content.
-pub(crate) fn write(
-    token: &str,
-    programs: &BTreeMap<Target, Vec<u8>>,
-    form: Form,
-) -> Result<Vec<u8>, CallError> {
+pub(crate) fn write(token: &str, programs: &Contents, form: Form) -> Result<Vec<u8>, CallError> {
     let packed = pack(token, programs).and_then(|tar| match form {
         Form::Plain => Ok(tar),
         Form::Gzip => compress(&tar),
@@ -48,7 +47,7 @@ pub(crate) fn write(
     packed.map_err(|error| CallError::new(Code::Internal, format!("it cannot be packed: {error}")))
 }
 
-fn pack(token: &str, programs: &BTreeMap<Target, Vec<u8>>) -> io::Result<Vec<u8>> {
+fn pack(token: &str, programs: &Contents) -> io::Result<Vec<u8>> {
     let mut tar = Builder::new(Vec::new());
     append(&mut tar, TOKEN_ENTRY, TOKEN_MODE, token.as_bytes())?;
     for (target, program) in programs {

@@ -129,7 +129,8 @@ impl Shared {
         Coarse::retire();
     }
 
-    /// Publishes the time, for those who ask this clock and for those who ask the coarse one. It never goes back: two threads may look at once.
+    /// Publishes the time, for those who ask this clock and for those who ask the coarse one. It
+    /// never goes back: two threads may look at once.
     fn look(&self) {
         let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
         // Relaxed, as where it is read: the time guards no other memory, and one tick sooner or

@@ -9,11 +9,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep_until};
 use trellis_control::{Applied, ApplyError};
 use trellis_core::date::span;
-use trellis_core::{CallError, Code};
 
 use crate::change::Change;
 use crate::change::loads::Loads;
-use crate::change::outcome::{Again, Failed, Outcome};
+use crate::change::outcome::Outcome;
 use crate::command::Command;
 use crate::desired::{Barred, Desired};
 use crate::endings::Endings;
@@ -363,20 +362,12 @@ impl Running {
 
 async fn outcome_of(running: &mut Option<Running>) -> (Outcome, Vec<oneshot::Sender<Applied>>) {
     let Some(change) = running else { return std::future::pending().await };
-    let outcome = (&mut change.task).await.unwrap_or_else(|_| broken());
+    let outcome = (&mut change.task).await.unwrap_or_else(|_| Outcome::of_panic());
     let Some(Running { answers, desired, .. }) = running.take() else {
         return (outcome, Vec::new());
     };
     Reconciler::let_go(desired);
     (outcome, answers)
-}
-
-/// A change that panicked. What it edited is whole, so that the next try finds out what is left.
-fn broken() -> Outcome {
-    let error = CallError::new(Code::Internal, "the host failed on a change; its log says why");
-    let step = trellis_control::Step::StopProvider { provider: "of the manifest".to_owned() };
-    let failed = Failed { step, error, again: Again::Soon };
-    Outcome { failed: vec![failed], ..Outcome::default() }
 }
 
 async fn answer_of(health: &mut Option<JoinHandle<bool>>) -> bool {

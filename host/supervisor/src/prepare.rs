@@ -12,6 +12,7 @@ mod images;
 mod keys;
 mod last_runs;
 mod limits;
+mod locate;
 mod located;
 mod losses;
 mod module_providers;

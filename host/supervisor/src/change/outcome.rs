@@ -34,6 +34,17 @@ pub(crate) enum Again {
     Never,
 }
 
+impl Outcome {
+    /// Of a change that panicked. What it edited is whole, so that the next try finds out what is
+    /// left.
+    pub(crate) fn of_panic() -> Self {
+        let error = CallError::new(Code::Internal, "the host failed on a change; its log says why");
+        let step = Step::StopProvider { provider: "of the manifest".to_owned() };
+        let failed = Failed { step, error, again: Again::Soon };
+        Self { failed: vec![failed], ..Self::default() }
+    }
+}
+
 impl Again {
     /// For a step that failed by itself. A module that is wrong stays wrong until its file changes,
     /// which is noticed.

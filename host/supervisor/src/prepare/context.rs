@@ -114,7 +114,7 @@ impl<'a> PrepareContext<'a> {
             clock,
             checker,
             survey,
-            last_runs: LastRuns::new(),
+            last_runs,
             force,
             host_addresses,
             lacks: Lacks::default(),

@@ -1,59 +1,15 @@
-//! Images: fetched from their registries, and what there is to say of that.
+//! What there is to say of images and their registries.
 
-use futures_util::future::join_all;
-use trellis_artifacts::{Fetch, Image, Named, Reference, Wanted, is_registry, written_digest};
-use trellis_core::CallError;
+use trellis_artifacts::{is_registry, written_digest};
 use trellis_manifest::{Manifest, Problem, ProviderKind, Spanned};
 
-use super::context::PrepareContext;
-use super::located::{Located, Resolved};
+use super::located::Resolved;
 use super::parts::PreparedActor;
 use super::providers::Providers;
 use super::warning::Warning;
 
 /// The modules of a manifest: its actors, and providers of which some are modules.
 type Modules<'a> = (&'a [Option<PreparedActor>], &'a Providers);
-
-/// Finds these modules, each as it is written and with the most bytes it may have. Images are
-/// fetched, all at once as far as their registries allow.
-pub(super) async fn locate(
-    named: impl Iterator<Item = (&str, u64)>,
-    manifest: &Manifest,
-    context: &PrepareContext<'_>,
-) -> Vec<Result<Located, CallError>> {
-    let mut locating = Vec::new();
-    for named in named {
-        locating.push(one(named, manifest, context));
-    }
-    join_all(locating).await
-}
-
-async fn one(
-    (text, bytes_max): (&str, u64),
-    manifest: &Manifest,
-    context: &PrepareContext<'_>,
-) -> Result<Located, CallError> {
-    let (reference, resolved) = match Named::read(context.folder, text)? {
-        Named::File(path) => (Reference::File(path), None),
-        Named::Image(image) => {
-            let images = &context.images;
-            let plain_http = speaks_plain_http(manifest, &image);
-            let how = Fetch { cache: images.cache.clone(), plain_http, bytes_max };
-            // Boxed, so that a file costs nothing of it.
-            let fetched = Box::pin(images.registries.fetch(&image, &how)).await;
-            let fetched = fetched.map_err(|error| {
-                CallError::new(error.code(), format!("{image}: {}", error.message()))
-            })?;
-            let resolved = Resolved { digest: fetched.digest, stale: fetched.stale };
-            (fetched.reference, Some(resolved))
-        }
-    };
-    Ok(Located { module: Wanted { reference, bytes_max }, resolved })
-}
-
-fn speaks_plain_http(manifest: &Manifest, image: &Image) -> bool {
-    manifest.registries.iter().any(|it| it.insecure && it.name.value == image.registry())
-}
 
 /// What is wrong with the names of registries.
 pub(super) fn check_registries(manifest: &Manifest) -> impl Iterator<Item = Problem> {
@@ -97,9 +53,8 @@ fn resolved<'a>(
     (actors, providers): Modules<'a>,
 ) -> impl Iterator<Item = (&'a Spanned<String>, &'a Resolved)> {
     let actors = manifest.actors.iter().zip(actors);
-    let actors = actors.filter_map(|(spec, actor)| {
-        Some((&spec.value.image, actor.as_ref()?.resolved.as_ref()?))
-    });
+    let actors = actors
+        .filter_map(|(spec, actor)| Some((&spec.value.image, actor.as_ref()?.resolved.as_ref()?)));
     let providers = manifest.providers.iter().map(|spec| &spec.value).filter_map(|spec| {
         let ProviderKind::Module(module) = &spec.kind else { return None };
         let provider = providers.get(spec.name.value.as_str())?;

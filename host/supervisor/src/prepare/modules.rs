@@ -10,7 +10,7 @@ use trellis_limits::ActorLimits;
 use trellis_manifest::{ActorSpec, Manifest, Problem, ProviderKind, Spanned};
 
 use super::context::PrepareContext;
-use super::images;
+use super::locate::locate;
 use super::located::Located;
 use super::proof::{CodeProof, Proof};
 
@@ -68,10 +68,10 @@ async fn prove_all(
     context: &PrepareContext<'_>,
 ) -> Vec<Result<(Located, Proof), CallError>> {
     let wanted = named.iter().map(|it| (&*it.image.value, it.limits.module_bytes_max));
-    let located = images::locate(wanted, manifest, context).await;
+    let located = locate(wanted, manifest, context).await;
     let found = named.iter().zip(&located);
     let found = found.filter_map(|(named, found)| Some((named, found.as_ref().ok()?)));
-    let (named, found): (Vec<_>, Vec<_>) = found.unzip();
+    let (named, found): (Vec<&Named<'_>>, Vec<_>) = found.unzip();
     let wanted: Vec<_> = found.into_iter().map(|found| found.module.clone()).collect();
     let trust = context.trust.clone();
     let clock = Arc::clone(&context.clock);

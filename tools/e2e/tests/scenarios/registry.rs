@@ -1,8 +1,9 @@
-//! Actors by images, with a real registry.
+//! Modules by images, with a real registry.
 
 use std::net::TcpListener;
 use std::process::Command;
 
+use trellis_claims::ClaimsDraft;
 use trellis_testkit::guests::built;
 use trellis_testkit::{
     Client, DockerRegistry, Ended, HostProcess, Signal, Site, host_binary, run_to_end,
@@ -31,7 +32,12 @@ fn push(site: &Site, module: &str, reference: &str, revision: i32) {
     let mut draft = site.account().draft("echo");
     draft.caps = vec!["wascc:http_server".to_owned()];
     draft.revision = Some(revision);
-    site.put("pushed.wasm", site.account().sign(&built(module), &draft));
+    push_as(site, &draft, module, reference);
+}
+
+/// Pushes a module with these claims.
+fn push_as(site: &Site, draft: &ClaimsDraft, module: &str, reference: &str) {
+    site.put("pushed.wasm", site.account().sign(&built(module), draft));
     let mut trellis = Command::new(host_binary().with_file_name("trellis"));
     trellis.args(["push", "--plain-http"]).arg(site.path("pushed.wasm")).arg(reference);
     let ended = run_to_end(trellis.env("HOME", site.folder()));
@@ -60,8 +66,12 @@ fn digest(line: &str) -> &str {
 }
 
 fn serves(host: &HostProcess) {
-    let answer = Client::new(host.address_of("echo")).send("GET", "/", b"").expect("an answer");
-    assert_eq!((answer.status, &*answer.text()), (200, "hello"));
+    assert_eq!(got(host, "echo", "/"), (200, "hello".to_owned()));
+}
+
+fn got(host: &HostProcess, actor: &str, path: &str) -> (u16, String) {
+    let answer = Client::new(host.address_of(actor)).send("GET", path, b"").expect("an answer");
+    (answer.status, answer.text())
 }
 
 #[test]
@@ -115,6 +125,44 @@ fn an_actor_runs_by_its_tag_and_without_its_registry_afterwards() {
     let host = started(&site);
     serves(&host);
     assert_eq!(host.log().count_of("resolved the last time"), 0, "{}", host.log().text());
+}
+
+#[test]
+fn a_provider_that_is_a_module_runs_by_its_image() {
+    let registry = DockerRegistry::start();
+    let name = registry.name();
+    let site = Site::new();
+    let account = site.account();
+    let geo = ClaimsDraft { provider: true, ..account.draft("geo") };
+    push_as(&site, &geo, "geo", &format!("{name}/team/geo:1"));
+    let mut places = account.draft("places");
+    places.caps = vec!["wascc:http_server".to_owned(), "demo:geo".to_owned()];
+    site.put("app/places.wasm", account.sign(&built("places"), &places));
+    site.put(
+        "app/manifest.yaml",
+        format!(
+            "actors: [places.wasm]
+registries: {{'{name}': {{insecure: true}}}}
+providers: [{{builtin: http-server}}, {{module: '{name}/team/geo:1'}}]
+bindings:
+  - {{actor: places, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+  - {{actor: places, capability: 'demo:geo', provider: geo}}
+"
+        ),
+    );
+    let check = checked(&site);
+    assert_eq!(check.code, Some(0), "{check:#?}");
+    assert!(check.stderr.contains(":3:") && check.stderr.contains("resolved to sha256:"));
+    let host = started(&site);
+    let (status, text) = got(&host, "places", "/Oslo");
+    assert!(status == 200 && text.contains("59.9139"), "{status} {text}");
+
+    // The tag moves, to a module that is signed as an actor: what runs goes on.
+    push_as(&site, &account.draft("geo"), "geo", &format!("{name}/team/geo:1"));
+    let from = host.log().count();
+    host.signal(Signal::HUP);
+    says(&host, from, &["the manifest was not applied", "is signed as an actor"]);
+    assert_eq!(got(&host, "places", "/Oslo").0, 200);
 }
 
 #[test]
