@@ -24,8 +24,8 @@
 //! - **The server itself** answers `OPTIONS *`. Any other target that is no path is malformed.
 //! - **A client that ends its own direction** still gets its answers. One that resets the
 //!   connection is gone, and its call is canceled.
-//! - **Overload.** A worker that cannot keep up answers what it can, and each of that soon: what
-//!   would wait for longer than QUEUE_TIME_MAX is refused with 503.
+//! - **Overload.** A worker that cannot keep up answers what it can, and each of that soon: a
+//!   request that has more than QUEUE_TIME_MAX of work before it is refused with 503.
 //! - **Tracing.** A `traceparent` goes with the call and comes back with the answer.
 //! - **Taking over.** An instance that binds an address of an earlier one of its lineage begins to
 //!   accept when that one stops, from the same socket. Connections that wait between two requests

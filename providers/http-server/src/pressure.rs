@@ -3,13 +3,17 @@
 //! A request that has arrived waits for its thread behind others, in a queue that belongs to the
 //! runtime and that nobody can look into. A worker that finds rest now and then has none, so its
 //! requests are served at once. While it finds none, each request goes to the end of that queue
-//! first, which takes as long as everything before it does. One that then waited for too long is
-//! refused. So a worker under any load answers as many requests as it can, and each of them soon;
-//! the others know at once that they should come back later.
+//! first, which takes as long as everything before it does. One before which the worker had too
+//! much to do is refused. So a worker under any load answers as many requests as it can, and each
+//! of them soon; the others know at once that they should come back later.
+//!
+//! That is measured in the worker's own processor time: on a machine that is busy with something
+//! else a worker without rest may have nobody waiting, and refusing would make nobody faster.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Builder;
 
 /// A worker without rest for so long has more to do than it can: shorter bursts are worked off.
@@ -49,14 +53,22 @@ pub(crate) fn watch(builder: &mut Builder) -> &mut Builder {
     builder.event_interval(TASKS_BETWEEN_LOOKS).on_thread_park(|| WORKING.with(Working::rests))
 }
 
-/// Waits for the turn of a request that arrived just now; true when that took longer than `most`
-/// because its worker has more to do than it can.
+/// Waits for the turn of a request that arrived just now; true when its worker, which has more to
+/// do than it can, worked for longer than `most` on what came before.
 pub(crate) async fn waits_too_long(arrived: Instant, most: Duration) -> bool {
     if !WORKING.with(|working| working.is_overloaded(arrived)) {
         return false;
     }
+    let worked = processor_time();
     tokio::task::yield_now().await;
-    arrived.elapsed() > most
+    processor_time().saturating_sub(worked) > most
+}
+
+/// Processor time of this thread.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub(crate) struct PortLimits {
     pub(crate) transfer_grace: Duration,
     /// Longest time a connection may wait for its next request.
     pub(crate) idle_time_max: Duration,
-    /// Longest wait for a worker that cannot keep up.
+    /// Most work before a request of a worker that cannot keep up, in processor time.
     pub(crate) queue_time_max: Duration,
     /// Most open connections.
     pub(crate) connections_max: usize,

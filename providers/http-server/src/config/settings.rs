@@ -117,8 +117,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "QUEUE_TIME_MAX",
         SettingKind::Duration,
         Some("15ms"),
-        "Longest wait of a request for a thread of the server that has had more to do than it can \
-         for a quarter of a second; then 503. The same for a whole port.",
+        "Most work, in processor time, before a request on a thread of the server that has had no \
+         rest for a quarter of a second; then 503. The same for a whole port.",
     ),
     setting(
         "CONNECTIONS_MAX",

@@ -74,7 +74,7 @@ scenarios! {
         Step::manifest(places(REVOKED, "archive: geo.par")),
         Step::Log(&["E_REVOKED", "stopped: the provider V"]),
         get("places", "/Oslo").is(502, "E_GUEST"),
-        Step::Admin("/readyz", 200, "provider geo: the provider V"),
+        Step::Soon(Box::new(Step::Admin("/readyz", 200, "provider geo: the provider V"))),
         Step::manifest(places("", "archive: geo.par")),
         Step::Log(&["started provider geo"]),
         get("places", "/Oslo").is(200, "59.9139"),
