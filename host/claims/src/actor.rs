@@ -135,19 +135,7 @@ impl ActorClaims {
             let message = format!("{} cannot replace {}", self.subject, former.subject);
             return Err(ClaimsError::new(Code::Revision, message));
         }
-        match former.revision {
-            Some(old) if self.revision < former.revision => {
-                let new = match self.revision {
-                    Some(new) => {
-                        format!("revision {new} is older than {old}, which it would replace")
-                    }
-                    None => format!("it has no revision, and would replace revision {old}"),
-                };
-                let cure = format!("sign it again with `--rev {old}` or a higher one");
-                Err(ClaimsError::new(Code::Revision, format!("{new}; {cure}")))
-            }
-            _ => Ok(()),
-        }
+        check_revision(self.revision, former.revision)
     }
 
     fn from_token(token: Token<ActorBody>) -> Result<Self, ClaimsError> {
@@ -223,4 +211,19 @@ pub(crate) fn normalize_callee(callee: &str) -> Option<String> {
 
 fn texts(list: Option<&Vec<String>>) -> impl Iterator<Item = &str> {
     list.into_iter().flatten().map(String::as_str)
+}
+
+/// An older revision takes the place of no newer one.
+pub(crate) fn check_revision(new: Option<i32>, former: Option<i32>) -> Result<(), ClaimsError> {
+    match former {
+        Some(old) if new < former => {
+            let new = match new {
+                Some(new) => format!("revision {new} is older than {old}, which it would replace"),
+                None => format!("it has no revision, and would replace revision {old}"),
+            };
+            let cure = format!("sign it again with `--rev {old}` or a higher one");
+            Err(ClaimsError::new(Code::Revision, format!("{new}; {cure}")))
+        }
+        _ => Ok(()),
+    }
 }

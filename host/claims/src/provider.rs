@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::actor::check_revision;
 use crate::clock::Clock;
 use crate::error::ClaimsError;
 use crate::inspect::Check;
@@ -41,6 +42,18 @@ pub fn verify_provider(
 }
 
 impl VerifiedProvider {
+    /// Whether it may take the place of `former`: one of another key may, of the same key none of
+    /// an older revision.
+    ///
+    /// # Errors
+    /// [`Code::Revision`](trellis_core::Code::Revision), with the cure.
+    pub fn check_succeeds(&self, former: &Self) -> Result<(), ClaimsError> {
+        if self.subject() != former.subject() {
+            return Ok(());
+        }
+        check_revision(self.body().revision, former.body().revision)
+    }
+
     /// The claims of a provider.
     #[must_use]
     pub fn body(&self) -> &Provider {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use trellis_core::Code;
 
 use crate::status::Degraded;
 
@@ -21,9 +22,11 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// How something is that runs or does not, for these reasons.
+    /// How something is that runs or does not, for these reasons. What ends again and again does
+    /// not run, although there is something that starts it.
     #[must_use]
-    pub const fn of(runs: bool, reasons: &[Degraded]) -> Self {
+    pub fn of(runs: bool, reasons: &[Degraded]) -> Self {
+        let runs = runs && reasons.iter().all(|reason| reason.code != Code::CrashLoop);
         match (runs, reasons.is_empty()) {
             (true, true) => Self::Ready,
             (true, false) => Self::Degraded,

@@ -7,7 +7,7 @@ use crate::actual::{ActualState, RunningProvider};
 use crate::border::Instance;
 
 /// The instance of a provider that was taken away, and what that was bound to.
-pub(crate) type Expelled = (Instance, Vec<(BindingId, Instance)>);
+pub(crate) type Expelled = (Option<Instance>, Vec<(BindingId, Instance)>);
 
 impl ActualState {
     /// Takes a version away at once: it may ask for nothing any more, nobody reaches it, and its
@@ -25,7 +25,7 @@ impl ActualState {
     }
 
     /// Takes a provider away at once: nobody reaches it, its calls end, and it may ask for nothing
-    /// any more. Gives its instance, and what it was bound to.
+    /// any more. Gives its instance, if it has one just now, and what it was bound to.
     pub(crate) fn expel_provider(&mut self, name: &str) -> Option<Expelled> {
         let RunningProvider { target, caller, calls, .. } = self.providers.remove(name)?;
         self.road.routes.remove(target);
@@ -34,7 +34,7 @@ impl ActualState {
         let own: Vec<_> = own.map(|binding| binding.spec.id).collect();
         own.into_iter().for_each(|id| drop(self.forget(id)));
         let unbound = caller.map_or_else(Vec::new, |caller| self.silence(caller));
-        Some((self.instances.remove(&target)?, unbound))
+        Some((self.instances.remove(&target), unbound))
     }
 
     /// Takes the claims of a provider away, with all it is bound to: it may ask for nothing any

@@ -260,6 +260,11 @@ impl Shared {
         self.let_go.notify_waiters();
     }
 
+    /// Ends an instance that may not run any more: what it has is cut.
+    pub(crate) fn end_at_once(&self, instance: Instance) {
+        self.aside.spawn(async move { instance.shut_down(Instant::now()).await });
+    }
+
     /// Lets an instance go that never served.
     pub(crate) fn discard(&self, instance: Instance) {
         self.aside.spawn(async move { instance.shut_down(Instant::now() + DRAIN_MAX).await });

@@ -104,7 +104,11 @@ impl Shared {
     ) -> Result<Instance, CallError> {
         // Trust and time may have changed since the manifest was prepared.
         let now = Moment::of(&*self.clock);
-        self.look(|actual| vouch_for_provider(prepared, actual.trust.as_ref(), &now))?;
+        self.look(|actual| {
+            vouch_for_provider(prepared, actual.trust.as_ref(), &now)?;
+            let running = actual.providers.get(&prepared.name);
+            running.map_or(Ok(()), |running| prepared.check_succeeds(&running.prepared))
+        })?;
         let life = self.lifecycles.begin(ComponentKind::Provider, &prepared.name);
         let overseer = Arc::clone(&life) as Arc<_>;
         let calls = ProviderCalls::new(Arc::clone(&self.dispatcher), target, overseer);

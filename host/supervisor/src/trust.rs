@@ -52,13 +52,13 @@ impl Shared {
             let mut instances = Vec::new();
             for (name, _) in &providers {
                 let Some((instance, bindings)) = actual.expel_provider(name) else { continue };
-                instances.push(instance);
+                instances.extend(instance);
                 unbound.extend(bindings);
             }
             (unbound, instances)
         });
         self.tell_unbound(unbound);
-        instances.into_iter().for_each(|instance| self.discard(instance));
+        instances.into_iter().for_each(|instance| self.end_at_once(instance));
         self.let_go.notify_waiters();
         let mut names = Vec::new();
         for (name, _, error) in actors {

@@ -141,16 +141,6 @@ async fn alone(
     (place, ended.unwrap_or_else(|| Err(nothing())).and_then(|result| result))
 }
 
-/// An older revision of a module takes the place of no newer one.
-fn check_revision(new: &PreparedProvider, running: &PreparedProvider) -> Result<(), CallError> {
-    let (Some(new), Some(running)) = (&new.module, &running.module) else { return Ok(()) };
-    let (new, running) = (new.verified.claims(), running.verified.claims());
-    if new.subject != running.subject {
-        return Ok(());
-    }
-    Ok(new.check_succeeds(running)?)
-}
-
 async fn make_provider(
     shared: Arc<Shared>,
     place: usize,
@@ -158,7 +148,6 @@ async fn make_provider(
 ) -> Result<Box<MadeProvider>, CallError> {
     let (target, caller, succeeds) = shared.look(|actual| {
         let running = actual.providers.get(&prepared.name);
-        running.map_or(Ok(()), |running| check_revision(&prepared, &running.prepared))?;
         let running = running.map(|running| running.target);
         let target = running.unwrap_or_else(|| TargetId(actual.next_id()));
         let caller = prepared.module.as_ref().map(|_| ActorId(actual.next_id()));

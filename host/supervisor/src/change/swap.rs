@@ -19,8 +19,10 @@ use super::intake::Asked;
 use super::make::newer;
 use super::outcome::Again;
 use super::outlets::tell;
+use crate::actual::ActualState;
 use crate::border::Instance;
 use crate::calls::Calls;
+use crate::desired::{Moment, vouch_for_provider};
 use crate::exchange;
 use crate::prepare::PreparedProvider;
 use crate::progress::Awaited;
@@ -235,6 +237,22 @@ async fn take_down(begun: Vec<Result<Begun, CallError>>, held: &[Held]) -> Vec<C
     errors.await
 }
 
+/// Whether a provider may serve that took its time to begin: it may have been taken away meanwhile,
+/// or nobody trusts it any more.
+fn may_serve(
+    provider: &PreparedProvider,
+    target: TargetId,
+    actual: &ActualState,
+    now: &Moment,
+) -> Result<(), CallError> {
+    vouch_for_provider(provider, actual.trust.as_ref(), now)?;
+    let name = &provider.name;
+    match actual.providers.get(name) {
+        Some(running) if running.target == target => Ok(()),
+        _ => Err(CallError::new(Code::Stopping, format!("the provider {name} was taken away"))),
+    }
+}
+
 impl Held {
     /// Ends the instance that serves: what it has may finish, for a while. It may hold what it had
     /// until it is dropped, which is done while nothing is locked.
@@ -259,20 +277,29 @@ impl Held {
         let answers = instance.target();
         let (route, handle) =
             shared.dispatcher.route(&prepared.name, Arc::clone(&answers) as Arc<_>);
-        let gone = shared.edit(|actual| {
+        let installed = shared.edit(|actual| {
+            may_serve(&prepared, self.target, actual, &Moment::of(&*shared.clock))?;
             let gone = actual.gone_of(told, &instance);
             actual.road.routes.put(self.target, route);
-            actual.instances.insert(self.target, instance);
+            actual.instances.insert(self.target, instance.clone());
             if let Some(running) = actual.providers.get_mut(&prepared.name) {
                 // Calls that waited go on over their own route.
                 drop(running.calls.go_on(handle));
                 running.broken = None;
                 running.prepared = prepared;
             }
-            gone
+            Ok(gone)
         });
-        shared.tell_unbound(gone);
-        hold.release(answers);
+        match installed {
+            Ok(gone) => {
+                shared.tell_unbound(gone);
+                hold.release(answers);
+            }
+            Err(error) => {
+                shared.end_at_once(instance);
+                hold.fail(error);
+            }
+        }
     }
 
     /// There is no instance, and calls are told so.

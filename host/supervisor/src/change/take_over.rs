@@ -13,7 +13,7 @@ use super::loads::MadeActor;
 use super::make::{Made, MadeProvider};
 use crate::actual::{ActualState, RunningActor, RunningProvider};
 use crate::calls::Calls;
-use crate::desired::{Moment, vouch};
+use crate::desired::{Moment, vouch, vouch_for_provider};
 use crate::prepare::PreparedProvider;
 use crate::retire::Outgoing;
 
@@ -34,7 +34,7 @@ impl Change {
             // Where they allow less they did so before.
             actual.road.entitlements.set_rules(self.desired.options.rules);
             for mut one in made.providers.into_values() {
-                if let Err(error) = self.check_module(actual, &one.prepared) {
+                if let Err(error) = self.check_provider(actual, &one.prepared) {
                     refused.push((one.place, error));
                     never_served.push(one.instance);
                     continue;
@@ -80,15 +80,14 @@ impl Change {
         intake
     }
 
-    /// Trust and time may have changed while it was loaded.
-    fn check_module(
+    /// Trust and time may have changed while it was made.
+    fn check_provider(
         &self,
         actual: &ActualState,
         provider: &PreparedProvider,
     ) -> Result<(), CallError> {
-        let Some(module) = &provider.module else { return Ok(()) };
         let now = Moment::of(&*self.shared.clock);
-        Ok(vouch(&module.verified, actual.trust.as_ref(), &now)?)
+        Ok(vouch_for_provider(provider, actual.trust.as_ref(), &now)?)
     }
 
     fn install_provider(&self, actual: &mut ActualState, made: MadeProvider) -> Option<Outgoing> {

@@ -164,6 +164,19 @@ impl PreparedProvider {
         }
     }
 
+    /// Whether it may take the place of this one: an older revision takes that of no newer one.
+    pub(crate) fn check_succeeds(&self, running: &Self) -> Result<(), CallError> {
+        if let (Some(new), Some(former)) = (&self.claims, &running.claims) {
+            new.check_succeeds(former)?;
+        }
+        let (Some(new), Some(former)) = (&self.module, &running.module) else { return Ok(()) };
+        let (new, former) = (new.verified.claims(), former.verified.claims());
+        if new.subject == former.subject {
+            new.check_succeeds(former)?;
+        }
+        Ok(())
+    }
+
     /// When its claims end, if it has any and that is to be said by now.
     pub(crate) fn ends_soon(&self, now_unix_s: u64) -> Option<u64> {
         match (&self.module, &self.claims) {
