@@ -82,7 +82,7 @@ scenarios! {
         Step::Ends(&["--check"], 4, &["E_DENIED", "geo.wasm is signed as a provider",
             "`module: geo.wasm`", "1 problem"]),
         Step::manifest(served_by("module: places.wasm")),
-        Step::Ends(&["--check"], 4, &["places.wasm is signed as an actor"]),
+        Step::Ends(&["--check"], 6, &["places.wasm is signed as an actor"]),
         provider("silent", built("echo")),
         Step::manifest(served_by("module: silent.wasm")),
         Step::Ends(&["--check"], 6, &["silent.wasm: it does not say what it serves",
