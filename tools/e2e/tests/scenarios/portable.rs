@@ -90,7 +90,9 @@ scenarios! {
         Step::manifest(served_by("module: nowhere.wasm")),
         Step::Ends(&["--check"], 6, &["nowhere.wasm", "trellis sign FILE --provider", "1 problem"]),
         Step::manifest(served_by("{module: geo.wasm, builtin: random}")),
-        Step::Ends(&["--check"], 6, &["a provider is one of `builtin`, `process`, `module`"]),
+        Step::Ends(&["--check"], 6, &[
+            "a provider is one of `builtin`, `process`, `archive`, `module`",
+        ]),
     ];
 
     /// Its signature is checked as an actor's is.
