@@ -73,7 +73,7 @@ async fn flood(address: SocketAddr, goes_on: fn(&Answers) -> bool) -> Arc<Answer
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_too_long_is_refused_and_the_rest_is_answered() {
-    let (provider, address) = serve(&[], compute).await;
+    let (provider, address) = serve(&[("QUEUE_TIME_MAX", "15ms")], compute).await;
     let some = |answers: &Answers| answers.done() < ENOUGH || answers.refused() < ENOUGH;
     let answers = flood(address, some).await;
     let refused =

@@ -53,10 +53,14 @@ pub use messages::{Configuration, Origin};
 /// What a host asks a provider first.
 const DESCRIBE: &[u8] = b"GetCapabilityDescriptor";
 
+/// What a module serves: an operation and its payload, to the answer; `None` for an operation that
+/// it does not know.
+pub type Serve = fn(&[u8], &[u8]) -> Option<Result<Vec<u8>>>;
+
 /// Answers an operation if the provider has it; written by [`serve!`](crate::serve).
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Served(pub fn(&[u8], &[u8]) -> Option<Result<Vec<u8>>>);
+pub struct Served(pub Serve);
 
 inventory::collect!(Served);
 

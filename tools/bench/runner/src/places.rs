@@ -32,9 +32,10 @@ impl Places {
              providers:\n  - builtin: http-server\n  - builtin: keyvalue-embedded\n\
              bindings:\n\
              \x20 - {{actor: {actor}, capability: \"wascc:http_server\",\n\
-             \x20    values: {{PORT: {port}}}}}\n\
+             \x20    values: {{PORT: {port}{}}}}}\n\
              \x20 - {{actor: {actor}, capability: \"wascc:keyvalue\"}}\n",
-            app.isolation()
+            app.isolation(),
+            app.values()
         );
         let path = self.scratch.path().join(format!("{actor}-{port}.yaml"));
         fs::write(&path, text).context("writing a manifest")?;
@@ -84,6 +85,14 @@ impl App {
             Self::HelloWarm | Self::HelloFresh => "echo",
             Self::Counter => "kvcounter",
             Self::Work => "work",
+        }
+    }
+
+    /// What its server is told besides its port.
+    const fn values(self) -> &'static str {
+        match self {
+            Self::Work => ", QUEUE_TIME_MAX: 15ms",
+            Self::HelloWarm | Self::HelloFresh | Self::Counter => "",
         }
     }
 
