@@ -150,6 +150,7 @@ impl ActorLimits {
             "module_functions_max" => self.module_functions_max.into(),
             "module_locals_max" => self.module_locals_max.into(),
             "compile_time_ms_max" => ms(self.compile_time_max),
+            "start_backoffs_max" => self.start_backoffs_max.into(),
             "compile_memory_bytes_max" => self.compile_memory_bytes_max,
             "actor_memory_bytes_max" => self.memory_bytes_max,
             "table_elements_max" => self.table_elements_max.into(),

@@ -10,8 +10,8 @@ const MIB: u64 = 1 << 20;
 /// The default of `BODY_BYTES_MAX`.
 const BODY_BYTES_MAX: u64 = 16 * MIB;
 
-/// The default of `QUEUE_TIME_MAX`: far more than a few clients that ask without a pause make up.
-const QUEUE_TIME_MAX: Duration = Duration::from_millis(100);
+/// The default of `QUEUE_TIME_MAX`: nothing is refused unless somebody says when.
+const QUEUE_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// Bounds of one request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -116,7 +116,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "QUEUE_TIME_MAX",
         SettingKind::Duration,
-        Some("100ms"),
+        Some("24h"),
         "Most work, in processor time, before a request on a thread of the server that has had no \
          rest for a quarter of a second; then 503. The same for a whole port.",
     ),
