@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, getsid};
+use rustix::process::Pid;
 use tempfile::TempDir;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -58,12 +58,27 @@ impl Door {
             let process = peer.pid().and_then(Pid::from_raw);
             // The leader may have ended by now, and what it said be worth reading.
             let is_of_session =
-                |process| process == session || getsid(Some(process)) == Ok(session);
+                |process| process == session || session_of(process) == Some(session);
             if peer.uid() == own && process.is_some_and(is_of_session) {
                 return Ok(stream);
             }
         }
     }
+}
+
+/// The session of a process; nothing when it has ended, or when whoever leads the session lives
+/// outside of this container: its number is then 0, which `getsid` of rustix does not survive.
+fn session_of(process: Pid) -> Option<Pid> {
+    let stat = std::fs::read(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
+    session_in(&stat)
+}
+
+/// The session in the text of `/proc/PID/stat`: the fourth field behind the name, which stands in
+/// brackets and may itself hold any of them. Source: proc(5).
+fn session_in(stat: &[u8]) -> Option<Pid> {
+    let name_ends = stat.iter().rposition(|&byte| byte == b')')?;
+    let fields = std::str::from_utf8(&stat[name_ends + 1..]).ok()?;
+    fields.split_ascii_whitespace().nth(3)?.parse().ok().and_then(Pid::from_raw)
 }
 
 #[cfg(test)]
@@ -72,10 +87,22 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_session_is_read_whatever_a_process_is_called() {
+        let session =
+            |stat: &str| session_in(stat.as_bytes()).map(|pid| pid.as_raw_nonzero().get());
+        assert_eq!(session("17 (sh) S 1 16 15 0 -1 4194304"), Some(15));
+        assert_eq!(session("17 (a) S 1 2 3) R 1 16 15 0"), Some(15));
+        // Led from outside of the container.
+        assert_eq!(session("17 (sh) S 1 16 0 0 -1 4194304"), None);
+        assert_eq!(session("17 (sh) S 1"), None);
+        assert_eq!(session(""), None);
+    }
+
     #[tokio::test]
     async fn only_a_process_of_the_session_comes_in() {
         let door = Door::open().expect("a socket");
-        let session = getsid(None).expect("every process has one");
+        let session = rustix::process::getpid();
         let _early = UnixStream::connect(door.path()).await.expect("it listens");
         // Above what the system counts to.
         let other = Pid::from_raw(i32::MAX).expect("it is not zero");
