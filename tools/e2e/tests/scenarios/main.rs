@@ -11,6 +11,7 @@ mod forms;
 mod http;
 mod lost_trust;
 mod metrics_page;
+mod monitoring;
 mod portable;
 mod ports;
 mod programs;
