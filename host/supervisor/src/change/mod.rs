@@ -262,12 +262,12 @@ impl Change {
                 if { bindings }.any(|binding| binding.spec.target == target) {
                     self.postponed.insert(place);
                 } else if let Some(provider) = actual.providers.remove(&**provider) {
-                    gone.push(provider);
+                    gone.push((provider, actual.instances.get(&target).cloned()));
                 }
             }
         });
-        for provider in gone {
-            self.shared.let_provider_go(provider.target, (provider.calls, provider.caller));
+        for (provider, instance) in gone {
+            self.shared.let_provider_go(provider, instance);
         }
     }
 

@@ -1,16 +1,18 @@
 //! A supervisor, and manifests for it.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::JoinHandle;
 use trellis_claims::{ClaimsDraft, FixedClock, TrustList};
 use trellis_control::{Applied, Status};
-use trellis_core::Direction;
-use trellis_dispatch::{Bounds, Dispatcher};
+use trellis_core::{CallError, Direction, Trace};
+use trellis_dispatch::{Bounds, Dispatcher, Message};
 use trellis_engine::{Engine, EngineConfig};
-use trellis_entitlements::{AllowAll, Gate, LogAudit};
+use trellis_entitlements::{AllowAll, AuthzRequest, Gate, LogAudit};
 use trellis_manifest::{Format, Report, SourceText};
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{
@@ -137,6 +139,24 @@ impl Stage {
     pub(crate) async fn force(&self, manifest: &str) -> Applied {
         let options = ApplyOptions { force: true, ..ApplyOptions::default() };
         self.supervisor.apply(self.prepare(manifest).await, options).await
+    }
+
+    /// Calls an actor, as the host does for its owner.
+    pub(crate) fn call(
+        &self,
+        actor: &'static str,
+    ) -> impl Future<Output = Result<Bytes, CallError>> + Send + 'static {
+        let dispatcher = Arc::clone(&self.dispatcher);
+        async move {
+            let message = Message {
+                payload: Bytes::new(),
+                deadline: None,
+                depth: 0,
+                trace: Trace::default(),
+            };
+            let operation = &Cow::Borrowed("op");
+            dispatcher.dispatch(AuthzRequest::FromSystem { actor, operation }, message).await
+        }
     }
 
     pub(crate) fn status(&self) -> Status {
