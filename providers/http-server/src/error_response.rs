@@ -223,6 +223,8 @@ impl ErrorResponse {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -245,6 +247,18 @@ mod tests {
             assert_eq!(response.status.as_u16(), expected, "{code}");
             assert!(!response.message.contains("secret"));
         }
+    }
+
+    #[test]
+    fn clients_are_told_when_it_is_tried_next() {
+        let told = |error: CallError| {
+            let response = ErrorResponse::of_call(&error).into_response(HeaderMap::new());
+            response.headers().get(RETRY_AFTER).map(|it| it.to_str().expect("digits").to_owned())
+        };
+        let quarantined = CallError::new(Code::CrashLoop, "").retry_after(Duration::from_secs(42));
+        assert_eq!(told(quarantined).as_deref(), Some("42"));
+        assert_eq!(told(CallError::new(Code::Busy, "")).as_deref(), Some("1"));
+        assert_eq!(told(CallError::new(Code::Guest, "")), None);
     }
 
     #[test]
