@@ -265,9 +265,10 @@ codes! {
         cure: "Reset the counter, or use several.";
     /// The provider failed.
     Provider = "E_PROVIDER", Provider, retry: false,
-        cause: "The provider or the server behind it failed, or something that an actor needs is busy or stopping; \
-                the message says which.",
-        cure: "Check the server and the binding's values; the host keeps trying to reconnect.";
+        cause: "The provider or the server behind it failed or may not run, or something that an actor needs is busy \
+                or stopping; the message says which.",
+        cure: "Check the server and the binding's values; the host keeps trying to reconnect. When the message ends \
+               with another code, that is why the provider does not run: `trellis explain CODE`.";
     /// No host answers.
     NoHost = "E_NO_HOST", Lattice, retry: false,
         cause: "No host of this user runs, or the one that was asked does not answer; the message says which.",

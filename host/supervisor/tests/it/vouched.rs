@@ -326,6 +326,27 @@ async fn an_older_revision_takes_no_place_of_a_newer_one() {
     assert_eq!(apply_revision("3", 2).await.faults, []);
 }
 
+/// Nor under another name: what it serves is what counts.
+#[tokio::test]
+async fn an_older_revision_takes_over_under_no_other_name_either() {
+    let stage = stage();
+    let of = |revision| claims(&stage, "first", revision, None);
+    let prepared = stage.prepare(&store("SIZE: '1'", "")).await.vouched_for("store", &of(2));
+    assert_eq!(apply(&stage, prepared).await.faults, []);
+    // Another build is not the same provider under a new name.
+    stage.script.rewrite("Other");
+    let other = store("SIZE: '2'", "").replace("{builtin: store,", "{builtin: store, name: other,");
+    let other = other.replace("provider: store", "provider: other");
+    let older = stage.prepare(&other).await.vouched_for("other", &of(1));
+    let applied = apply(&stage, older).await;
+    let faults: Vec<_> = applied.faults.iter().map(|it| (&*it.what, it.code)).collect();
+    assert_eq!(faults, [("provider other", Code::Revision)]);
+    assert!(stage.script.times("make store 2").is_empty(), "it is not even started");
+    stage.call("one").await.expect("the newer one serves");
+    let newer = stage.prepare(&other).await.vouched_for("other", &of(3));
+    assert_eq!(apply(&stage, newer).await.faults, []);
+}
+
 #[tokio::test]
 async fn whoever_may_run_no_longer_is_stopped_and_nobody_else() {
     let stranger = trellis_testkit::Account::default();
