@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -264,9 +265,10 @@ codes! {
         cure: "Reset the counter, or use several.";
     /// The provider failed.
     Provider = "E_PROVIDER", Provider, retry: false,
-        cause: "The provider or the server behind it failed, or something that an actor needs is busy or stopping; \
-                the message says which.",
-        cure: "Check the server and the binding's values; the host keeps trying to reconnect.";
+        cause: "The provider or the server behind it failed or may not run, or something that an actor needs is busy \
+                or stopping; the message says which.",
+        cure: "Check the server and the binding's values; the host keeps trying to reconnect. When the message ends \
+               with another code, that is why the provider does not run: `trellis explain CODE`.";
     /// No host answers.
     NoHost = "E_NO_HOST", Lattice, retry: false,
         cause: "No host of this user runs, or the one that was asked does not answer; the message says which.",
@@ -343,12 +345,29 @@ pub struct CallError(Box<Failure>);
 struct Failure {
     code: Code,
     message: Cow<'static, str>,
+    /// It stays in this process: whoever is outside reads it in the message.
+    #[serde(skip)]
+    retry_after_s: Option<u32>,
 }
 
 impl CallError {
     /// An error with a code and a sentence.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Failure { code, message: message.into() }))
+        Self(Box::new(Failure { code, message: message.into(), retry_after_s: None }))
+    }
+
+    /// The same, of which it is known that it fails again until this time has passed.
+    #[must_use]
+    pub fn retry_after(mut self, pause: Duration) -> Self {
+        let whole = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+        self.0.retry_after_s = Some(u32::try_from(whole.max(1)).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// In how many seconds it may be worth to try again, at least one; `None` when nobody knows.
+    #[must_use]
+    pub fn retry_after_s(&self) -> Option<u32> {
+        self.0.retry_after_s
     }
 
     /// Reads back the text `E_CODE: sentence`, in which errors cross to a guest and back. A text
@@ -388,7 +407,7 @@ impl fmt::Display for CallError {
 
 impl fmt::Debug for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { code, message } = &*self.0;
+        let Failure { code, message, .. } = &*self.0;
         f.debug_struct("CallError").field("code", code).field("message", message).finish()
     }
 }
@@ -405,6 +424,18 @@ mod tests {
         assert_eq!(CallError::from_text(error.to_string(), Code::Guest), error);
         let plain = CallError::from_text("out of: luck".to_owned(), Code::Guest);
         assert_eq!(plain, CallError::new(Code::Guest, "out of: luck"));
+    }
+
+    #[test]
+    fn a_pause_is_told_in_whole_seconds_and_never_too_short() {
+        let busy = CallError::new(Code::Busy, "");
+        assert_eq!(busy.retry_after_s(), None);
+        for (ms, told) in
+            [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (59_500, 60), (u64::MAX, u32::MAX)]
+        {
+            let busy = busy.clone().retry_after(Duration::from_millis(ms));
+            assert_eq!(busy.retry_after_s(), Some(told), "{ms}");
+        }
     }
 
     #[test]

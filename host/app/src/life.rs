@@ -185,6 +185,7 @@ impl Life {
     fn start(&self, text: Meant) -> Loading {
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
         let supervisor = self.host.supervisor().clone();
+        supervisor.expects(&text.manifest);
         Loading::begin(None, Progress::from_rest(), async move {
             supervisor.enforce(loader.trusted()).await;
             let loaded = prepare(&loader, &watch, text, For::Starting).await?;
@@ -204,8 +205,12 @@ impl Life {
         let supervisor = self.host.supervisor().clone();
         let progress = Progress::from_trust();
         let shown = progress.clone();
+        let starts = !self.started;
         Loading::begin(unfinished, progress, async move {
             let text = shown.trust(|| trust(&loader, &supervisor)).await?;
+            if starts {
+                supervisor.expects(&text.manifest);
+            }
             let loaded = prepare(&loader, &watch, text, For::Changing).await?;
             // Only now is anybody trusted again.
             supervisor.enforce(loader.trusted()).await;
@@ -218,12 +223,13 @@ impl Life {
     fn refused(&mut self, failure: &Failure) {
         self.loads += 1;
         self.host.count_refused(failure);
-        self.readiness.refuse(failure);
+        let why = self.readiness.refuse(failure);
         if self.started {
             tracing::error!(
                 "the manifest was not applied; what ran and is still trusted goes on\n{failure}"
             );
         } else {
+            self.host.supervisor().cannot_have(&why);
             self.readiness.enter(Phase::Waiting);
             tracing::error!(
                 "waiting for a change, since the manifest cannot be started\n{failure}"

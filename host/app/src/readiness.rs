@@ -80,9 +80,12 @@ impl Readiness {
     }
 
     /// The manifest as it is now was not applied; what ran goes on.
-    pub(crate) fn refuse(&self, failure: &Failure) {
+    /// Gives it as it is told.
+    pub(crate) fn refuse(&self, failure: &Failure) -> Degraded {
         let what = "the manifest was not applied";
-        self.found.lock().refused = Some(lasting(what, failure.code(), failure.told(), 0));
+        let refused = lasting(what, failure.code(), failure.told(), 0);
+        self.found.lock().refused = Some(refused.clone());
+        refused
     }
 
     /// The manifest as it is now is applied.

@@ -52,3 +52,26 @@ impl fmt::Display for Condition {
         f.pad(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn because(code: Code) -> Vec<Degraded> {
+        let (what, why) = ("provider geo".to_owned(), "it ended".to_owned());
+        vec![Degraded { what, code, why, since_unix_s: 100, retry_unix_s: None }]
+    }
+
+    #[test]
+    fn what_ends_again_and_again_is_down_although_something_starts_it() {
+        for (runs, reasons, state) in [
+            (true, Vec::new(), Condition::Ready),
+            (true, because(Code::Provider), Condition::Degraded),
+            (true, because(Code::CrashLoop), Condition::Down),
+            (false, Vec::new(), Condition::Starting),
+            (false, because(Code::Revoked), Condition::Down),
+        ] {
+            assert_eq!(Condition::of(runs, &reasons), state, "{runs} {reasons:?}");
+        }
+    }
+}

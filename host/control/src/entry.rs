@@ -45,7 +45,10 @@ pub struct ActorEntry {
     pub state: Condition,
     /// Why it is no better than that.
     pub reasons: Vec<Degraded>,
-    /// Its key (`M…`).
+    /// What it waits for while it starts, such as `provider store`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
+    /// Its key (`M…`); empty until its module was read.
     pub key: String,
     /// The account that signed it (`A…`); `None` of an unsigned module.
     pub issuer: Option<String>,
@@ -53,7 +56,7 @@ pub struct ActorEntry {
     pub revision: Option<i32>,
     /// The version for people.
     pub version: Option<String>,
-    /// SHA-256 of the module's file, as hex digits.
+    /// SHA-256 of the module's file, as hex digits; empty until that was read.
     pub digest: String,
     /// The name other actors may call it by, besides its key and its name in the manifest.
     pub call_alias: Option<String>,
@@ -103,13 +106,16 @@ pub struct ProviderEntry {
     pub state: Condition,
     /// Why it is no better than that.
     pub reasons: Vec<Degraded>,
+    /// What it waits for while it starts, such as `provider store`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
     /// What runs it.
     pub kind: ProviderKind,
-    /// What it is, such as `keyvalue-redis`.
+    /// What it is, such as `keyvalue-redis`; of a program or a module its path, until it was asked.
     pub implementation: String,
-    /// The version of that.
+    /// The version of that; empty until it was asked.
     pub version: String,
-    /// The contracts it serves.
+    /// The contracts it serves; none until it was asked.
     pub contracts: Vec<String>,
     /// Its values; what may be a secret is [`REDACTED`].
     pub values: BTreeMap<String, String>,
@@ -144,12 +150,16 @@ pub struct BindingEntry {
     /// Which.
     #[serde(flatten)]
     pub binding: BindingRef,
-    /// The provider it leads to, by its name in the manifest.
+    /// The provider it leads to, by its name in the manifest; empty until that was found, when the
+    /// manifest leaves it out.
     pub provider: String,
     /// How it is.
     pub state: Condition,
     /// Why it is no better than that.
     pub reasons: Vec<Degraded>,
+    /// What it waits for while it starts, such as `provider store`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<String>,
     /// Its own values; what may be a secret is [`REDACTED`].
     pub values: BTreeMap<String, String>,
 }

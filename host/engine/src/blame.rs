@@ -4,11 +4,13 @@
 //! had told it. Its caller cannot see that, so the host says it. It only believes what it told the
 //! guest itself in this call: no guest can make up an outage or blame a limit.
 
+use std::time::Duration;
+
 use trellis_core::{CallError, Code};
 
-/// A host call of a guest that failed: its code, and the text the guest was given.
+/// A host call of a guest that failed, and the text the guest was given.
 pub(crate) struct Told {
-    pub(crate) code: Code,
+    pub(crate) error: CallError,
     pub(crate) text: String,
 }
 
@@ -16,12 +18,18 @@ pub(crate) struct Told {
 #[cold]
 pub(crate) fn of_answer(text: String, told: Option<Told>) -> CallError {
     let passed_on = told.filter(|told| text.ends_with(&told.text));
-    let code = passed_on.map_or(Code::Guest, |told| passed_on_as(told.code));
+    let code = passed_on.as_ref().map_or(Code::Guest, |told| passed_on_as(told.error.code()));
     // What the code says, the text need not say again.
     let sentence = text.strip_prefix(code.as_str()).and_then(|rest| rest.strip_prefix(": "));
-    match sentence.filter(|_| code != Code::Guest) {
+    let error = match sentence.filter(|_| code != Code::Guest) {
         Some(sentence) => CallError::new(code, sentence.to_owned()),
         None => CallError::new(code, text),
+    };
+    // An outage is over for the guest's caller when it is for the guest.
+    let pause = passed_on.and_then(|told| told.error.retry_after_s());
+    match pause.filter(|_| code != Code::Guest) {
+        Some(seconds) => error.retry_after(Duration::from_secs(seconds.into())),
+        None => error,
     }
 }
 
@@ -45,7 +53,8 @@ mod tests {
     use super::*;
 
     fn told(code: Code) -> Option<Told> {
-        Some(Told { code, text: CallError::new(code, "why").to_string() })
+        let error = CallError::new(code, "why").retry_after(Duration::from_secs(42));
+        Some(Told { text: error.to_string(), error })
     }
 
     #[test]
@@ -68,6 +77,8 @@ mod tests {
             let text = format!("{code}: why");
             let error = of_answer(text.clone(), told(code));
             assert_eq!((error.code(), error.message()), (seen, says));
+            let pause = (seen != Code::Guest).then_some(42);
+            assert_eq!(error.retry_after_s(), pause, "{code}");
             let error = of_answer(format!("storing: {text}"), told(code));
             assert_eq!((error.code(), error.message()), (seen, &*format!("storing: {text}")));
         }

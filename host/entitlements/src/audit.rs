@@ -27,6 +27,7 @@ pub struct LogAudit {
     denials: Lines,
     without_caller: Lines,
     without_callee: Lines,
+    without_provider: Lines,
 }
 
 /// The lines of one kind.
@@ -73,6 +74,7 @@ impl AuditSink for LogAudit {
         let lines = match absence.end {
             AbsentEnd::Caller => &self.without_caller,
             AbsentEnd::Callee => &self.without_callee,
+            AbsentEnd::Provider => &self.without_provider,
         };
         let Some(left_out) = lines.line_of(absence.origin.as_ref()) else { return };
         let origin = absence.origin.as_ref().map(ToString::to_string);

@@ -65,7 +65,7 @@ impl fmt::Display for Denial {
 impl std::error::Error for Denial {}
 
 /// A call whose caller or callee does not run here (any more). Nobody is suspected of anything: it
-/// happens whenever an actor is stopped while others use it.
+/// happens whenever an actor or a provider is stopped while others use it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Absence {
     /// Which end is not here.
@@ -87,6 +87,8 @@ pub enum AbsentEnd {
     Caller,
     /// The actor that was asked for does not run.
     Callee,
+    /// Nothing serves the binding now, though the manifest has it.
+    Provider,
 }
 
 impl AbsentEnd {
@@ -96,6 +98,7 @@ impl AbsentEnd {
         match self {
             Self::Caller => "caller",
             Self::Callee => "callee",
+            Self::Provider => "provider",
         }
     }
 
@@ -103,6 +106,7 @@ impl AbsentEnd {
         match self {
             Self::Caller => Code::Stopping,
             Self::Callee => Code::NotFound,
+            Self::Provider => Code::Provider,
         }
     }
 }

@@ -68,7 +68,8 @@ impl Gate {
     /// # Errors
     /// [`trellis_core::Code::Denied`] naming what is missing; [`trellis_core::Code::NotFound`] when
     /// the actor that is asked for does not run, [`trellis_core::Code::Stopping`] when the one that
-    /// asks does not any more. Denials are audited; both kinds are counted.
+    /// asks does not any more, [`trellis_core::Code::Provider`] when nothing serves the binding
+    /// just now. Denials are audited; both kinds are counted.
     #[inline]
     pub fn admit<'t>(
         &self,
@@ -222,6 +223,10 @@ fn to_actor<'t>(
     let is_a_contract = set.is_a_contract(namespace);
     let callee = if is_a_contract { None } else { set.named(namespace) };
     let Some(callee) = callee else {
+        let own = (&*caller.spec.name, &*caller.spec.claims);
+        if let Some(why) = set.unserved().why(own, (namespace, binding)) {
+            return Err(context().unserved(why));
+        }
         let claimed = caller.spec.claims.caps.iter().any(|cap| cap == namespace)
             || caller.has_contract(namespace);
         // The claims may let it call an actor of this name, which does not run here (any more).

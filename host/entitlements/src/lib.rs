@@ -24,6 +24,7 @@ mod principal;
 mod refusal;
 mod set;
 mod spec;
+mod unserved;
 mod word;
 
 pub use audit::{AuditSink, LogAudit};
@@ -36,3 +37,4 @@ pub use permit::{Admitted, Granted, Permit};
 pub use policy::{AllowAll, Decision, Policy, PolicyInput};
 pub use set::EntitlementSet;
 pub use spec::{ActorId, BindingSpec, PrincipalSpec, Rules, TargetId};
+pub use unserved::{Unserved, UnservedBindings};

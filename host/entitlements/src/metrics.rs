@@ -28,7 +28,7 @@ impl Metrics {
     /// Adds `authz_denied_total{cap,reason}` and `calls_absent_total{end}` to a registry.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("authz_denied", "Calls the gate denied", self.denied.clone());
-        let absent = "Calls whose caller or callee does not run here";
+        let absent = "Calls whose caller, callee or provider does not run here";
         registry.register("calls_absent", absent, self.absent.clone());
     }
 

@@ -73,6 +73,18 @@ impl<'a> DenialContext<'a> {
         self.denied(Reason::NotBound, message)
     }
 
+    /// The manifest has the binding, and nothing serves it now.
+    pub(crate) fn unserved(self, why: &str) -> Box<Refusal> {
+        let Self { actor, namespace, .. } = self;
+        Box::new(Refusal::Absent(Absence {
+            end: AbsentEnd::Provider,
+            origin: Some(self.origin),
+            namespace: namespace.to_owned(),
+            operation: self.operation.to_owned(),
+            message: format!("actor `{actor}` cannot use {namespace} now: {why}"),
+        }))
+    }
+
     /// It may be called, but it is not here.
     pub(crate) fn of_nobody(self, set: &EntitlementSet) -> Box<Refusal> {
         let message = format!("no actor `{}` runs on this host{}", self.namespace, self.near(set));

@@ -10,6 +10,7 @@ use crate::cow::CowMap;
 use crate::names::{Names, looks_like_a_contract};
 use crate::principal::Principal;
 use crate::spec::{ActorId, BindingSpec, PrincipalSpec, Rules};
+use crate::unserved::UnservedBindings;
 
 /// Who is here and who may do what. The control plane edits one and publishes copies of it, which
 /// are cheap: a copy shares all that is not edited afterwards.
@@ -26,6 +27,7 @@ pub struct EntitlementSet {
     /// The highest id of a binding that ever was: ids are given in order, each once.
     last_binding: BindingId,
     rules: Rules,
+    unserved: UnservedBindings,
 }
 
 impl EntitlementSet {
@@ -117,6 +119,17 @@ impl EntitlementSet {
     /// Sets what the owner of the host decided for all actors.
     pub const fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
+    }
+
+    /// Sets which bindings are wanted and not here, for those who call over them.
+    pub fn set_unserved(&mut self, unserved: UnservedBindings) {
+        self.unserved = unserved;
+    }
+
+    /// The bindings that are wanted and not here.
+    #[must_use]
+    pub const fn unserved(&self) -> &UnservedBindings {
+        &self.unserved
     }
 
     /// Whom calls by that key, manifest name or call alias reach.

@@ -4,11 +4,13 @@ mod support;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use support::{ACTORS, HTTP, KEYVALUE, NoAdd, World};
-use trellis_core::{Code, Entity};
+use trellis_core::{BindingName, Code, Entity};
 use trellis_entitlements::{
     AbsentEnd, ActorId, AllowAll, AuthzRequest, EntitlementSet, PrincipalSpec, Reason, Rules,
+    Unserved,
 };
 
 const GREET: Cow<'static, str> = Cow::Borrowed("Greet");
@@ -149,6 +151,44 @@ fn the_actor_of_a_removed_binding_is_gone_and_nobody_was_denied_it() {
     assert_eq!(gate.admit(&ask).expect_err("it was removed").code(), Code::NotFound);
     assert!(audited.0.lock().expect("no panics").is_empty(), "nobody was denied anything");
     assert_eq!(audited.1.lock().expect("no panics")[0].end, AbsentEnd::Callee);
+}
+
+/// Whoever reads that the manifest lacks it would write it there a second time.
+#[test]
+fn what_is_wanted_and_not_served_is_no_denial_and_says_why() {
+    let world = World::new();
+    let (mut gate, audited) = world.gate(AllowAll);
+    let contract = &world.bindings[0].contract;
+    let unserved = |actor: &str, name: &str| Unserved {
+        actor: format!("{actor}-in-manifest").into(),
+        contract: Arc::clone(contract),
+        name: BindingName::new(name),
+        why: "provider store does not run".to_owned(),
+    };
+    let mut set = world.set();
+    let all = [unserved("unbound", ""), unserved("whole", "other"), unserved("by_key", "")];
+    set.set_unserved(all.into_iter().collect());
+    gate.publish(set);
+    for namespace in [KEYVALUE, "wasmcloud:keyvalue"] {
+        let ask = from_actor(&world, "unbound", namespace, "Get");
+        let error = gate.admit(&ask).expect_err("nothing serves it");
+        assert_eq!(error.code(), Code::Provider);
+        assert!(error.message().ends_with("now: provider store does not run"), "{error}");
+    }
+    assert!(audited.0.lock().expect("no panics").is_empty(), "nobody was denied anything");
+    assert_eq!(audited.1.lock().expect("no panics")[0].end, AbsentEnd::Provider);
+    let metrics = gate.metrics();
+    assert!(metrics.contains("calls_absent_total{end=\"provider\"} 2"), "{metrics}");
+    // It takes nothing from what is bound, and gives nothing to who does not claim it.
+    let _ = gate.admit(&from_actor(&world, "whole", KEYVALUE, "Get")).expect("it is bound");
+    let stranger = gate.admit(&from_actor(&world, "by_key", KEYVALUE, "Get"));
+    assert_eq!(stranger.expect_err("it does not claim it").code(), Code::Denied);
+    let ask = |binding| {
+        let (actor, namespace, operation) = (world.ids["whole"], KEYVALUE, "Get");
+        AuthzRequest::FromActor { actor, binding, namespace, operation }
+    };
+    let code = |binding| gate.admit(&ask(binding)).expect_err("it is not there").code();
+    assert_eq!((code("other"), code("third")), (Code::Provider, Code::Denied));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::desired::{Bound, Inventory};
 use crate::key::BindingKey;
 use crate::lifecycle::Life;
 use crate::prepare::{PreparedActor, PreparedBinding, PreparedProvider, Stores};
+use crate::warrant::Warrants;
 
 /// Everything that runs, and what of it the road is to see. Every edit is made at once, and every
 /// state in between is one the host can stay in.
@@ -33,6 +34,8 @@ pub(crate) struct ActualState {
     /// How many instances with a successor still finish what they have, by what they served: calls
     /// may come in through them over bindings that the successor has given up since.
     pub(crate) finishing: BTreeMap<TargetId, usize>,
+    /// What every instance of a provider with claims runs by, wherever it is in its life.
+    pub(crate) warrants: Warrants,
     /// Every binding that some provider serves, those of retired versions too.
     pub(crate) bindings: HashMap<BindingId, RunningBinding, RandomState>,
     /// Which of them belong to which version.
@@ -241,7 +244,7 @@ impl ActualState {
         for binding in self.bindings.values_mut().filter(|one| one.spec.target == target) {
             binding.prepared.provider = Arc::clone(name);
         }
-        let instance = self.instances.get_mut(&target)?;
+        let instance = self.instances.get(&target)?;
         instance.rename(name);
         Some((target, instance.clone()))
     }

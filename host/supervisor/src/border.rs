@@ -1,7 +1,7 @@
 //! The one place that knows how providers are made and asked.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -14,8 +14,10 @@ use trellis_providers_sdk::{
 };
 use trellis_targets::ProviderTarget;
 
+use crate::calls::Calls;
 use crate::lifecycle::Life;
 use crate::prepare::PreparedProvider;
+use crate::warrant::Warrant;
 
 /// Longest wait for a provider to be made, or to take a binding.
 const PROVIDER_ANSWER_MAX: Duration = Duration::from_secs(10);
@@ -26,11 +28,23 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// One instance of a provider. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Instance {
-    name: Arc<str>,
+pub(crate) struct Instance(Arc<Inner>);
+
+/// An instance for as long as somebody has it.
+#[derive(Default)]
+pub(crate) struct WeakInstance(Weak<Inner>);
+
+struct Inner {
     provider: Arc<dyn Provider>,
     is_server: bool,
     life: Arc<Life>,
+    warrant: Warrant,
+}
+
+impl WeakInstance {
+    pub(crate) fn upgrade(&self) -> Option<Instance> {
+        self.0.upgrade().map(Instance)
+    }
 }
 
 impl Instance {
@@ -38,55 +52,62 @@ impl Instance {
     pub(crate) async fn make(
         prepared: &PreparedProvider,
         calls: Arc<dyn Invoker>,
-        life: Arc<Life>,
+        (life, warrant): (Arc<Life>, Warrant),
     ) -> Result<Self, CallError> {
-        let name = Arc::clone(&prepared.name);
         let create =
             async { prepared.factory.create(Context::new(calls), prepared.values.clone()).await };
-        let provider = in_time(&name, "start", create).await?;
+        let provider = in_time(&prepared.name, "start", create).await?;
         let is_server = prepared.descriptor.contracts.iter().any(is_intake);
         life.is_made();
-        Ok(Self { name, provider, is_server, life })
+        Ok(Self(Arc::new(Inner { provider, is_server, life, warrant })))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakInstance {
+        WeakInstance(Arc::downgrade(&self.0))
     }
 
     /// From now on it is spoken of by this name.
-    pub(crate) fn rename(&mut self, name: &Arc<str>) {
-        self.name = Arc::clone(name);
-        self.life.rename(name);
+    pub(crate) fn rename(&self, name: &Arc<str>) {
+        self.0.life.rename(name);
     }
 
     /// Where it is in its life.
-    pub(crate) const fn life(&self) -> &Arc<Life> {
-        &self.life
+    pub(crate) fn life(&self) -> &Arc<Life> {
+        &self.0.life
+    }
+
+    /// What it runs by.
+    pub(crate) fn warrant(&self) -> &Warrant {
+        &self.0.warrant
     }
 
     /// True when both are the same one.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.provider, &other.provider)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What the road calls.
     pub(crate) fn target(&self) -> Arc<ProviderTarget> {
-        let overseer = Arc::clone(&self.life) as Arc<_>;
-        Arc::new(ProviderTarget::new(Arc::clone(&self.provider), overseer))
+        let overseer = Arc::clone(&self.0.life) as Arc<_>;
+        Arc::new(ProviderTarget::new(Arc::clone(&self.0.provider), overseer))
     }
 
-    pub(crate) const fn name(&self) -> &Arc<str> {
-        &self.name
+    pub(crate) fn name(&self) -> Arc<str> {
+        self.0.life.name()
     }
 
     /// What it measured so far; nothing when it fails to say.
     pub(crate) fn samples(&self) -> Vec<Sample> {
-        catch_unwind(AssertUnwindSafe(|| self.provider.samples())).unwrap_or_default()
+        catch_unwind(AssertUnwindSafe(|| self.0.provider.samples())).unwrap_or_default()
     }
 
     /// The process that it is; nothing when it fails to say.
     pub(crate) fn process(&self) -> Option<ProcessState> {
-        catch_unwind(AssertUnwindSafe(|| self.provider.process())).unwrap_or_default()
+        catch_unwind(AssertUnwindSafe(|| self.0.provider.process())).unwrap_or_default()
     }
 
     pub(crate) async fn bind(&self, binding: Binding) -> Result<(), CallError> {
-        in_time(&self.name, "take a binding", async { self.provider.bind(binding).await }).await
+        in_time(&self.name(), "take a binding", async { self.0.provider.bind(binding).await }).await
     }
 
     /// Binds several at once; see [`Provider::bind_all`].
@@ -96,7 +117,7 @@ impl Instance {
         leaving: Vec<BindingId>,
     ) -> Vec<Result<(), CallError>> {
         let count = newcomers.len();
-        let bound = async { self.provider.bind_all(newcomers, leaving).await };
+        let bound = async { self.0.provider.bind_all(newcomers, leaving).await };
         self.each(count, "take its bindings", bound).await
     }
 
@@ -107,7 +128,7 @@ impl Instance {
         leaving: Vec<BindingId>,
     ) -> Vec<Result<(), CallError>> {
         let count = newcomers.len();
-        let reserved = async { self.provider.reserve_all(newcomers, leaving).await };
+        let reserved = async { self.0.provider.reserve_all(newcomers, leaving).await };
         self.each(count, "reserve what its bindings need", reserved).await
     }
 
@@ -119,12 +140,12 @@ impl Instance {
         answers: impl Future<Output = Vec<Result<(), CallError>>>,
     ) -> Vec<Result<(), CallError>> {
         let answers = async { Ok(answers.await) };
-        let bound = match in_time(&self.name, what, answers).await {
+        let bound = match in_time(&self.name(), what, answers).await {
             Ok(bound) if bound.len() == count => return bound,
             Ok(bound) => {
                 let text = format!(
                     "provider {} was given {count} bindings and told of {}; it is faulty",
-                    self.name,
+                    self.name(),
                     bound.len()
                 );
                 CallError::new(Code::Provider, text)
@@ -136,20 +157,20 @@ impl Instance {
 
     /// Takes bindings away, all in one moment; done by `until` in any case.
     pub(crate) async fn unbind_all(&self, ids: Vec<BindingId>, until: Instant) {
-        let unbind = caught(async { self.provider.unbind_all(ids).await });
+        let unbind = caught(async { self.0.provider.unbind_all(ids).await });
         let _ = timeout_at(until, unbind).await;
     }
 
     /// Why it is not well; `None` when it is.
     pub(crate) async fn ailment(&self) -> Option<String> {
-        why(health(async { self.provider.health().await }).await)
+        why(health(async { self.0.provider.health().await }).await)
     }
 
     /// Why it is not well for each of these bindings, in their order; `None` for those for which it
     /// is.
     pub(crate) async fn ailment_of_each(&self, ids: Vec<BindingId>) -> Vec<Option<String>> {
         let count = ids.len();
-        match health(async { self.provider.health_of_each(ids).await }).await {
+        match health(async { self.0.provider.health_of_each(ids).await }).await {
             Ok(healths) if healths.len() == count => {
                 healths.into_iter().map(|health| why(Ok(health))).collect()
             }
@@ -162,25 +183,54 @@ impl Instance {
     }
 
     /// True when any of its contracts brings calls in.
-    pub(crate) const fn is_server(&self) -> bool {
-        self.is_server
+    pub(crate) fn is_server(&self) -> bool {
+        self.0.is_server
     }
 
     /// Where it takes work from outside; nothing when it fails to say.
     pub(crate) fn addresses(&self) -> Vec<Listening> {
-        catch_unwind(AssertUnwindSafe(|| self.provider.addresses())).unwrap_or_default()
+        catch_unwind(AssertUnwindSafe(|| self.0.provider.addresses())).unwrap_or_default()
     }
 
-    /// Has it finish what it has by `until`.
+    /// Has it finish what it has by `until`; at once when it may not run any more.
     pub(crate) async fn shut_down(&self, until: Instant) {
-        self.life.drains();
-        let grace = until.saturating_duration_since(Instant::now());
-        // One that panics has let go of what it is going to let go of.
-        let down = caught(async { self.provider.shutdown(grace).await });
-        if timeout_at(until + LAST_WORDS, down).await.is_err() {
-            tracing::warn!(provider = %self.name, "did not shut down in time; it is dropped");
+        let graceful = self.go_down(until.saturating_duration_since(Instant::now()));
+        if self.unless_expelled(graceful).await.is_none() {
+            self.end().await;
         }
-        self.life.stops();
+    }
+
+    /// Has it end at once: what it has is cut. So may one be ended that is shutting down.
+    pub(crate) async fn end(&self) {
+        self.go_down(Duration::ZERO).await;
+    }
+
+    async fn go_down(&self, grace: Duration) {
+        self.0.life.drains();
+        // One that panics has let go of what it is going to let go of.
+        let down = caught(async { self.0.provider.shutdown(grace).await });
+        if timeout(grace + LAST_WORDS, down).await.is_err() {
+            tracing::warn!(provider = %self.name(), "did not shut down in time; it is dropped");
+        }
+        self.0.life.stops();
+    }
+
+    /// What comes of this; nothing when the instance may not run any more before.
+    pub(crate) async fn unless_expelled<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            // What was taken back is not waited for, whatever else is so.
+            biased;
+            () = self.0.warrant.taken_back() => None,
+            done = work => Some(done),
+        }
+    }
+
+    /// Waits for the last of the calls that it has, until then at most; those of one that may not
+    /// run any more are cut.
+    pub(crate) async fn finish(&self, calls: &Calls, until: Instant) {
+        if self.unless_expelled(timeout_at(until, calls.ended())).await.is_none() {
+            calls.cut();
+        }
     }
 }
 

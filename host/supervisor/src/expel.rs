@@ -1,13 +1,28 @@
 //! What goes at once, whatever it is doing: it may ask for nothing any more, and nobody reaches it.
 
+use std::sync::Arc;
+
 use trellis_core::BindingId;
-use trellis_entitlements::ActorId;
+use trellis_entitlements::{ActorId, TargetId};
 
 use crate::actual::{ActualState, RunningProvider};
 use crate::border::Instance;
+use crate::warrant::Record;
 
-/// The instance of a provider that was taken away, and what that was bound to.
-pub(crate) type Expelled = (Option<Instance>, Vec<(BindingId, Instance)>);
+/// What was taken away: instances that are to end, and bindings with those that are to be told.
+#[derive(Default)]
+pub(crate) struct Expelled {
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) unbound: Vec<(BindingId, Instance)>,
+}
+
+impl Expelled {
+    fn ends(&mut self, instance: Option<Instance>) {
+        let known = |one: &Instance| self.instances.iter().any(|known| known.is(one));
+        let new = instance.filter(|one| !known(one));
+        self.instances.extend(new);
+    }
+}
 
 impl ActualState {
     /// Takes a version away at once: it may ask for nothing any more, nobody reaches it, and its
@@ -25,16 +40,39 @@ impl ActualState {
     }
 
     /// Takes a provider away at once: nobody reaches it, its calls end, and it may ask for nothing
-    /// any more. Gives its instance, if it has one just now, and what it was bound to.
-    pub(crate) fn expel_provider(&mut self, name: &str) -> Option<Expelled> {
-        let RunningProvider { target, caller, calls, .. } = self.providers.remove(name)?;
-        self.road.routes.remove(target);
+    /// any more. It need not have an instance just now.
+    pub(crate) fn expel_provider(&mut self, name: &str, expelled: &mut Expelled) {
+        let Some(provider) = self.providers.remove(name) else { return };
+        let RunningProvider { target, caller, calls, .. } = provider;
         calls.cut();
+        self.close(target, expelled);
+        expelled.unbound.extend(caller.map_or_else(Vec::new, |caller| self.silence(caller)));
+    }
+
+    /// Takes an instance away whose warrant was taken back, named or not: it may ask for nothing
+    /// any more, and what it serves goes with it, unless a successor serves that. Whoever waits for
+    /// its end cuts the calls it has.
+    pub(crate) fn expel_instance(&mut self, record: &Record, expelled: &mut Expelled) {
+        let instance = record.instance.upgrade();
+        let serving = self.instances.get(&record.target).zip(instance.as_ref());
+        if serving.is_some_and(|(serving, instance)| serving.is(instance)) {
+            let named = self.providers.iter().find(|(_, known)| known.target == record.target);
+            match named.map(|(name, _)| Arc::clone(name)) {
+                Some(name) => self.expel_provider(&name, expelled),
+                None => self.close(record.target, expelled),
+            }
+        }
+        expelled.ends(instance);
+        expelled.unbound.extend(record.caller.map_or_else(Vec::new, |caller| self.silence(caller)));
+    }
+
+    /// Nobody reaches any more what is served there.
+    fn close(&mut self, target: TargetId, expelled: &mut Expelled) {
+        self.road.routes.remove(target);
         let own = self.bindings.values().filter(|binding| binding.spec.target == target);
         let own: Vec<_> = own.map(|binding| binding.spec.id).collect();
         own.into_iter().for_each(|id| drop(self.forget(id)));
-        let unbound = caller.map_or_else(Vec::new, |caller| self.silence(caller));
-        Some((self.instances.remove(&target), unbound))
+        expelled.ends(self.instances.remove(&target));
     }
 
     /// Takes the claims of a provider away, with all it is bound to: it may ask for nothing any

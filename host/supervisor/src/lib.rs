@@ -24,6 +24,7 @@ mod components;
 mod desired;
 mod endings;
 mod exchange;
+mod expected;
 mod expel;
 mod expiring;
 mod health;
@@ -44,6 +45,8 @@ mod status;
 mod stop;
 mod supervisor;
 mod trust;
+mod unserved;
+mod warrant;
 
 pub use desired::ApplyOptions;
 pub use metrics::Metrics;

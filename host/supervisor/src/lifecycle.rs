@@ -118,6 +118,11 @@ impl Life {
         })
     }
 
+    /// What it is spoken of by.
+    pub(crate) fn name(&self) -> Arc<str> {
+        Arc::clone(&**self.name.load())
+    }
+
     /// It is spoken of by another name.
     pub(crate) fn rename(&self, name: &Arc<str>) {
         self.name.store(Arc::new(Arc::clone(name)));
@@ -130,7 +135,7 @@ impl Life {
 
     fn component(&self) -> Component {
         let lifecycle = self.lifecycle.lock().clone();
-        Component { kind: self.kind, name: Arc::clone(&**self.name.load()).into(), lifecycle }
+        Component { kind: self.kind, name: self.name().into(), lifecycle }
     }
 
     /// Takes the step that is to be taken from where it is now, if that is legal; true when

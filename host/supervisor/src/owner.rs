@@ -152,6 +152,7 @@ impl Owner {
     /// Something is wanted. What the running change brings about anyway does not interrupt it.
     fn want(&mut self, desired: Arc<Desired>, answer: oneshot::Sender<Applied>) {
         self.shared.wanted.store(Some(Arc::clone(&desired)));
+        self.shared.expected.store(None);
         let barred = self.running.is_some().then(|| self.barred(&desired));
         let (Some(running), Some(barred)) = (&mut self.running, barred) else {
             self.reconciler.want(desired);
@@ -317,6 +318,7 @@ impl Owner {
         }
         self.reconciler.stop();
         self.shared.wanted.store(None);
+        self.shared.expected.store(None);
         self.shared.progress.end(true);
         let running = self.running.take().map(|running| running.task);
         // What it edited is whole at every moment.

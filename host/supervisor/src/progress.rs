@@ -63,6 +63,13 @@ impl Progress {
         self.0.lock().taken()
     }
 
+    /// What it waits for, as a status names it (`actor counter`).
+    pub(crate) fn awaited(&self) -> Vec<String> {
+        let awaited = self.0.lock().awaited.clone();
+        let actors = awaited.actors.iter().map(|name| format!("actor {name}"));
+        actors.chain(awaited.providers.iter().map(|name| format!("provider {name}"))).collect()
+    }
+
     /// What it waits for, once it takes long.
     pub(crate) fn slow(&self, now_unix_s: u64) -> Option<Changing> {
         self.0.lock().slow(now_unix_s)

@@ -11,7 +11,7 @@ use crate::border::Instance;
 use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
-use crate::{aliases, components, endings, expiring};
+use crate::{aliases, components, endings, expiring, unserved};
 
 impl Shared {
     /// Publishes what runs now, and what of the wanted does not.
@@ -61,7 +61,21 @@ impl Shared {
         let absent = components::absent(&state.degraded, &present);
         state.degraded.extend(components::unwell(&present));
         state.components = present.into_iter().chain(absent).collect();
+        self.tell_callers(reconciler, &state.degraded);
         self.status.store(Arc::new(status));
+    }
+
+    /// Has those who call over what is wanted and not in force told why.
+    fn tell_callers(&self, reconciler: &Reconciler, degraded: &[Degraded]) {
+        let desired = reconciler.desired.as_deref();
+        let news = self.look(|actual| {
+            let unserved = unserved::unserved(desired, actual, degraded);
+            (unserved != *actual.road.entitlements.unserved()).then_some(unserved)
+        });
+        // Another edit in between takes nothing of it back.
+        if let Some(unserved) = news {
+            self.edit(|actual| actual.road.entitlements.set_unserved(unserved));
+        }
     }
 }
 

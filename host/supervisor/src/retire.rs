@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use trellis_core::BindingId;
 use trellis_entitlements::{ActorId, TargetId};
 
-use crate::actual::ActualState;
+use crate::actual::{ActualState, RunningProvider};
 use crate::border::{Instance, by_instance};
 use crate::calls::Calls;
 use crate::shared::{DRAIN_MAX, Shared};
@@ -181,28 +181,30 @@ impl Shared {
         graces
     }
 
-    /// Lets a provider go that lost its name: once nothing is bound to it any more, and its last
-    /// call has ended. Until then it may ask for what it is bound to, as `caller`.
+    /// Lets a provider go that lost its name, with its instance if it has one: once nothing is bound
+    /// to it any more, and its last call has ended. Until then it may ask for what it is bound to.
     pub(crate) fn let_provider_go(
         self: &Arc<Self>,
-        target: TargetId,
-        (calls, caller): (Calls, Option<ActorId>),
+        provider: RunningProvider,
+        instance: Option<Instance>,
     ) {
-        let instance = self.look(|actual| actual.instances.get(&target).cloned());
-        instance.into_iter().for_each(|instance| instance.life().drains());
+        let RunningProvider { target, calls, caller, .. } = provider;
+        instance.iter().for_each(|instance| instance.life().drains());
         let shared = Arc::clone(self);
         self.aside.spawn(async move {
             let until = Instant::now() + DRAIN_MAX;
             let unused = |actual: &ActualState| {
                 !actual.bindings.values().any(|binding| binding.spec.target == target)
             };
+            // Of one that is expelled nothing is bound any more.
             shared.wait_for(until, unused).await;
-            let instance = shared.edit(|actual| {
+            let known = shared.edit(|actual| {
                 actual.road.routes.remove(target);
                 actual.instances.remove(&target)
             });
-            let _ = timeout_at(until, calls.ended()).await;
+            drop(known);
             if let Some(instance) = instance {
+                instance.finish(&calls, until).await;
                 instance.shut_down(Instant::now() + DRAIN_MAX).await;
             }
             shared.silence(caller).await;
@@ -223,9 +225,9 @@ impl Shared {
         let shared = Arc::clone(self);
         self.aside.spawn(async move {
             // Nothing is ever sent: this ends when the change has ended, however it did.
-            let _ = relieved.changed().await;
+            let _ = instance.unless_expelled(relieved.changed()).await;
             let until = Instant::now() + DRAIN_MAX;
-            let _ = timeout_at(until, calls.ended()).await;
+            instance.finish(&calls, until).await;
             instance.shut_down(until).await;
             shared.silence(caller).await;
             shared.look(|actual| {
@@ -262,7 +264,7 @@ impl Shared {
 
     /// Ends an instance that may not run any more: what it has is cut.
     pub(crate) fn end_at_once(&self, instance: Instance) {
-        self.aside.spawn(async move { instance.shut_down(Instant::now()).await });
+        self.aside.spawn(async move { instance.end().await });
     }
 
     /// Lets an instance go that never served.

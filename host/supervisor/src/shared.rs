@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use trellis_claims::Clock;
-use trellis_control::ComponentKind;
+use trellis_control::{ComponentKind, Overview};
+use trellis_core::{CallError, Code};
 use trellis_dispatch::Dispatcher;
 use trellis_engine::Engine;
 use trellis_entitlements::{ActorId, TargetId};
@@ -25,7 +26,6 @@ use crate::metrics::Metrics;
 use crate::prepare::PreparedProvider;
 use crate::progress::Progress;
 use crate::status::Status;
-use trellis_core::CallError;
 
 /// Longest time in which what is let go may finish what it has, when the host goes on running.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(30);
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) status: ArcSwap<Status>,
     /// What is wanted, for those who look at it from outside.
     pub(crate) wanted: ArcSwapOption<Desired>,
+    /// What is about to be wanted, until anything is.
+    pub(crate) expected: ArcSwapOption<Overview>,
     /// A change is under way.
     pub(crate) changing: AtomicBool,
     /// How far it has come.
@@ -71,6 +73,7 @@ impl Shared {
             metrics,
             status: ArcSwap::default(),
             wanted: ArcSwapOption::default(),
+            expected: ArcSwapOption::default(),
             changing: AtomicBool::default(),
             progress: Progress::default(),
             published: Notify::new(),
@@ -104,21 +107,41 @@ impl Shared {
     ) -> Result<Instance, CallError> {
         // Trust and time may have changed since the manifest was prepared.
         let now = Moment::of(&*self.clock);
-        self.look(|actual| {
+        let warrant = self.look(|actual| {
             vouch_for_provider(prepared, actual.trust.as_ref(), &now)?;
             let running = actual.providers.get(&prepared.name);
-            running.map_or(Ok(()), |running| prepared.check_succeeds(&running.prepared))
+            running.map_or(Ok(()), |running| prepared.check_succeeds(&running.prepared))?;
+            Ok::<_, CallError>(actual.warrants.issue(prepared, (target, caller)))
         })?;
         let life = self.lifecycles.begin(ComponentKind::Provider, &prepared.name);
         let overseer = Arc::clone(&life) as Arc<_>;
         let calls = ProviderCalls::new(Arc::clone(&self.dispatcher), target, overseer);
-        let calls = Arc::new(calls.with_claims(caller));
-        let made = Instance::make(prepared, calls, Arc::clone(&life)).await;
+        let calls = warrant.guard(calls.with_claims(caller));
+        let making = Instance::make(prepared, calls, (Arc::clone(&life), warrant.clone()));
+        let made = tokio::select! {
+            made = making => made,
+            () = warrant.taken_back() => Err(self.refusal(prepared)),
+        };
+        let made = made.and_then(|instance| {
+            if self.look(|actual| actual.warrants.was_made(&instance)) {
+                return Ok(instance);
+            }
+            self.end_at_once(instance);
+            Err(self.refusal(prepared))
+        });
         if made.is_err() {
             // What is left of it may go on for a while.
             life.stops();
         }
         made
+    }
+
+    /// Why a provider may not run that could run just now.
+    fn refusal(&self, prepared: &PreparedProvider) -> CallError {
+        let now = Moment::of(&*self.clock);
+        let vouched = self.look(|actual| vouch_for_provider(prepared, actual.trust.as_ref(), &now));
+        let gone = || CallError::new(Code::Stopping, "it was taken away while it was made");
+        vouched.map_or_else(CallError::from, |()| gone())
     }
 
     /// Waits until a look at what runs is satisfied, or `until`.

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use trellis_claims::{Clock, TrustList};
-use trellis_control::{Applied, Changing, Overview};
+use trellis_control::{Applied, Changing, Degraded, Overview};
 use trellis_dispatch::Dispatcher;
 use trellis_engine::Engine;
+use trellis_manifest::Manifest;
 use trellis_providers_sdk::Sample;
 
 use crate::command::Command;
 use crate::desired::ApplyOptions;
+use crate::expected;
 use crate::metrics::Metrics;
 use crate::owner::Owner;
 use crate::prepare::{Prepared, Stores};
@@ -67,6 +69,19 @@ impl Supervisor {
         self.shared.status.load_full()
     }
 
+    /// This is about to be applied, and is listed until it is or [cannot be](Self::cannot_have):
+    /// before the first apply, when there is nothing else to list.
+    pub fn expects(&self, manifest: &Manifest) {
+        self.shared.expected.store(Some(Arc::new(expected::expected(manifest))));
+    }
+
+    /// What is expected cannot be had, for this reason; it is waited for.
+    pub fn cannot_have(&self, why: &Degraded) {
+        let refused = |known: Arc<Overview>| Arc::new(expected::refused(&known, why));
+        let known = self.shared.expected.load_full();
+        self.shared.expected.store(known.map(refused));
+    }
+
     /// Everything that runs or is wanted, and why what is wanted does not run. Waits for no change,
     /// only for one edit of what runs. Of ten thousand actors it takes a while to tell: not on a
     /// thread that others need.
@@ -82,7 +97,7 @@ impl Supervisor {
     pub fn samples(&self) -> Vec<(Arc<str>, Vec<Sample>)> {
         // Asked while nothing is locked: the answer is not ours.
         let serving: Vec<_> = self.shared.look(|actual| actual.serving().cloned().collect());
-        serving.iter().map(|instance| (Arc::clone(instance.name()), instance.samples())).collect()
+        serving.iter().map(|instance| (instance.name(), instance.samples())).collect()
     }
 
     /// The kinds of providers that keep the data of each actor, over the bindings that are in force

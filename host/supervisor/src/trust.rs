@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use trellis_claims::{ClaimsError, PublicKey, TrustList, Verified, VerifiedProvider};
+use trellis_control::ComponentKind;
+use trellis_core::CallError;
 use trellis_entitlements::ActorId;
 
 use crate::actual::{ActualState, RunningActor, RunningProvider};
 use crate::desired::{Desired, Moment, vouch, vouch_for_provider};
+use crate::expel::Expelled;
 use crate::prepare::{Prepared, PreparedProvider};
 use crate::shared::Shared;
 
@@ -37,39 +40,30 @@ impl Shared {
         names
     }
 
-    /// Takes away every version of an actor, and every provider, whose claims hold no longer, or
-    /// whom the host does not trust any more. It may ask for nothing from this moment on, and its
-    /// calls end. Gives the names.
+    /// Takes away every version of an actor, and every instance of a provider, whose claims hold no
+    /// longer, or whom the host does not trust any more, whatever they are doing. It may ask for
+    /// nothing from this moment on, and its calls end. Gives the names.
     pub(crate) fn expel_refused(self: &Arc<Self>) -> Vec<Arc<str>> {
         let now = Moment::of(&*self.clock);
-        let (actors, providers) = self.look(|actual| refused(actual, &now));
-        if actors.is_empty() && providers.is_empty() {
+        if !self.look(|actual| any_refused(actual, &now)) {
             return Vec::new();
         }
-        let (unbound, instances) = self.edit(|actual| {
-            let unbound = actors.iter().flat_map(|(name, id, _)| actual.expel(name, *id));
-            let mut unbound: Vec<_> = unbound.collect();
-            let mut instances = Vec::new();
-            for (name, _) in &providers {
-                let Some((instance, bindings)) = actual.expel_provider(name) else { continue };
-                instances.extend(instance);
-                unbound.extend(bindings);
-            }
-            (unbound, instances)
-        });
-        self.tell_unbound(unbound);
-        instances.into_iter().for_each(|instance| self.end_at_once(instance));
+        let (told, expelled) = self.edit(|actual| expel(actual, &now));
+        self.tell_unbound(expelled.unbound);
+        expelled.instances.into_iter().for_each(|instance| self.end_at_once(instance));
         self.let_go.notify_waiters();
         let mut names = Vec::new();
-        for (name, _, error) in actors {
-            self.metrics.stopped(error.code());
-            tracing::warn!(actor = %name, code = error.code().as_str(), "stopped: {}", error.message());
-            names.push(name);
-        }
-        for (name, error) in providers {
+        for Stopped { kind, name, error } in told {
             self.metrics.stopped(error.code());
             let code = error.code().as_str();
-            tracing::warn!(provider = %name, code, "stopped: {}", error.message());
+            match kind {
+                ComponentKind::Actor => {
+                    tracing::warn!(actor = %name, code, "stopped: {}", error.message());
+                }
+                ComponentKind::Provider => {
+                    tracing::warn!(provider = %name, code, "stopped: {}", error.message());
+                }
+            }
             names.push(name);
         }
         names.sort();
@@ -78,7 +72,55 @@ impl Shared {
     }
 }
 
-/// The versions of actors and the providers whose claims do not hold.
+/// Something that may not run any more, and why.
+#[derive(PartialEq)]
+struct Stopped {
+    kind: ComponentKind,
+    name: Arc<str>,
+    error: CallError,
+}
+
+impl Stopped {
+    fn new(kind: ComponentKind, name: Arc<str>, error: ClaimsError) -> Self {
+        Self { kind, name, error: error.into() }
+    }
+}
+
+/// True when the claims of anything that there is do not hold.
+fn any_refused(actual: &ActualState, now: &Moment) -> bool {
+    let trust = actual.trust.as_ref();
+    let named = actual.providers.values().map(|running| &running.prepared);
+    let refused = |provider| vouch_for_provider(provider, trust, now).is_err();
+    actual.versions().any(|actor| vouch(actor.verified(), trust, now).is_err())
+        || named.chain(actual.warrants.prepared()).any(refused)
+}
+
+/// Takes all of that away.
+fn expel(actual: &mut ActualState, now: &Moment) -> (Vec<Stopped>, Expelled) {
+    let (mut told, mut expelled) = (Vec::new(), Expelled::default());
+    let trust = actual.trust.clone();
+    let (actors, providers) = refused(actual, now);
+    for (name, id, error) in actors {
+        expelled.unbound.extend(actual.expel(&name, id));
+        told.push(Stopped::new(ComponentKind::Actor, name, error));
+    }
+    for (name, error) in providers {
+        actual.expel_provider(&name, &mut expelled);
+        told.push(Stopped::new(ComponentKind::Provider, name, error));
+    }
+    let check = |provider: &PreparedProvider| vouch_for_provider(provider, trust.as_ref(), now);
+    for (record, error) in actual.warrants.take_back(check) {
+        actual.expel_instance(&record, &mut expelled);
+        let stopped = Stopped::new(ComponentKind::Provider, record.name(), error);
+        // Mostly it is the one that has the name.
+        if !told.contains(&stopped) {
+            told.push(stopped);
+        }
+    }
+    (told, expelled)
+}
+
+/// The versions of actors and the providers with a name whose claims do not hold.
 type Refused = (Vec<(Arc<str>, ActorId, ClaimsError)>, Vec<(Arc<str>, ClaimsError)>);
 
 fn refused(actual: &ActualState, now: &Moment) -> Refused {
@@ -117,11 +159,12 @@ fn tell_of_strangers(
     }
 }
 
-/// The keys of all that runs, and of who issued it.
+/// The keys of all that there is, and of who issued it.
 fn keys_of_all(actual: &ActualState) -> BTreeSet<PublicKey> {
     let actors = actual.versions().flat_map(|actor| keys_of(actor.verified()));
-    let providers = actual.providers.values();
-    actors.chain(providers.flat_map(|running| keys_of_provider(&running.prepared))).collect()
+    let named = actual.providers.values().map(|running| &running.prepared);
+    let providers = named.chain(actual.warrants.prepared());
+    actors.chain(providers.flat_map(keys_of_provider)).collect()
 }
 
 /// A module's own key, and its issuer's.

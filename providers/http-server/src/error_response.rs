@@ -19,16 +19,19 @@ pub(crate) struct ErrorResponse {
     closes: bool,
     /// The value of the `Allow` header.
     allow: Option<HeaderValue>,
+    /// Seconds a client should wait before it tries again; for a 503.
+    retry_after_s: u32,
 }
 
 /// The limit on a port's connections, for the metric.
 pub(crate) const CONNECTIONS_LIMIT: &str = "http_connections_max";
-/// Seconds a client should wait before it tries again.
-const RETRY_AFTER_S: &str = "1";
+/// Seconds a client should wait before it tries again, when nobody knows better.
+const RETRY_AFTER_S: u32 = 1;
 
 impl ErrorResponse {
     fn new(status: StatusCode, code: Code, message: &'static str) -> Self {
-        Self { status, code, message, limit: None, closes: false, allow: None }
+        let (limit, closes, allow, retry_after_s) = (None, false, None, RETRY_AFTER_S);
+        Self { status, code, message, limit, closes, allow, retry_after_s }
     }
 
     pub(crate) fn malformed(message: &'static str) -> Self {
@@ -158,7 +161,8 @@ impl ErrorResponse {
                 (StatusCode::INTERNAL_SERVER_ERROR, "The server failed.")
             }
         };
-        Self::new(status, error.code(), message)
+        let retry_after_s = error.retry_after_s().unwrap_or(RETRY_AFTER_S);
+        Self { retry_after_s, ..Self::new(status, error.code(), message) }
     }
 
     pub(crate) const fn status(&self) -> StatusCode {
@@ -197,7 +201,7 @@ impl ErrorResponse {
         header.clear();
         header.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            header.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+            header.insert(RETRY_AFTER, self.retry_after_s.into());
         }
         if self.closes {
             header.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -219,6 +223,8 @@ impl ErrorResponse {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -241,6 +247,18 @@ mod tests {
             assert_eq!(response.status.as_u16(), expected, "{code}");
             assert!(!response.message.contains("secret"));
         }
+    }
+
+    #[test]
+    fn clients_are_told_when_it_is_tried_next() {
+        let told = |error: CallError| {
+            let response = ErrorResponse::of_call(&error).into_response(HeaderMap::new());
+            response.headers().get(RETRY_AFTER).map(|it| it.to_str().expect("digits").to_owned())
+        };
+        let quarantined = CallError::new(Code::CrashLoop, "").retry_after(Duration::from_secs(42));
+        assert_eq!(told(quarantined).as_deref(), Some("42"));
+        assert_eq!(told(CallError::new(Code::Busy, "")).as_deref(), Some("1"));
+        assert_eq!(told(CallError::new(Code::Guest, "")), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A provider that knows nothing itself: it asks another one of the same contract.
+//! Providers of `demo:geo` that know nothing themselves.
 
 use trellis_testkit::guests::by_hand;
 
@@ -6,9 +6,28 @@ use trellis_testkit::guests::by_hand;
 const DESCRIPTOR: &[u8] =
     b"\x82\xa2id\xa8demo:geo\xb4supported_operations\x91\x82\xa4name\xa6Locate\xa9direction\x01";
 
-/// The module. It serves `demo:geo`, and passes each `Locate` on to what it is bound to itself.
+/// A module that passes each `Locate` on to what it is bound to itself.
 #[must_use]
 pub fn relay() -> Vec<u8> {
+    serving(
+        "(if (i32.eqz (call $host_call (i32.const 0) (i32.const 0) (i32.const 512) (i32.const 8)
+               (i32.const 1024) (local.get $op) (i32.const 2048) (local.get $len)))
+           (then (call $host_error (i32.const 4096))
+             (call $error (i32.const 4096) (call $host_error_len))
+             (return (i32.const 0))))
+         (call $host_response (i32.const 4096))
+         (call $response (i32.const 4096) (call $host_response_len))",
+    )
+}
+
+/// A module that comes to an end with no `Locate`.
+#[must_use]
+pub fn endless() -> Vec<u8> {
+    serving("(loop $ever (br $ever))")
+}
+
+/// A module that does this for each `Locate`.
+fn serving(locate: &str) -> Vec<u8> {
     let told: String = DESCRIPTOR.iter().map(|byte| format!("\\{byte:02x}")).collect();
     let items = format!(
         "(memory (export \"memory\") 2) (data (i32.const 0) \"{told}\")
@@ -20,13 +39,7 @@ pub fn relay() -> Vec<u8> {
            (then (call $response (i32.const 0) (i32.const {})) (return (i32.const 1))))
          (if (i32.ne (i32.load8_u (i32.const 1024)) (i32.const 76))
            (then (return (i32.const 1))))
-         (if (i32.eqz (call $host_call (i32.const 0) (i32.const 0) (i32.const 512) (i32.const 8)
-               (i32.const 1024) (local.get $op) (i32.const 2048) (local.get $len)))
-           (then (call $host_error (i32.const 4096))
-             (call $error (i32.const 4096) (call $host_error_len))
-             (return (i32.const 0))))
-         (call $host_response (i32.const 4096))
-         (call $response (i32.const 4096) (call $host_response_len))
+         {locate}
          (i32.const 1)",
         DESCRIPTOR.len()
     );

@@ -14,8 +14,8 @@ pub(super) type Reply = Response<Full<Bytes>>;
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 /// JSON.
 pub(super) const JSON: &str = "application/json";
-/// Seconds that a client should wait before it tries again.
-const RETRY_AFTER_S: &str = "1";
+/// Seconds that a client should wait before it tries again, when nobody knows better.
+const RETRY_AFTER_S: u32 = 1;
 
 /// Why a request is not carried out, or came to nothing.
 #[derive(Debug)]
@@ -52,7 +52,8 @@ impl Refused {
             reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
         }
         if error.kind() == ErrorKind::Busy {
-            reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+            let seconds = error.retry_after_s().unwrap_or(RETRY_AFTER_S);
+            reply.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         reply
     }

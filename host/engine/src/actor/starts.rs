@@ -70,13 +70,14 @@ impl Shut {
             Restart::Quarantine(_) => "it is in quarantine",
             Restart::AtOnce | Restart::BackOff(_) => "it backs off",
         };
-        let seconds = self.until.saturating_duration_since(now).as_secs_f32().ceil();
+        let left = self.until.saturating_duration_since(now);
+        let seconds = left.as_secs_f32().ceil();
         let why = self.why.message();
         let text = format!(
             "the actor broke whenever an instance started, so {state}; the next try is in \
              {seconds} s ({why})"
         );
-        CallError::new(Code::CrashLoop, text)
+        CallError::new(Code::CrashLoop, text).retry_after(left)
     }
 }
 
@@ -134,7 +135,8 @@ impl Drop for Attempt<'_> {
 mod tests {
     use std::time::Duration;
 
-    use trellis_meters::RESTARTS_MAX;
+    use trellis_limits::fixed::{BACKOFF, RESTARTS};
+    use trellis_meters::{BACKOFF_MAX, RESTART_WINDOW, RESTARTS_MAX};
 
     use super::*;
 
@@ -184,11 +186,22 @@ mod tests {
         assert!(starts.begin(Instant::now()).is_err());
     }
 
+    /// What holds is in `trellis-meters`, and what people read in the table of limits.
+    #[test]
+    fn the_limits_are_those_that_hold() {
+        let (restarts, backoff) = (&RESTARTS, &BACKOFF);
+        assert_eq!(restarts.default, u64::from(RESTARTS_MAX));
+        assert_eq!(restarts.unit, format!("restarts in {} s", RESTART_WINDOW.as_secs()));
+        assert_eq!(u128::from(backoff.default), BACKOFF_MAX.as_millis());
+        assert_eq!(backoff.unit, "ms");
+    }
+
     #[test]
     fn without_back_offs_it_is_quarantined() {
         let starts = Starts::new(0);
         shut(&starts);
         let refused = starts.begin(Instant::now()).err().expect("it is in quarantine");
         assert!(refused.message().contains("in quarantine; the next try is in 60 s"), "{refused}");
+        assert_eq!(refused.retry_after_s(), Some(60), "whoever repeats a call may know it");
     }
 }

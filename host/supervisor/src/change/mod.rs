@@ -83,6 +83,7 @@ impl Change {
 
     pub(crate) async fn carry_out(mut self) -> Outcome {
         self.check_revisions();
+        self.check_provider_revisions();
         self.shrink();
         let Some(mut made) = self.make().await else { return self.makes_way() };
         self.swap_contested().await;
@@ -121,7 +122,8 @@ impl Change {
         wanted.collect()
     }
 
-    /// The providers that steps want, with the places of these; those that calls wait for apart.
+    /// The providers that steps want and nothing refused, with the places of these; those that calls
+    /// wait for apart.
     fn wanted_providers(&self, contested: bool) -> Vec<(usize, &PreparedProvider)> {
         let providers = &self.desired.prepared.providers;
         let named = |name: &str| providers.iter().find(|provider| *provider.name == *name);
@@ -134,7 +136,7 @@ impl Change {
             }
             _ => None,
         });
-        wanted.collect()
+        wanted.filter(|(place, _)| !self.failed.contains_key(place)).collect()
     }
 
     /// An older revision takes the place of no newer one, whatever their names are: checked before
@@ -157,6 +159,24 @@ impl Change {
             refused.collect()
         });
         refused.into_iter().for_each(|(place, error)| self.fail(place, error.into()));
+    }
+
+    /// The same of providers: one that takes over what another one served, which goes, need not have
+    /// its name. What stays beside it is not replaced, whatever revision it has.
+    fn check_provider_revisions(&mut self) {
+        let refused: Vec<_> = self.shared.look(|actual| {
+            let going = self.steps.iter().filter_map(|step| match step {
+                Step::StopProvider { provider } => actual.providers.get(&**provider),
+                _ => None,
+            });
+            let going: Vec<_> = going.map(|running| &running.prepared).collect();
+            let wanted = [false, true].map(|contested| self.wanted_providers(contested));
+            let refused = wanted.into_iter().flatten().filter_map(|(place, wanted)| {
+                Some((place, going.iter().find_map(|going| wanted.check_succeeds(going).err())?))
+            });
+            refused.collect()
+        });
+        refused.into_iter().for_each(|(place, error)| self.fail(place, error));
     }
 
     /// Names change first. Then what may be done less acts: rules narrow, actors that are not
@@ -262,12 +282,12 @@ impl Change {
                 if { bindings }.any(|binding| binding.spec.target == target) {
                     self.postponed.insert(place);
                 } else if let Some(provider) = actual.providers.remove(&**provider) {
-                    gone.push(provider);
+                    gone.push((provider, actual.instances.get(&target).cloned()));
                 }
             }
         });
-        for provider in gone {
-            self.shared.let_provider_go(provider.target, (provider.calls, provider.caller));
+        for (provider, instance) in gone {
+            self.shared.let_provider_go(provider, instance);
         }
     }
 

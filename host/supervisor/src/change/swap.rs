@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
-use trellis_core::{BindingId, CallError, Code};
+use trellis_core::{BindingId, CallError, Code, ErrorKind};
 use trellis_entitlements::TargetId;
 use trellis_targets::{HeldTarget, Hold};
 
@@ -128,22 +128,26 @@ impl Change {
     async fn swap(&self, mut held: Vec<Held>) -> Vec<(usize, Failure)> {
         join_all(held.iter().map(Held::end)).await;
         let begun = join_all(held.iter().map(|one| self.begin(one.target, &one.new))).await;
+        let begun =
+            join_all(begun.into_iter().zip(&held).map(|(begun, one)| self.still_may(begun, one)));
+        let begun = begun.await;
         if begun.iter().all(Result::is_ok) {
-            for (mut one, begun) in held.into_iter().zip(begun.into_iter().flatten()) {
-                let prepared = one.new.clone();
-                one.release(prepared, begun);
-            }
-            return Vec::new();
+            let begun = held.into_iter().zip(begun.into_iter().flatten());
+            let released = begun.filter_map(|(mut one, begun)| {
+                let refused = one.release(one.new.clone(), begun).err();
+                refused.map(|error| (one.place, (error, Again::Soon)))
+            });
+            return released.collect();
         }
         let errors = take_down(begun, &held).await;
         let restarted = join_all(held.iter().map(|one| self.restart(one.target, &one.old))).await;
         let mut failed = Vec::new();
         for ((one, error), again) in held.iter_mut().zip(errors).zip(restarted) {
             let again = match again {
-                Ok(again) => {
-                    one.release(one.old.clone(), again);
-                    Again::Rarely
-                }
+                Ok(again) => match one.release(one.old.clone(), again) {
+                    Ok(()) => Again::Rarely,
+                    Err(_) => Again::Soon,
+                },
                 Err(worse) => {
                     one.breaks(worse);
                     Again::Soon
@@ -152,6 +156,25 @@ impl Change {
             failed.push((one.place, (error, again)));
         }
         failed
+    }
+
+    /// Ends one that took its time to begin and may not serve by now: what it was to replace is
+    /// started again, and may need what this one has.
+    async fn still_may(
+        &self,
+        begun: Result<Begun, CallError>,
+        held: &Held,
+    ) -> Result<Begun, CallError> {
+        let begun = begun?;
+        let now = Moment::of(&*self.shared.clock);
+        let may = self.shared.look(|actual| may_serve(&held.new, held.target, actual, &now));
+        match may {
+            Ok(()) => Ok(begun),
+            Err(error) => {
+                begun.instance.end().await;
+                Err(error)
+            }
+        }
     }
 
     /// Makes the new one, unless something newer is wanted by then.
@@ -269,9 +292,10 @@ impl Held {
         drop((serving, known));
     }
 
-    /// Calls go on to an instance.
-    fn release(&mut self, prepared: PreparedProvider, begun: Begun) {
-        let Some(hold) = self.hold.take() else { return };
+    /// Calls go on to an instance; an error says why it may not serve after all, which calls are
+    /// told too.
+    fn release(&mut self, prepared: PreparedProvider, begun: Begun) -> Result<(), CallError> {
+        let Some(hold) = self.hold.take() else { return Ok(()) };
         let Begun { instance, told } = begun;
         let shared = &self.shared;
         let answers = instance.target();
@@ -294,10 +318,13 @@ impl Held {
             Ok(gone) => {
                 shared.tell_unbound(gone);
                 hold.release(answers);
+                Ok(())
             }
             Err(error) => {
                 shared.end_at_once(instance);
-                hold.fail(error);
+                self.hold = Some(hold);
+                self.breaks(CallError::clone(&error));
+                Err(error)
             }
         }
     }
@@ -313,7 +340,7 @@ impl Held {
         });
         // Its end may panic, and so may have been what brought us here.
         self.shared.aside.spawn(async move { drop(left) });
-        hold.fail(error);
+        hold.fail(outage(&self.new.name, error));
     }
 }
 
@@ -324,6 +351,16 @@ impl Drop for Held {
             self.breaks(panicked());
         }
     }
+}
+
+/// What calls are told of a provider that could not be started: that nobody vouches for it is no
+/// refusal of theirs.
+fn outage(provider: &str, error: CallError) -> CallError {
+    if error.kind() != ErrorKind::Denied {
+        return error;
+    }
+    let (why, code) = (error.message(), error.code());
+    CallError::new(Code::Provider, format!("provider {provider} does not run: {why} [{code}]"))
 }
 
 fn panicked() -> CallError {

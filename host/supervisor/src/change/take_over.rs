@@ -73,7 +73,8 @@ impl Change {
         refused.into_iter().for_each(|(place, error)| self.fail(place, error));
         self.let_go(old);
         shared.tell_unbound(unbound);
-        never_served.into_iter().for_each(|instance| shared.discard(instance));
+        // Nobody vouches for these any more.
+        never_served.into_iter().for_each(|instance| shared.end_at_once(instance));
         for (target, old) in instances {
             shared.let_instance_go(target, old, relieved.clone());
         }

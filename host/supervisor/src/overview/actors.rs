@@ -34,6 +34,10 @@ impl From<&RunningActor> for SeenActor {
 }
 
 impl SeenActor {
+    pub(super) const fn runs(&self) -> bool {
+        self.engine.is_some()
+    }
+
     pub(super) fn into_entry(
         self,
         name: &str,
@@ -46,9 +50,11 @@ impl SeenActor {
         let limits = limits.values().map(|(limit, value)| (limit.name.to_owned(), value)).collect();
         let about = [format!("actor {name}"), format!("claims of actor {name}")];
         let reasons_of = reasons.about(&about);
+        let state = Condition::of(engine.is_some(), &reasons_of);
         ActorEntry {
             name: name.to_owned(),
-            state: Condition::of(engine.is_some(), &reasons_of),
+            state,
+            waits_for: reasons.others_awaited(state, &about[0]),
             reasons: reasons_of,
             key: claims.subject.to_string(),
             issuer: (!verified.is_unsigned()).then(|| claims.issuer.to_string()),

@@ -1,6 +1,6 @@
 //! Bindings as they are seen from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use trellis_control::{BindingEntry, BindingRef, Condition, REDACTED};
@@ -44,26 +44,52 @@ impl SeenBindings {
 
     pub(super) fn into_entries(
         self,
-        providers: &BTreeMap<Arc<str>, SeenProvider>,
+        (actors, providers): (&BTreeSet<Arc<str>>, &BTreeMap<Arc<str>, SeenProvider>),
         reasons: &Reasons<'_>,
     ) -> Vec<BindingEntry> {
+        let provider_runs = |name: &str| providers.get(name).is_some_and(SeenProvider::runs);
+        let runs = |name: &str| actors.contains(name) || provider_runs(name);
         let entry = |(binding, seen): (BindingRef, SeenBinding)| {
             let SeenBinding { binding: PreparedBinding { provider, values, .. }, in_force } = seen;
-            let reasons = reasons.about(&[format!("binding of {binding}")]);
-            let values = match providers.get(&provider) {
+            let reasons = reasons.about(&concerned(&binding, &provider, in_force));
+            let served_by = providers.get(&provider);
+            let values = match served_by {
                 Some(provider) => shown(&values, provider.descriptor()),
                 None => {
                     values.iter().map(|(key, _)| (key.to_owned(), REDACTED.to_owned())).collect()
                 }
             };
+            // One that leads to what does not run is of no use, though its place is kept.
+            let state = Condition::of(in_force && provider_runs(&provider), &reasons);
+            let mut waits_for = Vec::new();
+            if state == Condition::Starting {
+                let (actor, served) = (runs(&binding.actor), provider_runs(&provider));
+                waits_for.extend((!actor).then(|| format!("actor {}", binding.actor)));
+                waits_for.extend((!served).then(|| format!("provider {provider}")));
+            }
             BindingEntry {
                 binding,
                 provider: provider.to_string(),
-                state: Condition::of(in_force, &reasons),
+                state,
                 reasons,
+                waits_for,
                 values,
             }
         };
         self.0.into_iter().map(entry).collect()
     }
+}
+
+/// What may be why a binding is no better than it is: itself, its provider, and what it waits for
+/// when it is not in force.
+fn concerned(binding: &BindingRef, provider: &str, in_force: bool) -> Vec<String> {
+    let mut concerned = vec![format!("binding of {binding}"), format!("provider {provider}")];
+    if !in_force {
+        concerned.push(format!("actor {}", binding.actor));
+        // A provider may be bound to another one.
+        if binding.actor != provider {
+            concerned.push(format!("provider {}", binding.actor));
+        }
+    }
+    concerned
 }

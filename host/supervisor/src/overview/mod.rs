@@ -5,7 +5,7 @@ mod bindings;
 mod providers;
 mod reasons;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use trellis_control::Overview;
@@ -29,6 +29,10 @@ impl Shared {
     /// Everything that runs or is wanted. Waits for no change, only for one edit of what runs.
     pub(crate) fn overview(&self) -> Overview {
         let wanted = self.wanted.load_full();
+        let expected = self.expected.load_full().filter(|_| wanted.is_none());
+        if let Some(expected) = expected {
+            return Overview::clone(&expected);
+        }
         let mut seen = self.look(|actual| Seen::running(actual));
         let status = self.status.load_full();
         let mut bindings = SeenBindings::in_force(seen.bindings);
@@ -43,13 +47,16 @@ impl Shared {
             }
             bindings.add_wanted(wanted);
         }
-        let reasons = Reasons::of(&status.state);
+        let mut reasons = Reasons::of(&status.state);
+        reasons.awaited = self.progress.awaited();
+        let runs = |name: &str| seen.actors.get(name).is_some_and(SeenActor::runs);
+        let running: BTreeSet<_> = seen.actors.keys().filter(|it| runs(it)).cloned().collect();
         let actor = |(name, seen): (Arc<str>, SeenActor)| {
             let of_actor = bindings.of_actor(&name);
             seen.into_entry(&name, &reasons, of_actor)
         };
         let actors = seen.actors.into_iter().map(actor).collect();
-        let bindings = bindings.into_entries(&seen.providers, &reasons);
+        let bindings = bindings.into_entries((&running, &seen.providers), &reasons);
         let provider = |seen: SeenProvider| seen.into_entry(&reasons);
         let providers = seen.providers.into_values().map(provider).collect();
         Overview { actors, providers, bindings }

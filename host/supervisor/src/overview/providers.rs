@@ -34,6 +34,10 @@ impl SeenProvider {
         Self { prepared: running.prepared.clone(), instance: instance.cloned() }
     }
 
+    pub(super) const fn runs(&self) -> bool {
+        self.instance.is_some()
+    }
+
     pub(super) fn descriptor(&self) -> &Descriptor {
         &self.prepared.descriptor
     }
@@ -41,12 +45,15 @@ impl SeenProvider {
     pub(super) fn into_entry(self, reasons: &Reasons<'_>) -> ProviderEntry {
         let Self { prepared, instance } = self;
         let PreparedProvider { name, factory, descriptor, values, .. } = prepared;
-        let reasons = reasons.about(&[format!("provider {name}")]);
+        let what = [format!("provider {name}")];
+        let why = reasons.about(&what);
+        let state = Condition::of(instance.is_some(), &why);
         let process = instance.as_ref().and_then(Instance::process);
         ProviderEntry {
             name: name.to_string(),
-            state: Condition::of(instance.is_some(), &reasons),
-            reasons,
+            state,
+            waits_for: reasons.others_awaited(state, &what[0]),
+            reasons: why,
             kind: match factory.kind() {
                 Kind::Builtin => ProviderKind::Builtin,
                 Kind::Process => ProviderKind::Process,

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use trellis_control::{Degraded, Status};
+use trellis_control::{Condition, Degraded, Status};
 
 /// What a status says of each thing.
 pub(super) struct Reasons<'a> {
     degraded: HashMap<&'a str, Vec<&'a Degraded>>,
     addresses: HashMap<&'a str, Vec<&'a str>>,
+    /// What the change under way waits for.
+    pub(super) awaited: Vec<String>,
 }
 
 impl<'a> Reasons<'a> {
@@ -20,13 +22,20 @@ impl<'a> Reasons<'a> {
         for address in &status.addresses {
             addresses.entry(address.actor.as_str()).or_default().push(&*address.url);
         }
-        Self { degraded, addresses }
+        Self { degraded, addresses, awaited: Vec::new() }
     }
 
     /// What is wrong with any of these, as whoever asks may read it.
     pub(super) fn about(&self, whats: &[String]) -> Vec<Degraded> {
         let rows = whats.iter().filter_map(|what| self.degraded.get(&**what));
         rows.flatten().map(|row| row.told()).collect()
+    }
+
+    /// What something that starts waits for beside itself: what changes together takes over
+    /// together.
+    pub(super) fn others_awaited(&self, state: Condition, what: &str) -> Vec<String> {
+        let others = self.awaited.iter().filter(|awaited| *awaited != what);
+        if state == Condition::Starting { others.cloned().collect() } else { Vec::new() }
     }
 
     /// Where an actor takes work from outside.

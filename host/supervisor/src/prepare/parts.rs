@@ -115,6 +115,17 @@ impl Prepared {
         &self.warnings
     }
 
+    /// Holds a provider to these claims, as if they vouched for the archive that it came in. That
+    /// only takes away from what it may do: for tests of what becomes of such a provider.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn vouched_for(mut self, provider: &str, claims: &VerifiedProvider) -> Self {
+        for known in self.providers.iter_mut().filter(|known| *known.name == *provider) {
+            known.claims = Some(claims.clone());
+        }
+        self
+    }
+
     /// What each image stands for, at its place in the manifest.
     #[must_use]
     pub fn images(&self) -> &[Problem] {
@@ -162,6 +173,12 @@ impl PreparedProvider {
             values: Values::default(),
             claims: None,
         }
+    }
+
+    /// True when somebody has to vouch for it. Others are a part of the host, or a program that its
+    /// owner named.
+    pub(crate) fn has_claims(&self) -> bool {
+        self.module.is_some() || self.claims.is_some()
     }
 
     /// Whether it may take the place of this one: an older revision takes that of no newer one.

@@ -1,14 +1,10 @@
 //! Where actors and providers are in their lives, as the status has it.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::sleep;
 use trellis_control::{Component, LifecycleState, Status};
-use trellis_core::{CallError, Code, Trace};
-use trellis_dispatch::Message;
-use trellis_entitlements::AuthzRequest;
+use trellis_core::Code;
 use trellis_providers_sdk::Restart;
 use trellis_testkit::guests::by_hand;
 
@@ -37,14 +33,6 @@ async fn until(stage: &Stage, subject: &str, state: LifecycleState) {
         tokio::task::yield_now().await;
     }
     panic!("{subject} is not {state}: {:?}", stage.status().components);
-}
-
-async fn call(stage: &Stage, actor: &str) -> Result<Bytes, CallError> {
-    let message =
-        Message { payload: Bytes::new(), deadline: None, depth: 0, trace: Trace::default() };
-    let operation = &Cow::Borrowed("op");
-    let request = AuthzRequest::FromSystem { actor, operation };
-    stage.dispatcher.dispatch(request, message).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,23 +117,23 @@ actors:
     stage.apply(manifest).await;
     let made = || stage.engine.metrics().instances_created();
     for _ in 0..4 {
-        assert_eq!(call(&stage, "broken").await.expect_err("it traps").code(), Code::Trap);
+        assert_eq!(stage.call("broken").await.expect_err("it traps").code(), Code::Trap);
     }
     let before = made();
     for _ in 0..100 {
-        let error = call(&stage, "broken").await.expect_err("it is left alone");
+        let error = stage.call("broken").await.expect_err("it is left alone");
         assert_eq!(error.code(), Code::CrashLoop);
         assert!(error.message().contains("quarantine"), "{error}");
     }
     assert_eq!(made(), before, "nothing is started for them");
-    call(&stage, "well").await.expect("it does not notice");
+    stage.call("well").await.expect("it does not notice");
     until(&stage, "actor broken", LifecycleState::Quarantined).await;
     until(&stage, "actor well", LifecycleState::Ready).await;
     assert_eq!(stage.engine.metrics().limit_hits("start_backoffs_max"), 1);
 
     stage.put("broken", &by_hand(MEMORY, "(i32.const 1)"));
     stage.apply(manifest).await;
-    call(&stage, "broken").await.expect("it was mended");
+    stage.call("broken").await.expect("it was mended");
     sleep(LOOKED).await;
     assert_eq!(stage.status().degraded, []);
 }

@@ -16,6 +16,7 @@ mod provider;
 mod revoked;
 mod stage;
 mod unwell;
+mod vouched;
 mod waiting;
 mod warned;
 mod whole;

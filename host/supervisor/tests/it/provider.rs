@@ -62,7 +62,7 @@ impl Script {
         self.0.making.lock().extend(making);
     }
 
-    /// From now on these do not answer: `health`, `shutdown`, `bind at NAME`.
+    /// From now on these do not answer: `health`, `shutdown`, `call`, `bind at NAME`.
     pub(crate) fn hang(&self, what: &'static str) {
         self.0.hangs.lock().push(what);
     }
@@ -72,6 +72,17 @@ impl Script {
         self.0.hangs.lock().clear();
         self.0.refuses.lock().clear();
         self.0.changed.send_replace(());
+    }
+
+    /// This goes on, and nothing else.
+    pub(crate) fn go_on_with(&self, what: &str) {
+        self.0.hangs.lock().retain(|known| *known != what);
+        self.0.changed.send_replace(());
+    }
+
+    /// What the instance that was made so late calls actors with; the first is 0.
+    pub(crate) fn context(&self, place: usize) -> Context {
+        self.0.contexts.lock()[place].clone()
     }
 
     /// From now on this is refused: `bind at NAME`, `place PLACE at NAME`; and only once it is
@@ -377,7 +388,13 @@ impl Provider for Scripted {
     }
 
     fn call(&self, _: Call) -> BoxFuture<'_, Reply> {
-        Box::pin(async { Ok(Bytes::new()) })
+        Box::pin(async {
+            if self.script.hangs("call") {
+                self.script.note(format!("call {}", self.name));
+            }
+            self.script.pass("call").await;
+            Ok(Bytes::new())
+        })
     }
 
     /// As a whole it is not well when it is not for any binding that it knows.

@@ -1,17 +1,19 @@
 //! A supervisor, and manifests for it.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::JoinHandle;
 use trellis_claims::{ClaimsDraft, FixedClock, TrustList};
 use trellis_control::{Applied, Status};
-use trellis_core::Direction;
-use trellis_dispatch::{Bounds, Dispatcher};
+use trellis_core::{CallError, Direction, Trace};
+use trellis_dispatch::{Bounds, Dispatcher, Message};
 use trellis_engine::{Engine, EngineConfig};
-use trellis_entitlements::{AllowAll, Gate, LogAudit};
-use trellis_manifest::{Format, Report, SourceText};
+use trellis_entitlements::{AllowAll, AuthzRequest, Gate, LogAudit};
+use trellis_manifest::{Format, Manifest, Report, SourceText};
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{
     ApplyOptions, LastRuns, Metrics, PrepareContext, Prepared, Supervisor, prepare,
@@ -103,20 +105,20 @@ impl Stage {
         self.check_as(manifest, |context| PrepareContext { last_runs, ..context }).await
     }
 
+    /// What a manifest means; none need be said of actors when it is about providers alone.
+    pub(crate) fn read(&self, manifest: &str) -> Manifest {
+        let read = trellis_manifest::read(&source(manifest), &|_| None);
+        read.unwrap_or_else(|report| panic!("{report}"))
+    }
+
     /// Prepares a manifest in such a context.
     pub(crate) async fn check_as(
         &self,
         manifest: &str,
         known: impl FnOnce(PrepareContext<'_>) -> PrepareContext<'_>,
     ) -> Result<Prepared, Report> {
-        let none = if manifest.contains("actors:") { "" } else { "actors: []\n" };
-        let manifest = match manifest {
-            "{}\n" => none.to_owned(),
-            text => format!("{none}{text}"),
-        };
-        let source = SourceText::new("manifest.yaml", manifest, Format::Yaml);
-        let read = trellis_manifest::read(&source, &|_| None);
-        let read = read.unwrap_or_else(|report| panic!("{report}"));
+        let source = source(manifest);
+        let read = self.read(manifest);
         let trust = self.trust();
         let clock = Arc::clone(&self.clock) as Arc<_>;
         let context = PrepareContext::new(self.folder.path(), &self.builtins, &trust, clock);
@@ -139,9 +141,36 @@ impl Stage {
         self.supervisor.apply(self.prepare(manifest).await, options).await
     }
 
+    /// Calls an actor, as the host does for its owner.
+    pub(crate) fn call(
+        &self,
+        actor: &'static str,
+    ) -> impl Future<Output = Result<Bytes, CallError>> + Send + 'static {
+        let dispatcher = Arc::clone(&self.dispatcher);
+        async move {
+            let message = Message {
+                payload: Bytes::new(),
+                deadline: None,
+                depth: 0,
+                trace: Trace::default(),
+            };
+            let operation = &Cow::Borrowed("op");
+            dispatcher.dispatch(AuthzRequest::FromSystem { actor, operation }, message).await
+        }
+    }
+
     pub(crate) fn status(&self) -> Status {
         self.supervisor.status().state.clone()
     }
+}
+
+fn source(manifest: &str) -> SourceText {
+    let none = if manifest.contains("actors:") { "" } else { "actors: []\n" };
+    let manifest = match manifest {
+        "{}\n" => none.to_owned(),
+        text => format!("{none}{text}"),
+    };
+    SourceText::new("manifest.yaml", manifest, Format::Yaml)
 }
 
 /// The steps that were done, as the log has them.

@@ -99,3 +99,18 @@ async fn a_binding_that_went_while_it_was_asked_about_ails_nobody() {
     sleep(Duration::from_secs(1)).await;
     assert_eq!(stage.status().degraded, []);
 }
+
+/// Nothing is made worse by that, so it needs no force.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_down_makes_place_for_another_that_is_down() {
+    let stage = stage();
+    stage.script.fall_ill_with("1");
+    stage.script.fall_ill_with("2");
+    let with = |size: &str| manifest(&format!("SIZE: '{size}'"), "", "");
+    assert_eq!(stage.apply(&with("1")).await.faults, [], "nor does a start");
+    sleep(CHECKED).await;
+    assert_eq!(stage.status().degraded.len(), 1, "{:?}", stage.status());
+    let applied = stage.apply(&with("2")).await;
+    assert_eq!(done(&applied), ["replaced provider store (store) with another SIZE"]);
+    assert_eq!(applied.faults, []);
+}

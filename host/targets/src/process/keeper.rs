@@ -73,12 +73,13 @@ impl Rest {
     pub(super) fn refusal(&self, provider: &str) -> CallError {
         let Self { why, until, quarantined } = self;
         let state = if *quarantined { "it is in quarantine" } else { "it backs off" };
-        let seconds = until.saturating_duration_since(Instant::now()).as_secs_f32().ceil();
+        let left = until.saturating_duration_since(Instant::now());
+        let seconds = left.as_secs_f32().ceil();
         let text = format!(
             "the process of provider {provider} ended again and again, so {state}; the next try \
              is in {seconds} s ({why})"
         );
-        CallError::new(Code::CrashLoop, text)
+        CallError::new(Code::CrashLoop, text).retry_after(left)
     }
 }
 

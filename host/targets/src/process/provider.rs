@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use trellis_core::{CallError, Code};
 use trellis_providers_sdk::{
@@ -26,9 +26,37 @@ const END_WAIT_MAX: Duration = Duration::from_secs(2);
 pub(super) struct ProcessProvider {
     life: Arc<Life>,
     state: watch::Sender<State>,
-    /// Ends when the process has ended; dropping it ends the process.
-    keeper: Mutex<Option<JoinHandle<()>>>,
+    keeper: Keeper,
     last: Mutex<Last>,
+}
+
+/// The task that keeps the process. Dropping it ends the process.
+struct Keeper {
+    task: AbortHandle,
+    /// Nothing is ever sent: the other end is gone when the task is.
+    ended: watch::Receiver<()>,
+}
+
+impl Keeper {
+    fn begin(kept: impl Future<Output = ()> + Send + 'static) -> Self {
+        let (ends, ended) = watch::channel(());
+        let task = tokio::spawn(async move {
+            let _ends = ends;
+            kept.await;
+        });
+        Self { task: task.abort_handle(), ended }
+    }
+
+    /// Waits until it has ended. Several may, and whoever gives up takes nothing along.
+    async fn ended(&self) {
+        while self.ended.clone().changed().await.is_ok() {}
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// What the process said of itself when it was last asked.
@@ -41,8 +69,8 @@ struct Last {
 impl ProcessProvider {
     pub(super) fn new(life: Arc<Life>, live: Live) -> Self {
         let (state, _) = watch::channel(State::Up(live.session.clone()));
-        let keeper = tokio::spawn(keep(Arc::clone(&life), live, state.clone()));
-        Self { life, state, keeper: Mutex::new(Some(keeper)), last: Mutex::default() }
+        let keeper = Keeper::begin(keep(Arc::clone(&life), live, state.clone()));
+        Self { life, state, keeper, last: Mutex::default() }
     }
 
     /// The process to talk to. Waits for one that is on its way.
@@ -194,21 +222,10 @@ impl Provider for ProcessProvider {
             if let Some(session) = session {
                 session.shut_down(grace);
             }
-            let keeper = self.keeper.lock().take();
-            if let Some(mut keeper) = keeper
-                && timeout(grace, &mut keeper).await.is_err()
-            {
+            if timeout(grace, self.keeper.ended()).await.is_err() {
                 // What it holds is dropped with it, and that kills the process.
-                keeper.abort();
+                self.keeper.task.abort();
             }
         })
-    }
-}
-
-impl Drop for ProcessProvider {
-    fn drop(&mut self) {
-        if let Some(keeper) = self.keeper.get_mut().take() {
-            keeper.abort();
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use trellis_core::{BindingId, Code};
 use trellis_providers_sdk::{Health, Provider};
 use trellis_targets::process::{ProcessCommand, ProcessLimits};
@@ -18,6 +19,7 @@ pub(crate) async fn all() {
         one_that_is_told_to_end_finishes_what_it_has(sdk).await;
         one_that_nobody_wants_is_gone(sdk).await;
     }
+    one_that_shuts_down_is_ended_before_its_time().await;
     what_may_be_asked_twice_is().await;
     a_binding_that_is_refused_again_takes_no_other_along().await;
     one_that_reads_nothing_is_replaced_however_much_waits().await;
@@ -188,6 +190,22 @@ async fn one_that_is_told_to_end_finishes_what_it_has(sdk: Sdk) {
     assert_eq!(slow.await.expect("no panic").expect("it was finished"), "300");
     let error = ask(&provider, "Echo", "").await.expect_err("it has ended");
     assert!(error.message().contains("being stopped"), "{error}");
+}
+
+/// Its claims may end while it finishes what it has; whoever waited for that has gone away then.
+async fn one_that_shuts_down_is_ended_before_its_time() {
+    let provider = Sdk::Rust.made().await;
+    let hour = Duration::from_secs(3_600);
+    let slow = tokio::spawn({
+        let provider = Arc::clone(&provider);
+        async move { ask(&provider, "Sleep", hour.as_millis().to_string()).await }
+    });
+    ask(&provider, "Echo", "").await.expect("the other one is under way");
+    assert!(provider.shutdown(hour).now_or_never().is_none(), "it has a call");
+    assert!(!slow.is_finished());
+    provider.shutdown(Duration::ZERO).await;
+    let cut = tokio::time::timeout(PATIENCE, slow).await.expect("it was killed");
+    assert_eq!(cut.expect("no panic").expect_err("it was cut").code(), Code::Provider);
 }
 
 async fn one_that_nobody_wants_is_gone(sdk: Sdk) {

@@ -78,6 +78,7 @@ fn describe_actor(f: &mut fmt::Formatter<'_>, actor: &ActorEntry, now: u64) -> f
     writeln!(f, "\x1b[1m{}\x1b[0m", clean(&actor.name))?;
     row(f, "state", actor.state)?;
     reasons(f, &actor.reasons, now)?;
+    waits(f, &actor.waits_for)?;
     row(f, "key", &actor.key)?;
     row(f, "issuer", actor.issuer.as_deref().unwrap_or("none: it is unsigned"))?;
     row(f, "revision", actor.revision.map_or_else(|| "-".to_owned(), |it| it.to_string()))?;
@@ -109,6 +110,7 @@ fn describe_provider(
     writeln!(f, "\x1b[1m{}\x1b[0m", clean(&provider.name))?;
     row(f, "state", provider.state)?;
     reasons(f, &provider.reasons, now)?;
+    waits(f, &provider.waits_for)?;
     row(f, "kind", provider.kind)?;
     row(f, "implementation", format_args!("{} {}", provider.implementation, provider.version))?;
     row(f, "contracts", all(&provider.contracts))?;
@@ -126,6 +128,10 @@ fn reasons(f: &mut fmt::Formatter<'_>, reasons: &[Degraded], now: u64) -> fmt::R
         row(f, "because", format_args!("{why} [{code}] ({})", reason.timing(now)))
     };
     reasons.iter().try_for_each(told)
+}
+
+fn waits(f: &mut fmt::Formatter<'_>, waits_for: &[String]) -> fmt::Result {
+    if waits_for.is_empty() { Ok(()) } else { row(f, "waits for", all(waits_for)) }
 }
 
 fn all(texts: &[String]) -> String {

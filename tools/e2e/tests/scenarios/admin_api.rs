@@ -148,6 +148,37 @@ fn what_does_not_run_is_listed_with_its_reason() {
 }
 
 #[test]
+fn what_waits_for_a_module_is_listed_with_its_reason() {
+    let site = site(0);
+    let module = fs::read(site.path("app/echo.wasm")).expect("it was put there");
+    fs::remove_file(site.path("app/echo.wasm")).expect("it is ours");
+    let host = HostProcess::begin(site.host(MANIFEST).arg("--wait"));
+    let _host = host.unwrap_or_else(|ended| panic!("{ended:#?}"));
+    let until = |state: &str| {
+        let listed = eventually(|| {
+            let list = |what: &str| document(&site, &format!("get {what} -o json"))[what].clone();
+            let lists = ["actors", "providers", "bindings"].map(list);
+            let all = lists.iter().filter_map(Value::as_array).flatten();
+            let is_so = all.filter(|it| it["state"] == state).count() == 6;
+            if is_so { Ok(lists) } else { Err(lists) }
+        });
+        listed.unwrap_or_else(|lists| panic!("{state}: {lists:#?}"))
+    };
+    let [actors, ..] = until("down");
+    let why = &actors[0]["reasons"][0];
+    assert_eq!(why["code"], "E_NOT_FOUND", "{actors:#}");
+    assert!(why["why"].as_str().is_some_and(|why| why.contains("echo.wasm")), "{actors:#}");
+    let narrow = prints(&site, "get actors");
+    assert!(narrow.contains("\necho  ") && narrow.contains("down"), "{narrow}");
+    site.put("app/echo.wasm", module);
+    let running = eventually(|| {
+        let actors = document(&site, "get actors -o json");
+        if actors["actors"][0]["state"] == "ready" { Ok(()) } else { Err(actors) }
+    });
+    running.unwrap_or_else(|actors| panic!("{actors:#}"));
+}
+
+#[test]
 fn an_actor_is_invoked_over_the_road() {
     let site = site(0);
     let host = start(&site);

@@ -73,7 +73,10 @@ scenarios! {
         get("places", "/Oslo").is(200, "59.9139"),
         Step::manifest(places(REVOKED, "archive: geo.par")),
         Step::Log(&["E_REVOKED", "stopped: the provider V"]),
-        get("places", "/Oslo").is(502, "E_GUEST"),
+        // An outage for its clients; its actor is told what happened.
+        get("places", "/Oslo").is(503, "E_PROVIDER"),
+        Step::Log(&["cannot use demo:geo now: provider geo does not run", "E_REVOKED"]),
+        Step::LogAtMost(0, "add one to the manifest"),
         Step::Soon(Box::new(Step::Admin("/readyz", 200, "provider geo: the provider V"))),
         Step::manifest(places("", "archive: geo.par")),
         Step::Log(&["started provider geo"]),

@@ -1,6 +1,6 @@
 //! Providers that are signed modules: checked, called, changed for others and taken away.
 
-use trellis_e2e::relay::relay;
+use trellis_e2e::relay::{endless, relay};
 use trellis_e2e::{Flaw, Step, actor, get, provider};
 use trellis_testkit::example_program;
 use trellis_testkit::guests::built;
@@ -119,7 +119,27 @@ scenarios! {
         Step::manifest(format!("{}trust: {{issuers: ['${{ISSUER}}'], revoked: ['${{KEY_OF_GEO}}']}}\n",
             served_by("module: geo.wasm"))),
         Step::Log(&["\"provider\":\"geo\"", "E_REVOKED", "stopped"]),
-        get("places", "/Oslo").is(502, "E_GUEST"),
+        get("places", "/Oslo").is(503, "E_PROVIDER"),
+    ];
+
+    /// So it does when another one serves in its place, and it only finishes what it has.
+    a_module_that_is_revoked_while_it_drains = [
+        actor("places", built("places")).cap("demo:geo"),
+        provider("geo", endless()),
+        provider("next", built("geo")),
+        Step::manifest(drained("module: {file: geo.wasm, limits: {call_time: 60s}}", "")),
+        Step::Start,
+        get("places", "/Oslo").meanwhile_is(504, "E_TIMEOUT"),
+        Step::Metric("trellis_slow_lane_calls_total", 1.0).soon(),
+        Step::manifest(drained("{name: geo, module: next.wasm}", "")),
+        Step::Log(&["replaced provider geo"]),
+        Step::manifest(drained("{name: geo, module: next.wasm}",
+            "trust: {issuers: ['${ISSUER}'], revoked: ['${KEY_OF_GEO}']}\n")),
+        Step::Log(&["\"provider\":\"geo\"", "E_REVOKED", "stopped"]),
+        Step::Answered,
+        Step::Log(&["was stopped, and this call with it"]),
+        Step::LogAtMost(0, "nothing here has that key"),
+        get("places", "/Oslo").is(200, "59.9139"),
     ];
 
     /// A provider asks for capabilities itself, as its claims and its bindings allow.
@@ -204,6 +224,13 @@ bindings:
   - {{actor: places, capability: 'demo:geo'}}
 "
     )
+}
+
+/// The same for calls that take long, and with more text.
+fn drained(provider: &str, more: &str) -> String {
+    let served =
+        served_by(provider).replace("name: places}", "name: places, limits: {call_time: 60s}}");
+    format!("{}{more}", served.replace("PORT: 0", "PORT: 0, REQUEST_TIME_MAX: 60s"))
 }
 
 /// A manifest in which `relay` serves `places`, with these bindings of providers.

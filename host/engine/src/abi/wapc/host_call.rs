@@ -107,7 +107,7 @@ async fn host_call(
     };
     let text = guest.actor.host.error_text(&error);
     guest.abi.host_error.clone_from(&text);
-    guest.abi.told = Some(Told { code: error.code(), text });
+    guest.abi.told = Some(Told { error, text });
     Ok(0)
 }
 
