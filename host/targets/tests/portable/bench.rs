@@ -34,8 +34,8 @@ const IMPORTS: &str = r#"
 
 /// What the guest does with an operation, by its first letter. It notes what it is told of
 /// bindings, by the last letter of their values: `x` is refused, it traps over `t`, loops over `l`,
-/// loops over `w` unless it is the second that this instance is told of, asks the host over `k`, and
-/// traps when `q` goes.
+/// loops over `w` unless it is the second that this instance is told of, asks the host over `k`,
+/// and traps when `q` goes.
 const BODY: &str = r#"
   (global $noted (mut i32) (i32.const 0))
   (func $note (param $letter i32)

@@ -119,17 +119,18 @@ fn what_no_host_would_take_is_not_signed() {
         let args = ["par", "create", arg(&program), "-c", capability, "--vendor", vendor];
         sandbox.run(&[&args[..], more].concat())
     };
+    let wrong = |ran: crate::sandbox::Ran, why: &str| {
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.stderr.contains(why), "{why}: {ran:?}");
+    };
     for id in ["", "geo", "demo:", ":geo", "demo:g eo", "demo:geo\n"] {
-        assert!(
-            make(id, "Acme", &[]).fails(2, "E_USAGE").contains("a namespace and a name"),
-            "{id}"
-        );
+        wrong(make(id, "Acme", &[]), "a namespace and a name");
     }
     for vendor in ["", "  ", "Acme\nInc", &"a".repeat(257)] {
-        assert!(make("demo:geo", vendor, &[]).fails(2, "E_USAGE").contains("one line of text"));
+        wrong(make("demo:geo", vendor, &[]), "one line of text");
     }
-    make("demo:geo", "Acme", &["--name", ""]).fails(2, "E_USAGE");
-    make("demo:geo", "Acme", &["--ver", "1\n2"]).fails(2, "E_USAGE");
+    wrong(make("demo:geo", "Acme", &["--name", ""]), "one line of text");
+    wrong(make("demo:geo", "Acme", &["--ver", "1\n2"]), "one line of text");
     for (option, word, meant) in [
         ("--arch", "amd64", "x86_64"),
         ("--arch", "aarch46", "aarch64"),

@@ -33,6 +33,18 @@ fn binding(id: u64) -> Binding {
     }
 }
 
+/// Two bindings that an instance took, as it was told of them.
+fn take_both(bound: &Bound) -> Vec<Notice> {
+    let mut known = Known::new();
+    for id in [1, 2] {
+        bound.put(binding(id)).expect("texts");
+        let notice = bound.next(&known, Aside).expect("it is new");
+        assert!(bound.told(&notice, Ok(())));
+        known.insert(notice.topic, notice);
+    }
+    known.into_values().collect()
+}
+
 #[test]
 fn what_a_later_instance_refuses_is_out_until_it_is_bound_anew() {
     let stirred = Arc::new(Stirred::default());
@@ -85,11 +97,7 @@ async fn what_a_later_instance_hangs_over_is_told_again_aside_and_with_pauses() 
     let context = Context::new(Arc::clone(&stirred) as Arc<_>);
     let bound = Bound::new(context, Unhandled::default(), 6);
     let late = || Err(CallError::new(Code::Timeout, "late"));
-    for id in [1, 2] {
-        bound.put(binding(id)).expect("texts");
-        let notice = bound.next(&Known::new(), Aside).expect("it is new");
-        assert!(bound.told(&notice, Ok(())));
-    }
+    take_both(&bound);
     let notice = bound.next(&Known::new(), BeforeCall).expect("a new instance is told of all");
     assert!(!bound.told(&notice, late()));
     let next = bound.next(&Known::new(), BeforeCall).expect("the other one");
@@ -130,10 +138,7 @@ fn once_it_is_told_it_is_served_and_all_instances_are_told() {
 #[test]
 fn what_nobody_could_be_told_is_put_off() {
     let bound = Bound::new(Context::new(Arc::new(Stirred::default())), Unhandled::default(), 6);
-    for id in [1, 2] {
-        bound.put(binding(id)).expect("texts");
-        let notice = bound.next(&Known::new(), Aside).expect("it is new");
-        bound.told(&notice, Ok(()));
+    for notice in take_both(&bound) {
         bound.told(&notice, Err(CallError::new(Code::Trap, "it broke")));
     }
     let (all, busy) = ([BindingId(1), BindingId(2)], CallError::new(Code::Busy, "none is free"));
