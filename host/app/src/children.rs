@@ -87,6 +87,7 @@ pub async fn describe_program(program: &str, args: &[String]) -> Result<Descript
     command.look().map_err(|why| {
         let text = match why {
             Unstartable::NotExecutable => format!("`{program}` may not be executed"),
+            Unstartable::NoForm | Unstartable::Foreign => format!("`{program}`: {why}"),
             _ if is_path => format!("there is no program `{program}`"),
             _ => format!("there is no program `{program}` in PATH"),
         };

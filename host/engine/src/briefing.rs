@@ -28,15 +28,24 @@ pub struct Notice {
     pub payload: Bytes,
 }
 
+/// When an instance is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Occasion {
+    /// A call waits for it.
+    BeforeCall,
+    /// Nobody does but who asked for it ([`Actor::brief`](crate::Actor::brief)).
+    Aside,
+}
+
 /// What all instances of an actor have to know.
 pub trait Briefing: Send + Sync + 'static {
     /// Changes whenever there is something new. An instance that was briefed under this edition is
     /// called without another look.
     fn edition(&self) -> u64;
 
-    /// What an instance that knows this much is to be told next; `None` when it knows all. What it
-    /// was told and does not know is not given again.
-    fn next(&self, known: &Known) -> Option<Notice>;
+    /// What an instance that knows this much is to be told next; `None` when it knows all that it
+    /// is to be told then. What it was told and does not know is not given again on one occasion.
+    fn next(&self, known: &Known, occasion: Occasion) -> Option<Notice>;
 
     /// An instance was told. [`trellis_core::Code::Guest`] is its own answer; after an error of any
     /// other code it is gone, and [`trellis_core::Code::Timeout`] says nothing of what it would
@@ -59,8 +68,12 @@ impl Briefed {
     }
 
     /// What it is to be told next. `None` when it knows all that there was in `edition`.
-    pub(crate) fn next(&mut self, briefing: &dyn Briefing, edition: u64) -> Option<Notice> {
-        let next = briefing.next(&self.known);
+    pub(crate) fn next(
+        &mut self,
+        (briefing, edition): (&dyn Briefing, u64),
+        occasion: Occasion,
+    ) -> Option<Notice> {
+        let next = briefing.next(&self.known, occasion);
         if next.is_none() {
             self.edition = edition;
         }

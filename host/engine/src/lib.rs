@@ -59,7 +59,7 @@ mod ticker;
 pub use abi::{Dialect, dialect};
 pub use actor::{Actor, Stats};
 pub use bounds::ModuleBounds;
-pub use briefing::{Briefing, Known, Notice};
+pub use briefing::{Briefing, Known, Notice, Occasion};
 pub use call::Call;
 pub use checker::{Checker, inspect};
 pub use compile::compile_child_main;

@@ -87,7 +87,7 @@ pub const PROGRAM_CACHE_BYTES: Limit = row(
     ("program_cache_bytes_max", "-"),
     (4 << 30, "bytes"),
     None,
-    "those that were not wanted for longest are removed",
+    "those that no host has and that were not wanted for longest are removed",
 );
 
 /// Restarts at once, within five seconds, of a program or of an actor's instances. Then come

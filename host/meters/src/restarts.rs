@@ -44,6 +44,7 @@ impl Restart {
 pub struct Restarts {
     recent: VecDeque<Instant>,
     pauses: u32,
+    at_once_max: u32,
     backoffs_max: u32,
 }
 
@@ -51,7 +52,13 @@ impl Restarts {
     /// Nothing has failed yet; after that many back-offs in a row begins the quarantine.
     #[must_use]
     pub const fn new(backoffs_max: u32) -> Self {
-        Self { recent: VecDeque::new(), pauses: 0, backoffs_max }
+        Self { recent: VecDeque::new(), pauses: 0, at_once_max: RESTARTS_MAX, backoffs_max }
+    }
+
+    /// The same with a pause after each failure: for what costs others much whenever it fails.
+    #[must_use]
+    pub const fn never_at_once(backoffs_max: u32) -> Self {
+        Self { recent: VecDeque::new(), pauses: 0, at_once_max: 0, backoffs_max }
     }
 
     /// It failed. `chance`, from 0 to 1, spreads those that failed together.
@@ -61,7 +68,7 @@ impl Restarts {
         }
         self.recent.push_back(now);
         // Once there were pauses, only a time of work ends them.
-        if self.pauses == 0 && self.recent.len() <= RESTARTS_MAX as usize {
+        if self.pauses == 0 && self.recent.len() <= self.at_once_max as usize {
             return Restart::AtOnce;
         }
         let spread = |pause: Duration| pause.mul_f64(1.0 - JITTER * chance.clamp(0.0, 1.0));
@@ -83,7 +90,8 @@ impl Restarts {
 
     /// What was before counts no more.
     pub fn forget(&mut self) {
-        *self = Self::new(self.backoffs_max);
+        self.recent.clear();
+        self.pauses = 0;
     }
 }
 
@@ -119,6 +127,16 @@ mod tests {
         }
         assert_eq!(restarts.failed(now, 0.0), QUARANTINE);
         assert_eq!(restarts.failed(now + 2 * BACKOFF_MAX, 0.0), QUARANTINE);
+    }
+
+    #[test]
+    fn what_is_never_started_at_once_pauses_however_far_apart_its_failures_are() {
+        let mut restarts = Restarts::never_at_once(2);
+        let now = Instant::now();
+        let mut fail = |after_s| restarts.failed(now + Duration::from_secs(after_s), 0.0);
+        assert_eq!([fail(0), fail(30), fail(60)], [back_off(1), back_off(2), QUARANTINE]);
+        restarts.forget();
+        assert_eq!(restarts.failed(now, 0.0), back_off(1));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod process {
     pub(crate) mod bad;
     pub(crate) mod bench;
     pub(crate) mod good;
+    pub(crate) mod killed;
     pub(crate) mod life;
     pub(crate) mod starts;
     pub(crate) mod wire;
@@ -17,7 +18,7 @@ mod process {
 
 use std::process::ExitCode;
 
-use process::{bad, bench, good, life, starts, wire};
+use process::{bad, bench, good, killed, life, starts, wire};
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     match role.as_str() {
         bench::LAUNCH => return trellis_targets::process::launcher_main(args),
         bench::GOOD => return good::main(),
+        bench::HOST => return killed::host(args.next().unwrap_or_default()),
         bench::BAD => return bad::main(args.next().and_then(|how| how.into_string().ok())),
         // `cargo test -- --list` and filters of other programs' tests do not concern this one.
         "--list" => return ExitCode::SUCCESS,
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         starts::all().await;
         wire::all().await;
         life::all().await;
+        killed::all().await;
     });
     println!("the tests of providers as processes passed");
     ExitCode::SUCCESS

@@ -50,6 +50,8 @@ const TIMER_MS_MAX = 2 ** 31 - 1; // A timer of more would fire at once.
  * @property {string} [default] As it would be written in a manifest.
  * @property {string} doc One sentence, with the unit.
  * @property {boolean} [exclusive] True when only one provider may hold what it names: a file.
+ * @property {boolean} [plain] True when its value is no secret although it is any text: whoever
+ *   looks at the host may see it.
  *
  * @typedef {{ id: number, actor: string, actorName: string, contract: string, name: string,
  *   payloadBytesMax: number, values: Values }} Binding One actor's use of the provider: `actor` is
@@ -849,7 +851,7 @@ function helloOf({ name, version, doc, contracts, settings = [], ...rest }, toke
     contracts: contracts.map(({ id, aliases = [], operations }) => ({
       id, aliases, operations: operations.map((it) => ({ direction: "to_provider", ...it })),
     })),
-    settings: settings.map((it) => ({ default: null, exclusive: false, ...it })),
+    settings: settings.map((it) => ({ default: null, exclusive: false, plain: false, ...it })),
     stateful,
   };
   return { t: "hello", token, protocol: 1, checks: check !== undefined, descriptor };

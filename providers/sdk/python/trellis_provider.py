@@ -120,6 +120,8 @@ class Setting:
     default: str | None = None
     exclusive: bool = False
     """Only one instance may hold what the value names, such as a file."""
+    plain: bool = False
+    """Its value is no secret although it is any text: whoever looks at the host may see it."""
 
 
 class Values(dict[str, str]):

@@ -69,6 +69,23 @@ fn what_is_compressed_is_unpacked_within_its_bounds() {
 }
 
 #[test]
+fn one_that_was_cut_off_is_told_by_that_and_not_by_its_ratio() {
+    // Nothing that can be packed well.
+    let mut state = 1_u32;
+    let noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let content: Vec<u8> = std::iter::repeat_with(noise).take(4 << 20).collect();
+    let archive = gzip(&content);
+    assert!(read_within(&archive, Bounds::default()).is_ok());
+    for part in [archive.len() - 1, archive.len() / 2, 20_000] {
+        let told = refusal(&archive[..part], Bounds::default());
+        assert!(told.contains("it ends too early"), "{part}: {told}");
+    }
+}
+
+#[test]
 fn a_size_that_is_only_claimed_sets_nothing_aside() {
     let mut archive = packed(&[(TOKEN_ENTRY, b"token"), ("a-b.bin", b"12345")]);
     let at = 1024;

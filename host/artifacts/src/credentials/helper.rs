@@ -122,3 +122,53 @@ impl fmt::Display for Helper {
         f.write_str(&self.program)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn helper(folder: &Path, lines: &str) -> Helper {
+        let program = folder.join("docker-credential-test");
+        std::fs::write(&program, format!("#!/bin/sh\n{lines}\n")).expect("our own folder");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).expect("it is ours");
+        Helper { program: program.to_str().expect("a plain path").to_owned() }
+    }
+
+    /// True while a process runs this program.
+    fn runs(program: &str) -> bool {
+        let processes = std::fs::read_dir("/proc").expect("the processes");
+        processes.flatten().any(|process| {
+            let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&words).contains(program)
+        })
+    }
+
+    /// Time that only passes when nothing happens, so that ten seconds are over at once.
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_answer_is_ended_and_nothing_is_asked() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let helper = helper(folder.path(), "while :; do :; done");
+        let error = helper.get("registry.example.com").await.expect_err("it hangs");
+        assert_eq!(error.code(), Code::Credentials);
+        assert!(error.message().contains(CREDENTIAL_HELPER.name), "{error}");
+        let since = Instant::now();
+        while runs(&helper.program) {
+            assert!(since.elapsed() < Duration::from_secs(30), "it still runs");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_answers_in_time_is_believed() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let answer = r#"cat > /dev/null; echo '{"Username": "ada", "Secret": "canary"}'"#;
+        let helper = helper(folder.path(), answer);
+        let login = helper.get("registry.example.com").await.expect("it answers");
+        assert_eq!(login.expect("it has one").username, "ada");
+    }
+}

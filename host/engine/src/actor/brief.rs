@@ -6,6 +6,7 @@ use std::time::Instant;
 use trellis_core::{CallError, Code, Trace};
 
 use super::state::ActorState;
+use crate::briefing::{Briefing, Notice, Occasion};
 use crate::call::Call;
 use crate::instance::{Ended, Instance};
 
@@ -23,13 +24,13 @@ impl ActorState {
 pub(super) async fn brief(
     actor: &Arc<ActorState>,
     mut instance: Instance,
-    deadline: Instant,
+    (occasion, deadline): (Occasion, Instant),
 ) -> Ended {
     let Some(briefing) = actor.context.briefing.as_deref() else {
         return Ended::Returned(instance);
     };
     let edition = briefing.edition();
-    while let Some(notice) = instance.briefed_mut().next(briefing, edition) {
+    while let Some(notice) = instance.briefed_mut().next((briefing, edition), occasion) {
         let call = Call {
             operation: notice.operation.clone(),
             payload: notice.payload.clone(),
@@ -39,28 +40,50 @@ pub(super) async fn brief(
             caller: notice.topic,
         };
         instance.begin(call, deadline);
+        let telling = Telling { briefing, notice: Some(notice) };
         match instance.run().await {
             Ended::Returned(back) => {
                 instance = back;
                 // Whatever it passes on, it answered.
                 let answered = |error: CallError| CallError::new(Code::Guest, words(&error));
                 let answer = instance.answer().map(drop).map_err(answered);
-                if briefing.told(&notice, answer) || notice.edition.is_none() {
-                    instance.briefed_mut().heard(notice);
-                }
+                let known = telling.ends(answer);
+                known.into_iter().for_each(|notice| instance.briefed_mut().heard(notice));
             }
             Ended::Failed(error) => {
-                briefing.told(&notice, Err(error.clone()));
+                drop(telling.ends(Err(error.clone())));
                 return Ended::Failed(error);
             }
-            Ended::Cut(bound) => {
-                let text = "the instance was cut while it was told what it has to know";
-                briefing.told(&notice, Err(CallError::new(Code::Timeout, text)));
-                return Ended::Cut(bound);
-            }
+            cut @ Ended::Cut(_) => return cut,
         }
     }
     Ended::Returned(instance)
+}
+
+/// A notice that an instance is being told. One that is dropped was cut, by the clock or because
+/// whoever waited went away.
+struct Telling<'a> {
+    briefing: &'a dyn Briefing,
+    /// None once its outcome is known.
+    notice: Option<Notice>,
+}
+
+impl Telling<'_> {
+    /// What came of it; gives the notice if the instance knows it now.
+    fn ends(mut self, answer: Result<(), CallError>) -> Option<Notice> {
+        let notice = self.notice.take()?;
+        let knows = self.briefing.told(&notice, answer) || notice.edition.is_none();
+        knows.then_some(notice)
+    }
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if let Some(notice) = &self.notice {
+            let text = "the instance was cut while it was told what it has to know";
+            self.briefing.told(notice, Err(CallError::new(Code::Timeout, text)));
+        }
+    }
 }
 
 /// What a guest said; the code of a failure that it passes on stands before it.

@@ -13,6 +13,7 @@ use trellis_limits::named;
 use super::brief::brief;
 use super::state::ActorState;
 use super::stock::create;
+use crate::briefing::Occasion;
 use crate::call::Call;
 use crate::deadline::{Bound, Deadline};
 use crate::host_calls::BoxFuture;
@@ -111,7 +112,8 @@ impl ActorState {
         deadline: Deadline,
     ) -> Result<Bytes, CallError> {
         let actor = Arc::clone(self);
-        let told = async move { brief(&actor, instance, deadline.at).await };
+        let told =
+            async move { brief(&actor, instance, (Occasion::BeforeCall, deadline.at)).await };
         let ended = match self.drive(Box::pin(told), deadline.at).await {
             Ended::Returned(mut instance) => {
                 instance.begin(call, deadline.at);
@@ -161,9 +163,15 @@ impl ActorState {
         };
         let actor = Arc::clone(self);
         let told = async move {
-            match lease {
-                Lease::Idle(instance) => brief(&actor, instance, deadline.at).await,
+            let ready = match lease {
+                Lease::Idle(instance) => Ended::Returned(instance),
                 Lease::Slot(slot) => create(&actor, slot, None, deadline.at).await,
+            };
+            match ready {
+                Ended::Returned(instance) => {
+                    brief(&actor, instance, (Occasion::Aside, deadline.at)).await
+                }
+                other => other,
             }
         };
         match self.drive(Box::pin(told), deadline.at).await {
@@ -222,7 +230,7 @@ async fn brief_and_run(
     call: Call,
     deadline: Instant,
 ) -> Ended {
-    let ready = brief(&actor, instance, deadline).await;
+    let ready = brief(&actor, instance, (Occasion::BeforeCall, deadline)).await;
     drop(actor);
     run(ready, call, deadline).await
 }

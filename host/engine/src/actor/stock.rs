@@ -13,6 +13,7 @@ use trellis_meters::Restart;
 use super::brief::brief;
 use super::starts::Attempt;
 use super::state::{ActorState, end_all};
+use crate::briefing::Occasion;
 use crate::deadline::{self, Bound};
 use crate::instance::{Ended, Instance, Tenure};
 use crate::pool::InstanceSlot;
@@ -145,7 +146,7 @@ pub(super) async fn create(
         Ok(instance) => {
             start.worked();
             // What breaks it from here on is what it is told, not that it starts.
-            brief(actor, instance, deadline).await
+            brief(actor, instance, (Occasion::BeforeCall, deadline)).await
         }
         Err(ended) => {
             if let Ended::Failed(error) = &ended {

@@ -90,13 +90,14 @@ async fn examine(
     let wanted: Vec<_> = wanted.collect();
     let kept = cache.clone();
     // One that was changed or removed since is unpacked again.
-    let suffices = move |_: usize, known: &ArchiveProof| kept.find(&known.digest).is_some();
+    let suffices =
+        move |_: usize, known: &ArchiveProof| kept.find(known.program.digest()).is_some();
     let (cache, trust, clock) = (cache.clone(), context.trust.clone(), Arc::clone(&context.clock));
     let examination = move |place: usize, bytes: &[u8]| {
         let proven = verify(bytes, &Target::here(), &trust, &*clock).and_then(|verified| {
-            let (claims, digest) = (verified.claims().clone(), *verified.digest());
-            let program = cache.keep(&digest, verified.program())?;
-            let proof = ArchiveProof { claims, program, digest };
+            let claims = verified.claims().clone();
+            let program = Arc::new(cache.keep(verified.digest(), verified.program())?);
+            let proof = ArchiveProof { claims, program };
             Ok(Artifact { digest: hash::digest(bytes), proof })
         });
         proven.map_err(|error| about(&files[place], &error))

@@ -1,6 +1,7 @@
 //! What the programs of a manifest are: each is started and asked, unless it is known.
 
 use std::collections::BTreeMap;
+use std::env::consts::ARCH;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
@@ -65,7 +66,8 @@ async fn ask(
     };
     let command = command(spec, archive.as_ref(), (context.folder, processes));
     command.look().map_err(|why| unstartable(spec, why, (&command, context.folder)))?;
-    let factory = processes.factory(name, command).await;
+    let kept = archive.as_ref().map(|archive| Arc::clone(&archive.program));
+    let factory = processes.factory_of(name, (command, kept)).await;
     let factory = factory.map_err(|error| unusable(spec, &error))?;
     let claims = archive.map(|archive| archive.claims);
     if let Some(claims) = &claims {
@@ -143,8 +145,35 @@ fn unstartable(
             };
             at(place, format!("there is no program `{written}`"), help)
         }
+        Unstartable::NoForm | Unstartable::Foreign => {
+            return at(place, misformed(written, why, command), cure(why, command))
+                .code(Code::Config);
+        }
     }
     .code(Code::NotFound)
+}
+
+/// What is wrong with a file that may be executed, and that the system does not start.
+fn misformed(written: &str, why: Unstartable, command: &ProcessCommand) -> String {
+    let what = if command.digest.is_some() { "the program in " } else { "" };
+    match why {
+        Unstartable::Foreign => format!("{what}`{written}` was built for another kind of machine"),
+        _ => format!(
+            "{what}`{written}` is neither an ELF program nor a script that begins with `#!`"
+        ),
+    }
+}
+
+fn cure(why: Unstartable, command: &ProcessCommand) -> String {
+    let cure = match (why, command.digest.is_some()) {
+        (Unstartable::Foreign, false) => return format!("build it for {ARCH}"),
+        (Unstartable::Foreign, true) => {
+            return format!("`trellis par insert` a program that was built for {ARCH}");
+        }
+        (_, true) => "make the archive of the built program, or of a script whose first line",
+        (_, false) => "name the built program; or have the first line of a script",
+    };
+    format!("{cure} say what runs it, such as `#!/usr/bin/env python3`")
 }
 
 /// The command that a manifest in this folder means.
@@ -154,7 +183,7 @@ fn command(
     (folder, processes): (&Path, &Processes),
 ) -> ProcessCommand {
     let program = match (archive, spec.program.written().as_str()) {
-        (Some(archive), _) => whole(&archive.program),
+        (Some(archive), _) => whole(archive.program.path()),
         // As a shell has it: a name without a slash is looked for, a path is a path.
         (None, path) if path.contains('/') => whole(&folder.join(path)),
         (None, name) => PathBuf::from(name),
@@ -173,7 +202,7 @@ fn command(
         folder: whole(&folder.join(spec.folder.as_ref().map_or("", |it| &it.value))),
         environment: processes.environment(spec.environment.iter().map(|it| &*it.value)),
         limits,
-        digest: archive.map(|archive| archive.digest),
+        digest: archive.map(|archive| *archive.program.digest()),
     }
 }
 

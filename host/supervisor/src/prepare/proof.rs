@@ -1,9 +1,8 @@
 //! What is known of a module, or of an archive, from reading it.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use trellis_artifacts::Digest;
+use trellis_artifacts::KeptProgram;
 use trellis_claims::{Verified, VerifiedProvider};
 use trellis_engine::ModuleBounds;
 
@@ -21,9 +20,7 @@ pub struct ArchiveProof {
     /// What its signature says.
     pub(super) claims: VerifiedProvider,
     /// Its program for this machine.
-    pub(super) program: PathBuf,
-    /// SHA-256 of that program.
-    pub(super) digest: Digest,
+    pub(super) program: Arc<KeptProgram>,
 }
 
 /// The bounds under which a module's code was found to be right, by a check or by loading it.

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use trellis_core::{CallError, Code};
-use trellis_engine::{Briefing, Known, Notice};
+use trellis_engine::{Briefing, Known, Notice, Occasion};
 use trellis_providers_sdk::{Binding, BindingId, Context};
 
 use super::messages::{BIND, REMOVE, configuration};
+use super::topic::{binding_of, topic};
 use super::unhandled::Unhandled;
+use super::untold::Untold;
 use crate::text::shown;
 
 /// Longest word about its health, in bytes.
@@ -21,12 +25,15 @@ const HEALTH_BYTES_MAX: usize = 1 << 10;
 pub(super) struct Bound {
     context: Context,
     unhandled: Unhandled,
+    /// After that many back-offs, what cannot be told is only tried once a minute.
+    backoffs_max: u32,
     /// Counts what there is to tell. Changed under the lock alone.
     edition: AtomicU64,
     all: Mutex<BTreeMap<BindingId, Entry>>,
+    /// Something could not be told.
+    untold: Notify,
 }
 
-#[derive(Clone)]
 struct Entry {
     binding: Arc<Binding>,
     message: Bytes,
@@ -35,21 +42,41 @@ struct Entry {
 }
 
 /// What the module says to a binding.
-#[derive(Clone, PartialEq, Eq)]
 enum Verdict {
     /// No instance was told yet.
     Open,
     Taken,
-    /// It is not told again.
+    /// It said so, or broke over one that it never had. It is not told again.
     Refused(CallError),
+    /// It took it, and a later instance broke over it or did not answer. It is told again.
+    Untold(Untold),
+}
+
+impl Verdict {
+    const fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken)
+    }
+
+    /// What it is after it was told once more.
+    fn then(self, answer: Result<(), CallError>, backoffs_max: u32) -> Self {
+        let Err(error) = answer else { return Self::Taken };
+        match self {
+            // Its own word counts.
+            Self::Taken | Self::Untold(_) if error.code() == Code::Guest => Self::Refused(error),
+            Self::Taken => Self::Untold(Untold::new(error, backoffs_max, Instant::now())),
+            Self::Untold(untold) => Self::Untold(untold.again(error, Instant::now())),
+            Self::Open | Self::Refused(_) => Self::Refused(error),
+        }
+    }
 }
 
 /// What a binding was before it was bound anew.
 pub(super) struct Before(Option<Entry>);
 
 impl Bound {
-    pub(super) fn new(context: Context, unhandled: Unhandled) -> Self {
-        Self { context, unhandled, edition: AtomicU64::new(0), all: Mutex::default() }
+    pub(super) fn new(context: Context, unhandled: Unhandled, backoffs_max: u32) -> Self {
+        let (edition, all, untold) = (AtomicU64::new(0), Mutex::default(), Notify::new());
+        Self { context, unhandled, backoffs_max, edition, all, untold }
     }
 
     /// There is something new to tell; the lock of `all` is held.
@@ -77,6 +104,7 @@ impl Bound {
             Verdict::Open => None,
             Verdict::Taken => Some(Ok(())),
             Verdict::Refused(error) => Some(Err(error.clone())),
+            Verdict::Untold(untold) => Some(Err(untold.why().clone())),
         }
     }
 
@@ -103,44 +131,103 @@ impl Bound {
     /// A binding that is served.
     ///
     /// # Errors
-    /// [`Code::Provider`] for one that an instance refused when it was told of it anew.
+    /// [`Code::Provider`] for one that an instance refused when it was told of it anew, or could
+    /// not be told of.
     pub(super) fn get(&self, id: BindingId) -> Result<Arc<Binding>, CallError> {
         let all = self.all.lock();
         let unknown = || CallError::new(Code::Provider, "the binding is not served any more");
         let entry = all.get(&id).ok_or_else(unknown)?;
-        match &entry.verdict {
-            Verdict::Refused(error) => {
-                Err(CallError::new(Code::Provider, refusal(&entry.binding, error)))
-            }
-            Verdict::Open | Verdict::Taken => Ok(Arc::clone(&entry.binding)),
+        match entry.ailment() {
+            Some(why) => Err(CallError::new(Code::Provider, why)),
+            None => Ok(Arc::clone(&entry.binding)),
         }
     }
 
     /// Why this one is not served, although it is bound.
     pub(super) fn ailment(&self, id: BindingId) -> Option<String> {
-        match self.all.lock().get(&id)? {
-            Entry { binding, verdict: Verdict::Refused(error), .. } => {
-                Some(shown(&refusal(binding, error), HEALTH_BYTES_MAX))
+        let why = self.all.lock().get(&id)?.ailment()?;
+        Some(shown(&why, HEALTH_BYTES_MAX))
+    }
+
+    /// What it took before and does not serve now, and why.
+    pub(super) fn ailments(&self) -> Option<String> {
+        let all: Vec<_> = self.all.lock().values().filter_map(Entry::ailment).collect();
+        (!all.is_empty()).then(|| shown(&all.join("; "), HEALTH_BYTES_MAX))
+    }
+
+    /// Waits until something that could not be told is to be told again.
+    pub(super) async fn due(&self) -> Vec<BindingId> {
+        loop {
+            let next = {
+                let (all, now) = (self.all.lock(), Instant::now());
+                let waiting = || all.iter().filter_map(|(id, entry)| Some((id, entry.until()?)));
+                let due: Vec<_> =
+                    waiting().filter(|(_, until)| *until <= now).map(|(id, _)| *id).collect();
+                if !due.is_empty() {
+                    return due;
+                }
+                waiting().map(|(_, until)| until).min()
+            };
+            let another = self.untold.notified();
+            match next {
+                None => another.await,
+                Some(until) => drop(tokio::time::timeout_at(until.into(), another).await),
             }
+        }
+    }
+
+    /// Tries later what was due, when nothing came of any of it: there was no instance.
+    pub(super) fn put_off_all_of(&self, due: &[BindingId], why: Option<CallError>) {
+        let (mut all, now) = (self.all.lock(), Instant::now());
+        let is_due = |entry: &Entry| entry.until().is_some_and(|until| until <= now);
+        if !due.iter().all(|id| all.get(id).is_some_and(is_due)) {
+            return;
+        }
+        let nobody = || CallError::new(Code::Provider, "no instance was told of it");
+        let why = why.unwrap_or_else(nobody);
+        for id in due {
+            if let Some(Entry { verdict: Verdict::Untold(untold), .. }) = all.get_mut(id) {
+                untold.put_off(why.clone(), now);
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// Why it is not served, although it is bound.
+    fn ailment(&self) -> Option<String> {
+        let Binding { actor_name, contract, name, .. } = &*self.binding;
+        let binding = format!("{actor_name} to {contract} as {name}");
+        match &self.verdict {
+            Verdict::Open | Verdict::Taken => None,
+            Verdict::Refused(error) => Some(format!("it refuses {binding}: {}", error.message())),
+            Verdict::Untold(untold) => Some(format!(
+                "it could not be told of {binding}, and is told again: {}",
+                untold.why()
+            )),
+        }
+    }
+
+    /// When it is to be told again, if it could not be told.
+    const fn until(&self) -> Option<Instant> {
+        match &self.verdict {
+            Verdict::Untold(untold) => Some(untold.until()),
             _ => None,
         }
     }
 
-    /// What it refuses that it took before.
-    pub(super) fn refused(&self) -> Option<String> {
-        let all = self.all.lock();
-        let refused = all.values().filter_map(|entry| match &entry.verdict {
-            Verdict::Refused(error) => Some(refusal(&entry.binding, error)),
-            Verdict::Open | Verdict::Taken => None,
-        });
-        let refused: Vec<_> = refused.collect();
-        (!refused.is_empty()).then(|| shown(&refused.join("; "), HEALTH_BYTES_MAX))
+    /// True when an instance that does not know it is told of it. A call is only kept waiting for
+    /// what another instance had no difficulty with.
+    fn is_told(&self, occasion: Occasion) -> bool {
+        match &self.verdict {
+            Verdict::Taken => true,
+            Verdict::Open => occasion == Occasion::Aside,
+            Verdict::Untold(untold) => {
+                occasion == Occasion::Aside && untold.until() <= Instant::now()
+            }
+            Verdict::Refused(_) => false,
+        }
     }
-}
-
-fn refusal(binding: &Binding, error: &CallError) -> String {
-    let Binding { actor_name, contract, name, .. } = binding;
-    format!("it refuses {actor_name} to {contract} as {name}: {}", error.message())
 }
 
 impl Briefing for Bound {
@@ -149,21 +236,19 @@ impl Briefing for Bound {
         self.edition.load(Ordering::Acquire)
     }
 
-    fn next(&self, known: &Known) -> Option<Notice> {
+    fn next(&self, known: &Known, occasion: Occasion) -> Option<Notice> {
         let all = self.all.lock();
         // What is gone comes first: it may hold what another one needs.
-        let gone = known.iter().find(|(id, _)| !all.contains_key(&BindingId(**id)));
+        let gone = known.iter().find(|(told, _)| !all.contains_key(&binding_of(**told)));
         if let Some((_, last)) = gone {
             return Some(Notice { edition: None, operation: REMOVE.into(), ..last.clone() });
         }
         let is_known = |id: &BindingId, entry: &Entry| {
-            known.get(&id.0).is_some_and(|last| last.edition == Some(entry.edition))
+            known.get(&topic(*id)).is_some_and(|last| last.edition == Some(entry.edition))
         };
-        let news = all.iter().find(|(id, entry)| {
-            !is_known(id, entry) && !matches!(entry.verdict, Verdict::Refused(_))
-        });
+        let news = all.iter().find(|(id, entry)| !is_known(id, entry) && entry.is_told(occasion));
         news.map(|(id, entry)| Notice {
-            topic: id.0,
+            topic: topic(*id),
             edition: Some(entry.edition),
             operation: BIND.into(),
             payload: entry.message.clone(),
@@ -171,27 +256,34 @@ impl Briefing for Bound {
     }
 
     fn told(&self, notice: &Notice, answer: Result<(), CallError>) -> bool {
-        let verdict = match answer {
-            Ok(()) => Verdict::Taken,
-            Err(error) if self.unhandled.is_meant(BIND, &error) => Verdict::Taken,
-            Err(error) => Verdict::Refused(error),
-        };
-        let knows = verdict == Verdict::Taken;
+        let answer =
+            answer.or_else(
+                |error| {
+                    if self.unhandled.is_meant(BIND, &error) { Ok(()) } else { Err(error) }
+                },
+            );
+        let knows = answer.is_ok();
         let mut all = self.all.lock();
-        let entry = all.get_mut(&BindingId(notice.topic));
+        let entry = all.get_mut(&binding_of(notice.topic));
         // Nothing that comes of a farewell counts.
         let Some(entry) = entry.filter(|entry| notice.edition == Some(entry.edition)) else {
             return knows;
         };
-        let late = matches!(&verdict, Verdict::Refused(error) if error.code() == Code::Timeout);
-        if late && entry.verdict == Verdict::Taken {
-            // The next one may have more time.
-            return false;
+        let before = std::mem::replace(&mut entry.verdict, Verdict::Open);
+        let (was_open, was_served) = (matches!(before, Verdict::Open), before.is_taken());
+        entry.verdict = before.then(answer, self.backoffs_max);
+        let is_served = entry.verdict.is_taken();
+        if is_served && !was_served {
+            // The other instances may be told of it now.
+            self.next_edition();
         }
-        let before = std::mem::replace(&mut entry.verdict, verdict);
-        let fails = before == Verdict::Taken && !knows;
+        if entry.until().is_some() {
+            // Whichever instance comes next is told, also one that knew it before.
+            entry.edition = self.next_edition();
+            self.untold.notify_one();
+        }
         drop(all);
-        if fails {
+        if was_served != is_served && !was_open {
             self.context.health_changed();
         }
         knows
@@ -199,89 +291,4 @@ impl Briefing for Bound {
 }
 
 #[cfg(test)]
-mod tests {
-    use trellis_core::{ActorKey, BindingName, ContractId};
-    use trellis_providers_sdk::{BoxFuture, Invoke, Invoker, Reply, Values};
-
-    use super::*;
-
-    /// Counts how often the host is to ask how the provider is.
-    #[derive(Default)]
-    struct Stirred(AtomicU64);
-
-    impl Invoker for Stirred {
-        fn invoke(&self, _: Invoke) -> BoxFuture<'_, Reply> {
-            Box::pin(async { Ok(Bytes::new()) })
-        }
-
-        fn health_changed(&self) {
-            // Relaxed: one thread counts.
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn binding(id: u64) -> Binding {
-        Binding {
-            id: BindingId(id),
-            actor: ActorKey::new("M"),
-            actor_name: "places".to_owned(),
-            contract: ContractId::new("demo:geo"),
-            name: BindingName::default(),
-            payload_bytes_max: 1,
-            values: Values::default(),
-        }
-    }
-
-    #[test]
-    fn what_a_later_instance_refuses_is_out_until_it_is_bound_anew() {
-        let stirred = Arc::new(Stirred::default());
-        let context = Context::new(Arc::clone(&stirred) as Arc<_>);
-        let bound = Bound::new(context, Unhandled::default());
-        let mut known = Known::new();
-        for id in [1, 2] {
-            bound.put(binding(id)).expect("texts");
-            let notice = bound.next(&known).expect("it is new");
-            assert!(bound.told(&notice, Ok(())));
-            known.insert(notice.topic, notice);
-        }
-        assert!(bound.next(&known).is_none(), "it knows all");
-        // Another instance knows nothing yet.
-        let known = Known::new();
-        let notice = bound.next(&known).expect("it is told of all");
-        assert_eq!((notice.topic, &*notice.operation), (1, BIND));
-        let refusal = CallError::new(Code::Guest, "no more");
-        assert!(!bound.told(&notice, Err(refusal.clone())));
-        assert_eq!(bound.next(&known).expect("the other one").topic, 2);
-        assert_eq!(bound.get(BindingId(1)).expect_err("it is out").code(), Code::Provider);
-        assert!(bound.get(BindingId(2)).is_ok());
-        let told = bound.refused().expect("it says so");
-        assert!(told.contains("it refuses places to demo:geo as default: no more"), "{told}");
-        assert_eq!(stirred.0.load(Ordering::Relaxed), 1);
-        // A notice of before says nothing of what is bound since.
-        bound.put(binding(1)).expect("texts");
-        assert!(!bound.told(&notice, Err(refusal)));
-        assert!(bound.get(BindingId(1)).is_ok() && bound.refused().is_none());
-    }
-
-    #[test]
-    fn who_has_too_little_time_refuses_nothing_that_was_taken() {
-        let context = Context::new(Arc::new(Stirred::default()));
-        let bound = Bound::new(context, Unhandled::default());
-        let late = || Err(CallError::new(Code::Timeout, "late"));
-        bound.put(binding(1)).expect("texts");
-        let notice = bound.next(&Known::new()).expect("it is new");
-        bound.told(&notice, Ok(()));
-        bound.told(&notice, late());
-        assert_eq!(bound.verdict(BindingId(1)), Some(Ok(())), "the next one is told again");
-        bound.put(binding(2)).expect("texts");
-        let known = Known::from([(1, notice.clone())]);
-        let second = bound.next(&known).expect("it is new");
-        bound.told(&second, late());
-        assert!(bound.verdict(BindingId(2)).is_some_and(|verdict| verdict.is_err()));
-        assert!(bound.next(&known).is_none(), "no other instance hangs over it");
-        let gone = Notice { edition: None, ..notice };
-        bound.remove(BindingId(1));
-        let farewell = bound.next(&Known::from([(1, Notice { edition: Some(1), ..gone })]));
-        assert_eq!(&*farewell.expect("it knew of it").operation, REMOVE);
-    }
-}
+mod tests;

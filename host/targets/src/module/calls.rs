@@ -7,9 +7,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use trellis_core::{CallError, Code, wire};
 use trellis_engine::{BoxFuture, HostCall, HostCalls};
-use trellis_providers_sdk::{Ask, Binding, BindingId, Context, Values};
+use trellis_providers_sdk::{Ask, Binding, Context, Values};
 
 use super::bound::Bound;
+use super::topic::{binding_of, is_told};
 
 /// The namespace in which a module asks about the call that it serves.
 const OF_THE_CALL: &str = "trellis:provider";
@@ -42,7 +43,7 @@ impl ModuleCalls {
             let text = format!("{OF_THE_CALL} has the operation {CALLER} only");
             return Err(CallError::new(Code::NotFound, text));
         }
-        let binding = self.bound.get(BindingId(call.caller))?;
+        let binding = self.bound.get(binding_of(call.caller))?;
         let Binding { actor, actor_name, name, values, .. } = &*binding;
         let caller =
             Caller { module: actor.as_str(), name: actor_name, binding: name.as_str(), values };
@@ -56,6 +57,10 @@ impl HostCalls for ModuleCalls {
             let answer = self.of_the_call(&call);
             return Box::pin(async { answer });
         }
+        if is_told(call.caller) {
+            let refusal = too_early(call.namespace);
+            return Box::pin(async { Err(refusal) });
+        }
         let HostCall { binding, namespace, operation, payload, deadline, depth, trace, .. } = call;
         let patience = deadline.saturating_duration_since(Instant::now());
         // One deeper than the call that it serves, so that a circle of providers ends.
@@ -63,6 +68,18 @@ impl HostCalls for ModuleCalls {
         let ask = Ask { binding, namespace, operation, payload, patience, depth, trace };
         Box::pin(self.context.ask(ask))
     }
+}
+
+/// While it is told of a binding it is not in force yet: a new provider has its rights, and those
+/// that it asks have theirs, once all that changes with it has been told. The same holds later, so
+/// that what works after a reload works at a start.
+fn too_early(namespace: &str) -> CallError {
+    let text = format!(
+        "a provider may not ask for {namespace} while it is told of a binding (BindActor, \
+         RemoveActor); ask for it when a call comes, in which `{CALLER}` of {OF_THE_CALL} gives \
+         the values of its binding"
+    );
+    CallError::new(Code::Denied, text)
 }
 
 /// What a module may ask while it is only asked what it is: nothing.

@@ -154,7 +154,8 @@ impl ProviderFactory for ModuleFactory {
         let (name, engine) = (Arc::clone(&self.provider), self.engine.clone());
         let (module, unhandled) = (self.module.clone(), self.known.unhandled.clone());
         Box::pin(async move {
-            let bound = Arc::new(Bound::new(context.clone(), unhandled));
+            let backoffs_max = module.limits.start_backoffs_max;
+            let bound = Arc::new(Bound::new(context.clone(), unhandled, backoffs_max));
             let spec = ModuleSpec {
                 isolation: Isolation::Reuse,
                 limits: module.limits,
@@ -164,8 +165,7 @@ impl ProviderFactory for ModuleFactory {
             };
             let calls = ModuleCalls { bound: Arc::clone(&bound), context };
             let module = engine.load(spec, Arc::new(calls)).await?;
-            let turn = tokio::sync::Mutex::default();
-            Ok(Arc::new(ModuleProvider { name, module, bound, turn }) as Arc<dyn Provider>)
+            Ok(Arc::new(ModuleProvider::new(name, module, bound)) as Arc<dyn Provider>)
         })
     }
 }

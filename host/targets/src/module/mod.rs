@@ -13,6 +13,9 @@ mod descriptor;
 mod factory;
 mod messages;
 mod provider;
+mod teller;
+mod topic;
 mod unhandled;
+mod untold;
 
 pub use factory::{ModuleFile, ModuleProviders, ProviderModule};

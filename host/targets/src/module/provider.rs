@@ -3,40 +3,40 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::AbortHandle;
 use trellis_core::{CallError, Code};
 use trellis_engine::Actor;
 use trellis_providers_sdk::{Binding, BindingId, BoxFuture, Call, Health, Provider, Reply};
 
 use super::bound::Bound;
+use super::teller::Teller;
 use crate::text::shown;
 
-/// Longest wait for an instance to be told of a binding: shorter than the host waits for a provider
-/// to take one.
-const BIND_TIME_MAX: Duration = Duration::from_secs(8);
 /// Longest text of an error, in bytes.
 const ERROR_BYTES_MAX: usize = 4 << 10;
 
 /// A provider that is a module.
 pub(super) struct ModuleProvider {
-    pub(super) name: Arc<str>,
-    pub(super) module: Actor,
-    pub(super) bound: Arc<Bound>,
-    /// Whose turn it is to have an instance told: it is told of all that is new, so that those who
-    /// come next find nothing left to tell.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    name: Arc<str>,
+    module: Actor,
+    bound: Arc<Bound>,
+    teller: Teller,
+    /// Ends with this: what could not be told is told again.
+    telling: AbortHandle,
 }
 
 impl ModuleProvider {
-    /// Has an instance told what there is to know.
-    async fn tell(&self) -> Result<(), CallError> {
-        let _turn = self.turn.lock().await;
-        self.module.brief(Instant::now() + BIND_TIME_MAX).await
+    /// Serves with this module. To be made inside a runtime.
+    pub(super) fn new(name: Arc<str>, module: Actor, bound: Arc<Bound>) -> Self {
+        let teller = Teller::new(module.clone(), Arc::clone(&bound));
+        let telling = teller.keep_telling();
+        Self { name, module, bound, teller, telling }
     }
 
     async fn bind_now(&self, binding: Binding) -> Result<(), CallError> {
         let id = binding.id;
         let before = self.bound.put(binding)?;
-        let told = self.tell().await;
+        let told = self.teller.tell().await;
         let verdict = self.bound.verdict(id).unwrap_or_else(|| {
             let silent = || CallError::new(Code::Provider, "no instance was told of the binding");
             Err(told.err().unwrap_or_else(silent))
@@ -44,7 +44,7 @@ impl ModuleProvider {
         let Err(error) = verdict else { return Ok(()) };
         self.bound.take_back(id, before);
         // What instances know is right again before their next call in any case.
-        drop(self.tell().await);
+        drop(self.teller.tell().await);
         Err(self.failure(error))
     }
 
@@ -75,7 +75,7 @@ impl Provider for ModuleProvider {
         Box::pin(async move {
             if self.bound.remove(id) {
                 // Whatever it says to that, it is not bound any more.
-                drop(self.tell().await);
+                drop(self.teller.tell().await);
             }
         })
     }
@@ -92,8 +92,8 @@ impl Provider for ModuleProvider {
     }
 
     fn health(&self) -> BoxFuture<'_, Health> {
-        let refused = self.bound.refused();
-        Box::pin(async { refused.map_or(Health::Healthy, Health::Degraded) })
+        let ailments = self.bound.ailments();
+        Box::pin(async { ailments.map_or(Health::Healthy, Health::Degraded) })
     }
 
     fn health_of_each(&self, ids: Vec<BindingId>) -> BoxFuture<'_, Vec<Health>> {
@@ -104,8 +104,15 @@ impl Provider for ModuleProvider {
 
     fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
         Box::pin(async move {
+            self.telling.abort();
             // What has not ended by then is dropped with the provider.
             let _ = self.module.drain(Instant::now() + grace).await;
         })
+    }
+}
+
+impl Drop for ModuleProvider {
+    fn drop(&mut self) {
+        self.telling.abort();
     }
 }

@@ -33,12 +33,15 @@ pub(super) async fn check(
         let text = format!("it did not answer within {} s", CHECK_TIME_MAX.as_secs());
         Err(CallError::new(Code::Provider, text))
     });
-    drop(process);
-    found.map_err(|error| {
-        let (why, wrote) = (error.message(), log.last_words());
-        let text = format!("`{command}` does not say whether its values are right: {why}{wrote}");
-        CallError::new(error.code(), text)
-    })
+    let error = match found {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    // What it wrote may still be on its way when its connection has ended.
+    process.hear_out().await;
+    let (why, wrote) = (error.message(), log.last_words());
+    let text = format!("`{command}` does not say whether its values are right: {why}{wrote}");
+    Err(CallError::new(error.code(), text))
 }
 
 /// There is no actor yet.

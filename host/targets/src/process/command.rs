@@ -1,11 +1,15 @@
 //! What is started: a program with its arguments, its folder, its environment and its limits.
 
 use std::collections::BTreeMap;
+use std::env::consts::ARCH;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use trellis_artifacts::{EXECUTABLE_HEAD_BYTES, Executable};
 
 /// A provider's command.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -60,6 +64,24 @@ pub enum Unstartable {
     NoProgram,
     /// There is such a file, and it may not be executed.
     NotExecutable,
+    /// It may be executed, and is neither an ELF program nor a script that says what runs it.
+    NoForm,
+    /// It is a program for another kind of machine.
+    Foreign,
+}
+
+impl fmt::Display for Unstartable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoFolder => "there is no such folder",
+            Self::NoProgram => "there is no such program",
+            Self::NotExecutable => "it may not be executed",
+            Self::NoForm => {
+                "it is neither an ELF program nor a script whose first line begins with `#!`"
+            }
+            Self::Foreign => "it is a program for another kind of machine",
+        })
+    }
 }
 
 /// What the files of a command were like: another build has another stamp.
@@ -75,22 +97,9 @@ impl ProcessCommand {
         if !self.folder.is_dir() {
             return Err(Unstartable::NoFolder);
         }
-        let is_path = self.program.components().nth(1).is_some() || self.program.is_absolute();
-        let found = if is_path {
-            executable(&self.program)
-        } else {
-            // As the system looks for it, which starts from the folder it runs in.
-            let folders = self.environment.get(OsStr::new("PATH"));
-            let folders = folders.map_or(OsStr::new(DEFAULT_PATH), OsString::as_os_str);
-            let places = std::env::split_paths(folders)
-                .map(|folder| self.folder.join(folder).join(&self.program));
-            { places }.filter_map(|place| executable(&place)).max()
-        };
-        match found {
-            Some(true) => Ok(()),
-            Some(false) => Err(Unstartable::NotExecutable),
-            None => Err(Unstartable::NoProgram),
-        }
+        let folders = self.environment.get(OsStr::new("PATH")).map(OsString::as_os_str);
+        let program = find(&self.program, (&self.folder, folders))?;
+        check_form(&program)
     }
 
     /// The stamp of its program and of every argument that names a file.
@@ -99,6 +108,51 @@ impl ProcessCommand {
         let files = names.filter_map(|name| self.folder.join(name).metadata().ok());
         let stamp = |it: Metadata| (it.dev(), it.ino(), it.size(), it.mtime(), it.mtime_nsec());
         Stamp(files.filter(Metadata::is_file).map(stamp).collect())
+    }
+}
+
+/// Where a program is, for a process that runs in `folder` with this `PATH`: as `execvp(3)` looks.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn find(
+    program: &Path,
+    (folder, path): (&Path, Option<&OsStr>),
+) -> Result<PathBuf, Unstartable> {
+    let is_path = program.as_os_str().as_encoded_bytes().contains(&b'/');
+    let places: Vec<_> = if is_path {
+        vec![folder.join(program)]
+    } else {
+        let folders = std::env::split_paths(path.unwrap_or(OsStr::new(DEFAULT_PATH)));
+        folders.map(|place| folder.join(place).join(program)).collect()
+    };
+    let mut why = Unstartable::NoProgram;
+    for place in places {
+        match executable(&place) {
+            Some(true) => return Ok(place),
+            Some(false) => why = Unstartable::NotExecutable,
+            None => {}
+        }
+    }
+    Err(why)
+}
+
+/// Makes sure that the system starts a file itself, and does not give it to a shell.
+///
+/// # Errors
+/// [`Unstartable::NoForm`] and [`Unstartable::Foreign`].
+pub(super) fn check_form(program: &Path) -> Result<(), Unstartable> {
+    let mut head = Vec::new();
+    let read = File::open(program)
+        .and_then(|file| file.take(EXECUTABLE_HEAD_BYTES as u64).read_to_end(&mut head));
+    if read.is_err() {
+        // What may be executed and not read, a shell could not read either.
+        return Ok(());
+    }
+    match Executable::of(&head) {
+        None => Err(Unstartable::NoForm),
+        Some(form) if !form.runs_on(ARCH) => Err(Unstartable::Foreign),
+        Some(_) => Ok(()),
     }
 }
 

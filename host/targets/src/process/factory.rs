@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use trellis_artifacts::KeptProgram;
 use trellis_core::CallError;
 use trellis_providers_sdk::{
     BoxFuture, Context, Counter, Created, Descriptor, Kind, Provider, ProviderFactory,
@@ -85,6 +86,18 @@ impl Processes {
         provider: &str,
         command: ProcessCommand,
     ) -> Result<Arc<dyn ProviderFactory>, CallError> {
+        self.factory_of(provider, (command, None)).await
+    }
+
+    /// The same of one whose program is in a cache, where it stays while it may be started again.
+    ///
+    /// # Errors
+    /// As [`factory`](Self::factory).
+    pub async fn factory_of(
+        &self,
+        provider: &str,
+        (command, kept): (ProcessCommand, Option<Arc<KeptProgram>>),
+    ) -> Result<Arc<dyn ProviderFactory>, CallError> {
         let stamp = command.stamp();
         let known = self.known.lock().get(&command).filter(|it| it.stamp == stamp).cloned();
         let (known, fresh) = match known {
@@ -103,6 +116,7 @@ impl Processes {
             build: format!("{command:?} {stamp:?} {:x}", digest(&known.descriptor)),
             processes: self.clone(),
             command,
+            kept,
             known,
             fresh: Mutex::new(fresh),
         }))
@@ -142,6 +156,7 @@ struct ProcessFactory {
     build: String,
     processes: Processes,
     command: ProcessCommand,
+    kept: Option<Arc<KeptProgram>>,
     known: Known,
     /// The process that said what it is, until it is asked about values.
     fresh: Mutex<Option<(Started, ProcessLog)>>,
@@ -196,6 +211,7 @@ impl ProviderFactory for ProcessFactory {
             launcher: self.processes.launcher.clone(),
             forget: self.processes.forgetting(&self.command),
             command: self.command.clone(),
+            _kept: self.kept.clone(),
             descriptor: self.known.descriptor.clone(),
             values,
             context,

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use trellis_artifacts::KeptProgram;
 use trellis_core::{CallError, Code};
 use trellis_meters::{Restart, Restarts};
 use trellis_providers_sdk::{Binding, BindingId, Context, Counter, Descriptor, Values};
@@ -19,8 +20,11 @@ use super::log::ProcessLog;
 use super::session::Session;
 use super::started::{Process, Started, told};
 
-/// Longest time a process that owes an answer may take to say how it is.
+/// Longest time a process that owes an answer may take to say how it is while nothing moves between
+/// it and the host.
 const PULSE_TIME_MAX: Duration = Duration::from_secs(1);
+/// The same while something does: its answer may stand behind large messages.
+const BUSY_PULSE_TIME_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for a process to be made ready, or to take its bindings.
 const READY_TIME_MAX: Duration = Duration::from_secs(8);
 /// How long a process whose connection ended may take to end by itself.
@@ -33,6 +37,8 @@ pub(super) struct Life {
     /// Has the next one who reads a manifest find out again what the command is.
     pub(super) forget: Box<dyn Fn() + Send + Sync>,
     pub(super) command: ProcessCommand,
+    /// The program's place in a cache: the next process needs it as well.
+    pub(super) _kept: Option<Arc<KeptProgram>>,
     pub(super) descriptor: Descriptor,
     pub(super) values: Values,
     pub(super) context: Context,
@@ -269,14 +275,33 @@ async fn until_lost(live: &mut Live) -> String {
             }
             status = live.process.ended() => return format!("it {}", told(status)),
             () = session.doubted() => {
-                if timeout(PULSE_TIME_MAX, pulse(&session)).await.is_err() {
+                if let Err(waited) = answers(&session).await {
                     return format!(
                         "it owes answers and does not say how it is within {} ms",
-                        PULSE_TIME_MAX.as_millis()
+                        waited.as_millis()
                     );
                 }
             }
         }
+    }
+}
+
+/// Waits until a process says anything of how it is, for as long as it is alive.
+///
+/// # Errors
+/// How long that took, when it did not.
+async fn answers(session: &Session) -> Result<(), Duration> {
+    let mut pulse = std::pin::pin!(timeout(BUSY_PULSE_TIME_MAX, pulse(session)));
+    let mut moved = session.moved();
+    loop {
+        if let Ok(said) = timeout(PULSE_TIME_MAX, &mut pulse).await {
+            return said.map_err(|_| BUSY_PULSE_TIME_MAX);
+        }
+        let now = session.moved();
+        if now == moved {
+            return Err(PULSE_TIME_MAX);
+        }
+        moved = now;
     }
 }
 

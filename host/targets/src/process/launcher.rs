@@ -19,7 +19,8 @@ use tokio::sync::oneshot;
 use trellis_artifacts::{Digest, is_program};
 use trellis_core::{CallError, Code};
 
-use super::command::ProcessCommand;
+use super::command::{ProcessCommand, check_form, find};
+use super::watcher::{WATCH, Watched, Watcher, watch_main};
 
 /// The launcher's exit code when the program could not be started; its last line says why.
 pub(super) const EXIT_NOT_STARTED: i32 = 125;
@@ -41,7 +42,14 @@ pub struct Launcher {
 struct Job {
     command: Command,
     runtime: Handle,
-    started: oneshot::Sender<io::Result<Child>>,
+    started: oneshot::Sender<io::Result<Launched>>,
+}
+
+/// A process that was started. Fields are dropped in this order: it is ended before nobody watches
+/// over its group any more.
+pub(super) struct Launched {
+    pub(super) child: Child,
+    pub(super) watched: Option<Watched>,
 }
 
 impl Launcher {
@@ -53,12 +61,18 @@ impl Launcher {
         let (jobs, queue) = mpsc::sync_channel::<Job>(JOBS_MAX);
         // A process dies with the thread that started it (`PR_SET_PDEATHSIG`), so that is one which
         // lives as long as the host.
+        let watcher = Watcher::new(program.clone(), args.clone());
         thread::Builder::new().name("process-launcher".to_owned()).spawn(move || {
             for Job { command, runtime, started } in queue {
                 let _inside = runtime.enter();
                 let child = tokio::process::Command::from(command).kill_on_drop(true).spawn();
+                let launched = child.map(|child| {
+                    // It leads its group, or will in a moment.
+                    let watched = child.id().map(|group| watcher.watch(group));
+                    Launched { child, watched }
+                });
                 // One that nobody waits for any more is dropped, and killed with that.
-                drop(started.send(child));
+                drop(started.send(launched));
             }
         })?;
         Ok(Self { program, args, jobs })
@@ -72,7 +86,7 @@ impl Launcher {
         &self,
         command: &ProcessCommand,
         variables: [(&str, &std::ffi::OsStr); 2],
-    ) -> Result<Child, CallError> {
+    ) -> Result<Launched, CallError> {
         let limits = command.limits;
         let mut launched = Command::new(&self.program);
         launched
@@ -111,8 +125,12 @@ impl Launcher {
 }
 
 /// The whole `main` of the launcher: `HOST_PID MEMORY_BYTES FILES PROCESSES DIGEST PROGRAM
-/// ARGUMENT...`.
-pub fn launcher_main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+/// ARGUMENT...`, or `watch`.
+pub fn launcher_main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let mut args = args.peekable();
+    if args.peek().is_some_and(|first| first == WATCH) {
+        return watch_main();
+    }
     let mut number = || args.next()?.to_str()?.parse::<u64>().ok();
     let (Some(host), Some(memory), Some(files), Some(processes)) =
         (number(), number(), number(), number())
@@ -125,10 +143,11 @@ pub fn launcher_main(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     if let Err(error) = bound(host, memory, files, processes) {
         return not_started(&format!("its limits could not be set: {error}"));
     }
-    if let Err(why) = check(&digest, program.as_ref()) {
-        return not_started(&why);
-    }
-    let error = Command::new(&program).args(args).exec();
+    let path = match check(&digest, program.as_ref()) {
+        Ok(path) => path,
+        Err(why) => return not_started(&why),
+    };
+    let error = Command::new(path).arg0(&program).args(args).exec();
     not_started(&format!("{}: {error}", program.display()))
 }
 
@@ -138,11 +157,20 @@ fn not_started(why: &str) -> ExitCode {
     ExitCode::from(u8::try_from(EXIT_NOT_STARTED).unwrap_or(u8::MAX))
 }
 
-/// Makes sure of the program as late as can be: right before this process becomes it.
-fn check(digest: &OsStr, program: &Path) -> Result<(), String> {
-    if digest == ANY_PROGRAM {
-        return Ok(());
+/// Makes sure of the program as late as can be: right before this process becomes it. Gives where
+/// it is.
+fn check(digest: &OsStr, program: &Path) -> Result<PathBuf, String> {
+    let path = std::env::var_os("PATH");
+    let found = find(program, (Path::new("."), path.as_deref()))
+        .and_then(|found| check_form(&found).map(|()| found));
+    let found = found.map_err(|why| format!("{}: {why}", program.display()))?;
+    if digest != ANY_PROGRAM {
+        check_digest(digest, &found)?;
     }
+    Ok(found)
+}
+
+fn check_digest(digest: &OsStr, program: &Path) -> Result<(), String> {
     let path = program.display();
     let digest = HEXLOWER.decode(digest.as_encoded_bytes()).ok();
     let digest: Option<Digest> = digest.and_then(|digest| digest.try_into().ok());

@@ -6,6 +6,7 @@
 
 mod check;
 mod command;
+mod counted;
 mod door;
 mod factory;
 mod heard;
@@ -15,6 +16,7 @@ mod log;
 mod provider;
 mod session;
 mod started;
+mod watcher;
 
 pub use command::{ProcessCommand, ProcessLimits, Unstartable};
 pub use factory::Processes;

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use trellis_core::{CallError, Code, Trace};
@@ -19,6 +20,7 @@ use trellis_providers_sdk::{
     Wanted,
 };
 
+use super::counted::Counted;
 use super::heard;
 use super::log::ProcessLog;
 
@@ -48,6 +50,8 @@ struct Inner {
     provider: String,
     outbox: Outbox,
     requests: Requests<Answer>,
+    /// How many bytes came.
+    came: Arc<AtomicU64>,
     /// Why it ended, once it has.
     ended: watch::Receiver<Option<String>>,
     /// Somebody went away without an answer.
@@ -58,12 +62,13 @@ struct Inner {
 impl Session {
     /// Begins to listen. `context` is the process's way to actors.
     pub(super) fn new(
-        (frames, out): (Frames<OwnedReadHalf>, OwnedWriteHalf),
+        (frames, out): (Frames<Counted>, OwnedWriteHalf),
         (context, log): (Context, ProcessLog),
         provider: &str,
     ) -> Self {
         let outbox = Outbox::new(out);
         let requests = Requests::default();
+        let came = frames.stream().bytes();
         let (end, ended) = watch::channel(None);
         let listener = Listener {
             outbox: outbox.clone(),
@@ -82,7 +87,7 @@ impl Session {
         });
         let (doubts, _) = watch::channel(0);
         let (provider, task) = (provider.to_owned(), task.abort_handle());
-        Self(Arc::new(Inner { provider, outbox, requests, ended, doubts, task }))
+        Self(Arc::new(Inner { provider, outbox, requests, came, ended, doubts, task }))
     }
 
     /// Waits until the connection has ended; why.
@@ -92,6 +97,12 @@ impl Session {
             Ok(why) => why.clone().unwrap_or_default(),
             Err(_) => "it was ended".to_owned(),
         }
+    }
+
+    /// How many bytes went either way so far: what grows is alive.
+    pub(super) fn moved(&self) -> u64 {
+        // Relaxed: it is only compared with itself a second ago.
+        self.0.came.load(Ordering::Relaxed) + self.0.outbox.taken()
     }
 
     /// Waits until a caller went away without an answer.
@@ -272,7 +283,7 @@ struct Invoked {
 
 impl Listener {
     /// Listens until the connection ends; why it did.
-    async fn listen(&self, mut frames: Frames<OwnedReadHalf>) -> String {
+    async fn listen(&self, mut frames: Frames<Counted>) -> String {
         let mut under_way = JoinSet::new();
         let drained = self.outbox.drain();
         tokio::pin!(drained);

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -22,10 +22,12 @@ use trellis_providers_sdk::process::{
 };
 
 use super::command::ProcessCommand;
+use super::counted::Counted;
 use super::door::Door;
 use super::heard;
-use super::launcher::{EXIT_NOT_STARTED, Launcher};
+use super::launcher::{EXIT_NOT_STARTED, Launched, Launcher};
 use super::log::ProcessLog;
+use super::watcher::Watched;
 use crate::foreign::wrong_with;
 
 /// Longest wait for a started process to say hello.
@@ -38,7 +40,7 @@ const LAST_LINES_TIME_MAX: Duration = Duration::from_secs(1);
 /// A process, and what it said when it came in.
 pub(super) struct Started {
     pub(super) process: Process,
-    pub(super) frames: Frames<OwnedReadHalf>,
+    pub(super) frames: Frames<Counted>,
     pub(super) out: OwnedWriteHalf,
     pub(super) descriptor: Descriptor,
     /// True when it says what is wrong with values.
@@ -49,8 +51,12 @@ pub(super) struct Started {
 pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
+    /// Its group is ended when the host is killed.
+    _watched: Option<Watched>,
     /// Its other end waits for this to be dropped.
     _alive: oneshot::Sender<Infallible>,
+    /// Ends when all that it wrote was read.
+    written: JoinHandle<()>,
 }
 
 impl Started {
@@ -70,8 +76,8 @@ impl Started {
         let token = fresh_token().map_err(|error| failed("there is no token for it", error))?;
         let variables =
             [(SOCKET_VARIABLE, door.path().as_os_str()), (TOKEN_VARIABLE, token.as_ref())];
-        let child = launcher.launch(command, variables).await?;
-        let (mut process, written) = Process::new(child, log);
+        let launched = launcher.launch(command, variables).await?;
+        let mut process = Process::new(launched, log);
         let hello = hello(&door, process.group, &token);
         tokio::pin!(hello);
         let came = tokio::select! {
@@ -80,7 +86,7 @@ impl Started {
                 // Its last words and its lines may still be on their way.
                 let (came, _) = tokio::join!(
                     timeout(LAST_WORDS_TIME_MAX, hello),
-                    timeout(LAST_WORDS_TIME_MAX, written)
+                    timeout(LAST_WORDS_TIME_MAX, &mut process.written)
                 );
                 let early = |told: &str| io::Error::other(format!("it {told} before it said hello"));
                 match came {
@@ -108,8 +114,8 @@ impl Started {
 }
 
 impl Process {
-    /// Has what it writes go to the log; gives what ends when it writes no more.
-    fn new(mut child: Child, log: &ProcessLog) -> (Self, JoinHandle<()>) {
+    /// Has what it writes go to the log.
+    fn new(Launched { mut child, watched }: Launched, log: &ProcessLog) -> Self {
         let (alive, gone) = oneshot::channel::<Infallible>();
         let out = child.stdout.take().map(|out| log.clone().follow(out, LogLevel::Info));
         let error = child.stderr.take().map(|error| log.clone().follow(error, LogLevel::Warn));
@@ -127,7 +133,7 @@ impl Process {
         });
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
         let group = pid.and_then(Pid::from_raw);
-        (Self { child, group, _alive: alive }, written)
+        Self { child, group, _watched: watched, _alive: alive, written }
     }
 
     /// Its process id; `None` once it was waited for.
@@ -138,6 +144,13 @@ impl Process {
     /// Waits until it has ended by itself.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
+    }
+
+    /// Ends it, and waits for the lines that it wrote before.
+    pub(super) async fn hear_out(mut self) {
+        self.kill();
+        // One that left its group may hold the other ends, and is not waited for.
+        let _ = timeout(LAST_LINES_TIME_MAX, &mut self.written).await;
     }
 
     /// Ends it and all that it started, now.
@@ -158,7 +171,7 @@ impl Drop for Process {
     }
 }
 
-type Stream = (Frames<OwnedReadHalf>, OwnedWriteHalf);
+type Stream = (Frames<Counted>, OwnedWriteHalf);
 
 /// Hears out the process, or one of its own: whichever comes in first.
 async fn hello(door: &Door, process: Option<Pid>, token: &str) -> io::Result<(Stream, Offer)> {
@@ -173,7 +186,7 @@ async fn hello(door: &Door, process: Option<Pid>, token: &str) -> io::Result<(St
 
 async fn first_frame(stream: UnixStream) -> io::Result<(Stream, Offer)> {
     let (from, out) = stream.into_split();
-    let mut frames = Frames::new(from);
+    let mut frames = Frames::new(Counted::new(from));
     let first = frames.next::<FromProvider>(HELLO_BYTES_MAX).await.map_err(|error| {
         let why = heard::line(&error.to_string());
         io::Error::other(format!("what it said first is no hello: {why}"))

@@ -16,6 +16,9 @@ use trellis_providers_sdk::{
 };
 use trellis_targets::module::{ModuleFile, ModuleProviders, ProviderModule};
 
+/// Longest wait for what has to come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What the guest imports.
 const IMPORTS: &str = r#"
   (import "wapc" "__guest_request" (func $request (param i32 i32)))
@@ -31,6 +34,7 @@ const IMPORTS: &str = r#"
 
 /// What the guest does with an operation, by its first letter. It notes what it is told of
 /// bindings, by the last letter of their values: `x` is refused, it traps over `t`, loops over `l`,
+/// loops over `w` unless it is the second that this instance is told of, asks the host over `k`,
 /// and traps when `q` goes.
 const BODY: &str = r#"
   (global $noted (mut i32) (i32.const 0))
@@ -59,6 +63,12 @@ const BODY: &str = r#"
           (then (call $error (i32.const 64) (i32.const 14)) (return (i32.const 0))))
         (if (i32.eq (local.get $last) (i32.const 116)) (then (unreachable)))
         (if (i32.eq (local.get $last) (i32.const 108)) (then (loop $l (br $l))))
+        (if (i32.and (i32.eq (local.get $last) (i32.const 119))
+              (i32.ne (global.get $noted) (i32.const 1)))
+          (then (loop $l (br $l))))
+        (if (i32.eq (local.get $last) (i32.const 107))
+          (then (return
+            (call $ask (i32.const 160) (i32.const 14) (i32.const 176) (i32.const 3)))))
         (call $note (local.get $last))
         (return (i32.const 1))))
     (if (i32.eq (local.get $first) (i32.const 82)) ;; RemoveActor
@@ -222,6 +232,13 @@ pub(crate) async fn call_within(
         depth: 3,
     };
     provider.call(call).await
+}
+
+/// Waits until an instance answers a call over a binding that was told this much.
+pub(crate) async fn until_noted(provider: &Arc<dyn Provider>, id: u64, letters: &str) {
+    let noted =
+        async { while call(provider, id, "Noted").await.as_deref() != Ok(letters.as_bytes()) {} };
+    tokio::time::timeout(PATIENCE, noted).await.expect("it is served");
 }
 
 /// What the instance that answers was told so far.

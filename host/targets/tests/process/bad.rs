@@ -3,12 +3,13 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use trellis_core::{BindingId, CallError, Code, Contract, ContractId, Direction, Operation};
-use trellis_providers_sdk::Descriptor;
+use trellis_core::{BindingId, CallError, Code, Contract, ContractId, Direction, Operation, wire};
 use trellis_providers_sdk::process::{
-    FromProvider, Offer, PROTOCOL, SOCKET_VARIABLE, TOKEN_VARIABLE, encode,
+    FromHost, FromProvider, Offer, PROTOCOL, SOCKET_VARIABLE, TOKEN_VARIABLE, encode,
 };
+use trellis_providers_sdk::{Descriptor, Health};
 
 struct Line(UnixStream);
 
@@ -33,6 +34,15 @@ impl Line {
         self.0.read_exact(&mut length).expect("the host speaks");
         let mut body = vec![0; u32::from_be_bytes(length) as usize];
         self.0.read_exact(&mut body).expect("the host speaks");
+    }
+
+    /// Reads one frame; nothing when the host has hung up.
+    fn hear(&mut self) -> Option<FromHost> {
+        let mut length = [0; 4];
+        self.0.read_exact(&mut length).ok()?;
+        let mut body = vec![0; u32::from_be_bytes(length) as usize];
+        self.0.read_exact(&mut body).ok()?;
+        wire::decode(&body).ok()
     }
 
     /// Waits for the end of the connection.
@@ -112,6 +122,28 @@ fn after_create(line: &mut Line, how: &str) {
         other => panic!("{other}"),
     }
     line.wait();
+}
+
+/// Takes longer for an answer than it may take to say how it is, and is never silent for that long.
+fn dawdle(line: &mut Line) {
+    hello(line, offer());
+    line.skip();
+    line.say(&FromProvider::Ready { id: 1 });
+    let Some(FromHost::Call { id, .. }) = line.hear() else { return };
+    let slow = encode(&FromProvider::result(id, Ok(vec![0; 100].into()))).expect("it fits");
+    for piece in slow.chunks(slow.len().div_ceil(25)) {
+        line.raw(piece);
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    while let Some(frame) = line.hear() {
+        match frame {
+            FromHost::Call { id, .. } => line.say(&FromProvider::result(id, Ok("alive".into()))),
+            FromHost::Health { id } => {
+                line.say(&FromProvider::healthy(id, Health::Healthy, (vec![], vec![])));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// What it says when it is asked about values.
@@ -200,6 +232,7 @@ pub(crate) fn main(how: Option<String>) -> ExitCode {
             line.skip();
             line.say(&FromProvider::Ready { id: 1 });
         }
+        "dawdles" => dawdle(&mut Line::open()),
         how if how.starts_with("check-") => after_check(&mut Line::open(), how),
         how => after_create(&mut Line::open(), how),
     }

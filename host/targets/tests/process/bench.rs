@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use trellis_targets::process::{Launcher, ProcessCommand, ProcessLimits, Processe
 pub(crate) const LAUNCH: &str = "launch";
 pub(crate) const GOOD: &str = "good";
 pub(crate) const BAD: &str = "bad";
+pub(crate) const HOST: &str = "host";
 
 /// Longest wait for what has to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -104,19 +105,24 @@ pub(crate) async fn made_of(
     factory.create(Context::new(told), Values::default()).await
 }
 
-async fn make(factory: &dyn ProviderFactory) -> Result<Arc<dyn Provider>, CallError> {
+pub(crate) async fn make(factory: &dyn ProviderFactory) -> Result<Arc<dyn Provider>, CallError> {
     factory.create(Context::new(Arc::<Told>::default()), Values::default()).await
 }
 
 /// The good provider behind a script that does something first.
-pub(crate) fn script(folder: &tempfile::TempDir, first: &str) -> ProcessCommand {
-    let script = folder.path().join("provider");
+pub(crate) fn script(folder: &Path, first: &str) -> ProcessCommand {
     let own = std::env::current_exe().expect("this program");
-    let program = format!("#!/bin/sh\n{first}\nexec {} {GOOD}\n", own.display());
+    script_of(folder, &format!("{first}\nexec {} {GOOD}", own.display()))
+}
+
+/// A script.
+pub(crate) fn script_of(folder: &Path, lines: &str) -> ProcessCommand {
+    let script = folder.join("provider");
+    let program = format!("#!/bin/sh\n{lines}\n");
     std::fs::write(&script, program).expect("it is written");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&script, mode).expect("it may be run");
-    ProcessCommand { program: script, folder: folder.path().to_owned(), ..command(&[]) }
+    ProcessCommand { program: script, folder: folder.to_owned(), ..command(&[]) }
 }
 
 /// Actors that answer what they are asked, doubled; refuse to be asked for nothing; and hang. And
@@ -179,6 +185,18 @@ pub(crate) fn binding(id: u64, greeting: &str) -> Binding {
         payload_bytes_max: 1 << 20,
         values: Values::new(values),
     }
+}
+
+/// Waits until a process has ended.
+pub(crate) async fn until_gone(pid: &str) {
+    let gone = async {
+        let path = format!("/proc/{pid}/stat");
+        // A process that was killed stays as a zombie until it is waited for.
+        while std::fs::read_to_string(&path).is_ok_and(|stat| !stat.contains(" Z ")) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("it was killed");
 }
 
 /// What an operation answers, as text.

@@ -10,6 +10,7 @@ use trellis_targets::process::{ProcessCommand, ProcessLimits};
 
 use super::bench::{
     BAD, PATIENCE, Sdk, Told, ask, binding, call, command, made, made_of, sample, script,
+    until_gone,
 };
 
 pub(crate) async fn all() {
@@ -24,6 +25,7 @@ pub(crate) async fn all() {
     a_binding_that_is_refused_again_takes_no_other_along().await;
     one_that_reads_nothing_is_replaced_however_much_waits().await;
     one_that_is_deaf_is_replaced().await;
+    one_that_is_slow_is_not_taken_for_dead().await;
     one_that_ends_again_and_again_is_left_alone().await;
     what_it_left_behind_holds_nothing_of_the_host().await;
 }
@@ -117,6 +119,15 @@ async fn one_that_is_deaf_is_replaced() {
     tokio::time::timeout(PATIENCE, replaced).await.expect("another one was started");
 }
 
+async fn one_that_is_slow_is_not_taken_for_dead() {
+    let provider = made(&[BAD, "dawdles"]).await.expect("it is made");
+    let cut = tokio::time::timeout(Duration::from_millis(50), ask(&provider, "Do", "")).await;
+    assert!(cut.is_err(), "its caller waits no longer");
+    // It is asked how it is, and sends bytes all the time before it says so.
+    assert_eq!(ask(&provider, "Do", "").await.expect("it is the same one"), "alive");
+    assert!(sample(&provider, "provider_process_restarts_total 0"));
+}
+
 async fn until_it_greets(provider: &Arc<dyn Provider>) {
     let greets = async {
         let brief = Duration::from_millis(50);
@@ -166,7 +177,7 @@ async fn what_it_left_behind_holds_nothing_of_the_host() {
     let folder = tempfile::tempdir().expect("a folder");
     // As long as this test may wait, and longer.
     let leaves = format!("setsid sleep {} &", PATIENCE.as_secs() + 10);
-    let command = script(&folder, &leaves);
+    let command = script(folder.path(), &leaves);
     let provider = made_of(command, Arc::default()).await.expect("it is made");
     assert!(pipes() > before);
     provider.shutdown(PATIENCE).await;
@@ -213,12 +224,5 @@ async fn one_that_nobody_wants_is_gone(sdk: Sdk) {
     let pid = ask(&provider, "Read", "/proc/self/stat").await.expect("answers");
     let pid = pid.split(' ').next().expect("a number").to_owned();
     drop(provider);
-    let gone = async {
-        let path = format!("/proc/{pid}/stat");
-        // A process that was killed stays as a zombie until it is waited for.
-        while std::fs::read_to_string(&path).is_ok_and(|stat| !stat.contains(" Z ")) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, gone).await.expect("it was killed");
+    until_gone(&pid).await;
 }

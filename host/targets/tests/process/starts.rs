@@ -1,11 +1,17 @@
 //! What is found out of a command, and what is said of one that is of no use.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
+use trellis_artifacts::ProgramCache;
 use trellis_core::Code;
 use trellis_providers_sdk::{Place, ValueProblem, Values, Wanted};
 use trellis_targets::process::ProcessCommand;
 
-use super::bench::{BAD, GOOD, Sdk, ask, command, factory, good, made, processes, script};
+use super::bench::{
+    BAD, GOOD, PATIENCE, Sdk, ask, binding, command, factory, good, made, made_of, make, processes,
+    script, script_of, until_gone,
+};
 
 pub(crate) async fn all() {
     a_command_is_what_it_says().await;
@@ -14,6 +20,9 @@ pub(crate) async fn all() {
     what_is_of_no_use_is_refused_with_its_reason().await;
     one_that_changes_is_not_made().await;
     only_the_program_that_was_signed_is_started().await;
+    one_that_a_script_started_comes_in_its_place().await;
+    what_only_a_shell_would_run_is_not_started().await;
+    the_file_of_a_program_stays_while_it_may_be_started_again().await;
     for sdk in Sdk::ALL {
         values_are_judged_by_the_program(sdk).await;
     }
@@ -79,7 +88,7 @@ async fn what_is_of_no_use_is_refused_with_its_reason() {
     let nowhere = ProcessCommand { program: "/no/such/program".into(), ..command(&[]) };
     let error = processes().factory("test", nowhere).await.err().expect("there is none");
     assert!(error.message().contains("could not be started"), "{error}");
-    assert!(error.message().contains("/no/such/program: No such file"), "{error}");
+    assert!(error.message().contains("/no/such/program: there is no such program"), "{error}");
 }
 
 async fn one_that_changes_is_not_made() {
@@ -97,6 +106,72 @@ async fn only_the_program_that_was_signed_is_started() {
     let error = processes().factory("test", changed).await.err().expect("it is another one");
     assert_eq!(error.code(), Code::Provider);
     assert!(error.message().contains("is not the program that was signed"), "{error}");
+}
+
+/// The shell leads the session, and its child says hello. A stranger does not come in: `door.rs`.
+async fn one_that_a_script_started_comes_in_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = command(&[]).program;
+    let lines = format!("{} {GOOD}\nexit $?", own.display());
+    let command = script_of(folder.path(), &lines);
+    let provider = made_of(command, Arc::default()).await.expect("its child says hello");
+    provider.bind(binding(1, "hello")).await.expect("is bound");
+    assert_eq!(ask(&provider, "Greet", "").await.expect("answers"), "hello");
+    let stat = ask(&provider, "Read", "/proc/self/stat").await.expect("answers");
+    let fields: Vec<_> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
+    let (pid, session) = (stat.split(' ').next().expect("a number"), fields[3]);
+    assert_ne!(pid, session, "it does not lead the session");
+    drop(provider);
+    until_gone(pid).await;
+    until_gone(session).await;
+}
+
+/// The C library would give it to /bin/sh.
+async fn what_only_a_shell_would_run_is_not_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let foreign = [&b"\x7fELF\x02\x01"[..], &[0; 12], b"\xff\xff", b"\ntouch it-ran\n"].concat();
+    for (content, why) in [
+        (&b"touch it-ran\n"[..], "neither an ELF program nor a script"),
+        (b"", "neither an ELF program nor a script"),
+        (&foreign, "for another kind of machine"),
+    ] {
+        let command = script(folder.path(), "");
+        std::fs::write(&command.program, content).expect("it is written");
+        // By its path, and as a name that is looked for.
+        let environment = [("PATH".into(), folder.path().into())].into();
+        let named = ProcessCommand { program: "provider".into(), environment, ..command.clone() };
+        for command in [command, named] {
+            let error = processes().factory("test", command).await.err().expect("it is refused");
+            assert_eq!(error.code(), Code::Provider);
+            assert!(error.message().contains(why), "{why}: {error}");
+        }
+    }
+    assert!(!folder.path().join("it-ran").exists());
+}
+
+async fn the_file_of_a_program_stays_while_it_may_be_started_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = command(&[]).program;
+    let program = format!("#!/bin/sh\nexec {} {GOOD}\n", own.display());
+    let digest = trellis_claims::hash::digest(program.as_bytes());
+    let cache = ProgramCache::new(folder.path().to_owned());
+    let kept = Arc::new(cache.keep(&digest, program.as_bytes()).expect("it is kept"));
+    let still = Arc::downgrade(&kept);
+    let program = kept.path().to_owned();
+    let signed = ProcessCommand { program, digest: Some(digest), ..command(&[]) };
+    let processes = processes();
+    let factory = processes.factory_of("test", (signed, Some(kept))).await.expect("says hello");
+    let provider = make(&*factory).await.expect("it is made");
+    drop(factory);
+    assert!(still.upgrade().is_some(), "the next process is started from it");
+    provider.shutdown(PATIENCE).await;
+    drop(provider);
+    let free = async {
+        while still.upgrade().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, free).await.expect("nobody has it any more");
 }
 
 fn wanted(greeting: &str) -> Wanted {
@@ -120,7 +195,7 @@ async fn values_are_judged_by_the_program(sdk: Sdk) {
 
 async fn what_is_right_is_not_asked_again() {
     let (processes, folder) = (processes(), tempfile::tempdir().expect("a folder"));
-    let command = script(&folder, "echo x >> starts");
+    let command = script(folder.path(), "echo x >> starts");
     let starts = || std::fs::read(folder.path().join("starts")).expect("it started").len() / 2;
     for (greeting, expected) in [("one", 1), ("one", 1), ("two", 2), ("wrong", 3), ("wrong", 4)] {
         let factory = processes.factory("test", command.clone()).await.expect("it says hello");

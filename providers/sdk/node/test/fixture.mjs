@@ -34,7 +34,7 @@ const definition = {
     operations: [...operations, { name: "Tell", direction: "to_actor", doc: "Tell." }],
   }],
   settings: [
-    { key: "WORD", scope: "both", kind: "text", default: "hello", doc: "A word." },
+    { key: "WORD", scope: "both", kind: "text", default: "hello", doc: "A word.", plain: true },
     { key: "LIMIT", scope: "provider", kind: { integer: { min: 0, max: 9 } }, doc: "A limit." },
   ],
   check: (wanted) => problemsOf(wanted, read),
@@ -89,6 +89,7 @@ const definition = {
             host.log.warn("one\ntwo");
             host.log.info(HALF_A_PAIR);
             for (let time = 0; time < Number(times); time += 1) host.log.debug("x".repeat(8_000));
+            process.stdout.write(`said ${times}\n`);
           },
         },
       },

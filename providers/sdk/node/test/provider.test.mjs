@@ -40,12 +40,18 @@ test("it says hello, is made once, and ends", LIMITS, async (t) => {
   const { descriptor, ...hello } = await host.next("hello");
   assert.deepEqual(hello, { t: "hello", token: "secret", protocol: 1, checks: true });
   const { contracts: [contract], ...rest } = descriptor;
-  const [limit, exclusive] = [{ integer: { min: 0, max: 9 } }, false];
+  const limit = { integer: { min: 0, max: 9 } };
   assert.deepEqual(rest, {
     name: "fixture", version: "1.2.3", doc: "Does what tests need.", stateful: false,
     settings: [
-      { key: "WORD", scope: "both", kind: "text", default: "hello", doc: "A word.", exclusive },
-      { key: "LIMIT", scope: "provider", kind: limit, default: null, doc: "A limit.", exclusive },
+      {
+        key: "WORD", scope: "both", kind: "text", default: "hello", doc: "A word.",
+        exclusive: false, plain: true,
+      },
+      {
+        key: "LIMIT", scope: "provider", kind: limit, default: null, doc: "A limit.",
+        exclusive: false, plain: false,
+      },
     ],
   });
   assert.deepEqual([contract.id, contract.aliases], ["test:things", ["old:things"]]);
@@ -262,6 +268,8 @@ served("it writes to the host's log, and not into memory without bounds", async 
   ]);
   host.socket.pause();
   const said = host.call("Say", { times: 1_000 });
+  // Nothing is read before it has said all: what is read meanwhile makes room for more.
+  while (!host.stdout.endsWith("said 1000\n")) await once(host.process.stdout, "data");
   host.socket.resume();
   await said;
   const count = host.waiting("log").filter(({ level }) => level === "debug").length;

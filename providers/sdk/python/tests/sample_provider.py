@@ -68,6 +68,7 @@ class Sample_(Provider):
         Setting("TTL", "How long.", "duration", default="5s"),
         Setting("LIMIT", "How many.", {"integer": {"min": 1, "max": 99}}, default="7"),
         Setting("FILE", "Where.", {"path": [":memory:"]}, scope="provider", exclusive=True),
+        Setting("CITY", "Which one.", plain=True),
     ]
 
     def check(self, wanted: Wanted) -> Sequence[Problem]:

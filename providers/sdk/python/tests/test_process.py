@@ -32,11 +32,12 @@ class Frames(ProcessCase):
         echo = {"name": "Echo", "direction": "to_provider", "doc": "Echo.", "idempotent": False}
         moved = {"name": "Moved", "direction": "to_actor", "doc": "M.", "idempotent": False}
         self.assertEqual([operations[0], operations[-1]], [echo, moved])
-        ttl, limit, file = descriptor.pop("settings")
+        ttl, limit, file, city = descriptor.pop("settings")
         expected: Frame = {"key": "TTL", "scope": "both", "kind": "duration", "default": "5s"}
-        self.assertEqual(ttl, {**expected, "doc": "How long.", "exclusive": False})
+        self.assertEqual(ttl, {**expected, "doc": "How long.", "exclusive": False, "plain": False})
         self.assertEqual(limit["kind"], {"integer": {"min": 1, "max": 99}})
         self.assertEqual((file["scope"], file["exclusive"]), ("provider", True))
+        self.assertEqual((city["kind"], city["plain"]), ("text", True))
         expected = {"name": "sample", "version": "1.2.3", "doc": "For tests.", "stateful": False}
         self.assertEqual(descriptor, expected)
 

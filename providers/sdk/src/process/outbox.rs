@@ -27,6 +27,8 @@ struct Queue {
     /// Of the first.
     written: usize,
     bytes: usize,
+    /// All that the stream took so far.
+    taken: u64,
     closed: bool,
     /// Nothing is added any more.
     finishing: bool,
@@ -52,8 +54,13 @@ impl Outbox {
         }
         if queue.frames.is_empty() {
             match self.0.stream.try_write(&frame) {
-                Ok(written) if written == frame.len() => return Ok(()),
-                Ok(written) => queue.written = written,
+                Ok(written) => {
+                    queue.taken += written as u64;
+                    if written == frame.len() {
+                        return Ok(());
+                    }
+                    queue.written = written;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => queue.written = 0,
                 Err(_) => {
                     queue.close();
@@ -88,6 +95,12 @@ impl Outbox {
         }
     }
 
+    /// How many bytes the stream took so far: when they become more, the other side reads.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.queue().taken
+    }
+
     /// Nothing is added any more; [`drain`](Self::drain) ends when all is written.
     pub fn finish(&self) {
         self.queue().finishing = true;
@@ -106,8 +119,14 @@ impl Outbox {
         while let Some(frame) = queue.frames.front() {
             let rest = &frame[queue.written..];
             match self.0.stream.try_write(rest) {
-                Ok(written) if written == rest.len() => queue.pop(),
-                Ok(written) => queue.written += written,
+                Ok(written) => {
+                    let is_whole = written == rest.len();
+                    queue.taken += written as u64;
+                    queue.written += written;
+                    if is_whole {
+                        queue.pop();
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => {
                     queue.close();

@@ -50,6 +50,12 @@ impl<R: AsyncRead + Unpin> Frames<R> {
         Self { stream: BufReader::with_capacity(TRUSTED_BYTES, stream), body: Vec::new() }
     }
 
+    /// The stream they come from.
+    #[must_use]
+    pub fn stream(&self) -> &R {
+        self.stream.get_ref()
+    }
+
     /// The next frame, of at most `bytes_max` bytes; `None` when the other side closed the stream
     /// after a whole one. To be dropped after an error: what follows has no beginning.
     ///

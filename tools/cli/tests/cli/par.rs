@@ -1,5 +1,7 @@
 //! `trellis par`: archives are made, completed, shown and checked by the same rules as modules.
 
+use std::path::Path;
+
 use crate::sandbox::{Sandbox, arg};
 
 /// A program, as far as an archive is concerned.
@@ -9,7 +11,11 @@ const MAC: [&str; 4] = ["--arch", "aarch64", "--os", "macos"];
 
 fn create(sandbox: &Sandbox, more: &[&str]) -> crate::sandbox::Ran {
     let program = sandbox.write("geo", PROGRAM);
-    let args = ["par", "create", arg(&program), "--capability", "demo:geo", "--vendor", "Acme"];
+    create_of(sandbox, &program, more)
+}
+
+fn create_of(sandbox: &Sandbox, program: &Path, more: &[&str]) -> crate::sandbox::Ran {
+    let args = ["par", "create", arg(program), "--capability", "demo:geo", "--vendor", "Acme"];
     sandbox.run(&[&args[..], &LINUX, more].concat())
 }
 
@@ -103,6 +109,47 @@ fn what_a_host_would_refuse_is_refused() {
     sandbox.run(&["par", "insert", par, arg(&program)]).fails(6, "E_ARCHIVE");
     let missing = sandbox.run(&["par", "verify", "geo.pat"]).fails(3, "E_NOT_FOUND");
     assert!(missing.contains("id you mean"), "{missing}");
+}
+
+#[test]
+fn what_no_host_would_take_is_not_signed() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.write("geo", PROGRAM);
+    let make = |capability: &str, vendor: &str, more: &[&str]| {
+        let args = ["par", "create", arg(&program), "-c", capability, "--vendor", vendor];
+        sandbox.run(&[&args[..], more].concat())
+    };
+    let wrong = |ran: crate::sandbox::Ran, why: &str| {
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.stderr.contains(why), "{why}: {ran:?}");
+    };
+    for id in ["", "geo", "demo:", ":geo", "demo:g eo", "demo:geo\n"] {
+        wrong(make(id, "Acme", &[]), "a namespace and a name");
+    }
+    for vendor in ["", "  ", "Acme\nInc", &"a".repeat(257)] {
+        wrong(make("demo:geo", vendor, &[]), "one line of text");
+    }
+    wrong(make("demo:geo", "Acme", &["--name", ""]), "one line of text");
+    wrong(make("demo:geo", "Acme", &["--ver", "1\n2"]), "one line of text");
+    for (option, word, meant) in [
+        ("--arch", "amd64", "x86_64"),
+        ("--arch", "aarch46", "aarch64"),
+        ("--os", "darwin", "macos"),
+    ] {
+        let failed = make("demo:geo", "Acme", &[option, word]).fails(2, "E_USAGE");
+        assert!(failed.contains(&format!("mean `{meant}`")), "{word}: {failed}");
+    }
+    let plain = sandbox.write("geo", b"echo it runs\n");
+    let failed = create_of(&sandbox, &plain, &[]).fails(2, "E_USAGE");
+    assert!(failed.contains("neither an ELF program nor a script"), "{failed}");
+    assert!(!sandbox.path("geo.par").exists() && !sandbox.keys().exists(), "nothing is left");
+    sandbox.write("geo", PROGRAM);
+    create(&sandbox, &[]).ok();
+    sandbox.write("geo", b"echo it runs\n");
+    let archive = sandbox.path("geo.par");
+    let insert = [&["par", "insert", arg(&archive), arg(&plain), "--force"], &LINUX[..]].concat();
+    let failed = sandbox.run(&insert).fails(2, "E_USAGE");
+    assert!(failed.contains("neither an ELF program nor a script"), "{failed}");
 }
 
 #[test]

@@ -54,6 +54,8 @@ scenarios! {
         Step::Ends(CHECK, 4, &["its claims say that it serves acme:maps", "serves demo:geo"]),
         archive("geo", "#!/bin/sh\necho it ran; exit 3\n", "demo:geo"),
         Step::Ends(CHECK, 6, &["E_PROVIDER", "wrote: it ran", "1 problem"]),
+        archive("geo", "echo it ran; exit 3\n", "demo:geo"),
+        Step::Ends(CHECK, 6, &["E_CONFIG", "the program in `geo.par` is neither an ELF", "1 problem"]),
         archive("geo", geo(), "demo:geo"),
         Step::Ends(CHECK, 0, &["ok"]),
         Step::Ends(&["--check", "--no-cache"], 6, &["E_CONFIG", "no cache folder", "--cache-dir"]),

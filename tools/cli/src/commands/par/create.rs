@@ -11,6 +11,7 @@ use trellis_keystore::{KeyName, destination};
 
 use super::sealed::{Sealed, says_the_same};
 use super::target::TargetArgs;
+use super::words::{check_program, contract_id, line};
 use crate::failure::Failure;
 use crate::files;
 use crate::key_choice::{known_subject, new_subject, signer};
@@ -32,15 +33,15 @@ pub(crate) struct CreateArgs {
     destination: Option<PathBuf>,
 
     /// The contract it serves, such as `wascc:keyvalue` or `acme:geo`.
-    #[arg(short, long, alias = "capid", value_name = "CONTRACT")]
+    #[arg(short, long, alias = "capid", value_name = "CONTRACT", value_parser = contract_id)]
     capability: String,
 
     /// Who makes it.
-    #[arg(long)]
+    #[arg(long, value_parser = line)]
     vendor: String,
 
     /// The provider's name; the file's name without it.
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = line)]
     name: Option<String>,
 
     /// A number that grows with every release.
@@ -49,7 +50,7 @@ pub(crate) struct CreateArgs {
     revision: Option<i32>,
 
     /// A version for people.
-    #[arg(short, long = "ver", value_name = "VERSION")]
+    #[arg(short, long = "ver", value_name = "VERSION", value_parser = line)]
     version: Option<String>,
 
     #[command(flatten)]
@@ -87,6 +88,7 @@ pub(crate) fn run(args: &CreateArgs, output: Output) -> Result<(), Failure> {
     let destination =
         args.destination.clone().unwrap_or_else(|| args.program.with_extension("par"));
     let program = files::read_program(&args.program)?;
+    check_program(&args.program, &program, &target)?;
     files::check_folder(&destination)?;
     let window = args.lifetime.window(SystemClock.now_unix_s())?;
     let known = known_subject(args.subject.as_deref(), KeyKind::Service, &name)?;

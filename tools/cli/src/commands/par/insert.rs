@@ -10,6 +10,7 @@ use trellis_keystore::KeyName;
 
 use super::sealed::{Sealed, says_the_same};
 use super::target::TargetArgs;
+use super::words::{check_program, line};
 use crate::failure::Failure;
 use crate::files;
 use crate::key_choice::signer;
@@ -32,7 +33,7 @@ pub(crate) struct InsertArgs {
     revision: Option<i32>,
 
     /// A version for people.
-    #[arg(short, long = "ver", value_name = "VERSION")]
+    #[arg(short, long = "ver", value_name = "VERSION", value_parser = line)]
     version: Option<String>,
 
     #[command(flatten)]
@@ -62,6 +63,7 @@ pub(crate) fn run(args: &InsertArgs, output: Output) -> Result<(), Failure> {
     let (old, mut programs) =
         take_apart(&archive).map_err(|error| Failure::from(error).about(&path))?;
     let program = files::read_program(&args.program)?;
+    check_program(&args.program, &program, &target)?;
     let replaced = programs.insert(target.clone(), program);
     if replaced.is_some_and(|before| before != programs[&target]) && !args.force {
         let message = format!("{path} has another program for {target} already");

@@ -6,6 +6,7 @@ mod inspect;
 mod sealed;
 mod target;
 mod verify;
+mod words;
 
 use clap::Subcommand;
 
