@@ -11,6 +11,7 @@ use crate::border::Instance;
 use crate::prepare::PreparedProvider;
 
 use super::reasons::Reasons;
+use super::signed::signed;
 
 /// A provider that runs or is wanted.
 pub(super) struct SeenProvider {
@@ -40,6 +41,7 @@ impl SeenProvider {
 
     pub(super) fn into_entry(self, reasons: &Reasons<'_>) -> ProviderEntry {
         let Self { prepared, instance } = self;
+        let signed = signed(&prepared);
         let PreparedProvider { name, factory, descriptor, values, .. } = prepared;
         let reasons = reasons.about(&[format!("provider {name}")]);
         let process = instance.as_ref().and_then(Instance::process);
@@ -54,6 +56,7 @@ impl SeenProvider {
             },
             implementation: descriptor.name.to_string(),
             version: descriptor.version.to_string(),
+            signed,
             contracts: descriptor.contracts.iter().map(|it| it.id.to_string()).collect(),
             values: shown(&values, &descriptor),
             process: process.map(|it| ProcessEntry { pid: it.id, restarts: it.restarts }),
