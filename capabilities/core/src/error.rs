@@ -123,8 +123,8 @@ codes! {
     /// The module carries no claims.
     Unsigned = "E_UNSIGNED", Denied, retry: false,
         cause: "The module has no claims section, so nobody vouches for it.",
-        cure: "Sign it: `trellis sign FILE --name NAME`, with `--cap CONTRACT` for each capability it uses; \
-               `trellis inspect FILE` shows what a module imports.";
+        cure: "Sign it: `trellis sign FILE --name NAME`, with `--cap CONTRACT` for each capability it uses (`trellis \
+               inspect FILE` shows its imports), and with `--provider` if it is to be a provider.";
     /// The token's signature does not verify.
     Signature = "E_SIGNATURE", Denied, retry: false,
         cause: "The token was changed after signing, or was not signed by its issuer's key.",
@@ -135,8 +135,8 @@ codes! {
         cure: "Sign it again after its last change; if you did not change it, do not run it.";
     /// The token is malformed.
     Token = "E_TOKEN", Denied, retry: false,
-        cause: "The token breaks the format: segments, header, algorithm, required claims or duplicate keys.",
-        cure: "Sign it again, with `trellis sign` or `trellis par`.";
+        cause: "The token breaks the format: segments, header, algorithm, required claims or duplicate keys; or it is for another host.",
+        cure: "Sign it again, with `trellis sign` or `trellis par`; `trellis token create` makes bearer tokens.";
     /// The claims section is missing from its place, or is not the only one.
     Section = "E_SECTION", Denied, retry: false,
         cause: "A module must carry exactly one claims section, at top level, as its last section.",
@@ -151,7 +151,7 @@ codes! {
         cure: "Wait, or sign it again; check the host's clock.";
     /// The issuer is not trusted here.
     Issuer = "E_ISSUER", Denied, retry: false,
-        cause: "The key that signed it is not in the host's trust list.",
+        cause: "The key that signed it is not in the host's trust list, or, of a bearer token, not among its users.",
         cure: "Add the issuer under `trust: {issuers: [...]}` if you trust it; `trellis inspect` and `trellis par inspect` show it.";
     /// The issuer or the module was revoked.
     Revoked = "E_REVOKED", Denied, retry: false,
@@ -185,7 +185,7 @@ codes! {
                docs/teams.md says how a team shares keys.";
     /// Claims, binding or policy refuse the call.
     Denied = "E_DENIED", Denied, retry: false,
-        cause: "The caller's claims, its bindings or the policy do not allow this call.",
+        cause: "The caller's claims, its bindings, its token or the policy do not allow this call.",
         cure: "The message names what is missing: sign the actor with the capability, or add the binding to the manifest.";
     /// Nothing has that name.
     NotFound = "E_NOT_FOUND", NotFound, retry: true,
@@ -211,8 +211,8 @@ codes! {
                the next try. `/readyz` and the log name it.";
     /// The deadline passed.
     Timeout = "E_TIMEOUT", Deadline, retry: false,
-        cause: "The call did not finish before its deadline.",
-        cure: "Look for a loop or a slow provider; raise `call_time` if the work really takes that long.";
+        cause: "The call did not finish before its deadline: that of its caller, or the `call_time` of the actor.",
+        cure: "Look for a loop or a slow provider; raise `call_time`, or the caller's `--timeout`, if the work really takes that long.";
     /// The actor answered with an error.
     Guest = "E_GUEST", Guest, retry: false,
         cause: "The actor handled the call and answered with an error of its own.",

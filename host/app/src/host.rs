@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use prometheus_client::registry::Registry;
-use trellis_claims::Clock;
+use trellis_claims::{Clock, KeyKind, KeyPair, PublicKey};
 use trellis_core::CallError;
 use trellis_dispatch::{Bounds, Dispatcher};
 use trellis_engine::{Engine, EngineConfig};
@@ -20,6 +20,8 @@ use crate::metrics::Metrics;
 
 /// What a host is made of.
 pub struct HostConfig {
+    /// What it is known by.
+    pub key: PublicKey,
     /// The sandbox; its `caps` bound every actor, whatever a manifest says.
     pub engine: EngineConfig,
     /// The owner's last word over every call.
@@ -29,10 +31,15 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
-    /// A host with this sandbox, no policy and the system's clock.
+    /// A host with this sandbox, a key of its own, no policy and the system's clock.
     #[must_use]
     pub fn new(engine: EngineConfig) -> Self {
-        Self { engine, policy: Box::new(AllowAll), clock: Arc::new(trellis_claims::SystemClock) }
+        Self {
+            key: KeyPair::generate(KeyKind::Server).public().clone(),
+            engine,
+            policy: Box::new(AllowAll),
+            clock: Arc::new(trellis_claims::SystemClock),
+        }
     }
 }
 
@@ -74,7 +81,7 @@ impl Host {
         let dispatcher = Arc::new(Dispatcher::new(gate, call_metrics, bounds));
         let life_metrics = trellis_supervisor::Metrics::default();
         life_metrics.register(&mut registry);
-        let identity = Arc::new(Identity::new(&*config.clock));
+        let identity = Arc::new(Identity::new(config.key, &*config.clock));
         let calls = SystemCalls::new(Arc::clone(&dispatcher));
         let supervisor =
             Supervisor::start(engine.clone(), Arc::clone(&dispatcher), config.clock, life_metrics);

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
-use trellis_claims::{Clock, KeyKind, KeyPair, PublicKey};
+use trellis_claims::{Clock, PublicKey, Scope};
 use trellis_control::{HostEntry, Phase};
 use trellis_manifest::Manifest;
+
+use crate::users::Users;
 
 /// What sets a host apart from others.
 pub(crate) struct Identity {
@@ -20,16 +22,43 @@ pub(crate) struct Identity {
 struct Known {
     name: String,
     labels: Vec<(String, String)>,
+    users: Users,
     manifest: PathBuf,
     socket: Option<PathBuf>,
     admin: Option<SocketAddr>,
+    /// It was told that tokens can be read on their way.
+    was_warned: bool,
+}
+
+impl Known {
+    /// Says once that tokens go over the network as they are.
+    fn warn_of_plain_tokens(&mut self) {
+        let open = self.admin.filter(|address| !address.ip().is_loopback());
+        let Some(address) = open.filter(|_| !self.users.is_empty() && !self.was_warned) else {
+            return;
+        };
+        self.was_warned = true;
+        tracing::warn!(
+            "bearer tokens go to {address} over plain HTTP, and who reads one may use it until it \
+             ends: bind the admin address to loopback, and put TLS in front of it"
+        );
+    }
 }
 
 impl Identity {
-    /// A host that starts now, with a key of its own.
-    pub(crate) fn new(clock: &dyn Clock) -> Self {
-        let key = KeyPair::generate(KeyKind::Server).public().clone();
+    /// A host of that key, which starts now.
+    pub(crate) fn new(key: PublicKey, clock: &dyn Clock) -> Self {
         Self { key, started_unix_s: clock.now_unix_s(), known: Mutex::default() }
+    }
+
+    /// Its key.
+    pub(crate) const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The most that a user of its admin API may do; `None` for a key that is nobody's.
+    pub(crate) fn allows(&self, user: &PublicKey) -> Option<Scope> {
+        self.known.lock().users.scope_of(user)
     }
 
     /// It runs this manifest from now on.
@@ -41,18 +70,23 @@ impl Identity {
         let mut known = self.known.lock();
         known.name = name_of(path, manifest);
         known.labels = manifest.labels.iter().map(label).collect();
+        known.users = Users::of(&manifest.host.admin_users);
         // Who looks may be in another folder.
         known.manifest = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        known.warn_of_plain_tokens();
     }
 
     /// Its admin address.
     pub(crate) fn is_probed_at(&self, address: SocketAddr) {
-        self.known.lock().admin = Some(address);
+        let mut known = self.known.lock();
+        known.admin = Some(address);
+        known.warn_of_plain_tokens();
     }
 
     /// Its admin socket.
     pub(crate) fn is_reached_at(&self, socket: PathBuf) {
-        self.known.lock().socket = Some(socket);
+        // Who looks may be in another folder.
+        self.known.lock().socket = Some(std::path::absolute(&socket).unwrap_or(socket));
     }
 
     /// All that is known of it.

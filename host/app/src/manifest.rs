@@ -96,7 +96,7 @@ pub(crate) struct Meant {
     source: SourceText,
     /// Whom it trusts, once all it names is right.
     trust: TrustList,
-    /// Keys under `trust` that are none.
+    /// Keys under `trust`, and of users, that are none.
     wrong_keys: Vec<Problem>,
 }
 

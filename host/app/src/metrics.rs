@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use trellis_control::{Component, ComponentKind, LifecycleState};
+use trellis_core::Code;
 
 use crate::failure::Failure;
 
@@ -82,11 +83,12 @@ pub(crate) fn lifecycle_registry(components: &[Component]) -> Registry {
 pub(crate) struct Metrics {
     reloads: Family<Label, Counter>,
     problems: Family<Label, Counter>,
+    admin_refused: Family<Label, Counter>,
 }
 
 impl Metrics {
-    /// Adds `build_info`, `reloads_total{result}`, `manifest_problems_total{reason}` and
-    /// `lines_lost_total{stream}`.
+    /// Adds `build_info`, `reloads_total{result}`, `manifest_problems_total{reason}`,
+    /// `admin_refused_total{code}` and `lines_lost_total{stream}`.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let info: Family<Label, Gauge> = Family::default();
         info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
@@ -94,12 +96,18 @@ impl Metrics {
         registry.register("reloads", "Times the manifest was read again", self.reloads.clone());
         let help = "What was wrong with manifests and modules that were not applied";
         registry.register("manifest_problems", help, self.problems.clone());
+        let help = "Requests that the admin API refused, or that came to nothing";
+        registry.register("admin_refused", help, self.admin_refused.clone());
         let help = "Lines of the host that were lost: nobody read them in time, or they could not be written";
         registry.register("lines_lost", help, LINES_LOST.clone());
     }
 
     pub(crate) fn applied(&self) {
         self.reloads.get_or_create(&[("result", "applied")]).inc();
+    }
+
+    pub(crate) fn admin_refused(&self, code: Code) {
+        self.admin_refused.get_or_create(&[("code", code.as_str())]).inc();
     }
 
     pub(crate) fn refused(&self, failure: &Failure) {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use trellis_claims::PublicKey;
 use trellis_core::{CallError, Code};
 use trellis_engine::{CacheConfig, EngineConfig};
 use trellis_manifest::Manifest;
@@ -15,6 +16,7 @@ use crate::children;
 use crate::failure::Failure;
 use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
+use crate::host_key::host_key;
 use crate::identity::name_of;
 use crate::life::{Life, first_text, rules};
 use crate::logging;
@@ -81,7 +83,7 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let announcer = Announcer::start(output.form());
     let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
-        let (host, readiness) = build(&settings)?;
+        let (host, readiness) = build(&settings, host_key(loader.path()).await)?;
         loader.runs_in(host.engine());
         host.identity().runs(loader.path(), &text.manifest);
         let files = (loader.modules().clone(), loader.archives().clone());
@@ -97,8 +99,8 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
 }
 
 /// The host that runs a manifest; nothing of the manifest runs yet.
-fn build(settings: &StartSettings) -> Result<(Host, Readiness), Failure> {
-    let host = Host::build(HostConfig::new(engine_config(settings)))
+fn build(settings: &StartSettings, key: PublicKey) -> Result<(Host, Readiness), Failure> {
+    let host = Host::build(HostConfig { key, ..HostConfig::new(engine_config(settings)) })
         .map_err(|error| Failure::call("the sandbox", error))?;
     let readiness = Readiness::new(host.supervisor().clone());
     Ok((host, readiness))
@@ -112,13 +114,14 @@ async fn open_admin(
     (loader, manifest): (&Loader, &Manifest),
     announcer: &Announcer,
 ) -> Result<Option<SocketFile>, Failure> {
+    let name = name_of(loader.path(), manifest);
     let socket = match &settings.socket {
         SocketPlace::Off => None,
         SocketPlace::At(path) => {
             let made = AdminSocket::at(path.clone()).await;
-            Some(made.map_err(|error| no_socket(&error))?)
+            Some(made.map_err(|error| no_socket(&error))?.linked(name).await)
         }
-        SocketPlace::User => match AdminSocket::of_user(name_of(loader.path(), manifest)).await {
+        SocketPlace::User => match AdminSocket::of_user(name).await {
             Ok(socket) => Some(socket),
             Err(error) => {
                 tracing::warn!(

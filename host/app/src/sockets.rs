@@ -29,10 +29,24 @@ fn folders_of(runtime: Option<OsString>, user: u32) -> Vec<PathBuf> {
 
 /// The name of a host's socket in such a folder.
 pub(crate) fn file_name(host: &str, pid: u32) -> String {
+    format!("{}-{pid}.{EXTENSION}", plain(host))
+}
+
+/// Whether a socket whose file is called so, without its extension, may be that of the host that is
+/// called `wanted`, or `wanted` without the process id at its end.
+pub(crate) fn may_be_of(stem: &str, wanted: &str) -> bool {
+    let is = |wanted: &str, pid: &str| {
+        let of = stem.rsplit_once('-').filter(|(name, _)| *name == plain(wanted));
+        of.is_some_and(|(_, found)| pid.is_empty() || pid == found)
+    };
+    is(wanted, "") || wanted.rsplit_once('-').is_some_and(|(name, pid)| is(name, pid))
+}
+
+/// The letters of a host's name that a file may have.
+fn plain(host: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let name: String = host.chars().filter(|c| plain(*c)).take(NAME_CHARS_MAX).collect();
-    let name = if name.is_empty() { NAMELESS } else { &name };
-    format!("{name}-{pid}.{EXTENSION}")
+    if name.is_empty() { NAMELESS.to_owned() } else { name }
 }
 
 /// True for a path that a socket can have.
@@ -52,6 +66,24 @@ mod tests {
             assert_eq!(folders(none).as_slice(), std::slice::from_ref(&own));
         }
         assert_eq!(folders(Some("/run/user/7")), [PathBuf::from("/run/user/7/trellis"), own]);
+    }
+
+    #[test]
+    fn a_socket_may_be_that_of_a_name_with_its_process_or_without() {
+        for (stem, wanted, may_be) in [
+            ("shop-7", "shop", true),
+            ("shop-7", "shop-7", true),
+            ("shop-7", "shop-8", false),
+            ("shop-7", "sho", false),
+            // A host that is called `shop-7`.
+            ("shop-7-9", "shop-7", true),
+            ("shop-7-9", "shop", false),
+            ("etcx-9", "etc/x", true),
+            ("host-9", "é", true),
+            ("other", "other", false),
+        ] {
+            assert_eq!(may_be_of(stem, wanted), may_be, "{stem} for {wanted}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! other byte ([`hash`]); the time window; revocations and the trust list ([`trust`]). [`sign()`]
 //! writes what it reads, and [`inspect()`] says for people which of these checks hold. The token of
 //! a provider that comes as an archive goes the same way to a [`VerifiedProvider`] ([`provider`]).
+//! Tokens of another kind are shown by users of a host's admin API ([`bearer`]).
 //!
 //! The formats are wascap's (sections `jwt` and `wasmcloud_jwt`, revisions up to 3, and the flat
 //! layout of 2019), so modules signed by waSCC and wasmCloud tools verify here and ours verify
@@ -16,6 +17,7 @@
 //! a capability means, and the wall clock (it is a [`Clock`] that the caller brings).
 
 pub mod actor;
+pub mod bearer;
 pub mod clock;
 pub mod error;
 pub mod hash;
@@ -30,6 +32,7 @@ pub mod trust;
 pub mod verify;
 
 pub use actor::{ActorClaims, normalize_alias};
+pub use bearer::{Bearer, BearerRules, BearerTerms, Scope, check_bearer, issue_bearer};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::ClaimsError;
 pub use inspect::{Check, Inspection, inspect};

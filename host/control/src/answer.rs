@@ -98,6 +98,13 @@ impl Fault {
         }
     }
 
+    /// The same with why it came to that, where more is known than the code tells.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = cause.into();
+        self
+    }
+
     /// The same with what to do about it, where more is known than the code tells.
     #[must_use]
     pub fn cure(mut self, cure: impl Into<String>) -> Self {

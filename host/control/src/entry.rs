@@ -16,7 +16,7 @@ use crate::step::BindingRef;
 pub struct HostEntry {
     /// The manifest's `name`, else the name of its file.
     pub name: String,
-    /// The host's key (`N…`): another one after each start.
+    /// The host's key (`N…`): the same after each start, as long as its file is kept.
     pub key: String,
     /// The version of the program.
     pub version: String,
@@ -32,7 +32,7 @@ pub struct HostEntry {
     pub labels: BTreeMap<String, String>,
     /// The path of its admin socket.
     pub socket: Option<String>,
-    /// Its admin address, for probes and metrics.
+    /// Its admin address: for probes and metrics, and for users with a token.
     pub admin: Option<SocketAddr>,
 }
 
@@ -115,12 +115,30 @@ pub struct ProviderEntry {
     pub implementation: String,
     /// The version of that; empty until it was asked.
     pub version: String,
+    /// What its signature says; `None` of a part of the host, and of a program without an archive.
+    pub signed: Option<SignedEntry>,
     /// The contracts it serves; none until it was asked.
     pub contracts: Vec<String>,
     /// Its values; what may be a secret is [`REDACTED`].
     pub values: BTreeMap<String, String>,
     /// Its process; `None` of a part of the host, and of one that does not run.
     pub process: Option<ProcessEntry>,
+}
+
+/// What is known of a provider that is a signed module or came as a signed archive.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SignedEntry {
+    /// Its key (`M…` of a module, `V…` of an archive).
+    pub key: String,
+    /// The account that signed it (`A…`); `None` of an unsigned module.
+    pub issuer: Option<String>,
+    /// The number that grows with each release.
+    pub revision: Option<i32>,
+    /// SHA-256 of the module's file, or of the program that was signed for this machine, as hex
+    /// digits.
+    pub digest: Option<String>,
+    /// When its claims end, in seconds since 1970.
+    pub expires_unix_s: Option<u64>,
 }
 
 /// What runs a provider.

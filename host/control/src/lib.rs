@@ -1,5 +1,5 @@
 //! The admin API as types: the steps of a change, what came of them, the state of a host, and all
-//! that it runs and wants to run, with its lifecycle.
+//! that it runs and wants to run, with its lifecycle; and the OpenAPI document of all this.
 //!
 //! Each has a text for people and a JSON form for programs. The supervisor makes them; the log, the
 //! dry run, the admin address and the command line show them; a lattice will send them.
@@ -15,6 +15,7 @@ mod entry;
 mod lifecycle;
 mod loss;
 mod name;
+mod openapi;
 mod overview;
 mod phase;
 mod status;
@@ -27,13 +28,14 @@ pub use changing::Changing;
 pub use condition::Condition;
 pub use entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
-    ProviderKind, REDACTED,
+    ProviderKind, REDACTED, SignedEntry,
 };
 pub use lifecycle::{
     Cause, Component, ComponentKind, IllegalTransition, Lifecycle, LifecycleState,
 };
 pub use loss::Loss;
 pub use name::Name;
+pub use openapi::openapi;
 pub use overview::Overview;
 pub use phase::Phase;
 pub use status::{Address, Degraded, Expiry, ProviderStatus, Status};

@@ -64,6 +64,35 @@ pub const ADMIN_BODY: Limit = row(
     "refused before it is read further",
 );
 
+/// Values of a message that becomes JSON, or was it: each takes tens of bytes on the way.
+pub const MESSAGE_VALUES: Limit = row(
+    ("message_values_max", "-"),
+    (500_000, "values, keys included"),
+    Some(Code::TooLarge),
+    "the message is refused; without JSON it may have as many as fit",
+);
+/// Bearer token on the admin address.
+pub const ADMIN_TOKEN: Limit = row(
+    ("admin_token_bytes_max", "-"),
+    (4 << 10, "bytes"),
+    Some(Code::Token),
+    "refused before it is read",
+);
+/// Life of a bearer token, from when it was signed.
+pub const ADMIN_TOKEN_LIFE: Limit = row(
+    ("admin_token_life_max", "-"),
+    (24 * 60 * 60 * 1_000, "ms"),
+    Some(Code::Token),
+    "the token is refused",
+);
+/// Log lines of refused requests on the admin address.
+pub const ADMIN_AUDIT_LINES: Limit = row(
+    ("admin_audit_lines_per_s", "-"),
+    (10, "lines"),
+    None,
+    "further lines are dropped and counted; the next line says how many",
+);
+
 /// The file of a provider archive.
 pub const ARCHIVE_BYTES: Limit =
     of_archive("archive_bytes_max", 256 << 20, "bytes", "refused before it is read");
@@ -171,6 +200,10 @@ pub const TABLE: &[Limit] = &[
     ADMIN_CONNECTIONS,
     ADMIN_CALLS,
     ADMIN_BODY,
+    MESSAGE_VALUES,
+    ADMIN_TOKEN,
+    ADMIN_TOKEN_LIFE,
+    ADMIN_AUDIT_LINES,
     ARCHIVE_BYTES,
     ARCHIVE_TOKEN_BYTES,
     ARCHIVE_PROGRAM_BYTES,

@@ -17,6 +17,7 @@
 //! what values they understand, contract ids. The caller reads the file, supplies the environment,
 //! and adds what only it can know with [`Report::of`], at the spans every value here carries.
 
+mod admin;
 mod decode;
 mod expand;
 mod form;
@@ -55,9 +56,9 @@ pub use rest::{Rest, Wrong};
 pub use schema::json_schema;
 pub use source::{Format, SourceText, Span, Spanned};
 pub use spec::{
-    ActorSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest, ProcessLimitsSpec,
-    ProcessSpec, ProgramSpec, ProviderKind, ProviderModuleSpec, ProviderSpec, RegistrySpec,
-    SocketSpec, TextPairs, TrustSpec, WrittenLimit,
+    ActorSpec, AdminScope, AdminUserSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest,
+    ProcessLimitsSpec, ProcessSpec, ProgramSpec, ProviderKind, ProviderModuleSpec, ProviderSpec,
+    RegistrySpec, SocketSpec, TextPairs, TrustSpec, WrittenLimit,
 };
 pub use trust::{ReadableTrust, readable_trust, unrevoked};
 

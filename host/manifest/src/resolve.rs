@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use trellis_core::BindingName;
 use trellis_limits::{ActorLimits, HostLimits};
 
+use crate::admin::{Admin, users};
 use crate::form::{Count, List, Name, Part, Stated, Text};
 use crate::keyed::Keyed;
 use crate::kind::{Given, provider_kind};
@@ -39,7 +40,7 @@ pub(crate) fn resolve(written: Root, problems: &mut Problems) -> (Manifest, Whol
         providers,
         bindings,
         registries: written.registries.0.map(registries).unwrap_or_default(),
-        host: written.host.0.flatten().map(host).unwrap_or_default(),
+        host: written.host.0.flatten().map(|it| host(it, problems)).unwrap_or_default(),
     };
     (manifest, whole)
 }
@@ -65,7 +66,7 @@ fn registries(written: Keyed<Registry>) -> Vec<RegistrySpec> {
     written.0.into_iter().map(registry).collect()
 }
 
-fn host(written: Host) -> HostSpec {
+fn host(written: Host, problems: &mut Problems) -> HostSpec {
     let default = HostSpec::default();
     let count = |written: Option<Count<1>>, default| written.map_or(default, |count| count.0.value);
     let limits = default.limits;
@@ -77,9 +78,14 @@ fn host(written: Host) -> HostSpec {
             limits.host_calls_in_flight_max,
         ),
     };
+    let (admin, admin_users) = match written.admin {
+        Some(Admin(admin)) => (admin.address, users(admin.users, problems)),
+        None => (None, Vec::new()),
+    };
     HostSpec {
         limits,
-        admin: written.admin,
+        admin,
+        admin_users,
         socket: written.socket.unwrap_or(default.socket),
         drain: written.drain.unwrap_or(default.drain),
         cache: written.cache.unwrap_or(default.cache),

@@ -1,16 +1,15 @@
 //! What may be written in a manifest. The JSON schema is made from these declarations.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::admin::Admin;
 use crate::form::{Count, Filled, Form, List, Name, Pairs, Part, Size, Stated, Text, choice};
 use crate::keyed::{Keyed, Switch};
 use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
-use crate::source::Spanned;
 use crate::spec::{CacheSpec, Isolation, SocketSpec};
 use crate::tree::{Node, Value};
 use crate::variable::Variable;
@@ -337,8 +336,9 @@ object! {
 object! {
     /// How the host itself behaves.
     Host("`host`") {
-        /// Address of `/livez`, `/readyz` and `/metrics`; without it they are not served.
-        admin: Option<Spanned<SocketAddr>>,
+        /// Address of `/livez`, `/readyz` and `/metrics`, or a mapping with it and with the users
+        /// of `/v1` there; without it they are not served.
+        admin: Option<Admin>,
         /// Path of the admin socket, or `off`; one in the user's runtime folder without it.
         socket: Option<SocketSpec>,
         /// Longest wait for running calls when the host stops; default 30s.

@@ -211,6 +211,8 @@ pub struct RegistrySpec {
 pub struct HostSpec {
     /// Address of `/livez`, `/readyz` and `/metrics`; none means that they are not served.
     pub admin: Option<Spanned<SocketAddr>>,
+    /// Whose bearer tokens are taken there for everything else.
+    pub admin_users: Vec<AdminUserSpec>,
     /// Where the admin socket is.
     pub socket: SocketSpec,
     /// Longest wait for running calls when the host stops.
@@ -228,6 +230,7 @@ impl Default for HostSpec {
         let drain = Duration::from_secs(30);
         Self {
             admin: None,
+            admin_users: Vec::new(),
             socket: SocketSpec::default(),
             drain,
             cache: CacheSpec::default(),
@@ -235,6 +238,26 @@ impl Default for HostSpec {
             open_calls: false,
         }
     }
+}
+
+/// A user of the admin API over the network.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AdminUserSpec {
+    /// The user's key; each is there once.
+    pub key: Spanned<String>,
+    /// The most that its tokens may be good for.
+    pub scope: AdminScope,
+}
+
+/// What a user of the admin API may do; each may do what the one before may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AdminScope {
+    /// Look at the host.
+    Read,
+    /// Also call what it runs.
+    Operate,
+    /// Also change what it runs.
+    Admin,
 }
 
 /// Where compiled modules are kept.

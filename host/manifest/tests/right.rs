@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use trellis_limits::ActorLimits;
 use trellis_manifest::{
-    CacheSpec, Format, Isolation, Manifest, ProgramSpec, ProviderKind, ProviderSpec, SourceText,
-    Spanned, read,
+    AdminScope, CacheSpec, Format, Isolation, Manifest, ProgramSpec, ProviderKind, ProviderSpec,
+    SourceText, Spanned, read,
 };
 
 fn nothing_set(_: &str) -> Option<String> {
@@ -80,6 +80,24 @@ host: {admin: '127.0.0.1:9464', drain: 10s, cache: off, calls: open}
     assert_eq!(manifest.host.admin.map(|it| it.port()), Some(9464));
     assert_eq!(manifest.host.cache, CacheSpec::Off);
     assert!(manifest.host.open_calls);
+}
+
+#[test]
+fn the_admin_address_may_have_users() {
+    let host = |written: &str| {
+        parse(&format!("actors: []\nhost: {{admin: {written}}}\n"), Format::Yaml).host
+    };
+    let with =
+        host("{address: '[::1]:9464', users: [{key: UA, scope: read}, {key: UB, scope: admin}]}");
+    assert_eq!(with.admin.map(|it| it.port()), Some(9464));
+    let users = with.admin_users.iter().map(|user| (user.key.as_str(), user.scope));
+    let users: Vec<_> = users.collect();
+    assert_eq!(users, [("UA", AdminScope::Read), ("UB", AdminScope::Admin)]);
+    // The address may be the command line's.
+    let without = host("{users: [{key: UA, scope: operate}]}");
+    assert_eq!((without.admin, without.admin_users.len()), (None, 1));
+    // A list that was cut off takes access away, and gives none.
+    assert!(host("{address: '[::1]:1', users: }").admin_users.is_empty());
 }
 
 #[test]

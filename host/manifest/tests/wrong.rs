@@ -106,6 +106,11 @@ fn shape() {
             ("cache-home.yaml", "actors: []\nhost: {cache: ~/.cache/trellis}\n"),
             ("socket-on.yaml", "actors: []\nhost: {socket: on}\n"),
             ("admin.yaml", "actors: []\nhost: {admin: 'localhost:9464', drain: soon}\n"),
+            ("admin-list.yaml", "actors: []\nhost: {admin: ['127.0.0.1:9464']}\n"),
+            (
+                "admin-users.yaml",
+                "actors: []\nhost: {admin: {users: [{key: UA, scope: root}, {scope: read}]}}\n",
+            ),
         ],
     );
 }
@@ -121,6 +126,10 @@ fn meaning() {
                 "name-like-a-key.yaml",
                 "actors: [{image: a.wasm, name: \
                  MB4OLDIC3TCZ4Q4TGGOVAZC43VXFE2JQVRAXQMQFXUCREOOFEKOKZTY2}]\n",
+            ),
+            (
+                "same-user.yaml",
+                "actors: []\nhost: {admin: {users: [{key: UA, scope: read}, {key: UA, scope: admin}]}}\n",
             ),
             ("min-over-max.yaml", "actors: [{image: a.wasm, instances: {min: 9, max: 8}}]\n"),
             (

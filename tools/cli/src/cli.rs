@@ -10,7 +10,7 @@ use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{
     call, completions, describe, explain, get, inspect, invoke, keys, login, new, par, pull, push,
-    sign, verify,
+    sign, token, verify,
 };
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
@@ -66,6 +66,9 @@ pub(crate) enum Command {
     Describe(describe::DescribeArgs),
     /// Calls an actor of a host.
     Invoke(invoke::InvokeArgs),
+    /// Makes tokens, with which users ask hosts over the network.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Explains an error code: its cause and what to do.
     Explain(explain::ExplainArgs),
     /// Prints a shell's completion script.

@@ -35,13 +35,33 @@ pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, Failure> {
         ))
     };
     let file = File::open(path).map_err(unreadable)?;
-    read_bounded(file, MODULE_BYTES_MAX).map_err(unreadable)?.ok_or_else(|| {
+    let module = read_bounded(file, MODULE_BYTES_MAX).map_err(unreadable)?.ok_or_else(|| {
         let message = format!(
             "{} is larger than {MODULE_BYTES_MAX} bytes, which no host runs",
             path.display()
         );
         Failure::new(Code::ModuleLimit, message)
-    })
+    })?;
+    match is_archive(&module) {
+        true => Err(of_archive(path)),
+        false => Ok(module),
+    }
+}
+
+/// True for what begins as an archive of a provider does, packed or not.
+fn is_archive(bytes: &[u8]) -> bool {
+    // RFC 1952, 2.3.1, and the magic of POSIX's ustar.
+    bytes.starts_with(b"\x1f\x8b") || bytes.get(257..262) == Some(b"ustar")
+}
+
+/// An archive where a module is wanted.
+fn of_archive(path: &Path) -> Failure {
+    let path = path.display();
+    let message = format!("{path} is an archive, and no module");
+    Failure::new(Code::ModuleInvalid, message).cure(format!(
+        "If it is that of a provider: `trellis par inspect {path}` shows it, `trellis par verify \
+         {path}` checks it, and `trellis par create` signs one anew."
+    ))
 }
 
 /// Reads the archive of a provider.
@@ -170,4 +190,19 @@ fn read_bounded(reader: impl Read, bytes_max: u64) -> io::Result<Option<Vec<u8>>
     let mut content = Vec::new();
     reader.take(bytes_max + 1).read_to_end(&mut content)?;
     Ok((content.len() as u64 <= bytes_max).then_some(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_is_told_from_a_module() {
+        let mut tar = vec![0; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        assert!(is_archive(&tar) && is_archive(b"\x1f\x8b\x08"));
+        assert!(!is_archive(b"\0asm\x01\0\0\0") && !is_archive(b"") && !is_archive(&[0; 300]));
+        let failure = of_archive(Path::new("geo.par"));
+        assert!(failure.to_string().contains("trellis par inspect geo.par"), "{failure}");
+    }
 }

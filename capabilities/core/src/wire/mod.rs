@@ -21,7 +21,10 @@ pub use message::{Decode, Encode, from_bytes, to_bytes};
 pub use pairs::Pairs;
 pub use reader::NESTING_MAX;
 
-use serde::{Serialize, de::DeserializeOwned};
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 use crate::error::{CallError, Code};
 
@@ -51,9 +54,20 @@ pub fn encode_into<T: Serialize + ?Sized>(message: &T, out: &mut Vec<u8>) -> Res
 /// # Errors
 /// [`Code::Message`] when the bytes are not a message of this type; the text names the field.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CallError> {
+    decode_with(PhantomData::<T>, bytes)
+}
+
+/// The same for who has something to say of it while it is read, such as how much it may hold.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_with<'de, S: DeserializeSeed<'de>>(
+    seed: S,
+    bytes: &'de [u8],
+) -> Result<S::Value, CallError> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     deserializer.set_max_depth(NESTING_MAX);
-    T::deserialize(&mut deserializer).map_err(|error| {
+    seed.deserialize(&mut deserializer).map_err(|error| {
         CallError::new(Code::Message, format!("the message cannot be decoded: {error}"))
     })
 }

@@ -1,12 +1,15 @@
 //! Who may ask for what.
 
+use std::net::SocketAddr;
+
 /// What whoever came in may ask for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Access {
     /// Everything: the user of the host, or root, over its socket.
     Owner,
-    /// Probes and metrics: anybody, over the admin address.
-    Anybody,
+    /// Probes and metrics, over the admin address from there; for all else who asks has to show
+    /// who that is.
+    Anybody(SocketAddr),
     /// Nothing: another user, over the socket.
     Stranger,
 }

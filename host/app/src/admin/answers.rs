@@ -1,8 +1,10 @@
 //! Answers as they go over the wire.
 
+use std::borrow::Cow;
+
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use trellis_control::{Answer, Document, Fault};
 use trellis_core::{CallError, Code, ErrorKind};
@@ -22,34 +24,62 @@ const RETRY_AFTER_S: u32 = 1;
 pub(super) struct Refused {
     status: StatusCode,
     error: CallError,
-    /// What to do about it, where more is known than the code tells.
-    cure: Option<&'static str>,
-    /// The methods that are allowed.
-    allow: Option<&'static str>,
+    /// Why it came to that, where more is known than the code tells.
+    cause: Option<&'static str>,
+    /// What to do about it, likewise.
+    cure: Option<Cow<'static, str>>,
+    /// A header that says more to a client, such as the methods that are allowed.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Refused {
     /// A refusal with another status than its code's, and what to do about it.
-    pub(super) const fn new(status: StatusCode, error: CallError, cure: &'static str) -> Self {
-        Self { status, error, cure: Some(cure), allow: None }
+    pub(super) fn new(
+        status: StatusCode,
+        error: CallError,
+        cure: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, error, cause: None, cure: Some(cure.into()), header: None }
     }
 
     /// The method is not one of these.
     pub(super) fn method(allow: &'static str) -> Self {
         let message = format!("the method is not allowed here; {allow} is");
         let error = CallError::new(Code::Message, message);
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, error, cure: None, allow: Some(allow) }
+        let cure = format!("Use {allow}; `/v1/openapi.json` lists what each path takes.");
+        let refused = Self::new(StatusCode::METHOD_NOT_ALLOWED, error, cure);
+        let refused = refused.because("What is at this path does not take this method.");
+        refused.with((ALLOW, HeaderValue::from_static(allow)))
+    }
+
+    /// The same, with why it came to that.
+    pub(super) fn because(self, cause: &'static str) -> Self {
+        Self { cause: Some(cause), ..self }
+    }
+
+    /// The same, with a header that says more.
+    pub(super) fn with(self, header: (HeaderName, HeaderValue)) -> Self {
+        Self { header: Some(Box::new(header)), ..self }
+    }
+
+    /// The stable code.
+    pub(super) fn code(&self) -> Code {
+        self.error.code()
     }
 
     pub(super) fn into_reply(self) -> Reply {
-        let Self { status, error, cure, allow } = self;
+        let Self { status, error, cause, cure, header } = self;
         let mut fault = Fault::of(&error);
+        if let Some(cause) = cause {
+            fault = fault.cause(cause);
+        }
         if let Some(cure) = cure {
             fault = fault.cure(cure);
         }
         let mut reply = document(status, Answer::Error(Box::new(fault)));
-        if let Some(allow) = allow {
-            reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+        if let Some(header) = header {
+            let (name, value) = *header;
+            reply.headers_mut().insert(name, value);
         }
         if error.kind() == ErrorKind::Busy {
             let seconds = error.retry_after_s().unwrap_or(RETRY_AFTER_S);
@@ -61,8 +91,14 @@ impl Refused {
 
 impl From<CallError> for Refused {
     fn from(error: CallError) -> Self {
-        Self { status: status_of(error.code()), error, cure: None, allow: None }
+        Self { status: status_of(error.code()), error, cause: None, cure: None, header: None }
     }
+}
+
+/// The work on a request ended with a panic, which was logged where it happened.
+pub(super) fn failed() -> Refused {
+    let message = "the host failed on this request; its log says why";
+    CallError::new(Code::Internal, message).into()
 }
 
 /// The status that fits an error code.

@@ -1,16 +1,21 @@
 //! What the admin API tells of, and whom it calls.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use trellis_core::{CallError, Code};
-use trellis_limits::fixed::ADMIN_CALLS;
+use trellis_limits::fixed::{ADMIN_AUDIT_LINES, ADMIN_CALLS};
+use trellis_meters::TokenBucket;
 use trellis_supervisor::{Archives, Modules, Supervisor};
 
 use crate::calls::SystemCalls;
 use crate::host::Host;
 use crate::identity::Identity;
+use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 
 /// Most lists that are put together at once; further requests wait for their turn.
@@ -28,6 +33,9 @@ pub(super) struct Parts {
     pub(super) archives: Archives,
     pub(super) identity: Arc<Identity>,
     pub(super) calls: SystemCalls,
+    pub(super) metrics: Metrics,
+    /// How many refusals on the admin address are told: anybody can be refused there.
+    audit_lines: Mutex<TokenBucket>,
     /// Room for calls under way, which hold payloads.
     under_way: Semaphore,
     /// Turns to put a list together, which takes memory.
@@ -49,6 +57,8 @@ impl Admin {
             archives,
             identity: Arc::clone(host.identity()),
             calls: host.calls().clone(),
+            metrics: host.metrics().clone(),
+            audit_lines: Mutex::new(audit_lines()),
             under_way: Semaphore::new(usize::try_from(ADMIN_CALLS.default).unwrap_or(1)),
             turns: Semaphore::new(LISTS_MAX),
         }))
@@ -65,9 +75,21 @@ impl Admin {
         })
     }
 
+    /// Tells that who asks over the admin address was refused, and how many before were not told of.
+    pub(super) fn audit(&self, from: SocketAddr, why: &str) {
+        let Some(left_out) = self.0.audit_lines.lock().take(Instant::now()) else { return };
+        let why = why.escape_debug();
+        tracing::warn!(target: "audit", event = "refused", %from, left_out, "{why}");
+    }
+
     /// Waits for a turn to put a list together: calls that take long do not keep their owner from
     /// looking at the host.
     pub(super) async fn turn(&self) -> SemaphorePermit<'_> {
         self.0.turns.acquire().await.expect("it is never closed")
     }
+}
+
+fn audit_lines() -> TokenBucket {
+    let lines = u32::try_from(ADMIN_AUDIT_LINES.default).unwrap_or(1);
+    TokenBucket::new(lines, lines, Instant::now())
 }

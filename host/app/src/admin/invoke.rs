@@ -6,13 +6,15 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::{Request, StatusCode};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use trellis_core::units::parse_duration;
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::ADMIN_BODY;
 
-use super::answers::{JSON, Refused, Reply, typed};
+use super::answers::{JSON, Refused, Reply, failed, typed};
 use super::api::Admin;
+use super::mistaken::mistaken;
 use super::working::Working;
 use crate::message::Message;
 
@@ -50,11 +52,15 @@ pub(super) async fn invoke(
     let _permit = admin.admit()?;
     let notation = Notation::of(request.headers())?;
     let patience = patience(request.headers())?;
-    let payload = notation.read(body(request.into_body()).await?)?;
+    let body = body(request.into_body()).await?;
     let _working = working.begin();
+    let payload = notation.convert(admin, move || Ok(notation.read(body)?)).await?;
     let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
-    let reply = admin.0.calls.call(&actor, operation, payload, deadline).await?;
-    notation.write(reply)
+    let reply = admin.0.calls.call(&actor, operation, payload, deadline).await;
+    match reply {
+        Ok(reply) => notation.convert(admin, move || notation.write(reply)).await,
+        Err(error) => Err(mistaken(admin, &actor, error, patience).await),
+    }
 }
 
 impl Notation {
@@ -68,9 +74,24 @@ impl Notation {
                 let message = "the Content-Type of the payload is not one that is known";
                 let error = CallError::new(Code::Message, message);
                 let cure = "Send application/json, application/msgpack, or bytes without a type.";
-                Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error, cure))
+                let refused = Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error, cure);
+                Err(refused.because("The host does not know how such a body is written."))
             }
         }
+    }
+
+    /// Works on a message where that holds up nobody: what comes as it is takes no time; JSON and
+    /// MessagePack of 17 MiB take seconds, and many times their size in memory.
+    async fn convert<T: Send + 'static>(
+        self,
+        admin: &Admin,
+        work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Refused> {
+        if self == Self::Raw {
+            return work();
+        }
+        let _turn = admin.turn().await;
+        spawn_blocking(work).await.unwrap_or_else(|_| Err(failed()))
     }
 
     /// The payload of a body; nothing is an empty payload in either notation.
@@ -86,8 +107,8 @@ impl Notation {
             return Ok(typed(StatusCode::OK, MESSAGE_PACK, reply));
         }
         let message = Message::from_wire(&reply).map_err(|error| {
-            let message = format!("the actor's reply is not MessagePack: {}", error.message());
-            let error = CallError::new(Code::Message, message);
+            let message = format!("the actor's reply does not become JSON: {}", error.message());
+            let error = CallError::new(error.code(), message);
             let cure = "The call was carried out; ask with Content-Type application/octet-stream \
                         for the bytes of the next reply.";
             Refused::new(StatusCode::BAD_GATEWAY, error, cure)
@@ -97,13 +118,15 @@ impl Notation {
 }
 
 /// How long the caller waits, when it says so.
-fn patience(headers: &HeaderMap) -> Result<Option<Duration>, CallError> {
+fn patience(headers: &HeaderMap) -> Result<Option<Duration>, Refused> {
     let Some(value) = headers.get(TIMEOUT_HEADER) else { return Ok(None) };
     match value.to_str().ok().and_then(parse_duration) {
         Some(time) if !time.is_zero() => Ok(Some(time)),
         _ => {
-            let message = format!("{TIMEOUT_HEADER} must be a time such as 500ms or 5s");
-            Err(CallError::new(Code::Message, message))
+            let error = CallError::new(Code::Message, "a header of the request is no time");
+            let cure = "`trellis-timeout` is a time such as 500ms or 5s.";
+            let refused = Refused::new(StatusCode::BAD_REQUEST, error, cure);
+            Err(refused.because("`trellis-timeout` says how long the caller waits."))
         }
     }
 }
@@ -123,7 +146,9 @@ async fn body(body: Incoming) -> Result<Bytes, Refused> {
         let seconds = BODY_TIME_MAX.as_secs();
         let message = format!("the body did not come within {seconds} s");
         let error = CallError::new(Code::Timeout, message);
-        Refused::new(StatusCode::REQUEST_TIMEOUT, error, "Send the whole body at once.")
+        let refused =
+            Refused::new(StatusCode::REQUEST_TIMEOUT, error, "Send the whole body at once.");
+        refused.because("The client was slow; nothing was called.")
     })?;
     match collected {
         Ok(body) => Ok(body.to_bytes()),

@@ -56,8 +56,8 @@ impl Door {
     async fn next(&self) -> io::Result<(Box<dyn Stream>, Access)> {
         match self {
             Self::Address(listener) => {
-                let (stream, _) = listener.accept().await?;
-                Ok((Box::new(stream), Access::Anybody))
+                let (stream, from) = listener.accept().await?;
+                Ok((Box::new(stream), Access::Anybody(from)))
             }
             Self::Socket(listener) => {
                 let (stream, _) = listener.accept().await?;
@@ -70,8 +70,8 @@ impl Door {
 }
 
 impl Admin {
-    /// Serves probes and metrics on `address` for as long as the process lives; gives the address
-    /// really bound.
+    /// Serves probes and metrics on `address`, and all else to users with a token, for as long as
+    /// the process lives; gives the address really bound.
     ///
     /// # Errors
     /// When the address cannot be bound.

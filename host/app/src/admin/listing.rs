@@ -5,7 +5,7 @@ use tokio::task::spawn_blocking;
 use trellis_control::{ActorEntry, Answer, ProviderEntry};
 use trellis_core::{CallError, Code, nearest_name};
 
-use super::answers::{Refused, Reply, document};
+use super::answers::{Refused, Reply, document, failed};
 use super::api::Admin;
 use super::route::Listing;
 use super::working::Working;
@@ -24,10 +24,7 @@ pub(super) async fn list(
     let admin = admin.clone();
     // Ten thousand actors take a while, which no other connection has to wait for.
     let telling = spawn_blocking(move || Ok(document(StatusCode::OK, admin.tell(listing)?)));
-    telling.await.unwrap_or_else(|_| {
-        let message = "the host failed on this request; its log says why";
-        Err(CallError::new(Code::Internal, message).into())
-    })
+    telling.await.unwrap_or_else(|_| Err(failed()))
 }
 
 impl Admin {

@@ -1,15 +1,18 @@
 //! The admin API: what a host tells its owner, and what it does for them.
 //!
 //! Over the admin socket, which is a file of the host's user, comes everything (`/v1/…`). Over the
-//! admin address come `/livez`, `/readyz`, `/healthz` and `/metrics` alone: it has no
-//! authentication, so bind it to loopback or a private network.
+//! admin address come `/livez`, `/readyz`, `/healthz` and `/metrics` for anybody, and `/v1/…` for
+//! users that the manifest names, who show a token. It speaks plain HTTP, so bind it to loopback or
+//! a private network.
 
 mod access;
 mod answers;
 mod api;
+mod bearer;
 mod invoke;
 mod listener;
 mod listing;
+mod mistaken;
 mod probes;
 mod route;
 mod router;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use trellis_claims::Scope;
 
 /// What a path names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +16,8 @@ pub(super) enum Route {
     Metrics,
     /// Something below `/v1` that is told.
     Listing(Listing),
+    /// `/v1/openapi.json`: what else there is.
+    OpenApi,
     /// `/v1/actors/NAME/invoke/OPERATION`.
     Invoke {
         /// The name, the key or the call alias of an actor.
@@ -61,11 +64,22 @@ impl Route {
         Self::below_v1(rest).unwrap_or(Self::NoResource)
     }
 
+    /// What who asks over the admin address has to be allowed; `None` for what anybody may ask.
+    pub(super) const fn needs(&self) -> Option<Scope> {
+        match self {
+            Self::Live | Self::Ready | Self::Metrics | Self::Nothing => None,
+            // What is not there is told to who may look, too.
+            Self::Listing(_) | Self::OpenApi | Self::NoResource => Some(Scope::Read),
+            Self::Invoke { .. } => Some(Scope::Operate),
+        }
+    }
+
     fn below_v1(path: &str) -> Option<Self> {
         let names: Option<Vec<Cow<'_, str>>> = path.split('/').map(decoded).collect();
         let names = names?;
         let names: Vec<&str> = names.iter().map(|name| &**name).collect();
         Some(Self::Listing(match *names {
+            ["openapi.json"] => return Some(Self::OpenApi),
             ["host"] => Listing::Host,
             ["status"] => Listing::Status,
             ["actors"] => Listing::Actors,
@@ -101,6 +115,7 @@ mod tests {
             ("/healthz", Route::Live),
             ("/readyz", Route::Ready),
             ("/metrics", Route::Metrics),
+            ("/v1/openapi.json", Route::OpenApi),
             ("/v1/host", Route::Listing(Listing::Host)),
             ("/v1/actors", Route::Listing(Listing::Actors)),
             ("/v1/actors/counter", actor("counter")),
@@ -117,6 +132,26 @@ mod tests {
             ("/", Route::Nothing),
         ] {
             assert_eq!(Route::of(path), route, "{path}");
+        }
+    }
+
+    #[test]
+    fn nothing_below_v1_is_for_anybody() {
+        for (path, needs) in [
+            ("/livez", None),
+            ("/healthz", None),
+            ("/readyz", None),
+            ("/metrics", None),
+            ("/", None),
+            ("/v2/host", None),
+            ("/v1", Some(Scope::Read)),
+            ("/v1/", Some(Scope::Read)),
+            ("/v1//host", Some(Scope::Read)),
+            ("/v1/host", Some(Scope::Read)),
+            ("/v1/openapi.json", Some(Scope::Read)),
+            ("/v1/actors/a/invoke/B", Some(Scope::Operate)),
+        ] {
+            assert_eq!(Route::of(path).needs(), needs, "{path}");
         }
     }
 }

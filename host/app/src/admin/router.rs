@@ -1,23 +1,22 @@
 //! From a request to its answer.
 
 use hyper::body::Incoming;
+use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode};
 use trellis_core::{CallError, Code};
 
 use super::access::Access;
-use super::answers::{Refused, Reply, plain};
+use super::answers::{JSON, Refused, Reply, plain, typed};
 use super::api::Admin;
+use super::bearer::authorize;
 use super::route::Route;
 use super::working::Working;
 use super::{invoke, listing, probes};
 
 /// What `/v1` has, for who asks for something else.
 const RESOURCES: &str = "There are /v1/host, /v1/status, /v1/actors, /v1/actors/NAME, \
-                         /v1/providers, /v1/providers/NAME, /v1/bindings, and POST \
-                         /v1/actors/NAME/invoke/OPERATION.";
-/// Where `/v1` is, for who asks for it elsewhere.
-const SOCKET: &str = "Ask over the host's socket: `trellis get hosts -o wide` has its path, and \
-                      `curl --unix-socket PATH http://host/v1/host` asks there.";
+                         /v1/providers, /v1/providers/NAME, /v1/bindings, /v1/openapi.json, and \
+                         POST /v1/actors/NAME/invoke/OPERATION.";
 /// Whose socket it is.
 const OWNER: &str = "Ask as the user that runs the host, or as root.";
 
@@ -28,50 +27,61 @@ pub(super) async fn answer(
     access: Access,
     working: &Working,
 ) -> Reply {
-    if access == Access::Stranger {
-        let error = CallError::new(Code::Denied, "this socket is for the user of the host");
-        return Refused::new(StatusCode::FORBIDDEN, error, OWNER).into_reply();
-    }
     let route = Route::of(request.uri().path());
-    if let Route::Listing(_) | Route::Invoke { .. } | Route::NoResource = route {
-        let answer = resource(admin, route, request, (access, working)).await;
-        return answer.unwrap_or_else(Refused::into_reply);
-    }
-    if !is_read(request.method()) {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n");
-    }
-    match route {
-        Route::Live => plain(StatusCode::OK, "ok\n"),
-        Route::Ready => probes::readyz(admin, request.headers()),
-        Route::Metrics => probes::metrics(admin),
-        _ => plain(StatusCode::NOT_FOUND, "try /livez, /readyz or /metrics\n"),
+    let answer = match may_ask(admin, &route, request.headers(), access) {
+        Ok(()) => carry_out(admin, route, request, working).await,
+        Err(refused) => Err(refused),
+    };
+    answer.unwrap_or_else(|refused| {
+        admin.0.metrics.admin_refused(refused.code());
+        refused.into_reply()
+    })
+}
+
+/// Whether whoever came in may have what is asked for.
+fn may_ask(
+    admin: &Admin,
+    route: &Route,
+    headers: &HeaderMap,
+    access: Access,
+) -> Result<(), Refused> {
+    match (access, route.needs()) {
+        (Access::Owner, _) | (Access::Anybody(_), None) => Ok(()),
+        (Access::Anybody(from), Some(scope)) => authorize(admin, headers, scope, from),
+        (Access::Stranger, _) => {
+            let error = CallError::new(Code::Denied, "this socket is for the user of the host");
+            Err(Refused::new(StatusCode::FORBIDDEN, error, OWNER))
+        }
     }
 }
 
-/// Answers for what is below `/v1`.
-async fn resource(
+/// Answers a request of who may ask.
+async fn carry_out(
     admin: &Admin,
     route: Route,
     request: Request<Incoming>,
-    (access, working): (Access, &Working),
+    working: &Working,
 ) -> Result<Reply, Refused> {
-    if access != Access::Owner {
-        let error = CallError::new(Code::Denied, "the admin address answers no /v1");
-        return Err(Refused::new(StatusCode::UNAUTHORIZED, error, SOCKET));
-    }
+    let is_read = is_read(request.method());
     match route {
-        Route::Listing(listing) if is_read(request.method()) => {
-            listing::list(admin, listing, working).await
-        }
-        Route::Listing(_) => Err(Refused::method("GET, HEAD")),
+        Route::Listing(listing) if is_read => listing::list(admin, listing, working).await,
+        Route::OpenApi if is_read => Ok(typed(StatusCode::OK, JSON, trellis_control::openapi())),
+        Route::Listing(_) | Route::OpenApi => Err(Refused::method("GET, HEAD")),
         Route::Invoke { actor, operation } if request.method() == Method::POST => {
             invoke::invoke(admin, (actor, operation), request, working).await
         }
         Route::Invoke { .. } => Err(Refused::method("POST")),
-        _ => {
+        Route::NoResource => {
             let path = request.uri().path();
             let error = CallError::new(Code::NotFound, format!("there is nothing at {path}"));
             Err(Refused::new(StatusCode::NOT_FOUND, error, RESOURCES))
+        }
+        _ if !is_read => Ok(plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n")),
+        Route::Live => Ok(plain(StatusCode::OK, "ok\n")),
+        Route::Ready => Ok(probes::readyz(admin, request.headers())),
+        Route::Metrics => Ok(probes::metrics(admin)),
+        Route::Nothing => {
+            Ok(plain(StatusCode::NOT_FOUND, "try /livez, /readyz, /metrics or /v1/openapi.json\n"))
         }
     }
 }

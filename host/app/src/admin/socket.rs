@@ -29,9 +29,16 @@ pub(crate) struct AdminSocket {
     pub(super) file: SocketFile,
 }
 
-/// The file of a socket. Removed when this is dropped, unless it is another one by then.
+/// The file of a socket, and the link to it where its user looks for sockets.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
+    _link: Option<OwnFile>,
+    socket: OwnFile,
+}
+
+/// A file that was made. Removed when this is dropped, unless it is another one by then.
+#[derive(Debug)]
+struct OwnFile {
     path: PathBuf,
     device: u64,
     inode: u64,
@@ -46,15 +53,25 @@ impl AdminSocket {
     pub(crate) async fn of_user(host: String) -> io::Result<Self> {
         Self::make(move || {
             let file = file_name(&host, std::process::id());
-            let mut folders = folders().into_iter();
-            let folder = folders.find(|folder| fits(&folder.join(&file)));
-            let folder = folder.ok_or_else(|| io::Error::other("no folder has a short name"))?;
-            own_folder(&folder)?;
+            let folder = folder_for(folders(), &file)?;
             let lock = lock(&folder)?;
             sweep(&folder);
             bind(&folder.join(file), &lock)
         })
         .await
+    }
+
+    /// The same, to be found where the user's sockets are, by a link. Without one only who knows
+    /// its path finds it, which is told.
+    pub(crate) async fn linked(mut self, host: String) -> Self {
+        let socket = self.file.path().to_owned();
+        let linking = spawn_blocking(move || link(&socket, folders(), &host));
+        let linked = timeout(MAKING_TIME_MAX, linking).await;
+        match linked.map_err(io::Error::other).and_then(|linked| linked?) {
+            Ok(link) => self.file._link = link,
+            Err(error) => tracing::warn!("the admin socket is found by its path alone: {error}"),
+        }
+        self
     }
 
     /// Makes one at this path.
@@ -87,11 +104,19 @@ impl AdminSocket {
 impl SocketFile {
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.socket.path
     }
 }
 
-impl Drop for SocketFile {
+impl OwnFile {
+    /// The file that is there.
+    fn at(path: &Path) -> io::Result<Self> {
+        let made = fs::symlink_metadata(path).map_err(|error| about(path, &error))?;
+        Ok(Self { path: path.to_owned(), device: made.dev(), inode: made.ino() })
+    }
+}
+
+impl Drop for OwnFile {
     fn drop(&mut self) {
         let now = fs::symlink_metadata(&self.path);
         if now.is_ok_and(|now| (now.dev(), now.ino()) == (self.device, self.inode)) {
@@ -99,6 +124,49 @@ impl Drop for SocketFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// The first of these folders in which a socket of that name can be made. One that is not there, or
+/// is somebody else's session's, is as good as none: a shell that another user's shell has started
+/// keeps its variables. One that is there and may be used by others is refused.
+fn folder_for(folders: Vec<PathBuf>, file: &str) -> io::Result<PathBuf> {
+    let mut unusable = io::Error::other("no folder for it has a short name");
+    for folder in folders.into_iter().filter(|folder| fits(&folder.join(file))) {
+        match own_folder(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if is_not_there(&error) => unusable = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(unusable)
+}
+
+fn is_not_there(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied | ReadOnlyFilesystem)
+}
+
+/// Makes a link to a socket that is elsewhere; none to one that is there already.
+fn link(socket: &Path, folders: Vec<PathBuf>, host: &str) -> io::Result<Option<OwnFile>> {
+    let socket = std::path::absolute(socket)?;
+    let file = file_name(host, std::process::id());
+    let folder = folder_for(folders, &file)?;
+    let is_there = socket
+        .parent()
+        .is_some_and(|parent| fs::canonicalize(parent).ok() == fs::canonicalize(&folder).ok());
+    if is_there && socket.extension().is_some_and(|extension| extension == EXTENSION) {
+        return Ok(None);
+    }
+    let _lock = lock(&folder)?;
+    sweep(&folder);
+    let path = folder.join(file);
+    match std::os::unix::fs::symlink(&socket, &path) {
+        Ok(()) => {}
+        // In a container each host has the same process id: one that was killed left it.
+        Err(_) if fs::read_link(&path).is_ok_and(|target| target == socket) => {}
+        Err(error) => return Err(about(&path, &error)),
+    }
+    OwnFile::at(&path).map(Some)
 }
 
 /// Makes the folder of the user's sockets, or makes sure that it is the user's alone.
@@ -136,9 +204,9 @@ fn sweep(folder: &Path) {
     let Ok(files) = fs::read_dir(folder) else { return };
     for file in files.take(SWEPT_MAX).flatten() {
         let path = file.path();
-        let is_socket = file.file_type().is_ok_and(|kind| kind.is_socket());
+        let is_one = file.file_type().is_ok_and(|kind| kind.is_socket() || kind.is_symlink());
         let is_ours = path.extension().is_some_and(|extension| extension == EXTENSION);
-        if is_socket && is_ours && is_left_behind(&path) {
+        if is_one && is_ours && is_left_behind(&path) {
             // Another user cannot be in the way in this folder.
             let _ = fs::remove_file(&path);
         }
@@ -163,20 +231,18 @@ fn bind(path: &Path, _lock: &File) -> io::Result<(StdListener, SocketFile)> {
     let listener = StdListener::bind(path).map_err(|error| about(path, &error))?;
     // Whoever comes in is asked who it is in any case.
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|it| about(path, &it))?;
-    let made = fs::symlink_metadata(path).map_err(|error| about(path, &error))?;
-    let file = SocketFile { path: path.to_owned(), device: made.dev(), inode: made.ino() };
-    Ok((listener, file))
+    Ok((listener, SocketFile { _link: None, socket: OwnFile::at(path)? }))
 }
 
-/// True when nobody listens at a socket any more. It is not waited for: one whose line is full is
-/// served.
+/// True when nobody listens at a socket any more, or a link leads to none. It is not waited for:
+/// one whose line is full is served.
 fn is_left_behind(path: &Path) -> bool {
     let refused = || {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         connect(&socket, &SocketAddrUnix::new(path)?)
     };
-    refused() == Err(Errno::CONNREFUSED)
+    matches!(refused(), Err(Errno::CONNREFUSED | Errno::NOENT))
 }
 
 fn about(path: &Path, error: &io::Error) -> io::Error {
@@ -244,6 +310,48 @@ mod tests {
         fs::set_permissions(&own, Permissions::from_mode(0o700)).expect("it is ours");
         std::os::unix::fs::symlink(&own, &link).expect("the folder is writable");
         assert!(own_folder(&link).expect_err("a link").to_string().contains("no folder"));
+    }
+
+    #[test]
+    fn a_socket_elsewhere_is_found_by_a_link_that_goes_with_it() {
+        let (folder, elsewhere) = (folder(), folder());
+        let own = folder.path().join("trellis");
+        let path = elsewhere.path().join("a.sock");
+        let listener = StdListener::bind(&path).expect("it is made");
+        let linked = || link(&path, vec![own.clone()], "shop").expect("it is made");
+        let first = linked().expect("the socket is elsewhere");
+        let file = own.join(file_name("shop", std::process::id()));
+        assert_eq!(fs::read_link(&file).expect("a link"), path);
+        // A killed host left it behind, and this one has the same process id.
+        std::mem::forget(first);
+        let again = linked().expect("the socket is elsewhere");
+        sweep(&own);
+        assert!(file.is_symlink(), "it is served");
+        drop(again);
+        assert!(!file.is_symlink());
+        drop((linked().map(std::mem::forget), listener));
+        fs::remove_file(&path).expect("it is there");
+        sweep(&own);
+        assert!(!file.is_symlink(), "it leads to nothing");
+        // What is in the folder already needs none.
+        let inside = own.join("b.sock");
+        let _listener = StdListener::bind(&inside).expect("it is made");
+        assert!(link(&inside, vec![own], "shop").expect("nothing to do").is_none());
+    }
+
+    #[test]
+    fn a_runtime_folder_that_is_not_there_is_as_good_as_none() {
+        let folder = folder();
+        let (gone, own) = (folder.path().join("gone/trellis"), folder.path().join("own"));
+        let found = folder_for(vec![gone.clone(), own.clone()], "a.sock").expect("the second");
+        assert_eq!(found, own);
+        let none = folder_for(vec![gone.clone()], "a.sock").expect_err("none");
+        assert!(none.to_string().contains("gone"), "{none}");
+        // One that others may use is no reason to look elsewhere.
+        fs::set_permissions(&own, Permissions::from_mode(0o755)).expect("it is ours");
+        let second = folder.path().join("second");
+        assert!(folder_for(vec![own, second], "a.sock").is_err());
+        assert!(folder_for(vec![gone], &"a".repeat(200)).is_err());
     }
 
     #[tokio::test]

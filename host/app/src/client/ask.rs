@@ -1,29 +1,29 @@
 //! Asks one host.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::handshake;
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::net::UnixStream;
 use tokio::time::timeout;
 use trellis_control::{Answer, Document, Fault};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::ADMIN_BODY;
 
 use super::error::ClientError;
+use super::place::Place;
 use crate::admin::{MESSAGE_PACK, TIMEOUT_HEADER};
 
-/// Longest wait for a host that only has to tell what it knows.
+/// Longest wait for a host that only has to tell what it knows, unless who asks says otherwise.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// How much longer than the actor may take its answer is waited for: the host has the last word on
 /// what was late.
-const CALL_GRACE: Duration = Duration::from_secs(5);
+const CALL_GRACE: Duration = Duration::from_secs(2);
 /// Longest call that any host allows.
 const CALL_TIME_MAX: Duration = Duration::from_secs(300);
 /// Largest answer, in bytes: the list of ten thousand actors has less, and the largest reply of an
@@ -33,23 +33,44 @@ const ANSWER_BYTES_MAX: usize = 160 << 20;
 /// What stands in a path as it is: all that needs no encoding anywhere in a URL.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Asks the host that serves a socket. Cheap to clone.
+/// Asks the host that serves a socket, or an admin address. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AdminClient {
-    socket: PathBuf,
+    place: Place,
+    patience: Duration,
 }
 
 impl AdminClient {
     /// Asks the host that serves this socket.
     #[must_use]
     pub const fn at(socket: PathBuf) -> Self {
-        Self { socket }
+        Self { place: Place::Socket(socket), patience: ANSWER_TIME_MAX }
     }
 
-    /// The socket's path.
+    /// Asks the host whose admin address this URL names, with a bearer token.
+    ///
+    /// # Errors
+    /// A sentence that says what the URL must be.
+    pub fn over(url: &str, token: Option<String>) -> Result<Self, String> {
+        Ok(Self { place: Place::of_url(url, token)?, patience: ANSWER_TIME_MAX })
+    }
+
+    /// The same, which waits no longer than this for what the host knows.
     #[must_use]
-    pub fn socket(&self) -> &Path {
-        &self.socket
+    pub fn waiting(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Where it asks, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.place.to_string()
+    }
+
+    /// True when nothing of what it sends leaves this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.place.is_local()
     }
 
     /// What the host says of `/v1/RESOURCE`, such as `["actors", "counter"]`.
@@ -63,9 +84,9 @@ impl AdminClient {
             let document: Result<Document<Answer>, _> = serde_json::from_slice(&body);
             document.map_err(|error| self.garbled(&error.to_string()))
         };
-        match timeout(ANSWER_TIME_MAX, asking).await {
+        match timeout(self.patience, asking).await {
             Ok(document) => Ok(document?.content),
-            Err(_) => Err(self.late(ANSWER_TIME_MAX)),
+            Err(_) => Err(self.late(self.patience)),
         }
     }
 
@@ -104,9 +125,10 @@ impl AdminClient {
         request: hyper::http::request::Builder,
         payload: Bytes,
     ) -> Result<(Response<()>, Bytes), ClientError> {
-        let stream = self.connect().await?;
+        let stream = self.place.connect().await?;
         let broken = |error: hyper::Error| self.garbled(&error.to_string());
-        let request = request.header(HOST, "localhost").body(Full::new(payload));
+        let request = self.shown(request.header(HOST, self.place.authority()))?;
+        let request = request.body(Full::new(payload));
         let request = request.map_err(|error| self.garbled(&error.to_string()))?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // It ends with the answer; what becomes of it is told there.
@@ -130,32 +152,31 @@ impl AdminClient {
         }
     }
 
-    async fn connect(&self) -> Result<UnixStream, ClientError> {
-        let stream = UnixStream::connect(&self.socket).await;
-        let stream = stream.map_err(|error| ClientError::of_connecting(&self.socket, &error))?;
-        let host = stream.peer_cred().map(|peer| peer.uid());
-        let host = host.map_err(|error| self.garbled(&error.to_string()))?;
-        if may_be_asked(host, rustix::process::geteuid().as_raw()) {
-            return Ok(stream);
-        }
-        Err(ClientError::Foreign { socket: self.socket.clone(), user: host })
+    /// The request with the token that shows who asks.
+    fn shown(
+        &self,
+        request: hyper::http::request::Builder,
+    ) -> Result<hyper::http::request::Builder, ClientError> {
+        let Place::Address(address) = &self.place else { return Ok(request) };
+        let Some(token) = &address.token else { return Ok(request) };
+        let value = HeaderValue::from_str(&format!("Bearer {}", token.0));
+        let mut value = value.map_err(|_| {
+            let message = "the token has letters that none has";
+            let fault = Fault::of(&CallError::new(Code::Token, message));
+            ClientError::Refused(Box::new(fault.cure("Make one with `trellis token create`.")))
+        })?;
+        value.set_sensitive(true);
+        Ok(request.header(AUTHORIZATION, value))
     }
 
     fn garbled(&self, why: &str) -> ClientError {
         let why = format!("what answers is no host, or it went away: {why}");
-        ClientError::Unreachable { socket: self.socket.clone(), why }
+        ClientError::Unreachable { place: self.place(), why }
     }
 
     fn late(&self, wait: Duration) -> ClientError {
-        let why = format!("it did not answer within {} s", wait.as_secs());
-        ClientError::Unreachable { socket: self.socket.clone(), why }
+        ClientError::Late { place: self.place(), waited_ms: wait.as_millis() }
     }
-}
-
-/// True for a host that is told what its client wants: one of the same user, or of root. Root asks
-/// everybody.
-const fn may_be_asked(host: u32, own: u32) -> bool {
-    host == own || host == 0 || own == 0
 }
 
 /// The path of a resource, whatever letters are in its names.
@@ -175,12 +196,6 @@ mod tests {
             "/v1/actors/a%2Fb%20%C3%A9/invoke/Get%3F"
         );
         assert_eq!(path(&["host"]), "/v1/host");
-    }
-
-    #[test]
-    fn only_a_host_of_the_same_user_or_of_root_is_asked() {
-        assert!(may_be_asked(7, 7) && may_be_asked(0, 7) && may_be_asked(7, 0));
-        assert!(!may_be_asked(8, 7));
     }
 
     #[tokio::test]
@@ -203,5 +218,16 @@ mod tests {
         let (answer, ()) = tokio::join!(asks.get(&["host"]), other);
         let other = why(answer.expect_err("no host"));
         assert!(other.contains("no host"), "{other}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_is_silent_is_told_from_none() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let socket = folder.path().join("a.sock");
+        // It takes connections, as one that is stopped by a signal does, and says nothing.
+        let _listener = tokio::net::UnixListener::bind(&socket).expect("the folder is writable");
+        let asks = AdminClient::at(socket).waiting(Duration::from_millis(300));
+        let late = asks.get(&["host"]).await.expect_err("it is silent");
+        assert!(matches!(late, ClientError::Late { waited_ms: 300, .. }), "{late}");
     }
 }

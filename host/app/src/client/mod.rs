@@ -1,9 +1,10 @@
-//! The other end of the admin API: asks a host over its socket.
+//! The other end of the admin API: asks a host over its socket, or over its admin address.
 
 mod ask;
 mod error;
 mod found;
+mod place;
 
 pub use ask::AdminClient;
 pub use error::ClientError;
-pub use found::hosts;
+pub use found::{SilentHost, hosts};

@@ -13,6 +13,7 @@ use crate::aside::aside;
 use crate::failure::Failure;
 use crate::readiness::Lasting;
 use crate::trust::{self, Held};
+use crate::users::Users;
 
 impl Loader {
     /// Whom the last manifest that was right trusts, as far as no text trusts fewer since then.
@@ -64,7 +65,8 @@ impl Loader {
             }
         };
         let mut known = self.trust.lock();
-        let trust::Read { list, problems } = trust::of_right(spec, own.as_ref(), caps, &known)?;
+        let trust::Read { list, mut problems } = trust::of_right(spec, own.as_ref(), caps, &known)?;
+        problems.extend(Users::problems(&manifest.host.admin_users));
         // What the text names may still be wrong, so nobody is trusted again for it.
         let narrowed = list.clone().narrowed_by(&known);
         known.clone_from(&narrowed);

@@ -5,23 +5,15 @@ use std::io::{Error, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::content::Content;
+use crate::state::name_of;
 
 /// Largest record, in bytes: more than a thousand for each of ten thousand actors. None larger is
 /// written, so that what is written can be read.
 pub(super) const RECORD_BYTES_MAX: usize = 16 << 20;
 
-/// The user's folder for state; `None` when there is none.
-pub(super) fn state_folder() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")))
-}
-
 /// `None` when the manifest has no path.
 pub(super) fn file_of(state: &Path, manifest: &Path) -> Option<PathBuf> {
-    let path = std::path::absolute(manifest).ok()?;
-    let digest = trellis_claims::hash::digest(path.as_os_str().as_encoded_bytes());
-    let name = trellis_claims::hash::hex(&digest[..16]).to_lowercase();
-    Some(state.join("trellis/keys").join(name).with_extension("json"))
+    Some(state.join("trellis/keys").join(name_of(manifest)?).with_extension("json"))
 }
 
 /// What a file says, as far as it can be read, and why it cannot be read whole. One that is not

@@ -28,9 +28,10 @@ use trellis_supervisor::LastRuns;
 use self::content::Content;
 pub(crate) use self::damage::Damage;
 use self::damage::listed;
-use self::file::{RECORD_BYTES_MAX, read, state_folder};
+use self::file::{RECORD_BYTES_MAX, read};
 use self::place::{Known, Place};
 use self::writer::write_all;
+use crate::state::state_folder;
 
 /// Bytes of a record that are not about an actor, its manifest's path apart.
 const FRAME_BYTES: usize = 256;

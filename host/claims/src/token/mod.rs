@@ -20,5 +20,5 @@ pub use standard::Standard;
 pub use write::{Terms, issue};
 
 pub(crate) use form::{check_hash, check_text};
-pub(crate) use read::Parts;
+pub(crate) use read::{Parts, decode_object};
 pub(crate) use standard::{check_window, notice_from};

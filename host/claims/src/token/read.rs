@@ -174,7 +174,8 @@ fn check_header(header: Map<String, Value>) -> Result<(), ClaimsError> {
     Ok(())
 }
 
-fn decode_object(what: &str, segment: &[u8]) -> Result<Map<String, Value>, ClaimsError> {
+/// The JSON object in a segment, in which no key stands twice.
+pub(crate) fn decode_object(what: &str, segment: &[u8]) -> Result<Map<String, Value>, ClaimsError> {
     let not_object = || ClaimsError::token(format!("the token's {what} is not a JSON object"));
     match json::parse(&decode(what, segment)?) {
         Ok(Value::Object(map)) => Ok(map),

@@ -1,5 +1,6 @@
 //! The claims crate from outside: what is accepted, and every way to be refused.
 
+mod bearers;
 mod golden;
 mod inspection;
 mod keys;

@@ -4,6 +4,7 @@ mod actors;
 mod bindings;
 mod providers;
 mod reasons;
+mod signed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use crate::border::Instance;
 use crate::prepare::PreparedProvider;
 
 use super::reasons::Reasons;
+use super::signed::signed;
 
 /// A provider that runs or is wanted.
 pub(super) struct SeenProvider {
@@ -44,6 +45,7 @@ impl SeenProvider {
 
     pub(super) fn into_entry(self, reasons: &Reasons<'_>) -> ProviderEntry {
         let Self { prepared, instance } = self;
+        let signed = signed(&prepared);
         let PreparedProvider { name, factory, descriptor, values, .. } = prepared;
         let what = [format!("provider {name}")];
         let why = reasons.about(&what);
@@ -61,6 +63,7 @@ impl SeenProvider {
             },
             implementation: descriptor.name.to_string(),
             version: descriptor.version.to_string(),
+            signed,
             contracts: descriptor.contracts.iter().map(|it| it.id.to_string()).collect(),
             values: shown(&values, &descriptor),
             process: process.map(|it| ProcessEntry { pid: it.id, restarts: it.restarts }),

@@ -8,7 +8,7 @@ use trellis_claims::{Clock, SystemClock};
 use trellis_control::{ActorEntry, Answer, Degraded, ProviderEntry};
 
 use super::get::odd;
-use super::host::HostChoice;
+use super::host::{HostChoice, Patience};
 use super::inspect::relative;
 use super::runtime;
 use crate::clean::clean;
@@ -27,6 +27,8 @@ pub(crate) struct DescribeArgs {
     name: String,
     #[command(flatten)]
     host: HostChoice,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 /// What can be described.
@@ -47,7 +49,7 @@ pub(crate) fn run(args: &DescribeArgs, output: Output) -> Result<(), Failure> {
         What::Provider => "providers",
     };
     let answer = runtime::block_on(async {
-        let client = args.host.client(output).await?;
+        let client = args.host.client_until(args.patience.deadline(), output).await?;
         Ok(client.get(&[list, &args.name]).await?)
     })?;
     match answer {
@@ -113,6 +115,14 @@ fn describe_provider(
     waits(f, &provider.waits_for)?;
     row(f, "kind", provider.kind)?;
     row(f, "implementation", format_args!("{} {}", provider.implementation, provider.version))?;
+    if let Some(signed) = &provider.signed {
+        row(f, "key", &signed.key)?;
+        row(f, "issuer", signed.issuer.as_deref().unwrap_or("none: it is unsigned"))?;
+        row(f, "revision", signed.revision.map_or_else(|| "-".to_owned(), |it| it.to_string()))?;
+        row(f, "sha-256", signed.digest.as_deref().unwrap_or("-"))?;
+        let ends = signed.expires_unix_s.map_or_else(|| "never".to_owned(), |it| relative(it, now));
+        row(f, "expires", ends)?;
+    }
     row(f, "contracts", all(&provider.contracts))?;
     if let Some(process) = provider.process {
         let pid = process.pid.map_or_else(|| "none".to_owned(), |pid| pid.to_string());

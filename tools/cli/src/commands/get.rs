@@ -6,7 +6,7 @@ use trellis_claims::{Clock, SystemClock};
 use trellis_control::{ActorEntry, Answer, BindingEntry, HostEntry, ProviderEntry};
 use trellis_core::Code;
 
-use super::host::{HostChoice, found, label};
+use super::host::{HostChoice, Patience, found, label, left};
 use super::inspect::relative;
 use super::runtime;
 use crate::failure::Failure;
@@ -24,6 +24,8 @@ pub(crate) struct GetArgs {
     what: What,
     #[command(flatten)]
     host: HostChoice,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 /// What can be listed.
@@ -51,21 +53,22 @@ struct Hosts {
 
 pub(crate) fn run(args: &GetArgs, output: Output) -> Result<(), Failure> {
     match args.what {
-        What::Hosts => runtime::block_on(hosts(&args.host, output)),
+        What::Hosts => runtime::block_on(hosts(args, output)),
         What::Actors => list(args, "actors", output),
         What::Providers => list(args, "providers", output),
         What::Bindings => list(args, "bindings", output),
     }
 }
 
-async fn hosts(choice: &HostChoice, output: Output) -> Result<(), Failure> {
-    let hosts = match choice.socket() {
-        Some(client) => match client.get(&["host"]).await? {
+async fn hosts(args: &GetArgs, output: Output) -> Result<(), Failure> {
+    let (choice, deadline) = (&args.host, args.patience.deadline());
+    let hosts = match choice.direct(output)? {
+        Some(client) => match client.waiting(left(deadline)).get(&["host"]).await? {
             Answer::Host(host) => vec![*host],
             _ => return Err(odd()),
         },
-        None if choice.is_made() => vec![choice.choose(found(output).await)?.1],
-        None => found(output).await.into_iter().map(|(_, host)| host).collect(),
+        None if choice.is_made() => vec![choice.choose(found(deadline, output).await)?.1],
+        None => found(deadline, output).await.hosts.into_iter().map(|(_, host)| host).collect(),
     };
     if hosts.is_empty() {
         output.note("no host of yours runs: `host --manifest FILE` starts one");
@@ -76,7 +79,7 @@ async fn hosts(choice: &HostChoice, output: Output) -> Result<(), Failure> {
 
 fn list(args: &GetArgs, what: &str, output: Output) -> Result<(), Failure> {
     let answer = runtime::block_on(async {
-        let client = args.host.client(output).await?;
+        let client = args.host.client_until(args.patience.deadline(), output).await?;
         Ok(client.get(&[what]).await?)
     })?;
     let table = match &answer {

@@ -1,32 +1,100 @@
-//! Which host a command asks.
+//! Which host a command asks, and for how long.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use trellis_app::{AdminClient, ClientError};
+use trellis_app::{AdminClient, ClientError, SilentHost};
 use trellis_control::HostEntry;
 use trellis_core::{Code, nearest_name};
 
+use super::call::timeout;
 use crate::failure::Failure;
+use crate::files;
 use crate::output::Output;
 
+/// Longest wait for hosts that only tell what they know, unless an option says otherwise.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Where a token may be that no option names a file of.
+const TOKEN_VARIABLE: &str = "TRELLIS_TOKEN";
+
 /// Which host is asked.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Default, Debug)]
 pub(super) struct HostChoice {
-    /// The host: its name, its name and process id (`shop-4711`), or the path of its admin socket.
-    /// Without it, the only one of yours that runs.
+    /// The host: its name, its name and process id (`shop-4711`), the path of its admin socket, or
+    /// the URL of its admin address (`http://127.0.0.1:9090`). Without it, the only one of yours
+    /// that runs.
     #[arg(long, value_name = "HOST", env = "TRELLIS_HOST")]
     host: Option<String>,
+
+    /// The file with a token, for a host that is named by its URL: `trellis token create` makes
+    /// one. Without it, the variable TRELLIS_TOKEN holds the token itself.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// For how long it is asked.
+#[derive(Args, Clone, Copy, Default, Debug)]
+pub(super) struct Patience {
+    /// Longest wait for all of it, such as 500ms or 30s; 10s without it.
+    #[arg(long, value_name = "TIME", value_parser = timeout)]
+    timeout: Option<Duration>,
 }
 
 /// Hosts that answered.
 pub(super) type Hosts = Vec<(AdminClient, HostEntry)>;
 
+/// Hosts that run, and those of them that do not answer.
+pub(super) struct Found {
+    pub(super) hosts: Hosts,
+    silent: Vec<SilentHost>,
+}
+
+impl Patience {
+    /// When the wait ends that begins now.
+    pub(super) fn deadline(self) -> Instant {
+        after(self.timeout.unwrap_or(WAIT_MAX))
+    }
+}
+
+/// When a wait ends that begins now. One that no clock can show is a day.
+pub(super) fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or(now + Duration::from_secs(24 * 60 * 60))
+}
+
 impl HostChoice {
-    /// The host's socket, when the choice is one.
-    pub(super) fn socket(&self) -> Option<AdminClient> {
-        let path = self.host.as_ref().filter(|host| host.contains('/'))?;
-        Some(AdminClient::at(PathBuf::from(path)))
+    /// The host of this name on this machine, or the only one of yours.
+    pub(super) fn named(host: Option<&str>) -> Self {
+        Self { host: host.map(str::to_owned), token_file: None }
+    }
+
+    /// The host's socket or address, when the choice is one.
+    ///
+    /// # Errors
+    /// When it is a URL of something else, or the token cannot be read.
+    pub(super) fn direct(&self, output: Output) -> Result<Option<AdminClient>, Failure> {
+        let Some(host) = &self.host else { return Ok(None) };
+        if host.contains("://") {
+            let client = AdminClient::over(host, self.token()?).map_err(Failure::usage)?;
+            if !client.is_local() {
+                output.note(format_args!(
+                    "warning: {} is asked over plain HTTP: others on the way can read the token",
+                    client.place()
+                ));
+            }
+            return Ok(Some(client));
+        }
+        Ok(host.contains('/').then(|| AdminClient::at(PathBuf::from(host))))
+    }
+
+    /// The token that is shown, if there is one.
+    fn token(&self) -> Result<Option<String>, Failure> {
+        let text = match &self.token_file {
+            Some(path) => Some(token_in(path)?),
+            None => std::env::var(TOKEN_VARIABLE).ok(),
+        };
+        Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
     }
 
     /// True when one host is meant.
@@ -37,47 +105,65 @@ impl HostChoice {
     /// The one that is meant.
     ///
     /// # Errors
-    /// That none runs, that none of those that run is meant, or that several may be.
+    /// That none runs or answers, that none of those that run is meant, or that several may be.
     pub(super) async fn client(&self, output: Output) -> Result<AdminClient, Failure> {
-        match self.socket() {
-            Some(client) => Ok(client),
-            None => Ok(self.choose(found(output).await)?.0),
-        }
+        self.client_until(Patience::default().deadline(), output).await
+    }
+
+    /// The one that is meant, which is waited for until `deadline`, as is its answer.
+    ///
+    /// # Errors
+    /// As [`client`](Self::client).
+    pub(super) async fn client_until(
+        &self,
+        deadline: Instant,
+        output: Output,
+    ) -> Result<AdminClient, Failure> {
+        let client = match self.direct(output)? {
+            Some(client) => client,
+            None => self.choose(found(deadline, output).await)?.0,
+        };
+        Ok(client.waiting(left(deadline)))
     }
 
     /// The one of these that is meant.
     ///
     /// # Errors
     /// As [`client`](Self::client).
-    pub(super) fn choose(&self, mut hosts: Hosts) -> Result<(AdminClient, HostEntry), Failure> {
+    pub(super) fn choose(&self, found: Found) -> Result<(AdminClient, HostEntry), Failure> {
+        let Found { mut hosts, silent } = found;
         let Some(wanted) = &self.host else {
-            return match hosts.len() {
-                1 => Ok(hosts.swap_remove(0)),
-                0 => Err(Failure::new(Code::NoHost, "no host of yours runs")),
-                _ => Err(several("several hosts run", &hosts)),
+            return match (hosts.len(), silent.first()) {
+                (1, _) => Ok(hosts.swap_remove(0)),
+                (0, None) => Err(Failure::new(Code::NoHost, "no host of yours runs")),
+                (0, Some(silent)) => Err(unanswered(silent)),
+                _ => Err(several("several hosts run", &hosts, &[])),
             };
         };
-        if hosts.is_empty() {
-            return Err(Failure::new(Code::NoHost, format!("no host `{wanted}` runs")));
-        }
-        if let Some(place) = hosts.iter().position(|(_, host)| label(host) == *wanted) {
-            return Ok(hosts.swap_remove(place));
-        }
+        let silent: Vec<_> = silent.into_iter().filter(|it| it.may_be(wanted)).collect();
+        let is_meant = |host: &HostEntry| host.name == *wanted || label(host) == *wanted;
         let (mut named, others): (Hosts, Hosts) =
-            hosts.into_iter().partition(|(_, host)| host.name == *wanted);
-        match named.len() {
-            1 => Ok(named.swap_remove(0)),
-            0 => Err(unknown(wanted, &others)),
-            _ => Err(several(&format!("several hosts are called `{wanted}`"), &named)),
+            hosts.into_iter().partition(|(_, host)| is_meant(host));
+        match (&*named, &*silent) {
+            ([_], []) => Ok(named.swap_remove(0)),
+            ([], []) => Err(unknown(wanted, &others)),
+            ([], [silent]) => Err(unanswered(silent)),
+            _ => Err(several(&format!("several hosts may be `{wanted}`"), &named, &silent)),
         }
     }
 }
 
-/// The hosts of this user that answer; says which do not.
-pub(super) async fn found(output: Output) -> Hosts {
-    let (hosts, silent) = trellis_app::hosts().await;
+/// The hosts of this user, none of which is waited for longer than until `deadline`; says which do
+/// not answer.
+pub(super) async fn found(deadline: Instant, output: Output) -> Found {
+    let (hosts, silent) = trellis_app::hosts(left(deadline)).await;
     silent.iter().for_each(|why| output.note(format_args!("warning: {why}")));
-    hosts
+    Found { hosts, silent }
+}
+
+/// What is left of a wait.
+pub(super) fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 /// What sets a host apart from all others of a machine.
@@ -85,13 +171,34 @@ pub(super) fn label(host: &HostEntry) -> String {
     format!("{}-{}", host.name, host.pid)
 }
 
-fn several(what: &str, hosts: &Hosts) -> Failure {
-    let labels: Vec<_> = hosts.iter().map(|(_, host)| label(host)).collect();
-    let message = format!("{what}: {}", labels.join(", "));
-    Failure::usage(message).cure("Say which with `--host NAME`; `trellis get hosts` shows them.")
+fn token_in(path: &Path) -> Result<String, Failure> {
+    let text = String::from_utf8(files::read_input(path)?);
+    text.map_err(|_| Failure::usage(format!("{} holds no token: it is no text", path.display())))
 }
 
+fn several(what: &str, hosts: &Hosts, silent: &[SilentHost]) -> Failure {
+    let hosts = hosts.iter().map(|(_, host)| label(host));
+    let silent = silent.iter().map(|it| format!("{} (which does not answer)", it.name()));
+    let labels: Vec<_> = hosts.chain(silent).collect();
+    let message = format!("{what}: {}", labels.join(", "));
+    Failure::usage(message).cure(
+        "Say which with `--host`: by name and process id, or by the path of its socket; `trellis \
+         get hosts -o wide` shows both.",
+    )
+}
+
+fn unanswered(silent: &SilentHost) -> Failure {
+    Failure::new(Code::NoHost, silent.to_string()).cure(SILENT)
+}
+
+/// What to do about a host that is there and says nothing.
+const SILENT: &str = "Look at its log: it may be stopped (SIGSTOP), hang, or have much to do. \
+                      `--timeout` waits longer.";
+
 fn unknown(wanted: &str, hosts: &Hosts) -> Failure {
+    if hosts.is_empty() {
+        return Failure::new(Code::NoHost, format!("no host `{wanted}` runs"));
+    }
     let names: Vec<_> = hosts.iter().map(|(_, host)| &*host.name).collect();
     let message = format!("no host `{wanted}` runs; there is {}", names.join(", "));
     let failure = Failure::new(Code::NotFound, message);
@@ -109,6 +216,7 @@ impl From<ClientError> for Failure {
             ClientError::Unreachable { .. } | ClientError::Gone { .. } => {
                 Self::new(Code::NoHost, message)
             }
+            ClientError::Late { .. } => Self::new(Code::NoHost, message).cure(SILENT),
             ClientError::Forbidden { .. } | ClientError::Foreign { .. } => {
                 Self::new(Code::Denied, message).cure("Ask as the user that runs the host.")
             }
@@ -145,8 +253,9 @@ mod tests {
     }
 
     fn chosen(wanted: Option<&str>, running: &[(&str, u32)]) -> Result<u32, Failure> {
-        let choice = HostChoice { host: wanted.map(str::to_owned) };
-        Ok(choice.choose(hosts(running))?.1.pid)
+        let choice = HostChoice::named(wanted);
+        let found = Found { hosts: hosts(running), silent: Vec::new() };
+        Ok(choice.choose(found)?.1.pid)
     }
 
     #[test]
@@ -170,5 +279,9 @@ mod tests {
         assert!(unknown.to_string().contains("--host till"), "{unknown}");
         let none = chosen(Some("till"), &[]).expect_err("none");
         assert_eq!(none.exit(), Exit::Timeout);
+        // One is called as another is by its name and its process.
+        let both = chosen(Some("shop-9"), &[("shop", 9), ("shop-9", 4)]).expect_err("two");
+        assert_eq!(both.exit(), Exit::Usage);
+        assert!(both.message().contains("shop-9, shop-9-4"), "{both}");
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::call::timeout;
-use super::host::HostChoice;
+use super::host::{HostChoice, after, left};
 use super::runtime;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -41,7 +41,8 @@ pub(crate) struct InvokeArgs {
     #[arg(long)]
     hex: bool,
 
-    /// Longest wait for the actor, such as 500ms or 30s; the actor's own limits hold as well.
+    /// Longest wait for all of it, such as 500ms or 30s; a host that is silent is given two seconds
+    /// more. The actor's own limits hold as well.
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     timeout: Option<Duration>,
 
@@ -65,9 +66,13 @@ pub(crate) fn run(args: &InvokeArgs, output: Output) -> Result<(), Failure> {
     let notation = Notation::of(args.json, args.hex);
     let message = payload::read(args.payload.as_deref(), notation)?;
     let reply = runtime::block_on(async {
-        let client = args.host.client(output).await?;
+        let deadline = args.timeout.map(after);
+        let client = match deadline {
+            Some(deadline) => args.host.client_until(deadline, output).await?,
+            None => args.host.client(output).await?,
+        };
         let whom = (&*args.actor, &*args.operation);
-        Ok(client.invoke(whom, message.into(), args.timeout).await?)
+        Ok(client.invoke(whom, message.into(), deadline.map(left)).await?)
     })?;
     if !output.is_document() {
         return payload::print(&reply, notation, output);

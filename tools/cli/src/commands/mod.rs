@@ -15,6 +15,7 @@ pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod runtime;
 pub(crate) mod sign;
+pub(crate) mod token;
 pub(crate) mod verify;
 
 mod host;
@@ -49,6 +50,7 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Get(args) => get::run(&args, output),
         Command::Describe(args) => describe::run(&args, output),
         Command::Invoke(args) => invoke::run(&args, output),
+        Command::Token(token) => token.run(output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
         // The engine that started it reads its exit code and stderr: nothing is added to them.

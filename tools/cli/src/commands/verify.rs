@@ -11,6 +11,7 @@ use trellis_keystore::Keystore;
 use trellis_manifest::{Format, SourceText};
 
 use crate::commands::inspect::{hex, window};
+use crate::commands::sign::role;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::registry::RegistryArgs;
@@ -54,6 +55,8 @@ struct Accepted {
     file: String,
     accepted: bool,
     name: Option<String>,
+    /// True for a provider, which is no actor.
+    provider: bool,
     module: PublicKey,
     /// None of an unsigned module.
     issuer: Option<PublicKey>,
@@ -81,6 +84,7 @@ pub(crate) fn run(args: &VerifyArgs, output: Output) -> Result<(), Failure> {
         file,
         accepted: true,
         name: claims.name.clone(),
+        provider: claims.provider,
         module: claims.subject.clone(),
         issuer: (!verified.is_unsigned()).then(|| claims.issuer.clone()),
         digest: hex(verified.digest()),
@@ -176,7 +180,8 @@ fn of_manifest(mut list: TrustList, path: &Path, output: Output) -> Result<Trust
 impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\x1b[32maccepted\x1b[0m  {}", self.file)?;
-        writeln!(f, "  name     {}", self.name.as_deref().unwrap_or("-"))?;
+        let name = self.name.as_deref().unwrap_or("-");
+        writeln!(f, "  name     {name}{}", role(self.provider))?;
         writeln!(f, "  module   {}", self.module)?;
         match &self.issuer {
             Some(issuer) => writeln!(f, "  issuer   {issuer}")?,

@@ -6,18 +6,20 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use trellis_e2e::hostile::{harmless, hostile};
+use trellis_testkit::guests::built;
 use trellis_testkit::{Ended, HostProcess, PATIENCE, Signal, Site, eventually, run_to_end};
 
-const MANIFEST: &str = "app/shop.yaml";
+pub(super) const MANIFEST: &str = "app/shop.yaml";
 /// A request on which the guests of `hostile` behave well, and one on which they do not.
-const GOOD: &str = r#"{"method":"GET"}"#;
+pub(super) const GOOD: &str = r#"{"method":"GET"}"#;
 const BAD: &str = r#"{"method":"POST"}"#;
 
 /// A site with two actors: one that is harmless and one that loops when it is asked to.
-fn site(port: u16) -> Site {
+pub(super) fn site(port: u16) -> Site {
     let site = Site::new();
     for (name, module) in [("echo", harmless()), ("loops", hostile("loops"))] {
         let mut draft = site.account().draft(name);
@@ -39,30 +41,30 @@ bindings:
     site
 }
 
-fn start(site: &Site) -> HostProcess {
+pub(super) fn start(site: &Site) -> HostProcess {
     started(&mut site.host(MANIFEST))
 }
 
-fn started(command: &mut std::process::Command) -> HostProcess {
+pub(super) fn started(command: &mut std::process::Command) -> HostProcess {
     HostProcess::start(command).unwrap_or_else(|ended| panic!("{ended:#?}"))
 }
 
-fn socket(site: &Site, host: &HostProcess) -> PathBuf {
+pub(super) fn socket(site: &Site, host: &HostProcess) -> PathBuf {
     site.path(&format!("trellis/shop-{}.sock", host.process_id()))
 }
 
-fn trellis(site: &Site, line: &str) -> Ended {
+pub(super) fn trellis(site: &Site, line: &str) -> Ended {
     run_to_end(&mut site.trellis(&line.split(' ').collect::<Vec<_>>()))
 }
 
 /// What a command prints that succeeds.
-fn prints(site: &Site, line: &str) -> String {
+pub(super) fn prints(site: &Site, line: &str) -> String {
     let ended = trellis(site, line);
     assert_eq!(ended.code, Some(0), "{line}: {ended:#?}");
     ended.stdout
 }
 
-fn document(site: &Site, line: &str) -> Value {
+pub(super) fn document(site: &Site, line: &str) -> Value {
     let text = prints(site, line);
     let document: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{line}: {text}"));
     assert_eq!(document["schemaVersion"], 1, "{document:#}");
@@ -70,7 +72,7 @@ fn document(site: &Site, line: &str) -> Value {
 }
 
 /// A command fails with this exit code and says all of these texts.
-fn fails(site: &Site, line: &str, code: i32, says: &[&str]) {
+pub(super) fn fails(site: &Site, line: &str, code: i32, says: &[&str]) {
     let ended = trellis(site, line);
     assert_eq!(ended.code, Some(code), "{line}: {ended:#?}");
     for said in says {
@@ -79,7 +81,7 @@ fn fails(site: &Site, line: &str, code: i32, says: &[&str]) {
 }
 
 /// Sends bytes over a socket; the status and everything else that comes back.
-fn sends(socket: &PathBuf, request: &str) -> (u16, String) {
+pub(super) fn sends(socket: &PathBuf, request: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(socket).expect("the host listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
     stream.write_all(request.as_bytes()).expect("the host reads");
@@ -89,7 +91,7 @@ fn sends(socket: &PathBuf, request: &str) -> (u16, String) {
     (status.unwrap_or_else(|| panic!("{answer}")), answer)
 }
 
-fn posts(path: &str, header: &str, length: usize, body: &str) -> String {
+pub(super) fn posts(path: &str, header: &str, length: usize, body: &str) -> String {
     format!("POST {path} HTTP/1.1\r\nhost: a\r\n{header}content-length: {length}\r\n\r\n{body}")
 }
 
@@ -191,7 +193,10 @@ fn an_actor_is_invoked_over_the_road() {
     assert!(host.metric(calls) >= 2.0, "{:?}", host.ask("/metrics").map(|page| page.text()));
     let late = format!("invoke loops HandleRequest --json {BAD} --timeout 300ms");
     fails(&site, &late, 5, &["E_TIMEOUT", "deadline"]);
+    fails(&site, &late, 5, &["waited for", "--timeout"]);
     fails(&site, "invoke ecko HandleRequest", 3, &["E_NOT_FOUND", "ecko"]);
+    let provider = &["`redis` is a provider", "bound to `redis`", "trellis get bindings"];
+    fails(&site, "invoke redis HandleRequest", 3, provider);
     fails(&site, "invoke echo HandleRequest --json {", 2, &["not JSON"]);
 
     let path = "/v1/actors/echo/invoke/HandleRequest";
@@ -261,19 +266,26 @@ fn what_cannot_be_answered_is_refused_with_its_reason() {
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
     let odd = "content-type: text/html\r\n";
     let soon = "trellis-timeout: soon\r\n";
+    let json = "content-type: application/json\r\n";
+    let many = format!("[{}0]", "0,".repeat(500_000));
     for (request, status, says) in [
         (get("/v1/nothing"), 404, "There are /v1/host"),
         (get("/v1/actors/none"), 404, "E_NOT_FOUND"),
         (get(invoke), 405, "allow: POST"),
+        (get(invoke), 405, "does not take this method"),
         (posts("/v1/actors", "", 0, ""), 405, "allow: GET"),
         (posts(invoke, odd, 2, "{}"), 415, "application/msgpack"),
         (posts(invoke, soon, 0, ""), 400, "500ms"),
         (posts(invoke, "content-type: application/json\r\n", 1, "{"), 400, "E_MESSAGE"),
         (posts(invoke, "", 1 << 40, ""), 413, "admin_body_bytes_max"),
+        (posts(invoke, json, many.len(), &many), 413, "message_values_max"),
     ] {
         let (got, answer) = sends(&socket, &request);
+        let request = &request[..request.len().min(300)];
         assert!(got == status && answer.contains(says), "{request}: {says}: {answer}");
+        assert!(status == 400 || !answer.contains("contract"), "{request}: {answer}");
     }
+    assert!(host.metric("trellis_admin_refused_total{code=\"E_TOO_LARGE\"}") >= 2.0);
     let over_tcp = host.ask("/v1/actors").expect("an answer");
     assert_eq!(over_tcp.status, 401, "{}", over_tcp.text());
     assert!(over_tcp.text().contains("trellis get hosts"), "{}", over_tcp.text());
@@ -353,11 +365,106 @@ fn a_socket_is_there_for_as_long_as_its_host() {
     site.put(MANIFEST, format!("{text}host: {{socket: own.sock}}\n"));
     let own = start(&site);
     prints(&site, "get actors --host ./app/own.sock");
+    // It is found without its path as well, by a link that goes with it.
+    let found = document(&site, "get hosts -o json");
+    let path = site.path("app/own.sock").display().to_string();
+    assert_eq!(found["hosts"][0]["socket"], path, "{found:#}");
+    let link = socket(&site, &own);
+    assert!(link.is_symlink());
     let again = run_to_end(&mut site.host(MANIFEST));
     assert_eq!(again.code, Some(1), "{again:#?}");
     assert!(again.stderr.contains("is served by another program"), "{again:#?}");
     prints(&site, "get actors --host ./app/own.sock");
-    drop(own);
+    own.signal(Signal::TERM);
+    assert_eq!(own.wait().code, Some(0));
+    assert!(!link.is_symlink());
+}
+
+#[test]
+fn a_host_that_is_silent_holds_up_nobody() {
+    let site = site(0);
+    let (frozen, well) = (start(&site), start(&site));
+    frozen.signal(Signal::STOP);
+    let since = Instant::now();
+    let listed = trellis(&site, "get hosts -o name");
+    let name = |host: &HostProcess| format!("shop-{}", host.process_id());
+    assert_eq!((listed.code, listed.stdout.trim()), (Some(0), &*name(&well)), "{listed:#?}");
+    assert!(listed.stderr.contains(&name(&frozen)), "{listed:#?}");
+    // The one that answers is meant only where no other can be.
+    prints(&site, "get actors");
+    prints(&site, &format!("get actors --host {}", name(&well)));
+    let silent = format!("get actors --host {}", name(&frozen));
+    fails(&site, &silent, 5, &["E_NO_HOST", "did not answer", "SIGSTOP"]);
+    let either = &["several hosts may be `shop`", &name(&frozen), "does not answer"];
+    fails(&site, "get actors --host shop", 2, either);
+    let path = socket(&site, &frozen);
+    let in_time = format!("get actors --timeout 300ms --host {}", path.display());
+    fails(&site, &in_time, 5, &["did not answer within", "SIGSTOP"]);
+    // Each of them took ten seconds when one was waited for after the other.
+    assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
+    frozen.signal(Signal::CONT);
+    prints(&site, &silent);
+}
+
+#[test]
+fn what_is_answered_is_what_the_document_says() {
+    let site = site(0);
+    let host = start(&site);
+    let socket = socket(&site, &host);
+    let get = |path: &str| {
+        let (status, answer) = sends(&socket, &format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n"));
+        let body = answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned();
+        (status, serde_json::from_str::<Value>(&body).expect("JSON"))
+    };
+    let (_, openapi) = get("/v1/openapi.json");
+    let mut checked = 0;
+    for (path, item) in openapi["paths"].as_object().expect("paths") {
+        let Some(schema) = item.pointer("/get/responses/200/content/application~1json/schema")
+        else {
+            continue;
+        };
+        let name = if path.contains("actors") { "echo" } else { "redis" };
+        for (name, wanted, schema) in [
+            (name, 200, schema),
+            (
+                "none",
+                404,
+                &item["get"]["responses"]["default"]["content"]["application/json"]["schema"],
+            ),
+        ] {
+            if wanted == 404 && !path.contains("{name}") {
+                continue;
+            }
+            let mut root = schema.clone();
+            root["components"] = openapi["components"].clone();
+            let (status, answer) = get(&path.replace("{name}", name));
+            assert_eq!(status, wanted, "{path}: {answer:#}");
+            let validator = jsonschema::validator_for(&root).expect("a schema");
+            if let Err(error) = validator.validate(&answer) {
+                panic!("{path}: {error} at {}: {answer:#}", error.instance_path());
+            }
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 10, "{openapi:#}");
+}
+
+#[test]
+fn a_provider_that_is_signed_says_by_whom() {
+    let site = Site::new();
+    let mut draft = site.account().draft("geo");
+    draft.provider = true;
+    draft.revision = Some(7);
+    site.put("app/geo.wasm", site.account().sign(&built("geo"), &draft));
+    site.put(MANIFEST, "actors: []\nproviders: [{module: geo.wasm}]\n");
+    let _host = start(&site);
+    let described = document(&site, "describe provider geo -o json");
+    let signed = &described["provider"]["signed"];
+    assert_eq!((&signed["revision"], &signed["issuer"]), (&json!(7), &json!(site.issuer())));
+    let shown = prints(&site, "describe provider geo");
+    for said in ["key", "issuer", "revision", "sha-256", "expires", site.issuer()] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whole hosts as processes, as their users see them.
 
 mod admin_api;
+mod admin_tokens;
 mod archives;
 mod change;
 mod change_load;

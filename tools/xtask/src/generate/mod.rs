@@ -55,6 +55,7 @@ const LISTS: &[Generated] = &[
 
 /// What is made from the code this tool links.
 const PAGES: &[Generated] = &[
+    file("docs/admin-api.openapi.json", |_| Ok(trellis_control::openapi())),
     file("docs/contracts.md", contracts::page),
     file("docs/errors.md", |_| Ok(errors())),
     file("docs/limits.md", |_| Ok(limits())),

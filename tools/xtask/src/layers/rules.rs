@@ -88,7 +88,11 @@ pub(super) const LAYERS: &[Layer] = &[
             "host/manifest",
         ],
     ),
-    layer("tools/xtask", 7, &["capabilities/*", "host/claims", "host/limits", "host/manifest"]),
+    layer(
+        "tools/xtask",
+        7,
+        &["capabilities/*", "host/claims", "host/control", "host/limits", "host/manifest"],
+    ),
     layer("tools/*", 8, &["capabilities/*", "host/*", "providers/*", "tools/*"]),
 ];
 

@@ -24,6 +24,8 @@ use identity::Former;
 use names::Known;
 use signed::Signed;
 
+pub(crate) use signed::role;
+
 /// What is put between the file's name and its extension unless a destination is given: the habit
 /// of the original tools.
 const DEFAULT_SUFFIX: &str = "_s";

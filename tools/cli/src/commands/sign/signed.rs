@@ -30,6 +30,8 @@ pub(super) struct Signed {
 #[serde(rename_all = "camelCase")]
 struct Claims {
     name: String,
+    /// True for a provider, which is no actor.
+    provider: bool,
     module: PublicKey,
     issuer: PublicKey,
     hash: String,
@@ -51,6 +53,7 @@ impl Signed {
             result: if unchanged { "unchanged" } else { "signed" },
             claims: Claims {
                 name: claims.display_name().to_owned(),
+                provider: claims.provider,
                 module: claims.subject.clone(),
                 issuer: claims.issuer.clone(),
                 hash: claims.hash.clone(),
@@ -81,6 +84,11 @@ impl Signed {
     }
 }
 
+/// What is said behind the name of a module.
+pub(crate) const fn role(is_provider: bool) -> &'static str {
+    if is_provider { " (a provider, and no actor)" } else { "" }
+}
+
 impl fmt::Display for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let claims = &self.claims;
@@ -89,7 +97,7 @@ impl fmt::Display for Signed {
             texts => texts.join(", "),
         };
         writeln!(f, "{} {}", self.result, self.destination)?;
-        writeln!(f, "  name     {}", claims.name)?;
+        writeln!(f, "  name     {}{}", claims.name, role(claims.provider))?;
         writeln!(f, "  module   {}", claims.module)?;
         writeln!(f, "  issuer   {} ({})", claims.issuer, self.issuer_key)?;
         writeln!(f, "  hash     {}", claims.hash)?;

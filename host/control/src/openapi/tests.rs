@@ -1,0 +1,185 @@
+//! Every type as it is written fits its schema, and has nothing that the schema does not.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use trellis_core::{CallError, Code};
+
+use super::document;
+use super::paths;
+use super::schema::{list, named};
+use crate::answer::{Answer, Document, Fault, HostStatus};
+use crate::changing::Changing;
+use crate::condition::Condition;
+use crate::entry::{
+    ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
+    ProviderKind, SignedEntry,
+};
+use crate::lifecycle::{Cause, Component, ComponentKind, Lifecycle, LifecycleState};
+use crate::phase::Phase;
+use crate::status::Degraded;
+use crate::step::BindingRef;
+
+/// The same schema, in which an object has no field that is not named.
+fn closed(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(map) => {
+            if map.contains_key("properties") {
+                map.insert("additionalProperties".to_owned(), false.into());
+            }
+            map.values_mut().for_each(|value| *value = closed(value.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = closed(item.take())),
+        _ => {}
+    }
+    schema
+}
+
+/// Whether an answer fits the schema of documents with this field.
+fn fits(field: &'static str, schema: Value, answer: Answer) -> Result<(), String> {
+    let mut root = closed(paths::document(field, schema));
+    root["components"] = closed(document()["components"].clone());
+    let validator = jsonschema::validator_for(&root).expect("it is a schema");
+    let answer = serde_json::to_value(Document::of(answer)).expect("it is data");
+    validator.validate(&answer).map_err(|error| format!("{error} at {}", error.instance_path()))
+}
+
+fn degraded() -> Degraded {
+    let (what, why) = ("actor a".to_owned(), "it is down".to_owned());
+    Degraded { what, code: Code::Provider, why, since_unix_s: 1, retry_unix_s: Some(2) }
+}
+
+fn binding() -> BindingRef {
+    let text = str::to_owned;
+    BindingRef { actor: text("a"), contract: text("wascc:keyvalue"), name: text("default") }
+}
+
+fn host(known: bool) -> Answer {
+    Answer::Host(Box::new(HostEntry {
+        name: "shop".to_owned(),
+        key: "N".to_owned(),
+        version: "1".to_owned(),
+        pid: 7,
+        phase: Phase::Ready,
+        started_unix_s: 1,
+        manifest: "a.yaml".to_owned(),
+        labels: BTreeMap::from([("zone".to_owned(), "a".to_owned())]),
+        socket: known.then(|| "a.sock".to_owned()),
+        admin: known.then(|| ([127, 0, 0, 1], 1).into()),
+    }))
+}
+
+fn status(known: bool) -> Answer {
+    let mut lifecycle = Lifecycle::starting(1);
+    let cause = Cause { code: Code::Trap, why: "it traps".to_owned(), retry_unix_s: Some(2) };
+    lifecycle.enter(LifecycleState::BackingOff, known.then_some(cause), 1).expect("it may");
+    let name = "a".to_owned().into();
+    Answer::Status(Box::new(HostStatus {
+        ready: known,
+        phase: Phase::Starting,
+        changing: known.then(|| Changing {
+            since_unix_s: 1,
+            actors: vec!["a".to_owned()],
+            providers: Vec::new(),
+        }),
+        degraded: vec![degraded()],
+        components: vec![Component { kind: ComponentKind::Actor, name, lifecycle }],
+    }))
+}
+
+fn actor(known: bool) -> ActorEntry {
+    let text = || known.then(|| "text".to_owned());
+    ActorEntry {
+        name: "a".to_owned(),
+        state: Condition::Down,
+        reasons: vec![degraded()],
+        key: "M".to_owned(),
+        issuer: text(),
+        revision: known.then_some(-1),
+        version: text(),
+        digest: "00".to_owned(),
+        call_alias: text(),
+        capabilities: vec!["wascc:keyvalue".to_owned()],
+        expires_unix_s: known.then_some(1),
+        isolation: Isolation::Fresh,
+        limits: BTreeMap::from([("queue_max".to_owned(), 1)]),
+        instances: known.then_some(Instances { alive: 1, idle: 0, waiting: 0 }),
+        addresses: vec!["http://127.0.0.1:1/".to_owned()],
+        bindings: vec![binding()],
+    }
+}
+
+fn provider(known: bool) -> ProviderEntry {
+    let text = || known.then(|| "text".to_owned());
+    ProviderEntry {
+        name: "p".to_owned(),
+        state: Condition::Starting,
+        reasons: vec![degraded()],
+        kind: ProviderKind::Module,
+        implementation: "geo".to_owned(),
+        version: "1".to_owned(),
+        signed: known.then(|| SignedEntry {
+            key: "M".to_owned(),
+            issuer: text(),
+            revision: Some(1),
+            digest: text(),
+            expires_unix_s: Some(1),
+        }),
+        contracts: vec!["demo:geo".to_owned()],
+        values: BTreeMap::from([("URL".to_owned(), "***".to_owned())]),
+        process: known.then_some(ProcessEntry { pid: None, restarts: 1 }),
+    }
+}
+
+#[test]
+fn every_answer_fits_its_schema_and_has_no_more() {
+    let binding = BindingEntry {
+        binding: binding(),
+        provider: "p".to_owned(),
+        state: Condition::Ready,
+        reasons: vec![degraded()],
+        values: BTreeMap::from([("PORT".to_owned(), "1".to_owned())]),
+    };
+    let fault = Fault::of(&CallError::new(Code::Denied, "no"));
+    let mut answers = vec![
+        ("bindings", list(named("Binding")), Answer::Bindings(vec![binding])),
+        ("error", named("Error"), Answer::Error(Box::new(fault))),
+    ];
+    for known in [true, false] {
+        answers.extend([
+            ("host", named("Host"), host(known)),
+            ("status", named("Status"), status(known)),
+            ("actors", list(named("Actor")), Answer::Actors(vec![actor(known)])),
+            ("actor", named("Actor"), Answer::Actor(Box::new(actor(known)))),
+            ("providers", list(named("Provider")), Answer::Providers(vec![provider(known)])),
+            ("provider", named("Provider"), Answer::Provider(Box::new(provider(known)))),
+        ]);
+    }
+    for (field, schema, answer) in answers {
+        assert_eq!(fits(field, schema, answer), Ok(()), "{field}");
+    }
+    // The comparison itself can fail.
+    assert!(fits("host", named("Host"), status(true)).is_err());
+}
+
+#[test]
+fn every_name_that_is_referred_to_is_there() {
+    fn names(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, value)| match (&**key, value) {
+                ("$ref", Value::String(name)) => found.push(name.clone()),
+                _ => names(value, found),
+            }),
+            Value::Array(items) => items.iter().for_each(|item| names(item, found)),
+            _ => {}
+        }
+    }
+    let document = document();
+    let mut found = Vec::new();
+    names(&document, &mut found);
+    assert!(found.len() > 10, "{found:?}");
+    for name in found {
+        let path = name.strip_prefix('#').expect("it is in this document");
+        assert_ne!(document.pointer(path).unwrap_or(&json!(null)), &json!(null), "{name}");
+    }
+}

@@ -1,0 +1,177 @@
+//! The admin API over the network: for users whom the manifest names, who show a token.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use trellis_claims::{BearerTerms, KeyKind, KeyPair, PublicKey, Scope, issue_bearer};
+use trellis_keystore::{KeyName, Keystore};
+use trellis_testkit::{
+    Client, HostProcess, Response, Signal, Site, eventually, now_unix_s, run_to_end,
+};
+
+use super::admin_api::{GOOD, MANIFEST, document, fails, prints, site, start, trellis};
+
+const INVOKE: &str = "/v1/actors/echo/invoke/HandleRequest";
+
+/// A site whose keystore has the user key `default`, which may do this much.
+fn site_of(scope: &str) -> (Site, KeyPair) {
+    let site = site(0);
+    let user = KeyPair::generate(KeyKind::User);
+    let keystore = Keystore::at(site.path("keys"));
+    keystore.store(&KeyName::default(), &user, false).expect("the keystore is the site's");
+    allow(&site, &[(user.public().as_str(), scope)]);
+    (site, user)
+}
+
+/// Has these users, and no others, in the manifest.
+fn allow(site: &Site, users: &[(&str, &str)]) {
+    let text = fs::read_to_string(site.path(MANIFEST)).expect("it is there");
+    let text = text.split("host:").next().unwrap_or_default();
+    let users = users.iter().map(|(key, scope)| format!("{{key: {key}, scope: {scope}}}"));
+    let users = users.collect::<Vec<_>>().join(", ");
+    site.put(MANIFEST, format!("{text}host: {{admin: {{users: [{users}]}}}}\n"));
+}
+
+fn key_of(site: &Site) -> PublicKey {
+    let hosts = document(site, "get hosts -o json");
+    hosts["hosts"][0]["key"].as_str().and_then(|key| key.parse().ok()).expect("a key")
+}
+
+fn token(user: &KeyPair, audience: &PublicKey, scope: Scope) -> String {
+    let (issued_at, audience) = (now_unix_s(), audience.clone());
+    let terms = BearerTerms { audience, scope, issued_at, expires: issued_at + 60 };
+    issue_bearer(&terms, user).expect("it is signed")
+}
+
+fn ask(host: &HostProcess, method: &str, path: &str, header: &str) -> Response {
+    let mut client = Client::new(host.admin());
+    client.send_with(method, path, header, b"").expect("an answer")
+}
+
+fn shown(token: &str) -> String {
+    format!("authorization: Bearer {token}\r\n")
+}
+
+#[test]
+fn a_user_asks_over_the_network() {
+    let (site, user) = site_of("operate");
+    let host = start(&site);
+    let make = "token create --host shop --scope operate --expires 10m --destination t.jwt";
+    let made = prints(&site, make);
+    assert!(made.contains(user.public().as_str()) && made.contains("operate"), "{made}");
+    let file = site.path("t.jwt");
+    let mode = fs::metadata(&file).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let url = format!("http://{}", host.admin());
+    let listed = prints(&site, &format!("get actors -o name --host {url} --token-file t.jwt"));
+    assert_eq!(listed, "echo\nloops");
+    let invoke = format!("invoke echo HandleRequest --json {GOOD} --host {url}");
+    let reply = prints(&site, &format!("{invoke} --token-file t.jwt"));
+    assert!(reply.contains("\"statusCode\": 200"), "{reply}");
+    let mut by_variable = site.trellis(&["get", "providers", "--host", &url]);
+    by_variable.env("TRELLIS_TOKEN", fs::read_to_string(&file).expect("it is there"));
+    let listed = run_to_end(&mut by_variable);
+    assert_eq!(listed.code, Some(0), "{listed:#?}");
+
+    let without = &["E_DENIED", "Authorization: Bearer", "trellis token create"];
+    fails(&site, &format!("get actors --host {url}"), 4, without);
+    let looks = trellis(&site, "token create --host shop --quiet");
+    site.put("looks.jwt", &looks.stdout);
+    prints(&site, &format!("get actors --host {url} --token-file looks.jwt"));
+    let too_little = &["E_DENIED", "needs a token for operate"];
+    fails(&site, &format!("{invoke} --token-file looks.jwt"), 4, too_little);
+    fails(&site, "token create --host shop --expires 25h", 2, &["24h", "admin_token_life_max"]);
+    fails(&site, "token create --host shop --key nobody", 3, &["nobody"]);
+    fails(&site, &format!("token create --host {url}"), 2, &["by its key"]);
+    fails(&site, "get actors --host https://127.0.0.1:1", 2, &["HTTPS is not spoken"]);
+}
+
+#[test]
+fn who_does_not_show_a_token_that_holds_is_refused() {
+    let (site, user) = site_of("operate");
+    let host = start(&site);
+    let key = key_of(&site);
+    let stranger = KeyPair::generate(KeyKind::User);
+    let elsewhere = KeyPair::generate(KeyKind::Server).public().clone();
+    let good = token(&user, &key, Scope::Operate);
+    let looks = shown(&token(&user, &key, Scope::Read));
+    let long = shown(&"a".repeat(5_000));
+    let realm = format!("Bearer realm=\"{key}\"");
+    for (method, path, header, status, says) in [
+        ("GET", "/v1/host", String::new(), 401, "E_DENIED"),
+        ("GET", "/v1/nothing", String::new(), 401, "E_DENIED"),
+        ("POST", INVOKE, String::new(), 401, "E_DENIED"),
+        ("GET", "/v1/host", "authorization: Basic YTpi\r\n".to_owned(), 401, "no bearer token"),
+        ("GET", "/v1/host", shown("a.b.c"), 401, "E_TOKEN"),
+        ("GET", "/v1/host", shown(&good) + &shown(&good), 401, "two headers"),
+        ("GET", "/v1/host", long, 401, "admin_token_bytes_max"),
+        ("GET", "/v1/host", shown(&token(&stranger, &key, Scope::Read)), 401, "E_ISSUER"),
+        ("GET", "/v1/host", shown(&token(&user, &elsewhere, Scope::Read)), 401, "another host"),
+        ("GET", "/v1/host", shown(&token(&user, &key, Scope::Admin)), 403, "E_DENIED"),
+        ("POST", INVOKE, looks.clone(), 403, "needs a token for operate"),
+    ] {
+        let answer = ask(&host, method, path, &header);
+        let (text, wanted) = (answer.text(), answer.field("www-authenticate"));
+        assert!(answer.status == status && text.contains(says), "{path}: {says}: {answer:?}");
+        assert!(wanted.is_some_and(|it| it.starts_with(&realm)), "{path}: {answer:?}");
+        let error = wanted.and_then(|it| it.split_once("error=\"")).map(|(_, error)| error);
+        match (status, header.is_empty()) {
+            (_, true) => assert_eq!(error, None, "{answer:?}"),
+            (401, _) => assert_eq!(error, Some("invalid_token\""), "{answer:?}"),
+            _ => {
+                assert!(error.is_some_and(|it| it.starts_with("insufficient_scope")), "{answer:?}")
+            }
+        }
+        assert!(!text.contains("eyJ"), "{text}");
+    }
+    // Nothing is remembered of a token: it may be shown again until it ends.
+    for _ in 0..2 {
+        assert_eq!(ask(&host, "GET", "/v1/host", &shown(&good)).status, 200);
+    }
+    assert_eq!(ask(&host, "POST", "/v1/actors", &shown(&good)).status, 405);
+    for path in ["/livez", "/healthz", "/readyz", "/metrics"] {
+        assert_eq!(ask(&host, "GET", path, "").status, 200, "{path}");
+    }
+    // All are counted, and few are told of: anybody can be refused here.
+    for _ in 0..60 {
+        ask(&host, "GET", "/v1/host", "");
+    }
+    assert!(host.metric("trellis_admin_refused_total{code=\"E_DENIED\"}") >= 65.0);
+    let log = host.log().text();
+    let told = log.lines().filter(|line| line.contains("\"audit\"") && line.contains("refused"));
+    let told = told.count();
+    assert!((10..60).contains(&told), "{told} lines:\n{log}");
+    assert!(!log.contains("eyJ"), "{log}");
+}
+
+#[test]
+fn users_come_and_go_while_the_host_runs_and_its_key_stays() {
+    let (site, user) = site_of("read");
+    let host = start(&site);
+    let key = key_of(&site);
+    let look = shown(&token(&user, &key, Scope::Read));
+    assert_eq!(ask(&host, "GET", "/v1/host", &look).status, 200);
+    let becomes = |status| {
+        let asked = || match ask(&host, "GET", "/v1/host", &look).status {
+            found if found == status => Ok(()),
+            found => Err(found),
+        };
+        eventually(asked).unwrap_or_else(|found| panic!("{found} for {status}"));
+    };
+    let other = KeyPair::generate(KeyKind::User);
+    allow(&site, &[(other.public().as_str(), "admin")]);
+    becomes(401);
+    allow(&site, &[(user.public().as_str(), "read"), (other.public().as_str(), "admin")]);
+    becomes(200);
+    host.signal(Signal::TERM);
+    assert_eq!(host.wait().code, Some(0));
+    let again = start(&site);
+    assert_eq!(key_of(&site), key);
+    assert_eq!(ask(&again, "GET", "/v1/host", &look).status, 200);
+    drop(again);
+    allow(&site, &[(site.issuer(), "read")]);
+    let refused = run_to_end(site.host(MANIFEST).arg("--check"));
+    assert_eq!(refused.code, Some(6), "{refused:#?}");
+    assert!(refused.stderr.contains("trellis keys gen user"), "{refused:#?}");
+}
