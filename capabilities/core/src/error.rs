@@ -305,6 +305,11 @@ codes! {
         cause: "The registry wants a user who may do this: there are no credentials for it, or it refuses them, or the \
                 file or program that keeps them cannot be used.",
         cure: "Log in: `trellis login REGISTRY --username NAME --password-stdin`; ask for the right to the repository.";
+    /// Somebody else changed it first.
+    Conflict = "E_CONFLICT", Invalid, retry: false,
+        cause: "The change was made for a revision of what is wanted that is not the newest any more: somebody else, or \
+                the manifest, changed it first. Nothing was done.",
+        cure: "The message says what changed. Look at it with `trellis history`, and ask again if you still want your change.";
     /// The manifest is wrong.
     Manifest = "E_MANIFEST", Invalid, retry: false,
         cause: "The manifest has errors; each is shown with file, line and column.",

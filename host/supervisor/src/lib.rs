@@ -22,6 +22,7 @@ mod change;
 mod command;
 mod components;
 mod desired;
+mod edits;
 mod endings;
 mod exchange;
 mod expel;
@@ -37,6 +38,7 @@ mod prepare;
 mod progress;
 mod publish;
 mod reconciler;
+mod release;
 mod rename;
 mod retire;
 mod shared;
@@ -46,6 +48,7 @@ mod supervisor;
 mod trust;
 
 pub use desired::ApplyOptions;
+pub use edits::Allowances;
 pub use metrics::Metrics;
 pub use plan::dry_run;
 pub use prepare::{

@@ -7,6 +7,7 @@
 mod access;
 mod answers;
 mod api;
+mod edit;
 mod invoke;
 mod listener;
 mod listing;

@@ -22,6 +22,8 @@ pub(super) enum Route {
         /// The operation's name on the wire.
         operation: String,
     },
+    /// `POST /v1/edits`.
+    Edits,
     /// Below `/v1` there is nothing of that name.
     NoResource,
     /// There is nothing of that name.
@@ -45,6 +47,10 @@ pub(super) enum Listing {
     Provider(String),
     /// `/v1/bindings`.
     Bindings,
+    /// `GET /v1/edits`: what runs other than the manifest says.
+    Edits,
+    /// `/v1/history`: what changed.
+    History,
 }
 
 impl Route {
@@ -73,6 +79,8 @@ impl Route {
             ["providers"] => Listing::Providers,
             ["providers", provider] => Listing::Provider(provider.to_owned()),
             ["bindings"] => Listing::Bindings,
+            ["history"] => Listing::History,
+            ["edits"] => return Some(Self::Edits),
             ["actors", actor, "invoke", operation] => {
                 let (actor, operation) = (actor.to_owned(), operation.to_owned());
                 return Some(Self::Invoke { actor, operation });
@@ -102,6 +110,8 @@ mod tests {
             ("/readyz", Route::Ready),
             ("/metrics", Route::Metrics),
             ("/v1/host", Route::Listing(Listing::Host)),
+            ("/v1/edits", Route::Edits),
+            ("/v1/history", Route::Listing(Listing::History)),
             ("/v1/actors", Route::Listing(Listing::Actors)),
             ("/v1/actors/counter", actor("counter")),
             ("/v1/actors/a%2Fb", actor("a/b")),

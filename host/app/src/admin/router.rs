@@ -7,13 +7,14 @@ use trellis_core::{CallError, Code};
 use super::access::Access;
 use super::answers::{Refused, Reply, plain};
 use super::api::Admin;
-use super::route::Route;
+use super::route::{Listing, Route};
 use super::working::Working;
-use super::{invoke, listing, probes};
+use super::{edit, invoke, listing, probes};
 
 /// What `/v1` has, for who asks for something else.
 const RESOURCES: &str = "There are /v1/host, /v1/status, /v1/actors, /v1/actors/NAME, \
-                         /v1/providers, /v1/providers/NAME, /v1/bindings, and POST \
+                         /v1/providers, /v1/providers/NAME, /v1/bindings, /v1/edits, \
+                         /v1/history, and POST /v1/edits and \
                          /v1/actors/NAME/invoke/OPERATION.";
 /// Where `/v1` is, for who asks for it elsewhere.
 const SOCKET: &str = "Ask over the host's socket: `trellis get hosts -o wide` has its path, and \
@@ -33,7 +34,7 @@ pub(super) async fn answer(
         return Refused::new(StatusCode::FORBIDDEN, error, OWNER).into_reply();
     }
     let route = Route::of(request.uri().path());
-    if let Route::Listing(_) | Route::Invoke { .. } | Route::NoResource = route {
+    if let Route::Listing(_) | Route::Invoke { .. } | Route::Edits | Route::NoResource = route {
         let answer = resource(admin, route, request, (access, working)).await;
         return answer.unwrap_or_else(Refused::into_reply);
     }
@@ -64,6 +65,13 @@ async fn resource(
             listing::list(admin, listing, working).await
         }
         Route::Listing(_) => Err(Refused::method("GET, HEAD")),
+        Route::Edits if is_read(request.method()) => {
+            listing::list(admin, Listing::Edits, working).await
+        }
+        Route::Edits if request.method() == Method::POST => {
+            edit::edit(admin, request, working).await
+        }
+        Route::Edits => Err(Refused::method("GET, HEAD, POST")),
         Route::Invoke { actor, operation } if request.method() == Method::POST => {
             invoke::invoke(admin, (actor, operation), request, working).await
         }

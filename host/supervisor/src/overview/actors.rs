@@ -66,6 +66,7 @@ impl SeenActor {
             instances: engine.as_ref().map(instances),
             addresses: reasons.addresses(name),
             bindings,
+            edit: None,
         }
     }
 }
