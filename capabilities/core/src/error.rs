@@ -307,9 +307,8 @@ codes! {
         cure: "Log in: `trellis login REGISTRY --username NAME --password-stdin`; ask for the right to the repository.";
     /// Somebody else changed it first.
     Conflict = "E_CONFLICT", Invalid, retry: false,
-        cause: "The change was made for a revision of what is wanted that is not the newest any more: somebody else, or \
-                the manifest, changed it first. Nothing was done.",
-        cure: "The message says what changed. Look at it with `trellis history`, and ask again if you still want your change.";
+        cause: "What is wanted is not at the revision any more that the change was made for: somebody else, or the manifest, was first. Nothing was done.",
+        cure: "The message says what changed; ask again if you still want your change (`trellis history` shows more).";
     /// The manifest is wrong.
     Manifest = "E_MANIFEST", Invalid, retry: false,
         cause: "The manifest has errors; each is shown with file, line and column.",

@@ -291,6 +291,10 @@ impl Book {
 
     /// Nothing of an edit is in force any more.
     fn forget(&mut self, subject: &Subject) {
+        // What is not in force any more is watched in vain.
+        if let Some(revision) = self.overlay.get(subject).map(|edit| edit.revision) {
+            self.stays(revision);
+        }
         self.overlay = std::mem::take(&mut self.overlay).with(subject.clone(), None);
         self.older.remove(subject);
         self.taken_back.remove(subject);
@@ -431,8 +435,12 @@ mod tests {
         assert!(book.older().any(|it| *it == a()), "what ended now was begun before");
         assert!(settle(&mut book, &[]).iter().all(|it| it.failed.is_none()));
         assert_eq!(book.older().count(), 0, "it runs");
+        let three = edited(&mut book, "three");
+        settle(&mut book, &[]);
+        book.by_manifest(&change(ChangedBy::Manifest, &[]), &[a()]);
+        assert_eq!(book.find(three).map(|it| it.told.outcome), Some(RevisionOutcome::Applied));
         let last = [RevisionOutcome::TakenBack, RevisionOutcome::Applied];
-        assert_eq!(outcomes(&book)[2..], last);
+        assert_eq!(outcomes(&book)[2..4], last);
     }
 
     #[test]

@@ -137,8 +137,8 @@ impl Change {
         wanted.collect()
     }
 
-    /// An older revision takes the place of no newer one, whatever their names are, unless its owner
-    /// says so: checked before anything is let go.
+    /// An older revision takes the place of no newer one, whatever their names are, unless the
+    /// owner says so: checked before anything is let go.
     fn check_revisions(&mut self) {
         let mut wanted: HashMap<&str, Vec<_>> = HashMap::new();
         let actors = self.wanted_actors().into_iter().filter(|(_, actor)| !actor.may_be_older);
