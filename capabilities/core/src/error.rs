@@ -307,6 +307,10 @@ codes! {
         cause: "The registry wants a user who may do this: there are no credentials for it, or it refuses them, or the \
                 file or program that keeps them cannot be used.",
         cure: "Log in: `trellis login REGISTRY --username NAME --password-stdin`; ask for the right to the repository.";
+    /// Somebody else changed it first.
+    Conflict = "E_CONFLICT", Invalid, retry: false,
+        cause: "What is wanted is not at the revision any more that the change was made for: somebody else, or the manifest, was first. Nothing was done.",
+        cure: "The message says what changed; ask again if you still want your change (`trellis history` shows more).";
     /// The manifest is wrong.
     Manifest = "E_MANIFEST", Invalid, retry: false,
         cause: "The manifest has errors; each is shown with file, line and column.",

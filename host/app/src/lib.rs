@@ -16,6 +16,7 @@ mod calls;
 mod children;
 mod client;
 mod command;
+mod edits;
 pub mod exit;
 mod expiry;
 mod failure;

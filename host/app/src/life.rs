@@ -4,72 +4,42 @@
 //! that answers signals, and a newer request supersedes an older one that is still being read, once
 //! whom that trusts was enforced.
 
-use std::collections::{BTreeSet, HashSet};
+mod editing;
+mod errand;
+mod first;
+mod looking;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
-use trellis_control::{Address, Applied, Phase};
-use trellis_core::Code;
+use trellis_claims::{Clock, SystemClock};
+use trellis_control::{Address, Applied, ChangedBy, Phase, Step};
 use trellis_entitlements::Rules;
 use trellis_manifest::HostSpec;
 use trellis_supervisor::{ApplyOptions, LastRuns, Status, Supervisor};
 
 use crate::announcer::Announcer;
 use crate::args::HostArgs;
+use crate::edits::{Base, Change, Edits, Orders, Overlay, Verdict};
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::loading::{LOADING_TIME_MAX, Loading, Progress};
 use crate::manifest::{For, Loaded, Loader, Meant};
 use crate::output::lines;
 use crate::readiness::{Lasting, Readiness};
-use crate::running::take_running;
 use crate::settings::StartSettings;
 use crate::signals::{Request, Signals};
 use crate::watch::FileWatch;
+use errand::{Answering, Errand, Waiting};
+pub(crate) use first::first_text;
 
 /// How often to check whether something takes too long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a host that stops waits for the disk that keeps what ran.
 const KEEPING_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// Reads the manifest until its text is right; `None` when the host was told to stop before.
-///
-/// # Errors
-/// What is wrong with the text, unless the user wants to `wait`.
-pub(crate) async fn first_text(
-    loader: &Arc<Loader>,
-    watch: &FileWatch,
-    signals: &mut Signals,
-    wait: bool,
-) -> Result<Option<Meant>, Failure> {
-    loop {
-        let read = async {
-            watch.follow_manifest(loader.path().to_owned()).await;
-            loader.understood(loader.read().await?).await
-        };
-        let failure = tokio::select! {
-            read = read => match read {
-                Ok(text) => return Ok(Some(text)),
-                Err(failure) => failure,
-            },
-            request = signals.next() => match request {
-                Request::Stop => return Ok(None),
-                Request::Reload => continue,
-            },
-        };
-        if !wait {
-            return Err(failure);
-        }
-        tracing::error!("waiting for a change, since the manifest cannot be started\n{failure}");
-        tokio::select! {
-            () = watch.changed() => {}
-            request = signals.next() => if request == Request::Stop { return Ok(None) },
-        }
-    }
-}
 
 /// A host that runs.
 pub(crate) struct Life {
@@ -93,11 +63,31 @@ pub(crate) struct Life {
     loads: u64,
     /// The changed settings that need a restart, as last warned of.
     unset: Vec<&'static str>,
+    /// What is in force other than the manifest says.
+    edits: Edits,
+    /// The manifest that is applied, without that.
+    base: Option<Base>,
+    /// What is being loaded, when something is, and what waits for that.
+    errand: Errand,
+    waiting: Waiting,
+}
+
+/// What goes on beside the loop.
+#[derive(Default)]
+struct Beside {
+    applying: JoinSet<Tried>,
+    /// Edits that are watched, by their revisions.
+    watching: JoinSet<(u64, Verdict)>,
 }
 
 /// A manifest that was applied, even if parts of it could not be started.
 struct Tried {
-    load: u64,
+    /// The number of the load, of a manifest that was read.
+    load: Option<u64>,
+    /// The revision of what was wanted.
+    revision: u64,
+    /// Who waits for it.
+    answering: Option<Answering>,
     applied: Applied,
     runs: LastRuns,
     /// What its owner may not have meant.
@@ -115,6 +105,7 @@ impl Life {
         let seen = host.supervisor().status();
         let (printed, runs, unset) = (Vec::new(), LastRuns::new(), Vec::new());
         let (started, loads, drain) = (false, 0, Duration::ZERO);
+        let edits = readiness.edits().clone();
         Self {
             loader,
             watch,
@@ -129,6 +120,10 @@ impl Life {
             runs,
             loads,
             unset,
+            edits,
+            base: None,
+            errand: Errand::Manifest,
+            waiting: Waiting::default(),
         }
     }
 
@@ -141,11 +136,11 @@ impl Life {
         mut self,
         text: Meant,
         built: StartSettings,
-        signals: &mut Signals,
+        (signals, orders): (&mut Signals, &mut Orders),
     ) -> Result<(), Failure> {
         self.drain = text.manifest.host.drain;
         let mut loading = Some(self.start(text));
-        let mut applying = JoinSet::new();
+        let mut beside = Beside::default();
         let supervisor = self.host.supervisor().clone();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -156,25 +151,33 @@ impl Life {
                     Request::Stop => break,
                     Request::Reload => loading = Some(self.reload(loading)),
                 },
-                Some(tried) = applying.join_next() => {
-                    // An error is a panic, which was logged where it happened.
-                    if let Ok(tried) = tried {
-                        self.tried(tried)?;
-                    }
-                }
+                // An error is a panic, which was logged where it happened.
+                Some(tried) = beside.applying.join_next() => if let Ok(tried) = tried {
+                    self.tried(tried, &mut beside)?;
+                },
+                Some(judged) = beside.watching.join_next() => if let Ok(judged) = judged {
+                    self.judged(judged);
+                },
                 loaded = Loading::end(&mut loading) => {
                     self.readiness.loads_in_time();
                     self.readiness.trusts(self.loader.lasting_trust());
-                    match loaded {
-                        Ok(loaded) => self.apply(loaded, &built, &mut applying),
-                        Err(failure) if self.started || self.args.wait => self.refused(&failure),
-                        Err(failure) => return Err(failure),
+                    match (std::mem::take(&mut self.errand), loaded) {
+                        (Errand::Manifest, Ok(loaded)) => self.apply(loaded, &built, &mut beside),
+                        (Errand::Manifest, Err(failure)) => {
+                            if !self.started && !self.args.wait {
+                                return Err(failure);
+                            }
+                            self.refused(&failure);
+                        }
+                        (errand, loaded) => self.edit(errand, loaded, &mut beside),
                     }
                 }
+                order = orders.next(), if loading.is_none() => loading = self.begin(order),
                 () = self.watch.changed() => loading = Some(self.reload(loading)),
                 () = supervisor.changed(), if self.started => self.look(),
                 _ = look.tick() => self.tell_of_slow(loading.as_mut()),
             }
+            loading = self.go_on(loading);
         }
         drop(loading);
         self.stop(signals).await;
@@ -183,12 +186,14 @@ impl Life {
 
     /// Everything the first text names.
     fn start(&self, text: Meant) -> Loading {
+        let none = Overlay::default();
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
         let supervisor = self.host.supervisor().clone();
         supervisor.expects(&text.manifest);
         Loading::begin(None, Progress::from_rest(), async move {
             supervisor.enforce(loader.trusted()).await;
-            let loaded = prepare(&loader, &watch, text, For::Starting).await?;
+            let loaded =
+                prepare((&loader, &supervisor), &watch, (text, For::Starting), none).await?;
             supervisor.enforce(loader.trusted()).await;
             Ok(loaded)
         })
@@ -196,13 +201,15 @@ impl Life {
 
     /// Reads everything again: first whom the manifest trusts, which acts at once, then the rest.
     /// What is asked for while the first of these is under way has it done once more.
-    fn reload(&self, unfinished: Option<Loading>) -> Loading {
+    fn reload(&mut self, unfinished: Option<Loading>) -> Loading {
+        self.give_way(unfinished.is_some());
         let unfinished = match unfinished {
             Some(unfinished) if unfinished.asks_again() => return unfinished,
             unfinished => unfinished,
         };
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
         let supervisor = self.host.supervisor().clone();
+        let edits = self.edits.clone();
         let progress = Progress::from_trust();
         let shown = progress.clone();
         let starts = !self.started;
@@ -211,7 +218,9 @@ impl Life {
             if starts {
                 supervisor.expects(&text.manifest);
             }
-            let loaded = prepare(&loader, &watch, text, For::Changing).await?;
+            let edits = edits.look(|book| book.overlay().clone());
+            let loaded =
+                prepare((&loader, &supervisor), &watch, (text, For::Changing), edits).await?;
             // Only now is anybody trusted again.
             supervisor.enforce(loader.trusted()).await;
             Ok(loaded)
@@ -237,26 +246,45 @@ impl Life {
         }
     }
 
-    fn apply(&mut self, loaded: Loaded, built: &StartSettings, applying: &mut JoinSet<Tried>) {
+    fn apply(&mut self, loaded: Loaded, built: &StartSettings, beside: &mut Beside) {
         lines(&loaded.warnings).for_each(|warning| tracing::warn!("{warning}"));
         lines(&loaded.notes).for_each(|note| tracing::info!("{note}"));
-        let host = &loaded.manifest.host;
+        let host = &loaded.base.manifest.host;
         if host.open_calls {
             tracing::warn!("every actor may call every other one, because of `calls: open`");
         }
         self.drain = host.drain;
-        self.host.identity().runs(self.loader.path(), &loaded.manifest);
+        self.host.identity().runs(self.loader.path(), &loaded.base.manifest);
         self.note_settings(built, &StartSettings::of(&self.args, host));
+        let at_unix_s = SystemClock.now_unix_s();
+        let change = Change { by: ChangedBy::Manifest, steps: &loaded.changes, at_unix_s };
+        self.edits.look(|book| book.by_manifest(&change, &loaded.ended));
+        self.base = Some(loaded.base.clone());
+        self.loads += 1;
+        self.carry_out(loaded, (Some(self.loads), None), beside);
+    }
+
+    /// Makes what was loaded run: a manifest that was read, or one with other edits.
+    fn carry_out(
+        &mut self,
+        loaded: Loaded,
+        (load, answering): (Option<u64>, Option<Answering>),
+        beside: &mut Beside,
+    ) {
         // From now on, what runs may differ from the previous manifest.
         self.runs.clear();
-        self.loads += 1;
-        let load = self.loads;
-        let runs = loaded.prepared.runs().clone();
-        let options = ApplyOptions { rules: rules(host), force: self.args.force };
+        let Loaded { mut prepared, lasting, base, .. } = loaded;
+        let runs = prepared.runs().clone();
+        let force = self.args.force || answering.as_ref().is_some_and(Answering::forces);
+        let options = ApplyOptions { rules: rules(&base.manifest.host), force };
+        let revision = self.edits.look(|book| {
+            book.older().for_each(|it| prepared.may_be_older(it.kind, &it.name));
+            book.revision()
+        });
         let supervisor = self.host.supervisor().clone();
-        applying.spawn(async move {
-            let applied = supervisor.apply(loaded.prepared, options).await;
-            Tried { load, applied, runs, lasting: loaded.lasting }
+        beside.applying.spawn(async move {
+            let applied = supervisor.apply(prepared, options).await;
+            Tried { load, revision, answering, applied, runs, lasting }
         });
     }
 
@@ -265,10 +293,11 @@ impl Life {
     /// # Errors
     /// The first thing that could not be started, while the host starts and its user does not want
     /// to wait.
-    fn tried(&mut self, tried: Tried) -> Result<(), Failure> {
-        let Tried { load, applied, runs, lasting } = tried;
+    fn tried(&mut self, tried: Tried, beside: &mut Beside) -> Result<(), Failure> {
+        let Tried { load, revision, answering, applied, runs, lasting } = tried;
         // A newer manifest is being applied: its result decides whether the host has started.
         if applied.superseded {
+            answering.into_iter().for_each(|it| it.answer(applied.clone(), false));
             return Ok(());
         }
         if !self.started && !self.args.wait {
@@ -277,63 +306,22 @@ impl Life {
         self.started = true;
         self.loader.names(&runs);
         self.runs = runs;
-        self.host.metrics().applied();
+        if load.is_some() {
+            self.host.metrics().applied();
+        }
         // The manifest as it is now may have been refused while this one was applied.
-        if load == self.loads {
+        if load == Some(self.loads) {
             self.readiness.accept();
         }
         self.readiness.lasts(lasting.into_iter().chain(self.needs_restart()).collect());
         self.readiness.enter(Phase::Ready);
         self.look();
+        self.settle((revision, answering), &applied, beside);
         // Last: whoever reads the line may ask at once.
-        if applied.steps.is_empty() && applied.faults.is_empty() {
+        if applied.steps.is_empty() && applied.faults.is_empty() && load.is_some() {
             tracing::info!("unchanged");
         }
         Ok(())
-    }
-
-    /// Looks at what runs: prints addresses that are new, and remembers the actors that run as they
-    /// do, whatever else is missing.
-    fn look(&mut self) {
-        let status = self.host.supervisor().status();
-        let state = &status.state;
-        if !self.host.supervisor().is_changing() && !self.runs.is_empty() {
-            let stores = self.host.supervisor().stores();
-            let running = take_running(&mut self.runs, state, &stores);
-            if !running.is_empty() {
-                self.loader.remember(running);
-            }
-        }
-        if Arc::ptr_eq(&self.seen, &status) && !self.printed.is_empty() {
-            return;
-        }
-        let printed: HashSet<_> = self.printed.iter().collect();
-        let new = state.addresses.iter().filter(|address| !printed.contains(address));
-        new.clone().for_each(|address| self.announcer.listening(address));
-        let open: BTreeSet<_> =
-            new.map(|it| it.socket).filter(|at| at.ip().is_unspecified()).collect();
-        for at in open {
-            tracing::info!("{at} takes requests from every network of this machine");
-        }
-        self.printed.clone_from(&state.addresses);
-        self.seen = status;
-    }
-
-    /// Warns of changed settings that only take effect at a restart.
-    fn note_settings(&mut self, built: &StartSettings, wanted: &StartSettings) {
-        let unset = built.differences(wanted);
-        let told = unset == self.unset;
-        self.unset = unset;
-        if let Some(lasting) = self.needs_restart().filter(|_| !told) {
-            tracing::warn!("{lasting}");
-        }
-    }
-
-    /// The settings that are not in force until the host starts again.
-    fn needs_restart(&self) -> Option<Lasting> {
-        let keys = self.unset.join(", ");
-        let why = || format!("a change of {keys} needs a restart");
-        (!self.unset.is_empty()).then(|| Lasting::new("`host`", Code::Manifest, why()))
     }
 
     /// A disk that does not answer is not waited for in silence.
@@ -373,13 +361,20 @@ async fn trust(loader: &Arc<Loader>, supervisor: &Supervisor) -> Result<Meant, F
 
 /// Checks what the text names, and follows the files of that.
 async fn prepare(
-    loader: &Loader,
+    (loader, supervisor): (&Loader, &Supervisor),
     watch: &FileWatch,
-    text: Meant,
-    purpose: For,
+    (text, purpose): (Meant, For),
+    edits: Overlay,
 ) -> Result<Loaded, Failure> {
     watch.follow_modules(loader.files(&text.manifest)).await;
-    loader.prepare(text, purpose).await
+    let loaded = loader.prepare(text, purpose, &edits).await?;
+    let changes = changes(supervisor, &loaded);
+    Ok(Loaded { changes, ..loaded })
+}
+
+/// The steps to what was loaded from what is wanted now.
+fn changes(supervisor: &Supervisor, loaded: &Loaded) -> Vec<Step> {
+    supervisor.changes(&loaded.prepared, rules(&loaded.base.manifest.host))
 }
 
 /// What the owner of a host decided for all actors.

@@ -90,6 +90,11 @@ impl Loading {
         *stage == Stage::TrustAgain
     }
 
+    /// True when it may be given up: whom the manifest trusts was found out.
+    pub(crate) fn may_be_dropped(&self) -> bool {
+        *self.progress.0.lock() == Stage::Rest
+    }
+
     /// The end of what is being loaded, which takes it; never when nothing is.
     pub(crate) async fn end(loading: &mut Option<Self>) -> Result<Loaded, Failure> {
         poll_fn(|context| {

@@ -4,6 +4,8 @@
 //! the text names. Both run on threads that may block, and dropping a step abandons it.
 
 mod file;
+mod loaded;
+mod prepared;
 mod rest;
 mod trusted;
 
@@ -15,7 +17,6 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use trellis_artifacts::{Credentials, Named, ProgramCache, Registries};
 use trellis_claims::{SystemClock, TrustList};
-use trellis_core::Code;
 use trellis_engine::{Checker, Engine};
 use trellis_manifest::{
     Format, Manifest, Problem, ProgramSpec, ProviderKind, Report, Rest, SourceText, Wrong,
@@ -32,11 +33,11 @@ use crate::aside::{Turn, aside};
 use crate::children::{asking_engine, processes};
 use crate::failure::Failure;
 use crate::providers::builtins;
-use crate::readiness::Lasting;
-use crate::record::{Damage, RunRecord};
+use crate::record::RunRecord;
 use crate::settings::StartSettings;
 use crate::trust::{Held, OwnIssuer};
 use file::{read_file, unreadable};
+pub(crate) use loaded::Loaded;
 
 /// The folder in the cache where the programs of archives are unpacked.
 const PROGRAMS_FOLDER: &str = "programs";
@@ -51,6 +52,8 @@ pub(crate) enum For {
     Starting,
     /// To take the place of one that runs, of which it may change nothing if it has a mistake.
     Changing,
+    /// The same, and its owner forces what may be wrong.
+    Forcing,
     /// To be told what is wrong with it.
     Checking,
 }
@@ -98,18 +101,6 @@ pub(crate) struct Meant {
     trust: TrustList,
     /// Keys under `trust`, and of users, that are none.
     wrong_keys: Vec<Problem>,
-}
-
-/// A manifest that can run here, with what the rim needs to know of it.
-pub(crate) struct Loaded {
-    pub(crate) manifest: Arc<Manifest>,
-    pub(crate) prepared: Prepared,
-    /// What its owner may not have meant.
-    pub(crate) warnings: Report,
-    /// What each image stands for, and what a check saw that its reader may want to know.
-    pub(crate) notes: Report,
-    /// The part of that which lasts as long as the manifest runs.
-    pub(crate) lasting: Vec<Lasting>,
 }
 
 impl Loader {
@@ -189,33 +180,6 @@ impl Loader {
         aside(&self.turn, move || loader.read_here()).await?
     }
 
-    /// Checks everything a right text names. When that is right too, what it says of trust counts;
-    /// whom that trusts again is for the caller to [enforce](Self::trusted).
-    ///
-    /// # Errors
-    /// Every problem at once.
-    pub(crate) async fn prepare(&self, text: Meant, purpose: For) -> Result<Loaded, Failure> {
-        let Meant { manifest, source, trust, wrong_keys } = text;
-        let checked = (&*manifest, &source, Lacks::default());
-        let prepared = self.check(checked, &trust, purpose).await?;
-        if !wrong_keys.is_empty() {
-            return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
-        }
-        let prepared = prepared.map_err(wrong)?;
-        let damage = self.record.damage();
-        if let Some(damage) = &damage {
-            damage.check(prepared.runs(), &self.record.known())?;
-        }
-        let told = prepared.warnings().iter().map(|warning| warning.problem.clone()).collect();
-        let warnings = Report::of(&source, told);
-        let seen = prepared.images().iter().chain(prepared.notes());
-        let notes = Report::of(&source, seen.cloned().collect());
-        let lasting = prepared.warnings().iter().filter_map(Lasting::of);
-        let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
-        self.trust(trust);
-        Ok(Loaded { manifest, prepared, warnings, notes, lasting })
-    }
-
     /// Checks what a manifest names.
     async fn check(
         &self,
@@ -225,7 +189,7 @@ impl Loader {
     ) -> Result<Result<Prepared, Report>, Failure> {
         let checker = match purpose {
             For::Starting => None,
-            For::Changing | For::Checking => Some(self.checker()?),
+            For::Changing | For::Forcing | For::Checking => Some(self.checker()?),
         };
         let StartSettings { admin, cache, .. } = StartSettings::of(&self.args, &manifest.host);
         let programs = cache.as_ref().map(|cache| ProgramCache::new(cache.join(PROGRAMS_FOLDER)));
@@ -239,7 +203,7 @@ impl Loader {
             checker,
             survey: purpose == For::Checking,
             last_runs: self.record.known(),
-            force: self.args.force,
+            force: self.args.force || purpose == For::Forcing,
             host_addresses: admin.into_iter().collect(),
             lacks,
             ..PrepareContext::new(self.folder(), &self.builtins, trust, Arc::new(SystemClock))
@@ -348,14 +312,6 @@ impl Loader {
         Ok(manifest)
     }
 }
-/// Wrong keys, and what else is wrong. Issuers that are not trusted are left out: a wrong key may
-/// be the reason.
-fn with_problems(source: &SourceText, mut problems: Vec<Problem>, more: Option<Report>) -> Report {
-    let more = more.iter().flat_map(Report::problems);
-    problems.extend(more.filter(|more| more.code != Code::Issuer).cloned());
-    Report::of(source, problems)
-}
-
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

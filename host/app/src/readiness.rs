@@ -13,6 +13,7 @@ use trellis_core::Code;
 use trellis_core::date::span;
 use trellis_supervisor::{Status, Supervisor, Warning};
 
+use crate::edits::Edits;
 use crate::failure::Failure;
 
 /// How ready the host is. Cheap to clone.
@@ -21,6 +22,7 @@ pub(crate) struct Readiness {
     phase: Arc<ArcSwap<Phase>>,
     found: Arc<Mutex<Found>>,
     supervisor: Supervisor,
+    edits: Edits,
 }
 
 /// What is not as it should be with the manifest itself.
@@ -70,8 +72,13 @@ impl fmt::Display for Lasting {
 
 impl Readiness {
     /// A host that starts.
-    pub(crate) fn new(supervisor: Supervisor) -> Self {
-        Self { phase: Arc::default(), found: Arc::default(), supervisor }
+    pub(crate) fn new(supervisor: Supervisor, edits: Edits) -> Self {
+        Self { phase: Arc::default(), found: Arc::default(), supervisor, edits }
+    }
+
+    /// What runs other than the manifest says.
+    pub(crate) const fn edits(&self) -> &Edits {
+        &self.edits
     }
 
     /// The host came to another phase of its life.
@@ -121,8 +128,8 @@ impl Readiness {
         self.phase() == Phase::Ready
     }
 
-    /// A line with the phase, then one for a change that takes long, and one for each thing that
-    /// does not work.
+    /// A line with the phase, then one for a change that takes long, one for each thing that does
+    /// not work, and one for each that is worth to know.
     pub(crate) fn text(&self) -> String {
         let status = self.supervisor.status();
         let mut text = format!("{}\n", self.seen_phase(&status).as_str());
@@ -137,6 +144,9 @@ impl Readiness {
             let state = failed.get(&degraded.what).map_or("degraded", |state| state.as_str());
             let _ = writeln!(text, "{state}: {degraded} ({})", degraded.timing(now));
         }
+        for note in self.notes() {
+            let _ = writeln!(text, "note: {note}");
+        }
         text
     }
 
@@ -150,7 +160,13 @@ impl Readiness {
             changing: self.supervisor.slow_change(SystemClock.now_unix_s()),
             degraded: self.degraded(&status),
             components: not_ready(&status),
+            notes: self.notes(),
         }
+    }
+
+    /// What is worth to know and no failure, as everybody may read it.
+    fn notes(&self) -> Vec<String> {
+        self.edits.look(|book| book.notes())
     }
 
     /// Where the host is in its life.

@@ -13,6 +13,7 @@ use crate::admin::{Admin, AdminSocket, SocketFile};
 use crate::announcer::Announcer;
 use crate::args::{HostArgs, SocketPlace};
 use crate::children;
+use crate::edits::{Edits, Overlay};
 use crate::failure::Failure;
 use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
@@ -61,12 +62,12 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let loader = Loader::new(&args);
     if args.check || args.dry_run {
         let text = loader.understood(loader.read().await?).await?;
-        let loaded = loader.prepare(text, For::Checking).await?;
+        let loaded = loader.prepare(text, For::Checking, &Overlay::default()).await?;
         let remarks = Remarks { warnings: &loaded.warnings, notes: &loaded.notes };
         if args.dry_run {
             output.planned(
                 &args.manifest,
-                &dry_run(&loaded.prepared, rules(&loaded.manifest.host)),
+                &dry_run(&loaded.prepared, rules(&loaded.base.manifest.host)),
                 remarks,
             );
         } else {
@@ -83,14 +84,15 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let announcer = Announcer::start(output.form());
     let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
-        let (host, readiness) = build(&settings, host_key(loader.path()).await)?;
+        let (edits, mut orders) = Edits::new();
+        let (host, readiness) = build(&settings, host_key(loader.path()).await, edits)?;
         loader.runs_in(host.engine());
         host.identity().runs(loader.path(), &text.manifest);
         let files = (loader.modules().clone(), loader.archives().clone());
         let admin = Admin::new(&host, readiness.clone(), files);
         let _socket = open_admin(&settings, admin, (&loader, &text.manifest), &announcer).await?;
         let life = Life::new((loader, watch), (host, readiness), announcer.clone(), args.clone());
-        life.run(text, settings, &mut signals).await
+        life.run(text, settings, (&mut signals, &mut orders)).await
     };
     let outcome = running.await;
     // Nothing else runs by now, and it is bounded.
@@ -99,10 +101,14 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
 }
 
 /// The host that runs a manifest; nothing of the manifest runs yet.
-fn build(settings: &StartSettings, key: PublicKey) -> Result<(Host, Readiness), Failure> {
+fn build(
+    settings: &StartSettings,
+    key: PublicKey,
+    edits: Edits,
+) -> Result<(Host, Readiness), Failure> {
     let host = Host::build(HostConfig { key, ..HostConfig::new(engine_config(settings)) })
         .map_err(|error| Failure::call("the sandbox", error))?;
-    let readiness = Readiness::new(host.supervisor().clone());
+    let readiness = Readiness::new(host.supervisor().clone(), edits);
     Ok((host, readiness))
 }
 

@@ -10,7 +10,8 @@ pub type Digest = [u8; 32];
 const ALGORITHM: &str = "sha256:";
 
 /// The digest of these bytes.
-pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
+#[must_use]
+pub fn digest_of(bytes: &[u8]) -> Digest {
     Sha256::digest(bytes).into()
 }
 

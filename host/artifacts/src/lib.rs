@@ -38,7 +38,7 @@ mod turns;
 pub use artifacts::{Artifact, Artifacts, Wanted};
 pub use blob::Blob;
 pub use credentials::{Credentials, Login};
-pub use digest::{Digest, parse_digest, written_digest};
+pub use digest::{Digest, digest_of, parse_digest, written_digest};
 pub use executable::{EXECUTABLE_HEAD_BYTES, Executable};
 pub use file::read_bounded;
 pub use image::{Image, is_registry};

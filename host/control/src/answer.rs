@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use trellis_core::{CallError, Code};
 
 use crate::changing::Changing;
+use crate::edit::{Edited, Edits};
 use crate::entry::{ActorEntry, BindingEntry, HostEntry, ProviderEntry};
 use crate::lifecycle::Component;
 use crate::phase::Phase;
+use crate::revision::Revision;
 use crate::status::Degraded;
 
 /// Version of the JSON documents: it grows when a field changes its meaning or goes away.
@@ -41,6 +43,12 @@ pub enum Answer {
     Provider(Box<ProviderEntry>),
     /// Of `GET /v1/bindings`, in the order of their actors, contracts and names.
     Bindings(Vec<BindingEntry>),
+    /// Of `GET /v1/edits`.
+    Edits(Box<Edits>),
+    /// Of `POST /v1/edits`.
+    Edited(Box<Edited>),
+    /// Of `GET /v1/history`, the oldest first.
+    History(Vec<Revision>),
     /// Of every request that failed.
     Error(Box<Fault>),
 }
@@ -58,6 +66,10 @@ pub struct HostStatus {
     pub degraded: Vec<Degraded>,
     /// The actors and providers that are not ready, with their lifecycles.
     pub components: Vec<Component>,
+    /// What is worth to know and no failure: edits that a restart forgets, and those that were
+    /// taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Why a request failed.

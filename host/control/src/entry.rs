@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
+use crate::edit::EditEntry;
 use crate::phase::Phase;
 use crate::status::Degraded;
 use crate::step::BindingRef;
@@ -74,6 +75,9 @@ pub struct ActorEntry {
     pub addresses: Vec<String>,
     /// Its bindings.
     pub bindings: Vec<BindingRef>,
+    /// The edit by which it runs other than the manifest says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<EditEntry>,
 }
 
 /// How long an instance lives.
@@ -123,6 +127,9 @@ pub struct ProviderEntry {
     pub values: BTreeMap<String, String>,
     /// Its process; `None` of a part of the host, and of one that does not run.
     pub process: Option<ProcessEntry>,
+    /// The edit by which it runs other than the manifest says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<EditEntry>,
 }
 
 /// What is known of a provider that is a signed module or came as a signed archive.

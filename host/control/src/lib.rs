@@ -11,6 +11,7 @@ mod applied;
 mod changing;
 mod code;
 mod condition;
+mod edit;
 mod entry;
 mod lifecycle;
 mod loss;
@@ -18,6 +19,7 @@ mod name;
 mod openapi;
 mod overview;
 mod phase;
+mod revision;
 mod status;
 mod step;
 mod told;
@@ -26,6 +28,7 @@ pub use answer::{Answer, Document, Fault, HostStatus, SCHEMA_VERSION};
 pub use applied::{Applied, ApplyError};
 pub use changing::Changing;
 pub use condition::Condition;
+pub use edit::{Edit, EditEntry, EditRequest, Edited, Edits, WatchTerms};
 pub use entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
     ProviderKind, REDACTED, SignedEntry,
@@ -38,5 +41,7 @@ pub use name::Name;
 pub use openapi::openapi;
 pub use overview::Overview;
 pub use phase::Phase;
+pub use revision::{ChangedBy, Revision, RevisionOutcome};
 pub use status::{Address, Degraded, Expiry, ProviderStatus, Status};
 pub use step::{BindingRef, Step};
+pub use told::for_everybody;

@@ -1,7 +1,8 @@
 //! Texts for whoever reaches the admin address.
 
 /// The same in one line, and without the user and the password of a URL.
-pub(crate) fn for_everybody(text: &str) -> String {
+#[must_use]
+pub fn for_everybody(text: &str) -> String {
     let words = text.split_whitespace().map(without_secret);
     words.collect::<Vec<_>>().join(" ")
 }

@@ -218,6 +218,7 @@ impl Route {
         self.metrics.record(terms.timing, outcome);
         if let Err(error) = outcome {
             self.failures.write(error, terms.trace);
+            self.counted.failed(error.code(), terms.to_provider);
         }
     }
 }

@@ -16,6 +16,7 @@ mod metrics;
 mod route;
 mod snapshot;
 mod sync;
+mod tally;
 mod target;
 mod under_way;
 
@@ -24,4 +25,5 @@ pub use invocation::Invocation;
 pub use metrics::Metrics;
 pub use route::{Route, RouteHandle};
 pub use snapshot::{Routes, Snapshot};
+pub use tally::Tally;
 pub use target::{BoxFuture, Target};

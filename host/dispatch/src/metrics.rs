@@ -105,6 +105,11 @@ impl TargetMetrics {
         &self.name
     }
 
+    /// The durations of all calls of targets with its name.
+    pub(crate) const fn durations(&self) -> &Arc<Times> {
+        &self.durations
+    }
+
     /// A call begins.
     #[inline]
     pub(crate) fn begin(&self, now: Coarse) -> Timing {

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use crate::failures::FailureLog;
 use crate::metrics::TargetMetrics;
 use crate::sync::{AtomicBool, Notify, Ordering};
+use crate::tally::{Counted, Tally};
 use crate::target::Target;
 
 /// One reachable target. Every call holds the route it takes until it ends, so that a route which
@@ -18,6 +19,7 @@ pub struct Route {
     pub(crate) metrics: TargetMetrics,
     pub(crate) failures: Arc<FailureLog>,
     pub(crate) cut: Arc<Cut>,
+    pub(crate) counted: Arc<Counted>,
     /// Dropped with the route: that is the message.
     _alive: oneshot::Sender<()>,
 }
@@ -26,6 +28,7 @@ pub struct Route {
 #[derive(Clone, Debug)]
 pub struct RouteHandle {
     cut: Arc<Cut>,
+    counted: Arc<Counted>,
     gone: Shared<oneshot::Receiver<()>>,
 }
 
@@ -37,8 +40,13 @@ impl Route {
     ) -> (Arc<Self>, RouteHandle) {
         let cut = Arc::<Cut>::default();
         let (_alive, gone) = oneshot::channel();
-        let handle = RouteHandle { cut: Arc::clone(&cut), gone: gone.shared() };
-        (Arc::new(Self { target, metrics, failures, cut, _alive }), handle)
+        let counted = Arc::new(Counted::from_now(&metrics));
+        let handle = RouteHandle {
+            cut: Arc::clone(&cut),
+            counted: Arc::clone(&counted),
+            gone: gone.shared(),
+        };
+        (Arc::new(Self { target, metrics, failures, cut, counted, _alive }), handle)
     }
 
     /// The same target under a route of its own.
@@ -59,6 +67,12 @@ impl RouteHandle {
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.gone.clone().now_or_never().is_some()
+    }
+
+    /// How the calls went that ended since the route was made.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.counted.tally()
     }
 
     /// Ends every call over the route, now and to come; its callers are told that it stopped.

@@ -23,6 +23,9 @@ mod route;
 #[allow(dead_code, unreachable_pub, reason = "models use a part of it")]
 mod snapshot;
 mod support;
+#[path = "../src/tally.rs"]
+#[allow(dead_code, unreachable_pub, reason = "models use a part of it")]
+mod tally;
 #[path = "../src/target.rs"]
 #[allow(unreachable_pub, reason = "it is the library's")]
 mod target;

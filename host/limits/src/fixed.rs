@@ -92,6 +92,25 @@ pub const ADMIN_AUDIT_LINES: Limit = row(
     None,
     "further lines are dropped and counted; the next line says how many",
 );
+/// Edits that wait for one that is being made.
+pub const EDITS_WAITING: Limit =
+    row(("edits_waiting_max", "-"), (16, "edits"), Some(Code::Busy), "the edit is refused");
+/// Changes of what is wanted that `trellis history` shows.
+pub const HISTORY: Limit =
+    row(("history_max", "-"), (20, "changes"), None, "the oldest is forgotten");
+/// Calls for which an edit is watched, unless it says otherwise.
+pub const WATCH_CALLS: Limit =
+    row(("watch_calls_max", "-"), (100, "calls"), None, "the edit stays");
+/// Longest time for which an edit is watched, unless it says otherwise.
+pub const WATCH_TIME: Limit =
+    row(("watch_time_ms_max", "-"), (10_000, "ms"), None, "the edit stays");
+/// Calls of a hundred that may fail while an edit is watched, unless it says otherwise.
+pub const WATCH_ERRORS: Limit = row(
+    ("watch_errors_max", "-"),
+    (50, "calls of a hundred"),
+    None,
+    "the edit is taken back, if more fail than before it, and at least five calls ended",
+);
 
 /// The file of a provider archive.
 pub const ARCHIVE_BYTES: Limit =
@@ -204,6 +223,11 @@ pub const TABLE: &[Limit] = &[
     ADMIN_TOKEN,
     ADMIN_TOKEN_LIFE,
     ADMIN_AUDIT_LINES,
+    EDITS_WAITING,
+    HISTORY,
+    WATCH_CALLS,
+    WATCH_TIME,
+    WATCH_ERRORS,
     ARCHIVE_BYTES,
     ARCHIVE_TOKEN_BYTES,
     ARCHIVE_PROGRAM_BYTES,

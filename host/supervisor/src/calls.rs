@@ -1,7 +1,7 @@
 //! The calls that a provider may still have.
 
 use futures_util::future::join_all;
-use trellis_dispatch::RouteHandle;
+use trellis_dispatch::{RouteHandle, Tally};
 
 /// The routes on which calls reach a provider: the one that new calls take, and those before it
 /// whose last call has not ended. Cheap to clone.
@@ -19,6 +19,11 @@ impl Calls {
         let before = self.clone();
         self.0.push(route);
         before
+    }
+
+    /// How the calls went that took the newest route.
+    pub(crate) fn tally(&self) -> Option<Tally> {
+        self.0.last().map(RouteHandle::tally)
     }
 
     /// Waits until all of them have ended, and no new one can come.

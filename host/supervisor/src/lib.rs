@@ -22,6 +22,7 @@ mod change;
 mod command;
 mod components;
 mod desired;
+mod edits;
 mod endings;
 mod exchange;
 mod expected;
@@ -38,6 +39,7 @@ mod prepare;
 mod progress;
 mod publish;
 mod reconciler;
+mod release;
 mod rename;
 mod retire;
 mod shared;
@@ -49,6 +51,7 @@ mod unserved;
 mod warrant;
 
 pub use desired::ApplyOptions;
+pub use edits::Allowances;
 pub use metrics::Metrics;
 pub use plan::dry_run;
 pub use prepare::{

@@ -37,6 +37,7 @@ pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider, is_same};
 pub(crate) use places::Places;
 pub use rights::Rights;
+pub(crate) use rights::callees;
 pub use warning::Warning;
 
 /// Checks a manifest against its modules and this host's providers.

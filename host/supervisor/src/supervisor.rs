@@ -27,7 +27,7 @@ use crate::status::Status;
 #[derive(Clone)]
 pub struct Supervisor {
     commands: mpsc::Sender<Command>,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Commands waiting for the owner task; more than one is rare.

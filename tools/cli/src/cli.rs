@@ -9,8 +9,8 @@ use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{
-    call, completions, describe, explain, get, inspect, invoke, keys, login, new, par, pull, push,
-    sign, token, verify,
+    call, completions, describe, explain, get, history, inspect, invoke, keys, login, new, par,
+    pull, push, rollback, sign, token, update, verify,
 };
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
@@ -69,6 +69,13 @@ pub(crate) enum Command {
     /// Makes tokens, with which users ask hosts over the network.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Has a host run another version of an actor, or another provider, until it restarts.
+    #[command(subcommand)]
+    Update(Box<update::UpdateCommand>),
+    /// Takes an update back.
+    Rollback(rollback::RollbackArgs),
+    /// Lists what changed of what a host is to run.
+    History(history::HistoryArgs),
     /// Explains an error code: its cause and what to do.
     Explain(explain::ExplainArgs),
     /// Prints a shell's completion script.

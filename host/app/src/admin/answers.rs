@@ -102,8 +102,9 @@ pub(super) fn failed() -> Refused {
 }
 
 /// The status that fits an error code.
-const fn status_of(code: Code) -> StatusCode {
+pub(super) const fn status_of(code: Code) -> StatusCode {
     match (code, code.kind()) {
+        (Code::Conflict, _) => StatusCode::CONFLICT,
         (Code::TooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
         (Code::Internal, _) => StatusCode::INTERNAL_SERVER_ERROR,
         (_, ErrorKind::Denied) => StatusCode::FORBIDDEN,

@@ -132,7 +132,7 @@ fn patience(headers: &HeaderMap) -> Result<Option<Duration>, Refused> {
 }
 
 /// The whole body, which is no longer than it may be, in time.
-async fn body(body: Incoming) -> Result<Bytes, Refused> {
+pub(super) async fn body(body: Incoming) -> Result<Bytes, Refused> {
     let most = ADMIN_BODY.default;
     let too_large = || {
         let message = format!("the body is larger than {most} bytes ({})", ADMIN_BODY.name);

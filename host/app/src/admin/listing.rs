@@ -2,13 +2,14 @@
 
 use hyper::StatusCode;
 use tokio::task::spawn_blocking;
-use trellis_control::{ActorEntry, Answer, ProviderEntry};
+use trellis_control::{ActorEntry, Answer, ComponentKind, Overview, ProviderEntry};
 use trellis_core::{CallError, Code, nearest_name};
 
 use super::answers::{Refused, Reply, document, failed};
 use super::api::Admin;
 use super::route::Listing;
 use super::working::Working;
+use crate::edits::Edits;
 
 /// Tells what is asked for.
 ///
@@ -29,7 +30,8 @@ pub(super) async fn list(
 
 impl Admin {
     fn tell(&self, listing: Listing) -> Result<Answer, CallError> {
-        let overview = || self.0.supervisor.overview();
+        let edits = self.0.readiness.edits();
+        let overview = || with_edits(self.0.supervisor.overview(), edits);
         Ok(match listing {
             Listing::Host => {
                 let phase = self.0.readiness.phase();
@@ -43,8 +45,28 @@ impl Admin {
                 Answer::Provider(Box::new(provider(overview().providers, &name)?))
             }
             Listing::Bindings => Answer::Bindings(overview().bindings),
+            Listing::Edits => Answer::Edits(Box::new(edits.look(|book| book.entries()))),
+            Listing::History => Answer::History(edits.look(|book| book.history())),
         })
     }
+}
+
+/// The same with the edits by which something runs.
+fn with_edits(mut overview: Overview, edits: &Edits) -> Overview {
+    for entry in edits.look(|book| book.entries()).edits {
+        let name = entry.name.clone();
+        match entry.kind {
+            ComponentKind::Actor => {
+                let actor = overview.actors.iter_mut().find(|it| it.name == name);
+                actor.into_iter().for_each(|it| it.edit = Some(entry.clone()));
+            }
+            ComponentKind::Provider => {
+                let provider = overview.providers.iter_mut().find(|it| it.name == name);
+                provider.into_iter().for_each(|it| it.edit = Some(entry.clone()));
+            }
+        }
+    }
+    overview
 }
 
 /// The actor of that name, or else of that key.

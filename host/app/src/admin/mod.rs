@@ -9,6 +9,7 @@ mod access;
 mod answers;
 mod api;
 mod bearer;
+mod edit;
 mod invoke;
 mod listener;
 mod listing;

@@ -25,6 +25,8 @@ pub(super) enum Route {
         /// The operation's name on the wire.
         operation: String,
     },
+    /// `/v1/edits`: what runs other than the manifest says, and more of that.
+    Edits,
     /// Below `/v1` there is nothing of that name.
     NoResource,
     /// There is nothing of that name.
@@ -48,6 +50,10 @@ pub(super) enum Listing {
     Provider(String),
     /// `/v1/bindings`.
     Bindings,
+    /// `GET /v1/edits`: what runs other than the manifest says.
+    Edits,
+    /// `/v1/history`: what changed.
+    History,
 }
 
 impl Route {
@@ -65,12 +71,15 @@ impl Route {
     }
 
     /// What who asks over the admin address has to be allowed; `None` for what anybody may ask.
-    pub(super) const fn needs(&self) -> Option<Scope> {
+    pub(super) const fn needs(&self, is_read: bool) -> Option<Scope> {
         match self {
             Self::Live | Self::Ready | Self::Metrics | Self::Nothing => None,
             // What is not there is told to who may look, too.
             Self::Listing(_) | Self::OpenApi | Self::NoResource => Some(Scope::Read),
             Self::Invoke { .. } => Some(Scope::Operate),
+            Self::Edits if is_read => Some(Scope::Read),
+            // An edit may name files of the host's machine, and programs that it is to start.
+            Self::Edits => Some(Scope::Admin),
         }
     }
 
@@ -87,6 +96,8 @@ impl Route {
             ["providers"] => Listing::Providers,
             ["providers", provider] => Listing::Provider(provider.to_owned()),
             ["bindings"] => Listing::Bindings,
+            ["history"] => Listing::History,
+            ["edits"] => return Some(Self::Edits),
             ["actors", actor, "invoke", operation] => {
                 let (actor, operation) = (actor.to_owned(), operation.to_owned());
                 return Some(Self::Invoke { actor, operation });
@@ -117,6 +128,8 @@ mod tests {
             ("/metrics", Route::Metrics),
             ("/v1/openapi.json", Route::OpenApi),
             ("/v1/host", Route::Listing(Listing::Host)),
+            ("/v1/edits", Route::Edits),
+            ("/v1/history", Route::Listing(Listing::History)),
             ("/v1/actors", Route::Listing(Listing::Actors)),
             ("/v1/actors/counter", actor("counter")),
             ("/v1/actors/a%2Fb", actor("a/b")),
@@ -149,9 +162,12 @@ mod tests {
             ("/v1//host", Some(Scope::Read)),
             ("/v1/host", Some(Scope::Read)),
             ("/v1/openapi.json", Some(Scope::Read)),
+            ("/v1/history", Some(Scope::Read)),
+            ("/v1/edits", Some(Scope::Read)),
             ("/v1/actors/a/invoke/B", Some(Scope::Operate)),
         ] {
-            assert_eq!(Route::of(path).needs(), needs, "{path}");
+            assert_eq!(Route::of(path).needs(true), needs, "{path}");
         }
+        assert_eq!(Route::Edits.needs(false), Some(Scope::Admin));
     }
 }

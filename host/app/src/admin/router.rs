@@ -1,7 +1,6 @@
 //! From a request to its answer.
 
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode};
 use trellis_core::{CallError, Code};
 
@@ -9,14 +8,15 @@ use super::access::Access;
 use super::answers::{JSON, Refused, Reply, plain, typed};
 use super::api::Admin;
 use super::bearer::authorize;
-use super::route::Route;
+use super::route::{Listing, Route};
 use super::working::Working;
-use super::{invoke, listing, probes};
+use super::{edit, invoke, listing, probes};
 
 /// What `/v1` has, for who asks for something else.
 const RESOURCES: &str = "There are /v1/host, /v1/status, /v1/actors, /v1/actors/NAME, \
-                         /v1/providers, /v1/providers/NAME, /v1/bindings, /v1/openapi.json, and \
-                         POST /v1/actors/NAME/invoke/OPERATION.";
+                         /v1/providers, /v1/providers/NAME, /v1/bindings, /v1/edits, \
+                         /v1/history, /v1/openapi.json, and POST /v1/edits and \
+                         /v1/actors/NAME/invoke/OPERATION.";
 /// Whose socket it is.
 const OWNER: &str = "Ask as the user that runs the host, or as root.";
 
@@ -28,7 +28,7 @@ pub(super) async fn answer(
     working: &Working,
 ) -> Reply {
     let route = Route::of(request.uri().path());
-    let answer = match may_ask(admin, &route, request.headers(), access) {
+    let answer = match may_ask(admin, &route, &request, access) {
         Ok(()) => carry_out(admin, route, request, working).await,
         Err(refused) => Err(refused),
     };
@@ -42,12 +42,12 @@ pub(super) async fn answer(
 fn may_ask(
     admin: &Admin,
     route: &Route,
-    headers: &HeaderMap,
+    request: &Request<Incoming>,
     access: Access,
 ) -> Result<(), Refused> {
-    match (access, route.needs()) {
+    match (access, route.needs(is_read(request.method()))) {
         (Access::Owner, _) | (Access::Anybody(_), None) => Ok(()),
-        (Access::Anybody(from), Some(scope)) => authorize(admin, headers, scope, from),
+        (Access::Anybody(from), Some(scope)) => authorize(admin, request.headers(), scope, from),
         (Access::Stranger, _) => {
             let error = CallError::new(Code::Denied, "this socket is for the user of the host");
             Err(Refused::new(StatusCode::FORBIDDEN, error, OWNER))
@@ -67,6 +67,11 @@ async fn carry_out(
         Route::Listing(listing) if is_read => listing::list(admin, listing, working).await,
         Route::OpenApi if is_read => Ok(typed(StatusCode::OK, JSON, trellis_control::openapi())),
         Route::Listing(_) | Route::OpenApi => Err(Refused::method("GET, HEAD")),
+        Route::Edits if is_read => listing::list(admin, Listing::Edits, working).await,
+        Route::Edits if request.method() == Method::POST => {
+            edit::edit(admin, request, working).await
+        }
+        Route::Edits => Err(Refused::method("GET, HEAD, POST")),
         Route::Invoke { actor, operation } if request.method() == Method::POST => {
             invoke::invoke(admin, (actor, operation), request, working).await
         }

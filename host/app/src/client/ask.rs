@@ -6,12 +6,12 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::handshake;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, IF_MATCH};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::timeout;
-use trellis_control::{Answer, Document, Fault};
+use trellis_control::{Answer, Document, EditRequest, Fault};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::ADMIN_BODY;
 
@@ -116,6 +116,30 @@ impl AdminClient {
         match timeout(wait, self.ask(request, payload)).await {
             Ok(answer) => Ok(answer?.1),
             Err(_) => Err(self.late(wait)),
+        }
+    }
+
+    /// Has an edit made that was made for a revision of what is wanted; waits for as long as
+    /// `patience`, and the host goes on when that is over.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); also why it was not made.
+    pub async fn edit(
+        &self,
+        edit: &EditRequest,
+        made_for: u64,
+        patience: Duration,
+    ) -> Result<Answer, ClientError> {
+        let body = serde_json::to_vec(edit).map_err(|error| self.garbled(&error.to_string()))?;
+        let request = Request::builder().method(Method::POST).uri(path(&["edits"]));
+        let request = request.header(IF_MATCH, format!("\"{made_for}\""));
+        let request = request.header(CONTENT_TYPE, "application/json");
+        match timeout(patience, self.ask(request, body.into())).await {
+            Ok(answer) => {
+                let document: Result<Document<Answer>, _> = serde_json::from_slice(&answer?.1);
+                Ok(document.map_err(|error| self.garbled(&error.to_string()))?.content)
+            }
+            Err(_) => Err(self.late(patience)),
         }
     }
 

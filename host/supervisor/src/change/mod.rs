@@ -139,11 +139,12 @@ impl Change {
         wanted.filter(|(place, _)| !self.failed.contains_key(place)).collect()
     }
 
-    /// An older revision takes the place of no newer one, whatever their names are: checked before
-    /// anything is let go.
+    /// An older revision takes the place of no newer one, whatever their names are, unless the
+    /// owner says so: checked before anything is let go.
     fn check_revisions(&mut self) {
         let mut wanted: HashMap<&str, Vec<_>> = HashMap::new();
-        for (place, actor) in self.wanted_actors() {
+        let actors = self.wanted_actors().into_iter().filter(|(_, actor)| !actor.may_be_older);
+        for (place, actor) in actors {
             let claims = actor.verified.claims();
             wanted.entry(claims.subject.as_str()).or_default().push((place, claims));
         }

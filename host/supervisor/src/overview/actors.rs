@@ -72,6 +72,7 @@ impl SeenActor {
             instances: engine.as_ref().map(instances),
             addresses: reasons.addresses(name),
             bindings,
+            edit: None,
         }
     }
 }

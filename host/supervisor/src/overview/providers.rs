@@ -67,6 +67,7 @@ impl SeenProvider {
             contracts: descriptor.contracts.iter().map(|it| it.id.to_string()).collect(),
             values: shown(&values, &descriptor),
             process: process.map(|it| ProcessEntry { pid: it.id, restarts: it.restarts }),
+            edit: None,
         }
     }
 }

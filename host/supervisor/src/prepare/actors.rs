@@ -55,6 +55,7 @@ fn one(spec: &ActorSpec, (found, proof): (Located, Proof), modules: &Modules) ->
         limits: spec.limits.clone(),
         values: plain_values(&spec.values),
         loses: Vec::new(),
+        may_be_older: false,
     }
 }
 

@@ -95,6 +95,7 @@ fn prepared(
         // Those of the provider: they reach it with its bindings.
         values: Values::default(),
         loses: Vec::new(),
+        may_be_older: false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use trellis_artifacts::Wanted;
 use trellis_claims::{Verified, VerifiedProvider};
-use trellis_control::Loss;
+use trellis_control::{ComponentKind, Loss};
 use trellis_core::{BindingName, CallError, Contract, Direction, Operation};
 use trellis_engine::{Isolation, ModuleSource};
 use trellis_limits::ActorLimits;
@@ -56,6 +56,8 @@ pub(crate) struct PreparedActor {
     pub(crate) values: Values,
     /// What it may no longer do that the version could which ran last.
     pub(crate) loses: Vec<Loss>,
+    /// Its owner wants it although what runs may be newer.
+    pub(crate) may_be_older: bool,
 }
 
 /// A provider this host can make.
@@ -71,6 +73,8 @@ pub(crate) struct PreparedProvider {
     pub(crate) values: Values,
     /// Who vouches for it, when it came as an archive.
     pub(crate) claims: Option<VerifiedProvider>,
+    /// Its owner wants it although what runs may be newer.
+    pub(crate) may_be_older: bool,
 }
 
 /// A binding whose actor claims it and whose provider serves it.
@@ -107,6 +111,25 @@ impl Prepared {
     #[must_use]
     pub const fn runs(&self) -> &LastRuns {
         &self.runs
+    }
+
+    /// The names of its actors, in the order of the manifest.
+    pub fn actor_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.actors.iter().map(|actor| &actor.name)
+    }
+
+    /// The owner wants this actor or provider although what runs may be newer.
+    pub fn may_be_older(&mut self, kind: ComponentKind, name: &str) {
+        match kind {
+            ComponentKind::Actor => {
+                let actors = self.actors.iter_mut().filter(|actor| *actor.name == *name);
+                actors.for_each(|actor| actor.may_be_older = true);
+            }
+            ComponentKind::Provider => {
+                let providers = self.providers.iter_mut().filter(|it| *it.name == *name);
+                providers.for_each(|provider| provider.may_be_older = true);
+            }
+        }
     }
 
     /// What can run and was probably not meant.
@@ -172,6 +195,7 @@ impl PreparedProvider {
             module: None,
             values: Values::default(),
             claims: None,
+            may_be_older: false,
         }
     }
 
@@ -181,8 +205,12 @@ impl PreparedProvider {
         self.module.is_some() || self.claims.is_some()
     }
 
-    /// Whether it may take the place of this one: an older revision takes that of no newer one.
+    /// Whether it may take the place of this one: an older revision takes that of no newer one,
+    /// unless its owner says so.
     pub(crate) fn check_succeeds(&self, running: &Self) -> Result<(), CallError> {
+        if self.may_be_older {
+            return Ok(());
+        }
         if let (Some(new), Some(former)) = (&self.claims, &running.claims) {
             new.check_succeeds(former)?;
         }

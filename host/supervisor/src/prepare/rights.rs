@@ -28,7 +28,7 @@ impl Rights {
 }
 
 /// Whom claims let an actor call: also, by waSCC's rule, the keys among its capabilities.
-pub(super) fn callees(claims: &ActorClaims) -> BTreeSet<&str> {
+pub(crate) fn callees(claims: &ActorClaims) -> BTreeSet<&str> {
     let keys = claims.caps.iter().filter(|cap| PublicKey::parse(cap).is_ok());
     claims.calls.iter().chain(keys).map(String::as_str).collect()
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::{Args, ValueEnum};
 use serde::{Serialize, Serializer};
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{ActorEntry, Answer, Degraded, ProviderEntry};
+use trellis_control::{ActorEntry, Answer, Degraded, EditEntry, ProviderEntry};
 
 use super::get::odd;
 use super::host::{HostChoice, Patience};
@@ -81,6 +81,7 @@ fn describe_actor(f: &mut fmt::Formatter<'_>, actor: &ActorEntry, now: u64) -> f
     row(f, "state", actor.state)?;
     reasons(f, &actor.reasons, now)?;
     waits(f, &actor.waits_for)?;
+    edit(f, actor.edit.as_ref())?;
     row(f, "key", &actor.key)?;
     row(f, "issuer", actor.issuer.as_deref().unwrap_or("none: it is unsigned"))?;
     row(f, "revision", actor.revision.map_or_else(|| "-".to_owned(), |it| it.to_string()))?;
@@ -113,6 +114,7 @@ fn describe_provider(
     row(f, "state", provider.state)?;
     reasons(f, &provider.reasons, now)?;
     waits(f, &provider.waits_for)?;
+    edit(f, provider.edit.as_ref())?;
     row(f, "kind", provider.kind)?;
     row(f, "implementation", format_args!("{} {}", provider.implementation, provider.version))?;
     if let Some(signed) = &provider.signed {
@@ -130,6 +132,12 @@ fn describe_provider(
     }
     writeln!(f, "values")?;
     provider.values.iter().try_for_each(|(key, value)| row(f, key, value))
+}
+
+/// By what it runs other than the manifest says.
+fn edit(f: &mut fmt::Formatter<'_>, edit: Option<&EditEntry>) -> fmt::Result {
+    let Some(EditEntry { what, revision, .. }) = edit else { return Ok(()) };
+    row(f, "edit", format_args!("{what} (revision {revision}); a restart forgets it"))
 }
 
 fn reasons(f: &mut fmt::Formatter<'_>, reasons: &[Degraded], now: u64) -> fmt::Result {

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{ActorEntry, Answer, BindingEntry, HostEntry, ProviderEntry};
+use trellis_control::{ActorEntry, Answer, BindingEntry, EditEntry, HostEntry, ProviderEntry};
 use trellis_core::Code;
 
 use super::host::{HostChoice, Patience, found, label, left};
@@ -88,7 +88,24 @@ fn list(args: &GetArgs, what: &str, output: Output) -> Result<(), Failure> {
         Answer::Bindings(bindings) => binding_table(bindings),
         _ => return Err(odd()),
     };
+    edits(&answer).for_each(|edit| {
+        let EditEntry { kind, name, what, revision } = edit;
+        output.note(format_args!(
+            "note: {kind} {name} is {what} by an edit (revision {revision}); a restart forgets it"
+        ));
+    });
     output.list(&answer, &table)
+}
+
+/// The edits by which something of a list runs.
+fn edits(answer: &Answer) -> impl Iterator<Item = &EditEntry> {
+    let (actors, providers) = match answer {
+        Answer::Actors(actors) => (&actors[..], &[][..]),
+        Answer::Providers(providers) => (&[][..], &providers[..]),
+        _ => (&[][..], &[][..]),
+    };
+    let actors = actors.iter().filter_map(|it| it.edit.as_ref());
+    actors.chain(providers.iter().filter_map(|it| it.edit.as_ref()))
 }
 
 /// A host that answers something else than it was asked for.

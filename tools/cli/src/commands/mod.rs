@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod describe;
 pub(crate) mod explain;
 pub(crate) mod get;
+pub(crate) mod history;
 pub(crate) mod inspect;
 pub(crate) mod invoke;
 pub(crate) mod keys;
@@ -13,11 +14,14 @@ pub(crate) mod new;
 pub(crate) mod par;
 pub(crate) mod pull;
 pub(crate) mod push;
+pub(crate) mod rollback;
 pub(crate) mod runtime;
 pub(crate) mod sign;
 pub(crate) mod token;
+pub(crate) mod update;
 pub(crate) mod verify;
 
+mod edits;
 mod host;
 mod up;
 
@@ -51,6 +55,9 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Describe(args) => describe::run(&args, output),
         Command::Invoke(args) => invoke::run(&args, output),
         Command::Token(token) => token.run(output),
+        Command::Update(update) => update.run(output),
+        Command::Rollback(args) => rollback::run(&args, output),
+        Command::History(args) => history::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
         // The engine that started it reads its exit code and stderr: nothing is added to them.

@@ -10,6 +10,7 @@ mod examples;
 mod faults;
 mod forms;
 mod http;
+mod live_swap;
 mod lost_trust;
 mod metrics_page;
 mod monitoring;

@@ -1,0 +1,28 @@
+//! Edits: what the owner of a host wants other than the manifest says, while it runs.
+//!
+//! What is wanted is the manifest with the edits laid over it ([`overlay`]), prepared and applied
+//! as any manifest: nothing below knows of edits. An edit ends when the manifest's own entry
+//! becomes another one, when it is rolled back, and when the host ends. One that does worse than
+//! what it replaced is taken back ([`watch`]). The [`book`] has what is in force, and what changed.
+//!
+//! **Deliberately absent:** files of its own. An edit is no second manifest: a restart forgets it.
+
+mod base;
+mod book;
+mod copies;
+mod desk;
+mod draft;
+mod overlay;
+mod subject;
+mod version;
+mod watch;
+
+pub(crate) use base::Base;
+pub(crate) use book::Change;
+pub(crate) use copies::kept;
+pub(crate) use desk::{Edits, Order, Orders};
+pub(crate) use draft::{Drafted, Next, draft};
+pub(crate) use overlay::{InForce, Overlay};
+pub(crate) use subject::Subject;
+pub(crate) use version::{Entry, Replacement, Version};
+pub(crate) use watch::{Terms, Verdict, watch};

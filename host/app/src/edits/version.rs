@@ -1,0 +1,91 @@
+//! What an edit puts in the place of what the manifest says.
+
+use trellis_manifest::{ActorSpec, ProviderKind, ProviderSpec, Span, Spanned, TextPairs};
+
+/// A version that an edit brought.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Version {
+    pub(crate) replacement: Replacement,
+    /// What it is, for people: never a value, which may be a secret.
+    pub(crate) what: String,
+    /// What the manifest would have to say to keep it.
+    pub(crate) keeps: String,
+    /// The revision of what is wanted that it came with.
+    pub(crate) origin: u64,
+}
+
+/// What is other than the manifest says; the rest of the entry stays the manifest's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Replacement {
+    /// An actor's module: a file that nobody changes, or an image.
+    Actor { name: String, image: String },
+    /// What implements a provider, and all its values.
+    Provider { kind: ProviderKind, values: TextPairs },
+}
+
+/// An entry of a manifest that can be edited.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    Actor(ActorSpec),
+    Provider(ProviderSpec),
+}
+
+impl Replacement {
+    /// The file that it names, or the image.
+    pub(crate) fn file(&self) -> Option<&str> {
+        match self {
+            Self::Actor { image, .. } => Some(image),
+            Self::Provider { kind: ProviderKind::Module(module), .. } => Some(&module.file),
+            Self::Provider { kind: ProviderKind::Process(process), .. } => {
+                Some(process.program.written())
+            }
+            Self::Provider { kind: ProviderKind::Builtin(_), .. } => None,
+        }
+    }
+
+    /// The entry of an actor with this in its place, unless it is of another kind.
+    pub(super) fn over_actor(&self, entry: &ActorSpec) -> ActorSpec {
+        let Self::Actor { name, image } = self else { return entry.clone() };
+        let span = entry.image.span;
+        let at = |text: &str| Spanned::new(text.to_owned(), span);
+        ActorSpec { image: at(image), name: Some(at(name)), ..entry.clone() }
+    }
+
+    /// The same of a provider.
+    pub(super) fn over_provider(&self, entry: &ProviderSpec) -> ProviderSpec {
+        let Self::Provider { kind, values } = self else { return entry.clone() };
+        ProviderSpec { kind: kind.clone(), values: values.clone(), ..entry.clone() }
+    }
+}
+
+impl Entry {
+    /// True for the same entry, wherever it stands in its text.
+    pub(super) fn is_actor(&self, other: &ActorSpec) -> bool {
+        let Self::Actor(own) = self else { return false };
+        own.image == other.image && plain_actor(own) == plain_actor(other)
+    }
+
+    /// The same of a provider.
+    pub(super) fn is_provider(&self, other: &ProviderSpec) -> bool {
+        let Self::Provider(own) = self else { return false };
+        own.name == other.name && plain_provider(own) == plain_provider(other)
+    }
+}
+
+/// Without what only says where a limit is written; the limits themselves are there besides.
+fn plain_actor(entry: &ActorSpec) -> ActorSpec {
+    ActorSpec { written_limits: Vec::new(), ..entry.clone() }
+}
+
+fn plain_provider(entry: &ProviderSpec) -> ProviderSpec {
+    let mut plain = entry.clone();
+    if let ProviderKind::Module(module) = &mut plain.kind {
+        module.written_limits.clear();
+    }
+    plain
+}
+
+/// A text that an edit brought: it stands nowhere, so errors point at the entry.
+pub(super) const fn brought(text: String, at: Span) -> Spanned<String> {
+    Spanned::new(text, at)
+}

@@ -1,0 +1,49 @@
+//! What a host that runs is loading, and for whom.
+
+use std::time::Instant;
+
+use trellis_control::{Applied, Edited};
+
+use crate::edits::Order;
+
+/// What is being loaded.
+#[derive(Default)]
+pub(super) enum Errand {
+    /// The manifest as it is now.
+    #[default]
+    Manifest,
+    /// What somebody asked for.
+    Order(Box<Order>),
+    /// The manifest that is applied, with the edits as they are now.
+    Relay,
+}
+
+/// What gave way to something else.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) order: Option<Box<Order>>,
+    pub(super) reload: bool,
+    /// From when the manifest that is applied may be loaded with the edits as they are.
+    pub(super) relay: Option<Instant>,
+}
+
+/// Who waits until an edit was tried.
+pub(super) struct Answering {
+    pub(super) order: Box<Order>,
+    pub(super) revision: u64,
+    pub(super) notes: Vec<String>,
+}
+
+impl Answering {
+    /// True when what would make things worse is wanted all the same.
+    pub(super) fn forces(&self) -> bool {
+        self.order.request.force
+    }
+
+    /// Says what came of it.
+    pub(super) fn answer(self, applied: Applied, watched: bool) {
+        let Self { order, revision, notes } = self;
+        let (unchanged, dry_run) = (false, false);
+        order.answer(Ok(Edited { revision, unchanged, dry_run, watched, applied, notes }));
+    }
+}

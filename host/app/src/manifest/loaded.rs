@@ -1,0 +1,27 @@
+//! What is known of a manifest once everything it names was checked.
+
+use trellis_control::Step;
+use trellis_manifest::Report;
+use trellis_supervisor::Prepared;
+
+use crate::edits::{Base, InForce, Subject};
+use crate::readiness::Lasting;
+
+/// A manifest that can run here, with what the rim needs to know of it.
+pub(crate) struct Loaded {
+    /// As its text says it, without the edits that are laid over it.
+    pub(crate) base: Base,
+    pub(crate) prepared: Prepared,
+    /// What its owner may not have meant.
+    pub(crate) warnings: Report,
+    /// What each image stands for, and what a check saw that its reader may want to know.
+    pub(crate) notes: Report,
+    /// The part of that which lasts as long as the manifest runs.
+    pub(crate) lasting: Vec<Lasting>,
+    /// The edits that end with it.
+    pub(crate) ended: Vec<Subject>,
+    /// The steps to it from what was wanted when it was loaded.
+    pub(crate) changes: Vec<Step>,
+    /// The edit that it was loaded for.
+    pub(crate) edit: Option<(Subject, Option<InForce>)>,
+}

@@ -1,0 +1,113 @@
+//! What a manifest wants, once everything it names was checked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use trellis_core::{CallError, Code};
+use trellis_manifest::{Manifest, Problem, Report, SourceText};
+use trellis_supervisor::{Lacks, Prepared};
+
+use super::loaded::Loaded;
+use super::{For, Loader, Meant, wrong};
+use crate::edits::{Base, InForce, Overlay, Subject};
+use crate::failure::Failure;
+use crate::readiness::Lasting;
+use crate::record::Damage;
+use crate::settings::StartSettings;
+
+impl Loader {
+    /// Checks everything a right text names. When that is right too, what it says of trust counts;
+    /// whom that trusts again is for the caller to [enforce](Self::trusted).
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub(crate) async fn prepare(
+        &self,
+        text: Meant,
+        purpose: For,
+        edits: &Overlay,
+    ) -> Result<Loaded, Failure> {
+        let Meant { manifest, source, trust, wrong_keys } = text;
+        let (laid, ended) = laid_over(&manifest, edits).await?;
+        let checked = (&*laid, &source, Lacks::default());
+        let prepared = self.check(checked, &trust, purpose).await?;
+        if !wrong_keys.is_empty() {
+            return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
+        }
+        let prepared = prepared.map_err(wrong)?;
+        let loaded = self.loaded((manifest, source), prepared)?;
+        self.trust(trust);
+        Ok(Loaded { ended, ..loaded })
+    }
+
+    /// The same of a manifest that is applied, with other edits: nothing but these is new, so whom
+    /// it trusts stays as it is.
+    ///
+    /// # Errors
+    /// Every problem at once.
+    pub(crate) async fn prepare_again(
+        &self,
+        base: &Base,
+        purpose: For,
+        edits: &Overlay,
+    ) -> Result<Loaded, Failure> {
+        let Base { manifest, source, .. } = base.clone();
+        // What their files say is for who reads the manifest.
+        let (laid, _) = edits.over(&manifest, |_| false);
+        let trust = self.trusted();
+        let prepared = self.check((&*laid, &source, Lacks::default()), &trust, purpose).await?;
+        self.loaded((manifest, source), prepared.map_err(wrong)?)
+    }
+
+    /// What there is to know of a manifest that can run.
+    fn loaded(
+        &self,
+        (manifest, source): (Arc<Manifest>, SourceText),
+        prepared: Prepared,
+    ) -> Result<Loaded, Failure> {
+        let damage = self.record.damage();
+        if let Some(damage) = &damage {
+            damage.check(prepared.runs(), &self.record.known())?;
+        }
+        let told = prepared.warnings().iter().map(|warning| warning.problem.clone()).collect();
+        let warnings = Report::of(&source, told);
+        let seen = prepared.images().iter().chain(prepared.notes());
+        let notes = Report::of(&source, seen.cloned().collect());
+        let lasting = prepared.warnings().iter().filter_map(Lasting::of);
+        let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
+        let names = prepared.actor_names().cloned().collect();
+        let base = Base { manifest, source, names };
+        let (ended, changes, edit) = (Vec::new(), Vec::new(), None);
+        Ok(Loaded { base, prepared, warnings, notes, lasting, ended, changes, edit })
+    }
+
+    /// Where the host keeps what it compiled, and the files of edits.
+    pub(crate) fn cache(&self, manifest: &Manifest) -> Option<PathBuf> {
+        StartSettings::of(&self.args, &manifest.host).cache
+    }
+}
+
+/// A manifest with edits laid over it, and the edits that end: files are looked at.
+async fn laid_over(
+    manifest: &Arc<Manifest>,
+    edits: &Overlay,
+) -> Result<(Arc<Manifest>, Vec<Subject>), Failure> {
+    if edits.is_empty() {
+        return Ok((Arc::clone(manifest), Vec::new()));
+    }
+    let (manifest, edits) = (Arc::clone(manifest), edits.clone());
+    let laying = spawn_blocking(move || edits.over(&manifest, InForce::file_is_other));
+    laying.await.map_err(|_| {
+        let error = CallError::new(Code::Internal, "the host failed on an edit; its log says why");
+        Failure::call("the edits", error)
+    })
+}
+
+/// Wrong keys, and what else is wrong. Issuers that are not trusted are left out: a wrong key may
+/// be the reason.
+fn with_problems(source: &SourceText, mut problems: Vec<Problem>, more: Option<Report>) -> Report {
+    let more = more.iter().flat_map(Report::problems);
+    problems.extend(more.filter(|more| more.code != Code::Issuer).cloned());
+    Report::of(source, problems)
+}

@@ -1,0 +1,146 @@
+//! Edits: what a host is told to run other than its manifest says.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::applied::Applied;
+use crate::lifecycle::ComponentKind;
+
+/// What is to be other than it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Edit {
+    /// Another version of an actor.
+    Actor {
+        /// Its name in the manifest.
+        name: String,
+        /// The signed module: an absolute path on the host's machine, or an image in a registry.
+        image: String,
+    },
+    /// Other values of a provider, or another implementation.
+    Provider {
+        /// Its name in the manifest.
+        name: String,
+        /// What it is to be: `builtin:NAME`, `module:PATH`, `archive:PATH` or `process:PATH`. Then
+        /// it has no values but those that are set. `None` is what it is.
+        #[serde(default)]
+        to: Option<String>,
+        /// Values to set.
+        #[serde(default)]
+        set: BTreeMap<String, String>,
+        /// Values to take away.
+        #[serde(default)]
+        unset: Vec<String>,
+    },
+    /// What an edit before had, or what the manifest says.
+    Rollback {
+        /// What it is; needed when an actor and a provider have the name.
+        #[serde(default)]
+        kind: Option<ComponentKind>,
+        /// Its name in the manifest.
+        name: String,
+        /// The revision of what is wanted by which it had that; `None` is the one before the edit
+        /// that is in force.
+        #[serde(default)]
+        to: Option<u64>,
+    },
+}
+
+/// An edit, and how it is to be made: the body of `POST /v1/edits`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditRequest {
+    /// What is to be other than it is.
+    pub edit: Edit,
+    /// Also with another key or an older revision, and also a provider that is not well.
+    #[serde(default)]
+    pub force: bool,
+    /// Also with more capabilities than the version before has.
+    #[serde(default)]
+    pub allow_more_capabilities: bool,
+    /// Only tell what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// When it is taken back by itself.
+    #[serde(default)]
+    pub watch: WatchTerms,
+}
+
+/// When an edit is taken back by itself. What is not given is the host's default.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchTerms {
+    /// Most calls that are watched; 0 for none.
+    #[serde(default)]
+    pub calls: Option<u64>,
+    /// Longest time that is watched, in milliseconds.
+    #[serde(default)]
+    pub time_ms: Option<u64>,
+    /// Most calls of a hundred that may fail.
+    #[serde(default)]
+    pub errors_percent: Option<u8>,
+}
+
+/// What came of an edit so far.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Edited {
+    /// The revision of what is wanted now.
+    pub revision: u64,
+    /// True when nothing had to change: it is so already.
+    pub unchanged: bool,
+    /// True when nothing was done; then `applied` has the steps that would be.
+    pub dry_run: bool,
+    /// True when it is watched from now on and may be taken back.
+    pub watched: bool,
+    /// The steps that were done, and those that failed.
+    pub applied: Applied,
+    /// What its maker should know: for how long it holds, and what the manifest would say.
+    pub notes: Vec<String>,
+}
+
+/// The edits of a host that are in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Edits {
+    /// The revision of what is wanted: an edit may name the one it was made for (`If-Match`).
+    pub revision: u64,
+    /// Those in force, actors first, in the order of their names.
+    pub edits: Vec<EditEntry>,
+}
+
+/// An edit that is in force.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EditEntry {
+    /// What it is about.
+    pub kind: ComponentKind,
+    /// The name in the manifest.
+    pub name: String,
+    /// The revision of what is wanted that it began with.
+    pub revision: u64,
+    /// What runs by it, such as `/srv/counter-2.wasm`.
+    pub what: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_reads_as_it_is_documented_and_a_mistake_is_told() {
+        let read = |text: &str| serde_json::from_str::<EditRequest>(text);
+        let plain = r#"{"edit": {"actor": {"name": "a", "image": "/a.wasm"}}}"#;
+        let request = read(plain).expect("an edit");
+        assert_eq!(request.edit, Edit::Actor { name: "a".into(), image: "/a.wasm".into() });
+        assert!(!request.force && !request.dry_run && request.watch == WatchTerms::default());
+        let json = serde_json::to_string(&request).expect("it is data");
+        assert_eq!(read(&json).expect("it reads back"), request);
+        for wrong in [
+            r#"{"edit": {"actor": {"name": "a", "image": "/a.wasm", "images": 1}}}"#,
+            r#"{"edit": {"actor": {"name": "a"}}}"#,
+            r#"{"edit": {"actr": {"name": "a"}}}"#,
+            r#"{"edit": {"rollback": {"name": "a"}}, "forced": true}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

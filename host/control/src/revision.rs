@@ -1,0 +1,131 @@
+//! The changes of what a host is to run.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One change of what is wanted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Revision {
+    /// Its number: 1 is the manifest with which the host started.
+    pub revision: u64,
+    /// When, in seconds since 1970.
+    pub at_unix_s: u64,
+    /// Who wanted it.
+    pub by: ChangedBy,
+    /// What an edit is about, such as `actor counter`.
+    pub subject: Option<String>,
+    /// What was to change, as steps in words.
+    pub what: Vec<String>,
+    /// How many further steps are not listed.
+    pub more: usize,
+    /// What came of it.
+    pub outcome: RevisionOutcome,
+    /// The reason of that, where there is one to tell.
+    pub why: Option<String>,
+}
+
+/// Who wanted a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangedBy {
+    /// The manifest, at the start or since it is another one.
+    Manifest,
+    /// An owner of the host.
+    Edit,
+    /// An owner who took an edit back.
+    Rollback,
+    /// The host, which took an edit back.
+    Automatic,
+}
+
+/// What came of a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevisionOutcome {
+    /// It is under way.
+    Applying,
+    /// It was done, and is watched: it may be taken back.
+    Watched,
+    /// It was done.
+    Applied,
+    /// Some of it could not be had so far, and is tried again.
+    Failed,
+    /// It was taken back by the host.
+    TakenBack,
+}
+
+impl ChangedBy {
+    /// The word that people and programs read.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Edit => "edit",
+            Self::Rollback => "rollback",
+            Self::Automatic => "automatic",
+        }
+    }
+}
+
+impl RevisionOutcome {
+    /// The word that people and programs read.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applying => "applying",
+            Self::Watched => "watched",
+            Self::Applied => "applied",
+            Self::Failed => "failed",
+            Self::TakenBack => "taken_back",
+        }
+    }
+
+    /// True when nothing else comes of it by itself.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Applying | Self::Watched)
+    }
+}
+
+impl fmt::Display for ChangedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for RevisionOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for Revision {
+    /// What changed, by whom, and when by number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = if self.more > 0 { format!(" and {} more", self.more) } else { String::new() };
+        write!(f, "{} by {}: {}{more}", self.revision, self.by, self.what.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_json() {
+        for by in [ChangedBy::Manifest, ChangedBy::Edit, ChangedBy::Rollback, ChangedBy::Automatic]
+        {
+            assert_eq!(serde_json::to_value(by).expect("a word"), by.as_str());
+        }
+        for outcome in [
+            RevisionOutcome::Applying,
+            RevisionOutcome::Watched,
+            RevisionOutcome::Applied,
+            RevisionOutcome::Failed,
+            RevisionOutcome::TakenBack,
+        ] {
+            assert_eq!(serde_json::to_value(outcome).expect("a word"), outcome.as_str());
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What somebody has to know who changes what is wanted by hand: what would change, whether that is
+//! right, and how what took over fares.
+
+use trellis_control::{ComponentKind, Step};
+use trellis_core::{CallError, Code, Contract};
+use trellis_dispatch::Tally;
+use trellis_entitlements::Rules;
+
+use crate::desired::{Barred, Wanted};
+use crate::plan::{dry_run, plan};
+use crate::prepare::Prepared;
+use crate::release::Release;
+use crate::supervisor::Supervisor;
+
+/// What the owner of a host allows a new version beyond what is always right.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Allowances {
+    /// Another key, or an older revision.
+    pub another: bool,
+    /// More capabilities than the version before has.
+    pub more: bool,
+}
+
+impl Supervisor {
+    /// The steps from what is wanted now to what this manifest wants: empty when it wants the same,
+    /// whatever of that runs.
+    #[must_use]
+    pub fn changes(&self, prepared: &Prepared, rules: Rules) -> Vec<Step> {
+        let Some(now) = self.shared.wanted.load_full() else { return dry_run(prepared, rules) };
+        let barred = Barred::default();
+        let wanted = Wanted { prepared, barred: &barred, rules };
+        plan(wanted, &now.wanted(&barred).inventory())
+    }
+
+    /// Whether what this manifest wants under a name may follow what is wanted under it now: the
+    /// same thing, not older, with no more rights.
+    ///
+    /// # Errors
+    /// [`Code::ActorKey`], [`Code::Revision`], or [`Code::Denied`] for more rights; each unless it
+    /// is allowed.
+    pub fn check_follows(
+        &self,
+        prepared: &Prepared,
+        subject: (ComponentKind, &str),
+        allows: Allowances,
+    ) -> Result<(), CallError> {
+        let Some(new) = Release::of(prepared, subject) else { return Ok(()) };
+        let now = self.shared.wanted.load_full();
+        let former = now.and_then(|now| Release::of(&now.prepared, subject));
+        if let Some(former) = former.as_ref().filter(|_| !allows.another) {
+            new.check_follows(former, subject)?;
+        }
+        let providers = prepared.providers.iter();
+        let contracts: Vec<Contract> =
+            providers.flat_map(|it| it.descriptor.contracts.iter().cloned()).collect();
+        let gains = new.gains(former.as_ref(), &contracts);
+        if gains.is_empty() || allows.more {
+            return Ok(());
+        }
+        let (kind, name) = subject;
+        let gains = gains.join(", ");
+        let text =
+            format!("the new version of {kind} {name} may do more than the one before: {gains}");
+        Err(CallError::new(Code::Denied, text))
+    }
+
+    /// How the calls of what has this name went since it took over; `None` when nothing has it.
+    /// Waits for no change, only for one edit of what runs.
+    #[must_use]
+    pub fn tally(&self, (kind, name): (ComponentKind, &str)) -> Option<Tally> {
+        self.shared.look(|actual| match kind {
+            ComponentKind::Actor => actual.actors.get(name).map(|actor| actor.route.tally()),
+            ComponentKind::Provider => actual.providers.get(name)?.calls.tally(),
+        })
+    }
+}

@@ -1,0 +1,201 @@
+//! What all commands share that change what a host runs.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde::Serialize;
+use trellis_app::AdminClient;
+use trellis_control::{
+    Answer, Applied, Edit, EditRequest, Edited, Revision, RevisionOutcome, WatchTerms,
+};
+use trellis_core::Code;
+
+use super::call::timeout;
+use super::get::odd;
+use super::host::HostChoice;
+use super::runtime;
+use crate::clean::clean;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Pause between two looks at what became of an edit.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How an edit is made and waited for.
+#[derive(Args, Debug)]
+pub(crate) struct EditArgs {
+    /// Only says what would change.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Does not wait until it is known whether the edit stays: only until it was made.
+    #[arg(long)]
+    no_wait: bool,
+
+    /// Longest wait. The host goes on when it is over.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = timeout)]
+    timeout: Duration,
+
+    /// Only if what is wanted is still at this revision; without it, at the one it has now.
+    #[arg(long, value_name = "REVISION")]
+    if_revision: Option<u64>,
+
+    #[command(flatten)]
+    host: HostChoice,
+}
+
+/// What may be forced, and when an edit is taken back.
+#[derive(Args, Debug)]
+pub(super) struct UpdateTerms {
+    /// Also another key, an older revision, or a provider that is not well.
+    #[arg(long)]
+    pub(super) force: bool,
+
+    /// Also with more capabilities than the version before has.
+    #[arg(long)]
+    pub(super) allow_more_capabilities: bool,
+
+    /// Watches so many calls at most; 0 for none. The host's default is 100.
+    #[arg(long, value_name = "CALLS")]
+    watch_calls: Option<u64>,
+
+    /// Watches for so long at most. The host's default is 10s.
+    #[arg(long, value_name = "TIME", value_parser = timeout)]
+    watch_time: Option<Duration>,
+
+    /// Takes the update back when more calls of a hundred fail. The host's default is 50.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
+    max_errors: Option<u8>,
+}
+
+/// What is printed of an edit.
+#[derive(Serialize)]
+struct Made {
+    edited: Edited,
+    /// What became of it by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<Revision>,
+}
+
+impl UpdateTerms {
+    /// An edit with these terms.
+    pub(super) fn request(&self, edit: Edit) -> EditRequest {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        EditRequest {
+            edit,
+            force: self.force,
+            allow_more_capabilities: self.allow_more_capabilities,
+            dry_run: false,
+            watch: WatchTerms {
+                calls: self.watch_calls,
+                time_ms: self.watch_time.map(millis),
+                errors_percent: self.max_errors,
+            },
+        }
+    }
+}
+
+/// Has a host make an edit, waits for what becomes of it, and says so.
+pub(super) fn make(request: EditRequest, args: &EditArgs, output: Output) -> Result<(), Failure> {
+    let request = EditRequest { dry_run: args.dry_run, ..request };
+    let made = runtime::block_on(async {
+        let until = Instant::now() + args.timeout;
+        let client = args.host.client(output).await?;
+        let revision = match args.if_revision {
+            Some(revision) => revision,
+            None => match client.get(&["edits"]).await? {
+                Answer::Edits(edits) => edits.revision,
+                _ => return Err(odd()),
+            },
+        };
+        let patience = until.saturating_duration_since(Instant::now());
+        let answer = client.edit(&request, revision, patience).await;
+        let edited = match answer {
+            Ok(Answer::Edited(edited)) => *edited,
+            Ok(_) => return Err(odd()),
+            Err(_) if Instant::now() >= until => return Err(late()),
+            Err(error) => return Err(error.into()),
+        };
+        let changed = !edited.unchanged && !edited.dry_run;
+        let waits = changed && !args.no_wait;
+        let revision = match waits {
+            true => settled(&client, edited.revision, until).await?,
+            false => None,
+        };
+        Ok(Made { edited, revision })
+    })?;
+    made.edited.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
+    if let Some(failure) = made.failure() {
+        return Err(failure);
+    }
+    if made.edited.watched && args.no_wait {
+        output.note("note: it is watched now, and may be taken back; `trellis history` tells");
+    }
+    output.show(&made)
+}
+
+/// What became of a revision, once nothing else will; `None` when that is not known any more.
+async fn settled(
+    client: &AdminClient,
+    revision: u64,
+    until: Instant,
+) -> Result<Option<Revision>, Failure> {
+    loop {
+        let Answer::History(history) = client.get(&["history"]).await? else { return Err(odd()) };
+        let own = history.into_iter().find(|it| it.revision == revision);
+        if own.as_ref().is_none_or(|own| own.outcome.is_final()) {
+            return Ok(own);
+        }
+        if Instant::now() >= until {
+            return Err(late());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn late() -> Failure {
+    let failure = Failure::new(Code::Timeout, "it is not known yet what becomes of the edit");
+    failure.cure("The host goes on with it: `trellis history` tells. `--timeout` waits for longer.")
+}
+
+impl Made {
+    /// That it could not be had, or was taken back.
+    fn failure(&self) -> Option<Failure> {
+        let Applied { faults, .. } = &self.edited.applied;
+        let own = self.revision.as_ref();
+        let taken_back = own.filter(|it| it.outcome == RevisionOutcome::TakenBack);
+        let cure = "What ran before goes on. `trellis history` shows what happened, and the host's \
+                    log says more.";
+        if let Some(own) = taken_back {
+            let why = own.why.as_deref().unwrap_or("it does worse than what it replaced");
+            let text = format!("revision {} was taken back: {why}", own.revision);
+            let code = faults.first().map_or(Code::Guest, |fault| fault.code);
+            return Some(Failure::new(code, text).cure(cure));
+        }
+        let subject = own.and_then(|own| own.subject.clone());
+        let failed = own.filter(|it| it.outcome == RevisionOutcome::Failed);
+        let fault = faults.iter().find(|it| failed.is_some() || Some(&it.what) == subject.as_ref());
+        fault.map(|fault| Failure::new(fault.code, fault.to_string()).cure(cure))
+    }
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Edited { revision, unchanged, dry_run, applied, .. } = &self.edited;
+        if *unchanged {
+            return writeln!(f, "unchanged (revision {revision})");
+        }
+        for step in &applied.steps {
+            let told = if *dry_run { format!("would {step}") } else { step.done() };
+            writeln!(f, "{}", clean(&told))?;
+        }
+        for fault in &applied.faults {
+            writeln!(f, "failed and is tried again: {}", clean(&fault.to_string()))?;
+        }
+        if !*dry_run {
+            writeln!(f, "revision {revision}")?;
+        }
+        Ok(())
+    }
+}

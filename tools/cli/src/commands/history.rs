@@ -1,0 +1,87 @@
+//! `trellis history`: what changed of what a host is to run.
+
+use clap::Args;
+use trellis_claims::{Clock, SystemClock};
+use trellis_control::{Answer, Revision};
+
+use super::get::odd;
+use super::host::HostChoice;
+use super::inspect::relative;
+use super::runtime;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::table::Table;
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The last 20 changes since the host started are known, the oldest first.
+Exit codes: 0 listed, 2 several hosts run, 3 no such host, 4 the host is another user's,
+5 no host answers.")]
+pub(crate) struct HistoryArgs {
+    /// Only those in which this actor or provider changed.
+    name: Option<String>,
+    #[command(flatten)]
+    host: HostChoice,
+}
+
+pub(crate) fn run(args: &HistoryArgs, output: Output) -> Result<(), Failure> {
+    let history = runtime::block_on(async {
+        let client = args.host.client(output).await?;
+        match client.get(&["history"]).await? {
+            Answer::History(history) => Ok(history),
+            _ => Err(odd()),
+        }
+    })?;
+    let is_meant = |it: &Revision| args.name.as_ref().is_none_or(|name| concerns(it, name));
+    let history: Vec<_> = history.into_iter().filter(is_meant).collect();
+    let table = table(&history);
+    output.list(&Answer::History(history), &table)
+}
+
+/// True when a change says something of what has that name.
+fn concerns(revision: &Revision, name: &str) -> bool {
+    let mut texts = revision.subject.iter().chain(&revision.what);
+    let words = |text: &str| text.split([' ', ',']).any(|word| word == name);
+    texts.any(|text| words(text))
+}
+
+fn table(history: &[Revision]) -> Table {
+    let mut table = Table::new(&["REVISION", "WHEN", "BY", "OUTCOME", "WHAT"], &["WHY"]);
+    let now = SystemClock.now_unix_s();
+    for it in history {
+        let more = if it.more > 0 { format!(" and {} more", it.more) } else { String::new() };
+        table.row([
+            it.revision.to_string(),
+            relative(it.at_unix_s, now),
+            it.by.to_string(),
+            it.outcome.to_string(),
+            format!("{}{more}", it.what.join(", ")),
+            it.why.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_control::{ChangedBy, RevisionOutcome};
+
+    use super::*;
+
+    #[test]
+    fn a_change_concerns_what_it_names() {
+        let revision = Revision {
+            revision: 2,
+            at_unix_s: 0,
+            by: ChangedBy::Edit,
+            subject: Some("actor counter".to_owned()),
+            what: vec!["rebind counter to wascc:keyvalue at store".to_owned()],
+            more: 0,
+            outcome: RevisionOutcome::Applied,
+            why: None,
+        };
+        for (name, is_meant) in [("counter", true), ("store", true), ("count", false)] {
+            assert_eq!(concerns(&revision, name), is_meant, "{name}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `trellis rollback`: takes an update back.
+
+use clap::{Args, ValueEnum};
+use trellis_control::{ComponentKind, Edit, EditRequest, WatchTerms};
+
+use super::edits::{EditArgs, make};
+use crate::failure::Failure;
+use crate::output::Output;
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without --to, what the update before it had is in force again, or what the manifest says. A manifest
+is taken back by its own text: docs/releases.md.
+
+Exit codes: as `trellis update`.")]
+pub(crate) struct RollbackArgs {
+    /// The actor or provider, by its name in the manifest.
+    name: String,
+    /// Goes to what it had by this revision of `trellis history`.
+    #[arg(long, value_name = "REVISION")]
+    to: Option<u64>,
+    /// What it is, when an actor and a provider have that name.
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
+    #[command(flatten)]
+    edit: EditArgs,
+}
+
+/// What has a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Kind {
+    /// An actor.
+    Actor,
+    /// A provider.
+    Provider,
+}
+
+pub(crate) fn run(args: &RollbackArgs, output: Output) -> Result<(), Failure> {
+    let kind = args.kind.map(|kind| match kind {
+        Kind::Actor => ComponentKind::Actor,
+        Kind::Provider => ComponentKind::Provider,
+    });
+    let request = EditRequest {
+        edit: Edit::Rollback { kind, name: args.name.clone(), to: args.to },
+        force: false,
+        allow_more_capabilities: false,
+        dry_run: false,
+        watch: WatchTerms::default(),
+    };
+    make(request, &args.edit, output)
+}

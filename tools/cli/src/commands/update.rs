@@ -1,0 +1,140 @@
+//! `trellis update`: another version of an actor, or another provider, on a host that runs.
+
+use std::collections::BTreeMap;
+
+use clap::{Args, Subcommand};
+use trellis_artifacts::is_like_an_image;
+use trellis_control::Edit;
+
+use super::edits::{EditArgs, UpdateTerms, make};
+use crate::failure::Failure;
+use crate::output::Output;
+
+const EXIT_CODES: &str = "\
+What is wanted is the manifest with this laid over it, until the manifest's own entry changes,
+`trellis rollback`, or the end of the host. What does worse than before is taken back.
+
+Exit codes: 0 it runs, 1 it failed or was taken back, 2 wrong usage, 3 no such host, actor or file,
+4 refused: signature, trust, key, revision or capabilities, 5 out of time, or no host answers,
+6 the module or a value is wrong, or somebody else changed something first.";
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum UpdateCommand {
+    /// Another version of an actor.
+    #[command(after_help = EXIT_CODES)]
+    Actor(ActorArgs),
+    /// Other values of a provider, or another implementation.
+    #[command(after_help = EXIT_CODES)]
+    Provider(ProviderArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ActorArgs {
+    /// The actor's name in the manifest.
+    name: String,
+    /// The signed module: a file, or an image in a registry.
+    module: String,
+    #[command(flatten)]
+    terms: UpdateTerms,
+    #[command(flatten)]
+    edit: EditArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ProviderArgs {
+    /// The provider's name in the manifest.
+    name: String,
+    /// What it is to be: builtin:NAME, module:FILE, archive:FILE or process:FILE. Then it has no
+    /// values but those of --set.
+    #[arg(long, value_name = "KIND:WHAT")]
+    to: Option<String>,
+    /// Sets a value; may be given several times. Other users of the machine may see it: what is
+    /// secret belongs into the manifest, as ${VARIABLE}.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// Takes a value away; may be given several times.
+    #[arg(long, value_name = "KEY")]
+    unset: Vec<String>,
+    #[command(flatten)]
+    terms: UpdateTerms,
+    #[command(flatten)]
+    edit: EditArgs,
+}
+
+impl UpdateCommand {
+    pub(crate) fn run(&self, output: Output) -> Result<(), Failure> {
+        match self {
+            Self::Actor(args) => {
+                let image = absolute(&args.module)?;
+                let edit = Edit::Actor { name: args.name.clone(), image };
+                make(args.terms.request(edit), &args.edit, output)
+            }
+            Self::Provider(args) => {
+                if args.to.is_none() && args.set.is_empty() && args.unset.is_empty() {
+                    let failure = Failure::usage("nothing is said that is to be other than it is");
+                    return Err(failure.cure("Give `--to`, `--set` or `--unset`."));
+                }
+                let set: BTreeMap<_, _> = args.set.iter().cloned().collect();
+                let (to, unset) = (args.to.as_deref().map(named).transpose()?, args.unset.clone());
+                let edit = Edit::Provider { name: args.name.clone(), to, set, unset };
+                make(args.terms.request(edit), &args.edit, output)
+            }
+        }
+    }
+}
+
+/// What a provider is to be, with an absolute path.
+fn named(to: &str) -> Result<String, Failure> {
+    match to.split_once(':') {
+        Some((kind @ ("module" | "archive" | "process"), path)) if path.contains(['/', '.']) => {
+            Ok(format!("{kind}:{}", absolute(path)?))
+        }
+        _ => Ok(to.to_owned()),
+    }
+}
+
+/// A path as the host can read it, which works in another folder.
+fn absolute(named: &str) -> Result<String, Failure> {
+    if is_like_an_image(named) {
+        return Ok(named.to_owned());
+    }
+    let path = std::path::absolute(named);
+    let path = path.map_err(|error| Failure::file(format!("{named} is no path"), &error))?;
+    path.into_os_string().into_string().map_err(|_| Failure::usage("the path is no text"))
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_made_absolute_and_an_image_is_not() {
+        let here = std::env::current_dir().expect("a folder").display().to_string();
+        for (to, found) in [
+            ("builtin:keyvalue-redis", "builtin:keyvalue-redis".to_owned()),
+            ("module:./geo.wasm", format!("module:{here}/./geo.wasm")),
+            ("module:localhost:5000/geo:1", "module:localhost:5000/geo:1".to_owned()),
+            ("archive:/srv/geo.par", "archive:/srv/geo.par".to_owned()),
+            ("process:geo", "process:geo".to_owned()),
+            ("geo", "geo".to_owned()),
+        ] {
+            let named = named(to).unwrap_or_else(|failure| panic!("{failure}"));
+            assert_eq!(named.replace("/./", "/"), found.replace("/./", "/"), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_have_any_letters_but_its_key_is_needed() {
+        let read = |text| pair(text).ok();
+        assert_eq!(read("URL=a=b"), Some(("URL".to_owned(), "a=b".to_owned())));
+        assert_eq!(read("URL="), Some(("URL".to_owned(), String::new())));
+        assert_eq!((read("=a"), read("URL")), (None, None));
+    }
+}
