@@ -44,6 +44,15 @@ pub struct KeptProgram {
     _held: File,
 }
 
+impl PartialEq for KeptProgram {
+    /// The same program in the same place, whoever holds it.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, &self.digest) == (&other.path, &other.digest)
+    }
+}
+
+impl Eq for KeptProgram {}
+
 impl KeptProgram {
     /// Where it is.
     #[must_use]

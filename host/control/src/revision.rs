@@ -69,6 +69,10 @@ impl ChangedBy {
 }
 
 impl RevisionOutcome {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Applying, Self::Watched, Self::Applied, Self::Failed, Self::TakenBack];
+
     /// The word that people and programs read.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -118,13 +122,7 @@ mod tests {
         {
             assert_eq!(serde_json::to_value(by).expect("a word"), by.as_str());
         }
-        for outcome in [
-            RevisionOutcome::Applying,
-            RevisionOutcome::Watched,
-            RevisionOutcome::Applied,
-            RevisionOutcome::Failed,
-            RevisionOutcome::TakenBack,
-        ] {
+        for outcome in RevisionOutcome::ALL {
             assert_eq!(serde_json::to_value(outcome).expect("a word"), outcome.as_str());
         }
     }

@@ -70,6 +70,7 @@ fn actor(spec: &ActorSpec, bindings: &[BindingEntry]) -> ActorEntry {
         instances: None,
         addresses: Vec::new(),
         bindings: own.map(|it| it.binding.clone()).collect(),
+        edit: None,
     }
 }
 
@@ -89,9 +90,11 @@ fn provider(spec: &ProviderSpec) -> ProviderEntry {
         kind,
         implementation: implementation.value.clone(),
         version: String::new(),
+        signed: None,
         contracts: Vec::new(),
         values: redacted(&spec.values),
         process: None,
+        edit: None,
     }
 }
 

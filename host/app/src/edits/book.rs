@@ -338,7 +338,13 @@ mod tests {
         let before = book.overlay().get(&a()).map(|it| Arc::clone(&it.version));
         let watched = Terms { calls: 1, time: Duration::from_secs(1), errors_percent: 50 };
         InForce {
-            version: Arc::new(Version { replacement, what, keeps, origin: book.revision() + 1 }),
+            version: Arc::new(Version {
+                replacement,
+                file: None,
+                what,
+                keeps,
+                origin: book.revision() + 1,
+            }),
             base: Entry::Actor(ActorSpec {
                 image: Spanned::new("a.wasm".to_owned(), Span::default()),
                 name: None,

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use trellis_artifacts::{ProgramCache, digest_of, is_like_an_image, read_bounded};
+use trellis_artifacts::{KeptProgram, ProgramCache, digest_of, is_like_an_image, read_bounded};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::ARCHIVE_BYTES;
 use trellis_manifest::{ActorSpec, ProgramSpec, ProviderKind};
@@ -13,7 +13,7 @@ use super::version::{Entry, Replacement};
 /// The folder in the cache where they are kept, each by the digest of its content.
 const FOLDER: &str = "edits";
 
-/// The same with every file in the `cache` of the host. Blocks.
+/// The same with its file, if it has one, in the `cache` of the host. Blocks.
 ///
 /// # Errors
 /// As [`read_bounded`]; [`Code::Message`] for a path that is not absolute, [`Code::Storage`] when
@@ -22,36 +22,42 @@ pub(crate) fn kept(
     replacement: Replacement,
     base: &Entry,
     cache: Option<&Path>,
-) -> Result<Replacement, CallError> {
+) -> Result<(Replacement, Option<KeptProgram>), CallError> {
     match (replacement, base) {
         (Replacement::Actor { name, image }, Entry::Actor(ActorSpec { limits, .. })) => {
-            Ok(Replacement::Actor { name, image: copy(image, limits.module_bytes_max, cache)? })
+            let (image, file) = copy(image, limits.module_bytes_max, cache)?;
+            Ok((Replacement::Actor { name, image }, file))
         }
         (Replacement::Provider { mut kind, values }, _) => {
+            let mut kept = None;
             match &mut kind {
                 ProviderKind::Module(module) => {
                     let bytes_max = module.limits.module_bytes_max;
                     let file = std::mem::take(&mut module.file.value);
-                    module.file.value = copy(file, bytes_max, cache)?;
+                    (module.file.value, kept) = copy(file, bytes_max, cache)?;
                 }
                 ProviderKind::Process(process) => {
                     if let ProgramSpec::Archive(file) = &mut process.program {
                         let named = std::mem::take(&mut file.value);
-                        file.value = copy(named, ARCHIVE_BYTES.default, cache)?;
+                        (file.value, kept) = copy(named, ARCHIVE_BYTES.default, cache)?;
                     }
                 }
                 ProviderKind::Builtin(_) => {}
             }
-            Ok(Replacement::Provider { kind, values })
+            Ok((Replacement::Provider { kind, values }, kept))
         }
-        (replacement, _) => Ok(replacement),
+        (replacement, _) => Ok((replacement, None)),
     }
 }
 
-/// Where a copy of a file is; an image is in a cache of its own.
-fn copy(named: String, bytes_max: u64, cache: Option<&Path>) -> Result<String, CallError> {
+/// Where a copy of a file is, and the copy; an image is in a cache of its own.
+fn copy(
+    named: String,
+    bytes_max: u64,
+    cache: Option<&Path>,
+) -> Result<(String, Option<KeptProgram>), CallError> {
     if is_like_an_image(&named) {
-        return Ok(named);
+        return Ok((named, None));
     }
     let path = Path::new(&named);
     // What the manifest names is looked for in its folder, and stays the manifest's.
@@ -69,8 +75,9 @@ fn copy(named: String, bytes_max: u64, cache: Option<&Path>) -> Result<String, C
         let text = format!("{named} cannot be kept for the edit: {}", error.message());
         CallError::new(error.code(), text)
     })?;
-    match std::path::absolute(kept).map(|kept| kept.into_os_string().into_string()) {
-        Ok(Ok(kept)) => Ok(kept),
+    let place = std::path::absolute(kept.path()).map(|place| place.into_os_string().into_string());
+    match place {
+        Ok(Ok(place)) => Ok((place, Some(kept))),
         _ => Err(CallError::new(Code::Storage, "the path of the host's cache is no text")),
     }
 }
@@ -86,13 +93,14 @@ mod tests {
         let named = file.display().to_string();
         std::fs::write(&file, b"one").expect("it is ours");
         let cache = folder.path().join("cache");
-        let copied = copy(named.clone(), 100, Some(&cache)).expect("it is kept");
+        let (copied, held) = copy(named.clone(), 100, Some(&cache)).expect("it is kept");
         std::fs::write(&file, b"two").expect("it is ours");
         assert_eq!(std::fs::read(&copied).expect("it is there"), b"one");
-        let other = copy(named.clone(), 100, Some(&cache)).expect("it is kept");
+        assert!(held.is_some(), "nobody makes room with it");
+        let (other, _held) = copy(named.clone(), 100, Some(&cache)).expect("it is kept");
         assert_ne!(copied, other);
         let image = "localhost:5000/a:1".to_owned();
-        assert_eq!(copy(image.clone(), 100, Some(&cache)), Ok(image));
+        assert_eq!(copy(image.clone(), 100, Some(&cache)), Ok((image, None)));
         for (named, bytes_max, cache, code) in [
             ("a.wasm".to_owned(), 100, Some(&*cache), Code::Message),
             (named.clone(), 2, Some(&*cache), Code::ModuleLimit),

@@ -115,7 +115,7 @@ mod tests {
         let replacement = Replacement::Actor { name: "a".to_owned(), image: image.to_owned() };
         let (what, keeps) = (String::new(), String::new());
         InForce {
-            version: Arc::new(Version { replacement, what, keeps, origin: 2 }),
+            version: Arc::new(Version { replacement, file: None, what, keeps, origin: 2 }),
             base: Entry::Actor(manifest.actors[0].value.clone()),
             file: None,
             before: None,

@@ -1,11 +1,14 @@
 //! What an edit puts in the place of what the manifest says.
 
+use trellis_artifacts::KeptProgram;
 use trellis_manifest::{ActorSpec, ProviderKind, ProviderSpec, Span, Spanned, TextPairs};
 
 /// A version that an edit brought.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Version {
     pub(crate) replacement: Replacement,
+    /// Its file, which stays in the cache for as long as somebody may go back to it.
+    pub(crate) file: Option<KeptProgram>,
     /// What it is, for people: never a value, which may be a secret.
     pub(crate) what: String,
     /// What the manifest would have to say to keep it.

@@ -262,8 +262,8 @@ async fn version(
     let kept = keeping.await.unwrap_or_else(|_| {
         Err(CallError::new(Code::Internal, "the host failed on an edit; its log says why"))
     });
-    let replacement = kept.map_err(|error| Failure::call("the edit", error))?;
-    Ok(Some(Arc::new(Version { replacement, what, keeps, origin })))
+    let (replacement, file) = kept.map_err(|error| Failure::call("the edit", error))?;
+    Ok(Some(Arc::new(Version { replacement, file, what, keeps, origin })))
 }
 
 /// Whether a new version may follow.

@@ -3,6 +3,7 @@
 //! `cargo xtask generate` writes it to `docs/admin-api.openapi.json`, and a host serves it. A test
 //! compares the schemas with the types: a field that is missing here, or is none any more, is red.
 
+mod changes;
 mod paths;
 mod schema;
 mod schemas;

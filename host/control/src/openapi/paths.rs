@@ -16,6 +16,8 @@ pub(super) fn all() -> Value {
         "/v1/providers": get("The providers, in the order of their names.", "providers", list(named("Provider")), &[]),
         "/v1/providers/{name}": get("One provider.", "provider", named("Provider"), &[PROVIDER]),
         "/v1/bindings": get("The bindings, in the order of their actors.", "bindings", list(named("Binding")), &[]),
+        "/v1/edits": edits(),
+        "/v1/history": get("The last changes, the oldest first.", "history", list(named("Revision")), &[]),
         "/v1/openapi.json": { "get": {
             "summary": "This document.",
             "description": needs("read"),
@@ -66,6 +68,29 @@ fn invoke() -> Value {
         "requestBody": { "required": false, "content": messages },
         "responses": answers("What the actor replied.", messages),
     })
+}
+
+fn edits() -> Value {
+    let about = "The edits in force, and the revision of what is wanted.";
+    let mut edits = get(about, "edits", named("Edits"), &[]);
+    let done = content("application/json", document("edited", named("Edited")));
+    edits["post"] = json!({
+        "summary": "Changes what is wanted, until the host restarts.",
+        "description": needs("admin"),
+        "parameters": [{
+            "name": "if-match",
+            "in": "header",
+            "required": false,
+            "description": "The revision of what is wanted that it was made for, such as `\"3\"`.",
+            "schema": { "type": "string" },
+        }],
+        "requestBody": {
+            "required": true,
+            "content": content("application/json", named("EditRequest")),
+        },
+        "responses": answers("What was done.", done),
+    });
+    edits
 }
 
 fn needs(scope: &str) -> String {

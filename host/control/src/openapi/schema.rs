@@ -1,6 +1,7 @@
 //! Building blocks of schemas (JSON Schema 2020-12, which OpenAPI 3.1 takes).
 
 use serde_json::{Map, Value, json};
+use trellis_core::Code;
 
 /// A field of an object: its name, what it holds, and what it is.
 pub(super) type Field = (&'static str, Value, &'static str);
@@ -51,6 +52,12 @@ pub(super) fn yes_or_no() -> Value {
 /// One of these words.
 pub(super) fn one_of(words: &[&str]) -> Value {
     json!({ "enum": words })
+}
+
+/// The code of an error.
+pub(super) fn code() -> Value {
+    let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    one_of(&codes)
 }
 
 /// The schema of that name.

@@ -1,10 +1,11 @@
 //! The types of the admin API as schemas.
 
 use serde_json::{Value, json};
-use trellis_core::Code;
 
+use super::changes;
 use super::schema::{
-    by_name, count, list, named, object, one_of, or_null, text, whole, with_optional, yes_or_no,
+    Field, by_name, code, count, list, named, object, one_of, or_null, text, whole, with_optional,
+    yes_or_no,
 };
 use crate::condition::Condition;
 use crate::entry::{Isolation, ProviderKind};
@@ -13,7 +14,7 @@ use crate::phase::Phase;
 
 /// All of them by their names.
 pub(super) fn all() -> Value {
-    json!({
+    let mut all = json!({
         "Host": host(),
         "Status": status(),
         "Changing": changing(),
@@ -27,12 +28,11 @@ pub(super) fn all() -> Value {
         "Binding": binding(),
         "BindingRef": binding_ref(),
         "Error": error(),
-    })
-}
-
-fn code() -> Value {
-    let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    one_of(&codes)
+    });
+    for (name, schema) in changes::all() {
+        all[name] = schema;
+    }
+    all
 }
 
 fn condition() -> Value {
@@ -47,6 +47,10 @@ fn phase() -> Value {
 
 fn reasons() -> Value {
     list(named("Degraded"))
+}
+
+fn waits() -> Field {
+    ("waits_for", list(text()), "What it waits for while it starts, such as `provider store`.")
 }
 
 fn host() -> Value {
@@ -72,7 +76,7 @@ fn host() -> Value {
 }
 
 fn status() -> Value {
-    object(
+    with_optional(
         "Whether a host should get traffic, and what does not work.",
         vec![
             ("ready", yes_or_no(), "True when traffic should come, whatever else does not work."),
@@ -89,6 +93,11 @@ fn status() -> Value {
                 "The actors and providers that are not ready.",
             ),
         ],
+        vec![(
+            "notes",
+            list(text()),
+            "What is worth to know and no failure, such as edits that a restart forgets.",
+        )],
     )
 }
 
@@ -148,7 +157,7 @@ fn degraded() -> Value {
 
 fn actor() -> Value {
     let isolation = [Isolation::Reuse, Isolation::Fresh].map(Isolation::as_str);
-    object(
+    with_optional(
         "An actor that runs or is wanted.",
         vec![
             ("name", text(), "Its name in the manifest."),
@@ -180,6 +189,7 @@ fn actor() -> Value {
             ("addresses", list(text()), "Where it takes work from outside."),
             ("bindings", list(named("BindingRef")), "Its bindings."),
         ],
+        vec![waits(), changes::of_entry()],
     )
 }
 
@@ -196,7 +206,7 @@ fn instances() -> Value {
 
 fn provider() -> Value {
     let kinds = [ProviderKind::Builtin, ProviderKind::Process, ProviderKind::Module];
-    object(
+    with_optional(
         "A provider that runs or is wanted.",
         vec![
             ("name", text(), "Its name in the manifest."),
@@ -214,6 +224,7 @@ fn provider() -> Value {
             ("values", by_name(text()), "Its values; what may be a secret is `***`."),
             ("process", or_null(named("Process")), "Its process; null of what has none."),
         ],
+        vec![waits(), changes::of_entry()],
     )
 }
 
@@ -249,7 +260,7 @@ fn process() -> Value {
 }
 
 fn binding() -> Value {
-    object(
+    with_optional(
         "A binding that is in force or is wanted.",
         vec![
             ("actor", text(), "The actor's name in the manifest."),
@@ -260,6 +271,7 @@ fn binding() -> Value {
             ("reasons", reasons(), "Why it is no better than that."),
             ("values", by_name(text()), "Its own values; what may be a secret is `***`."),
         ],
+        vec![waits()],
     )
 }
 

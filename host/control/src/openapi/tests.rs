@@ -9,16 +9,19 @@ use super::document;
 use super::paths;
 use super::schema::{list, named};
 use crate::answer::{Answer, Document, Fault, HostStatus};
+use crate::applied::{Applied, ApplyError};
 use crate::changing::Changing;
 use crate::condition::Condition;
+use crate::edit::{Edit, EditEntry, EditRequest, Edited, Edits, WatchTerms};
 use crate::entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
     ProviderKind, SignedEntry,
 };
 use crate::lifecycle::{Cause, Component, ComponentKind, Lifecycle, LifecycleState};
 use crate::phase::Phase;
+use crate::revision::{ChangedBy, Revision, RevisionOutcome};
 use crate::status::Degraded;
-use crate::step::BindingRef;
+use crate::step::{BindingRef, Step};
 
 /// The same schema, in which an object has no field that is not named.
 fn closed(mut schema: Value) -> Value {
@@ -84,7 +87,44 @@ fn status(known: bool) -> Answer {
         }),
         degraded: vec![degraded()],
         components: vec![Component { kind: ComponentKind::Actor, name, lifecycle }],
+        notes: only(known, "note"),
     }))
+}
+
+fn only(known: bool, text: &str) -> Vec<String> {
+    known.then(|| text.to_owned()).into_iter().collect()
+}
+
+fn edit() -> EditEntry {
+    let (name, what) = ("a".to_owned(), "/a.wasm".to_owned());
+    EditEntry { kind: ComponentKind::Actor, name, revision: 2, what }
+}
+
+fn edits(known: bool) -> Answer {
+    Answer::Edits(Box::new(Edits { revision: 2, edits: known.then(edit).into_iter().collect() }))
+}
+
+fn edited() -> Edited {
+    let actor = || "a".to_owned();
+    let fault = ApplyError { what: actor(), code: Code::Trap, why: "it traps".to_owned() };
+    let steps = vec![Step::StopActor { actor: actor() }];
+    let applied = Applied { steps, faults: vec![fault], superseded: false };
+    let notes = vec!["a restart forgets it".to_owned()];
+    Edited { revision: 2, unchanged: false, dry_run: false, watched: true, applied, notes }
+}
+
+fn revision(known: bool) -> Revision {
+    let text = || known.then(|| "text".to_owned());
+    Revision {
+        revision: 2,
+        at_unix_s: 1,
+        by: ChangedBy::Automatic,
+        subject: text(),
+        what: vec!["stop actor a".to_owned()],
+        more: 0,
+        outcome: RevisionOutcome::TakenBack,
+        why: text(),
+    }
 }
 
 fn actor(known: bool) -> ActorEntry {
@@ -93,6 +133,7 @@ fn actor(known: bool) -> ActorEntry {
         name: "a".to_owned(),
         state: Condition::Down,
         reasons: vec![degraded()],
+        waits_for: only(known, "provider p"),
         key: "M".to_owned(),
         issuer: text(),
         revision: known.then_some(-1),
@@ -106,6 +147,7 @@ fn actor(known: bool) -> ActorEntry {
         instances: known.then_some(Instances { alive: 1, idle: 0, waiting: 0 }),
         addresses: vec!["http://127.0.0.1:1/".to_owned()],
         bindings: vec![binding()],
+        edit: known.then(edit),
     }
 }
 
@@ -115,6 +157,7 @@ fn provider(known: bool) -> ProviderEntry {
         name: "p".to_owned(),
         state: Condition::Starting,
         reasons: vec![degraded()],
+        waits_for: only(known, "actor a"),
         kind: ProviderKind::Module,
         implementation: "geo".to_owned(),
         version: "1".to_owned(),
@@ -128,6 +171,7 @@ fn provider(known: bool) -> ProviderEntry {
         contracts: vec!["demo:geo".to_owned()],
         values: BTreeMap::from([("URL".to_owned(), "***".to_owned())]),
         process: known.then_some(ProcessEntry { pid: None, restarts: 1 }),
+        edit: known.then(edit),
     }
 }
 
@@ -138,6 +182,7 @@ fn every_answer_fits_its_schema_and_has_no_more() {
         provider: "p".to_owned(),
         state: Condition::Ready,
         reasons: vec![degraded()],
+        waits_for: vec!["provider p".to_owned()],
         values: BTreeMap::from([("PORT".to_owned(), "1".to_owned())]),
     };
     let fault = Fault::of(&CallError::new(Code::Denied, "no"));
@@ -147,6 +192,9 @@ fn every_answer_fits_its_schema_and_has_no_more() {
     ];
     for known in [true, false] {
         answers.extend([
+            ("edits", named("Edits"), edits(known)),
+            ("edited", named("Edited"), Answer::Edited(Box::new(edited()))),
+            ("history", list(named("Revision")), Answer::History(vec![revision(known)])),
             ("host", named("Host"), host(known)),
             ("status", named("Status"), status(known)),
             ("actors", list(named("Actor")), Answer::Actors(vec![actor(known)])),
@@ -160,6 +208,30 @@ fn every_answer_fits_its_schema_and_has_no_more() {
     }
     // The comparison itself can fail.
     assert!(fits("host", named("Host"), status(true)).is_err());
+}
+
+#[test]
+fn every_edit_fits_its_schema_and_has_no_more() {
+    let (name, image, to) = ("a".to_owned(), "/a.wasm".to_owned(), Some("builtin:b".to_owned()));
+    let set = BTreeMap::from([("URL".to_owned(), "c".to_owned())]);
+    let kind = Some(ComponentKind::Actor);
+    let watch = WatchTerms { calls: Some(1), time_ms: None, errors_percent: Some(5) };
+    for edit in [
+        Edit::Actor { name: name.clone(), image },
+        Edit::Provider { name: name.clone(), to, set, unset: vec!["D".to_owned()] },
+        Edit::Rollback { name: name.clone(), kind, to: Some(1) },
+        Edit::Rollback { name, kind: None, to: None },
+    ] {
+        let (force, allow_more_capabilities, dry_run) = (true, false, true);
+        let request = EditRequest { edit, force, allow_more_capabilities, dry_run, watch };
+        let mut root = named("EditRequest");
+        root["components"] = closed(document()["components"].clone());
+        let validator = jsonschema::validator_for(&root).expect("it is a schema");
+        let request = serde_json::to_value(&request).expect("it is data");
+        let fits = validator.validate(&request).map_err(|error| error.to_string());
+        assert_eq!(fits, Ok(()), "{request}");
+        assert!(!validator.is_valid(&json!({ "edit": { "actor": { "name": "a" } } })));
+    }
 }
 
 #[test]
