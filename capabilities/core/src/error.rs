@@ -118,8 +118,7 @@ codes! {
     /// The file is no sound provider archive.
     Archive = "E_ARCHIVE", Invalid, retry: false,
         cause: "The file is not a sound provider archive, or is over a limit; the message says what is wrong with it.",
-        cure: "Make it with `trellis par create` and `trellis par insert`, and copy it whole; docs/archives.md says \
-               what an archive may hold.";
+        cure: "Make it with `trellis par create` and `trellis par insert`, and copy it whole; docs/archives.md says what an archive may hold.";
     /// The module carries no claims.
     Unsigned = "E_UNSIGNED", Denied, retry: false,
         cause: "The module has no claims section, so nobody vouches for it.",

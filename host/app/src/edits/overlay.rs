@@ -149,7 +149,7 @@ mod tests {
             "actors: [b.wasm]\n",
         ] {
             let (laid, ended) = overlay.over(&manifest(other), |_| false);
-            assert_eq!(ended, [subject.clone()], "{other}");
+            assert_eq!(ended, std::slice::from_ref(&subject), "{other}");
             assert!(!images(&laid).contains(&"/x/2.wasm".to_owned()), "{other}");
         }
         let (laid, ended) = overlay.over(&own, |_| true);
