@@ -47,6 +47,7 @@ mod supervisor;
 mod trust;
 mod unserved;
 mod warrant;
+mod warrants;
 
 pub use desired::ApplyOptions;
 pub use metrics::Metrics;

@@ -23,7 +23,8 @@ pub use reader::NESTING_MAX;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::{CallError, Code};
+use crate::call_error::CallError;
+use crate::error::Code;
 
 /// Encodes a message as its contract says.
 ///
