@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::error::CallError;
+use crate::call_error::CallError;
 use crate::wire::{self, Decode, Encode};
 
 /// The id of a contract, such as `wascc:keyvalue`.

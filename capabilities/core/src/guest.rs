@@ -1,6 +1,7 @@
 //! The one thing that a generated guest client needs from its surroundings.
 
-use crate::error::{CallError, Code};
+use crate::call_error::CallError;
+use crate::error::Code;
 
 /// How an actor reaches the host. The Rust guest SDK implements it with the waPC imports; a test
 /// implements it with a closure.

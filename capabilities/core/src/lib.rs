@@ -8,6 +8,7 @@
 //! Nothing here knows a particular contract either: `contract!` generates those from WIT.
 
 pub mod call;
+pub mod call_error;
 pub mod contract;
 pub mod date;
 pub mod entity;
@@ -29,8 +30,9 @@ pub mod generated {
 }
 
 pub use call::{Parties, Trace};
+pub use call_error::CallError;
 pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec, OperationVisitor};
 pub use entity::{ActorKey, BindingId, BindingName, Entity};
-pub use error::{CallError, Code, ErrorKind};
+pub use error::{Code, ErrorKind};
 pub use nearest::{nearest, nearest_contract, nearest_name};
 pub use switch::parse_switch;

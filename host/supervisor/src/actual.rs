@@ -17,7 +17,7 @@ use crate::desired::{Bound, Inventory};
 use crate::key::BindingKey;
 use crate::lifecycle::Life;
 use crate::prepare::{PreparedActor, PreparedBinding, PreparedProvider, Stores};
-use crate::warrant::Warrants;
+use crate::warrants::Warrants;
 
 /// Everything that runs, and what of it the road is to see. Every edit is made at once, and every
 /// state in between is one the host can stay in.

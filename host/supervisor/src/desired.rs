@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trellis_claims::{ClaimsError, Clock, TrustList, Verified};
-use trellis_control::BindingRef;
+use trellis_control::{BindingRef, Degraded};
 use trellis_entitlements::Rules;
 
 use crate::prepare::{Prepared, PreparedActor, PreparedBinding, PreparedProvider};
@@ -166,6 +166,15 @@ impl Barred {
     /// True when all that is wanted may run.
     pub(crate) fn is_empty(&self) -> bool {
         self.actors.is_empty() && self.providers.is_empty()
+    }
+
+    /// All of them, as a status tells them that last since now.
+    pub(crate) fn rows(&self, since_unix_s: u64) -> Vec<Degraded> {
+        let row = |(what, error): (String, &ClaimsError)| {
+            let (code, why) = (error.code(), error.message().to_owned());
+            Degraded { what, code, why, since_unix_s, retry_unix_s: None }
+        };
+        self.iter().map(row).collect()
     }
 
     /// All of them, as part of a sentence.

@@ -7,7 +7,7 @@ use trellis_entitlements::{ActorId, TargetId};
 
 use crate::actual::{ActualState, RunningProvider};
 use crate::border::Instance;
-use crate::warrant::Record;
+use crate::warrants::Record;
 
 /// What was taken away: instances that are to end, and bindings with those that are to be told.
 #[derive(Default)]

@@ -49,6 +49,7 @@ mod supervisor;
 mod trust;
 mod unserved;
 mod warrant;
+mod warrants;
 
 pub use desired::ApplyOptions;
 pub use edits::Allowances;

@@ -11,7 +11,7 @@ use crate::border::Instance;
 use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
-use crate::{aliases, components, endings, expiring, unserved};
+use crate::{aliases, components, endings, expiring};
 
 impl Shared {
     /// Publishes what runs now, and what of the wanted does not.
@@ -67,12 +67,12 @@ impl Shared {
 
     /// Has those who call over what is wanted and not in force told why.
     fn tell_callers(&self, reconciler: &Reconciler, degraded: &[Degraded]) {
-        let desired = reconciler.desired.as_deref();
+        let Some(wanted) = &reconciler.desired else { return };
         let news = self.look(|actual| {
-            let unserved = unserved::unserved(desired, actual, degraded);
+            let unserved = actual.unserved(wanted, degraded);
             (unserved != *actual.road.entitlements.unserved()).then_some(unserved)
         });
-        // Another edit in between takes nothing of it back.
+        // What changed in between is told with the next status.
         if let Some(unserved) = news {
             self.edit(|actual| actual.road.entitlements.set_unserved(unserved));
         }

@@ -181,8 +181,9 @@ impl Shared {
         graces
     }
 
-    /// Lets a provider go that lost its name, with its instance if it has one: once nothing is bound
-    /// to it any more, and its last call has ended. Until then it may ask for what it is bound to.
+    /// Lets a provider go that lost its name, with its instance if it has one: once nothing is
+    /// bound to it any more, and its last call has ended. Until then it may ask for what it is
+    /// bound to.
     pub(crate) fn let_provider_go(
         self: &Arc<Self>,
         provider: RunningProvider,

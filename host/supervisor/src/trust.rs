@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trellis_claims::{ClaimsError, PublicKey, TrustList, Verified, VerifiedProvider};
+use trellis_claims::{ClaimsError, Clock, PublicKey, TrustList, Verified, VerifiedProvider};
 use trellis_control::ComponentKind;
 use trellis_core::CallError;
 use trellis_entitlements::ActorId;
@@ -48,7 +48,17 @@ impl Shared {
         if !self.look(|actual| any_refused(actual, &now)) {
             return Vec::new();
         }
-        let (told, expelled) = self.edit(|actual| expel(actual, &now));
+        let wanted = self.wanted.load_full();
+        let (told, expelled) = self.edit(|actual| {
+            let gone = expel(actual, &now);
+            // Whoever calls over what is gone now is told why, from its first call on.
+            if let Some(wanted) = &wanted {
+                let barred = wanted.barred(actual.trust.as_ref(), &now).rows(now.now_unix_s());
+                let unserved = actual.unserved(wanted, &barred);
+                actual.road.entitlements.set_unserved(unserved);
+            }
+            gone
+        });
         self.tell_unbound(expelled.unbound);
         expelled.instances.into_iter().for_each(|instance| self.end_at_once(instance));
         self.let_go.notify_waiters();

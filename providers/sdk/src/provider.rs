@@ -149,7 +149,8 @@ pub trait Provider: Send + Sync + 'static {
     }
 
     /// Stop taking work from outside, finish what is under way, let go of everything within
-    /// `grace`. One that is shutting down may be asked again, with less time: what it has is cut then.
+    /// `grace`. One that is shutting down may be asked again, with less time: what it has is cut
+    /// then.
     fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
         let _ = grace;
         Box::pin(async {})

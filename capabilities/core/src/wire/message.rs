@@ -8,7 +8,8 @@ use super::blob::{Blob, BlobRef};
 use super::pairs::Pairs;
 use super::reader::{Malformed, Reader};
 use super::writer;
-use crate::error::{CallError, Code};
+use crate::call_error::CallError;
+use crate::error::Code;
 
 /// A value that can be written.
 pub trait Encode {

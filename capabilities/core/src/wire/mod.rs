@@ -26,7 +26,8 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed};
 
-use crate::error::{CallError, Code};
+use crate::call_error::CallError;
+use crate::error::Code;
 
 /// Encodes a message as its contract says.
 ///

@@ -122,8 +122,8 @@ impl Change {
         wanted.collect()
     }
 
-    /// The providers that steps want and nothing refused, with the places of these; those that calls
-    /// wait for apart.
+    /// The providers that steps want and nothing refused, with the places of these; those that
+    /// calls wait for apart.
     fn wanted_providers(&self, contested: bool) -> Vec<(usize, &PreparedProvider)> {
         let providers = &self.desired.prepared.providers;
         let named = |name: &str| providers.iter().find(|provider| *provider.name == *name);
@@ -162,8 +162,8 @@ impl Change {
         refused.into_iter().for_each(|(place, error)| self.fail(place, error.into()));
     }
 
-    /// The same of providers: one that takes over what another one served, which goes, need not have
-    /// its name. What stays beside it is not replaced, whatever revision it has.
+    /// The same of providers: one that takes over what another one served, which goes, need not
+    /// have its name. What stays beside it is not replaced, whatever revision it has.
     fn check_provider_revisions(&mut self) {
         let refused: Vec<_> = self.shared.look(|actual| {
             let going = self.steps.iter().filter_map(|step| match step {

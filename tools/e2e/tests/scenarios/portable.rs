@@ -129,7 +129,7 @@ scenarios! {
         provider("next", built("geo")),
         Step::manifest(drained("module: {file: geo.wasm, limits: {call_time: 60s}}", "")),
         Step::Start,
-        get("places", "/Oslo").meanwhile_is(504, "E_TIMEOUT"),
+        get("places", "/Oslo").meanwhile_is(503, "E_PROVIDER"),
         Step::Metric("trellis_slow_lane_calls_total", 1.0).soon(),
         Step::manifest(drained("{name: geo, module: next.wasm}", "")),
         Step::Log(&["replaced provider geo"]),
