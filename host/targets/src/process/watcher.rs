@@ -14,6 +14,8 @@ use std::{ffi::OsString, fmt};
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 
 /// What tells the launcher's program that it is to watch.
 pub(super) const WATCH: &str = "watch";
@@ -105,10 +107,23 @@ fn gone(error: io::Error) -> State {
     State::Gone
 }
 
+/// Takes the signals by which services and terminals end, as long as it lives, and does nothing.
+fn deaf() -> io::Result<(Runtime, [Signals; 3])> {
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let inside = runtime.enter();
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let [terminate, interrupt, hangup] = kinds.map(signal);
+    let taken = [terminate?, interrupt?, hangup?];
+    drop(inside);
+    Ok((runtime, taken))
+}
+
 /// The whole `main` of the watcher.
 pub(super) fn watch_main() -> ExitCode {
-    // What ends the host from its terminal would end this first.
+    // What ends the host from its terminal would end this first; and so would a TERM that comes to
+    // all processes of a service. Without either it still watches.
     let _ = rustix::process::setsid();
+    let _deaf = deaf();
     let mut groups = HashSet::new();
     for word in io::stdin().lock().lines() {
         let Ok(word) = word else { break };

@@ -236,8 +236,12 @@ pub(crate) async fn call_within(
 
 /// Waits until an instance answers a call over a binding that was told this much.
 pub(crate) async fn until_noted(provider: &Arc<dyn Provider>, id: u64, letters: &str) {
-    let noted =
-        async { while call(provider, id, "Noted").await.as_deref() != Ok(letters.as_bytes()) {} };
+    let noted = async {
+        while call(provider, id, "Noted").await.as_deref() != Ok(letters.as_bytes()) {
+            // What is refused at once waits for nothing.
+            tokio::task::yield_now().await;
+        }
+    };
     tokio::time::timeout(PATIENCE, noted).await.expect("it is served");
 }
 

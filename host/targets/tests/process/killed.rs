@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
+use rustix::process::{Pid, Signal};
+
 use super::bench::{HOST, PATIENCE, made_of, script, until_gone};
 
 /// A host with one provider that started something itself, in this folder; for ever.
@@ -25,6 +27,27 @@ pub(crate) async fn all() {
     what_a_program_started_ends_with_a_host_that_is_killed().await;
 }
 
+/// The process of a host that watches over its programs.
+fn watcher_of(host: u32) -> Option<Pid> {
+    let processes = std::fs::read_dir("/proc").expect("the processes");
+    processes.flatten().find_map(|process| {
+        let words = std::fs::read(process.path().join("cmdline")).ok()?;
+        let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+        let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?;
+        let watches = words.ends_with(b"\0watch\0") && parent == host.to_string();
+        watches.then(|| Pid::from_raw(process.file_name().to_str()?.parse().ok()?)).flatten()
+    })
+}
+
+/// True for a process that does something else than to end at a TERM.
+fn is_deaf(process: Pid) -> bool {
+    let status = format!("/proc/{}/status", process.as_raw_nonzero());
+    let status = std::fs::read_to_string(status).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_some_and(|mask| mask >> (Signal::TERM.as_raw() - 1) & 1 == 1)
+}
+
 async fn what_a_program_started_ends_with_a_host_that_is_killed() {
     let folder = tempfile::tempdir().expect("a folder");
     let own = std::env::current_exe().expect("this program");
@@ -43,6 +66,17 @@ async fn what_a_program_started_ends_with_a_host_that_is_killed() {
         }
     };
     let child = tokio::time::timeout(PATIENCE, child).await.expect("the provider runs");
+    // As a service manager ends all of a service, before it loses its patience.
+    let watcher = async {
+        loop {
+            if let Some(watcher) = watcher_of(host.id()).filter(|it| is_deaf(*it)) {
+                break watcher;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let watcher = tokio::time::timeout(PATIENCE, watcher).await.expect("one watches");
+    rustix::process::kill_process(watcher, Signal::TERM).expect("it runs");
     host.kill().expect("it runs");
     host.wait().expect("it was killed");
     until_gone(child.trim()).await;
