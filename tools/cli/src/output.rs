@@ -68,6 +68,18 @@ impl Output {
         }
     }
 
+    /// The same for one of many lists: a document is one line.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn list_in_line<T: Serialize>(self, list: &T, table: &Table) -> Result<(), Failure> {
+        if !self.is_document() {
+            return self.list(list, table);
+        }
+        let line = serde_json::to_string(&Document::of(list));
+        self.line(&line.expect("our documents are maps with string keys"))
+    }
+
     /// Prints a result as a document.
     ///
     /// # Errors

@@ -75,7 +75,8 @@ impl Admin {
         })
     }
 
-    /// Tells that who asks over the admin address was refused, and how many before were not told of.
+    /// Tells that who asks over the admin address was refused, and of how many before it was not
+    /// told.
     pub(super) fn audit(&self, from: SocketAddr, why: &str) {
         let Some(left_out) = self.0.audit_lines.lock().take(Instant::now()) else { return };
         let why = why.escape_debug();

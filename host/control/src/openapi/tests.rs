@@ -210,6 +210,28 @@ fn every_answer_fits_its_schema_and_has_no_more() {
     assert!(fits("host", named("Host"), status(true)).is_err());
 }
 
+/// Whoever adds a word to a type finds here that the document lists it as well.
+#[test]
+fn every_word_is_in_the_document() {
+    use Condition as C;
+    let condition = |it| match it {
+        C::Starting | C::Ready | C::Degraded | C::Down => C::as_str(it),
+    };
+    let phase = |it| match it {
+        Phase::Starting | Phase::Waiting | Phase::Ready | Phase::Unserved | Phase::Stopping => {
+            Phase::as_str(it)
+        }
+    };
+    let schemas = &document()["components"]["schemas"];
+    let words = |of: &str, field: &str| {
+        let words = schemas[of]["properties"][field]["enum"].as_array();
+        words.map(Vec::len)
+    };
+    assert_eq!((condition(C::Down), words("Actor", "state")), ("down", Some(4)));
+    assert_eq!((phase(Phase::Ready), words("Host", "phase")), ("ready", Some(5)));
+    assert_eq!(words("Component", "state"), Some(LifecycleState::ALL.len()));
+}
+
 #[test]
 fn every_edit_fits_its_schema_and_has_no_more() {
     let (name, image, to) = ("a".to_owned(), "/a.wasm".to_owned(), Some("builtin:b".to_owned()));

@@ -1,5 +1,7 @@
 //! `trellis get`: lists hosts, and what they run and want to run.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use trellis_claims::{Clock, SystemClock};
@@ -10,6 +12,7 @@ use super::host::{HostChoice, Patience, found, label, left};
 use super::inspect::relative;
 use super::runtime;
 use crate::failure::Failure;
+use crate::global::Form;
 use crate::output::Output;
 use crate::table::Table;
 
@@ -26,6 +29,11 @@ pub(crate) struct GetArgs {
     host: HostChoice,
     #[command(flatten)]
     patience: Patience,
+
+    /// Lists again whenever something changes, until it is stopped; it is looked at once a second.
+    /// With `-o json` each list is a document in a line.
+    #[arg(short, long)]
+    watch: bool,
 }
 
 /// What can be listed.
@@ -45,56 +53,108 @@ enum What {
     Bindings,
 }
 
-/// A list of hosts, which no host tells.
-#[derive(Serialize)]
-struct Hosts {
-    hosts: Vec<HostEntry>,
+/// A list.
+#[derive(PartialEq, Serialize)]
+#[serde(untagged)]
+enum Listed {
+    /// Of hosts, which no host tells.
+    Hosts {
+        /// Those that answered.
+        hosts: Vec<HostEntry>,
+    },
+    /// Of what a host runs and wants to run.
+    OfHost(Answer),
 }
+
+/// How often a list is looked at that is watched.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &GetArgs, output: Output) -> Result<(), Failure> {
-    match args.what {
-        What::Hosts => runtime::block_on(hosts(args, output)),
-        What::Actors => list(args, "actors", output),
-        What::Providers => list(args, "providers", output),
-        What::Bindings => list(args, "bindings", output),
-    }
-}
-
-async fn hosts(args: &GetArgs, output: Output) -> Result<(), Failure> {
-    let (choice, deadline) = (&args.host, args.patience.deadline());
-    let hosts = match choice.direct(output)? {
-        Some(client) => match client.waiting(left(deadline)).get(&["host"]).await? {
-            Answer::Host(host) => vec![*host],
-            _ => return Err(odd()),
-        },
-        None if choice.is_made() => vec![choice.choose(found(deadline, output).await)?.1],
-        None => found(deadline, output).await.hosts.into_iter().map(|(_, host)| host).collect(),
-    };
-    if hosts.is_empty() {
-        output.note("no host of yours runs: `host --manifest FILE` starts one");
-    }
-    let table = host_table(&hosts);
-    output.list(&Hosts { hosts }, &table)
-}
-
-fn list(args: &GetArgs, what: &str, output: Output) -> Result<(), Failure> {
-    let answer = runtime::block_on(async {
-        let client = args.host.client_until(args.patience.deadline(), output).await?;
-        Ok(client.get(&[what]).await?)
-    })?;
-    let table = match &answer {
-        Answer::Actors(actors) => actor_table(actors),
-        Answer::Providers(providers) => provider_table(providers),
-        Answer::Bindings(bindings) => binding_table(bindings),
-        _ => return Err(odd()),
-    };
-    edits(&answer).for_each(|edit| {
-        let EditEntry { kind, name, what, revision } = edit;
-        output.note(format_args!(
-            "note: {kind} {name} is {what} by an edit (revision {revision}); a restart forgets it"
+    if args.watch && output.form() == Form::Yaml {
+        return Err(Failure::usage(
+            "`--watch` lists as text or, with `-o json`, a document a line",
         ));
-    });
-    output.list(&answer, &table)
+    }
+    runtime::block_on(async {
+        if args.watch {
+            return watch(args, output).await;
+        }
+        let listed = look(args, output).await?;
+        listed.notes(output);
+        output.list(&listed, &listed.table()?)
+    })
+}
+
+/// Lists again and again, as long as there is somebody to ask.
+async fn watch(args: &GetArgs, output: Output) -> Result<(), Failure> {
+    let mut before = None;
+    loop {
+        let listed = Some(look(args, output).await?);
+        if let Some(now) = listed.as_ref().filter(|_| listed != before) {
+            if before.is_some() && !output.is_document() {
+                output.line("")?;
+            }
+            now.notes(output);
+            output.list_in_line(now, &now.table()?)?;
+        }
+        before = listed;
+        tokio::time::sleep(WATCH_EVERY).await;
+    }
+}
+
+async fn look(args: &GetArgs, output: Output) -> Result<Listed, Failure> {
+    let resource = match args.what {
+        What::Hosts => return Ok(Listed::Hosts { hosts: hosts(args, output).await? }),
+        What::Actors => "actors",
+        What::Providers => "providers",
+        What::Bindings => "bindings",
+    };
+    let client = args.host.client_until(args.patience.deadline(), output).await?;
+    Ok(Listed::OfHost(client.get(&[resource]).await?))
+}
+
+async fn hosts(args: &GetArgs, output: Output) -> Result<Vec<HostEntry>, Failure> {
+    let (choice, deadline) = (&args.host, args.patience.deadline());
+    if let Some(client) = choice.direct(output)? {
+        return match client.waiting(left(deadline)).get(&["host"]).await? {
+            Answer::Host(host) => Ok(vec![*host]),
+            _ => Err(odd()),
+        };
+    }
+    let found = found(deadline, output).await;
+    if choice.is_made() {
+        return Ok(vec![choice.choose(found)?.1]);
+    }
+    Ok(found.hosts.into_iter().map(|(_, host)| host).collect())
+}
+
+impl Listed {
+    fn table(&self) -> Result<Table, Failure> {
+        match self {
+            Self::Hosts { hosts } => Ok(host_table(hosts)),
+            Self::OfHost(Answer::Actors(actors)) => Ok(actor_table(actors)),
+            Self::OfHost(Answer::Providers(providers)) => Ok(provider_table(providers)),
+            Self::OfHost(Answer::Bindings(bindings)) => Ok(binding_table(bindings)),
+            Self::OfHost(_) => Err(odd()),
+        }
+    }
+
+    /// What is to be known besides.
+    fn notes(&self, output: Output) {
+        match self {
+            Self::Hosts { hosts } if hosts.is_empty() => {
+                output.note("no host of yours runs: `host --manifest FILE` starts one");
+            }
+            Self::Hosts { .. } => {}
+            Self::OfHost(answer) => edits(answer).for_each(|edit| {
+                let EditEntry { kind, name, what, revision } = edit;
+                output.note(format_args!(
+                    "note: {kind} {name} is {what} by an edit (revision {revision}); a restart \
+                     forgets it"
+                ));
+            }),
+        }
+    }
 }
 
 /// The edits by which something of a list runs.

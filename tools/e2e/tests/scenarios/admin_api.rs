@@ -1,11 +1,12 @@
 //! The admin socket, over the real command and over the wire.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -404,6 +405,28 @@ fn a_host_that_is_silent_holds_up_nobody() {
     assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
     frozen.signal(Signal::CONT);
     prints(&site, &silent);
+}
+
+#[test]
+fn what_changes_is_listed_again() {
+    let site = site(0);
+    let host = start(&site);
+    let mut watching = site.trellis(&["get", "actors", "-w", "-o", "json"]);
+    let mut watching = watching.stdout(Stdio::piped()).spawn().expect("it starts");
+    let lists = BufReader::new(watching.stdout.take().expect("it is piped"));
+    let mut lists = lists.lines().map(|line| {
+        let list: Value = serde_json::from_str(&line.expect("text")).expect("a document in a line");
+        let actors = list["actors"].as_array().expect("a list").clone();
+        actors.iter().filter_map(|it| it["name"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    });
+    assert_eq!(lists.next().expect("it is listed"), ["echo", "loops"]);
+    let text = fs::read_to_string(site.path(MANIFEST)).expect("it is there");
+    site.put(MANIFEST, text.replace("{image: loops.wasm, name: loops}, ", ""));
+    assert!(lists.any(|names| names == ["echo"]), "it is listed again");
+    drop(host);
+    let ended = watching.wait().expect("it ends with its host");
+    assert_eq!(ended.code(), Some(5));
+    fails(&site, "get actors -w -o yaml", 2, &[]);
 }
 
 #[test]
