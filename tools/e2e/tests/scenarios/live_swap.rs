@@ -433,6 +433,35 @@ fn a_provider_becomes_another_one_under_load_and_is_itself_again() {
 }
 
 #[test]
+fn a_provider_that_is_not_well_any_more_is_taken_back() {
+    let mut stage = Stage::new(STORE);
+    let redis = RedisServer::start();
+    let url = redis.url();
+    stage.redis = Some(redis);
+    let caps = vec![HTTP.to_owned(), KEYVALUE.to_owned()];
+    stage.put("app/echo.wasm", &built("kvcounter"), |draft| draft.caps = caps);
+    let host = stage.start();
+    assert_eq!(answer(&host), (200, "{\"counter\": 1}".to_owned()));
+    let line =
+        format!("update provider store --to builtin:keyvalue-redis --set URL={url} {WATCHED}");
+    let mut update = stage.site.trellis(&line.split(' ').collect::<Vec<_>>());
+    let update = std::thread::spawn(move || run_to_end(&mut update));
+    let replaced = "replaced provider store";
+    host.log().wait_for(0, |line| line.contains(replaced).then_some(())).expect("it serves");
+    stage.redis.as_mut().expect("it runs").kill();
+    let ended = update.join().expect("it ends");
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.stderr.contains("was taken back"), "{ended:#?}");
+    let served = eventually(|| match answer(&host) {
+        (200, _) => Ok(()),
+        other => Err(other),
+    });
+    served.unwrap_or_else(|other| panic!("{other:?}:\n{}", host.log().text()));
+    let provider = stage.document("describe provider store -o json")["provider"].clone();
+    assert_eq!(provider["implementation"], "keyvalue-embedded");
+}
+
+#[test]
 fn what_is_no_edit_is_refused_over_http() {
     let stage = Stage::new(ECHO);
     let host = stage.start();
