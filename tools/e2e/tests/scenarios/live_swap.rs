@@ -363,6 +363,28 @@ fn what_the_manifest_says_anew_ends_an_edit() {
 }
 
 #[test]
+fn an_edit_in_the_way_of_a_manifest_is_named() {
+    let stage = Stage::new(ECHO);
+    let other = stage.site.account().subject("other");
+    stage.put("new.wasm", &built("echo"), |draft| draft.subject = other.clone());
+    let host = stage.start();
+    stage.does("update actor echo new.wasm --force --no-wait");
+    let trust = format!("trust: {{issuers: ['${{ISSUER}}'], revoked: ['{other}']}}\n");
+    stage.site.put(MANIFEST, format!("{trust}{ECHO}"));
+    let told = ["E_REVOKED", "new.wasm", "trellis rollback echo"];
+    let found =
+        host.log().wait_for(0, |line| told.iter().all(|told| line.contains(told)).then_some(()));
+    assert!(found.is_some(), "{}", host.log().text());
+    stage.does("rollback echo --no-wait");
+    answers(&host, 200, "ok");
+    let applied = eventually(|| match host.ask("/readyz").expect("an answer").text() {
+        text if text.contains("was not applied") => Err(text),
+        _ => Ok(()),
+    });
+    applied.expect("then the manifest has its say");
+}
+
+#[test]
 fn updates_are_taken_back_one_by_one_or_to_a_revision() {
     let stage = Stage::new(ECHO);
     stage.put("two.wasm", &built("echo"), |draft| draft.revision = Some(2));
