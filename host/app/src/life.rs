@@ -67,6 +67,8 @@ pub(crate) struct Life {
     edits: Edits,
     /// The manifest that is applied, without that.
     base: Option<Base>,
+    /// The manifest as it is now was not applied.
+    refused: bool,
     /// What is being loaded, when something is, and what waits for that.
     errand: Errand,
     waiting: Waiting,
@@ -122,6 +124,7 @@ impl Life {
             unset,
             edits,
             base: None,
+            refused: false,
             errand: Errand::Manifest,
             waiting: Waiting::default(),
         }
@@ -231,6 +234,7 @@ impl Life {
     /// stopped. What it waits for is noticed when it comes.
     fn refused(&mut self, failure: &Failure) {
         self.loads += 1;
+        self.refused = true;
         self.host.count_refused(failure);
         let why = self.readiness.refuse(failure);
         if self.started {
@@ -260,6 +264,7 @@ impl Life {
         let change = Change { by: ChangedBy::Manifest, steps: &loaded.changes, at_unix_s };
         self.edits.look(|book| book.by_manifest(&change, &loaded.ended));
         self.base = Some(loaded.base.clone());
+        self.refused = false;
         self.loads += 1;
         self.carry_out(loaded, (Some(self.loads), None), beside);
     }

@@ -117,7 +117,10 @@ impl Life {
         match (errand, loaded) {
             (Errand::Order(order), Ok(loaded)) => self.order_is_loaded(order, loaded, beside),
             (Errand::Order(order), Err(failure)) => order.answer(Err(failure)),
-            (Errand::Relay, Ok(loaded)) => self.carry_out(loaded, (None, None), beside),
+            (Errand::Relay, Ok(loaded)) => {
+                self.carry_out(loaded, (None, None), beside);
+                self.waiting.reload |= self.refused;
+            }
             (Errand::Relay, Err(failure)) => {
                 tracing::error!("an edit cannot be taken back yet: {failure}");
                 self.waiting.relay = Some(Instant::now() + RELAY_AGAIN);
@@ -162,6 +165,8 @@ impl Life {
         tracing::info!("revision {revision}: {subject} is to be {what}");
         let answering = Answering { order, revision, notes };
         self.carry_out(loaded, (None, Some(answering)), beside);
+        // What was in the way of it may have been an edit.
+        self.waiting.reload |= self.refused;
     }
 
     /// What was wanted by a revision was tried: edits that could not be had are taken back, and the

@@ -35,7 +35,7 @@ impl Loader {
         if !wrong_keys.is_empty() {
             return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
         }
-        let prepared = prepared.map_err(wrong)?;
+        let prepared = prepared.map_err(|report| wrong(with_edits_named(&report, edits)))?;
         let loaded = self.loaded((manifest, source), prepared)?;
         self.trust(trust);
         Ok(Loaded { ended, ..loaded })
@@ -102,6 +102,27 @@ async fn laid_over(
         let error = CallError::new(Code::Internal, "the host failed on an edit; its log says why");
         Failure::call("the edits", error)
     })
+}
+
+/// The same, with what to do where an edit is in the way of a manifest: whoever wrote that may know
+/// nothing of it.
+fn with_edits_named(report: &Report, edits: &Overlay) -> Report {
+    let named = |problem: &Problem| {
+        let (subject, edit, file) = edits.iter().find_map(|(subject, edit)| {
+            let file = edit.version.replacement.file()?;
+            problem.message.contains(file).then_some((subject, edit, file))
+        })?;
+        let (message, revision) =
+            (problem.message.replace(file, &edit.version.what), edit.revision);
+        let help = format!(
+            "{subject} is that by an edit (revision {revision}); `trellis rollback {}` takes it back",
+            subject.name
+        );
+        Some(Problem { message, help: Some(help), ..problem.clone() })
+    };
+    let problems = report.problems().iter();
+    let problems = problems.map(|problem| named(problem).unwrap_or_else(|| problem.clone()));
+    Report::of(report.source_text(), problems.collect())
 }
 
 /// Wrong keys, and what else is wrong. Issuers that are not trusted are left out: a wrong key may

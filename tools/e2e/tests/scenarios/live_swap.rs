@@ -363,6 +363,28 @@ fn what_the_manifest_says_anew_ends_an_edit() {
 }
 
 #[test]
+fn an_edit_in_the_way_of_a_manifest_is_named() {
+    let stage = Stage::new(ECHO);
+    let other = stage.site.account().subject("other");
+    stage.put("new.wasm", &built("echo"), |draft| draft.subject = other.clone());
+    let host = stage.start();
+    stage.does("update actor echo new.wasm --force --no-wait");
+    let trust = format!("trust: {{issuers: ['${{ISSUER}}'], revoked: ['{other}']}}\n");
+    stage.site.put(MANIFEST, format!("{trust}{ECHO}"));
+    let told = ["E_REVOKED", "new.wasm", "trellis rollback echo"];
+    let found =
+        host.log().wait_for(0, |line| told.iter().all(|told| line.contains(told)).then_some(()));
+    assert!(found.is_some(), "{}", host.log().text());
+    stage.does("rollback echo --no-wait");
+    answers(&host, 200, "ok");
+    let applied = eventually(|| match host.ask("/readyz").expect("an answer").text() {
+        text if text.contains("was not applied") => Err(text),
+        _ => Ok(()),
+    });
+    applied.expect("then the manifest has its say");
+}
+
+#[test]
 fn updates_are_taken_back_one_by_one_or_to_a_revision() {
     let stage = Stage::new(ECHO);
     stage.put("two.wasm", &built("echo"), |draft| draft.revision = Some(2));
@@ -430,6 +452,35 @@ fn a_provider_becomes_another_one_under_load_and_is_itself_again() {
         host.log().text(),
     ];
     assert!(all.iter().all(|it| !it.contains("canary")), "{all:#?}");
+}
+
+#[test]
+fn a_provider_that_is_not_well_any_more_is_taken_back() {
+    let mut stage = Stage::new(STORE);
+    let redis = RedisServer::start();
+    let url = redis.url();
+    stage.redis = Some(redis);
+    let caps = vec![HTTP.to_owned(), KEYVALUE.to_owned()];
+    stage.put("app/echo.wasm", &built("kvcounter"), |draft| draft.caps = caps);
+    let host = stage.start();
+    assert_eq!(answer(&host), (200, "{\"counter\": 1}".to_owned()));
+    let line =
+        format!("update provider store --to builtin:keyvalue-redis --set URL={url} {WATCHED}");
+    let mut update = stage.site.trellis(&line.split(' ').collect::<Vec<_>>());
+    let update = std::thread::spawn(move || run_to_end(&mut update));
+    let replaced = "replaced provider store";
+    host.log().wait_for(0, |line| line.contains(replaced).then_some(())).expect("it serves");
+    stage.redis.as_mut().expect("it runs").kill();
+    let ended = update.join().expect("it ends");
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.stderr.contains("was taken back"), "{ended:#?}");
+    let served = eventually(|| match answer(&host) {
+        (200, _) => Ok(()),
+        other => Err(other),
+    });
+    served.unwrap_or_else(|other| panic!("{other:?}:\n{}", host.log().text()));
+    let provider = stage.document("describe provider store -o json")["provider"].clone();
+    assert_eq!(provider["implementation"], "keyvalue-embedded");
 }
 
 #[test]
