@@ -341,6 +341,7 @@ impl Life {
     async fn stop(self, signals: &mut Signals) {
         self.readiness.enter(Phase::Stopping);
         tracing::info!("stopping; a second signal stops at once");
+        self.tell_of_edits();
         let stop = async {
             self.host.stop(Instant::now() + self.drain).await;
             if timeout(KEEPING_TIME_MAX, self.loader.remembered()).await.is_err() {

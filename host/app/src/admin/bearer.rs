@@ -26,7 +26,7 @@ const ASK_FOR_MORE: &str = "Make one with a larger `--scope`, as far as the user
                             manifest goes; `read` looks, `operate` also calls actors, `admin` also \
                             changes what runs.";
 
-/// Checks that who asks from there may do what needs this scope.
+/// The user who asks from there, and may do what needs this scope.
 ///
 /// # Errors
 /// A 401 without a token that holds, and a 403 for one that is not good for this. Each is told to
@@ -36,9 +36,9 @@ pub(super) fn authorize(
     headers: &HeaderMap,
     needed: Scope,
     from: SocketAddr,
-) -> Result<(), Refused> {
+) -> Result<String, Refused> {
     let refused = match shown(admin, headers) {
-        Ok(bearer) if bearer.scope() >= needed => return Ok(()),
+        Ok(bearer) if bearer.scope() >= needed => return Ok(bearer.user().to_string()),
         Ok(bearer) => {
             let (user, scope) = (bearer.user(), bearer.scope());
             let message = format!("this needs a token for {needed}; that of {user} is for {scope}");

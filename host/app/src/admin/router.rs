@@ -1,5 +1,7 @@
 //! From a request to its answer.
 
+use std::borrow::Cow;
+
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 use trellis_core::{CallError, Code};
@@ -29,7 +31,7 @@ pub(super) async fn answer(
 ) -> Reply {
     let route = Route::of(request.uri().path());
     let answer = match may_ask(admin, &route, &request, access) {
-        Ok(()) => carry_out(admin, route, request, working).await,
+        Ok(asker) => carry_out(admin, route, (request, &asker), working).await,
         Err(refused) => Err(refused),
     };
     answer.unwrap_or_else(|refused| {
@@ -38,16 +40,20 @@ pub(super) async fn answer(
     })
 }
 
-/// Whether whoever came in may have what is asked for.
+/// Who came in, in words, if they may have what is asked for.
 fn may_ask(
     admin: &Admin,
     route: &Route,
     request: &Request<Incoming>,
     access: Access,
-) -> Result<(), Refused> {
+) -> Result<Cow<'static, str>, Refused> {
     match (access, route.needs(is_read(request.method()))) {
-        (Access::Owner, _) | (Access::Anybody(_), None) => Ok(()),
-        (Access::Anybody(from), Some(scope)) => authorize(admin, request.headers(), scope, from),
+        (Access::Owner, _) => Ok("the host's user".into()),
+        (Access::Anybody(_), None) => Ok("anybody".into()),
+        (Access::Anybody(from), Some(scope)) => {
+            let user = authorize(admin, request.headers(), scope, from)?;
+            Ok(format!("{user} at {from}").into())
+        }
         (Access::Stranger, _) => {
             let error = CallError::new(Code::Denied, "this socket is for the user of the host");
             Err(Refused::new(StatusCode::FORBIDDEN, error, OWNER))
@@ -59,7 +65,7 @@ fn may_ask(
 async fn carry_out(
     admin: &Admin,
     route: Route,
-    request: Request<Incoming>,
+    (request, asker): (Request<Incoming>, &str),
     working: &Working,
 ) -> Result<Reply, Refused> {
     let is_read = is_read(request.method());
@@ -69,7 +75,7 @@ async fn carry_out(
         Route::Listing(_) | Route::OpenApi => Err(Refused::method("GET, HEAD")),
         Route::Edits if is_read => listing::list(admin, Listing::Edits, working).await,
         Route::Edits if request.method() == Method::POST => {
-            edit::edit(admin, request, working).await
+            edit::edit(admin, (request, asker), working).await
         }
         Route::Edits => Err(Refused::method("GET, HEAD, POST")),
         Route::Invoke { actor, operation } if request.method() == Method::POST => {

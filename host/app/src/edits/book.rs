@@ -109,7 +109,10 @@ impl Book {
             record.left.push((subject.clone(), None));
             self.forget(subject);
         }
-        Some(self.keep(record))
+        let revision = self.keep(record);
+        // What the manifest says is meant, and often older than what an edit brought.
+        ended.iter().for_each(|subject| self.allow_older(subject));
+        Some(revision)
     }
 
     /// An edit is in force from now on, or none any more. Gives the revision.

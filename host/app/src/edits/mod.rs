@@ -3,7 +3,8 @@
 //! What is wanted is the manifest with the edits laid over it ([`overlay`]), prepared and applied
 //! as any manifest: nothing below knows of edits. An edit ends when the manifest's own entry
 //! becomes another one, when it is rolled back, and when the host ends. One that does worse than
-//! what it replaced is taken back ([`watch`]). The [`book`] has what is in force, and what changed.
+//! what it replaced is taken back ([`watch()`]). The [`book`] has what is in force, and what
+//! changed.
 //!
 //! **Deliberately absent:** files of its own. An edit is no second manifest: a restart forgets it.
 

@@ -80,7 +80,7 @@ pub(crate) async fn watch(
             return verdict;
         }
         if Instant::now() >= until {
-            return Verdict::Good;
+            return at_the_end(now, before);
         }
     }
 }
@@ -89,15 +89,25 @@ pub(crate) async fn watch(
 fn judge(now: Tally, before: Tally, terms: &Terms) -> Option<Verdict> {
     let over =
         u128::from(now.faults) * 100 > u128::from(terms.errors_percent) * u128::from(now.calls);
-    // Compared crosswise: there need not have been any call before.
-    let (was, is) = (u128::from(before.faults), u128::from(now.faults));
-    let (calls_before, calls) = (u128::from(before.calls.max(1)), u128::from(now.calls.max(1)));
-    let worse = is * calls_before > was * calls;
-    if now.calls >= CALLS_MIN && over && worse {
+    if now.calls >= CALLS_MIN.min(terms.calls) && over && is_worse(now, before) {
         let (faults, calls) = (now.faults, now.calls);
         return Some(Verdict::Bad(format!("{faults} of its first {calls} calls failed")));
     }
     (now.calls >= terms.calls).then_some(Verdict::Good)
+}
+
+/// Whether a larger share of calls failed. Compared crosswise: there need not have been any before.
+fn is_worse(now: Tally, before: Tally) -> bool {
+    let (was, is) = (u128::from(before.faults), u128::from(now.faults));
+    is * u128::from(before.calls.max(1)) > was * u128::from(now.calls.max(1))
+}
+
+/// What few calls say when no more came in time: slow ones that all fail are few as well.
+fn at_the_end(now: Tally, before: Tally) -> Verdict {
+    if now.calls > 0 && now.faults == now.calls && is_worse(now, before) {
+        return Verdict::Bad(format!("none of its {} calls went well", now.calls));
+    }
+    Verdict::Good
 }
 
 /// Why it is not well, whatever its calls say.
@@ -148,6 +158,17 @@ mod tests {
         assert!(is_bad(tally(51, 100), never));
         assert!(!is_bad(tally(60, 100), tally(700, 1_000)), "it was worse before");
         assert!(is_bad(tally(80, 100), tally(700, 1_000)));
+    }
+
+    #[test]
+    fn fewer_calls_say_something_when_no_more_are_watched_or_come() {
+        let few = Terms { calls: 3, ..TERMS };
+        let never = tally(0, 0);
+        assert!(matches!(judge(tally(3, 3), never, &few), Some(Verdict::Bad(_))));
+        assert!(matches!(at_the_end(tally(2, 2), never), Verdict::Bad(_)));
+        assert_eq!(at_the_end(tally(2, 3), never), Verdict::Good);
+        assert_eq!(at_the_end(tally(2, 2), tally(9, 9)), Verdict::Good, "it was as bad before");
+        assert_eq!(at_the_end(never, never), Verdict::Good);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use trellis_artifacts::Stamp;
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{Applied, ChangedBy, Edit, Edited};
+use trellis_control::{Applied, ChangedBy, ComponentKind, Edit, EditEntry, Edited};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{Manifest, Span, Spanned};
 use trellis_supervisor::{Allowances, Supervisor};
@@ -147,7 +147,9 @@ impl Life {
             let edited = Edited { revision, unchanged, dry_run, watched, applied, notes };
             return order.answer(Ok(edited));
         }
-        let terms = Terms::of(request.watch).ok().flatten().filter(|_| !is_rollback);
+        // Who puts a provider in place although it is not well wants it to stay.
+        let is_meant = is_rollback || request.force && subject.kind == ComponentKind::Provider;
+        let terms = Terms::of(request.watch).ok().flatten().filter(|_| !is_meant);
         let fared = self.host.supervisor().tally(subject.as_pair()).unwrap_or_default();
         let watched = terms.map(|terms| (terms, fared));
         let edit = edit.map(|edit| InForce { watched, ..edit });
@@ -209,6 +211,14 @@ impl Life {
             self.host.metrics().taken_back();
             self.waiting.relay = Some(Instant::now());
         }
+    }
+
+    /// The host ends, and with it what runs by edits.
+    pub(super) fn tell_of_edits(&self) {
+        let edits = self.edits.look(|book| book.entries().edits);
+        edits.iter().for_each(|EditEntry { kind, name, what, .. }| {
+            tracing::warn!("{kind} {name} is {what} by an edit, which the next start forgets");
+        });
     }
 
     /// Something newer is about to be loaded in the place of what was being loaded.
@@ -351,5 +361,11 @@ fn notes(subject: &Subject, edit: Option<&InForce>) -> Vec<String> {
              entry of {subject}"
         )
     });
-    note.into_iter().collect()
+    let moves = edit.is_some_and(|edit| edit.version.replacement.is_another_than(&edit.base));
+    let data = moves.then(|| {
+        format!(
+            "what {subject} keeps stays where it is: the data do not move to the one that follows"
+        )
+    });
+    note.into_iter().chain(data).collect()
 }

@@ -85,6 +85,11 @@ impl HostChoice {
             }
             return Ok(Some(client));
         }
+        if self.token_file.is_some() {
+            return Err(Failure::usage(
+                "a token is for a `--host` that is a URL: over a socket you are the host's user",
+            ));
+        }
         Ok(host.contains('/').then(|| AdminClient::at(PathBuf::from(host))))
     }
 
@@ -94,7 +99,14 @@ impl HostChoice {
             Some(path) => Some(token_in(path)?),
             None => std::env::var(TOKEN_VARIABLE).ok(),
         };
-        Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+        let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        match text {
+            Some(text) if !is_like_a_token(&text) => Err(Failure::usage(
+                "this is no token, and is sent to nobody: `trellis token create` makes one, and a \
+                 key stays in its file",
+            )),
+            text => Ok(text),
+        }
     }
 
     /// True when one host is meant.
@@ -169,6 +181,14 @@ pub(super) fn left(deadline: Instant) -> Duration {
 /// What sets a host apart from all others of a machine.
 pub(super) fn label(host: &HostEntry) -> String {
     format!("{}-{}", host.name, host.pid)
+}
+
+/// Three parts, as every JWT has: a seed has one, and must not leave the machine.
+fn is_like_a_token(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+    };
+    text.split('.').count() == 3 && text.split('.').all(is_part)
 }
 
 fn token_in(path: &Path) -> Result<String, Failure> {
@@ -250,6 +270,19 @@ mod tests {
             (AdminClient::at(PathBuf::from(name)), entry)
         };
         names.iter().map(host).collect()
+    }
+
+    #[test]
+    fn a_key_is_no_token() {
+        assert!(is_like_a_token("eyJ0.eyJh-_.c2ln"));
+        for text in ["SUAPTE3W", "a.b", "a..c", "a.b.c.d", "a b.c.d", "a.b.c\nd"] {
+            assert!(!is_like_a_token(text), "{text}");
+        }
+        let token_file = Some(PathBuf::from("t.jwt"));
+        let choice = HostChoice { host: Some("shop".to_owned()), token_file };
+        let (output, color) = (crate::global::Form::Text, crate::global::Color::Never);
+        let output = Output::new(&crate::global::Global { output, quiet: true, color });
+        assert!(choice.direct(output).is_err(), "over a socket nobody shows one");
     }
 
     fn chosen(wanted: Option<&str>, running: &[(&str, u32)]) -> Result<u32, Failure> {

@@ -363,6 +363,21 @@ fn what_the_manifest_says_anew_ends_an_edit() {
 }
 
 #[test]
+fn the_manifest_has_its_say_again_with_an_older_revision_than_the_edits() {
+    let stage = Stage::new(ECHO);
+    stage.put("new.wasm", &built("echo"), |draft| draft.revision = Some(2));
+    let host = stage.start();
+    stage.does("update actor echo new.wasm --no-wait");
+    answers(&host, 200, "hello");
+    let from = host.log().count();
+    stage.site.put(MANIFEST, ECHO.replace("min: 1", "min: 2"));
+    ended(&host, from);
+    answers(&host, 200, "ok");
+    let actor = &stage.document("describe actor echo -o json")["actor"];
+    assert_eq!((&actor["revision"], &actor["reasons"]), (&json!(1), &json!([])), "{actor:#}");
+}
+
+#[test]
 fn an_edit_in_the_way_of_a_manifest_is_named() {
     let stage = Stage::new(ECHO);
     let other = stage.site.account().subject("other");
