@@ -17,6 +17,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use trellis_artifacts::{Credentials, Named, ProgramCache, Registries};
 use trellis_claims::{SystemClock, TrustList};
+use trellis_control::ComponentKind;
 use trellis_engine::{Checker, Engine};
 use trellis_manifest::{
     Format, Manifest, Problem, ProgramSpec, ProviderKind, Report, Rest, SourceText, Wrong,
@@ -31,6 +32,7 @@ use trellis_targets::process::Processes;
 use crate::args::HostArgs;
 use crate::aside::{Turn, aside};
 use crate::children::{asking_engine, processes};
+use crate::edits::Subject;
 use crate::failure::Failure;
 use crate::providers::builtins;
 use crate::record::RunRecord;
@@ -52,8 +54,6 @@ pub(crate) enum For {
     Starting,
     /// To take the place of one that runs, of which it may change nothing if it has a mistake.
     Changing,
-    /// The same, and its owner forces what may be wrong.
-    Forcing,
     /// To be told what is wrong with it.
     Checking,
 }
@@ -185,14 +185,18 @@ impl Loader {
         &self,
         (manifest, source, lacks): (&Manifest, &SourceText, Lacks),
         trust: &TrustList,
-        purpose: For,
+        (purpose, forced): (For, &[Subject]),
     ) -> Result<Result<Prepared, Report>, Failure> {
         let checker = match purpose {
             For::Starting => None,
-            For::Changing | For::Forcing | For::Checking => Some(self.checker()?),
+            For::Changing | For::Checking => Some(self.checker()?),
         };
         let StartSettings { admin, cache, .. } = StartSettings::of(&self.args, &manifest.host);
         let programs = cache.as_ref().map(|cache| ProgramCache::new(cache.join(PROGRAMS_FOLDER)));
+        let mut last_runs = self.record.known();
+        for subject in forced.iter().filter(|subject| subject.kind == ComponentKind::Actor) {
+            last_runs.remove(&*subject.name);
+        }
         let context = PrepareContext {
             processes: self.processes.clone(),
             module_providers: self.module_providers(manifest)?,
@@ -202,8 +206,8 @@ impl Loader {
             images: Images { registries: self.registries.clone(), cache },
             checker,
             survey: purpose == For::Checking,
-            last_runs: self.record.known(),
-            force: self.args.force || purpose == For::Forcing,
+            last_runs,
+            force: self.args.force,
             host_addresses: admin.into_iter().collect(),
             lacks,
             ..PrepareContext::new(self.folder(), &self.builtins, trust, Arc::new(SystemClock))

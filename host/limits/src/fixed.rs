@@ -92,6 +92,14 @@ pub const ADMIN_AUDIT_LINES: Limit = row(
     None,
     "further lines are dropped and counted; the next line says how many",
 );
+/// Body of an edit. It is looked at where everything else is decided, and a large one would hold
+/// that up.
+pub const EDIT_BYTES: Limit = row(
+    ("edit_bytes_max", "-"),
+    (64 << 10, "bytes"),
+    Some(Code::TooLarge),
+    "refused before it is read further",
+);
 /// Edits that wait for one that is being made.
 pub const EDITS_WAITING: Limit =
     row(("edits_waiting_max", "-"), (16, "edits"), Some(Code::Busy), "the edit is refused");
@@ -223,6 +231,7 @@ pub const TABLE: &[Limit] = &[
     ADMIN_TOKEN,
     ADMIN_TOKEN_LIFE,
     ADMIN_AUDIT_LINES,
+    EDIT_BYTES,
     EDITS_WAITING,
     HISTORY,
     WATCH_CALLS,

@@ -5,6 +5,7 @@ use trellis_control::{ComponentKind, Step};
 use trellis_core::{CallError, Code, Contract};
 use trellis_dispatch::Tally;
 use trellis_entitlements::Rules;
+use trellis_providers_sdk::Kind;
 
 use crate::desired::{Barred, Wanted};
 use crate::plan::{dry_run, plan};
@@ -44,9 +45,11 @@ impl Supervisor {
         subject: (ComponentKind, &str),
         allows: Allowances,
     ) -> Result<(), CallError> {
-        let Some(new) = Release::of(prepared, subject) else { return Ok(()) };
         let now = self.shared.wanted.load_full();
         let former = now.and_then(|now| Release::of(&now.prepared, subject));
+        let Some(new) = Release::of(prepared, subject) else {
+            return check_unsigned(prepared, (former.is_some(), subject), allows);
+        };
         if let Some(former) = former.as_ref().filter(|_| !allows.another) {
             new.check_follows(former, subject)?;
         }
@@ -73,4 +76,22 @@ impl Supervisor {
             ComponentKind::Provider => actual.providers.get(name)?.calls.tally(),
         })
     }
+}
+
+/// Nobody vouches for a program without an archive, and no sandbox holds it.
+fn check_unsigned(
+    prepared: &Prepared,
+    (was_signed, (kind, name)): (bool, (ComponentKind, &str)),
+    allows: Allowances,
+) -> Result<(), CallError> {
+    let provider = prepared.providers.iter().find(|it| *it.name == *name);
+    let is_program = kind == ComponentKind::Provider
+        && provider.is_some_and(|it| it.factory.kind() == Kind::Process);
+    if !was_signed || !is_program || allows.more {
+        return Ok(());
+    }
+    let text = format!(
+        "{kind} {name} would become a program that nobody signed, in the place of what somebody did"
+    );
+    Err(CallError::new(Code::Denied, text))
 }

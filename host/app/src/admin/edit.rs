@@ -5,6 +5,7 @@ use hyper::header::{HeaderMap, IF_MATCH};
 use hyper::{Request, StatusCode};
 use trellis_control::{Answer, Edit, EditRequest, Fault};
 use trellis_core::{CallError, Code};
+use trellis_limits::fixed::EDIT_BYTES;
 
 use super::answers::{Refused, Reply, document, status_of};
 use super::api::Admin;
@@ -23,7 +24,7 @@ pub(super) async fn edit(
     working: &Working,
 ) -> Result<Reply, Refused> {
     let made_for = made_for(request.headers())?;
-    let body = body(request.into_body()).await?;
+    let body = body(request.into_body(), &EDIT_BYTES).await?;
     let request: EditRequest = serde_json::from_slice(&body)
         .map_err(|error| CallError::new(Code::Message, format!("the body is no edit: {error}")))?;
     let _working = working.begin();
@@ -64,7 +65,11 @@ fn asked(request: &EditRequest) -> String {
 
 /// The revision of what is wanted that an edit was made for.
 fn made_for(headers: &HeaderMap) -> Result<Option<u64>, CallError> {
-    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
+    let mut values = headers.get_all(IF_MATCH).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(CallError::new(Code::Message, "there are two headers if-match"));
+    }
     let text = value.to_str().unwrap_or_default().trim();
     let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     match number.parse() {

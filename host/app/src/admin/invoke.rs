@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use trellis_core::units::parse_duration;
 use trellis_core::{CallError, Code};
+use trellis_limits::Limit;
 use trellis_limits::fixed::ADMIN_BODY;
 
 use super::answers::{JSON, Refused, Reply, failed, typed};
@@ -52,7 +53,7 @@ pub(super) async fn invoke(
     let _permit = admin.admit()?;
     let notation = Notation::of(request.headers())?;
     let patience = patience(request.headers())?;
-    let body = body(request.into_body()).await?;
+    let body = body(request.into_body(), &ADMIN_BODY).await?;
     let _working = working.begin();
     let payload = notation.convert(admin, move || Ok(notation.read(body)?)).await?;
     let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
@@ -132,10 +133,10 @@ fn patience(headers: &HeaderMap) -> Result<Option<Duration>, Refused> {
 }
 
 /// The whole body, which is no longer than it may be, in time.
-pub(super) async fn body(body: Incoming) -> Result<Bytes, Refused> {
-    let most = ADMIN_BODY.default;
+pub(super) async fn body(body: Incoming, limit: &Limit) -> Result<Bytes, Refused> {
+    let most = limit.default;
     let too_large = || {
-        let message = format!("the body is larger than {most} bytes ({})", ADMIN_BODY.name);
+        let message = format!("the body is larger than {most} bytes ({})", limit.name);
         CallError::new(Code::TooLarge, message)
     };
     if body.size_hint().lower() > most {

@@ -46,8 +46,8 @@ struct Record {
     told: Revision,
     /// What the steps are about.
     subjects: BTreeSet<String>,
-    /// Of the edits that it changed: what was in force then.
-    left: Vec<(Subject, Option<Arc<Version>>)>,
+    /// The edits that were in force by it.
+    overlay: Overlay,
 }
 
 /// An edit whose steps were tried.
@@ -106,7 +106,6 @@ impl Book {
             let what = format!("the edit of {subject} (revision {}) ended", edit.revision);
             tracing::warn!("{what}: the manifest says something else of it now");
             record.told.what.push(what);
-            record.left.push((subject.clone(), None));
             self.forget(subject);
         }
         let revision = self.keep(record);
@@ -122,8 +121,7 @@ impl Book {
         subject: &Subject,
         edit: Option<InForce>,
     ) -> u64 {
-        let mut record = self.record(change, Some(subject));
-        record.left.push((subject.clone(), edit.as_ref().map(|it| Arc::clone(&it.version))));
+        let record = self.record(change, Some(subject));
         self.forget(subject);
         let revision = self.revision + 1;
         let edit = edit.map(|edit| InForce { revision, ..edit });
@@ -145,21 +143,21 @@ impl Book {
         subject: &Subject,
         to: Option<u64>,
     ) -> Result<Option<Arc<Version>>, CallError> {
-        let of_subject = |record: &Record| {
-            let (_, left) = record.left.iter().find(|(known, _)| known == subject)?;
-            Some((record.told.revision, left.clone()))
-        };
-        let mut states = self.history.iter().rev().filter_map(of_subject);
+        let of = |overlay: &Overlay| overlay.get(subject).map(|it| Arc::clone(&it.version));
+        let mut records = self.history.iter().rev();
         let Some(to) = to else {
             let Some(now) = self.overlay.get(subject) else {
                 let text = format!("{subject} runs as the manifest says: there is no edit of it");
                 return Err(CallError::new(Code::NotFound, text));
             };
             // Not the edit before in time, which may be one that was rolled back itself.
-            let is_older = |left: &Option<Arc<Version>>| {
-                left.as_ref().is_none_or(|it| it.origin < now.version.origin)
-            };
-            return Ok(states.find(|(_, left)| is_older(left)).and_then(|(_, left)| left));
+            let is_older = |it: &Arc<Version>| it.origin < now.version.origin;
+            let mut states = records.map(|record| of(&record.overlay));
+            return Ok(match states.find(|left| left.as_ref().is_none_or(is_older)) {
+                Some(left) => left,
+                // So long ago that the history has forgotten it.
+                None => now.before.clone().filter(is_older),
+            });
         };
         let oldest = self.history.front().map_or(0, |record| record.told.revision);
         if to < oldest || to > self.revision {
@@ -169,7 +167,8 @@ impl Book {
             );
             return Err(CallError::new(Code::NotFound, text));
         }
-        Ok(states.find(|(revision, _)| *revision <= to).and_then(|(_, left)| left))
+        let record = records.find(|record| record.told.revision <= to);
+        Ok(record.and_then(|record| of(&record.overlay)))
     }
 
     /// Everything that was wanted by a revision was tried, and this failed. Gives the edits that
@@ -259,10 +258,11 @@ impl Book {
     pub(crate) fn notes(&self) -> Vec<String> {
         let edited = self.overlay.iter().map(|(subject, edit)| {
             let (what, revision) = (&edit.version.what, edit.revision);
-            format!(
+            let note = format!(
                 "{subject} is {what} by an edit (revision {revision}); a restart of the host \
                  forgets it"
-            )
+            );
+            for_everybody(&note).to_string()
         });
         edited.chain(self.taken_back.values().cloned()).collect()
     }
@@ -279,10 +279,12 @@ impl Book {
             outcome: RevisionOutcome::Applying,
             why: None,
         };
-        Record { told, subjects: steps.iter().map(Step::subject).collect(), left: Vec::new() }
+        let subjects = steps.iter().map(Step::subject).collect();
+        Record { told, subjects, overlay: Overlay::default() }
     }
 
     fn keep(&mut self, record: Record) -> u64 {
+        let record = Record { overlay: self.overlay.clone(), ..record };
         self.revision = record.told.revision;
         self.history.push_back(record);
         let most = usize::try_from(HISTORY.default).unwrap_or(usize::MAX);

@@ -28,6 +28,10 @@ pub(crate) fn kept(
             let (image, file) = copy(image, limits.module_bytes_max, cache)?;
             Ok((Replacement::Actor { name, image }, file))
         }
+        // The manifest's own file stays the manifest's.
+        (Replacement::Provider { kind, values }, Entry::Provider(spec)) if kind == spec.kind => {
+            Ok((Replacement::Provider { kind, values }, None))
+        }
         (Replacement::Provider { mut kind, values }, _) => {
             let mut kept = None;
             match &mut kind {

@@ -78,6 +78,11 @@ impl Orders {
 }
 
 impl Order {
+    /// True when whoever asked has gone before anything was done.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.answer.is_closed()
+    }
+
     /// Tells whoever asked, if they still wait.
     pub(crate) fn answer(self, outcome: Result<Edited, Failure>) {
         // Nobody who waits any more is no failure.

@@ -21,7 +21,7 @@ use crate::edits::{
 };
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
-use crate::manifest::{For, Loaded, Loader};
+use crate::manifest::{Loaded, Loader};
 
 /// Pause before what was to be taken back is tried again, when it could not be prepared.
 const RELAY_AGAIN: Duration = Duration::from_secs(5);
@@ -38,6 +38,10 @@ struct Making {
 impl Life {
     /// Begins with an edit that somebody asks for, or says why not.
     pub(super) fn begin(&mut self, order: Order) -> Option<Loading> {
+        if order.is_abandoned() {
+            tracing::info!("an edit that waited is not made: nobody waits for it any more");
+            return None;
+        }
         match self.making(&order) {
             Ok(making) => {
                 let loading = self.load(&order, making);
@@ -73,7 +77,7 @@ impl Life {
     fn load(&self, order: &Order, making: Making) -> Loading {
         let request = &order.request;
         let is_new = !matches!(request.edit, Edit::Rollback { .. });
-        let purpose = if request.force || !is_new { For::Forcing } else { For::Changing };
+        let is_forced = request.force || !is_new;
         let allows = Allowances { another: request.force, more: request.allow_more_capabilities };
         let (loader, supervisor) = (Arc::clone(&self.loader), self.host.supervisor().clone());
         Loading::begin(None, Progress::from_rest(), async move {
@@ -97,7 +101,8 @@ impl Life {
                 watched: None,
             });
             let overlay = overlay.with(subject.clone(), edit.clone());
-            let loaded = loader.prepare_again(&base, purpose, &overlay).await;
+            let forced = if is_forced { std::slice::from_ref(&subject) } else { &[] };
+            let loaded = loader.prepare_again(&base, forced, &overlay).await;
             let loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
             if is_new {
                 check(&supervisor, &loaded, &subject, allows)?;
@@ -118,12 +123,14 @@ impl Life {
             (Errand::Order(order), Ok(loaded)) => self.order_is_loaded(order, loaded, beside),
             (Errand::Order(order), Err(failure)) => order.answer(Err(failure)),
             (Errand::Relay, Ok(loaded)) => {
+                self.waiting.relay_failed = false;
                 self.carry_out(loaded, (None, None), beside);
                 self.waiting.reload |= self.refused;
             }
             (Errand::Relay, Err(failure)) => {
                 tracing::error!("an edit cannot be taken back yet: {failure}");
                 self.waiting.relay = Some(Instant::now() + RELAY_AGAIN);
+                self.waiting.relay_failed = true;
             }
             // That is for who takes in manifests.
             (Errand::Manifest, _) => {}
@@ -234,7 +241,9 @@ impl Life {
     pub(super) fn go_on(&mut self, loading: Option<Loading>) -> Option<Loading> {
         let relays = self.waiting.relay.is_some_and(|at| at <= Instant::now());
         if let Some(loading) = loading {
-            if !relays || !loading.may_be_dropped() {
+            // What could not be prepared before waits for a manifest, which may be the cure.
+            let waits = self.waiting.relay_failed && matches!(self.errand, Errand::Manifest);
+            if !relays || waits || !loading.may_be_dropped() {
                 return Some(loading);
             }
             self.waiting.reload |= matches!(self.errand, Errand::Manifest);
@@ -258,9 +267,12 @@ impl Life {
         self.errand = Errand::Relay;
         let (loader, edits) = (Arc::clone(&self.loader), self.edits.clone());
         Some(Loading::begin(None, Progress::from_rest(), async move {
-            let overlay = edits.look(|book| book.overlay().clone());
-            // All of it ran before.
-            loader.prepare_again(&base, For::Forcing, &overlay).await
+            let (overlay, forced) = edits.look(|book| {
+                let forced: Vec<_> = book.older().cloned().collect();
+                (book.overlay().clone(), forced)
+            });
+            // What is gone back to ran before.
+            loader.prepare_again(&base, &forced, &overlay).await
         }))
     }
 }

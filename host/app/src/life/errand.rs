@@ -25,6 +25,8 @@ pub(super) struct Waiting {
     pub(super) reload: bool,
     /// From when the manifest that is applied may be loaded with the edits as they are.
     pub(super) relay: Option<Instant>,
+    /// It could not be prepared the last time.
+    pub(super) relay_failed: bool,
 }
 
 /// Who waits until an edit was tried.

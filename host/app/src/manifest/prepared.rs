@@ -31,7 +31,7 @@ impl Loader {
         let Meant { manifest, source, trust, wrong_keys } = text;
         let (laid, ended) = laid_over(&manifest, edits).await?;
         let checked = (&*laid, &source, Lacks::default());
-        let prepared = self.check(checked, &trust, purpose).await?;
+        let prepared = self.check(checked, &trust, (purpose, &[])).await?;
         if !wrong_keys.is_empty() {
             return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
         }
@@ -42,20 +42,22 @@ impl Loader {
     }
 
     /// The same of a manifest that is applied, with other edits: nothing but these is new, so whom
-    /// it trusts stays as it is.
+    /// it trusts stays as it is. The actors of `forced` may have other keys than they had; all
+    /// others may not, whatever their files are by now.
     ///
     /// # Errors
     /// Every problem at once.
     pub(crate) async fn prepare_again(
         &self,
         base: &Base,
-        purpose: For,
+        forced: &[Subject],
         edits: &Overlay,
     ) -> Result<Loaded, Failure> {
         let Base { manifest, source, .. } = base.clone();
         // What their files say is for who reads the manifest.
         let (laid, _) = edits.over(&manifest, |_| false);
         let trust = self.trusted();
+        let purpose = (For::Changing, forced);
         let prepared = self.check((&*laid, &source, Lacks::default()), &trust, purpose).await?;
         self.loaded((manifest, source), prepared.map_err(wrong)?)
     }

@@ -420,6 +420,53 @@ fn updates_are_taken_back_one_by_one_or_to_a_revision() {
     assert_eq!(stage.does("rollback echo --to 3").stdout, "unchanged (revision 6)");
 }
 
+#[test]
+fn what_the_history_has_forgotten_is_still_gone_back_to() {
+    let stage = Stage::new(STORE);
+    for (path, revision) in [("app/echo.wasm", 1), ("two.wasm", 2), ("three.wasm", 3)] {
+        stage.put(path, &harmless(), |draft| {
+            draft.revision = Some(revision);
+            draft.caps.push(KEYVALUE.to_owned());
+        });
+    }
+    let _host = stage.start();
+    let revision = || stage.document("describe actor echo -o json")["actor"]["revision"].clone();
+    stage.does("update actor echo two.wasm --no-wait");
+    stage.does("update actor echo three.wasm --no-wait");
+    // As many as the history holds.
+    for operands in 1..=20 {
+        stage.does(&format!("update provider store --set OPERANDS_MAX=10{operands:02} --no-wait"));
+    }
+    stage.does("rollback echo --to 10");
+    assert_eq!(revision(), 3, "that was it then");
+    stage.does("rollback echo");
+    assert_eq!(revision(), 2);
+    stage.does("rollback echo");
+    assert_eq!(revision(), 1);
+}
+
+#[test]
+fn going_back_with_one_thing_forces_nothing_else() {
+    let stage = Stage::new(STORE);
+    let counter = built("kvcounter");
+    let sign = |seed: &str| {
+        let mut draft = stage.site.account().draft(seed);
+        draft.caps = [HTTP, KEYVALUE].map(str::to_owned).to_vec();
+        stage.site.account().sign(&counter, &draft)
+    };
+    stage.site.put("app/echo.wasm", sign("echo"));
+    let host = stage.start();
+    assert_eq!(answer(&host).1, "{\"counter\": 1}");
+    stage.does("update provider store --set OPERANDS_MAX=100 --no-wait");
+    // Another actor in its file, whose data would be others': the manifest is refused.
+    let from = host.log().count();
+    stage.site.put("app/echo.wasm", sign("another"));
+    let refused = |line: &str| line.contains("E_ACTOR_KEY").then_some(());
+    assert!(host.log().wait_for(from, refused).is_some(), "{}", host.log().text());
+    stage.fails("rollback store", 4, &["actor key changed"]);
+    assert_eq!(answer(&host).1, "{\"counter\": 2}");
+}
+
 const STORE: &str = "
 actors: [{image: echo.wasm, name: echo}]
 providers: [{builtin: http-server}, {builtin: keyvalue-embedded, name: store}]
@@ -516,6 +563,7 @@ fn what_is_no_edit_is_refused_over_http() {
         answer
     };
     let rollback = r#"{"edit": {"rollback": {"name": "echo"}}}"#;
+    let large = " ".repeat(64 << 10) + rollback;
     for (header, body, status, says) in [
         ("", "", "400", "the body is no edit"),
         ("", "{\"edit\": {\"actor\": {\"name\": \"echo\"}}}", "400", "missing field `image`"),
@@ -527,6 +575,8 @@ fn what_is_no_edit_is_refused_over_http() {
         ),
         ("if-match: x\r\n", rollback, "400", "if-match must be"),
         ("if-match: \"7\"\r\n", rollback, "409", "E_CONFLICT"),
+        ("if-match: \"1\"\r\nif-match: \"7\"\r\n", rollback, "400", "two headers if-match"),
+        ("", &*large, "413", "edit_bytes_max"),
         ("", rollback, "404", "there is no edit of it"),
     ] {
         let answer = sends(header, body);
@@ -534,4 +584,9 @@ fn what_is_no_edit_is_refused_over_http() {
         assert!(is_so, "{body}: {says}: {answer}");
     }
     assert_eq!(stage.outcomes().len(), 1);
+    let log = host.log().text();
+    let audited = log.lines().filter(|line| line.contains("audit") && line.contains("goes back"));
+    // Who asked is told before anything is done, and what was refused besides.
+    assert_eq!(audited.count(), 4, "{log}");
+    assert!(log.contains("the host's user"), "{log}");
 }
