@@ -129,6 +129,12 @@ impl Book {
         self.keep(record)
     }
 
+    /// True while an edit is under way or watched, and nobody knows yet whether it stays.
+    pub(crate) fn is_open(&self, revision: u64) -> bool {
+        let record = self.history.iter().find(|record| record.told.revision == revision);
+        record.is_some_and(|record| !record.told.outcome.is_final())
+    }
+
     /// The owner goes back to something older, until it runs.
     pub(crate) fn allow_older(&mut self, subject: &Subject) {
         self.older.insert(subject.clone(), self.revision);

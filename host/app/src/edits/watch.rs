@@ -58,11 +58,13 @@ impl Terms {
     }
 }
 
-/// Watches what has taken over until that can be judged.
+/// Watches what has taken over until that can be judged, or nothing is open any more: something else
+/// took its place.
 pub(crate) async fn watch(
     supervisor: Supervisor,
     subject: Subject,
     (terms, before): (Terms, Tally),
+    is_open: impl Fn() -> bool,
 ) -> Verdict {
     let until = Instant::now() + terms.time;
     let was_degraded = is_degraded(&supervisor, &subject).is_some();
@@ -70,6 +72,9 @@ pub(crate) async fn watch(
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
+        if !is_open() {
+            return Verdict::Good;
+        }
         if let Some(why) = fails(&supervisor, &subject, was_degraded) {
             return Verdict::Bad(why);
         }

@@ -30,6 +30,8 @@ const RELAY_AGAIN: Duration = Duration::from_secs(5);
 struct Making {
     drafted: Drafted,
     former: Option<Arc<Version>>,
+    /// The edit that it follows was not judged yet.
+    is_open: bool,
     base: Base,
     overlay: Overlay,
     origin: u64,
@@ -68,8 +70,10 @@ impl Life {
                 Next::Former(to) => book.former(&drafted.subject, to)?,
                 Next::New { .. } => None,
             };
+            let now = book.overlay().get(&drafted.subject);
+            let is_open = now.is_some_and(|now| book.is_open(now.revision));
             let (overlay, origin) = (book.overlay().clone(), book.revision() + 1);
-            Ok(Making { drafted, former, base, overlay, origin })
+            Ok(Making { drafted, former, is_open, base, overlay, origin })
         })
     }
 
@@ -81,7 +85,7 @@ impl Life {
         let allows = Allowances { another: request.force, more: request.allow_more_capabilities };
         let (loader, supervisor) = (Arc::clone(&self.loader), self.host.supervisor().clone());
         Loading::begin(None, Progress::from_rest(), async move {
-            let Making { drafted, former, base, overlay, origin } = making;
+            let Making { drafted, former, is_open, base, overlay, origin } = making;
             let Drafted { subject, base: entry, next } = drafted;
             let named = named_by(&next);
             let version = version(&loader, (next, former, origin), (&entry, &base)).await?;
@@ -91,14 +95,18 @@ impl Life {
                 Some(before) => before.file.clone(),
                 None => file_of(Arc::clone(&loader), entry.clone()).await,
             };
-            let before = before.map(|before| Arc::clone(&before.version));
+            // What nobody has judged yet is nothing to go back to, nor to be compared with.
+            let (before, watched) = match before {
+                Some(before) if is_open => (before.before.clone(), before.watched),
+                before => (before.map(|before| Arc::clone(&before.version)), None),
+            };
             let edit = version.map(|version| InForce {
                 version,
                 base: entry,
                 file,
                 before,
                 revision: 0,
-                watched: None,
+                watched,
             });
             let overlay = overlay.with(subject.clone(), edit.clone());
             let forced = if is_forced { std::slice::from_ref(&subject) } else { &[] };
@@ -157,7 +165,10 @@ impl Life {
         // Who puts a provider in place although it is not well wants it to stay.
         let is_meant = is_rollback || request.force && subject.kind == ComponentKind::Provider;
         let terms = Terms::of(request.watch).ok().flatten().filter(|_| !is_meant);
-        let fared = self.host.supervisor().tally(subject.as_pair()).unwrap_or_default();
+        let fared = match edit.as_ref().and_then(|edit| edit.watched) {
+            Some((_, fared)) => fared,
+            None => self.host.supervisor().tally(subject.as_pair()).unwrap_or_default(),
+        };
         let watched = terms.map(|terms| (terms, fared));
         let edit = edit.map(|edit| InForce { watched, ..edit });
         let what = edit.as_ref().map(|edit| edit.version.what.clone());
@@ -193,8 +204,10 @@ impl Life {
                 self.take_back(edit.revision, why);
             } else if let Some(terms) = edit.watched {
                 watched.push(edit.revision);
-                let watch = watch(self.host.supervisor().clone(), edit.subject, terms);
-                beside.watching.spawn(async move { (edit.revision, watch.await) });
+                let (edits, revision) = (self.edits.clone(), edit.revision);
+                let is_open = move || edits.look(|book| book.is_open(revision));
+                let watch = watch(self.host.supervisor().clone(), edit.subject, terms, is_open);
+                beside.watching.spawn(async move { (revision, watch.await) });
             }
         }
         if let Some(answering) = answering {

@@ -272,6 +272,24 @@ fn a_version_that_cannot_start_never_serves() {
 }
 
 #[test]
+fn the_next_version_is_watched_for_the_one_before_that_was_not_judged() {
+    let stage = Stage::new(ECHO);
+    stage.put("bad.wasm", &broken(), |_| {});
+    stage.put("worse.wasm", &broken(), |draft| draft.revision = Some(3));
+    let host = stage.start();
+    answers(&host, 200, "ok");
+    stage.does(&format!("update actor echo bad.wasm --no-wait {WATCHED}"));
+    assert_eq!(answer(&host).0, 502);
+    stage.does(&format!("update actor echo worse.wasm --no-wait {WATCHED}"));
+    for _ in 0..5 {
+        answer(&host);
+    }
+    // Not to the first of the two.
+    answers(&host, 200, "ok");
+    assert_eq!(host.metric("trellis_edits"), 0.0);
+}
+
+#[test]
 fn a_version_whose_calls_go_well_stays() {
     let stage = Stage::new(ECHO);
     stage.put("new.wasm", &hostile("traps"), |_| {});
