@@ -41,6 +41,15 @@ pub(crate) struct Change<'a> {
     pub(crate) at_unix_s: u64,
 }
 
+/// Why an edit is taken back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TakenBack {
+    /// It could not be had: what it was to replace goes on.
+    NotHad,
+    /// It did worse: the last before it that stood its watch runs again.
+    DidWorse,
+}
+
 /// A change, with what it left in force.
 struct Record {
     told: Revision,
@@ -223,7 +232,7 @@ impl Book {
     pub(crate) fn take_back(
         &mut self,
         revision: u64,
-        why: &str,
+        (taken_back, why): (TakenBack, &str),
         at_unix_s: u64,
     ) -> Option<Subject> {
         let why = &*for_everybody(why);
@@ -234,8 +243,17 @@ impl Book {
             record.told.why = Some(why.to_owned());
         }
         let change = Change { by: ChangedBy::Automatic, steps: &[], at_unix_s };
-        let before = edit.before.clone();
-        let back = before.map(|version| InForce { version, before: None, watched: None, ..edit });
+        let former = match taken_back {
+            TakenBack::NotHad => edit.before.clone(),
+            TakenBack::DidWorse => edit.sound.clone(),
+        };
+        let back = former.map(|version| InForce {
+            version,
+            before: None,
+            sound: None,
+            watched: None,
+            ..edit
+        });
         let new = self.put(&change, &subject, back);
         if let Some(record) = self.find(new) {
             record.told.what.push(format!("took revision {revision} of {subject} back"));
@@ -365,6 +383,7 @@ mod tests {
                 values: Vec::new(),
             }),
             file: None,
+            sound: before.clone(),
             before,
             revision: 0,
             watched: Some((watched, Tally::default())),
@@ -443,10 +462,14 @@ mod tests {
         let settled = settle(&mut book, &[]);
         assert_eq!(settled.iter().map(|it| it.revision).collect::<Vec<_>>(), [two]);
         assert_eq!(outcomes(&book)[1..], [RevisionOutcome::Applied, RevisionOutcome::Watched]);
-        assert_eq!(book.take_back(two, "9 of 10", 8), Some(a()));
+        assert_eq!(book.take_back(two, (TakenBack::DidWorse, "9 of 10"), 8), Some(a()));
         assert_eq!(in_force(&book).as_deref(), Some("one"));
         assert!(book.older().any(|it| *it == a()), "what runs may be newer");
-        assert_eq!(book.take_back(two, "again", 9), None, "it is not in force any more");
+        assert_eq!(
+            book.take_back(two, (TakenBack::NotHad, "again"), 9),
+            None,
+            "it is not in force any more"
+        );
         assert!(book.notes().iter().any(|it| it.contains("was taken back: 9 of 10")));
         assert!(book.settle(&[], two).is_empty());
         assert!(book.older().any(|it| *it == a()), "what ended now was begun before");

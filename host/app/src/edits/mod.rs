@@ -19,7 +19,7 @@ mod version;
 mod watch;
 
 pub(crate) use base::Base;
-pub(crate) use book::Change;
+pub(crate) use book::{Change, TakenBack};
 pub(crate) use copies::kept;
 pub(crate) use desk::{Edits, Order, Orders};
 pub(crate) use draft::{Drafted, Next, draft};

@@ -21,6 +21,8 @@ pub(crate) struct InForce {
     pub(crate) file: Option<(PathBuf, Stamp)>,
     /// What was in force before; `None` is what the manifest says.
     pub(crate) before: Option<Arc<Version>>,
+    /// What it is taken back to: the last before it that stood its watch.
+    pub(crate) sound: Option<Arc<Version>>,
     /// The revision of what is wanted that it began with.
     pub(crate) revision: u64,
     /// When it is taken back, and how that fared which it replaced; `None` when it is not watched.
@@ -119,6 +121,7 @@ mod tests {
             base: Entry::Actor(manifest.actors[0].value.clone()),
             file: None,
             before: None,
+            sound: None,
             revision: 2,
             watched: None,
         }

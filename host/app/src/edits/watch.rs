@@ -58,8 +58,8 @@ impl Terms {
     }
 }
 
-/// Watches what has taken over until that can be judged, or nothing is open any more: something else
-/// took its place.
+/// Watches what has taken over until that can be judged, or it is open no more: something else took
+/// its place.
 pub(crate) async fn watch(
     supervisor: Supervisor,
     subject: Subject,

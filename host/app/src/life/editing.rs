@@ -16,8 +16,8 @@ use trellis_supervisor::{Allowances, Supervisor};
 use super::errand::{Answering, Errand};
 use super::{Beside, Life, changes};
 use crate::edits::{
-    Base, Change, Drafted, Entry, InForce, Next, Order, Overlay, Replacement, Subject, Terms,
-    Verdict, Version, draft, kept, watch,
+    Base, Change, Drafted, Entry, InForce, Next, Order, Overlay, Replacement, Subject, TakenBack,
+    Terms, Verdict, Version, draft, kept, watch,
 };
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
@@ -96,15 +96,17 @@ impl Life {
                 None => file_of(Arc::clone(&loader), entry.clone()).await,
             };
             // What nobody has judged yet is nothing to go back to, nor to be compared with.
-            let (before, watched) = match before {
-                Some(before) if is_open => (before.before.clone(), before.watched),
-                before => (before.map(|before| Arc::clone(&before.version)), None),
+            let (sound, watched) = match &before {
+                Some(before) if is_open => (before.sound.clone(), before.watched),
+                before => (before.as_ref().map(|before| Arc::clone(&before.version)), None),
             };
+            let before = before.map(|before| Arc::clone(&before.version));
             let edit = version.map(|version| InForce {
                 version,
                 base: entry,
                 file,
                 before,
+                sound,
                 revision: 0,
                 watched,
             });
@@ -201,7 +203,7 @@ impl Life {
         let mut watched = Vec::new();
         for edit in settled {
             if let Some(why) = &edit.failed {
-                self.take_back(edit.revision, why);
+                self.take_back(edit.revision, (TakenBack::NotHad, why));
             } else if let Some(terms) = edit.watched {
                 watched.push(edit.revision);
                 let (edits, revision) = (self.edits.clone(), edit.revision);
@@ -220,12 +222,12 @@ impl Life {
     pub(super) fn judged(&mut self, (revision, verdict): (u64, Verdict)) {
         match verdict {
             Verdict::Good => self.edits.look(|book| book.stays(revision)),
-            Verdict::Bad(why) => self.take_back(revision, &why),
+            Verdict::Bad(why) => self.take_back(revision, (TakenBack::DidWorse, &why)),
         }
     }
 
     /// Takes an edit back, unless something else is in force there by now.
-    fn take_back(&mut self, revision: u64, why: &str) {
+    fn take_back(&mut self, revision: u64, why: (TakenBack, &str)) {
         let now = SystemClock.now_unix_s();
         if self.edits.look(|book| book.take_back(revision, why, now)).is_some() {
             self.host.metrics().taken_back();
