@@ -30,6 +30,17 @@ impl Stage {
         stage
     }
 
+    /// A counter with a store, and the address of a Redis that may become its store.
+    fn of_a_counter() -> (Self, String) {
+        let mut stage = Self::new(STORE);
+        let redis = RedisServer::start();
+        let url = redis.url();
+        stage.redis = Some(redis);
+        let caps = vec![HTTP.to_owned(), KEYVALUE.to_owned()];
+        stage.put("app/echo.wasm", &built("kvcounter"), |draft| draft.caps = caps);
+        (stage, url)
+    }
+
     /// Writes a version of the actor `echo`.
     fn put(&self, path: &str, module: &[u8], change: impl FnOnce(&mut ClaimsDraft)) {
         let mut draft = self.site.account().draft("echo");
@@ -496,12 +507,7 @@ bindings:
 
 #[test]
 fn a_provider_becomes_another_one_under_load_and_is_itself_again() {
-    let mut stage = Stage::new(STORE);
-    let redis = RedisServer::start();
-    let url = redis.url();
-    stage.redis = Some(redis);
-    let caps = vec![HTTP.to_owned(), KEYVALUE.to_owned()];
-    stage.put("app/echo.wasm", &built("kvcounter"), |draft| draft.caps = caps);
+    let (stage, url) = Stage::of_a_counter();
     let host = stage.start();
     let implementation = || {
         let provider = stage.document("describe provider store -o json");
@@ -537,12 +543,7 @@ fn a_provider_becomes_another_one_under_load_and_is_itself_again() {
 
 #[test]
 fn a_provider_that_is_not_well_any_more_is_taken_back() {
-    let mut stage = Stage::new(STORE);
-    let redis = RedisServer::start();
-    let url = redis.url();
-    stage.redis = Some(redis);
-    let caps = vec![HTTP.to_owned(), KEYVALUE.to_owned()];
-    stage.put("app/echo.wasm", &built("kvcounter"), |draft| draft.caps = caps);
+    let (mut stage, url) = Stage::of_a_counter();
     let host = stage.start();
     assert_eq!(answer(&host), (200, "{\"counter\": 1}".to_owned()));
     let line =
