@@ -125,17 +125,24 @@ impl fmt::Display for Helper {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::io::Write;
     use std::path::Path;
+    use std::process::Command;
     use std::time::Instant;
 
     use super::*;
 
+    /// Another process writes it: what this one had open for writing, whoever is being started
+    /// meanwhile by another test would have as well, and such a file is not run.
     fn helper(folder: &Path, lines: &str) -> Helper {
         let program = folder.join("docker-credential-test");
-        std::fs::write(&program, format!("#!/bin/sh\n{lines}\n")).expect("our own folder");
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&program, mode).expect("it is ours");
+        let mut install = Command::new("install");
+        install.args(["-m", "755", "/dev/stdin"]).arg(&program).stdin(Stdio::piped());
+        let mut install = install.spawn().expect("install is there");
+        let mut stdin = install.stdin.take().expect("it is piped");
+        stdin.write_all(format!("#!/bin/sh\n{lines}\n").as_bytes()).expect("it reads");
+        drop(stdin);
+        assert!(install.wait().expect("it ends").success());
         Helper { program: program.to_str().expect("a plain path").to_owned() }
     }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, getrlimit};
@@ -27,6 +28,10 @@ pub(super) const EXIT_NOT_STARTED: i32 = 125;
 
 /// What stands for the digest of a program that may be any.
 const ANY_PROGRAM: &str = "-";
+
+/// How long a program may look as if it were being written, and how often that is looked at.
+const BUSY_TIME_MAX: Duration = Duration::from_secs(1);
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Most processes that wait to be started.
 const JOBS_MAX: usize = 256;
@@ -147,8 +152,23 @@ pub fn launcher_main(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(path) => path,
         Err(why) => return not_started(&why),
     };
-    let error = Command::new(path).arg0(&program).args(args).exec();
+    let error = become_it(Command::new(path).arg0(&program).args(args));
     not_started(&format!("{}: {error}", program.display()))
+}
+
+/// Becomes a program; gives why not.
+///
+/// Whoever is between its own fork and exec has what the host had open, so a program that the host
+/// has just unpacked may look as if it were still being written (`ETXTBSY`). That passes by itself.
+fn become_it(command: &mut Command) -> io::Error {
+    let since = Instant::now();
+    loop {
+        let error = command.exec();
+        if error.kind() != io::ErrorKind::ExecutableFileBusy || since.elapsed() > BUSY_TIME_MAX {
+            return error;
+        }
+        thread::sleep(BUSY_PAUSE);
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "the host reads it as the last line of the process")]

@@ -22,6 +22,7 @@ pub(crate) async fn all() {
     only_the_program_that_was_signed_is_started().await;
     one_that_a_script_started_comes_in_its_place().await;
     what_only_a_shell_would_run_is_not_started().await;
+    one_that_was_just_written_is_started().await;
     the_file_of_a_program_stays_while_it_may_be_started_again().await;
     for sdk in Sdk::ALL {
         values_are_judged_by_the_program(sdk).await;
@@ -147,6 +148,36 @@ async fn what_only_a_shell_would_run_is_not_started() {
         }
     }
     assert!(!folder.path().join("it-ran").exists());
+}
+
+/// Another process that is being started still has the file as whoever wrote it had it.
+async fn one_that_was_just_written_is_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let command = script(folder.path(), "");
+    let program = command.program.clone();
+    let written = || std::fs::File::options().append(true).open(&program).expect("it is ours");
+    let busy = written();
+    let error = processes().factory("test", command.clone()).await.err().expect("it is busy");
+    assert!(error.message().contains("busy"), "{error}");
+    let soon = async {
+        let launched = || starting(&program);
+        while !launched() {
+            tokio::task::yield_now().await;
+        }
+        drop(busy);
+    };
+    let processes = processes();
+    let (started, ()) = tokio::join!(processes.factory("test", command), soon);
+    assert!(started.is_ok(), "{:?}", started.err());
+}
+
+/// True while a process has this program among its words.
+fn starting(program: &std::path::Path) -> bool {
+    let processes = std::fs::read_dir("/proc").expect("the processes");
+    processes.flatten().any(|process| {
+        let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains(&*program.to_string_lossy())
+    })
 }
 
 async fn the_file_of_a_program_stays_while_it_may_be_started_again() {

@@ -130,12 +130,11 @@ fn credentials_are_kept_once_the_registry_took_them() {
 fn a_program_that_docker_names_keeps_the_credentials() {
     let (sandbox, registry) = (Sandbox::new(), DockerRegistry::start_with_password());
     let signed = sandbox.signed("echo", &guest::module(), &[]);
-    let program = sandbox.write(
+    sandbox.program(
         "docker-credential-test",
         "#!/bin/sh\ncd \"$HOME\"\ncase $1 in\nstore) cat > kept;;\nerase) rm kept;;\n\
          get) cat > asked; cat kept || { echo credentials not found; exit 1; };;\nesac\n",
     );
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
     fs::create_dir(sandbox.path(".docker")).expect("a folder");
     sandbox.write(".docker/config.json", "{\"credsStore\": \"test\"}");
     let path = sandbox.path("").display().to_string() + ":" + &std::env::var("PATH").expect("one");

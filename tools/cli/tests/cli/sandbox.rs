@@ -39,6 +39,19 @@ impl Sandbox {
         path
     }
 
+    /// A program. Another process writes it: what this one had open for writing, whoever is being
+    /// started meanwhile by another test would have as well, and a file that somebody may write to
+    /// is not run.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        let mut install = Command::new("install");
+        install.args(["-m", "700", "/dev/stdin"]).arg(self.path(name)).stdin(Stdio::piped());
+        let mut install = install.spawn().expect("install is there");
+        let mut stdin = install.stdin.take().expect("it is piped");
+        stdin.write_all(script.as_bytes()).expect("it reads");
+        drop(stdin);
+        assert!(install.wait().expect("it ends").success());
+    }
+
     /// Runs `trellis` and checks what holds for every run: no seed is shown, and under `-o json`
     /// stdout is JSON.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
