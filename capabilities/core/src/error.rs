@@ -232,6 +232,12 @@ codes! {
     GuestPointer = "E_GUEST_POINTER", Guest, retry: false,
         cause: "The actor gave the host a pointer and a length that reach outside its memory.",
         cure: "This is a bug in the actor or its guest SDK.";
+    /// Another version of an actor does not answer what the one before did.
+    Replay = "E_REPLAY", Guest, retry: false,
+        cause: "Calls of the actor are kept (`limits.replay_calls`), and the new version fails on some that the \
+                version before answered, or does not answer them in time. It does not take over.",
+        cure: "Mend what the message names. If the failure is meant, update with `--replay 0` or `--force`, or \
+               leave `replay_calls` out of the manifest.";
     /// A name is too long or not printable text.
     BadName = "E_BAD_NAME", Invalid, retry: false,
         cause: "A binding, namespace or operation name is too long, not UTF-8, or contains control characters.",

@@ -281,6 +281,9 @@ impl Life {
         let Loaded { mut prepared, lasting, base, .. } = loaded;
         let runs = prepared.runs().clone();
         let force = self.args.force || answering.as_ref().is_some_and(Answering::forces);
+        if let Some((actor, calls)) = answering.as_ref().and_then(Answering::replays) {
+            prepared.replays(actor, calls);
+        }
         let options = ApplyOptions { rules: rules(&base.manifest.host), force };
         let revision = self.edits.look(|book| {
             book.older().for_each(|it| prepared.may_be_older(it.kind, &it.name));

@@ -19,6 +19,9 @@ pub struct Applied {
     /// `steps` are those that were done by then, and there are no faults: the newer one tries all
     /// that is left.
     pub superseded: bool,
+    /// What is to be known of what was done; whoever made an edit reads it among the edit's notes.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 /// One step that failed.

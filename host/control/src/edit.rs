@@ -65,6 +65,10 @@ pub struct EditRequest {
     /// When it is taken back by itself.
     #[serde(default)]
     pub watch: WatchTerms,
+    /// So many of the actor's calls that were kept the new version answers before it serves; `None`
+    /// is all of them.
+    #[serde(default)]
+    pub replay: Option<u32>,
 }
 
 /// When an edit is taken back by itself. What is not given is the host's default.

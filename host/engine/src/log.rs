@@ -233,7 +233,7 @@ mod tests {
             log_line_bytes_max: line_bytes_max,
             ..ActorLimits::default()
         };
-        let log = ActorLog::new("a".into(), lines.clone(), Arc::new(Metrics::new()), &limits);
+        let log = ActorLog::new("a".into(), lines.clone(), Arc::default(), &limits);
         (lines, log)
     }
 

@@ -45,8 +45,9 @@ pub struct Metrics {
     log_lines_dropped: Counter,
 }
 
-impl Metrics {
-    pub(crate) fn new() -> Self {
+/// Nothing counted so far.
+impl Default for Metrics {
+    fn default() -> Self {
         let dropped: Family<Label, Counter> = Family::default();
         let dropped_fresh = dropped.get_or_create(&[("reason", FRESH)]).clone();
         Self {
@@ -66,7 +67,9 @@ impl Metrics {
             log_lines_dropped: Counter::default(),
         }
     }
+}
 
+impl Metrics {
     /// Adds every counter to `registry`; the caller chooses a prefix.
     pub fn register(self: &Arc<Self>, registry: &mut Registry) {
         registry.register_collector(Box::new(Durations(Arc::clone(self))));
@@ -150,7 +153,8 @@ impl Metrics {
         of_modules.filter(|name| words.contains(name)).for_each(|name| self.limit_hit(name));
     }
 
-    pub(crate) fn limit_hit(&self, limit: &'static str) {
+    /// A limit was hit: one of the engine, or of an actor that others keep to.
+    pub fn limit_hit(&self, limit: &'static str) {
         self.limit_hit.get_or_create(&[("limit", limit)]).inc();
     }
 
@@ -225,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_happened_is_what_is_printed() {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::<Metrics>::default();
         let mut registry = Registry::default();
         metrics.register(&mut registry);
         metrics.calls.observe(Duration::from_micros(3));

@@ -38,7 +38,7 @@ impl Runtime {
     pub(crate) fn new(config: EngineConfig) -> Result<Self, EngineError> {
         let refused = |e: wasmtime::Error| EngineError::Runtime(e.into());
         let engine = settings::runtime_engine(&config)?;
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::<Metrics>::default();
         let modules_max = modules_the_files_allow(config.modules_resident_max);
         let instances_max = config.instances_total_max;
         let loader = Lane::for_modules().map_err(EngineError::Threads)?;

@@ -50,6 +50,10 @@ pub struct ActorLimits {
     pub log_burst_lines: u32,
     /// Longest log line, in bytes; the rest is cut.
     pub log_line_bytes_max: u32,
+    /// Latest calls that are kept, for another version to answer before it serves; 0 keeps none.
+    pub replay_calls_max: u32,
+    /// Most memory of the calls that are kept, in bytes.
+    pub replay_bytes_max: u64,
 }
 
 impl Default for ActorLimits {
@@ -76,6 +80,8 @@ impl Default for ActorLimits {
             log_lines_per_s: 100,
             log_burst_lines: 1_000,
             log_line_bytes_max: 8 << 10,
+            replay_calls_max: 0,
+            replay_bytes_max: 4 << 20,
         }
     }
 }
@@ -104,6 +110,8 @@ impl ActorLimits {
             log_lines_per_s: 10_000,
             log_burst_lines: 100_000,
             log_line_bytes_max: 64 << 10,
+            replay_calls_max: 10_000,
+            replay_bytes_max: 256 << 20,
             ..Self::default()
         }
     }
@@ -134,6 +142,8 @@ impl ActorLimits {
             log_lines_per_s: self.log_lines_per_s.min(caps.log_lines_per_s),
             log_burst_lines: self.log_burst_lines.min(caps.log_burst_lines),
             log_line_bytes_max: self.log_line_bytes_max.min(caps.log_line_bytes_max),
+            replay_calls_max: self.replay_calls_max.min(caps.replay_calls_max),
+            replay_bytes_max: self.replay_bytes_max.min(caps.replay_bytes_max),
         }
     }
 
@@ -164,6 +174,8 @@ impl ActorLimits {
             "host_calls_per_call_max" => self.host_calls_per_call_max.into(),
             "log_lines_per_s" => self.log_lines_per_s.into(),
             "log_line_bytes_max" => self.log_line_bytes_max.into(),
+            "replay_calls_max" => self.replay_calls_max.into(),
+            "replay_bytes_max" => self.replay_bytes_max,
             _ => return None,
         })
     }
@@ -287,6 +299,20 @@ pub const TABLE: &[Limit] = &[
         "the line is shortened and counted",
     )
     .between(64, 64 << 10),
+    row(
+        ("replay_calls_max", "replay_calls"),
+        (0, "calls"),
+        None,
+        "the oldest call that was kept for the replay gate goes; 0 keeps none",
+    )
+    .between(0, 10_000),
+    row(
+        ("replay_bytes_max", "replay_bytes"),
+        (4 << 20, "bytes"),
+        None,
+        "the oldest calls that were kept go; one that alone is more is not kept, and counted",
+    )
+    .between(64 << 10, 256 << 20),
 ];
 
 #[cfg(test)]

@@ -203,6 +203,13 @@ pub const CREDENTIAL_HELPER: Limit = row(
     Some(Code::Credentials),
     "the program is ended, and the registry is not asked",
 );
+/// What another version of an actor may take to answer the calls that were kept.
+pub const REPLAY_TIME: Limit = row(
+    ("replay_time_ms_max", "-"),
+    (30_000, "ms"),
+    Some(Code::Replay),
+    "the version does not take over",
+);
 /// Images in the cache folder.
 pub const IMAGE_CACHE: Limit = row(
     ("image_cache_bytes_max", "-"),
@@ -252,6 +259,7 @@ pub const TABLE: &[Limit] = &[
     REGISTRY_REDIRECTS,
     REGISTRY_FETCHES,
     CREDENTIAL_HELPER,
+    REPLAY_TIME,
     IMAGE_CACHE,
 ];
 

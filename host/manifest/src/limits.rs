@@ -48,6 +48,8 @@ impl Slot {
             "host_calls_per_call" => Self::Count(|limits| &mut limits.host_calls_per_call_max),
             "log_lines_per_s" => Self::Count(|limits| &mut limits.log_lines_per_s),
             "log_line_bytes" => Self::Size32(|limits| &mut limits.log_line_bytes_max),
+            "replay_calls" => Self::Count(|limits| &mut limits.replay_calls_max),
+            "replay_bytes" => Self::Size(|limits| &mut limits.replay_bytes_max),
             _ => return None,
         })
     }

@@ -10,6 +10,7 @@ use trellis_dispatch::{RouteHandle, Snapshot};
 use trellis_engine::Actor;
 use trellis_entitlements::{ActorId, BindingSpec, PrincipalSpec, TargetId};
 use trellis_providers_sdk::Binding;
+use trellis_targets::replay::Kept;
 
 use crate::border::{self, Instance};
 use crate::calls::Calls;
@@ -61,6 +62,8 @@ pub(crate) struct RunningActor {
     /// Its retirement has begun.
     pub(crate) leaving: bool,
     pub(crate) life: Arc<Life>,
+    /// Its latest calls and those of the versions before it, if any are kept.
+    pub(crate) kept: Option<Arc<Kept>>,
 }
 
 /// A provider that runs.

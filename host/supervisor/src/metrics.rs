@@ -16,12 +16,13 @@ pub struct Metrics {
     faults: Family<Reason, Counter>,
     entered: Family<Entered, Counter>,
     illegal: Counter,
+    replayed: Family<Reason, Counter>,
 }
 
 impl Metrics {
     /// Adds `actors_stopped_total{reason}` and `apply_faults_total{reason}` to a registry, where a
-    /// reason is an error code; `lifecycle_transitions_total{kind,state}`, and
-    /// `lifecycle_illegal_total`.
+    /// reason is an error code; `lifecycle_transitions_total{kind,state}`,
+    /// `lifecycle_illegal_total`, and `replays_total{result}`.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Running actors stopped because their claims hold no longer";
         registry.register("actors_stopped", help, self.stopped.clone());
@@ -31,6 +32,9 @@ impl Metrics {
         registry.register("lifecycle_transitions", help, self.entered.clone());
         let help = "Steps of a lifecycle that were refused because they are illegal";
         registry.register("lifecycle_illegal", help, self.illegal.clone());
+        let help =
+            "Versions of actors that answered calls of the version before, or failed on them";
+        registry.register("replays", help, self.replayed.clone());
     }
 
     pub(crate) fn stopped(&self, code: Code) {
@@ -40,6 +44,11 @@ impl Metrics {
     pub(crate) fn entered(&self, kind: ComponentKind, state: LifecycleState) {
         let labels = [("kind", kind.as_str()), ("state", state.as_str())];
         self.entered.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn replayed(&self, passed: bool) {
+        let result = if passed { "passed" } else { "failed" };
+        self.replayed.get_or_create(&[("result", result)]).inc();
     }
 
     pub(crate) fn illegal(&self) {

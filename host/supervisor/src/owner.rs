@@ -382,7 +382,7 @@ async fn answer_of(health: &mut Option<JoinHandle<bool>>) -> bool {
 fn applied(outcome: &Outcome) -> Applied {
     let faults = outcome.failed.iter().map(|failed| ApplyError::of(&failed.step, &failed.error));
     let (steps, superseded) = (outcome.done.clone(), outcome.superseded);
-    Applied { steps, faults: faults.collect(), superseded }
+    Applied { steps, faults: faults.collect(), superseded, notes: outcome.notes.clone() }
 }
 
 fn log_done(outcome: &Outcome) {
@@ -392,4 +392,5 @@ fn log_done(outcome: &Outcome) {
     if let Some(more) = outcome.done.len().checked_sub(LOGGED_STEPS_MAX).filter(|more| *more > 0) {
         tracing::info!("and {more} more steps");
     }
+    outcome.notes.iter().for_each(|note| tracing::info!("{note}"));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use trellis_control::{Applied, Edited};
+use trellis_control::{Applied, Edit, EditRequest, Edited};
 
 use crate::edits::Order;
 
@@ -42,9 +42,17 @@ impl Answering {
         self.order.request.force
     }
 
+    /// How many calls the actor has to answer, if somebody said so, before it serves.
+    pub(super) fn replays(&self) -> Option<(&str, u32)> {
+        let EditRequest { edit, replay, .. } = &self.order.request;
+        let Edit::Actor { name, .. } = edit else { return None };
+        replay.map(|calls| (&**name, calls))
+    }
+
     /// Says what came of it.
-    pub(super) fn answer(self, applied: Applied, watched: bool) {
-        let Self { order, revision, notes } = self;
+    pub(super) fn answer(self, mut applied: Applied, watched: bool) {
+        let Self { order, revision, mut notes } = self;
+        notes.append(&mut applied.notes);
         let (unchanged, dry_run) = (false, false);
         order.answer(Ok(Edited { revision, unchanged, dry_run, watched, applied, notes }));
     }

@@ -49,6 +49,12 @@ fn edit_request() -> Value {
                 "Also with more capabilities than the version before has.",
             ),
             ("dry_run", yes_or_no(), "Only tell what would change."),
+            (
+                "replay",
+                or_null(count()),
+                "So many of the actor's calls that were kept the new version answers before it \
+                 serves; null is all of them, 0 none.",
+            ),
             ("watch", named("Watch"), "When it is taken back by itself."),
         ],
     )

@@ -108,7 +108,7 @@ fn edited() -> Edited {
     let actor = || "a".to_owned();
     let fault = ApplyError { what: actor(), code: Code::Trap, why: "it traps".to_owned() };
     let steps = vec![Step::StopActor { actor: actor() }];
-    let applied = Applied { steps, faults: vec![fault], superseded: false };
+    let applied = Applied { steps, faults: vec![fault], ..Applied::default() };
     let notes = vec!["a restart forgets it".to_owned()];
     Edited { revision: 2, unchanged: false, dry_run: false, watched: true, applied, notes }
 }
@@ -245,7 +245,8 @@ fn every_edit_fits_its_schema_and_has_no_more() {
         Edit::Rollback { name, kind: None, to: None },
     ] {
         let (force, allow_more_capabilities, dry_run) = (true, false, true);
-        let request = EditRequest { edit, force, allow_more_capabilities, dry_run, watch };
+        let request =
+            EditRequest { edit, force, allow_more_capabilities, dry_run, watch, replay: Some(1) };
         let mut root = named("EditRequest");
         root["components"] = closed(document()["components"].clone());
         let validator = jsonschema::validator_for(&root).expect("it is a schema");

@@ -8,10 +8,12 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use trellis_control::ComponentKind;
 use trellis_core::{CallError, Code};
-use trellis_engine::{Actor, ModuleBounds, ModuleSpec};
+use trellis_engine::{Actor, HostCalls, ModuleBounds, ModuleSpec};
 use trellis_entitlements::{ActorId, TargetId};
 use trellis_targets::GuestCalls;
+use trellis_targets::replay::{KeepingCalls, Kept, Replayed};
 
+use super::replay;
 use crate::lifecycle::Life;
 use crate::prepare::PreparedActor;
 use crate::shared::Shared;
@@ -28,6 +30,9 @@ pub(super) struct MadeActor {
     pub(super) prepared: PreparedActor,
     pub(super) engine: Actor,
     pub(super) life: Arc<Life>,
+    pub(super) kept: Option<Arc<Kept>>,
+    /// How it answers calls of the version before.
+    pub(super) replayed: Option<Replayed>,
 }
 
 /// Modules on their way, and those that are there. Dropping it ends the former.
@@ -54,6 +59,8 @@ struct Loaded {
     target: TargetId,
     engine: Actor,
     life: Arc<Life>,
+    kept: Option<Arc<Kept>>,
+    replayed: Option<Replayed>,
 }
 
 impl Default for Loads {
@@ -115,13 +122,9 @@ impl Loads {
             };
             // The others are those that were given up.
             if let Some(Load { place, prepared, .. }) = self.under_way.remove(&id) {
-                let made = loaded.map(|Loaded { id, target, engine, life }| MadeActor {
-                    place,
-                    id,
-                    target,
-                    prepared,
-                    engine,
-                    life,
+                let made = loaded.map(|it| {
+                    let Loaded { id, target, engine, life, kept, replayed } = it;
+                    MadeActor { place, id, target, prepared, engine, life, kept, replayed }
                 });
                 return Some((place, made));
             }
@@ -158,22 +161,29 @@ async fn load(
     (id, target): (ActorId, TargetId),
     prepared: PreparedActor,
 ) -> Result<Loaded, CallError> {
+    let bytes = prepared.read().await?;
+    let replayed = replay::check(&shared, &prepared, &bytes).await?;
     let life = shared.lifecycles.begin(ComponentKind::Actor, &prepared.name);
     let overseer = Arc::clone(&life) as Arc<_>;
     let calls = GuestCalls::new(Arc::clone(&shared.dispatcher), id, overseer);
+    let kept = replay::kept(&shared, &prepared);
+    let calls: Arc<dyn HostCalls> = match &kept {
+        Some(kept) => Arc::new(KeepingCalls::new(calls, Arc::clone(kept))),
+        None => Arc::new(calls),
+    };
     let module = ModuleSpec {
         name: Arc::clone(&prepared.name),
-        bytes: prepared.read().await?,
+        bytes,
         digest: *prepared.verified.digest(),
         isolation: prepared.isolation,
         limits: prepared.limits.clone(),
         source: Some(Arc::new(prepared.clone())),
         briefing: None,
     };
-    let engine = shared.engine.load(module, Arc::new(calls)).await?;
+    let engine = shared.engine.load(module, calls).await?;
     prepared.code.was_right_under(&ModuleBounds::of(&prepared.limits));
     life.is_made();
-    Ok(Loaded { id, target, engine, life })
+    Ok(Loaded { id, target, engine, life, kept, replayed })
 }
 
 /// What a helper task ended with, when it did not end as it should.

@@ -15,6 +15,7 @@ mod make;
 pub(crate) mod outcome;
 mod outlets;
 mod ready;
+mod replay;
 mod restore;
 mod swap;
 mod take_over;
@@ -57,6 +58,8 @@ pub(crate) struct Change {
     done_before: BTreeSet<usize>,
     /// What the providers serve that another instance serves now than when the change began.
     succeeded: BTreeSet<TargetId>,
+    /// What is to be known of what was done.
+    notes: Vec<String>,
 }
 
 impl Change {
@@ -78,6 +81,7 @@ impl Change {
             postponed: BTreeSet::new(),
             done_before: BTreeSet::new(),
             succeeded: BTreeSet::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -313,7 +317,8 @@ impl Change {
     }
 
     fn outcome(mut self) -> Outcome {
-        let mut outcome = Outcome { failed: self.more_failed, ..Outcome::default() };
+        let (failed, notes) = (self.more_failed, self.notes);
+        let mut outcome = Outcome { failed, notes, ..Outcome::default() };
         for (place, step) in self.steps.into_iter().enumerate() {
             match self.failed.remove(&place) {
                 Some((error, again)) => outcome.failed.push(Failed { step, error, again }),

@@ -10,6 +10,8 @@ use super::loads::Loads;
 pub(crate) struct Outcome {
     pub(crate) done: Vec<Step>,
     pub(crate) failed: Vec<Failed>,
+    /// What is to be known of what was done.
+    pub(crate) notes: Vec<String>,
     /// Something newer is wanted, which tries what failed or was not done by then.
     pub(crate) superseded: bool,
     /// What the next change may go on with.

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use trellis_core::CallError;
+use trellis_dispatch::Target;
 use trellis_entitlements::PrincipalSpec;
 use trellis_targets::ActorTarget;
+use trellis_targets::replay::KeepingTarget;
 
 use super::Change;
 use super::bind::{Fresh, NewBinding};
 use super::loads::MadeActor;
 use super::make::{Made, MadeProvider};
+use super::replay;
 use crate::actual::{ActualState, RunningActor, RunningProvider};
 use crate::calls::Calls;
 use crate::desired::{Moment, vouch, vouch_for_provider};
@@ -111,19 +114,27 @@ impl Change {
 
     /// Trust and time may have changed while it was loaded.
     fn install_actor(
-        &self,
+        &mut self,
         actual: &mut ActualState,
         made: MadeActor,
     ) -> Result<(), (usize, CallError)> {
-        let MadeActor { place, id, target, prepared, engine, life } = made;
+        let MadeActor { place, id, target, prepared, engine, life, kept, replayed } = made;
         let now = Moment::of(&*self.shared.clock);
         vouch(&prepared.verified, actual.trust.as_ref(), &now)
             .map_err(|error| (place, error.into()))?;
-        let answers = Arc::new(ActorTarget::new(engine.clone()));
+        let answers: Arc<dyn Target> = match &kept {
+            Some(kept) => {
+                kept.bound(replay::bounds(&prepared));
+                Arc::new(KeepingTarget::new(engine.clone(), Arc::clone(kept)))
+            }
+            None => Arc::new(ActorTarget::new(engine.clone())),
+        };
+        let notes = replayed.map(|replayed| format!("actor {}: {replayed}", prepared.name));
+        self.notes.extend(notes);
         let (on_road, route) = self.shared.dispatcher.route(&prepared.name, answers);
         actual.road.routes.put(target, on_road);
         let leaving = false;
-        actual.install(RunningActor { id, target, prepared, engine, route, leaving, life });
+        actual.install(RunningActor { id, target, prepared, engine, route, leaving, life, kept });
         Ok(())
     }
 }

@@ -56,6 +56,7 @@ fn one(spec: &ActorSpec, (found, proof): (Located, Proof), modules: &Modules) ->
         values: plain_values(&spec.values),
         loses: Vec::new(),
         may_be_older: false,
+        replays: None,
     }
 }
 

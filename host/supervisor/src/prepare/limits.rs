@@ -36,6 +36,7 @@ pub(super) fn warnings(
             problems.extend(above(("provider", name), written));
             let useless = nothing(("provider", name), written);
             problems.extend(useless.filter(|_| users.contains(name)));
+            problems.extend(only_of_actors(name, written));
         }
     }
     problems.into_iter().map(|problem| Warning { problem, lasting: UNMEANT }).collect()
@@ -50,6 +51,14 @@ fn above((what, name): (&str, &str), written: &WrittenLimit) -> Option<Problem> 
     );
     let problem = Problem::new(*span, sentence).help(format!("write `{most}` or less"));
     (*value > limit.most).then_some(problem)
+}
+
+fn only_of_actors(name: &str, written: &WrittenLimit) -> Option<Problem> {
+    let WrittenLimit { limit, span, .. } = written;
+    let key = limit.key;
+    let sentence = format!("`{key}` of provider `{name}` has no effect: calls of actors are kept");
+    let problem = Problem::new(*span, sentence).help("leave it out");
+    matches!(key, "replay_calls" | "replay_bytes").then_some(problem)
 }
 
 fn nothing((what, name): (&str, &str), written: &WrittenLimit) -> Option<Problem> {

@@ -96,6 +96,7 @@ fn prepared(
         values: Values::default(),
         loses: Vec::new(),
         may_be_older: false,
+        replays: None,
     }
 }
 

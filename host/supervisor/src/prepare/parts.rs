@@ -58,6 +58,8 @@ pub(crate) struct PreparedActor {
     pub(crate) loses: Vec<Loss>,
     /// Its owner wants it although what runs may be newer.
     pub(crate) may_be_older: bool,
+    /// How many of the calls that were kept it has to answer before it serves; `None` is all.
+    pub(crate) replays: Option<u32>,
 }
 
 /// A provider this host can make.
@@ -130,6 +132,12 @@ impl Prepared {
                 providers.for_each(|provider| provider.may_be_older = true);
             }
         }
+    }
+
+    /// This actor has to answer so many of the calls that were kept before it serves.
+    pub fn replays(&mut self, name: &str, calls: u32) {
+        let actors = self.actors.iter_mut().filter(|actor| *actor.name == *name);
+        actors.for_each(|actor| actor.replays = Some(calls));
     }
 
     /// What can run and was probably not meant.

@@ -92,6 +92,7 @@ impl UpdateTerms {
                 time_ms: self.watch_time.map(millis),
                 errors_percent: self.max_errors,
             },
+            replay: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use trellis_artifacts::is_like_an_image;
-use trellis_control::Edit;
+use trellis_control::{Edit, EditRequest};
 
 use super::edits::{EditArgs, UpdateTerms, make};
 use crate::failure::Failure;
@@ -34,6 +34,11 @@ pub(crate) struct ActorArgs {
     name: String,
     /// The signed module: a file, or an image in a registry.
     module: String,
+    /// Answers so many of the actor's latest calls before it serves, and does not serve if it fails
+    /// where the version before did not; 0 for none. All that `limits.replay_calls` in the manifest
+    /// keeps, without this.
+    #[arg(long, value_name = "CALLS")]
+    replay: Option<u32>,
     #[command(flatten)]
     terms: UpdateTerms,
     #[command(flatten)]
@@ -67,7 +72,8 @@ impl UpdateCommand {
             Self::Actor(args) => {
                 let image = absolute(&args.module)?;
                 let edit = Edit::Actor { name: args.name.clone(), image };
-                make(args.terms.request(edit), &args.edit, output)
+                let request = args.terms.request(edit);
+                make(EditRequest { replay: args.replay, ..request }, &args.edit, output)
             }
             Self::Provider(args) => {
                 if args.to.is_none() && args.set.is_empty() && args.unset.is_empty() {

@@ -23,6 +23,7 @@ mod refusals;
 mod registry;
 mod releases;
 mod reload;
+mod replay_gate;
 mod settings;
 mod starting;
 mod stop;

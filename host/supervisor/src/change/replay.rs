@@ -1,0 +1,95 @@
+//! Another version of an actor answers the latest calls before it serves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use trellis_core::{CallError, Code};
+use trellis_engine::{ModuleSpec, host_caps};
+use trellis_limits::ActorLimits;
+use trellis_limits::fixed::REPLAY_TIME;
+use trellis_targets::replay::{Kept, KeptBounds, Playback, Replayed, replay};
+
+use crate::prepare::PreparedActor;
+use crate::shared::Shared;
+
+/// Whether a version may follow the one that has its name: `None` where it need not show that.
+///
+/// It does so in an instance of its own, which is gone afterwards: what it remembers of a replay is
+/// nothing that happened.
+pub(super) async fn check(
+    shared: &Shared,
+    prepared: &PreparedActor,
+    bytes: &Bytes,
+) -> Result<Option<Replayed>, CallError> {
+    let Some((kept, most)) = asked(shared, prepared)? else { return Ok(None) };
+    let playback = Arc::new(Playback::default());
+    let limits = ActorLimits { instances_min: 0, instances_max: 1, ..prepared.limits.clone() };
+    let module = ModuleSpec {
+        name: format!("{} (replay)", prepared.name).into(),
+        bytes: bytes.clone(),
+        digest: *prepared.verified.digest(),
+        isolation: prepared.isolation,
+        limits,
+        source: None,
+        briefing: None,
+    };
+    let actor = shared.engine.load(module, Arc::clone(&playback) as Arc<_>).await?;
+    let time = Duration::from_millis(REPLAY_TIME.default);
+    let replayed = replay((&actor, &playback), (&kept, most), time).await;
+    shared.metrics.replayed(replayed.is_ok());
+    replayed.map(Some)
+}
+
+/// The calls that it has to answer, and how many of them.
+fn asked(
+    shared: &Shared,
+    prepared: &PreparedActor,
+) -> Result<Option<(Arc<Kept>, usize)>, CallError> {
+    // Its owner goes back to it, or forces it.
+    if prepared.may_be_older || prepared.replays == Some(0) {
+        return Ok(None);
+    }
+    let running = shared.look(|actual| {
+        let running = actual.actors.get(&prepared.name)?;
+        let is_same = running.prepared.verified.digest() == prepared.verified.digest();
+        Some((running.kept.clone(), is_same))
+    });
+    let (kept, is_same) = running.unwrap_or_default();
+    let kept = kept.filter(|kept| !kept.is_empty() && prepared.limits.replay_calls_max > 0);
+    match (kept, prepared.replays) {
+        _ if is_same => Ok(None),
+        (Some(kept), most) => {
+            let most = most.and_then(|most| usize::try_from(most).ok());
+            Ok(Some((kept, most.unwrap_or(usize::MAX))))
+        }
+        (None, None) => Ok(None),
+        // Who asks for it is not to believe that it was done.
+        (None, Some(_)) => {
+            let text = "no calls were kept that it could answer: that begins with \
+                        `limits: {replay_calls: 100}` of the actor in the manifest";
+            Err(CallError::new(Code::Replay, text))
+        }
+    }
+}
+
+/// Where the calls of a version are kept: with those of the version before.
+pub(super) fn kept(shared: &Shared, prepared: &PreparedActor) -> Option<Arc<Kept>> {
+    let bounds = bounds(prepared);
+    if bounds.calls == 0 {
+        return None;
+    }
+    let running = shared.look(|actual| actual.actors.get(&prepared.name)?.kept.clone());
+    let metrics = || Arc::clone(shared.engine.metrics());
+    Some(running.unwrap_or_else(|| Arc::new(Kept::new(bounds, metrics()))))
+}
+
+/// How much of its calls is kept.
+pub(super) fn bounds(prepared: &PreparedActor) -> KeptBounds {
+    let limits = prepared.limits.capped_by(&host_caps());
+    let usize_of = |most: u64| usize::try_from(most).unwrap_or(usize::MAX);
+    KeptBounds {
+        calls: usize_of(limits.replay_calls_max.into()),
+        bytes: usize_of(limits.replay_bytes_max),
+    }
+}
