@@ -167,7 +167,7 @@ fn become_it(command: &mut Command) -> io::Error {
         if error.kind() != io::ErrorKind::ExecutableFileBusy || since.elapsed() > BUSY_TIME_MAX {
             return error;
         }
-        thread::sleep(BUSY_PAUSE);
+        thread::park_timeout(BUSY_PAUSE);
     }
 }
 
