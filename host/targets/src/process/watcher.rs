@@ -6,19 +6,25 @@
 //! pipe ends: that only happens when the host has.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
-use std::{ffi::OsString, fmt};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
+use tokio::sync::Notify;
+use trellis_meters::Restarts;
 
 /// What tells the launcher's program that it is to watch.
 pub(super) const WATCH: &str = "watch";
+/// Back-offs of one that ends again and again.
+const BACKOFFS_MAX: u32 = 6;
 
 /// Knows the groups of one host. Cheap to clone.
 #[derive(Clone)]
@@ -30,12 +36,20 @@ struct Inner {
     state: Mutex<State>,
 }
 
-enum State {
-    /// There is nothing to watch yet.
-    Idle,
-    Runs(Child),
-    /// It could not be started, or was killed.
-    Gone,
+struct State {
+    groups: HashSet<u32>,
+    /// The process that knows them; none before the first group, and while none could be started.
+    running: Option<Running>,
+    restarts: Restarts,
+}
+
+/// The process, as it is told of groups.
+#[derive(Clone)]
+struct Running {
+    /// As long as somebody has it, the process takes the host to be alive.
+    pipe: Arc<std::fs::File>,
+    /// It is to be killed.
+    useless: Arc<Notify>,
 }
 
 /// A group that is ended with the host. Dropped, it is not any more: its number may be somebody
@@ -49,22 +63,47 @@ impl Watcher {
     /// Watches through a program that calls [`launcher_main`](super::launcher_main) with what
     /// follows `args`; it is started with the first group.
     pub(super) fn new(program: PathBuf, args: Vec<OsString>) -> Self {
-        Self(Arc::new(Inner { program, args, state: Mutex::new(State::Idle) }))
+        let restarts = Restarts::new(BACKOFFS_MAX);
+        let state = Mutex::new(State { groups: HashSet::new(), running: None, restarts });
+        Self(Arc::new(Inner { program, args, state }))
     }
 
-    /// The group of a process that was just started, which leads it.
+    /// The group of a process that was just started, which leads it. Within a runtime.
     pub(super) fn watch(&self, group: u32) -> Watched {
         let mut state = self.0.state.lock();
-        if matches!(*state, State::Idle) {
-            *state = self.start();
+        let is_first = state.groups.is_empty();
+        state.groups.insert(group);
+        match &state.running {
+            Some(running) => running.say(format!("+{group}\n")),
+            // With others it was started before, and somebody sees to it.
+            None if is_first => self.start(&mut state),
+            None => {}
         }
-        say(&mut state, format_args!("+{group}\n"));
         drop(state);
         Watched { watcher: self.clone(), group }
     }
 
-    fn start(&self) -> State {
-        let watcher = Command::new(&self.0.program)
+    /// Starts the process, which knows all groups from the beginning.
+    fn start(&self, state: &mut State) {
+        let started = self.spawn().and_then(|(child, pipe)| {
+            let running = Running { pipe: Arc::new(pipe), useless: Arc::default() };
+            let groups: String = state.groups.iter().map(|group| format!("+{group}\n")).collect();
+            running.say(groups);
+            Ok((child, running))
+        });
+        let (child, running) = match started {
+            Ok((child, running)) => (Some(child), Some(running)),
+            Err(error) => {
+                tracing::warn!(%error, "{UNWATCHED}");
+                (None, None)
+            }
+        };
+        state.running.clone_from(&running);
+        tokio::spawn(self.clone().attend(child, running));
+    }
+
+    fn spawn(&self) -> io::Result<(Child, std::fs::File)> {
+        let mut child = Command::new(&self.0.program)
             .args(&self.0.args)
             .arg(WATCH)
             .env_clear()
@@ -72,39 +111,65 @@ impl Watcher {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn();
-        watcher.map_or_else(gone, State::Runs)
+            .spawn()?;
+        let pipe = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        // It was set not to block when it was made.
+        Ok((child, std::fs::File::from(ChildStdin::into_owned_fd(pipe)?)))
+    }
+
+    /// Sees to it that there is another one when this one ends, which should not happen.
+    async fn attend(self, child: Option<Child>, running: Option<Running>) {
+        let since = Instant::now();
+        if let (Some(mut child), Some(running)) = (child, running) {
+            tokio::select! {
+                _ = child.wait() => {}
+                () = running.useless.notified() => drop(child.kill().await),
+            }
+            // Only now may its pipe end: it would end groups that are alive.
+            drop(running);
+        }
+        let pause = {
+            let mut state = self.0.state.lock();
+            state.running = None;
+            if state.groups.is_empty() {
+                return;
+            }
+            state.restarts.worked(since.elapsed());
+            state.restarts.failed(Instant::now(), fastrand::f64()).pause()
+        };
+        tracing::warn!("the process that watches over providers' programs ended; {UNWATCHED}");
+        tokio::time::sleep(pause).await;
+        let mut state = self.0.state.lock();
+        if state.groups.is_empty() || state.running.is_some() {
+            return;
+        }
+        self.start(&mut state);
     }
 }
+
+/// What that means while there is none.
+const UNWATCHED: &str = "until there is another one, what these programs start may outlive a host \
+                         that is killed";
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        say(&mut self.watcher.0.state.lock(), format_args!("-{}\n", self.group));
+        let mut state = self.watcher.0.state.lock();
+        state.groups.remove(&self.group);
+        if let Some(running) = &state.running {
+            running.say(format!("-{}\n", self.group));
+        }
     }
 }
 
-/// Says it in one piece, and waits for nobody: a word is far shorter than a pipe takes at once.
-fn say(state: &mut State, word: fmt::Arguments<'_>) {
-    let State::Runs(watcher) = state else { return };
-    let said = watcher.stdin.as_mut().ok_or_else(|| io::ErrorKind::BrokenPipe.into());
-    let said = said.and_then(|pipe| {
-        rustix::io::ioctl_fionbio(&*pipe, true)?;
-        pipe.write_all(word.to_string().as_bytes())
-    });
-    if let Err(error) = said {
-        // One that hangs would end groups that are not there any more.
-        let _ = watcher.kill();
-        let _ = watcher.wait();
-        *state = gone(error);
+impl Running {
+    /// Says it in one piece, and waits for nobody: what is said is shorter than a pipe takes at
+    /// once.
+    fn say(&self, words: String) {
+        if (&*self.pipe).write_all(words.as_bytes()).is_err() {
+            // One that hangs would end groups that are not there any more.
+            self.useless.notify_one();
+        }
     }
-}
-
-fn gone(error: io::Error) -> State {
-    tracing::warn!(
-        %error,
-        "what providers' programs start may outlive a host that is killed: nothing watches over it"
-    );
-    State::Gone
 }
 
 /// Takes the signals by which services and terminals end, as long as it lives, and does nothing.

@@ -48,6 +48,20 @@ fn is_deaf(process: Pid) -> bool {
     caught.is_some_and(|mask| mask >> (Signal::TERM.as_raw() - 1) & 1 == 1)
 }
 
+/// The process that watches, once it does.
+async fn until_watched(host: u32, not: Option<Pid>) -> Pid {
+    let watcher = async {
+        loop {
+            let found = watcher_of(host).filter(|it| is_deaf(*it) && Some(*it) != not);
+            if let Some(watcher) = found {
+                break watcher;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, watcher).await.expect("one watches")
+}
+
 async fn what_a_program_started_ends_with_a_host_that_is_killed() {
     let folder = tempfile::tempdir().expect("a folder");
     let own = std::env::current_exe().expect("this program");
@@ -66,16 +80,11 @@ async fn what_a_program_started_ends_with_a_host_that_is_killed() {
         }
     };
     let child = tokio::time::timeout(PATIENCE, child).await.expect("the provider runs");
+    // As somebody ends what they do not know: there is another one at once, which knows the group.
+    let first = until_watched(host.id(), None).await;
+    rustix::process::kill_process(first, Signal::KILL).expect("it runs");
+    let watcher = until_watched(host.id(), Some(first)).await;
     // As a service manager ends all of a service, before it loses its patience.
-    let watcher = async {
-        loop {
-            if let Some(watcher) = watcher_of(host.id()).filter(|it| is_deaf(*it)) {
-                break watcher;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let watcher = tokio::time::timeout(PATIENCE, watcher).await.expect("one watches");
     rustix::process::kill_process(watcher, Signal::TERM).expect("it runs");
     host.kill().expect("it runs");
     host.wait().expect("it was killed");
