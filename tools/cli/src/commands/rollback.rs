@@ -46,6 +46,7 @@ pub(crate) fn run(args: &RollbackArgs, output: Output) -> Result<(), Failure> {
         allow_more_capabilities: false,
         dry_run: false,
         watch: WatchTerms::default(),
+        replay: None,
     };
     make(request, &args.edit, output)
 }

@@ -104,11 +104,11 @@ fn a_replay_has_no_effects_and_says_what_differs() {
     for expected in 1..=4 {
         assert_eq!(count(&host), format!("{{\"counter\": {expected}}}"));
     }
-    let done = stage.does("update actor counter same.wasm");
+    let done = stage.does("update actor counter same.wasm --no-wait");
     let said = "actor counter: of 4 calls that were kept it answers 4 as before";
     assert!(done.stderr.contains(said), "{done:#?}");
     assert_eq!(count(&host), "{\"counter\": 5}", "what was replayed happened once");
-    let done = stage.does("update actor counter other.wasm --replay 2");
+    let done = stage.does("update actor counter other.wasm --replay 2 --no-wait");
     let said = "actor counter: of 2 calls that were kept it answers 0 as before, 2 otherwise";
     assert!(done.stderr.contains(said), "{done:#?}");
     assert_eq!(count(&host), "hello");
@@ -125,5 +125,5 @@ fn who_asks_for_a_replay_is_not_to_believe_that_there_was_one() {
     assert_eq!(count(&host), "{\"counter\": 1}");
     let says = ["no calls were kept", "limits: {replay_calls: 100}"];
     stage.fails("update actor counter same.wasm --replay 10", &says);
-    stage.does("update actor counter same.wasm");
+    stage.does("update actor counter same.wasm --no-wait");
 }
