@@ -279,17 +279,14 @@ impl Life {
         // From now on, what runs may differ from the previous manifest.
         self.runs.clear();
         let Loaded { mut prepared, lasting, base, .. } = loaded;
-        let runs = prepared.runs().clone();
         let force = self.args.force || answering.as_ref().is_some_and(Answering::forces);
-        if let Some((actor, calls)) = answering.as_ref().and_then(Answering::replays) {
-            prepared.replays(actor, calls);
-        }
+        answering.iter().for_each(|it| it.demands(&mut prepared));
         let options = ApplyOptions { rules: rules(&base.manifest.host), force };
         let revision = self.edits.look(|book| {
             book.older().for_each(|it| prepared.may_be_older(it.kind, &it.name));
             book.revision()
         });
-        let supervisor = self.host.supervisor().clone();
+        let (supervisor, runs) = (self.host.supervisor().clone(), prepared.runs().clone());
         beside.applying.spawn(async move {
             let applied = supervisor.apply(prepared, options).await;
             Tried { load, revision, answering, applied, runs, lasting }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use trellis_control::{Applied, Edit, EditRequest, Edited};
+use trellis_supervisor::Prepared;
 
 use crate::edits::Order;
 
@@ -42,11 +43,12 @@ impl Answering {
         self.order.request.force
     }
 
-    /// How many calls the actor has to answer, if somebody said so, before it serves.
-    pub(super) fn replays(&self) -> Option<(&str, u32)> {
+    /// Says how many calls the actor has to answer before it serves, if somebody asked for that.
+    pub(super) fn demands(&self, prepared: &mut Prepared) {
         let EditRequest { edit, replay, .. } = &self.order.request;
-        let Edit::Actor { name, .. } = edit else { return None };
-        replay.map(|calls| (&**name, calls))
+        if let (Edit::Actor { name, .. }, Some(calls)) = (edit, replay) {
+            prepared.replays(name, *calls);
+        }
     }
 
     /// Says what came of it.

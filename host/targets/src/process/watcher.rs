@@ -85,11 +85,11 @@ impl Watcher {
 
     /// Starts the process, which knows all groups from the beginning.
     fn start(&self, state: &mut State) {
-        let started = self.spawn().and_then(|(child, pipe)| {
+        let started = self.spawn().map(|(child, pipe)| {
             let running = Running { pipe: Arc::new(pipe), useless: Arc::default() };
             let groups: String = state.groups.iter().map(|group| format!("+{group}\n")).collect();
             running.say(groups);
-            Ok((child, running))
+            (child, running)
         });
         let (child, running) = match started {
             Ok((child, running)) => (Some(child), Some(running)),
