@@ -10,8 +10,8 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal};
@@ -99,7 +99,7 @@ impl Watcher {
             }
         };
         state.running.clone_from(&running);
-        tokio::spawn(self.clone().attend(child, running));
+        tokio::spawn(attend(Arc::downgrade(&self.0), child, running));
     }
 
     fn spawn(&self) -> io::Result<(Child, std::fs::File)> {
@@ -116,34 +116,45 @@ impl Watcher {
         // It was set not to block when it was made.
         Ok((child, std::fs::File::from(ChildStdin::into_owned_fd(pipe)?)))
     }
+}
 
-    /// Sees to it that there is another one when this one ends, which should not happen.
-    async fn attend(self, child: Option<Child>, running: Option<Running>) {
-        let since = Instant::now();
-        if let (Some(mut child), Some(running)) = (child, running) {
-            tokio::select! {
-                _ = child.wait() => {}
-                () = running.useless.notified() => drop(child.kill().await),
-            }
-            // Only now may its pipe end: it would end groups that are alive.
-            drop(running);
+/// Sees to it that there is another process when this one ends, which should not happen.
+async fn attend(watcher: Weak<Inner>, child: Option<Child>, running: Option<Running>) {
+    let since = Instant::now();
+    if let (Some(mut child), Some(running)) = (child, running) {
+        tokio::select! {
+            _ = child.wait() => {}
+            () = running.useless.notified() => drop(child.kill().await),
         }
-        let pause = {
-            let mut state = self.0.state.lock();
-            state.running = None;
-            if state.groups.is_empty() {
-                return;
-            }
-            state.restarts.worked(since.elapsed());
-            state.restarts.failed(Instant::now(), fastrand::f64()).pause()
-        };
-        tracing::warn!("the process that watches over providers' programs ended; {UNWATCHED}");
-        tokio::time::sleep(pause).await;
-        let mut state = self.0.state.lock();
-        if state.groups.is_empty() || state.running.is_some() {
-            return;
+        // Only now may its pipe end: it would end groups that are alive.
+        drop(running);
+    }
+    let Some(pause) = watcher.upgrade().and_then(|watcher| watcher.ended(since)) else { return };
+    tracing::warn!("the process that watches over providers' programs ended; {UNWATCHED}");
+    tokio::time::sleep(pause).await;
+    if let Some(watcher) = watcher.upgrade().map(Watcher) {
+        let mut state = watcher.0.state.lock();
+        if !state.groups.is_empty() && state.running.is_none() {
+            watcher.start(&mut state);
         }
-        self.start(&mut state);
+    }
+}
+
+impl Inner {
+    /// How soon there is to be another process, if there is anything to watch.
+    fn ended(&self, since: Instant) -> Option<Duration> {
+        let mut state = self.state.lock();
+        state.running = None;
+        state.restarts.worked(since.elapsed());
+        let restart = state.restarts.failed(Instant::now(), fastrand::f64());
+        (!state.groups.is_empty()).then(|| restart.pause())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // There is nothing to watch any more.
+        self.state.get_mut().running.iter().for_each(|running| running.useless.notify_one());
     }
 }
 
