@@ -28,6 +28,7 @@ mod starting;
 mod stop;
 mod storage;
 mod stores;
+mod telemetry;
 mod trust;
 mod unmeant;
 mod values;
