@@ -15,6 +15,7 @@ pub mod entity;
 pub mod error;
 pub mod guest;
 pub mod nearest;
+pub mod span;
 pub mod switch;
 pub mod units;
 #[cfg(feature = "vectors")]
@@ -35,4 +36,5 @@ pub use contract::{Contract, ContractId, Direction, Operation, OperationSpec, Op
 pub use entity::{ActorKey, BindingId, BindingName, Entity};
 pub use error::{Code, ErrorKind};
 pub use nearest::{nearest, nearest_contract, nearest_name};
+pub use span::{Span, SpanKind, SpanValue, Tracer};
 pub use switch::parse_switch;

@@ -12,6 +12,7 @@ use trellis_dispatch::{Bounds, Dispatcher};
 use trellis_engine::{Engine, EngineConfig};
 use trellis_entitlements::{AllowAll, Gate, LogAudit, Policy};
 use trellis_supervisor::Supervisor;
+use trellis_telemetry::Telemetry;
 
 use crate::calls::SystemCalls;
 use crate::failure::Failure;
@@ -28,6 +29,8 @@ pub struct HostConfig {
     pub policy: Box<dyn Policy>,
     /// What time it is, for claims.
     pub clock: Arc<dyn Clock>,
+    /// Who is told of calls, if anybody is.
+    pub telemetry: Telemetry,
 }
 
 impl HostConfig {
@@ -39,6 +42,7 @@ impl HostConfig {
             engine,
             policy: Box::new(AllowAll),
             clock: Arc::new(trellis_claims::SystemClock),
+            telemetry: Telemetry::default(),
         }
     }
 }
@@ -53,6 +57,7 @@ pub struct Host {
     engine: Engine,
     engine_metrics: Arc<trellis_engine::Metrics>,
     registry: Arc<Registry>,
+    telemetry: Telemetry,
 }
 
 impl Host {
@@ -78,7 +83,10 @@ impl Host {
         let gate = Gate::new(config.policy, Box::new(LogAudit::default()), gate_metrics);
         let call_metrics = trellis_dispatch::Metrics::default();
         call_metrics.register(&mut registry);
-        let dispatcher = Arc::new(Dispatcher::new(gate, call_metrics, bounds));
+        let telemetry = config.telemetry;
+        telemetry.register(&mut registry);
+        let dispatcher = Dispatcher::new(gate, call_metrics, bounds);
+        let dispatcher = Arc::new(dispatcher.with_tracer(telemetry.tracer()));
         let life_metrics = trellis_supervisor::Metrics::default();
         life_metrics.register(&mut registry);
         let identity = Arc::new(Identity::new(config.key, &*config.clock));
@@ -95,6 +103,7 @@ impl Host {
             engine,
             engine_metrics,
             registry,
+            telemetry,
         })
     }
 
@@ -136,6 +145,10 @@ impl Host {
 
     pub(crate) const fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    pub(crate) const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// Calls an actor by key, name or alias, as the host itself.

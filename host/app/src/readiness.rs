@@ -12,6 +12,7 @@ use trellis_control::{Component, Degraded, HostStatus, LifecycleState, Phase};
 use trellis_core::Code;
 use trellis_core::date::span;
 use trellis_supervisor::{Status, Supervisor, Warning};
+use trellis_telemetry::Telemetry;
 
 use crate::edits::Edits;
 use crate::failure::Failure;
@@ -23,6 +24,7 @@ pub(crate) struct Readiness {
     found: Arc<Mutex<Found>>,
     supervisor: Supervisor,
     edits: Edits,
+    telemetry: Telemetry,
 }
 
 /// What is not as it should be with the manifest itself.
@@ -72,8 +74,8 @@ impl fmt::Display for Lasting {
 
 impl Readiness {
     /// A host that starts.
-    pub(crate) fn new(supervisor: Supervisor, edits: Edits) -> Self {
-        Self { phase: Arc::default(), found: Arc::default(), supervisor, edits }
+    pub(crate) fn new(supervisor: Supervisor, edits: Edits, telemetry: Telemetry) -> Self {
+        Self { phase: Arc::default(), found: Arc::default(), supervisor, edits, telemetry }
     }
 
     /// What runs other than the manifest says.
@@ -166,7 +168,9 @@ impl Readiness {
 
     /// What is worth to know and no failure, as everybody may read it.
     fn notes(&self) -> Vec<String> {
-        self.edits.look(|book| book.notes())
+        let mut notes = self.edits.look(|book| book.notes());
+        notes.extend(self.telemetry.notes());
+        notes
     }
 
     /// Where the host is in its life.

@@ -8,6 +8,7 @@ use trellis_core::{CallError, Code};
 use trellis_engine::{CacheConfig, EngineConfig};
 use trellis_manifest::Manifest;
 use trellis_supervisor::dry_run;
+use trellis_telemetry::{Settings, Telemetry, Written};
 
 use crate::admin::{Admin, AdminSocket, SocketFile};
 use crate::announcer::Announcer;
@@ -85,14 +86,22 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
         let (edits, mut orders) = Edits::new();
-        let (host, readiness) = build(&settings, host_key(loader.path()).await, edits)?;
+        let key = host_key(loader.path()).await;
+        let telemetry = telemetry(&settings, (&key, name_of(loader.path(), &text.manifest)));
+        let (host, readiness) = build(&settings, (key, telemetry.clone()), edits)?;
         loader.runs_in(host.engine());
         host.identity().runs(loader.path(), &text.manifest);
         let files = (loader.modules().clone(), loader.archives().clone());
         let admin = Admin::new(&host, readiness.clone(), files);
+        let measured = admin.clone();
+        let sending = telemetry.start(Arc::new(move || measured.metrics_page()));
         let _socket = open_admin(&settings, admin, (&loader, &text.manifest), &announcer).await?;
         let life = Life::new((loader, watch), (host, readiness), announcer.clone(), args.clone());
-        life.run(text, settings, (&mut signals, &mut orders)).await
+        let outcome = life.run(text, settings, (&mut signals, &mut orders)).await;
+        if let Some(sending) = sending {
+            sending.finish().await;
+        }
+        outcome
     };
     let outcome = running.await;
     // Nothing else runs by now, and it is bounded.
@@ -103,13 +112,26 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
 /// The host that runs a manifest; nothing of the manifest runs yet.
 fn build(
     settings: &StartSettings,
-    key: PublicKey,
+    (key, telemetry): (PublicKey, Telemetry),
     edits: Edits,
 ) -> Result<(Host, Readiness), Failure> {
-    let host = Host::build(HostConfig { key, ..HostConfig::new(engine_config(settings)) })
-        .map_err(|error| Failure::call("the sandbox", error))?;
-    let readiness = Readiness::new(host.supervisor().clone(), edits);
+    let config = HostConfig { key, telemetry, ..HostConfig::new(engine_config(settings)) };
+    let host = Host::build(config).map_err(|error| Failure::call("the sandbox", error))?;
+    let readiness = Readiness::new(host.supervisor().clone(), edits, host.telemetry().clone());
     Ok((host, readiness))
+}
+
+/// Where telemetry goes, by the environment and the manifest.
+fn telemetry(settings: &StartSettings, (key, name): (&PublicKey, String)) -> Telemetry {
+    let written = settings.telemetry.clone();
+    let service = written.service.or(Some(name));
+    let mut attributes = vec![
+        ("service.instance.id".to_owned(), key.as_str().to_owned()),
+        ("service.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    attributes.extend(written.attributes);
+    let written = Written { service, attributes, ..written };
+    Telemetry::of(Settings::read(&|name| std::env::var(name).ok(), &written))
 }
 
 /// Has the host answer over its admin socket and its admin address. The socket is there until what

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use trellis_limits::HostLimits;
-use trellis_manifest::{CacheSpec, HostSpec, SocketSpec};
+use trellis_manifest::{CacheSpec, HostSpec, SocketSpec, TelemetrySpec, TextPairs};
+use trellis_telemetry::Written;
 
 use crate::args::{HostArgs, SocketPlace};
 
 /// The settings a host is built with: those of the command line, else those of the manifest.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) struct StartSettings {
     /// Where the admin address is to be bound.
     pub(crate) admin: Option<SocketAddr>,
@@ -19,6 +20,8 @@ pub(crate) struct StartSettings {
     pub(crate) cache: Option<PathBuf>,
     /// Bounds of all actors together.
     pub(crate) limits: HostLimits,
+    /// What the manifest says of where telemetry goes.
+    pub(crate) telemetry: Written,
 }
 
 impl StartSettings {
@@ -38,7 +41,8 @@ impl StartSettings {
             SocketSpec::At(path) => SocketPlace::At(folder.join(&path.value)),
         };
         let socket = args.socket.clone().unwrap_or(socket);
-        Self { admin, socket, cache, limits: written.limits }
+        let telemetry = written.telemetry.as_ref().map(telemetry).unwrap_or_default();
+        Self { admin, socket, cache, limits: written.limits, telemetry }
     }
 
     /// The keys under `host` whose values are others.
@@ -54,8 +58,23 @@ impl StartSettings {
                 "host_calls_in_flight",
                 own.host_calls_in_flight_max == others.host_calls_in_flight_max,
             ),
+            ("telemetry", self.telemetry == other.telemetry),
         ];
         pairs.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+    }
+}
+
+fn telemetry(written: &TelemetrySpec) -> Written {
+    let pairs = |pairs: &TextPairs| {
+        let pairs = pairs.iter();
+        pairs.map(|(name, value)| (name.value.clone(), value.value.clone())).collect()
+    };
+    Written {
+        endpoint: Some(written.endpoint.value.clone()),
+        headers: pairs(&written.headers),
+        service: written.service.as_ref().map(|service| service.value.clone()),
+        attributes: pairs(&written.attributes),
+        share: written.sampled_millionths.map(|share| f64::from(share) / 1e6),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trellis_core::{CallError, Code, Entity, Trace};
+use trellis_core::{CallError, Code, Entity, Trace, Tracer};
 use trellis_entitlements::{AuthzRequest, Gate, Granted};
 use trellis_meters::{Coarse, Timing};
 
@@ -15,6 +15,7 @@ use crate::route::{Route, RouteHandle};
 use crate::snapshot::Snapshot;
 use crate::sync::Published;
 use crate::target::Target;
+use crate::trace::CallSpan;
 use crate::under_way::{Alarm, Ended, UnderWay};
 
 /// What a caller sends along with its request.
@@ -36,6 +37,7 @@ pub struct Dispatcher {
     snapshot: Published<Snapshot>,
     metrics: Metrics,
     bounds: Bounds,
+    tracer: Option<Arc<dyn Tracer>>,
 }
 
 /// What no call may exceed.
@@ -51,7 +53,20 @@ impl Dispatcher {
     /// A dispatcher without routes, where nobody may do anything yet.
     #[must_use]
     pub fn new(gate: Gate, metrics: Metrics, bounds: Bounds) -> Self {
-        Self { gate, snapshot: Published::default(), metrics, bounds }
+        Self { gate, snapshot: Published::default(), metrics, bounds, tracer: None }
+    }
+
+    /// The same dispatcher, which tells this tracer of its calls.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Option<Arc<dyn Tracer>>) -> Self {
+        Self { tracer, ..self }
+    }
+
+    /// Who is told of calls, if anybody is.
+    #[must_use]
+    #[inline]
+    pub fn tracer(&self) -> Option<&dyn Tracer> {
+        self.tracer.as_deref()
     }
 
     /// A copy of what is published, to be edited.
@@ -81,14 +96,16 @@ impl Dispatcher {
     pub async fn dispatch(
         &self,
         request: AuthzRequest<'_>,
-        message: Message,
+        mut message: Message,
     ) -> Result<Bytes, CallError> {
+        let mut span = CallSpan::begin(self.tracer(), &request, &mut message.trace);
         let route;
         let (call, terms) = {
             let now = self.snapshot.load();
-            let permit = self.gate.admit(&now.entitlements, &request)?;
+            let permit = span.checked(self.gate.admit(&now.entitlements, &request))?;
             let granted;
-            (route, granted) = now.routes.resolve(permit)?;
+            (route, granted) = span.checked(now.routes.resolve(permit))?;
+            span.admitted(route.metrics.name(), &granted);
             let parties = granted.parties;
             let (invocation, terms) = self.stamp(&route, granted, message);
             let call = || route.target.call(parties, invocation);
@@ -96,6 +113,7 @@ impl Dispatcher {
         };
         let outcome = self.judge(call.await, &route, &terms);
         route.record(&outcome, &terms);
+        span.end(&outcome);
         outcome
     }
 

@@ -4,7 +4,8 @@
 //! comes through [`Dispatcher::dispatch`]. The gate turns the request into a permit, the routes
 //! take the permit and give the target, the target does the work, and the outcome is recorded. Both
 //! are read from one [`Snapshot`], so that a call never sees new routes under old entitlements.
-//! A model checker goes through that, and through the end of a route (`tests/models.rs`).
+//! A model checker goes through that, and through the end of a route (`tests/models.rs`). Of a
+//! call whose trace is recorded a tracer is told; what becomes of that is not known here.
 //!
 //! **Deliberately absent:** WebAssembly, sockets, NATS, manifests. A target is whatever implements
 //! [`Target`]; the composition root puts actors and providers behind it.
@@ -18,6 +19,7 @@ mod snapshot;
 mod sync;
 mod tally;
 mod target;
+mod trace;
 mod under_way;
 
 pub use dispatcher::{Bounds, Dispatcher, Message};

@@ -29,6 +29,8 @@ mod tally;
 #[path = "../src/target.rs"]
 #[allow(unreachable_pub, reason = "it is the library's")]
 mod target;
+#[path = "../src/trace.rs"]
+mod trace;
 #[path = "../src/under_way.rs"]
 mod under_way;
 

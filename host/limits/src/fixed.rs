@@ -217,6 +217,39 @@ pub const IMAGE_CACHE: Limit = row(
     None,
     "those that were used last the longest ago, and that no running host uses, are removed",
 );
+/// Spans that wait to be sent; each takes up to some kilobytes. `OTEL_BSP_MAX_QUEUE_SIZE` sets it.
+pub const TELEMETRY_SPANS: Limit = row(
+    ("telemetry_spans_max", "-"),
+    (2_048, "spans"),
+    None,
+    "further spans are dropped and counted; calls do not notice",
+)
+.between(1, 65_536);
+/// Spans in one request to a receiver. `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` sets it.
+pub const TELEMETRY_BATCH: Limit = row(
+    ("telemetry_batch_max", "-"),
+    (512, "spans"),
+    None,
+    "the request is sent, and another one after it",
+)
+.between(1, 4_096);
+/// A name, a value or a sentence in a span: clients and guests choose some of them.
+pub const TELEMETRY_TEXT: Limit =
+    row(("telemetry_text_bytes_max", "-"), (1 << 10, "bytes"), None, "the rest is cut off");
+/// One request to a receiver of telemetry. `OTEL_EXPORTER_OTLP_TIMEOUT` sets it.
+pub const TELEMETRY_SEND: Limit = row(
+    ("telemetry_send_ms_max", "-"),
+    (10_000, "ms"),
+    None,
+    "the request failed; spans are sent again, up to five times in all",
+);
+/// How long a host that stops waits for its last telemetry to be received.
+pub const TELEMETRY_FLUSH: Limit = row(
+    ("telemetry_flush_ms_max", "-"),
+    (5_000, "ms"),
+    None,
+    "the host stops without it, and says so",
+);
 
 /// All of them.
 pub const TABLE: &[Limit] = &[
@@ -261,6 +294,11 @@ pub const TABLE: &[Limit] = &[
     CREDENTIAL_HELPER,
     REPLAY_TIME,
     IMAGE_CACHE,
+    TELEMETRY_SPANS,
+    TELEMETRY_BATCH,
+    TELEMETRY_TEXT,
+    TELEMETRY_SEND,
+    TELEMETRY_FLUSH,
 ];
 
 const fn of_archive(name: &'static str, max: u64, unit: &'static str, hit: &'static str) -> Limit {

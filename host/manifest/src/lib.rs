@@ -40,6 +40,7 @@ mod schema;
 mod shape;
 pub mod source;
 mod spec;
+mod telemetry;
 mod tree;
 mod trust;
 mod understand;
@@ -58,7 +59,7 @@ pub use source::{Format, SourceText, Span, Spanned};
 pub use spec::{
     ActorSpec, AdminScope, AdminUserSpec, BindingSpec, CacheSpec, HostSpec, Isolation, Manifest,
     ProcessLimitsSpec, ProcessSpec, ProgramSpec, ProviderKind, ProviderModuleSpec, ProviderSpec,
-    RegistrySpec, SocketSpec, TextPairs, TrustSpec, WrittenLimit,
+    RegistrySpec, SocketSpec, TelemetrySpec, TextPairs, TrustSpec, WrittenLimit,
 };
 pub use trust::{ReadableTrust, readable_trust, unrevoked};
 

@@ -20,6 +20,7 @@ use crate::source::{Span, Spanned};
 use crate::spec::{
     ActorSpec, BindingSpec, HostSpec, Manifest, ProviderKind, ProviderSpec, RegistrySpec, TrustSpec,
 };
+use crate::telemetry::telemetry;
 
 /// The manifest that `written` means, to be run only if no problem was reported.
 pub(crate) fn resolve(written: Root, problems: &mut Problems) -> (Manifest, Whole) {
@@ -90,6 +91,7 @@ fn host(written: Host, problems: &mut Problems) -> HostSpec {
         drain: written.drain.unwrap_or(default.drain),
         cache: written.cache.unwrap_or(default.cache),
         open_calls: matches!(written.calls, Some(Calls::Open)),
+        telemetry: written.telemetry.map(telemetry),
     }
 }
 

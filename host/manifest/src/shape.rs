@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::object::object;
 use crate::report::Problems;
 use crate::spec::{CacheSpec, Isolation, SocketSpec};
+use crate::telemetry::Telemetry;
 use crate::tree::{Node, Value};
 use crate::variable::Variable;
 
@@ -353,5 +354,7 @@ object! {
         host_calls_in_flight: Option<Count<1>>,
         /// `open`: every actor may call every actor, as in wasmCloud 0.18; default `listed`.
         calls: Option<Calls>,
+        /// Where traces and metrics go, as OTLP; nowhere without it.
+        telemetry: Option<Telemetry>,
     }
 }

@@ -223,6 +223,23 @@ pub struct HostSpec {
     pub limits: HostLimits,
     /// True when every actor may call every actor, whatever their claims say.
     pub open_calls: bool,
+    /// Where traces and metrics go.
+    pub telemetry: Option<TelemetrySpec>,
+}
+
+/// Where traces and metrics go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TelemetrySpec {
+    /// The receiver's address, which begins with `http://` or `https://`.
+    pub endpoint: Spanned<String>,
+    /// Headers of each request. Secret.
+    pub headers: TextPairs,
+    /// The name of the service.
+    pub service: Option<Spanned<String>>,
+    /// More about the host.
+    pub attributes: TextPairs,
+    /// The share of the traces that are recorded, in millionths.
+    pub sampled_millionths: Option<u32>,
 }
 
 impl Default for HostSpec {
@@ -236,6 +253,7 @@ impl Default for HostSpec {
             cache: CacheSpec::default(),
             limits: HostLimits::default(),
             open_calls: false,
+            telemetry: None,
         }
     }
 }

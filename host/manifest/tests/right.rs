@@ -221,3 +221,31 @@ fn the_examples_load() {
     }
     assert!(seen >= 4, "the examples are gone");
 }
+
+#[test]
+fn telemetry_says_where_it_goes() {
+    let written = |keys: &str| format!("actors: []\nhost: {{telemetry: {{{keys}}}}}");
+    let all = "endpoint: 'https://otlp.example:4318/base', headers: {api-key: a=b}, service: app, \
+               attributes: {team: a}, sampled: 0.05";
+    let spec = parse(&written(all), Format::Yaml).host.telemetry.expect("it is there");
+    assert_eq!(*spec.endpoint, "https://otlp.example:4318/base");
+    let pair =
+        |(name, value): &(Spanned<String>, Spanned<String>)| format!("{}={}", **name, **value);
+    assert_eq!(spec.headers.iter().map(pair).collect::<Vec<_>>(), ["api-key=a=b"]);
+    assert_eq!(spec.attributes.iter().map(pair).collect::<Vec<_>>(), ["team=a"]);
+    assert_eq!(spec.service.as_ref().map(|it| it.as_str()), Some("app"));
+    assert_eq!(spec.sampled_millionths, Some(50_000));
+    assert_eq!(parse("actors: []", Format::Yaml).host.telemetry, None);
+    for wrong in [
+        "service: a",
+        "endpoint: 'otlp:4318'",
+        "endpoint: 'http://'",
+        "endpoint: 'http://a', sampled: 1.01",
+        "endpoint: 'http://a', sampled: nan",
+        "endpoint: 'http://a', headers: [a]",
+        "endpoint: 'http://a', protocol: grpc",
+    ] {
+        let source = SourceText::new("app", written(wrong), Format::Yaml);
+        read(&source, &nothing_set).expect_err(wrong);
+    }
+}

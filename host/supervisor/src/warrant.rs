@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use trellis_core::{CallError, Code};
+use trellis_core::{CallError, Code, Tracer};
 use trellis_providers_sdk::{Ask, BoxFuture, Invoke, Invoker, Restart};
 use trellis_targets::ProviderCalls;
 
@@ -81,6 +81,10 @@ impl Invoker for Guarded {
 
     fn recovered(&self) {
         self.calls.recovered();
+    }
+
+    fn tracer(&self) -> Option<&dyn Tracer> {
+        self.calls.tracer()
     }
 
     fn lineage(&self) -> &str {

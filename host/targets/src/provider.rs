@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use trellis_core::{CallError, Code, Parties};
+use trellis_core::{CallError, Code, Parties, Tracer};
 use trellis_dispatch::{BoxFuture, Dispatcher, Invocation, Message, Target};
 use trellis_entitlements::{ActorId, AuthzRequest, TargetId};
 use trellis_meters::{Coarse, Restart, TokenBucket};
@@ -130,6 +130,10 @@ impl Invoker for ProviderCalls {
 
     fn recovered(&self) {
         self.overseer.recovered();
+    }
+
+    fn tracer(&self) -> Option<&dyn Tracer> {
+        self.dispatcher.tracer()
     }
 
     fn lineage(&self) -> &str {

@@ -60,6 +60,7 @@ mod port;
 mod ports;
 mod pressure;
 mod provider;
+mod request_span;
 mod route;
 mod schedule;
 mod service;

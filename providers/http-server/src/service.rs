@@ -24,6 +24,7 @@ use crate::config::limits::AccessForm;
 use crate::error_response::ErrorResponse;
 use crate::port::{Seen, WorkerPort};
 use crate::pressure;
+use crate::request_span::{self, RequestSpan};
 use crate::route::{COMMON_METHODS, Route};
 use crate::target::{Target, host_of};
 use crate::timer::ConnectionTimer;
@@ -38,9 +39,11 @@ struct Exchange<'a> {
     timer: &'a ConnectionTimer,
     peer: SocketAddr,
     head: request::Parts,
-    /// The client's, or our own when the access log is to tell one.
+    /// The client's, or our own when the access log is to tell one or traces are recorded.
     trace: Option<Trace>,
-    traced_by_client: bool,
+    /// The client's.
+    given: Option<Trace>,
+    span: Option<Box<RequestSpan>>,
     /// Whether the access log is to tell of it.
     told: bool,
     started: Instant,
@@ -60,10 +63,9 @@ pub(crate) async fn serve(
     let seen = worker_port.seen();
     let told = seen.limits.access_log != AccessForm::Off;
     let given = trace_of(&head.headers);
-    let trace = given.or_else(|| told.then(fresh_trace));
-    let traced_by_client = given.is_some();
-    let exchange =
-        Exchange { worker_port, timer, peer, head, trace, traced_by_client, told, started };
+    let (trace, span) = request_span::enter(seen.context(), given);
+    let trace = trace.or_else(|| told.then(fresh_trace));
+    let exchange = Exchange { worker_port, timer, peer, head, trace, given, span, told, started };
     if !trusted {
         let error_response =
             ErrorResponse::malformed("The length of the request body is contradictory.");
@@ -223,13 +225,12 @@ impl Exchange<'_> {
 
     /// What every answer gets and every request leaves behind.
     fn finish(
-        &self,
+        &mut self,
         route: Option<&Route>,
         code: Option<Code>,
         mut response: Response<Full<Bytes>>,
     ) -> Response<Full<Bytes>> {
-        let trace = self.trace.filter(|_| self.traced_by_client);
-        if let Some(value) = trace.and_then(|trace| trace.to_traceparent().try_into().ok()) {
+        if let Some(value) = self.given.and_then(|trace| trace.to_traceparent().try_into().ok()) {
             response.headers_mut().entry(TRACEPARENT).or_insert(value);
         }
         if self.worker_port.port.is_closing() {
@@ -245,6 +246,9 @@ impl Exchange<'_> {
             self.tell(route, code, &response, duration);
         }
         self.timer.request_ends(ended);
+        if let Some(span) = self.span.take() {
+            span.answered(&self.head, route, (response.status(), code));
+        }
         response
     }
 

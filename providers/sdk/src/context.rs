@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use trellis_core::{BindingId, CallError, Code, Trace};
+use trellis_core::{BindingId, CallError, Code, Trace, Tracer};
 use trellis_meters::Restart;
 
 use crate::future::BoxFuture;
@@ -73,6 +73,11 @@ pub trait Invoker: Send + Sync {
     /// The provider runs again; see [`Context::recovered`].
     fn recovered(&self) {}
 
+    /// Who is told of spans, if traces are recorded; see [`Context::tracer`].
+    fn tracer(&self) -> Option<&dyn Tracer> {
+        None
+    }
+
     /// What the provider is in its host: the same for instances that take one another's place when
     /// values change, and for nobody else in the process. Empty when it takes nobody's place.
     fn lineage(&self) -> &str {
@@ -131,6 +136,13 @@ impl Context {
     /// Tells the host that what [`failed`](Self::failed) runs again.
     pub fn recovered(&self) {
         self.invoker.recovered();
+    }
+
+    /// Who is told of the spans of requests that come in over the provider; `None` while no traces
+    /// are recorded, and always for one that is a program, which has a tracer of its own if any.
+    #[must_use]
+    pub fn tracer(&self) -> Option<&dyn Tracer> {
+        self.invoker.tracer()
     }
 
     /// What the provider is in its host; see [`Invoker::lineage`]. Instances of one lineage may

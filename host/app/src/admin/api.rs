@@ -11,6 +11,7 @@ use trellis_core::{CallError, Code};
 use trellis_limits::fixed::{ADMIN_AUDIT_LINES, ADMIN_CALLS};
 use trellis_meters::TokenBucket;
 use trellis_supervisor::{Archives, Modules, Supervisor};
+use trellis_telemetry::Telemetry;
 
 use crate::calls::SystemCalls;
 use crate::host::Host;
@@ -34,6 +35,7 @@ pub(super) struct Parts {
     pub(super) identity: Arc<Identity>,
     pub(super) calls: SystemCalls,
     pub(super) metrics: Metrics,
+    pub(super) telemetry: Telemetry,
     /// How many refusals on the admin address are told: anybody can be refused there.
     audit_lines: Mutex<TokenBucket>,
     /// Room for calls under way, which hold payloads.
@@ -58,6 +60,7 @@ impl Admin {
             identity: Arc::clone(host.identity()),
             calls: host.calls().clone(),
             metrics: host.metrics().clone(),
+            telemetry: host.telemetry().clone(),
             audit_lines: Mutex::new(audit_lines()),
             under_way: Semaphore::new(usize::try_from(ADMIN_CALLS.default).unwrap_or(1)),
             turns: Semaphore::new(LISTS_MAX),

@@ -36,6 +36,11 @@ pub(super) fn metrics(admin: &Admin) -> Reply {
 }
 
 impl Admin {
+    /// What `/metrics` answers; `None` when it cannot be written.
+    pub(crate) fn metrics_page(&self) -> Option<String> {
+        self.encode().ok()
+    }
+
     fn encode(&self) -> Result<String, std::fmt::Error> {
         let parts = &self.0;
         let mut text = String::new();
@@ -53,6 +58,6 @@ impl Admin {
         encode_registry(&mut text, &reading::registry(hung, refused))?;
         encode_registry(&mut text, &Samples::of(parts.supervisor.samples()).into_registry())?;
         encode_eof(&mut text)?;
-        Ok(text)
+        Ok(parts.telemetry.with_exemplars(text))
     }
 }

@@ -29,6 +29,7 @@ mod starting;
 mod stop;
 mod storage;
 mod stores;
+mod telemetry;
 mod trust;
 mod unmeant;
 mod values;

@@ -26,6 +26,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer("host/artifacts", 1, &["capabilities/core", "host/limits"]),
     layer("host/claims", 1, &["capabilities/core"]),
     layer("host/manifest", 1, &["capabilities/core", "host/limits"]),
+    layer("host/telemetry", 1, &["capabilities/core", "host/limits"]),
     layer("host/archive", 2, &["capabilities/core", "host/claims", "host/limits"]),
     layer("host/keystore", 2, &["capabilities/core", "host/claims"]),
     layer("host/meters", 0, &[]),
@@ -136,6 +137,16 @@ pub(super) const OWNERS: &[Owner] = &[
         &["host/app", "providers/http-server", "tools/bench/*", "tools/e2e", "tools/testkit"],
         "HTTP is spoken by its provider and by the admin endpoint",
     ),
+    owner(
+        &["reqwest"],
+        &["host/artifacts", "host/telemetry", "tools/bench/*"],
+        "what the host itself asks of others goes to registries and to receivers of telemetry",
+    ),
+    owner(
+        &["opentelemetry", "opentelemetry-proto", "opentelemetry_sdk", "prost"],
+        &["host/telemetry", "tools/e2e"],
+        "telemetry is written in one place, and read back by its tests",
+    ),
     owner(&["redis"], &["providers/keyvalue-redis"], "each server has one provider"),
     owner(&["redb"], &["providers/keyvalue-embedded"], "each store has one provider"),
     owner(
@@ -179,6 +190,7 @@ pub(super) const OWNERS: &[Owner] = &[
             "host/engine",
             "host/supervisor",
             "host/targets",
+            "host/telemetry",
             "providers/*",
             "tools/*",
             "tools/bench/*",

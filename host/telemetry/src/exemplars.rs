@@ -1,0 +1,162 @@
+//! Which recorded trace a time in a histogram came from.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use parking_lot::Mutex;
+use trellis_core::{Span, SpanValue, Trace};
+
+use crate::page::{Line, bound, of_labels};
+
+/// The histogram of the metrics page that they stand in, and its label.
+const BUCKET: &str = "trellis_call_duration_seconds_bucket";
+const LABEL: &str = "target";
+/// The attribute of a span with that label's value.
+const ATTRIBUTE: &str = "trellis.target";
+/// Most targets that have any; those called first.
+const TARGETS_MAX: usize = 200;
+
+/// The last recorded call of each target for each magnitude of its time. Whoever records a trace
+/// tells them, so that a call that is not recorded knows nothing of them.
+#[derive(Default, Debug)]
+pub(crate) struct Exemplars(Mutex<HashMap<String, Magnitudes>>);
+
+/// By the number of binary digits of a time in nanoseconds.
+type Magnitudes = [Option<Exemplar>; 65];
+
+#[derive(Clone, Copy, Debug)]
+struct Exemplar {
+    trace: Trace,
+    nanos: u64,
+    at_unix_ns: u64,
+}
+
+impl Exemplars {
+    /// A recorded call ended.
+    pub(crate) fn note(&self, span: &Span) {
+        let Some(SpanValue::Text(target)) = span.said(ATTRIBUTE) else { return };
+        let nanos = u64::try_from(span.took.as_nanos()).unwrap_or(u64::MAX);
+        let at_unix_ns = span.start_unix_ns.saturating_add(nanos);
+        let magnitude = (u64::BITS - nanos.leading_zeros()) as usize;
+        let exemplar = Some(Exemplar { trace: span.trace, nanos, at_unix_ns });
+        let mut targets = self.0.lock();
+        if let Some(magnitudes) = targets.get_mut(target) {
+            magnitudes[magnitude] = exemplar;
+        } else if targets.len() < TARGETS_MAX {
+            targets.entry(target.clone()).or_insert([None; 65])[magnitude] = exemplar;
+        }
+    }
+
+    /// The metrics page with them, in the form of OpenMetrics.
+    pub(crate) fn written_into(&self, page: String) -> String {
+        let targets = self.0.lock();
+        if targets.is_empty() {
+            return page;
+        }
+        let mut written = String::with_capacity(page.len() + 128 * targets.len());
+        let mut below = 0.0;
+        for line in page.lines() {
+            written.push_str(line);
+            if let Some((target, most)) = bucket(line) {
+                if let Some(exemplar) = targets.get(&target).and_then(|it| within(it, below, most))
+                {
+                    exemplar.write(&mut written);
+                }
+                below = if most.is_finite() { most } else { 0.0 };
+            }
+            written.push('\n');
+        }
+        written
+    }
+}
+
+impl Exemplar {
+    fn seconds(&self) -> f64 {
+        self.nanos as f64 / 1e9
+    }
+
+    fn write(&self, line: &mut String) {
+        let (id, span, at) = (self.trace.trace_id(), self.trace.span_id(), self.at_unix_ns);
+        let (at_s, at_ns) = (at / 1_000_000_000, at % 1_000_000_000);
+        // Writing to a text cannot fail.
+        let _ = write!(
+            line,
+            " # {{trace_id=\"{id:032x}\",span_id=\"{span:016x}\"}} {:?} {at_s}.{at_ns:09}",
+            self.seconds(),
+        );
+    }
+}
+
+/// The target and the upper bound, in seconds, of a line that is a bucket of the histogram.
+fn bucket(line: &str) -> Option<(String, f64)> {
+    if !line.starts_with(BUCKET) {
+        return None;
+    }
+    let line = Line::read(line)?;
+    let labels = of_labels(line.labels)?;
+    let value = |name: &str| labels.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+    (line.name == BUCKET).then_some(())?;
+    Some((value(LABEL)?.clone(), bound(value("le")?)?))
+}
+
+/// The latest above one bound, up to the other.
+fn within(magnitudes: &Magnitudes, below: f64, most: f64) -> Option<&Exemplar> {
+    let fits = |it: &&Exemplar| it.seconds() > below && it.seconds() <= most;
+    magnitudes.iter().flatten().filter(fits).max_by_key(|it| it.at_unix_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use trellis_core::SpanKind;
+
+    use super::*;
+
+    fn span(target: &str, trace: u64, took: Duration) -> Span {
+        let outer = Trace::new([1, trace], 0).with_sampled(true);
+        let mut span = Span::begin(outer, (SpanKind::Client, 5), 1_700_000_000_000_000_000);
+        span.took = took;
+        span.say(ATTRIBUTE, target);
+        span
+    }
+
+    const PAGE: &str = "\
+# TYPE trellis_call_duration_seconds histogram
+trellis_call_duration_seconds_bucket{le=\"0.001\",target=\"a\"} 1
+trellis_call_duration_seconds_bucket{le=\"1.0\",target=\"a\"} 2
+trellis_call_duration_seconds_bucket{le=\"+Inf\",target=\"a\"} 2
+trellis_call_duration_seconds_bucket{le=\"0.001\",target=\"b\"} 1
+trellis_other_seconds_bucket{le=\"0.001\",target=\"a\"} 1
+# EOF
+";
+
+    #[test]
+    fn a_bucket_names_the_last_trace_that_fell_into_it() {
+        let exemplars = Exemplars::default();
+        assert_eq!(exemplars.written_into(PAGE.to_owned()), PAGE);
+        exemplars.note(&span("a", 1, Duration::from_micros(500)));
+        exemplars.note(&span("a", 2, Duration::from_micros(501)));
+        exemplars.note(&span("a", 3, Duration::from_secs(2)));
+        let page = exemplars.written_into(PAGE.to_owned());
+        let line = |start: &str| page.lines().find(|line| line.starts_with(start)).expect("a line");
+        assert_eq!(
+            line("trellis_call_duration_seconds_bucket{le=\"0.001\",target=\"a\"}"),
+            "trellis_call_duration_seconds_bucket{le=\"0.001\",target=\"a\"} 1 # \
+             {trace_id=\"00000000000000010000000000000002\",span_id=\"0000000000000005\"} \
+             0.000501 1700000000.000501000"
+        );
+        assert!(!line("trellis_call_duration_seconds_bucket{le=\"1.0\"").contains('#'));
+        assert!(line("trellis_call_duration_seconds_bucket{le=\"+Inf\"").contains(" 2.0 17000"));
+        assert_eq!(page.matches("trace_id").count(), 2, "{page}");
+    }
+
+    #[test]
+    fn only_so_many_targets_have_any() {
+        let exemplars = Exemplars::default();
+        for number in 0..=TARGETS_MAX {
+            exemplars.note(&span(&number.to_string(), 1, Duration::from_micros(1)));
+        }
+        assert_eq!(exemplars.0.lock().len(), TARGETS_MAX);
+    }
+}
