@@ -15,6 +15,7 @@ use trellis_supervisor::Supervisor;
 
 use crate::calls::SystemCalls;
 use crate::failure::Failure;
+use crate::feed::{Decisions, Feeds, KeptAudit};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 
@@ -53,6 +54,7 @@ pub struct Host {
     engine: Engine,
     engine_metrics: Arc<trellis_engine::Metrics>,
     registry: Arc<Registry>,
+    feeds: Feeds,
 }
 
 impl Host {
@@ -75,16 +77,21 @@ impl Host {
         engine_metrics.register(&mut registry);
         let gate_metrics = trellis_entitlements::Metrics::default();
         gate_metrics.register(&mut registry);
-        let gate = Gate::new(config.policy, Box::new(LogAudit::default()), gate_metrics);
+        let decisions = Arc::<Decisions>::default();
+        let audit = KeptAudit { log: LogAudit::default(), kept: Arc::clone(&decisions) };
+        let gate = Gate::new(config.policy, Box::new(audit), gate_metrics);
         let call_metrics = trellis_dispatch::Metrics::default();
         call_metrics.register(&mut registry);
         let dispatcher = Arc::new(Dispatcher::new(gate, call_metrics, bounds));
         let life_metrics = trellis_supervisor::Metrics::default();
         life_metrics.register(&mut registry);
+        let feeds = Feeds::of(&config.key, decisions);
+        dispatcher.observed().set(Arc::clone(&feeds.calls) as Arc<_>);
         let identity = Arc::new(Identity::new(config.key, &*config.clock));
         let calls = SystemCalls::new(Arc::clone(&dispatcher));
         let supervisor =
             Supervisor::start(engine.clone(), Arc::clone(&dispatcher), config.clock, life_metrics);
+        supervisor.is_seen_by(Arc::new(feeds.events.clone()));
         let registry = Arc::new(registry);
         Ok(Self {
             identity,
@@ -95,6 +102,7 @@ impl Host {
             engine,
             engine_metrics,
             registry,
+            feeds,
         })
     }
 
@@ -118,6 +126,10 @@ impl Host {
 
     pub(crate) const fn identity(&self) -> &Arc<Identity> {
         &self.identity
+    }
+
+    pub(crate) const fn feeds(&self) -> &Feeds {
+        &self.feeds
     }
 
     pub(crate) const fn calls(&self) -> &SystemCalls {

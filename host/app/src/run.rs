@@ -84,15 +84,19 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let announcer = Announcer::start(output.form());
     let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
-        let (edits, mut orders) = Edits::new();
-        let (host, readiness) = build(&settings, host_key(loader.path()).await, edits)?;
+        let host = build(&settings, host_key(loader.path()).await)?;
+        let feeds = host.feeds().clone();
+        let (edits, mut orders) = Edits::new(feeds.events.clone());
+        let readiness = Readiness::new(host.supervisor().clone(), edits);
         loader.runs_in(host.engine());
         host.identity().runs(loader.path(), &text.manifest);
         let files = (loader.modules().clone(), loader.archives().clone());
         let admin = Admin::new(&host, readiness.clone(), files);
         let _socket = open_admin(&settings, admin, (&loader, &text.manifest), &announcer).await?;
         let life = Life::new((loader, watch), (host, readiness), announcer.clone(), args.clone());
-        life.run(text, settings, (&mut signals, &mut orders)).await
+        let outcome = life.run(text, settings, (&mut signals, &mut orders)).await;
+        feeds.end().await;
+        outcome
     };
     let outcome = running.await;
     // Nothing else runs by now, and it is bounded.
@@ -101,15 +105,9 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
 }
 
 /// The host that runs a manifest; nothing of the manifest runs yet.
-fn build(
-    settings: &StartSettings,
-    key: PublicKey,
-    edits: Edits,
-) -> Result<(Host, Readiness), Failure> {
-    let host = Host::build(HostConfig { key, ..HostConfig::new(engine_config(settings)) })
-        .map_err(|error| Failure::call("the sandbox", error))?;
-    let readiness = Readiness::new(host.supervisor().clone(), edits);
-    Ok((host, readiness))
+fn build(settings: &StartSettings, key: PublicKey) -> Result<Host, Failure> {
+    Host::build(HostConfig { key, ..HostConfig::new(engine_config(settings)) })
+        .map_err(|error| Failure::call("the sandbox", error))
 }
 
 /// Has the host answer over its admin socket and its admin address. The socket is there until what

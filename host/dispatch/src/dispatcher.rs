@@ -11,6 +11,7 @@ use trellis_meters::{Coarse, Timing};
 use crate::failures::FailureLog;
 use crate::invocation::Invocation;
 use crate::metrics::Metrics;
+use crate::observe::Observed;
 use crate::route::{Route, RouteHandle};
 use crate::snapshot::Snapshot;
 use crate::sync::Published;
@@ -36,6 +37,7 @@ pub struct Dispatcher {
     snapshot: Published<Snapshot>,
     metrics: Metrics,
     bounds: Bounds,
+    observed: Observed,
 }
 
 /// What no call may exceed.
@@ -51,7 +53,8 @@ impl Dispatcher {
     /// A dispatcher without routes, where nobody may do anything yet.
     #[must_use]
     pub fn new(gate: Gate, metrics: Metrics, bounds: Bounds) -> Self {
-        Self { gate, snapshot: Published::default(), metrics, bounds }
+        let (snapshot, observed) = (Published::default(), Observed::default());
+        Self { gate, snapshot, metrics, bounds, observed }
     }
 
     /// A copy of what is published, to be edited.
@@ -74,6 +77,12 @@ impl Dispatcher {
         Route::new(target, self.metrics.of_target(name), failures)
     }
 
+    /// Who looks at calls, if anybody does.
+    #[must_use]
+    pub const fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
     /// Carries one call from its request to its answer.
     ///
     /// # Errors
@@ -81,21 +90,31 @@ impl Dispatcher {
     pub async fn dispatch(
         &self,
         request: AuthzRequest<'_>,
-        message: Message,
+        mut message: Message,
     ) -> Result<Bytes, CallError> {
+        if message.trace.is_none() {
+            message.trace = fresh_trace();
+        }
         let route;
-        let (call, terms) = {
+        let (call, terms, watched) = {
             let now = self.snapshot.load();
-            let permit = self.gate.admit(&now.entitlements, &request)?;
+            let permit = self.gate.admit(&now.entitlements, &request, &message.trace)?;
             let granted;
             (route, granted) = now.routes.resolve(permit)?;
             let parties = granted.parties;
             let (invocation, terms) = self.stamp(&route, granted, message);
+            let watched = self.observed.begin((parties, route.metrics.name()), &invocation);
             let call = || route.target.call(parties, invocation);
-            (UnderWay::begin(terms.deadline, &route.cut, call), terms)
+            (UnderWay::begin(terms.deadline, &route.cut, call), terms, watched)
         };
         let outcome = self.judge(call.await, &route, &terms);
         route.record(&outcome, &terms);
+        if let Err(error) = &outcome {
+            self.observed.failed(route.metrics.name(), error, terms.trace);
+        }
+        if let Some(watched) = watched {
+            watched.end(&outcome);
+        }
         outcome
     }
 
@@ -105,7 +124,7 @@ impl Dispatcher {
         let now = Coarse::now();
         let to_provider = matches!(granted.parties.target, Entity::Provider { .. });
         let (started, deadline) = self.deadline(to_provider, message.deadline, now);
-        let trace = if message.trace.is_none() { fresh_trace() } else { message.trace };
+        let trace = message.trace;
         let timing = route.metrics.begin(now);
         let terms = Terms { to_provider, started, deadline, timing, trace };
         let invocation = Invocation {

@@ -101,7 +101,7 @@ pub(crate) struct TargetMetrics {
 
 impl TargetMetrics {
     /// The target's name in the manifest.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) const fn name(&self) -> &Arc<str> {
         &self.name
     }
 

@@ -10,14 +10,18 @@ mod answers;
 mod api;
 mod bearer;
 mod edit;
+mod follow;
 mod invoke;
 mod listener;
 mod listing;
 mod mistaken;
+mod pass;
 mod probes;
 mod route;
 mod router;
 mod socket;
+mod spy;
+mod stream;
 mod working;
 
 pub(crate) use api::Admin;
