@@ -9,6 +9,7 @@ use crate::edit::{Edited, Edits};
 use crate::entry::{ActorEntry, BindingEntry, HostEntry, ProviderEntry};
 use crate::event::Event;
 use crate::lifecycle::Component;
+use crate::load::Load;
 use crate::log_line::LogLine;
 use crate::phase::Phase;
 use crate::revision::Revision;
@@ -59,6 +60,8 @@ pub enum Answer {
     /// Of `GET /v1/calls` and `GET /v1/calls/TRACE`: first those that were refused, each kind the
     /// oldest first.
     Decisions(Vec<Decision>),
+    /// Of `GET /v1/loads`, actors first, in the order of their names.
+    Loads(Vec<Load>),
     /// Of every request that failed.
     Error(Box<Fault>),
 }

@@ -16,6 +16,7 @@ mod edit;
 mod entry;
 mod event;
 mod lifecycle;
+mod load;
 mod log_line;
 mod loss;
 mod name;
@@ -42,6 +43,7 @@ pub use event::{Event, EventData, Happening, rfc3339};
 pub use lifecycle::{
     Cause, Component, ComponentKind, IllegalTransition, Lifecycle, LifecycleState,
 };
+pub use load::{Load, TimeBucket};
 pub use log_line::{LogLevel, LogLine};
 pub use loss::Loss;
 pub use name::Name;

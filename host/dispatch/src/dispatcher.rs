@@ -10,7 +10,7 @@ use trellis_meters::{Coarse, Timing};
 
 use crate::failures::FailureLog;
 use crate::invocation::Invocation;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, TargetLoad};
 use crate::observe::Observed;
 use crate::route::{Route, RouteHandle};
 use crate::snapshot::Snapshot;
@@ -75,6 +75,12 @@ impl Dispatcher {
     pub fn route(&self, name: &str, target: Arc<dyn Target>) -> (Arc<Route>, RouteHandle) {
         let failures = Arc::new(FailureLog::of_target(name));
         Route::new(target, self.metrics.of_target(name), failures)
+    }
+
+    /// What the targets have to do.
+    #[must_use]
+    pub fn loads(&self) -> Vec<TargetLoad> {
+        self.metrics.loads()
     }
 
     /// Who looks at calls, if anybody does.

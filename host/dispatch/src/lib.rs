@@ -23,7 +23,7 @@ mod under_way;
 
 pub use dispatcher::{Bounds, Dispatcher, Message};
 pub use invocation::Invocation;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, TargetLoad};
 pub use observe::{Ending, Observed, Observer, SeenCall};
 pub use route::{Route, RouteHandle};
 pub use snapshot::{Routes, Snapshot};

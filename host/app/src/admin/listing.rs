@@ -8,6 +8,7 @@ use trellis_limits::fixed::DECISIONS_KEPT;
 
 use super::answers::{Refused, Reply, document, failed};
 use super::api::Admin;
+use super::loads::loads;
 use super::route::Listing;
 use super::working::Working;
 use crate::edits::Edits;
@@ -67,6 +68,7 @@ impl Admin {
                 Answer::Provider(Box::new(provider(overview().providers, &name)?))
             }
             Listing::Bindings => Answer::Bindings(overview().bindings),
+            Listing::Loads => Answer::Loads(loads(overview(), self.0.dispatcher.loads())),
             Listing::Edits => Answer::Edits(Box::new(edits.look(|book| book.entries()))),
             Listing::History => Answer::History(edits.look(|book| book.history())),
         })

@@ -14,6 +14,7 @@ mod follow;
 mod invoke;
 mod listener;
 mod listing;
+mod loads;
 mod mistaken;
 mod pass;
 mod probes;

@@ -68,6 +68,8 @@ pub(super) enum Listing {
     Edits,
     /// `/v1/history`: what changed.
     History,
+    /// `/v1/loads`: what there is to do.
+    Loads,
 }
 
 /// What can be followed.
@@ -138,6 +140,7 @@ impl Route {
             ["providers", provider] => Listing::Provider(provider.to_owned()),
             ["bindings"] => Listing::Bindings,
             ["history"] => Listing::History,
+            ["loads"] => Listing::Loads,
             ["edits"] => return Some(Self::Edits),
             ["calls"] => return Some(Self::Decisions(None)),
             ["calls", trace] => return Some(Self::Decisions(Some(trace.to_owned()))),
@@ -214,6 +217,7 @@ mod tests {
             ("/v1/host", Some(Scope::Read)),
             ("/v1/openapi.json", Some(Scope::Read)),
             ("/v1/history", Some(Scope::Read)),
+            ("/v1/loads", Some(Scope::Read)),
             ("/v1/edits", Some(Scope::Read)),
             ("/v1/events", Some(Scope::Read)),
             ("/v1/logs", Some(Scope::Operate)),

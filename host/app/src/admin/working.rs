@@ -9,9 +9,18 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 #[derive(Clone, Debug)]
 pub(super) struct Working(Arc<Connection>);
 
+/// Whose turn it is, and how often it was the host's.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Turns {
+    /// The host works.
+    pub(super) is_host: bool,
+    /// How often it has begun to: a client that takes one piece of a stream after the other goes on.
+    pub(super) begun: u64,
+}
+
 #[derive(Debug)]
 struct Connection {
-    works: watch::Sender<bool>,
+    works: watch::Sender<Turns>,
     place: OnceLock<OwnedSemaphorePermit>,
 }
 
@@ -20,14 +29,17 @@ pub(super) struct Turn<'a>(&'a Working);
 
 impl Working {
     /// The client's turn comes first.
-    pub(super) fn new() -> (Self, watch::Receiver<bool>) {
-        let (works, receiver) = watch::channel(false);
+    pub(super) fn new() -> (Self, watch::Receiver<Turns>) {
+        let (works, receiver) = watch::channel(Turns::default());
         (Self(Arc::new(Connection { works, place: OnceLock::new() })), receiver)
     }
 
     /// The host has all it needs and begins to work.
     pub(super) fn begin(&self) -> Turn<'_> {
-        self.0.works.send_replace(true);
+        self.0.works.send_modify(|turns| {
+            turns.is_host = true;
+            turns.begun += 1;
+        });
         Turn(self)
     }
 
@@ -40,6 +52,6 @@ impl Working {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.0.works.send_replace(false);
+        self.0.0.works.send_modify(|turns| turns.is_host = false);
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn all() -> Value {
         "/v1/actors/{name}/calls": { "get": spy() },
         "/v1/calls": { "get": decisions(&[]) },
         "/v1/calls/{trace}": { "get": decisions(&[TRACE]) },
+        "/v1/loads": get("What actors and providers have to do.", "loads", list(named("Load")), &[]),
         "/v1/openapi.json": { "get": {
             "summary": "This document.",
             "description": needs("read"),

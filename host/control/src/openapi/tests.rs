@@ -20,6 +20,7 @@ use crate::entry::{
 };
 use crate::event::{Event, Happening};
 use crate::lifecycle::{Cause, Component, ComponentKind, Lifecycle, LifecycleState};
+use crate::load::{Load, TimeBucket};
 use crate::log_line::{LogLevel, LogLine};
 use crate::phase::Phase;
 use crate::revision::{ChangedBy, Revision, RevisionOutcome};
@@ -224,6 +225,14 @@ fn every_call_fits_its_schema_and_has_no_more() {
     }
 }
 
+fn load(known: bool) -> Load {
+    let under_us = known.then_some(5);
+    let some = known.then_some(1);
+    let load = Load::of(ComponentKind::Provider, "p".to_owned());
+    let load = load.with_calls(vec![TimeBucket { under_us, calls: 1 }], 1);
+    Load { instances: some, waiting: some, memory_bytes: known.then_some(1), ..load }
+}
+
 fn line() -> LogLine {
     let (target, message) = ("actor".to_owned(), "hello".to_owned());
     let fields = BTreeMap::from([("actor".to_owned(), "a".to_owned())]);
@@ -268,6 +277,7 @@ fn every_answer_fits_its_schema_and_has_no_more() {
             ("history", list(named("Revision")), Answer::History(vec![revision(known)])),
             ("events", list(named("Event")), Answer::Events(vec![event(known)])),
             ("decisions", list(named("Decision")), Answer::Decisions(vec![decision(known)])),
+            ("loads", list(named("Load")), Answer::Loads(vec![load(known)])),
             ("host", named("Host"), host(known)),
             ("status", named("Status"), status(known)),
             ("actors", list(named("Actor")), Answer::Actors(vec![actor(known)])),

@@ -2,17 +2,22 @@
 
 use serde_json::Value;
 
-use super::schema::{by_name, code, count, named, object, one_of, or_null, text, with_optional};
+use super::schema::{
+    by_name, code, count, list, named, object, one_of, or_null, text, with_optional,
+};
 use crate::call_entry::{CallOutcome, Verdict};
 use crate::event::Event;
+use crate::lifecycle::ComponentKind;
 use crate::log_line::LogLevel;
 
 /// All of them by their names.
-pub(super) fn all() -> [(&'static str, Value); 7] {
+pub(super) fn all() -> [(&'static str, Value); 9] {
     [
         ("Event", event()),
         ("EventData", event_data()),
         ("LogLine", log_line()),
+        ("Load", load()),
+        ("TimeBucket", time_bucket()),
         ("Call", call()),
         ("Payload", payload()),
         ("Decision", decision()),
@@ -111,6 +116,42 @@ fn decision() -> Value {
             ("why", text(), "Why, as a sentence."),
         ],
         vec![("code", code(), "The code, of one that was refused or failed.")],
+    )
+}
+
+fn load() -> Value {
+    let kind = one_of(&[ComponentKind::Actor, ComponentKind::Provider].map(ComponentKind::as_str));
+    let below = |share: &'static str| (or_null(count()), share);
+    let [(half, of_half), (nine, of_nine), (most, of_most)] = [
+        below("Half of them took less, in microseconds; null when that is not known."),
+        below("Nine of ten took less."),
+        below("Ninety-nine of a hundred took less."),
+    ];
+    object(
+        "What an actor or a provider had to do since the host started, and what it takes.",
+        vec![
+            ("kind", kind, "What it is."),
+            ("name", text(), "Its name in the manifest."),
+            ("calls", count(), "Calls that ended."),
+            ("failures", count(), "Those that failed."),
+            ("times", list(named("TimeBucket")), "How long they took."),
+            ("p50_us", half, of_half),
+            ("p90_us", nine, of_nine),
+            ("p99_us", most, of_most),
+            ("instances", or_null(count()), "Instances that are alive, of an actor that runs."),
+            ("waiting", or_null(count()), "Calls that wait for one."),
+            ("memory_bytes", or_null(count()), "Memory of its process, of one that is a program."),
+        ],
+    )
+}
+
+fn time_bucket() -> Value {
+    object(
+        "Calls that took about as long.",
+        vec![
+            ("under_us", or_null(count()), "They took less, in microseconds; null is any longer."),
+            ("calls", count(), "How many."),
+        ],
     )
 }
 

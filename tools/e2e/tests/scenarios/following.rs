@@ -153,6 +153,9 @@ fn what_happens_is_told_until_the_host_stops() {
         sends(&socket(&site, &host), "GET /v1/events?a=b HTTP/1.1\r\nhost: a\r\n\r\n");
     assert!(status == 400 && answer.contains("tail, since, type"), "{answer}");
 
+    let log = prints(&site, "logs -o json");
+    assert!(!log.contains("canary") && log.contains("manifest was not applied"), "{log}");
+
     let mut follows = site.trellis(&["events", "-f", "-o", "json"]);
     let follower = std::thread::spawn(move || run_to_end(&mut follows));
     eventually(|| if host.metric("trellis_streams") >= 4.0 { Ok(()) } else { Err(()) })
@@ -309,4 +312,69 @@ fn calls_are_shown_as_they_go_on() {
     let before = known();
     trellis(&site, invoke);
     assert_eq!(known(), before);
+}
+
+#[test]
+fn what_there_is_to_do_is_shown() {
+    let site = counting_site();
+    let _host = start(&site);
+    for actor in ["eight", "eight", "eight", "unclaimed"] {
+        trellis(&site, &format!("invoke {actor} {INVOKE}"));
+    }
+    let loads = document(&site, "top -o json");
+    let load = |name: &str| {
+        let loads = loads["loads"].as_array().expect("a list");
+        loads.iter().find(|it| it["name"] == name).unwrap_or_else(|| panic!("{loads:#?}")).clone()
+    };
+    for (name, kind, calls, failures) in
+        [("eight", "actor", 3, 0), ("unclaimed", "actor", 1, 1), ("store", "provider", 3, 0)]
+    {
+        let load = load(name);
+        assert_eq!((&load["kind"], &load["calls"]), (&json!(kind), &json!(calls)), "{load:#}");
+        assert_eq!(load["failures"], json!(failures), "{load:#}");
+    }
+    assert!(load("eight")["p99_us"].as_u64().is_some_and(|us| us > 0), "{:#}", load("eight"));
+    assert_eq!(load("eight")["instances"], json!(1));
+    let table = prints(&site, "top --once");
+    assert!(table.starts_with("NAME ") && table.lines().count() == 4, "{table}");
+}
+
+#[test]
+fn a_host_is_asked_by_the_name_that_its_user_gave_it() {
+    let (site, user) = site_of("read");
+    let host = start(&site);
+    site.put("t.jwt", token(&user, &key_of(&site), Scope::Read));
+    let url = format!("http://{}", host.admin());
+    let create = format!("context create far --host {url} --token-file t.jwt");
+    assert!(prints(&site, &create).contains("far: made"), "{create}");
+    assert!(prints(&site, &create).contains("unchanged"), "once more");
+    prints(&site, "context create near --host shop");
+    fails(&site, "context create near --host other", 2, &["another context", "--force"]);
+    fails(&site, "context create a/b --host shop", 2, &["no name of a context"]);
+    fails(&site, "context create b --host shop --token-file t.jwt", 2, &["a URL"]);
+    fails(&site, "context use fra", 3, &["no context `fra`", "Did you mean `far`?"]);
+    fails(&site, "context show", 3, &["no context is in use"]);
+
+    // By its address it says who it is for; an invocation is not for who may only read.
+    let invoke = "invoke echo HandleRequest --json {\"method\":\"GET\"}";
+    let too_little = &["needs a token for operate"];
+    fails(&site, &format!("{invoke} --context far"), 4, too_little);
+    prints(&site, &format!("{invoke} --context near"));
+    prints(&site, "context use far");
+    fails(&site, invoke, 4, too_little);
+    prints(&site, &format!("{invoke} --host shop"));
+    let mut by_variable = site.trellis(&invoke.split(' ').collect::<Vec<_>>());
+    let near = run_to_end(by_variable.env("TRELLIS_CONTEXT", "near"));
+    assert_eq!(near.code, Some(0), "{near:#?}");
+    fails(&site, &format!("{invoke} --host shop --context far"), 2, &["one is meant"]);
+    let listed = document(&site, "context list -o json");
+    assert_eq!(listed["contexts"][0]["inUse"], json!(true), "{listed:#}");
+    assert!(prints(&site, "context show").contains(&url));
+    // Who makes a token says for which host, whatever context is in use.
+    prints(&site, "token create --quiet");
+    assert_eq!(document(&site, "get hosts -o json")["hosts"].as_array().map(Vec::len), Some(1));
+    prints(&site, "context use --none");
+    prints(&site, invoke);
+    prints(&site, "context delete far");
+    fails(&site, "get actors --context far", 3, &["no context `far`"]);
 }
