@@ -108,7 +108,8 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Adds `build_info`, `reloads_total{result}`, `manifest_problems_total{reason}`,
-    /// `admin_refused_total{code}`, `edits_taken_back_total`, `stream_lost_total` and `lines_lost_total{stream}`.
+    /// `admin_refused_total{code}`, `edits_taken_back_total`, `stream_lost_total` and
+    /// `lines_lost_total{stream}`.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let info: Family<Label, Gauge> = Family::default();
         info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);

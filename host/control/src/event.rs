@@ -276,8 +276,14 @@ mod tests {
         let names = ("5-7".to_owned(), "urn:trellis:host:N1".to_owned());
         let event = Event::of(happening, names, 1_709_164_800_042);
         let json = serde_json::to_string(&event).expect("it is data");
-        let begins = r#"{"specversion":"1.0","id":"5-7","source":"urn:trellis:host:N1","type":"io.trellis.host.provider.degraded","subject":"provider store","time":"2024-02-29T00:00:00.042Z","datacontenttype":"application/json","data":{"message":"provider store is degraded: "#;
-        assert!(json.starts_with(begins), "{json}");
+        for part in [
+            r#"{"specversion":"1.0","id":"5-7","source":"urn:trellis:host:N1","#,
+            r#""type":"io.trellis.host.provider.degraded","subject":"provider store","#,
+            r#""time":"2024-02-29T00:00:00.042Z","datacontenttype":"application/json","#,
+            r#""data":{"message":"provider store is degraded: "#,
+        ] {
+            assert!(json.contains(part), "{part}: {json}");
+        }
         assert!(!json.contains("canary") && json.contains("redis://***@db"), "{json}");
         assert!(json.contains(r#""code":"E_PROVIDER""#) && !json.contains('\n'), "{json}");
         assert_eq!(serde_json::from_str::<Event>(&json).expect("it reads back"), event);

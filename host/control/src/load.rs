@@ -17,8 +17,8 @@ pub struct Load {
     pub failures: u64,
     /// How long they took: none but those in which there are calls.
     pub times: Vec<TimeBucket>,
-    /// Half of them took less than this, in microseconds; `None` without calls, or when that is more
-    /// than is measured.
+    /// Half of them took less than this, in microseconds; `None` without calls, or when that is
+    /// more than is measured.
     pub p50_us: Option<u64>,
     /// Nine of ten.
     pub p90_us: Option<u64>,

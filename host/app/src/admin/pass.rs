@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use trellis_claims::{Bearer, PublicKey, Scope};
+use trellis_claims::{Bearer, Clock, PublicKey, Scope, SystemClock};
 use trellis_core::{CallError, Code};
 
-use crate::feed::now_unix_ms;
 use crate::identity::Identity;
 
 /// Who asks, and until when they may.
@@ -54,13 +53,13 @@ impl Pass {
                 let message = format!("{} may do less than the token is for by now", self.user);
                 return CallError::new(Code::Denied, message);
             }
-            let left_ms = (self.expires_unix_s.saturating_mul(1_000)).saturating_sub(now_unix_ms());
-            if left_ms == 0 {
+            let left_s = self.expires_unix_s.saturating_sub(SystemClock.now_unix_s());
+            if left_s == 0 {
                 return CallError::new(Code::Expired, "the token has expired");
             }
             tokio::select! {
                 () = changed => {}
-                () = sleep(Duration::from_millis(left_ms)) => {}
+                () = sleep(Duration::from_secs(left_s)) => {}
             }
         }
     }
@@ -69,7 +68,7 @@ impl Pass {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use trellis_claims::{KeyKind, KeyPair, SystemClock};
+    use trellis_claims::{KeyKind, KeyPair};
     use trellis_manifest::{AdminScope, AdminUserSpec, Manifest, Span, Spanned};
 
     use super::*;
@@ -86,7 +85,7 @@ mod tests {
             manifest.host.admin_users = users.into_iter().collect();
             identity.runs("a.yaml".as_ref(), &manifest);
         };
-        let now_s = now_unix_ms() / 1_000;
+        let now_s = SystemClock.now_unix_s();
         let pass =
             |expires_unix_s| Pass { user: user.clone(), scope: Scope::Operate, expires_unix_s };
         let (whole, over) = (pass(now_s + 1_000), pass(now_s - 1));

@@ -92,8 +92,8 @@ impl Feed {
 }
 
 impl Route {
-    /// What a path names; names in it may be percent-encoded. Of its query only what decides who may
-    /// ask.
+    /// What a path names; names in it may be percent-encoded. Of its query only what decides who
+    /// may ask.
     pub(super) fn of(path: &str, query: &str) -> Self {
         match path {
             "/livez" | "/healthz" => return Self::Live,

@@ -17,8 +17,8 @@ use super::{edit, follow, invoke, listing, probes, spy};
 const RESOURCES: &str = "There are /v1/host, /v1/status, /v1/actors, /v1/actors/NAME, \
                          /v1/providers, /v1/providers/NAME, /v1/bindings, /v1/edits, \
                          /v1/history, /v1/events, /v1/logs, /v1/calls, /v1/calls/TRACE, \
-                         /v1/actors/NAME/calls, /v1/loads, /v1/openapi.json, and POST /v1/edits and \
-                         /v1/actors/NAME/invoke/OPERATION.";
+                         /v1/actors/NAME/calls, /v1/loads, /v1/openapi.json, and POST /v1/edits \
+                         and /v1/actors/NAME/invoke/OPERATION.";
 /// Whose socket it is.
 const OWNER: &str = "Ask as the user that runs the host, or as root.";
 

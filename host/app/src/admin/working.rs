@@ -14,7 +14,7 @@ pub(super) struct Working(Arc<Connection>);
 pub(super) struct Turns {
     /// The host works.
     pub(super) is_host: bool,
-    /// How often it has begun to: a client that takes one piece of a stream after the other goes on.
+    /// How often it has begun to: a client that takes piece after piece of a stream goes on.
     pub(super) begun: u64,
 }
 

@@ -14,8 +14,8 @@ use trellis_dispatch::{Dispatcher, Ending, Observer, SeenCall};
 use trellis_limits::fixed::{SPY_KEPT_BYTES, SPY_PAYLOAD};
 
 use super::decisions::{Decisions, trace_id};
-use super::events::now_unix_ms;
 use super::ring::{Bounds, Ring};
+use super::stamp::now_unix_ms;
 
 /// What a call takes beside what is said in it, about.
 const CALL_BYTES: usize = 500;

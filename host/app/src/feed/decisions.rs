@@ -8,8 +8,8 @@ use trellis_dispatch::SeenCall;
 use trellis_entitlements::{Absence, AbsentEnd, AuditSink, Denial, LogAudit, Reason};
 use trellis_limits::fixed::DECISIONS_KEPT;
 
-use super::events::now_unix_ms;
 use super::ring::{Bounds, Ring};
+use super::stamp::now_unix_ms;
 
 /// Longest text of a decision, in bytes: what a guest asks for, and how an actor fails, are its own
 /// words.

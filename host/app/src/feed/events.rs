@@ -1,7 +1,6 @@
 //! What happened on this host, for everybody who follows it.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use trellis_claims::PublicKey;
 use trellis_control::{Component, ComponentKind, Event, Happening, LifecycleState};
@@ -10,6 +9,7 @@ use trellis_limits::fixed::{EVENTS_KEPT, EVENTS_KEPT_BYTES};
 use trellis_supervisor::Witness;
 
 use super::ring::{Bounds, Ring};
+use super::stamp::now_unix_ms;
 
 /// What an event takes beside its texts, about.
 const EVENT_BYTES: usize = 400;
@@ -55,12 +55,6 @@ impl Witness for Events {
     fn barred(&self, (kind, name): (ComponentKind, &str), error: &CallError) {
         self.tell(Happening::barred(kind, name, (error.code(), error.message())));
     }
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now_unix_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The bytes of its texts, some of which are there twice.

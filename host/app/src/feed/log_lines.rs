@@ -11,8 +11,8 @@ use tracing_subscriber::layer::Context;
 use trellis_control::{LogLevel, LogLine, rfc3339};
 use trellis_limits::fixed::LOG_KEPT_BYTES;
 
-use super::events::now_unix_ms;
 use super::ring::{Bounds, Ring};
+use super::stamp::now_unix_ms;
 
 /// Longest text of a line, in bytes; the rest is cut. What guests and programs print is no longer.
 const TEXT_BYTES_MAX: usize = 8 << 10;

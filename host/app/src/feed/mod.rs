@@ -7,12 +7,14 @@ mod events;
 mod feeds;
 mod log_lines;
 mod ring;
+mod stamp;
 
 pub(crate) use calls::Spy;
 pub(crate) use decisions::{Decisions, KeptAudit};
-pub(crate) use events::{Events, now_unix_ms};
+pub(crate) use events::Events;
 pub(crate) use feeds::Feeds;
 pub(crate) use log_lines::{KeptLog, log_lines};
 #[cfg(test)]
 pub(crate) use ring::Bounds;
 pub(crate) use ring::{Read, Reader, Ring};
+pub(crate) use stamp::now_unix_ms;

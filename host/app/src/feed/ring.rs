@@ -5,10 +5,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use super::stamp::now_unix_ms;
 
 /// Keeps the latest of something.
 pub(crate) struct Ring<T> {
@@ -17,7 +18,7 @@ pub(crate) struct Ring<T> {
     news: Notify,
     bounds: Bounds,
     /// Tells this ring from that of another run of the host, so that no reader of that goes on
-    /// here: microseconds since 1970.
+    /// here: when it was made, in milliseconds since 1970.
     epoch: u64,
 }
 
@@ -60,9 +61,8 @@ impl<T> Ring<T> {
     /// Nothing so far.
     pub(crate) fn new(bounds: Bounds) -> Self {
         let kept = Kept { items: VecDeque::new(), bytes: 0, next: 1, is_closed: false };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let epoch = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        Self { kept: Mutex::new(kept), news: Notify::new(), bounds, epoch }
+        let (news, epoch) = (Notify::new(), now_unix_ms());
+        Self { kept: Mutex::new(kept), news, bounds, epoch }
     }
 
     /// Adds one that takes so many bytes, made of its number.

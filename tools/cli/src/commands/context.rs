@@ -16,8 +16,8 @@ use crate::table::Table;
 Contexts are in $XDG_CONFIG_HOME/trellis/contexts.json, else ~/.config/trellis/contexts.json. What
 is meant is the first of: `--host` or TRELLIS_HOST, `--context` or TRELLIS_CONTEXT, the context in
 use, the only host of yours that runs.
-Exit codes: 0 done, 2 the command line or the file is wrong, 3 there is no such context, 4 others may
-change the file.")]
+Exit codes: 0 done, 2 the command line or the file is wrong, 3 there is no such context, 4 others
+may change the file.")]
 pub(crate) enum ContextCommand {
     /// Lists the contexts.
     List,

@@ -15,8 +15,9 @@ use crate::table::Table;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Shown is what happened since the table before; with --once or `-o json` once, since the host started.
-Times are those that so many calls stay below; MEMORY is that of providers that are programs.
+Shown is what happened since the table before; with --once or `-o json` once, since the host
+started. Times are those that so many calls stay below; MEMORY is that of providers that are
+programs.
 Exit codes: 0 shown, 2 several hosts run, 3 no such host, 4 the host is another user's, 5 no host
 answers.")]
 pub(crate) struct TopArgs {
