@@ -16,6 +16,7 @@ use trellis_telemetry::Telemetry;
 
 use crate::calls::SystemCalls;
 use crate::failure::Failure;
+use crate::feed::{Decisions, Feeds, KeptAudit};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 
@@ -58,6 +59,7 @@ pub struct Host {
     engine_metrics: Arc<trellis_engine::Metrics>,
     registry: Arc<Registry>,
     telemetry: Telemetry,
+    feeds: Feeds,
 }
 
 impl Host {
@@ -80,7 +82,9 @@ impl Host {
         engine_metrics.register(&mut registry);
         let gate_metrics = trellis_entitlements::Metrics::default();
         gate_metrics.register(&mut registry);
-        let gate = Gate::new(config.policy, Box::new(LogAudit::default()), gate_metrics);
+        let decisions = Arc::<Decisions>::default();
+        let audit = KeptAudit { log: LogAudit::default(), kept: Arc::clone(&decisions) };
+        let gate = Gate::new(config.policy, Box::new(audit), gate_metrics);
         let call_metrics = trellis_dispatch::Metrics::default();
         call_metrics.register(&mut registry);
         let telemetry = config.telemetry;
@@ -89,10 +93,13 @@ impl Host {
         let dispatcher = Arc::new(dispatcher.with_tracer(telemetry.tracer()));
         let life_metrics = trellis_supervisor::Metrics::default();
         life_metrics.register(&mut registry);
+        let feeds = Feeds::of(&config.key, decisions);
+        dispatcher.observed().set(Arc::clone(&feeds.calls) as Arc<_>);
         let identity = Arc::new(Identity::new(config.key, &*config.clock));
         let calls = SystemCalls::new(Arc::clone(&dispatcher));
         let supervisor =
             Supervisor::start(engine.clone(), Arc::clone(&dispatcher), config.clock, life_metrics);
+        supervisor.is_seen_by(Arc::new(feeds.events.clone()));
         let registry = Arc::new(registry);
         Ok(Self {
             identity,
@@ -104,6 +111,7 @@ impl Host {
             engine_metrics,
             registry,
             telemetry,
+            feeds,
         })
     }
 
@@ -127,6 +135,10 @@ impl Host {
 
     pub(crate) const fn identity(&self) -> &Arc<Identity> {
         &self.identity
+    }
+
+    pub(crate) const fn feeds(&self) -> &Feeds {
+        &self.feeds
     }
 
     pub(crate) const fn calls(&self) -> &SystemCalls {

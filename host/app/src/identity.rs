@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use trellis_claims::{Clock, PublicKey, Scope};
 use trellis_control::{HostEntry, Phase};
 use trellis_manifest::Manifest;
@@ -15,6 +17,8 @@ pub(crate) struct Identity {
     key: PublicKey,
     started_unix_s: u64,
     known: Mutex<Known>,
+    /// Others are its users, or they may do something else.
+    users_changed: Notify,
 }
 
 /// What becomes known of it.
@@ -48,7 +52,9 @@ impl Known {
 impl Identity {
     /// A host of that key, which starts now.
     pub(crate) fn new(key: PublicKey, clock: &dyn Clock) -> Self {
-        Self { key, started_unix_s: clock.now_unix_s(), known: Mutex::default() }
+        let started_unix_s = clock.now_unix_s();
+        let users_changed = Notify::new();
+        Self { key, started_unix_s, known: Mutex::default(), users_changed }
     }
 
     /// Its key.
@@ -74,6 +80,13 @@ impl Identity {
         // Who looks may be in another folder.
         known.manifest = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         known.warn_of_plain_tokens();
+        drop(known);
+        self.users_changed.notify_waiters();
+    }
+
+    /// Waits for a manifest that may name other users.
+    pub(crate) fn users_changed(&self) -> Notified<'_> {
+        self.users_changed.notified()
     }
 
     /// Its admin address.

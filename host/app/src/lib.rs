@@ -20,6 +20,7 @@ mod edits;
 pub mod exit;
 mod expiry;
 mod failure;
+mod feed;
 mod guest_log;
 mod host;
 mod host_key;
@@ -50,7 +51,7 @@ mod watch;
 
 pub use args::HostArgs;
 pub use children::{COMPILE_COMMAND, LAUNCH_COMMAND, LaunchArgs, describe_program, launch};
-pub use client::{AdminClient, ClientError, SilentHost, hosts};
+pub use client::{AdminClient, ClientError, Followed, Following, SilentHost, hosts};
 pub use command::{HostCommand, parse};
 pub use exit::Exit;
 pub use failure::Failure;

@@ -4,17 +4,20 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use trellis_manifest::Style;
 use trellis_providers_sdk::Unlocked;
 
 use crate::args::LogFormat;
+use crate::feed::{KeptLog, log_lines};
 use crate::line_queue::{LineQueue, Loss};
 use crate::metrics::lines_lost;
 
@@ -46,9 +49,11 @@ pub fn start(filter: &str, format: Option<LogFormat>) -> Result<(), String> {
         .with_writer(Log(LINES.get_or_init(queue).clone()))
         .with_timer(SystemTime)
         .with_ansi(color);
+    // Whoever asks over the admin API is shown what the log shows.
+    let kept = KeptLog(Arc::clone(log_lines()));
     let started = match format {
-        LogFormat::Text => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.with_target(false).finish().with(kept).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().with(kept).try_init(),
     };
     // An error means that logging runs already.
     if started.is_ok() {

@@ -45,6 +45,15 @@ pub(crate) fn edits_registry(count: usize) -> Registry {
     registry
 }
 
+/// A registry of how many streams are open, to be encoded as any other.
+pub(crate) fn streams_registry(count: usize) -> Registry {
+    let streams: Gauge = Gauge::default();
+    streams.set(i64::try_from(count).unwrap_or(i64::MAX));
+    let mut registry = Registry::with_prefix("trellis");
+    registry.register("streams", "Streams of the admin API that are open", streams);
+    registry
+}
+
 /// A registry of how many things `/readyz` lists, to be encoded as any other.
 pub(crate) fn degraded_registry(count: usize) -> Registry {
     let degraded: Gauge = Gauge::default();
@@ -94,11 +103,13 @@ pub(crate) struct Metrics {
     problems: Family<Label, Counter>,
     admin_refused: Family<Label, Counter>,
     taken_back: Counter,
+    stream_lost: Counter,
 }
 
 impl Metrics {
     /// Adds `build_info`, `reloads_total{result}`, `manifest_problems_total{reason}`,
-    /// `admin_refused_total{code}`, `edits_taken_back_total` and `lines_lost_total{stream}`.
+    /// `admin_refused_total{code}`, `edits_taken_back_total`, `stream_lost_total` and
+    /// `lines_lost_total{stream}`.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let info: Family<Label, Gauge> = Family::default();
         info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
@@ -106,12 +117,18 @@ impl Metrics {
         registry.register("reloads", "Times the manifest was read again", self.reloads.clone());
         let help = "Edits that the host took back by itself";
         registry.register("edits_taken_back", help, self.taken_back.clone());
+        let help = "What streams of the admin API lost: they were read too slowly";
+        registry.register("stream_lost", help, self.stream_lost.clone());
         let help = "What was wrong with manifests and modules that were not applied";
         registry.register("manifest_problems", help, self.problems.clone());
         let help = "Requests that the admin API refused, or that came to nothing";
         registry.register("admin_refused", help, self.admin_refused.clone());
         let help = "Lines of the host that were lost: nobody read them in time, or they could not be written";
         registry.register("lines_lost", help, LINES_LOST.clone());
+    }
+
+    pub(crate) fn stream_lost(&self, lost: u64) {
+        self.stream_lost.inc_by(lost);
     }
 
     pub(crate) fn taken_back(&self) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{Component, Degraded, HostStatus, LifecycleState, Phase};
+use trellis_control::{Component, Degraded, Happening, HostStatus, LifecycleState, Phase};
 use trellis_core::Code;
 use trellis_core::date::span;
 use trellis_supervisor::{Status, Supervisor, Warning};
@@ -85,7 +85,9 @@ impl Readiness {
 
     /// The host came to another phase of its life.
     pub(crate) fn enter(&self, phase: Phase) {
-        self.phase.store(Arc::new(phase));
+        if *self.phase.swap(Arc::new(phase)) != phase {
+            self.edits.events().tell(Happening::phase(phase));
+        }
     }
 
     /// The manifest as it is now was not applied; what ran goes on.
@@ -94,12 +96,14 @@ impl Readiness {
         let what = "the manifest was not applied";
         let refused = lasting(what, failure.code(), failure.told(), 0);
         self.found.lock().refused = Some(refused.clone());
+        self.edits.events().tell(Happening::manifest_refused(refused.code, &refused.why));
         refused
     }
 
     /// The manifest as it is now is applied.
     pub(crate) fn accept(&self) {
         self.found.lock().refused = None;
+        self.edits.events().tell(Happening::manifest_applied());
     }
 
     /// What there is to say of the manifest that is applied.

@@ -85,10 +85,12 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let announcer = Announcer::start(output.form());
     let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
-        let (edits, mut orders) = Edits::new();
         let key = host_key(loader.path()).await;
         let telemetry = telemetry(&settings, (&key, name_of(loader.path(), &text.manifest)));
-        let (host, readiness) = build(&settings, (key, telemetry.clone()), edits)?;
+        let host = build(&settings, (key, telemetry.clone()))?;
+        let feeds = host.feeds().clone();
+        let (edits, mut orders) = Edits::new(feeds.events.clone());
+        let readiness = Readiness::new(host.supervisor().clone(), edits, telemetry.clone());
         loader.runs_in(host.engine());
         host.identity().runs(loader.path(), &text.manifest);
         let files = (loader.modules().clone(), loader.archives().clone());
@@ -98,6 +100,7 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
         let _socket = open_admin(&settings, admin, (&loader, &text.manifest), &announcer).await?;
         let life = Life::new((loader, watch), (host, readiness), announcer.clone(), args.clone());
         let outcome = life.run(text, settings, (&mut signals, &mut orders)).await;
+        feeds.end().await;
         if let Some(sending) = sending {
             sending.finish().await;
         }
@@ -113,12 +116,9 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
 fn build(
     settings: &StartSettings,
     (key, telemetry): (PublicKey, Telemetry),
-    edits: Edits,
-) -> Result<(Host, Readiness), Failure> {
+) -> Result<Host, Failure> {
     let config = HostConfig { key, telemetry, ..HostConfig::new(engine_config(settings)) };
-    let host = Host::build(config).map_err(|error| Failure::call("the sandbox", error))?;
-    let readiness = Readiness::new(host.supervisor().clone(), edits, host.telemetry().clone());
-    Ok((host, readiness))
+    Host::build(config).map_err(|error| Failure::call("the sandbox", error))
 }
 
 /// Where telemetry goes, by the environment and the manifest.

@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 use trellis_core::{CallError, Code};
 
+use crate::call_entry::Decision;
 use crate::changing::Changing;
 use crate::edit::{Edited, Edits};
 use crate::entry::{ActorEntry, BindingEntry, HostEntry, ProviderEntry};
+use crate::event::Event;
 use crate::lifecycle::Component;
+use crate::load::Load;
+use crate::log_line::LogLine;
 use crate::phase::Phase;
 use crate::revision::Revision;
 use crate::status::Degraded;
@@ -49,6 +53,15 @@ pub enum Answer {
     Edited(Box<Edited>),
     /// Of `GET /v1/history`, the oldest first.
     History(Vec<Revision>),
+    /// Of `GET /v1/events`, the oldest first.
+    Events(Vec<Event>),
+    /// Of `GET /v1/logs`, the oldest first.
+    Logs(Vec<LogLine>),
+    /// Of `GET /v1/calls` and `GET /v1/calls/TRACE`: first those that were refused, each kind the
+    /// oldest first.
+    Decisions(Vec<Decision>),
+    /// Of `GET /v1/loads`, actors first, in the order of their names.
+    Loads(Vec<Load>),
     /// Of every request that failed.
     Error(Box<Fault>),
 }

@@ -12,3 +12,22 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     let known = Code::ALL.iter().copied().find(|code| code.as_str() == text);
     known.ok_or_else(|| serde::de::Error::custom(format!("there is no error code `{text}`")))
 }
+
+/// A code that may be missing.
+pub(crate) mod optional {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use trellis_core::Code;
+
+    #[derive(Serialize, Deserialize)]
+    struct Written(#[serde(with = "crate::code")] Code);
+
+    pub(crate) fn serialize<S: Serializer>(code: &Option<Code>, to: S) -> Result<S::Ok, S::Error> {
+        code.map(Written).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Code>, D::Error> {
+        Ok(Option::<Written>::deserialize(from)?.map(|Written(code)| code))
+    }
+}

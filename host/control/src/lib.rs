@@ -8,12 +8,16 @@
 
 mod answer;
 mod applied;
+mod call_entry;
 mod changing;
 mod code;
 mod condition;
 mod edit;
 mod entry;
+mod event;
 mod lifecycle;
+mod load;
+mod log_line;
 mod loss;
 mod name;
 mod openapi;
@@ -22,10 +26,12 @@ mod phase;
 mod revision;
 mod status;
 mod step;
+mod stream;
 mod told;
 
 pub use answer::{Answer, Document, Fault, HostStatus, SCHEMA_VERSION};
 pub use applied::{Applied, ApplyError};
+pub use call_entry::{CallEntry, CallOutcome, Decision, PayloadEntry, Verdict};
 pub use changing::Changing;
 pub use condition::Condition;
 pub use edit::{Edit, EditEntry, EditRequest, Edited, Edits, WatchTerms};
@@ -33,9 +39,12 @@ pub use entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
     ProviderKind, REDACTED, SignedEntry,
 };
+pub use event::{Event, EventData, Happening, rfc3339};
 pub use lifecycle::{
     Cause, Component, ComponentKind, IllegalTransition, Lifecycle, LifecycleState,
 };
+pub use load::{Load, TimeBucket};
+pub use log_line::{LogLevel, LogLine};
 pub use loss::Loss;
 pub use name::Name;
 pub use openapi::openapi;
@@ -44,4 +53,5 @@ pub use phase::Phase;
 pub use revision::{ChangedBy, Revision, RevisionOutcome};
 pub use status::{Address, Degraded, Expiry, ProviderStatus, Status};
 pub use step::{BindingRef, Step};
+pub use stream::Lost;
 pub use told::for_everybody;

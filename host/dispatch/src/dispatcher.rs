@@ -10,7 +10,8 @@ use trellis_meters::{Coarse, Timing};
 
 use crate::failures::FailureLog;
 use crate::invocation::Invocation;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, TargetLoad};
+use crate::observe::Observed;
 use crate::route::{Route, RouteHandle};
 use crate::snapshot::Snapshot;
 use crate::sync::Published;
@@ -38,6 +39,7 @@ pub struct Dispatcher {
     metrics: Metrics,
     bounds: Bounds,
     tracer: Option<Arc<dyn Tracer>>,
+    observed: Observed,
 }
 
 /// What no call may exceed.
@@ -53,7 +55,8 @@ impl Dispatcher {
     /// A dispatcher without routes, where nobody may do anything yet.
     #[must_use]
     pub fn new(gate: Gate, metrics: Metrics, bounds: Bounds) -> Self {
-        Self { gate, snapshot: Published::default(), metrics, bounds, tracer: None }
+        let (snapshot, observed) = (Published::default(), Observed::default());
+        Self { gate, snapshot, metrics, bounds, tracer: None, observed }
     }
 
     /// The same dispatcher, which tells this tracer of its calls.
@@ -89,6 +92,18 @@ impl Dispatcher {
         Route::new(target, self.metrics.of_target(name), failures)
     }
 
+    /// What the targets have to do.
+    #[must_use]
+    pub fn loads(&self) -> Vec<TargetLoad> {
+        self.metrics.loads()
+    }
+
+    /// Who looks at calls, if anybody does.
+    #[must_use]
+    pub const fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
     /// Carries one call from its request to its answer.
     ///
     /// # Errors
@@ -99,20 +114,31 @@ impl Dispatcher {
         mut message: Message,
     ) -> Result<Bytes, CallError> {
         let mut span = CallSpan::begin(self.tracer(), &request, &mut message.trace);
+        if message.trace.is_none() {
+            message.trace = fresh_trace();
+        }
         let route;
-        let (call, terms) = {
+        let (call, terms, watched) = {
             let now = self.snapshot.load();
-            let permit = span.checked(self.gate.admit(&now.entitlements, &request))?;
+            let admitted = self.gate.admit(&now.entitlements, &request, &message.trace);
+            let permit = span.checked(admitted)?;
             let granted;
             (route, granted) = span.checked(now.routes.resolve(permit))?;
             span.admitted(route.metrics.name(), &granted);
             let parties = granted.parties;
             let (invocation, terms) = self.stamp(&route, granted, message);
+            let watched = self.observed.begin((parties, route.metrics.name()), &invocation);
             let call = || route.target.call(parties, invocation);
-            (UnderWay::begin(terms.deadline, &route.cut, call), terms)
+            (UnderWay::begin(terms.deadline, &route.cut, call), terms, watched)
         };
         let outcome = self.judge(call.await, &route, &terms);
         route.record(&outcome, &terms);
+        if let Err(error) = &outcome {
+            self.observed.failed(route.metrics.name(), error, terms.trace);
+        }
+        if let Some(watched) = watched {
+            watched.end(&outcome);
+        }
         span.end(&outcome);
         outcome
     }
@@ -123,7 +149,7 @@ impl Dispatcher {
         let now = Coarse::now();
         let to_provider = matches!(granted.parties.target, Entity::Provider { .. });
         let (started, deadline) = self.deadline(to_provider, message.deadline, now);
-        let trace = if message.trace.is_none() { fresh_trace() } else { message.trace };
+        let trace = message.trace;
         let timing = route.metrics.begin(now);
         let terms = Terms { to_provider, started, deadline, timing, trace };
         let invocation = Invocation {

@@ -14,6 +14,7 @@ mod dispatcher;
 mod failures;
 mod invocation;
 mod metrics;
+mod observe;
 mod route;
 mod snapshot;
 mod sync;
@@ -24,7 +25,8 @@ mod under_way;
 
 pub use dispatcher::{Bounds, Dispatcher, Message};
 pub use invocation::Invocation;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, TargetLoad};
+pub use observe::{Ending, Observed, Observer, SeenCall};
 pub use route::{Route, RouteHandle};
 pub use snapshot::{Routes, Snapshot};
 pub use tally::Tally;

@@ -21,6 +21,18 @@ pub struct Metrics {
     failures: Family<FailureLabels, Counter>,
 }
 
+/// What the targets of one name had to do since the host started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TargetLoad {
+    /// The name in the manifest.
+    pub target: String,
+    /// How many calls took less than so many microseconds, and no less than the one before says;
+    /// `None` for all that took longer.
+    pub times: Vec<(Option<u64>, u64)>,
+    /// Admitted calls that failed.
+    pub failures: u64,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, EncodeLabelSet, Debug)]
 struct FailureLabels {
     target: String,
@@ -47,6 +59,20 @@ impl Metrics {
             }
         };
         TargetMetrics { name: Arc::from(name), durations, failures: self.failures.clone() }
+    }
+
+    /// What the targets had to do that are still there, by their names.
+    #[must_use]
+    pub fn loads(&self) -> Vec<TargetLoad> {
+        let load = |(target, times): (String, Arc<Times>)| {
+            let failed = |code: &Code| {
+                let labels = FailureLabels { target: target.clone(), code: code.as_str() };
+                self.failures.get(&labels).map_or(0, |count| count.get())
+            };
+            let failures = Code::ALL.iter().map(failed).sum();
+            TargetLoad { target, times: times.buckets(), failures }
+        };
+        self.present().into_iter().map(load).collect()
     }
 
     /// The targets that are still there; forgets the others.
@@ -101,7 +127,7 @@ pub(crate) struct TargetMetrics {
 
 impl TargetMetrics {
     /// The target's name in the manifest.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) const fn name(&self) -> &Arc<str> {
         &self.name
     }
 

@@ -16,6 +16,9 @@ mod invocation;
 #[path = "../src/metrics.rs"]
 #[allow(dead_code, unreachable_pub, reason = "models use a part of it")]
 mod metrics;
+#[path = "../src/observe.rs"]
+#[allow(dead_code, unreachable_pub, reason = "models use a part of it")]
+mod observe;
 #[path = "../src/route.rs"]
 #[allow(dead_code, unreachable_pub, reason = "models use a part of it")]
 mod route;

@@ -4,18 +4,18 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use trellis_core::Entity;
+use trellis_core::{Entity, Trace};
 use trellis_meters::TokenBucket;
 
 use crate::denial::{Absence, AbsentEnd, Denial};
 
 /// Where audit events go.
 pub trait AuditSink: Send + Sync {
-    /// A call was denied.
-    fn denied(&self, denial: &Denial);
+    /// A call was denied, which belongs to that.
+    fn denied(&self, denial: &Denial, trace: Trace);
 
     /// An end of a call is not here: worth a line, though nobody did wrong.
-    fn absent(&self, absence: &Absence);
+    fn absent(&self, absence: &Absence, trace: Trace);
 }
 
 /// Denials as structured log lines with target `audit`, absences with target `call`.
@@ -54,7 +54,7 @@ impl Lines {
 }
 
 impl AuditSink for LogAudit {
-    fn denied(&self, denial: &Denial) {
+    fn denied(&self, denial: &Denial, trace: Trace) {
         let Some(left_out) = self.denials.line_of(denial.origin.as_ref()) else { return };
         let origin = denial.origin.as_ref().map(ToString::to_string);
         tracing::warn!(
@@ -65,12 +65,13 @@ impl AuditSink for LogAudit {
             namespace = %denial.namespace.escape_debug(),
             binding = %denial.binding.escape_debug(),
             operation = %denial.operation.escape_debug(),
+            trace_id = format_args!("{:032x}", trace.trace_id()),
             left_out,
             "{}", denial.message.escape_debug(),
         );
     }
 
-    fn absent(&self, absence: &Absence) {
+    fn absent(&self, absence: &Absence, trace: Trace) {
         let lines = match absence.end {
             AbsentEnd::Caller => &self.without_caller,
             AbsentEnd::Callee => &self.without_callee,
@@ -84,6 +85,7 @@ impl AuditSink for LogAudit {
             origin = origin.as_deref().unwrap_or("unknown"),
             namespace = %absence.namespace.escape_debug(),
             operation = %absence.operation.escape_debug(),
+            trace_id = format_args!("{:032x}", trace.trace_id()),
             left_out,
             "{}", absence.message.escape_debug(),
         );

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use trellis_core::{BindingId, BindingName, CallError, ContractId, Direction, Entity, Parties};
+use trellis_core::{
+    BindingId, BindingName, CallError, ContractId, Direction, Entity, Parties, Trace,
+};
 
 use crate::audit::AuditSink;
 use crate::binding::{Binding, End};
@@ -63,7 +65,7 @@ impl Gate {
         Self { policy, audit, metrics }
     }
 
-    /// Checks one call.
+    /// Checks one call, which belongs to a trace.
     ///
     /// # Errors
     /// [`trellis_core::Code::Denied`] naming what is missing; [`trellis_core::Code::NotFound`] when
@@ -75,31 +77,32 @@ impl Gate {
         &self,
         set: &'t EntitlementSet,
         request: &AuthzRequest<'t>,
+        trace: &Trace,
     ) -> Result<Permit<'t>, CallError> {
-        self.check(set, request).map_err(|refusal| self.refused(set, *refusal))
+        self.check(set, request).map_err(|refusal| self.refused(set, *refusal, *trace))
     }
 
     #[cold]
-    fn refused(&self, set: &EntitlementSet, refusal: Refusal) -> CallError {
+    fn refused(&self, set: &EntitlementSet, refusal: Refusal, trace: Trace) -> CallError {
         match &refusal {
-            Refusal::Denied(denial) => self.denied(set, denial),
-            Refusal::Absent(absence) => self.absent(absence),
+            Refusal::Denied(denial) => self.denied(set, denial, trace),
+            Refusal::Absent(absence) => self.absent(absence, trace),
         }
         CallError::from(refusal)
     }
 
-    fn denied(&self, set: &EntitlementSet, denial: &Denial) {
+    fn denied(&self, set: &EntitlementSet, denial: &Denial, trace: Trace) {
         // What a policy refuses was resolved before, and what lacks a binding is claimed: both are
         // words of the host's own.
         let known = matches!(denial.reason, Reason::Policy | Reason::NotBound)
             || set.has_contract(&denial.namespace);
         self.metrics.denied(denial, known && !denial.namespace.is_empty());
-        self.audit.denied(denial);
+        self.audit.denied(denial, trace);
     }
 
-    fn absent(&self, absence: &Absence) {
+    fn absent(&self, absence: &Absence, trace: Trace) {
         self.metrics.absent(absence.end);
-        self.audit.absent(absence);
+        self.audit.absent(absence, trace);
     }
 
     #[inline]

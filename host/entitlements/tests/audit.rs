@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use trellis_claims::{KeyKind, KeyPair};
-use trellis_core::{ActorKey, Entity};
+use trellis_core::{ActorKey, Entity, Trace};
 use trellis_entitlements::{Absence, AbsentEnd, AuditSink, Denial, LogAudit, Reason};
 
 /// More than has lines at once, and than a slow machine adds meanwhile.
@@ -88,9 +88,10 @@ fn a_flood_of_one_kind_leaves_the_lines_of_the_others_alone() {
     for origin in [Some(&actor), None] {
         let (audit, log) = (LogAudit::default(), Log::default());
         tracing::subscriber::with_default(log.clone(), || {
-            (0..FLOOD).for_each(|_| audit.absent(&absence(AbsentEnd::Callee, origin)));
-            audit.absent(&absence(AbsentEnd::Caller, origin));
-            (0..20).for_each(|_| audit.denied(&denial(origin)));
+            (0..FLOOD)
+                .for_each(|_| audit.absent(&absence(AbsentEnd::Callee, origin), Trace::default()));
+            audit.absent(&absence(AbsentEnd::Caller, origin), Trace::default());
+            (0..20).for_each(|_| audit.denied(&denial(origin), Trace::default()));
         });
         let lines = log.0.lock().expect("no test panics here");
         assert!((1_000..FLOOD as usize).contains(&lines["call callee"].len()), "it is limited");
@@ -104,8 +105,8 @@ fn a_flood_of_denials_is_limited_for_each_actor() {
     let (audit, log) = (LogAudit::default(), Log::default());
     let (first, second) = (actor(), actor());
     tracing::subscriber::with_default(log.clone(), || {
-        (0..FLOOD).for_each(|_| audit.denied(&denial(Some(&first))));
-        (0..20).for_each(|_| audit.denied(&denial(Some(&second))));
+        (0..FLOOD).for_each(|_| audit.denied(&denial(Some(&first)), Trace::default()));
+        (0..20).for_each(|_| audit.denied(&denial(Some(&second)), Trace::default()));
     });
     let lines = log.0.lock().expect("no test panics here");
     assert!((1_020..FLOOD as usize).contains(&lines["audit"].len()), "{}", lines["audit"].len());

@@ -119,6 +119,51 @@ pub const WATCH_ERRORS: Limit = row(
     None,
     "the edit is taken back, if more fail than before it, and at least five calls ended",
 );
+/// Streams of the admin API that are open at once.
+pub const STREAMS: Limit =
+    row(("streams_max", "-"), (16, "streams"), Some(Code::Busy), "the stream is refused");
+/// Events that are kept for who asks later, or reads slowly.
+pub const EVENTS_KEPT: Limit = row(
+    ("events_kept_max", "-"),
+    (1_000, "events"),
+    None,
+    "the oldest is forgotten; a stream that has not sent it says so",
+);
+/// The same in bytes, about.
+pub const EVENTS_KEPT_BYTES: Limit = row(
+    ("events_kept_bytes_max", "-"),
+    (1 << 20, "bytes"),
+    None,
+    "the oldest is forgotten; a stream that has not sent it says so",
+);
+/// Lines of the log that are kept for who asks later, or reads slowly.
+pub const LOG_KEPT_BYTES: Limit = row(
+    ("log_kept_bytes_max", "-"),
+    (4 << 20, "bytes"),
+    None,
+    "the oldest is forgotten; a stream that has not sent it says so",
+);
+/// Calls that are kept for one spy until they are sent.
+pub const SPY_KEPT_BYTES: Limit = row(
+    ("spy_kept_bytes_max", "-"),
+    (1 << 20, "bytes"),
+    None,
+    "the oldest is forgotten, and the spy is told how many",
+);
+/// What a spy is shown of one payload.
+pub const SPY_PAYLOAD: Limit = row(
+    ("spy_payload_bytes_max", "-"),
+    (4 << 10, "bytes"),
+    None,
+    "the rest is left out; the size is that of the whole",
+);
+/// Denied calls that `trellis why` knows of, and as many that failed or were spied on.
+pub const DECISIONS_KEPT: Limit = row(
+    ("decisions_kept_max", "-"),
+    (1_000, "calls of each kind"),
+    None,
+    "the oldest is forgotten",
+);
 
 /// The file of a provider archive.
 pub const ARCHIVE_BYTES: Limit =
@@ -277,6 +322,13 @@ pub const TABLE: &[Limit] = &[
     WATCH_CALLS,
     WATCH_TIME,
     WATCH_ERRORS,
+    STREAMS,
+    EVENTS_KEPT,
+    EVENTS_KEPT_BYTES,
+    LOG_KEPT_BYTES,
+    SPY_KEPT_BYTES,
+    SPY_PAYLOAD,
+    DECISIONS_KEPT,
     ARCHIVE_BYTES,
     ARCHIVE_TOKEN_BYTES,
     ARCHIVE_PROGRAM_BYTES,

@@ -96,6 +96,14 @@ impl Times {
         self.totals().0
     }
 
+    /// How many took less than each of these, in microseconds, and no less than the one before;
+    /// the last is all that took longer.
+    #[must_use]
+    pub fn buckets(&self) -> Vec<(Option<u64>, u64)> {
+        let counts = self.totals().2.into_iter().map(|(_, count)| count);
+        BOUNDS_US.iter().copied().map(Some).chain([None]).zip(counts).collect()
+    }
+
     /// Writes the histogram for Prometheus.
     ///
     /// # Errors
@@ -167,6 +175,8 @@ mod tests {
         assert_eq!(buckets.first(), Some(&(0.000_002, 3)));
         assert_eq!(buckets.get(1), Some(&(0.000_005, 1)));
         assert_eq!(buckets.last(), Some(&(f64::INFINITY, 1)));
+        let told = times.buckets();
+        assert_eq!((told[0], told[1], told.last()), ((Some(2), 3), (Some(5), 1), Some(&(None, 1))));
     }
 
     fn precise(times: &Times, tick: u64) -> bool {

@@ -50,6 +50,7 @@ mod trust;
 mod unserved;
 mod warrant;
 mod warrants;
+mod witness;
 
 pub use desired::ApplyOptions;
 pub use edits::Allowances;
@@ -61,3 +62,4 @@ pub use prepare::{
 };
 pub use status::Status;
 pub use supervisor::Supervisor;
+pub use witness::Witness;

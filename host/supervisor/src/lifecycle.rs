@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -14,6 +14,7 @@ use trellis_providers_sdk::Restart;
 use trellis_targets::Overseer;
 
 use crate::metrics::Metrics;
+use crate::witness::Witness;
 
 /// The lifecycles of all versions of actors and all instances of providers that there are, with a
 /// name and without.
@@ -27,6 +28,8 @@ pub(crate) struct Lifecycles {
     pub(crate) changed: Notify,
     /// Something began or ended since somebody looked.
     stale: AtomicBool,
+    /// Who is told of every step.
+    pub(crate) witness: OnceLock<Arc<dyn Witness>>,
 }
 
 #[derive(Default)]
@@ -54,6 +57,7 @@ impl Lifecycles {
             health_changed: Notify::new(),
             changed: Notify::new(),
             stale: AtomicBool::default(),
+            witness: OnceLock::new(),
         }
     }
 
@@ -133,6 +137,13 @@ impl Life {
         self.lifecycle.lock().state() == LifecycleState::Ready
     }
 
+    /// Tells whoever wants to know.
+    fn show(&self, before: LifecycleState, lifecycle: &Lifecycle, name: &Arc<str>) {
+        let Some(witness) = self.all.witness.get() else { return };
+        let (name, lifecycle) = (Arc::clone(name).into(), lifecycle.clone());
+        witness.entered(&Component { kind: self.kind, name, lifecycle }, before);
+    }
+
     fn component(&self) -> Component {
         let lifecycle = self.lifecycle.lock().clone();
         Component { kind: self.kind, name: self.name().into(), lifecycle }
@@ -155,6 +166,7 @@ impl Life {
         match entered {
             Ok(Some(before)) => {
                 self.all.metrics.entered(self.kind, next);
+                self.show(before, &lifecycle, &name);
                 if is_in_life(before) && is_in_life(next) {
                     tell((self.kind, &name), before, &lifecycle);
                     self.all.changed.notify_one();

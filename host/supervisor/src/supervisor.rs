@@ -22,6 +22,7 @@ use crate::prepare::{Prepared, Stores};
 use crate::reconciler::Reconciler;
 use crate::shared::Shared;
 use crate::status::Status;
+use crate::witness::Witness;
 
 /// Asks the owner task. Cheap to clone.
 #[derive(Clone)]
@@ -61,6 +62,12 @@ impl Supervisor {
     /// on; gives their names. None of them starts again before a list that trusts it.
     pub async fn enforce(&self, trust: TrustList) -> Vec<Arc<str>> {
         self.ask(|answer| Command::Trust(trust, answer), Vec::new()).await
+    }
+
+    /// From now on this one is told what happens; only the first who is named is.
+    pub fn is_seen_by(&self, witness: Arc<dyn Witness>) {
+        // An error says that there is one already.
+        let _ = self.shared.lifecycles.witness.set(witness);
     }
 
     /// What runs now. Never waits for the owner task.

@@ -65,6 +65,9 @@ impl Shared {
         let mut names = Vec::new();
         for Stopped { kind, name, error } in told {
             self.metrics.stopped(error.code());
+            if let Some(witness) = self.lifecycles.witness.get() {
+                witness.barred((kind, &name), &error);
+            }
             let code = error.code().as_str();
             match kind {
                 ComponentKind::Actor => {

@@ -9,8 +9,8 @@ use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{
-    call, completions, describe, explain, get, history, inspect, invoke, keys, login, new, par,
-    pull, push, rollback, sign, token, update, verify,
+    call, completions, context, describe, events, explain, get, history, inspect, invoke, keys,
+    login, logs, new, par, pull, push, rollback, sign, spy, token, top, update, verify, why,
 };
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
@@ -76,6 +76,19 @@ pub(crate) enum Command {
     Rollback(rollback::RollbackArgs),
     /// Lists what changed of what a host is to run.
     History(history::HistoryArgs),
+    /// Shows what happened on a host, and follows what happens.
+    Events(events::EventsArgs),
+    /// Shows what a host logs and what runs on it prints, and follows that.
+    Logs(logs::LogsArgs),
+    /// Shows the calls of an actor as they go on.
+    Spy(spy::SpyArgs),
+    /// Shows why calls were let through or not.
+    Why(why::WhyArgs),
+    /// Keeps names for hosts, and which one is meant when nothing is said.
+    #[command(subcommand)]
+    Context(context::ContextCommand),
+    /// Shows what actors and providers have to do, again and again.
+    Top(top::TopArgs),
     /// Explains an error code: its cause and what to do.
     Explain(explain::ExplainArgs),
     /// Prints a shell's completion script.

@@ -15,6 +15,7 @@
 mod clean;
 mod cli;
 mod commands;
+mod contexts;
 mod failure;
 mod files;
 mod global;

@@ -1,16 +1,23 @@
 //! Answers as they go over the wire.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
+use std::pin::Pin;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
+use futures_util::Stream;
+use http_body_util::{Either, Full, StreamBody};
+use hyper::body::{Bytes, Frame};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use trellis_control::{Answer, Document, Fault};
 use trellis_core::{CallError, Code, ErrorKind};
 
-/// An answer, held whole: hyper sends it at the client's pace.
-pub(super) type Reply = Response<Full<Bytes>>;
+/// An answer, held whole or made as it goes on: hyper sends it at the client's pace.
+pub(super) type Reply = Response<Either<Full<Bytes>, StreamOut>>;
+
+/// The body of an answer that goes on.
+pub(super) type StreamOut =
+    StreamBody<Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>>;
 
 /// Text for people.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -139,7 +146,7 @@ pub(super) fn typed(
     content_type: &'static str,
     body: impl Into<Bytes>,
 ) -> Reply {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(Either::Left(Full::new(body.into())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

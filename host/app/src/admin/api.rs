@@ -8,12 +8,14 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use trellis_core::{CallError, Code};
+use trellis_dispatch::Dispatcher;
 use trellis_limits::fixed::{ADMIN_AUDIT_LINES, ADMIN_CALLS};
 use trellis_meters::TokenBucket;
 use trellis_supervisor::{Archives, Modules, Supervisor};
 use trellis_telemetry::Telemetry;
 
 use crate::calls::SystemCalls;
+use crate::feed::Feeds;
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -36,6 +38,8 @@ pub(super) struct Parts {
     pub(super) calls: SystemCalls,
     pub(super) metrics: Metrics,
     pub(super) telemetry: Telemetry,
+    pub(super) feeds: Feeds,
+    pub(super) dispatcher: Arc<Dispatcher>,
     /// How many refusals on the admin address are told: anybody can be refused there.
     audit_lines: Mutex<TokenBucket>,
     /// Room for calls under way, which hold payloads.
@@ -61,6 +65,8 @@ impl Admin {
             calls: host.calls().clone(),
             metrics: host.metrics().clone(),
             telemetry: host.telemetry().clone(),
+            feeds: host.feeds().clone(),
+            dispatcher: Arc::clone(host.dispatcher()),
             audit_lines: Mutex::new(audit_lines()),
             under_way: Semaphore::new(usize::try_from(ADMIN_CALLS.default).unwrap_or(1)),
             turns: Semaphore::new(LISTS_MAX),

@@ -19,7 +19,7 @@ use super::access::Access;
 use super::api::Admin;
 use super::router::answer;
 use super::socket::{AdminSocket, SocketFile};
-use super::working::Working;
+use super::working::{Turns, Working};
 
 /// Longest wait for a request's head.
 const HEADER_READ_MAX: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 struct Open {
     since: Instant,
     serving: AbortHandle,
-    working: watch::Receiver<bool>,
+    working: watch::Receiver<Turns>,
 }
 
 impl Door {
@@ -120,7 +120,7 @@ async fn accept(door: Door, admin: Admin) {
 async fn make_room(open: &mut VecDeque<Open>, most: usize) {
     loop {
         open.retain(|known| !known.serving.is_finished());
-        let idle = open.iter().position(|known| !*known.working.borrow());
+        let idle = open.iter().position(|known| !known.working.borrow().is_host);
         let Some(oldest) = idle.filter(|_| open.len() >= most) else { return };
         let may_send_until = open[oldest].since + SENDING_TIME_MIN;
         if may_send_until > Instant::now() {
@@ -136,7 +136,7 @@ async fn serve(
     stream: Box<dyn Stream>,
     admin: Admin,
     (access, working): (Access, Working),
-    works: watch::Receiver<bool>,
+    works: watch::Receiver<Turns>,
 ) {
     let (admin, working) = (&admin, &working);
     let service = service_fn(move |request| async move {
@@ -156,14 +156,17 @@ async fn serve(
 }
 
 /// Waits until a client has taken too long; the time in which the host works is not its own.
-async fn overdue(mut works: watch::Receiver<bool>) {
+async fn overdue(mut works: watch::Receiver<Turns>) {
     // The sender lives as long as the connection: whoever asks here.
+    let mut seen = 0;
     loop {
-        let begun = tokio::time::timeout(CLIENT_TIME_MAX, works.wait_for(|works| *works)).await;
-        if begun.map(drop).is_err() {
-            return;
+        // A turn of the host may be over before anybody looks.
+        let begins = works.wait_for(|turns| turns.begun != seen);
+        match tokio::time::timeout(CLIENT_TIME_MAX, begins).await {
+            Ok(Ok(turns)) => seen = turns.begun,
+            Ok(Err(_)) | Err(_) => return,
         }
-        if works.wait_for(|works| !*works).await.is_err() {
+        if works.wait_for(|turns| !turns.is_host).await.is_err() {
             return;
         }
     }
@@ -185,6 +188,19 @@ mod tests {
         drop(turn);
         waiting.await.expect("it ends");
         assert_eq!(since.elapsed(), CLIENT_TIME_MAX / 2 + CLIENT_TIME_MAX * 31);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_piece_after_piece_is_not_let_go() {
+        let (working, works) = Working::new();
+        let waiting = tokio::spawn(overdue(works));
+        for _ in 0..5 {
+            tokio::time::sleep(CLIENT_TIME_MAX * 4 / 5).await;
+            // The next piece is there already, and its client takes its time again.
+            drop(working.begin());
+        }
+        assert!(!waiting.is_finished());
+        waiting.await.expect("it ends, once it takes nothing");
     }
 
     #[tokio::test(start_paused = true)]

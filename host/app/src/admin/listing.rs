@@ -4,9 +4,11 @@ use hyper::StatusCode;
 use tokio::task::spawn_blocking;
 use trellis_control::{ActorEntry, Answer, ComponentKind, Overview, ProviderEntry};
 use trellis_core::{CallError, Code, nearest_name};
+use trellis_limits::fixed::DECISIONS_KEPT;
 
 use super::answers::{Refused, Reply, document, failed};
 use super::api::Admin;
+use super::loads::loads;
 use super::route::Listing;
 use super::working::Working;
 use crate::edits::Edits;
@@ -28,6 +30,27 @@ pub(super) async fn list(
     telling.await.unwrap_or_else(|_| Err(failed()))
 }
 
+/// Tells why the calls of a trace were let through or not, or all of which that is known.
+///
+/// # Errors
+/// [`Code::NotFound`] when nothing is known of that trace.
+pub(super) fn decisions(admin: &Admin, trace: Option<&str>) -> Result<Reply, Refused> {
+    let decisions = admin.0.feeds.calls.decisions().of(trace);
+    let Some(trace) = trace.filter(|_| decisions.is_empty()) else {
+        return Ok(document(StatusCode::OK, Answer::Decisions(decisions)));
+    };
+    let message = format!("nothing is known of a call with the trace {}", trace.escape_debug());
+    let most = DECISIONS_KEPT.default;
+    let cure = format!(
+        "Kept are the last {most} calls that were refused, and as many that failed or went on while \
+         somebody spied (`trellis spy ACTOR`). A trace is 32 hex digits: the log has it as \
+         `trace_id`, and `trellis why` lists those that are kept."
+    );
+    let error = CallError::new(Code::NotFound, message);
+    let refused = Refused::new(StatusCode::NOT_FOUND, error, cure);
+    Err(refused.because("It went well while nobody looked, or so long ago that it is forgotten."))
+}
+
 impl Admin {
     fn tell(&self, listing: Listing) -> Result<Answer, CallError> {
         let edits = self.0.readiness.edits();
@@ -45,6 +68,7 @@ impl Admin {
                 Answer::Provider(Box::new(provider(overview().providers, &name)?))
             }
             Listing::Bindings => Answer::Bindings(overview().bindings),
+            Listing::Loads => Answer::Loads(loads(overview(), self.0.dispatcher.loads())),
             Listing::Edits => Answer::Edits(Box::new(edits.look(|book| book.entries()))),
             Listing::History => Answer::History(edits.look(|book| book.history())),
         })
@@ -70,7 +94,7 @@ fn with_edits(mut overview: Overview, edits: &Edits) -> Overview {
 }
 
 /// The actor of that name, or else of that key.
-fn actor(mut actors: Vec<ActorEntry>, name: &str) -> Result<ActorEntry, CallError> {
+pub(super) fn actor(mut actors: Vec<ActorEntry>, name: &str) -> Result<ActorEntry, CallError> {
     let by_name = actors.iter().position(|it| it.name == name);
     match by_name.or_else(|| actors.iter().position(|it| it.key == name)) {
         Some(place) => Ok(actors.swap_remove(place)),

@@ -8,7 +8,9 @@ use trellis_claims::{Clock, SystemClock};
 use super::answers::{JSON, Reply, TEXT, json, plain, typed};
 use super::api::Admin;
 use crate::expiry;
-use crate::metrics::{change_registry, degraded_registry, edits_registry, lifecycle_registry};
+use crate::metrics::{
+    change_registry, degraded_registry, edits_registry, lifecycle_registry, streams_registry,
+};
 use crate::reading;
 use crate::samples::Samples;
 
@@ -52,6 +54,7 @@ impl Admin {
         encode_registry(&mut text, &degraded_registry(parts.readiness.degraded_count()))?;
         let edits = parts.readiness.edits().look(|book| book.entries().edits.len());
         encode_registry(&mut text, &edits_registry(edits))?;
+        encode_registry(&mut text, &streams_registry(parts.feeds.open()))?;
         encode_registry(&mut text, &change_registry(parts.supervisor.change_time()))?;
         let hung = parts.modules.hung() + parts.archives.hung();
         let refused = parts.modules.refused() + parts.archives.refused();

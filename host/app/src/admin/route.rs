@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use trellis_claims::Scope;
 
+/// What a query says that asks for payloads.
+pub(super) const SHOWS_PAYLOAD: &str = "payload=true";
+
 /// What a path names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Route {
@@ -27,6 +30,17 @@ pub(super) enum Route {
     },
     /// `/v1/edits`: what runs other than the manifest says, and more of that.
     Edits,
+    /// What happens: it is listed, or followed.
+    Follow(Feed),
+    /// `/v1/actors/NAME/calls`: the calls of an actor, as they go on.
+    Spy {
+        /// The name or the key of an actor.
+        actor: String,
+        /// What is said in them as well.
+        shows_payload: bool,
+    },
+    /// `/v1/calls`, `/v1/calls/TRACE`: why calls were let through or not.
+    Decisions(Option<String>),
     /// Below `/v1` there is nothing of that name.
     NoResource,
     /// There is nothing of that name.
@@ -54,11 +68,33 @@ pub(super) enum Listing {
     Edits,
     /// `/v1/history`: what changed.
     History,
+    /// `/v1/loads`: what there is to do.
+    Loads,
+}
+
+/// What can be followed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Feed {
+    /// `/v1/events`: what happens on the host.
+    Events,
+    /// `/v1/logs`: what it logs, and what runs on it.
+    Logs,
+}
+
+impl Feed {
+    /// The keys of a query that say which of them are meant.
+    pub(super) const fn keys(&self) -> &'static [&'static str] {
+        match self {
+            Self::Events => &["type"],
+            Self::Logs => &["about", "level"],
+        }
+    }
 }
 
 impl Route {
-    /// What a path names; names in it may be percent-encoded.
-    pub(super) fn of(path: &str) -> Self {
+    /// What a path names; names in it may be percent-encoded. Of its query only what decides who
+    /// may ask.
+    pub(super) fn of(path: &str, query: &str) -> Self {
         match path {
             "/livez" | "/healthz" => return Self::Live,
             "/readyz" => return Self::Ready,
@@ -67,7 +103,7 @@ impl Route {
             _ => {}
         }
         let Some(rest) = path.strip_prefix("/v1/") else { return Self::Nothing };
-        Self::below_v1(rest).unwrap_or(Self::NoResource)
+        Self::below_v1(rest, query).unwrap_or(Self::NoResource)
     }
 
     /// What who asks over the admin address has to be allowed; `None` for what anybody may ask.
@@ -76,14 +112,21 @@ impl Route {
             Self::Live | Self::Ready | Self::Metrics | Self::Nothing => None,
             // What is not there is told to who may look, too.
             Self::Listing(_) | Self::OpenApi | Self::NoResource => Some(Scope::Read),
-            Self::Invoke { .. } => Some(Scope::Operate),
+            Self::Follow(Feed::Events) => Some(Scope::Read),
+            // What actors print may be anything.
+            Self::Invoke { .. } | Self::Follow(Feed::Logs) | Self::Decisions(_) => {
+                Some(Scope::Operate)
+            }
+            Self::Spy { shows_payload: false, .. } => Some(Scope::Operate),
+            // What is said in calls is not for who may only make some.
+            Self::Spy { shows_payload: true, .. } => Some(Scope::Admin),
             Self::Edits if is_read => Some(Scope::Read),
             // An edit may name files of the host's machine, and programs that it is to start.
             Self::Edits => Some(Scope::Admin),
         }
     }
 
-    fn below_v1(path: &str) -> Option<Self> {
+    fn below_v1(path: &str, query: &str) -> Option<Self> {
         let names: Option<Vec<Cow<'_, str>>> = path.split('/').map(decoded).collect();
         let names = names?;
         let names: Vec<&str> = names.iter().map(|name| &**name).collect();
@@ -97,7 +140,16 @@ impl Route {
             ["providers", provider] => Listing::Provider(provider.to_owned()),
             ["bindings"] => Listing::Bindings,
             ["history"] => Listing::History,
+            ["loads"] => Listing::Loads,
             ["edits"] => return Some(Self::Edits),
+            ["calls"] => return Some(Self::Decisions(None)),
+            ["calls", trace] => return Some(Self::Decisions(Some(trace.to_owned()))),
+            ["actors", actor, "calls"] => {
+                let shows_payload = query.split('&').any(|pair| pair == SHOWS_PAYLOAD);
+                return Some(Self::Spy { actor: actor.to_owned(), shows_payload });
+            }
+            ["logs"] => return Some(Self::Follow(Feed::Logs)),
+            ["events"] => return Some(Self::Follow(Feed::Events)),
             ["actors", actor, "invoke", operation] => {
                 let (actor, operation) = (actor.to_owned(), operation.to_owned());
                 return Some(Self::Invoke { actor, operation });
@@ -130,6 +182,8 @@ mod tests {
             ("/v1/host", Route::Listing(Listing::Host)),
             ("/v1/edits", Route::Edits),
             ("/v1/history", Route::Listing(Listing::History)),
+            ("/v1/events", Route::Follow(Feed::Events)),
+            ("/v1/logs", Route::Follow(Feed::Logs)),
             ("/v1/actors", Route::Listing(Listing::Actors)),
             ("/v1/actors/counter", actor("counter")),
             ("/v1/actors/a%2Fb", actor("a/b")),
@@ -144,7 +198,7 @@ mod tests {
             ("/v2/host", Route::Nothing),
             ("/", Route::Nothing),
         ] {
-            assert_eq!(Route::of(path), route, "{path}");
+            assert_eq!(Route::of(path, ""), route, "{path}");
         }
     }
 
@@ -163,11 +217,25 @@ mod tests {
             ("/v1/host", Some(Scope::Read)),
             ("/v1/openapi.json", Some(Scope::Read)),
             ("/v1/history", Some(Scope::Read)),
+            ("/v1/loads", Some(Scope::Read)),
             ("/v1/edits", Some(Scope::Read)),
+            ("/v1/events", Some(Scope::Read)),
+            ("/v1/logs", Some(Scope::Operate)),
+            ("/v1/calls", Some(Scope::Operate)),
+            ("/v1/calls/4bf9", Some(Scope::Operate)),
             ("/v1/actors/a/invoke/B", Some(Scope::Operate)),
         ] {
-            assert_eq!(Route::of(path).needs(true), needs, "{path}");
+            assert_eq!(Route::of(path, "").needs(true), needs, "{path}");
         }
         assert_eq!(Route::Edits.needs(false), Some(Scope::Admin));
+        for (query, needs) in [
+            ("", Scope::Operate),
+            ("payload=false", Scope::Operate),
+            ("payload=true", Scope::Admin),
+            ("a=b&payload=true", Scope::Admin),
+        ] {
+            let route = Route::of("/v1/actors/a/calls", query);
+            assert_eq!(route.needs(true), Some(needs), "{query}");
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! From a request to its answer.
 
-use std::borrow::Cow;
-
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 use trellis_core::{CallError, Code};
@@ -10,15 +8,17 @@ use super::access::Access;
 use super::answers::{JSON, Refused, Reply, plain, typed};
 use super::api::Admin;
 use super::bearer::authorize;
+use super::pass::Asker;
 use super::route::{Listing, Route};
 use super::working::Working;
-use super::{edit, invoke, listing, probes};
+use super::{edit, follow, invoke, listing, probes, spy};
 
 /// What `/v1` has, for who asks for something else.
 const RESOURCES: &str = "There are /v1/host, /v1/status, /v1/actors, /v1/actors/NAME, \
                          /v1/providers, /v1/providers/NAME, /v1/bindings, /v1/edits, \
-                         /v1/history, /v1/openapi.json, and POST /v1/edits and \
-                         /v1/actors/NAME/invoke/OPERATION.";
+                         /v1/history, /v1/events, /v1/logs, /v1/calls, /v1/calls/TRACE, \
+                         /v1/actors/NAME/calls, /v1/loads, /v1/openapi.json, and POST /v1/edits \
+                         and /v1/actors/NAME/invoke/OPERATION.";
 /// Whose socket it is.
 const OWNER: &str = "Ask as the user that runs the host, or as root.";
 
@@ -29,9 +29,10 @@ pub(super) async fn answer(
     access: Access,
     working: &Working,
 ) -> Reply {
-    let route = Route::of(request.uri().path());
+    let uri = request.uri();
+    let route = Route::of(uri.path(), uri.query().unwrap_or_default());
     let answer = match may_ask(admin, &route, &request, access) {
-        Ok(asker) => carry_out(admin, route, (request, &asker), working).await,
+        Ok(asker) => carry_out(admin, route, (request, asker), working).await,
         Err(refused) => Err(refused),
     };
     answer.unwrap_or_else(|refused| {
@@ -40,20 +41,17 @@ pub(super) async fn answer(
     })
 }
 
-/// Who came in, in words, if they may have what is asked for.
+/// Who came in, if they may have what is asked for.
 fn may_ask(
     admin: &Admin,
     route: &Route,
     request: &Request<Incoming>,
     access: Access,
-) -> Result<Cow<'static, str>, Refused> {
+) -> Result<Asker, Refused> {
     match (access, route.needs(is_read(request.method()))) {
-        (Access::Owner, _) => Ok("the host's user".into()),
-        (Access::Anybody(_), None) => Ok("anybody".into()),
-        (Access::Anybody(from), Some(scope)) => {
-            let user = authorize(admin, request.headers(), scope, from)?;
-            Ok(format!("{user} at {from}").into())
-        }
+        (Access::Owner, _) => Ok(Asker::known("the host's user")),
+        (Access::Anybody(_), None) => Ok(Asker::known("anybody")),
+        (Access::Anybody(from), Some(scope)) => authorize(admin, request.headers(), scope, from),
         (Access::Stranger, _) => {
             let error = CallError::new(Code::Denied, "this socket is for the user of the host");
             Err(Refused::new(StatusCode::FORBIDDEN, error, OWNER))
@@ -65,17 +63,26 @@ fn may_ask(
 async fn carry_out(
     admin: &Admin,
     route: Route,
-    (request, asker): (Request<Incoming>, &str),
+    (request, asker): (Request<Incoming>, Asker),
     working: &Working,
 ) -> Result<Reply, Refused> {
     let is_read = is_read(request.method());
     match route {
         Route::Listing(listing) if is_read => listing::list(admin, listing, working).await,
         Route::OpenApi if is_read => Ok(typed(StatusCode::OK, JSON, trellis_control::openapi())),
-        Route::Listing(_) | Route::OpenApi => Err(Refused::method("GET, HEAD")),
+        Route::Follow(feed) if is_read => follow::follow(admin, feed, (&request, asker), working),
+        Route::Spy { actor, shows_payload } if is_read => {
+            spy::spy(admin, (actor, shows_payload), (&request, asker), working).await
+        }
+        Route::Decisions(trace) if is_read => listing::decisions(admin, trace.as_deref()),
+        Route::Listing(_)
+        | Route::OpenApi
+        | Route::Follow(_)
+        | Route::Spy { .. }
+        | Route::Decisions(_) => Err(Refused::method("GET, HEAD")),
         Route::Edits if is_read => listing::list(admin, Listing::Edits, working).await,
         Route::Edits if request.method() == Method::POST => {
-            edit::edit(admin, (request, asker), working).await
+            edit::edit(admin, (request, &asker.name), working).await
         }
         Route::Edits => Err(Refused::method("GET, HEAD, POST")),
         Route::Invoke { actor, operation } if request.method() == Method::POST => {

@@ -36,8 +36,8 @@ const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.')
 /// Asks the host that serves a socket, or an admin address. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AdminClient {
-    place: Place,
-    patience: Duration,
+    pub(super) place: Place,
+    pub(super) patience: Duration,
 }
 
 impl AdminClient {
@@ -78,7 +78,19 @@ impl AdminClient {
     /// # Errors
     /// That nobody answers, that it is somebody else, or what the host says against it.
     pub async fn get(&self, resource: &[&str]) -> Result<Answer, ClientError> {
-        let request = Request::builder().method(Method::GET).uri(path(resource));
+        self.list(resource, &[]).await
+    }
+
+    /// The same, as far as a query means it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn list(
+        &self,
+        resource: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Answer, ClientError> {
+        let request = Request::builder().method(Method::GET).uri(asking(resource, query));
         let asking = async {
             let (_, body) = self.ask(request, Bytes::new()).await?;
             let document: Result<Document<Answer>, _> = serde_json::from_slice(&body);
@@ -169,15 +181,12 @@ impl AdminClient {
         if head.status().is_success() {
             return Ok((head, body));
         }
-        let document: Result<Document<Answer>, _> = serde_json::from_slice(&body);
-        match document.map(|document| document.content) {
-            Ok(Answer::Error(fault)) => Err(ClientError::Refused(fault)),
-            _ => Err(self.garbled(&format!("it answers with status {}", head.status()))),
-        }
+        Err(refusal(&body)
+            .unwrap_or_else(|| self.garbled(&format!("it answers with status {}", head.status()))))
     }
 
     /// The request with the token that shows who asks.
-    fn shown(
+    pub(super) fn shown(
         &self,
         request: hyper::http::request::Builder,
     ) -> Result<hyper::http::request::Builder, ClientError> {
@@ -193,13 +202,31 @@ impl AdminClient {
         Ok(request.header(AUTHORIZATION, value))
     }
 
-    fn garbled(&self, why: &str) -> ClientError {
+    pub(super) fn garbled(&self, why: &str) -> ClientError {
         let why = format!("what answers is no host, or it went away: {why}");
         ClientError::Unreachable { place: self.place(), why }
     }
 
-    fn late(&self, wait: Duration) -> ClientError {
+    pub(super) fn late(&self, wait: Duration) -> ClientError {
         ClientError::Late { place: self.place(), waited_ms: wait.as_millis() }
+    }
+}
+
+/// The path of a resource, with a query.
+pub(super) fn asking(resource: &[&str], query: &[(&str, String)]) -> String {
+    let pair =
+        |(key, value): &(&str, String)| format!("{key}={}", utf8_percent_encode(value, NAME));
+    let pairs: Vec<_> = query.iter().map(pair).collect();
+    let begin = if pairs.is_empty() { "" } else { "?" };
+    format!("{}{begin}{}", path(resource), pairs.join("&"))
+}
+
+/// Why a host refuses something, in its own words.
+pub(super) fn refusal(body: &[u8]) -> Option<ClientError> {
+    let document: Document<Answer> = serde_json::from_slice(body).ok()?;
+    match document.content {
+        Answer::Error(fault) => Some(ClientError::Refused(fault)),
+        _ => None,
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod ask;
 mod error;
+mod follow;
 mod found;
 mod place;
 
 pub use ask::AdminClient;
 pub use error::ClientError;
+pub use follow::{Followed, Following};
 pub use found::{SilentHost, hosts};

@@ -57,6 +57,8 @@ struct Record {
     subjects: BTreeSet<String>,
     /// The edits that were in force by it.
     overlay: Overlay,
+    /// The outcome that was told last.
+    heard: Option<RevisionOutcome>,
 }
 
 /// An edit whose steps were tried.
@@ -278,6 +280,17 @@ impl Book {
         self.history.iter().map(|record| record.told.clone()).collect()
     }
 
+    /// The changes that are new since this was asked, or came to something else.
+    pub(crate) fn news(&mut self) -> Vec<Revision> {
+        let mut news = Vec::new();
+        for Record { told, heard, .. } in &mut self.history {
+            if heard.replace(told.outcome) != Some(told.outcome) {
+                news.push(told.clone());
+            }
+        }
+        news
+    }
+
     /// What is worth to know of edits, as sentences.
     pub(crate) fn notes(&self) -> Vec<String> {
         let edited = self.overlay.iter().map(|(subject, edit)| {
@@ -304,7 +317,7 @@ impl Book {
             why: None,
         };
         let subjects = steps.iter().map(Step::subject).collect();
-        Record { told, subjects, overlay: Overlay::default() }
+        Record { told, subjects, overlay: Overlay::default(), heard: None }
     }
 
     fn keep(&mut self, record: Record) -> u64 {

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
-use trellis_control::{EditRequest, Edited};
+use trellis_control::{EditRequest, Edited, Happening};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::EDITS_WAITING;
 
 use super::book::Book;
 use crate::failure::Failure;
+use crate::feed::Events;
 
 /// The edits of a host. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Edits {
     book: Arc<Mutex<Book>>,
     orders: mpsc::Sender<Order>,
+    events: Events,
 }
 
 /// Edits that somebody asked for, for the one who makes them.
@@ -31,16 +33,27 @@ pub(crate) struct Order {
 }
 
 impl Edits {
-    /// None so far.
-    pub(crate) fn new() -> (Self, Orders) {
+    /// None so far; what comes of them is told there.
+    pub(crate) fn new(events: Events) -> (Self, Orders) {
         let room = usize::try_from(EDITS_WAITING.default).unwrap_or(1);
         let (orders, received) = mpsc::channel(room);
-        (Self { book: Arc::default(), orders }, Orders(received))
+        (Self { book: Arc::default(), orders, events }, Orders(received))
     }
 
     /// Looks at what is in force, and what changed.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&mut Book) -> T) -> T {
-        look(&mut self.book.lock())
+        let (looked, news) = {
+            let mut book = self.book.lock();
+            let looked = look(&mut book);
+            (looked, book.news())
+        };
+        news.into_iter().for_each(|revision| self.events.tell(Happening::revision(revision)));
+        looked
+    }
+
+    /// Where it is told what happens.
+    pub(crate) const fn events(&self) -> &Events {
+        &self.events
     }
 
     /// Has an edit made; answers when its steps were tried. Whoever does not wait for that does not
@@ -123,7 +136,8 @@ mod tests {
 
     #[test]
     fn more_edits_than_may_wait_are_refused() {
-        let (edits, orders) = Edits::new();
+        let key = trellis_claims::KeyPair::generate(trellis_claims::KeyKind::Server);
+        let (edits, orders) = Edits::new(Events::of(key.public()));
         let waiting: Vec<_> = (0..EDITS_WAITING.default)
             .map(|_| {
                 let mut made = Box::pin(edits.make(request(), None));

@@ -31,6 +31,7 @@ pub struct BearerRules<'a> {
 pub struct Bearer {
     user: PublicKey,
     scope: Scope,
+    expires_unix_s: u64,
 }
 
 /// What is read of the claims here; the library reads the audience.
@@ -64,6 +65,12 @@ impl Bearer {
     pub const fn scope(&self) -> Scope {
         self.scope
     }
+
+    /// When it ends, in seconds since 1970.
+    #[must_use]
+    pub const fn expires_unix_s(&self) -> u64 {
+        self.expires_unix_s
+    }
 }
 
 /// Checks a token: form, issuer, signature, audience, time, scope, in this order. `allowed` gives
@@ -94,7 +101,7 @@ pub fn check_bearer(
         let message = format!("the token is for {scope}, and its user {user} has {most}");
         return Err(ClaimsError::new(Code::Denied, message));
     }
-    Ok(Bearer { user, scope })
+    Ok(Bearer { user, scope, expires_unix_s: claims.exp })
 }
 
 /// Who says that it signed the token, in a text that can only be read in one way.

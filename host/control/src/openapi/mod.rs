@@ -9,6 +9,7 @@ mod schema;
 mod schemas;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 use serde_json::{Value, json};
 

@@ -18,6 +18,12 @@ pub(super) fn all() -> Value {
         "/v1/bindings": get("The bindings, in the order of their actors.", "bindings", list(named("Binding")), &[]),
         "/v1/edits": edits(),
         "/v1/history": get("The last changes, the oldest first.", "history", list(named("Revision")), &[]),
+        "/v1/events": follow(("read", "What happened on the host, and what happens."), ("events", "Event"), &[TYPE]),
+        "/v1/logs": follow(("operate", "The lines of the log, and those that come."), ("logs", "LogLine"), &[ABOUT, LEVEL]),
+        "/v1/actors/{name}/calls": { "get": spy() },
+        "/v1/calls": { "get": decisions(&[]) },
+        "/v1/calls/{trace}": { "get": decisions(&[TRACE]) },
+        "/v1/loads": get("What actors and providers have to do.", "loads", list(named("Load")), &[]),
         "/v1/openapi.json": { "get": {
             "summary": "This document.",
             "description": needs("read"),
@@ -29,9 +35,16 @@ pub(super) fn all() -> Value {
 /// A name in a path, and what it is of.
 type Parameter = (&'static str, &'static str);
 
+/// A key in a query, and what it says.
+const TYPE: Parameter = ("type", "Only events whose type begins like this.");
+const ABOUT: Parameter = ("about", "Only of the actor or the provider of that name or key.");
+const LEVEL: Parameter = ("level", "Only what matters as much as that, such as `warn`.");
+const TAIL: Parameter = ("tail", "Only the last so many of what is kept.");
+const SINCE: Parameter = ("since", "Only what is no older than this, such as `5m`.");
 const ACTOR: Parameter = ("name", "The actor's name in the manifest, or its key.");
 const PROVIDER: Parameter = ("name", "The provider's name in the manifest.");
 const CALLED: Parameter = ("name", "The actor's name in the manifest, its call alias or its key.");
+const TRACE: Parameter = ("trace", "The trace of a call: 32 hex digits.");
 const OPERATION: Parameter = ("operation", "The operation, as its contract names it.");
 
 fn get(about: &str, field: &'static str, schema: Value, parameters: &[Parameter]) -> Value {
@@ -42,6 +55,63 @@ fn get(about: &str, field: &'static str, schema: Value, parameters: &[Parameter]
         "parameters": in_path(parameters),
         "responses": answers(about, content),
     } })
+}
+
+/// What is kept as a list; and, for who accepts `text/event-stream`, a stream that goes on.
+fn follow(
+    (scope, about): (&str, &str),
+    (field, schema): (&'static str, &str),
+    parameters: &[Parameter],
+) -> Value {
+    let mut follow = get(about, field, list(named(schema)), &[]);
+    let stream = "Server-sent events: the data of each is one of the list, that of `lost` is a \
+                  `Lost`, and that of `end` is why nothing more comes, as an error.";
+    let content = &mut follow["get"]["responses"]["200"]["content"];
+    content["text/event-stream"] = json!({ "schema": { "type": "string", "description": stream } });
+    follow["get"]["description"] = needs(scope).into();
+    let mut all: Vec<_> = [TAIL, SINCE].iter().chain(parameters).map(in_query).collect();
+    all.push(json!({
+        "name": "last-event-id",
+        "in": "header",
+        "required": false,
+        "description": "The id of the event of a stream that was read last.",
+        "schema": { "type": "string" },
+    }));
+    follow["get"]["parameters"] = all.into();
+    follow
+}
+
+/// What is only followed.
+fn spy() -> Value {
+    let about = "The calls of an actor, and those it makes, from now on: server-sent events, each a \
+                 `Call`; `lost` and `end` are as those of `/v1/logs`.";
+    let shown = "With `true` also what is said; that needs a token for `admin`.";
+    let mut parameters = in_path(&[ACTOR]);
+    parameters.push(in_query(&("payload", shown)));
+    let stream = json!({ "type": "string", "description": "Events whose data is a `Call`." });
+    json!({
+        "summary": about,
+        "description": needs("operate"),
+        "parameters": parameters,
+        "responses": answers(about, content("text/event-stream", stream)),
+    })
+}
+
+fn decisions(parameters: &[Parameter]) -> Value {
+    let about = "Why calls were refused, and others let through, as far as that is kept.";
+    let mut decisions = get(about, "decisions", list(named("Decision")), parameters);
+    decisions["get"]["description"] = needs("operate").into();
+    decisions["get"].take()
+}
+
+fn in_query((name, about): &Parameter) -> Value {
+    json!({
+        "name": name,
+        "in": "query",
+        "required": false,
+        "description": about,
+        "schema": { "type": "string" },
+    })
 }
 
 fn invoke() -> Value {

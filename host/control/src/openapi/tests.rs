@@ -10,6 +10,7 @@ use super::paths;
 use super::schema::{list, named};
 use crate::answer::{Answer, Document, Fault, HostStatus};
 use crate::applied::{Applied, ApplyError};
+use crate::call_entry::{CallEntry, CallOutcome, Decision, PayloadEntry, Verdict};
 use crate::changing::Changing;
 use crate::condition::Condition;
 use crate::edit::{Edit, EditEntry, EditRequest, Edited, Edits, WatchTerms};
@@ -17,7 +18,10 @@ use crate::entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
     ProviderKind, SignedEntry,
 };
+use crate::event::{Event, Happening};
 use crate::lifecycle::{Cause, Component, ComponentKind, Lifecycle, LifecycleState};
+use crate::load::{Load, TimeBucket};
+use crate::log_line::{LogLevel, LogLine};
 use crate::phase::Phase;
 use crate::revision::{ChangedBy, Revision, RevisionOutcome};
 use crate::status::Degraded;
@@ -175,6 +179,81 @@ fn provider(known: bool) -> ProviderEntry {
     }
 }
 
+fn decision(known: bool) -> Decision {
+    let text = || known.then(|| "text".to_owned());
+    Decision {
+        time: "2026".to_owned(),
+        trace_id: "4b".to_owned(),
+        verdict: Verdict::Denied,
+        by: "claims".to_owned(),
+        code: known.then_some(Code::Denied),
+        caller: text(),
+        callee: "wascc:keyvalue".to_owned(),
+        operation: text(),
+        why: "it is not claimed".to_owned(),
+    }
+}
+
+fn call(known: bool) -> CallEntry {
+    let text = || "text".to_owned();
+    let payload = PayloadEntry { request_hex: text(), reply_hex: text(), message: Some(text()) };
+    CallEntry {
+        time: text(),
+        trace_id: text(),
+        caller: text(),
+        callee: text(),
+        operation: text(),
+        depth: 1,
+        request_bytes: 1,
+        reply_bytes: known.then_some(1),
+        took_us: 1,
+        outcome: CallOutcome::GivenUp,
+        code: known.then_some(Code::Trap),
+        payload: known.then_some(payload),
+    }
+}
+
+/// What streams send fits its schema as well.
+#[test]
+fn every_call_fits_its_schema_and_has_no_more() {
+    for known in [true, false] {
+        let mut root = closed(document()["components"]["schemas"]["Call"].clone());
+        root["components"] = closed(document()["components"].clone());
+        let validator = jsonschema::validator_for(&root).expect("it is a schema");
+        let call = serde_json::to_value(call(known)).expect("it is data");
+        assert!(validator.is_valid(&call), "{call:#}");
+    }
+}
+
+fn load(known: bool) -> Load {
+    let under_us = known.then_some(5);
+    let some = known.then_some(1);
+    let load = Load::of(ComponentKind::Provider, "p".to_owned());
+    let load = load.with_calls(vec![TimeBucket { under_us, calls: 1 }], 1);
+    Load { instances: some, waiting: some, memory_bytes: known.then_some(1), ..load }
+}
+
+fn line() -> LogLine {
+    let (target, message) = ("actor".to_owned(), "hello".to_owned());
+    let fields = BTreeMap::from([("actor".to_owned(), "a".to_owned())]);
+    LogLine { time: "2026".to_owned(), level: LogLevel::Warn, target, message, fields }
+}
+
+fn event(known: bool) -> Event {
+    let happening = match known {
+        true => Happening::revision(revision(true)),
+        false => Happening::phase(Phase::Ready),
+    };
+    let code = known.then_some(Code::Trap);
+    let mut lifecycle = Lifecycle::starting(1);
+    lifecycle.enter(LifecycleState::Ready, None, 1).expect("it may");
+    let name = "a".to_owned().into();
+    let component = known.then_some(Component { kind: ComponentKind::Actor, name, lifecycle });
+    let mut event = Event::of(happening, ("1-1".to_owned(), "urn:trellis:host:N".to_owned()), 1);
+    (event.data.code, event.data.component) = (code, component);
+    event
+}
+
 #[test]
 fn every_answer_fits_its_schema_and_has_no_more() {
     let binding = BindingEntry {
@@ -188,6 +267,7 @@ fn every_answer_fits_its_schema_and_has_no_more() {
     let fault = Fault::of(&CallError::new(Code::Denied, "no"));
     let mut answers = vec![
         ("bindings", list(named("Binding")), Answer::Bindings(vec![binding])),
+        ("logs", list(named("LogLine")), Answer::Logs(vec![line()])),
         ("error", named("Error"), Answer::Error(Box::new(fault))),
     ];
     for known in [true, false] {
@@ -195,6 +275,9 @@ fn every_answer_fits_its_schema_and_has_no_more() {
             ("edits", named("Edits"), edits(known)),
             ("edited", named("Edited"), Answer::Edited(Box::new(edited()))),
             ("history", list(named("Revision")), Answer::History(vec![revision(known)])),
+            ("events", list(named("Event")), Answer::Events(vec![event(known)])),
+            ("decisions", list(named("Decision")), Answer::Decisions(vec![decision(known)])),
+            ("loads", list(named("Load")), Answer::Loads(vec![load(known)])),
             ("host", named("Host"), host(known)),
             ("status", named("Status"), status(known)),
             ("actors", list(named("Actor")), Answer::Actors(vec![actor(known)])),

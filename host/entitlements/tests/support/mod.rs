@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use trellis_claims::{ActorClaims, KeyKind, KeyPair, PublicKey};
-use trellis_core::{BindingId, BindingName, CallError, Contract, ContractId, Direction, Operation};
+use trellis_core::{
+    BindingId, BindingName, CallError, Contract, ContractId, Direction, Operation, Trace,
+};
 use trellis_entitlements::{
     Absence, ActorId, AuditSink, AuthzRequest, BindingSpec, Decision, Denial, EntitlementSet, Gate,
     Metrics, Permit, Policy, PolicyInput, PrincipalSpec, Rules, TargetId,
@@ -138,7 +140,7 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     pub(crate) fn admit<'t>(&'t self, request: &AuthzRequest<'t>) -> Result<Permit<'t>, CallError> {
-        self.gate.admit(&self.set, request)
+        self.gate.admit(&self.set, request, &Trace::default())
     }
 
     pub(crate) fn publish(&mut self, set: EntitlementSet) {
@@ -211,11 +213,11 @@ pub(crate) struct Audited(pub(crate) Mutex<Vec<Denial>>, pub(crate) Mutex<Vec<Ab
 struct Shared(Arc<Audited>);
 
 impl AuditSink for Shared {
-    fn denied(&self, denial: &Denial) {
+    fn denied(&self, denial: &Denial, _: Trace) {
         self.0.0.lock().expect("no test panics while it holds this").push(denial.clone());
     }
 
-    fn absent(&self, absence: &Absence) {
+    fn absent(&self, absence: &Absence, _: Trace) {
         self.0.1.lock().expect("no test panics while it holds this").push(absence.clone());
     }
 }

@@ -1,8 +1,12 @@
 //! An actor that is expelled while a provider is told of its binding: the provider learns that too,
 //! and after the binding.
 
+use std::sync::{Arc, Mutex};
+
 use tokio::task::JoinHandle;
-use trellis_control::Applied;
+use trellis_control::{Applied, Component, ComponentKind, LifecycleState};
+use trellis_core::CallError;
+use trellis_supervisor::Witness;
 use trellis_testkit::guests::by_hand;
 
 use crate::stage::Stage;
@@ -89,4 +93,37 @@ async fn it_is_told_with_its_code_once() {
     let [told] = &told[..] else { panic!("{told:#?}") };
     assert!(told.starts_with("actor one: the actor M"), "{told}");
     assert_eq!(told.matches("E_REVOKED").count(), 1, "{told}");
+}
+
+/// What happens to what runs, as it is told.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Witness for Told {
+    fn entered(&self, component: &Component, before: LifecycleState) {
+        let state = component.lifecycle.state();
+        self.note(format!("{} {before} {state}", component.subject()));
+    }
+
+    fn barred(&self, (kind, name): (ComponentKind, &str), error: &CallError) {
+        self.note(format!("{kind} {name} {}", error.code()));
+    }
+}
+
+impl Told {
+    fn note(&self, text: String) {
+        self.0.lock().expect("no test panics here").push(text);
+    }
+}
+
+#[tokio::test]
+async fn whoever_wants_to_know_is_told() {
+    let stage = stage();
+    let told = Arc::<Told>::default();
+    stage.supervisor.is_seen_by(Arc::clone(&told) as Arc<_>);
+    stage.apply("actors: [{image: one.wasm, name: one}]\n").await;
+    revoke(&stage).await;
+    let told = std::mem::take(&mut *told.0.lock().expect("no test panics here"));
+    assert_eq!(told.first().map(String::as_str), Some("actor one starting ready"), "{told:?}");
+    assert!(told.contains(&"actor one E_REVOKED".to_owned()), "{told:?}");
 }

@@ -114,7 +114,10 @@ async fn look(args: &GetArgs, output: Output) -> Result<Listed, Failure> {
 }
 
 async fn hosts(args: &GetArgs, output: Output) -> Result<Vec<HostEntry>, Failure> {
-    let (choice, deadline) = (&args.host, args.patience.deadline());
+    let deadline = args.patience.deadline();
+    // All of them are listed, whatever context is in use.
+    let is_made = args.host.is_made();
+    let choice = if is_made { args.host.resolved()? } else { args.host.clone() };
     if let Some(client) = choice.direct(output)? {
         return match client.waiting(left(deadline)).get(&["host"]).await? {
             Answer::Host(host) => Ok(vec![*host]),
@@ -122,7 +125,7 @@ async fn hosts(args: &GetArgs, output: Output) -> Result<Vec<HostEntry>, Failure
         };
     }
     let found = found(deadline, output).await;
-    if choice.is_made() {
+    if is_made {
         return Ok(vec![choice.choose(found)?.1]);
     }
     Ok(found.hosts.into_iter().map(|(_, host)| host).collect())

@@ -9,6 +9,7 @@ use trellis_control::HostEntry;
 use trellis_core::{Code, nearest_name};
 
 use super::call::timeout;
+use crate::contexts::Contexts;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
@@ -31,6 +32,14 @@ pub(super) struct HostChoice {
     /// one. Without it, the variable TRELLIS_TOKEN holds the token itself.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+
+    /// The host by a name that `trellis context create` gave it; without it the context in use.
+    #[arg(long, value_name = "NAME", env = "TRELLIS_CONTEXT")]
+    context: Option<String>,
+
+    /// Contexts are not asked for.
+    #[arg(skip)]
+    is_own: bool,
 }
 
 /// For how long it is asked.
@@ -64,9 +73,40 @@ pub(super) fn after(wait: Duration) -> Instant {
 }
 
 impl HostChoice {
-    /// The host of this name on this machine, or the only one of yours.
+    /// The host of this name on this machine, or the only one of yours, whatever context is in use.
     pub(super) fn named(host: Option<&str>) -> Self {
-        Self { host: host.map(str::to_owned), token_file: None }
+        Self { host: host.map(str::to_owned), is_own: true, ..Self::default() }
+    }
+
+    /// The same with what a context says, if one is meant.
+    ///
+    /// # Errors
+    /// When there is no such context, or its file is not to be used.
+    pub(super) fn resolved(&self) -> Result<Self, Failure> {
+        let mut choice = self.clone();
+        choice.context = None;
+        match (&self.host, &self.context) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::usage("a host and a context are named, and one is meant")
+                    .cure(
+                        "Leave out `--host` and TRELLIS_HOST, or `--context` and TRELLIS_CONTEXT.",
+                    ));
+            }
+            (None, None) if self.is_own => {}
+            (None, named) => {
+                let contexts = Contexts::load()?;
+                let context = match named {
+                    Some(name) => Some(contexts.get(name)?),
+                    None => contexts.current()?,
+                };
+                if let Some(context) = context {
+                    choice.host = Some(context.host.clone());
+                    choice.token_file = choice.token_file.or_else(|| context.token_file.clone());
+                }
+            }
+            (Some(_), None) => {}
+        }
+        Ok(choice)
     }
 
     /// The host's socket or address, when the choice is one.
@@ -111,7 +151,7 @@ impl HostChoice {
 
     /// True when one host is meant.
     pub(super) const fn is_made(&self) -> bool {
-        self.host.is_some()
+        self.host.is_some() || self.context.is_some()
     }
 
     /// The one that is meant.
@@ -131,9 +171,10 @@ impl HostChoice {
         deadline: Instant,
         output: Output,
     ) -> Result<AdminClient, Failure> {
-        let client = match self.direct(output)? {
+        let choice = self.resolved()?;
+        let client = match choice.direct(output)? {
             Some(client) => client,
-            None => self.choose(found(deadline, output).await)?.0,
+            None => choice.choose(found(deadline, output).await)?.0,
         };
         Ok(client.waiting(left(deadline)))
     }
@@ -279,7 +320,8 @@ mod tests {
             assert!(!is_like_a_token(text), "{text}");
         }
         let token_file = Some(PathBuf::from("t.jwt"));
-        let choice = HostChoice { host: Some("shop".to_owned()), token_file };
+        let host = Some("shop".to_owned());
+        let choice = HostChoice { host, token_file, ..HostChoice::default() };
         let (output, color) = (crate::global::Form::Text, crate::global::Color::Never);
         let output = Output::new(&crate::global::Global { output, quiet: true, color });
         assert!(choice.direct(output).is_err(), "over a socket nobody shows one");

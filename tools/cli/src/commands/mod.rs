@@ -2,7 +2,9 @@
 
 pub(crate) mod call;
 pub(crate) mod completions;
+pub(crate) mod context;
 pub(crate) mod describe;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod history;
@@ -10,6 +12,7 @@ pub(crate) mod inspect;
 pub(crate) mod invoke;
 pub(crate) mod keys;
 pub(crate) mod login;
+pub(crate) mod logs;
 pub(crate) mod new;
 pub(crate) mod par;
 pub(crate) mod pull;
@@ -17,11 +20,15 @@ pub(crate) mod push;
 pub(crate) mod rollback;
 pub(crate) mod runtime;
 pub(crate) mod sign;
+pub(crate) mod spy;
 pub(crate) mod token;
+pub(crate) mod top;
 pub(crate) mod update;
 pub(crate) mod verify;
+pub(crate) mod why;
 
 mod edits;
+mod follow;
 mod host;
 mod up;
 
@@ -58,6 +65,12 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Update(update) => update.run(output),
         Command::Rollback(args) => rollback::run(&args, output),
         Command::History(args) => history::run(&args, output),
+        Command::Events(args) => events::run(&args, output),
+        Command::Logs(args) => logs::run(&args, output),
+        Command::Spy(args) => spy::run(&args, output),
+        Command::Why(args) => why::run(&args, output),
+        Command::Context(context) => context.run(output),
+        Command::Top(args) => top::run(&args, output),
         Command::Explain(args) => explain::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
         // The engine that started it reads its exit code and stderr: nothing is added to them.
@@ -70,7 +83,7 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
 fn fits(command: &Command, form: Form) -> Result<(), Failure> {
     let lists = || Failure::usage("`-o wide` and `-o name` are for the lists of `trellis get`");
     match command {
-        Command::Get(_) => Ok(()),
+        Command::Get(_) | Command::Events(_) | Command::Why(_) | Command::Context(_) => Ok(()),
         _ if form.is_for_lists() => Err(lists()),
         Command::Up(_) if form == Form::Yaml => {
             Err(Failure::usage("`trellis up` prints text or, with `-o json`, a document a line"))

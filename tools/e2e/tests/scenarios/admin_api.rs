@@ -455,12 +455,12 @@ fn what_is_answered_is_what_the_document_says() {
                 &item["get"]["responses"]["default"]["content"]["application/json"]["schema"],
             ),
         ] {
-            if wanted == 404 && !path.contains("{name}") {
+            if wanted == 404 && !path.contains('{') || wanted == 200 && path.contains("{trace}") {
                 continue;
             }
             let mut root = schema.clone();
             root["components"] = openapi["components"].clone();
-            let (status, answer) = get(&path.replace("{name}", name));
+            let (status, answer) = get(&path.replace("{name}", name).replace("{trace}", name));
             assert_eq!(status, wanted, "{path}: {answer:#}");
             let validator = jsonschema::validator_for(&root).expect("a schema");
             if let Err(error) = validator.validate(&answer) {
@@ -469,7 +469,7 @@ fn what_is_answered_is_what_the_document_says() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 12, "{openapi:#}");
+    assert_eq!(checked, 17, "{openapi:#}");
 }
 
 #[test]

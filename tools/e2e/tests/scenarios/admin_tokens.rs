@@ -14,7 +14,7 @@ use super::admin_api::{GOOD, MANIFEST, document, fails, prints, site, start, tre
 const INVOKE: &str = "/v1/actors/echo/invoke/HandleRequest";
 
 /// A site whose keystore has the user key `default`, which may do this much.
-fn site_of(scope: &str) -> (Site, KeyPair) {
+pub(super) fn site_of(scope: &str) -> (Site, KeyPair) {
     let site = site(0);
     let user = KeyPair::generate(KeyKind::User);
     let keystore = Keystore::at(site.path("keys"));
@@ -24,7 +24,7 @@ fn site_of(scope: &str) -> (Site, KeyPair) {
 }
 
 /// Has these users, and no others, in the manifest.
-fn allow(site: &Site, users: &[(&str, &str)]) {
+pub(super) fn allow(site: &Site, users: &[(&str, &str)]) {
     let text = fs::read_to_string(site.path(MANIFEST)).expect("it is there");
     let text = text.split("host:").next().unwrap_or_default();
     let users = users.iter().map(|(key, scope)| format!("{{key: {key}, scope: {scope}}}"));
@@ -32,23 +32,28 @@ fn allow(site: &Site, users: &[(&str, &str)]) {
     site.put(MANIFEST, format!("{text}host: {{admin: {{users: [{users}]}}}}\n"));
 }
 
-fn key_of(site: &Site) -> PublicKey {
+pub(super) fn key_of(site: &Site) -> PublicKey {
     let hosts = document(site, "get hosts -o json");
     hosts["hosts"][0]["key"].as_str().and_then(|key| key.parse().ok()).expect("a key")
 }
 
-fn token(user: &KeyPair, audience: &PublicKey, scope: Scope) -> String {
+pub(super) fn token(user: &KeyPair, audience: &PublicKey, scope: Scope) -> String {
+    token_for(user, audience, scope, 60)
+}
+
+/// A token that holds for so many seconds.
+pub(super) fn token_for(user: &KeyPair, audience: &PublicKey, scope: Scope, life_s: u64) -> String {
     let (issued_at, audience) = (now_unix_s(), audience.clone());
-    let terms = BearerTerms { audience, scope, issued_at, expires: issued_at + 60 };
+    let terms = BearerTerms { audience, scope, issued_at, expires: issued_at + life_s };
     issue_bearer(&terms, user).expect("it is signed")
 }
 
-fn ask(host: &HostProcess, method: &str, path: &str, header: &str) -> Response {
+pub(super) fn ask(host: &HostProcess, method: &str, path: &str, header: &str) -> Response {
     let mut client = Client::new(host.admin());
     client.send_with(method, path, header, b"").expect("an answer")
 }
 
-fn shown(token: &str) -> String {
+pub(super) fn shown(token: &str) -> String {
     format!("authorization: Bearer {token}\r\n")
 }
 

@@ -8,6 +8,7 @@ mod change_load;
 mod command;
 mod examples;
 mod faults;
+mod following;
 mod forms;
 mod http;
 mod live_swap;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bench_side::{guest, time};
 use trellis_claims::{KeyKind, KeyPair, SystemClock, TrustList, verify};
-use trellis_core::{BindingId, BindingName};
+use trellis_core::{BindingId, BindingName, Trace};
 use trellis_entitlements::{
     ActorId, AllowAll, AuthzRequest, BindingSpec, EntitlementSet, Gate, LogAudit, Metrics,
     PrincipalSpec, TargetId,
@@ -26,7 +26,7 @@ pub(super) async fn measure(longest: Duration) -> Result<f64> {
         operation: "Echo",
     };
     time(longest, async || {
-        let permit = gate.admit(&set, std::hint::black_box(&ask))?;
+        let permit = gate.admit(&set, std::hint::black_box(&ask), &Trace::default())?;
         drop(std::hint::black_box(permit));
         Ok(())
     })

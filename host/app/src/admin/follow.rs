@@ -1,0 +1,246 @@
+//! `GET /v1/events` and the like: what is kept of what happened, or a stream of what goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, HeaderMap};
+use hyper::{Request, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use trellis_control::{Answer, Event, LogLevel, LogLine, rfc3339};
+use trellis_core::units::parse_duration;
+use trellis_core::{CallError, Code};
+
+use super::answers::{Refused, Reply, document};
+use super::api::Admin;
+use super::pass::{Asker, Pass};
+use super::route::Feed;
+use super::stream::{EVENT_STREAM, Outlet};
+use super::working::Working;
+use crate::feed::{Reader, Ring, log_lines, now_unix_ms};
+use crate::identity::Identity;
+
+/// The header with which a reader goes on where it was.
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// What of it is asked for.
+#[derive(Default, Debug)]
+struct Asked {
+    /// Only the last so many of what is kept.
+    tail: Option<usize>,
+    /// Only what is no older than this, in milliseconds since 1970.
+    since_unix_ms: Option<u64>,
+    /// Only what has a type that begins like this.
+    kind: Option<String>,
+    /// Only what is of the actor or the provider of that name.
+    about: Option<String>,
+    /// Only what matters as much as that.
+    level: Option<LogLevel>,
+}
+
+/// Tells what is kept, or goes on to tell what happens.
+///
+/// # Errors
+/// [`Code::Message`] for a query that is none, [`Code::Busy`] when enough streams are open.
+pub(super) fn follow(
+    admin: &Admin,
+    feed: Feed,
+    (request, asker): (&Request<Incoming>, Asker),
+    working: &Working,
+) -> Result<Reply, Refused> {
+    let asked = Asked::of(request.uri().query().unwrap_or_default(), &feed)?;
+    let following = Following { admin, asker, working, headers: request.headers() };
+    match feed {
+        Feed::Events => {
+            let ring = admin.0.feeds.events.ring();
+            let tail = asked.tail;
+            following.answer(ring, tail, move |it| asked.means_event(it), Answer::Events)
+        }
+        Feed::Logs => {
+            let tail = asked.tail;
+            following.answer(log_lines(), tail, move |it| asked.means_line(it), Answer::Logs)
+        }
+    }
+}
+
+/// Who follows, and how.
+struct Following<'a> {
+    admin: &'a Admin,
+    asker: Asker,
+    working: &'a Working,
+    headers: &'a HeaderMap,
+}
+
+impl Following<'_> {
+    fn answer<T: Serialize + Clone + Send + Sync + 'static>(
+        self,
+        ring: &Arc<Ring<T>>,
+        tail: Option<usize>,
+        is_meant: impl Fn(&T) -> bool + Send + 'static,
+        list: impl FnOnce(Vec<T>) -> Answer,
+    ) -> Result<Reply, Refused> {
+        if !accepts_stream(self.headers) {
+            let kept = ring.all();
+            let meant: Vec<_> = kept.into_iter().filter(|it| is_meant(it)).collect();
+            let from = meant.len().saturating_sub(tail.unwrap_or(usize::MAX));
+            let meant = meant[from..].iter().map(|it| T::clone(it)).collect();
+            return Ok(document(StatusCode::OK, list(meant)));
+        }
+        self.working.holds(self.admin.0.feeds.admit()?);
+        let last = self.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        let outlet = Outlet {
+            reader: Reader::new(ring, (last, tail), &is_meant),
+            is_meant: Box::new(is_meant),
+            _holds: None,
+            ends: Box::pin(ends(self.asker.pass, Arc::clone(&self.admin.0.identity))),
+            working: self.working.clone(),
+            metrics: self.admin.0.metrics.clone(),
+        };
+        Ok(outlet.into_reply())
+    }
+}
+
+/// Why whoever asked may not go on any more, once that is so.
+pub(super) async fn ends(pass: Option<Pass>, identity: Arc<Identity>) -> CallError {
+    match pass {
+        Some(pass) => pass.ends(&identity).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Asked {
+    /// What a query asks for; what is not known is refused, since it would be left out in silence.
+    fn of(query: &str, feed: &Feed) -> Result<Self, CallError> {
+        let mut asked = Self::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = percent_decode_str(value).decode_utf8();
+            let value = value.map_err(|_| wrong(&format!("`{key}` is no text")))?;
+            let is_taken = match key {
+                "tail" => put(&mut asked.tail, value.parse().ok()),
+                "since" => {
+                    let since = parse_duration(&value).and_then(before_now);
+                    put(&mut asked.since_unix_ms, since)
+                }
+                _ if !feed.keys().contains(&key) => false,
+                "level" => put(&mut asked.level, LogLevel::parse(&value)),
+                "about" => put(&mut asked.about, some_text(&value)),
+                _ => put(&mut asked.kind, some_text(&value)),
+            };
+            if !is_taken {
+                let keys: Vec<_> = ["tail", "since"].iter().chain(feed.keys()).copied().collect();
+                return Err(wrong(&format!(
+                    "`{key}` is none of {}, or its value is wrong",
+                    keys.join(", ")
+                )));
+            }
+        }
+        Ok(asked)
+    }
+
+    fn means_event(&self, event: &Event) -> bool {
+        let is_of = |kind: &String| event.kind.starts_with(&**kind);
+        self.kind.as_ref().is_none_or(is_of) && self.reaches(&event.time)
+    }
+
+    fn means_line(&self, line: &LogLine) -> bool {
+        self.about.as_ref().is_none_or(|name| line.concerns(name))
+            && self.level.is_none_or(|level| line.level <= level)
+            && self.reaches(&line.time)
+    }
+
+    /// True for a moment that is late enough.
+    fn reaches(&self, time: &str) -> bool {
+        // Moments of this form are in the order of their texts.
+        self.since_unix_ms.is_none_or(|since| time >= &*rfc3339(since))
+    }
+}
+
+/// Puts a value in its place; false when there is none.
+fn put<T>(place: &mut Option<T>, value: Option<T>) -> bool {
+    *place = value;
+    place.is_some()
+}
+
+fn some_text(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+pub(super) fn wrong(what: &str) -> CallError {
+    CallError::new(Code::Message, format!("the query is wrong: {what}"))
+}
+
+/// The moment so long ago.
+fn before_now(span: Duration) -> Option<u64> {
+    Some(now_unix_ms().saturating_sub(u64::try_from(span.as_millis()).ok()?))
+}
+
+pub(super) fn accepts_stream(headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepts.flat_map(|value| value.split(',')).any(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default();
+        kind.trim().eq_ignore_ascii_case(EVENT_STREAM)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_control::{Happening, Phase};
+
+    use super::*;
+
+    #[test]
+    fn a_query_says_what_is_meant_and_a_mistake_is_told() {
+        let asked = Asked::of("tail=3&since=5m&type=io.trellis%2Ehost", &Feed::Events);
+        let asked = asked.expect("it is one");
+        assert_eq!((asked.tail, asked.kind.as_deref()), (Some(3), Some("io.trellis.host")));
+        assert!(asked.since_unix_ms.is_some_and(|since| since < now_unix_ms() - 200_000));
+        for query in
+            ["tail", "tail=-1", "tail=x", "since=", "since=x", "level=warn", "type=", "a=%FF"]
+        {
+            let refused = Asked::of(query, &Feed::Events).expect_err(query);
+            assert_eq!(refused.code(), Code::Message, "{query}");
+        }
+        assert!(Asked::of("", &Feed::Events).expect("none").tail.is_none());
+    }
+
+    #[test]
+    fn an_event_is_meant_by_its_type_and_its_time() {
+        let names = (String::new(), String::new());
+        let event = Event::of(Happening::phase(Phase::Ready), names, 1_000_500);
+        let means = |kind: Option<&str>, since_unix_ms| {
+            let kind = kind.map(str::to_owned);
+            let asked = Asked { since_unix_ms, kind, ..Asked::default() };
+            asked.means_event(&event)
+        };
+        assert!(means(None, None) && means(Some("io.trellis.host.r"), Some(1_000_500)));
+        assert!(!means(Some("io.trellis.host.actor"), None) && !means(None, Some(1_000_501)));
+    }
+
+    #[test]
+    fn a_line_is_meant_by_whom_it_is_of_and_how_much_it_matters() {
+        let line = LogLine {
+            time: rfc3339(0),
+            level: LogLevel::Warn,
+            target: "actor".to_owned(),
+            message: String::new(),
+            fields: [("actor".to_owned(), "counter".to_owned())].into(),
+        };
+        let means = |query: &str| Asked::of(query, &Feed::Logs).expect(query).means_line(&line);
+        assert!(means("") && means("about=counter&level=warn") && means("level=debug"));
+        assert!(!means("about=other") && !means("level=error") && !means("since=5m"));
+        assert!(Asked::of("level=loud", &Feed::Logs).is_err());
+        assert!(Asked::of("type=a", &Feed::Logs).is_err());
+    }
+
+    #[test]
+    fn a_stream_is_what_asks_for_one() {
+        let headers = |value: &'static str| {
+            HeaderMap::from_iter([(ACCEPT, hyper::header::HeaderValue::from_static(value))])
+        };
+        assert!(accepts_stream(&headers("text/event-stream")));
+        assert!(accepts_stream(&headers("application/json, Text/Event-Stream;q=0.9")));
+        assert!(!accepts_stream(&headers("*/*")) && !accepts_stream(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,66 @@
+//! `GET /v1/actors/NAME/calls`: the calls of an actor, as they go on.
+
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use tokio::task::spawn_blocking;
+use trellis_control::ActorEntry;
+use trellis_core::{CallError, Code};
+
+use super::answers::{Refused, Reply, failed};
+use super::api::Admin;
+use super::follow::{accepts_stream, ends, wrong};
+use super::listing::actor as one_of;
+use super::pass::Asker;
+use super::route::SHOWS_PAYLOAD;
+use super::stream::{EVENT_STREAM, Outlet};
+use super::working::Working;
+use crate::feed::{Reader, Spy};
+
+/// Shows the calls of an actor as they go on.
+///
+/// # Errors
+/// [`Code::NotFound`] for an actor that nothing is, [`Code::Busy`] when enough streams are open,
+/// [`Code::Message`] for who does not take a stream.
+pub(super) async fn spy(
+    admin: &Admin,
+    (actor, shows_payload): (String, bool),
+    (request, asker): (&Request<Incoming>, Asker),
+    working: &Working,
+) -> Result<Reply, Refused> {
+    let query = request.uri().query().unwrap_or_default();
+    if !["", "payload=false", SHOWS_PAYLOAD].contains(&query) {
+        return Err(wrong("there is `payload`, which is `true` or `false`").into());
+    }
+    if !accepts_stream(request.headers()) {
+        let error = CallError::new(Code::Message, "calls are shown as they go on, and not kept");
+        let cure = format!("Send `Accept: {EVENT_STREAM}`, and read on.");
+        return Err(Refused::new(StatusCode::NOT_ACCEPTABLE, error, cure));
+    }
+    working.holds(admin.0.feeds.admit()?);
+    let actors = actors(admin, working).await?;
+    let one = one_of(actors.clone(), &actor)?;
+    let (by, actor) = (&*asker.name, &*one.name);
+    tracing::info!(target: "audit", event = "spy", by, actor, shows_payload, "looks at calls");
+    let (calls, dispatcher) = (&admin.0.feeds.calls, &admin.0.dispatcher);
+    let spy = Spy::begin(calls, dispatcher, (&one, &actors), shows_payload);
+    let outlet = Outlet {
+        reader: Reader::new(spy.seen(), (None, None), |_| true),
+        is_meant: Box::new(|_| true),
+        _holds: Some(Box::new(spy)),
+        ends: Box::pin(ends(asker.pass, Arc::clone(&admin.0.identity))),
+        working: working.clone(),
+        metrics: admin.0.metrics.clone(),
+    };
+    Ok(outlet.into_reply())
+}
+
+/// The actors of the host, looked at where that holds up nobody.
+async fn actors(admin: &Admin, working: &Working) -> Result<Vec<ActorEntry>, Refused> {
+    let _turn = admin.turn().await;
+    let _working = working.begin();
+    let supervisor = admin.0.supervisor.clone();
+    let looking = spawn_blocking(move || supervisor.overview().actors);
+    looking.await.map_err(|_| failed())
+}
