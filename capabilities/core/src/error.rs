@@ -308,6 +308,13 @@ codes! {
     Conflict = "E_CONFLICT", Invalid, retry: false,
         cause: "What is wanted is not at the revision any more that the change was made for: somebody else, or the manifest, was first. Nothing was done.",
         cure: "The message says what changed; ask again if you still want your change (`trellis history` shows more).";
+    /// What a store keeps was not moved to another one.
+    Data = "E_DATA", Invalid, retry: false,
+        cause: "What a store keeps could not be copied to the one that was to follow, or looked at: the other one holds something \
+                already, one of the two has no way to do that, they turned out to be the same, or it was more than the bounds \
+                allow. The store from before goes on with all it had.",
+        cure: "The message says which: `--data replace` throws away what the other one holds, and without `--data` the data stay \
+               where they are.";
     /// The manifest is wrong.
     Manifest = "E_MANIFEST", Invalid, retry: false,
         cause: "The manifest has errors; each is shown with file, line and column.",

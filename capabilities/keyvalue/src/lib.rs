@@ -72,9 +72,11 @@
 //! `SetRemove` under the key `new_count`, older ones under `newCount`: the reply carries both.
 //!
 //! **Deliberately absent:** transactions over several keys, scans over keys, watches and binary
-//! values: the contract of the originals has none.
+//! values: the contract of the originals has none. What the host itself asks of a store is in
+//! [`data`].
 
 mod bounds;
+pub mod data;
 mod set_count;
 
 pub use bounds::{Bounds, Tally};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use trellis_core::{CallError, Code};
 
 use crate::changing::Changing;
+use crate::data::{DataPage, DataTaken};
 use crate::edit::{Edited, Edits};
 use crate::entry::{ActorEntry, BindingEntry, HostEntry, ProviderEntry};
 use crate::lifecycle::Component;
@@ -49,6 +50,10 @@ pub enum Answer {
     Edited(Box<Edited>),
     /// Of `GET /v1/history`, the oldest first.
     History(Vec<Revision>),
+    /// Of `POST /v1/data/ACTOR/BINDING/export`.
+    Data(Box<DataPage>),
+    /// Of `POST /v1/data/ACTOR/BINDING/import`.
+    DataTaken(DataTaken),
     /// Of every request that failed.
     Error(Box<Fault>),
 }

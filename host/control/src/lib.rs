@@ -11,6 +11,7 @@ mod applied;
 mod changing;
 mod code;
 mod condition;
+mod data;
 mod edit;
 mod entry;
 mod lifecycle;
@@ -28,6 +29,7 @@ pub use answer::{Answer, Document, Fault, HostStatus, SCHEMA_VERSION};
 pub use applied::{Applied, ApplyError};
 pub use changing::Changing;
 pub use condition::Condition;
+pub use data::{DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken, DataTerms, Moved};
 pub use edit::{Edit, EditEntry, EditRequest, Edited, Edits, WatchTerms};
 pub use entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,

@@ -16,12 +16,13 @@ pub struct Metrics {
     faults: Family<Reason, Counter>,
     entered: Family<Entered, Counter>,
     illegal: Counter,
+    moved: Family<Reason, Counter>,
 }
 
 impl Metrics {
     /// Adds `actors_stopped_total{reason}` and `apply_faults_total{reason}` to a registry, where a
     /// reason is an error code; `lifecycle_transitions_total{kind,state}`, and
-    /// `lifecycle_illegal_total`.
+    /// `lifecycle_illegal_total`; and `data_moves_total{result}`, which is `done` or an error code.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Running actors stopped because their claims hold no longer";
         registry.register("actors_stopped", help, self.stopped.clone());
@@ -31,6 +32,8 @@ impl Metrics {
         registry.register("lifecycle_transitions", help, self.entered.clone());
         let help = "Steps of a lifecycle that were refused because they are illegal";
         registry.register("lifecycle_illegal", help, self.illegal.clone());
+        let help = "Providers whose data were to be copied to their successors";
+        registry.register("data_moves", help, self.moved.clone());
     }
 
     pub(crate) fn stopped(&self, code: Code) {
@@ -40,6 +43,10 @@ impl Metrics {
     pub(crate) fn entered(&self, kind: ComponentKind, state: LifecycleState) {
         let labels = [("kind", kind.as_str()), ("state", state.as_str())];
         self.entered.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn moved(&self, result: &'static str) {
+        self.moved.get_or_create(&[("result", result)]).inc();
     }
 
     pub(crate) fn illegal(&self) {

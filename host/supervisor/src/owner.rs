@@ -382,7 +382,7 @@ async fn answer_of(health: &mut Option<JoinHandle<bool>>) -> bool {
 fn applied(outcome: &Outcome) -> Applied {
     let faults = outcome.failed.iter().map(|failed| ApplyError::of(&failed.step, &failed.error));
     let (steps, superseded) = (outcome.done.clone(), outcome.superseded);
-    Applied { steps, faults: faults.collect(), superseded }
+    Applied { steps, faults: faults.collect(), moved: outcome.moved.clone(), superseded }
 }
 
 fn log_done(outcome: &Outcome) {

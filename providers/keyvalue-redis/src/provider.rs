@@ -14,6 +14,7 @@ use trellis_providers_sdk::{
     ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
 };
 
+use crate::data::Data;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operations::Commands;
@@ -31,7 +32,8 @@ impl ProviderFactory for Factory {
     fn descriptor(&self) -> Descriptor {
         let text =
             ("keyvalue-redis", env!("CARGO_PKG_VERSION"), "Keys and values in a Redis server.");
-        Descriptor { stateful: true, ..Descriptor::new(text, CONTRACTS, SETTINGS) }
+        let data = Some(contract::data::CONTRACT.id);
+        Descriptor { stateful: true, data, ..Descriptor::new(text, CONTRACTS, SETTINGS) }
     }
 
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
@@ -107,6 +109,9 @@ impl Provider for RedisKeyValue {
             seat.bounds
                 .check_request(&call.operation, &call.payload)
                 .inspect_err(|error| self.metrics.failed(error))?;
+            if contract::data::is_one(&call.operation) {
+                return contract::data::serve(&Data, &seat, &call.operation, &call.payload).await;
+            }
             contract::serve(&Commands, &seat, &call.operation, &call.payload).await
         })
     }

@@ -116,6 +116,7 @@ mod tests {
             force: false,
             allow_more_capabilities: false,
             dry_run: false,
+            data: None,
             watch: WatchTerms::default(),
         }
     }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use trellis_artifacts::Stamp;
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{Applied, ChangedBy, ComponentKind, Edit, EditEntry, Edited};
+use trellis_control::{
+    Applied, ChangedBy, ComponentKind, DataTerms, Edit, EditEntry, EditRequest, Edited,
+};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{Manifest, Span, Spanned};
 use trellis_supervisor::{Allowances, Supervisor};
@@ -66,6 +68,7 @@ impl Life {
         self.edits.look(|book| {
             book.check_made_for(order.made_for)?;
             let drafted = draft(&order.request.edit, &base, book)?;
+            check_data(&order.request, &drafted.subject)?;
             let former = match drafted.next {
                 Next::Former(to) => book.former(&drafted.subject, to)?,
                 Next::New { .. } => None,
@@ -82,6 +85,7 @@ impl Life {
         let request = &order.request;
         let is_new = !matches!(request.edit, Edit::Rollback { .. });
         let is_forced = request.force || !is_new;
+        let data = request.data;
         let allows = Allowances { another: request.force, more: request.allow_more_capabilities };
         let (loader, supervisor) = (Arc::clone(&self.loader), self.host.supervisor().clone());
         Loading::begin(None, Progress::from_rest(), async move {
@@ -113,7 +117,8 @@ impl Life {
             let overlay = overlay.with(subject.clone(), edit.clone());
             let forced = if is_forced { std::slice::from_ref(&subject) } else { &[] };
             let loaded = loader.prepare_again(&base, forced, &overlay).await;
-            let loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
+            let mut loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
+            data.iter().for_each(|terms| loaded.prepared.moves_data(&subject.name, *terms));
             if is_new {
                 check(&supervisor, &loaded, &subject, allows)?;
             }
@@ -157,7 +162,7 @@ impl Life {
             .look(|book| (book.revision(), version(book.overlay().get(&subject).map(|it| &**it))));
         let same = if is_rollback { version(edit.as_ref()) == now } else { true };
         let unchanged = same && loaded.changes.is_empty();
-        let notes = notes(&subject, edit.as_ref());
+        let notes = notes(&subject, edit.as_ref(), request.data);
         if unchanged || request.dry_run {
             let applied = Applied { steps: loaded.changes, ..Applied::default() };
             let (dry_run, watched) = (request.dry_run, false);
@@ -165,7 +170,10 @@ impl Life {
             return order.answer(Ok(edited));
         }
         // Who puts a provider in place although it is not well wants it to stay.
-        let is_meant = is_rollback || request.force && subject.kind == ComponentKind::Provider;
+        // And what was written since its data moved would be lost with it.
+        let is_meant = is_rollback
+            || request.data.is_some()
+            || request.force && subject.kind == ComponentKind::Provider;
         let terms = Terms::of(request.watch).ok().flatten().filter(|_| !is_meant);
         let fared = match edit.as_ref().and_then(|edit| edit.watched) {
             Some((_, fared)) => fared,
@@ -379,8 +387,17 @@ fn told(
     }
 }
 
+/// Only providers keep data that can go along.
+fn check_data(request: &EditRequest, subject: &Subject) -> Result<(), CallError> {
+    if request.data.is_none() || subject.kind == ComponentKind::Provider {
+        return Ok(());
+    }
+    let text = format!("{subject} keeps no data; `data` is for providers");
+    Err(CallError::new(Code::Message, text))
+}
+
 /// What the maker of an edit should know.
-fn notes(subject: &Subject, edit: Option<&InForce>) -> Vec<String> {
+fn notes(subject: &Subject, edit: Option<&InForce>, data: Option<DataTerms>) -> Vec<String> {
     let note = edit.map(|edit| {
         let keeps = &edit.version.keeps;
         format!(
@@ -388,11 +405,19 @@ fn notes(subject: &Subject, edit: Option<&InForce>) -> Vec<String> {
              entry of {subject}"
         )
     });
-    let moves = edit.is_some_and(|edit| edit.version.replacement.is_another_than(&edit.base));
-    let data = moves.then(|| {
-        format!(
-            "what {subject} keeps stays where it is: the data do not move to the one that follows"
-        )
+    let moves = edit.map_or(subject.kind == ComponentKind::Provider, |edit| {
+        edit.version.replacement.is_another_than(&edit.base)
+    });
+    let data = moves.then(|| match data {
+        None => format!(
+            "what {subject} keeps stays where it is: the data do not move to the one that follows; \
+             `--data copy` copies them"
+        ),
+        Some(_) => format!(
+            "what {subject} keeps is copied, and stays in the store before as it is now: what is \
+             written from now on is there only after `trellis rollback {} --data replace`",
+            subject.name
+        ),
     });
     note.into_iter().chain(data).collect()
 }

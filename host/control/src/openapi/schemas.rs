@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::changes;
 use super::schema::{
     Field, by_name, code, count, list, named, object, one_of, or_null, text, whole, with_optional,
     yes_or_no,
 };
+use super::{changes, kept};
 use crate::condition::Condition;
 use crate::entry::{Isolation, ProviderKind};
 use crate::lifecycle::{ComponentKind, LifecycleState};
@@ -29,7 +29,7 @@ pub(super) fn all() -> Value {
         "BindingRef": binding_ref(),
         "Error": error(),
     });
-    for (name, schema) in changes::all() {
+    for (name, schema) in changes::all().into_iter().chain(kept::all()) {
         all[name] = schema;
     }
     all

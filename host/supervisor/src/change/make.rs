@@ -124,7 +124,7 @@ impl Change {
 }
 
 /// Waits until something newer is wanted.
-pub(super) async fn newer(superseded: &mut watch::Receiver<bool>) {
+pub(crate) async fn newer(superseded: &mut watch::Receiver<bool>) {
     // An error means that the owner is gone, which ends this change too.
     drop(superseded.wait_for(|superseded| *superseded).await);
 }

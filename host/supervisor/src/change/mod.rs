@@ -12,6 +12,7 @@ mod health;
 mod intake;
 pub(crate) mod loads;
 mod make;
+mod moves;
 pub(crate) mod outcome;
 mod outlets;
 mod ready;
@@ -26,11 +27,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use trellis_claims::ActorClaims;
-use trellis_control::Step;
+use trellis_control::{Moved, Step};
 use trellis_core::{BindingId, CallError};
 use trellis_entitlements::TargetId;
 
 use self::loads::Loads;
+pub(crate) use self::make::newer;
 use self::outcome::{Again, Failed, Outcome};
 use crate::actual::{ActualState, RunningActor};
 use crate::desired::Desired;
@@ -57,6 +59,8 @@ pub(crate) struct Change {
     done_before: BTreeSet<usize>,
     /// What the providers serve that another instance serves now than when the change began.
     succeeded: BTreeSet<TargetId>,
+    /// What providers kept and is with their successors now.
+    moved: Vec<Moved>,
 }
 
 impl Change {
@@ -78,6 +82,7 @@ impl Change {
             postponed: BTreeSet::new(),
             done_before: BTreeSet::new(),
             succeeded: BTreeSet::new(),
+            moved: Vec::new(),
         }
     }
 
@@ -92,12 +97,14 @@ impl Change {
             return self.makes_way();
         }
         let fresh = self.fresh_bindings(&mut made);
-        let Some((made, fresh)) = self.get_ready(made, fresh).await else {
+        let Some((mut made, mut fresh)) = self.get_ready(made, fresh).await else {
             return self.makes_way();
         };
+        let held = self.move_data(&mut made, &mut fresh).await;
         // A server that is replaced serves until its successor has all its bindings.
         let (relief, relieved) = watch::channel(());
         let intake = self.take_over(made, fresh, &relieved);
+        drop(held);
         self.unbind(true);
         let made_way = self.bind_intake(intake).await;
         drop(relief);
@@ -313,7 +320,8 @@ impl Change {
     }
 
     fn outcome(mut self) -> Outcome {
-        let mut outcome = Outcome { failed: self.more_failed, ..Outcome::default() };
+        let (failed, moved) = (self.more_failed, self.moved);
+        let mut outcome = Outcome { failed, moved, ..Outcome::default() };
         for (place, step) in self.steps.into_iter().enumerate() {
             match self.failed.remove(&place) {
                 Some((error, again)) => outcome.failed.push(Failed { step, error, again }),

@@ -107,6 +107,11 @@ impl Change {
 
     /// From now on calls of the provider wait.
     fn hold(&self, place: usize, new: PreparedProvider) -> Result<Held, CallError> {
+        if new.data.is_some() {
+            let text = "it is to hold what the one before holds, so its data are there already; \
+                        leave `--data` out";
+            return Err(CallError::new(Code::Data, text));
+        }
         let (held, hold) = HeldTarget::new(Arc::clone(&new.name));
         let (route, handle) = self.shared.dispatcher.route(&new.name, Arc::new(held));
         self.shared.edit(|actual| {

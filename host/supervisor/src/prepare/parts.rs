@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use trellis_artifacts::Wanted;
 use trellis_claims::{Verified, VerifiedProvider};
-use trellis_control::{ComponentKind, Loss};
+use trellis_control::{ComponentKind, DataTerms, Loss};
 use trellis_core::{BindingName, CallError, Contract, Direction, Operation};
 use trellis_engine::{Isolation, ModuleSource};
 use trellis_limits::ActorLimits;
@@ -75,6 +75,8 @@ pub(crate) struct PreparedProvider {
     pub(crate) claims: Option<VerifiedProvider>,
     /// Its owner wants it although what runs may be newer.
     pub(crate) may_be_older: bool,
+    /// What the one that runs keeps is to go along to it.
+    pub(crate) data: Option<DataTerms>,
 }
 
 /// A binding whose actor claims it and whose provider serves it.
@@ -130,6 +132,12 @@ impl Prepared {
                 providers.for_each(|provider| provider.may_be_older = true);
             }
         }
+    }
+
+    /// What the provider of this name keeps is to go along when this takes its place.
+    pub fn moves_data(&mut self, provider: &str, terms: DataTerms) {
+        let providers = self.providers.iter_mut().filter(|it| *it.name == *provider);
+        providers.for_each(|it| it.data = Some(terms));
     }
 
     /// What can run and was probably not meant.
@@ -196,6 +204,7 @@ impl PreparedProvider {
             values: Values::default(),
             claims: None,
             may_be_older: false,
+            data: None,
         }
     }
 

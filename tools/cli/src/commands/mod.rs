@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod inspect;
 pub(crate) mod invoke;
 pub(crate) mod keys;
+pub(crate) mod kv;
 pub(crate) mod login;
 pub(crate) mod new;
 pub(crate) mod par;
@@ -54,6 +55,7 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Get(args) => get::run(&args, output),
         Command::Describe(args) => describe::run(&args, output),
         Command::Invoke(args) => invoke::run(&args, output),
+        Command::Kv(kv) => kv.run(output),
         Command::Token(token) => token.run(output),
         Command::Update(update) => update.run(output),
         Command::Rollback(args) => rollback::run(&args, output),
