@@ -72,11 +72,9 @@
 //! `SetRemove` under the key `new_count`, older ones under `newCount`: the reply carries both.
 //!
 //! **Deliberately absent:** transactions over several keys, scans over keys, watches and binary
-//! values: the contract of the originals has none. What the host itself asks of a store is in
-//! [`data`].
+//! values: the contract of the originals has none.
 
 mod bounds;
-pub mod data;
 mod set_count;
 
 pub use bounds::{Bounds, Tally};

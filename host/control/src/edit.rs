@@ -66,7 +66,8 @@ pub struct EditRequest {
     /// What a provider keeps is to go along to the one that follows; calls wait meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataTerms>,
-    /// When it is taken back by itself. With `data` it is not: what was written since would be lost.
+    /// When it is taken back by itself. With `data` it is not: what was written since would be
+    /// lost.
     #[serde(default)]
     pub watch: WatchTerms,
 }

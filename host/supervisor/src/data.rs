@@ -1,11 +1,11 @@
 //! What a binding's actor has in a store, for the owner of the host: page by page, and in.
 
 use tokio::time::timeout;
-use trellis_capabilities_keyvalue::data::{
-    ExportData, ExportDataRequest, ImportData, ImportDataRequest, Kind, Piece,
-};
 use trellis_control::{DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken};
 use trellis_core::{BindingId, CallError, Code};
+use trellis_providers_sdk::data::{
+    ExportData, ExportDataRequest, ImportData, ImportDataRequest, Kind, Piece,
+};
 
 use crate::actual::{ActualState, RunningBinding};
 use crate::border::Instance;

@@ -47,6 +47,7 @@ mod retire;
 mod shared;
 mod status;
 mod stop;
+mod superseded;
 mod supervisor;
 mod trust;
 mod unserved;

@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use trellis_capabilities_keyvalue::data::{
-    CompareData, CompareDataRequest, EraseData, EraseDataRequest, ExportData, ExportDataRequest,
-    ImportData, ImportDataRequest, Page, Piece,
-};
 use trellis_control::DataTerms;
 use trellis_core::{BindingId, CallError, Code, OperationSpec};
 use trellis_limits::fixed::{DATA_MOVE_BYTES, DATA_MOVE_TIME};
+use trellis_providers_sdk::data::{
+    CompareData, CompareDataRequest, EraseData, EraseDataRequest, ExportData, ExportDataRequest,
+    ImportData, ImportDataRequest, Page, Piece,
+};
 
 use crate::border::Instance;
-use crate::change::newer;
+use crate::superseded::newer;
 
 /// About how many bytes go in one page: few enough for a frame of a process, with one element more.
 pub(crate) const PAGE_BYTES: u32 = 1 << 20;

@@ -1,7 +1,7 @@
 //! `trellis:keyvalue_data` on either store: where a page ends, and how full it is.
 
-use trellis_capabilities_keyvalue::data::{Piece, wrong_cursor};
 use trellis_core::CallError;
+use trellis_providers_sdk::data::{Piece, wrong_cursor};
 
 /// What a key or an element costs in a page beside its text.
 const ELEMENT_BYTES: u64 = 16;
@@ -108,6 +108,12 @@ pub(crate) fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_host_asks_for_is_told_from_what_actors_do() {
+        let actors = trellis_capabilities_keyvalue::CONTRACT.operations;
+        assert!(!actors.iter().any(|it| trellis_providers_sdk::data::is_one(&it.name)));
+    }
 
     #[test]
     fn a_cursor_reads_back_whatever_the_key_is() {

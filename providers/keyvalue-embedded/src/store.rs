@@ -4,9 +4,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
-use trellis_capabilities_keyvalue::data;
 use trellis_core::CallError;
-use trellis_providers_sdk::{Call, Reply};
+use trellis_providers_sdk::{Call, Reply, data};
 
 use crate::file::FileStore;
 use crate::memory::Memory;

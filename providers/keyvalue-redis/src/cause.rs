@@ -1,8 +1,9 @@
 //! Why Redis did not do what it was asked: the cause, in words that say what to do.
 
 use redis::{ErrorKind, RedisError};
-use trellis_capabilities_keyvalue::{Bounds, data};
+use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::{CallError, Code};
+use trellis_providers_sdk::data;
 
 use crate::scripts;
 

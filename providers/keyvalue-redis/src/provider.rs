@@ -11,7 +11,7 @@ use trellis_capabilities_keyvalue as contract;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
     Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Health, Provider,
-    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
+    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted, data,
 };
 
 use crate::data::Data;
@@ -32,7 +32,7 @@ impl ProviderFactory for Factory {
     fn descriptor(&self) -> Descriptor {
         let text =
             ("keyvalue-redis", env!("CARGO_PKG_VERSION"), "Keys and values in a Redis server.");
-        let data = Some(contract::data::CONTRACT.id);
+        let data = Some(data::CONTRACT.id);
         Descriptor { stateful: true, data, ..Descriptor::new(text, CONTRACTS, SETTINGS) }
     }
 
@@ -109,8 +109,8 @@ impl Provider for RedisKeyValue {
             seat.bounds
                 .check_request(&call.operation, &call.payload)
                 .inspect_err(|error| self.metrics.failed(error))?;
-            if contract::data::is_one(&call.operation) {
-                return contract::data::serve(&Data, &seat, &call.operation, &call.payload).await;
+            if data::is_one(&call.operation) {
+                return data::serve(&Data, &seat, &call.operation, &call.payload).await;
             }
             contract::serve(&Commands, &seat, &call.operation, &call.payload).await
         })

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use trellis_capabilities_keyvalue::data;
 use trellis_core::Code;
 use trellis_providers_conformance::keyvalue::{self, RealTime, Store, Subject};
 use trellis_providers_conformance::redis::RedisServer;
 use trellis_providers_conformance::suite::values;
 use trellis_providers_keyvalue_redis::RedisKeyValue;
-use trellis_providers_sdk::{Provider, Values};
+use trellis_providers_sdk::{Provider, Values, data};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_real_redis() {

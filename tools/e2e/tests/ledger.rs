@@ -36,19 +36,10 @@ bindings:
   - {actor: counter, capability: 'wascc:keyvalue'}
 ";
 
-/// How much is done.
-#[derive(Clone, Copy)]
-struct Plan {
-    swaps: u64,
-    requests: u64,
-    thorough: bool,
-}
-
 #[test]
 fn every_request_counts_once_whatever_is_replaced() {
     let thorough = std::env::var_os("TRELLIS_THOROUGH").is_some();
     let (swaps, requests) = if thorough { (1_000, 2_000_000) } else { (9, 4_000) };
-    let plan = Plan { swaps, requests, thorough };
     let (site, redis) = (Site::new(), RedisServer::start());
     let images = [1, 2].map(|version| image(&site, version));
     site.put("app/shop.yaml", MANIFEST);
@@ -67,7 +58,7 @@ fn every_request_counts_once_whatever_is_replaced() {
         .collect();
     let stores =
         [file(&site, "a"), file(&site, "b"), ("keyvalue-redis", json!({"URL": redis.url()}))];
-    let moved = replace_all(&admin, plan.swaps, (&images, &stores));
+    let moved = replace_all(&admin, swaps, (&images, &stores));
     // Relaxed: what the clients know comes with their end.
     let enough = || match asked.load(Ordering::Relaxed) {
         asked if asked >= requests => Ok(()),
@@ -86,15 +77,15 @@ fn every_request_counts_once_whatever_is_replaced() {
     }
     let total = asked.load(Ordering::Relaxed);
     let keys = (CLIENTS * COUNTERS) as u64;
-    assert!(moved.keys >= (plan.swaps - 1) * keys, "every counter went along each time");
-    assert_eq!(host.metric("trellis_data_moves_total{result=\"done\"}"), plan.swaps as f64);
+    assert!(moved.keys >= (swaps - 1) * keys, "every counter went along each time");
+    assert_eq!(host.metric("trellis_data_moves_total{result=\"done\"}"), swaps as f64);
 
-    eprintln!("{total} requests in {took:?}, {} updates of each", plan.swaps);
+    eprintln!("{total} requests in {took:?}, {swaps} updates of each");
     eprintln!("quiet: {quiet}");
     eprintln!("busy:  {busy}");
     eprintln!("calls waited for a store: median {} ms, at most {} ms", moved.median, moved.longest);
     let added = busy.p99.saturating_sub(quiet.p99);
-    assert!(!plan.thorough || added <= ADDED_P99_MAX, "the p99 grew by {added:?}");
+    assert!(!thorough || added <= ADDED_P99_MAX, "the p99 grew by {added:?}");
 }
 
 /// A version of the actor, signed; the second does the same.

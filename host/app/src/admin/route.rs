@@ -86,8 +86,8 @@ impl Route {
             // What is not there is told to who may look, too.
             Self::Listing(_) | Self::OpenApi | Self::NoResource => Some(Scope::Read),
             Self::Invoke { .. } => Some(Scope::Operate),
-            // Values may be anything that users gave an actor, and so may names. Who may call actors
-            // gets at them anyway, a call at a time.
+            // Values may be anything that users gave an actor, and so may names. Who may call
+            // actors gets at them anyway, a call at a time.
             Self::Data { import: false, .. } => Some(Scope::Operate),
             // No actor checks what is put there, and nothing takes it back.
             Self::Data { import: true, .. } => Some(Scope::Admin),

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 use trellis_artifacts::Stamp;
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{
-    Applied, ChangedBy, ComponentKind, DataTerms, Edit, EditEntry, EditRequest, Edited,
-};
+use trellis_control::{Applied, ChangedBy, ComponentKind, Edit, EditEntry, Edited};
 use trellis_core::{CallError, Code};
 use trellis_manifest::{Manifest, Span, Spanned};
 use trellis_supervisor::{Allowances, Supervisor};
@@ -19,7 +17,7 @@ use super::errand::{Answering, Errand};
 use super::{Beside, Life, changes};
 use crate::edits::{
     Base, Change, Drafted, Entry, InForce, Next, Order, Overlay, Replacement, Subject, TakenBack,
-    Terms, Verdict, Version, draft, kept, watch,
+    Terms, Verdict, Version, check_data, draft, kept, notes, watch,
 };
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
@@ -385,39 +383,4 @@ fn told(
         Some(help) => failure.help(own(help)),
         None => failure,
     }
-}
-
-/// Only providers keep data that can go along.
-fn check_data(request: &EditRequest, subject: &Subject) -> Result<(), CallError> {
-    if request.data.is_none() || subject.kind == ComponentKind::Provider {
-        return Ok(());
-    }
-    let text = format!("{subject} keeps no data; `data` is for providers");
-    Err(CallError::new(Code::Message, text))
-}
-
-/// What the maker of an edit should know.
-fn notes(subject: &Subject, edit: Option<&InForce>, data: Option<DataTerms>) -> Vec<String> {
-    let note = edit.map(|edit| {
-        let keeps = &edit.version.keeps;
-        format!(
-            "a restart of the host forgets this edit; to keep it, write {keeps} in the manifest's \
-             entry of {subject}"
-        )
-    });
-    let moves = edit.map_or(subject.kind == ComponentKind::Provider, |edit| {
-        edit.version.replacement.is_another_than(&edit.base)
-    });
-    let data = moves.then(|| match data {
-        None => format!(
-            "what {subject} keeps stays where it is: the data do not move to the one that follows; \
-             `--data copy` copies them"
-        ),
-        Some(_) => format!(
-            "what {subject} keeps is copied, and stays in the store before as it is now: what is \
-             written from now on is there only after `trellis rollback {} --data replace`",
-            subject.name
-        ),
-    });
-    note.into_iter().chain(data).collect()
 }

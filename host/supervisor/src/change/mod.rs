@@ -32,7 +32,6 @@ use trellis_core::{BindingId, CallError};
 use trellis_entitlements::TargetId;
 
 use self::loads::Loads;
-pub(crate) use self::make::newer;
 use self::outcome::{Again, Failed, Outcome};
 use crate::actual::{ActualState, RunningActor};
 use crate::desired::Desired;

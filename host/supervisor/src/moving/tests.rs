@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use trellis_capabilities_keyvalue::data::{self, Differing, Erased, Kind, Taken};
+use trellis_providers_sdk::data::{self, Differing, Erased, Kind, Taken};
 
 use super::*;
 
@@ -244,7 +244,7 @@ async fn something_newer_ends_it_and_nothing_is_lost() {
     let bounds = Bounds::begin(superseded);
     let space = Space { binding: BindingId(0), actor: "a".to_owned() };
     let copying = way.copy(vec![space], DataTerms::Copy, &bounds);
-    let (failed, ()) = tokio::join!(copying, async { drop(wanted.send(true)) });
+    let (failed, ()) = tokio::join!(copying, async { wanted.send(true).expect("it listens") });
     let error = way.take_away(failed.expect_err("it made way")).await;
     assert_eq!(error.code(), Code::Stopping);
     assert_eq!((hangs.keys().len(), to.keys().len()), (1, 0));

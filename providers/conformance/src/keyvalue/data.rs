@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use trellis_capabilities::keyvalue::data::{
+use trellis_core::{CallError, Code};
+use trellis_providers_sdk::data::{
     CompareData, CompareDataRequest, EraseData, EraseDataRequest, ExportData, ExportDataRequest,
     ImportData, ImportDataRequest, Kind, Page, Piece,
 };
-use trellis_core::{CallError, Code};
 
 use super::client::Store;
 use crate::suite::assert_refused;

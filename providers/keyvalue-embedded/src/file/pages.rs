@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use trellis_capabilities_keyvalue::data::{
+use trellis_core::CallError;
+use trellis_providers_sdk::data::{
     self, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
     ImportDataRequest, Kind, Page, Piece, Taken,
 };
-use trellis_core::CallError;
 
 use super::FileStore;
 use super::failure::Failure;
@@ -322,8 +322,8 @@ fn put(tables: &mut Tables<'_>, at: Place<'_>, piece: &Piece) -> Result<(), Fail
             if FIRST_POSITION.saturating_sub(head) < end {
                 return Err(data::does_not_follow().into());
             }
-            for (position, value) in (head + before..).zip(values) {
-                tables.insert_item(at, position, value)?;
+            for (index, value) in (0..).zip(values) {
+                tables.insert_item(at, head + before + index, value)?;
             }
             Entry::lasting(Held::List { count: end, head })
         }

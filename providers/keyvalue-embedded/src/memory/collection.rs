@@ -105,7 +105,9 @@ impl Set {
     /// A set of these members.
     pub(super) fn of_all(members: impl Iterator<Item = Box<str>>, version: u64) -> Self {
         let mut set = Self { members: BTreeSet::new(), bytes: 0, version };
-        members.for_each(|member| drop(set.insert(member)));
+        for member in members {
+            set.insert(member);
+        }
         set
     }
 

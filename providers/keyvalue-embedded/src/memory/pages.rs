@@ -5,11 +5,11 @@ use std::collections::BinaryHeap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use trellis_capabilities_keyvalue::data::{
+use trellis_core::CallError;
+use trellis_providers_sdk::data::{
     self, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
     ImportDataRequest, Kind, Page, Piece, Taken,
 };
-use trellis_core::CallError;
 
 use super::Memory;
 use super::charge::item_bytes;
@@ -69,7 +69,10 @@ impl data::Provider for Memory {
         let Some(shard) = self.kept.shards.get(part) else { return Ok(Erased::default()) };
         let keys = first_keys(shard.lock().keys_of(space.id), &from);
         for key in &keys {
-            self.edit(space.id, key, |slot| Ok(drop(slot.remove())))?;
+            self.edit(space.id, key, |slot| {
+                slot.remove();
+                Ok(())
+            })?;
         }
         let next = match keys.last().filter(|_| keys.len() == KEYS_MAX) {
             Some(key) => Cursor::behind(part, key),
@@ -212,7 +215,7 @@ impl Memory {
             let bytes = if number.is_some() { 0 } else { text.len() as u64 };
             return self.edit(space, &key, |slot| {
                 if is_over {
-                    drop(slot.remove());
+                    slot.remove();
                     return Ok(());
                 }
                 self.budget.room_for(slot.growth(bytes))?;

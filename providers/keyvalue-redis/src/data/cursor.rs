@@ -1,7 +1,7 @@
 //! Where a page ends: the cursor of SCAN, and the keys that it gave and nobody has read yet.
 
-use trellis_capabilities_keyvalue::data::wrong_cursor;
 use trellis_core::CallError;
+use trellis_providers_sdk::data::wrong_cursor;
 
 /// Where a page ends.
 #[derive(Clone, PartialEq, Eq, Debug)]

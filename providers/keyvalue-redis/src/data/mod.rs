@@ -7,11 +7,11 @@ mod cursor;
 mod scripts;
 
 use redis::{Cmd, cmd};
-use trellis_capabilities_keyvalue::data::{
+use trellis_core::{CallError, Code};
+use trellis_providers_sdk::data::{
     self, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
     ImportDataRequest, Kind, Page, Piece, Taken,
 };
-use trellis_core::{CallError, Code};
 
 use crate::seat::Seat;
 use cursor::Cursor;
@@ -95,7 +95,9 @@ impl data::Provider for Data {
             let keys = std::mem::take(&mut at.keys);
             if !keys.is_empty() {
                 let mut unlink = cmd("UNLINK");
-                keys.iter().for_each(|key| drop(unlink.arg(seat.key(key))));
+                for key in &keys {
+                    unlink.arg(seat.key(key));
+                }
                 seat.ask::<()>(&unlink).await?;
             }
         }

@@ -22,7 +22,7 @@ for place, key in ipairs(KEYS) do
     bytes = bytes + 16 + #key
     if kind == 'string' then
       if not names then
-        if redis.call('STRLEN', key) + 5 > limit then return redis.error_reply('TOOLARGE') end
+        if redis.call('STRLEN', key) + 5 > limit then return redis.error_reply('TOOLARGE answer') end
         values[1] = redis.call('GET', key)
         bytes = bytes + 5 + #values[1]
       end
@@ -38,7 +38,7 @@ for place, key in ipairs(KEYS) do
           chunk = chunk + 5 + #item
         end
         at, bytes = at + step, bytes + chunk
-        if chunk > limit then return redis.error_reply('TOOLARGE') end
+        if chunk > limit then return redis.error_reply('TOOLARGE answer') end
         if at < count and bytes >= most then next = tostring(at) break end
         step = math.max(1, math.min(256, math.floor((most - bytes) * step / chunk)))
       end
@@ -53,7 +53,7 @@ for place, key in ipairs(KEYS) do
           values[#values + 1] = member
           chunk = chunk + 5 + #member
         end
-        if chunk > limit then return redis.error_reply('TOOLARGE') end
+        if chunk > limit then return redis.error_reply('TOOLARGE answer') end
         if at == '0' then break end
         if bytes + chunk >= most and #values > 0 then next = at break end
       end
@@ -94,7 +94,7 @@ local wrong = each(function(key, kind, at, from, last)
   if start > 0 then
     local length = lengths[key] or redis.pcall(kind == 'list' and 'LLEN' or 'SCARD', key)
     local follows = kind == 'list' and length == start or kind == 'set' and length ~= 0
-    if type(length) == 'table' or not follows then return redis.error_reply('MISPLACED') end
+    if type(length) == 'table' or not follows then return redis.error_reply('MISPLACED piece') end
   end
   lengths[key] = start + last - from + 1
 end)

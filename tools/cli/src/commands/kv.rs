@@ -148,13 +148,12 @@ fn list(args: &ListArgs, output: Output) -> Result<(), Failure> {
         if !piece.key.starts_with(&args.prefix) {
             return Ok(());
         }
-        let written = if output.is_document() {
+        if output.is_document() {
             line(&mut out, &piece)
         } else {
             let what = told(piece.kind, piece.count);
             writeln!(out, "{}  {what}", clean(&piece.key)).map_err(|error| Failure::stdout(&error))
-        };
-        written
+        }
     })
 }
 

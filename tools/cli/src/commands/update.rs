@@ -55,8 +55,8 @@ pub(crate) struct ProviderArgs {
     /// Takes a value away; may be given several times.
     #[arg(long, value_name = "KEY")]
     unset: Vec<String>,
-    /// Has what it keeps go along to the one that follows; calls of it wait meanwhile, and it is not
-    /// watched. Without it the data stay where they are.
+    /// Has what it keeps go along to the one that follows; calls of it wait meanwhile, and it is
+    /// not watched. Without it the data stay where they are.
     #[arg(long, value_enum, value_name = "WAY")]
     data: Option<Data>,
     #[command(flatten)]
