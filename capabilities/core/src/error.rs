@@ -314,6 +314,15 @@ codes! {
     Conflict = "E_CONFLICT", Invalid, retry: false,
         cause: "What is wanted is not at the revision any more that the change was made for: somebody else, or the manifest, was first. Nothing was done.",
         cure: "The message says what changed; ask again if you still want your change (`trellis history` shows more).";
+    /// What a store keeps was not moved to another one.
+    Data = "E_DATA", Invalid, retry: false,
+        cause: "What a store keeps could not be copied to the one that was to follow: the other one \
+                holds something already, one of the two has no way to do that, both are the same, \
+                or it was more than the bounds allow. The store from before goes on with all it \
+                had. Or a key that was to be put into a store is there already.",
+        cure: "The message says which. `--data replace` throws away what the other one holds; \
+               without `--data` the data stay where they are. `trellis kv import --replace` \
+               writes over keys.";
     /// The manifest is wrong.
     Manifest = "E_MANIFEST", Invalid, retry: false,
         cause: "The manifest has errors; each is shown with file, line and column.",

@@ -5,6 +5,7 @@ use trellis_core::{CallError, Code};
 
 use crate::call_entry::Decision;
 use crate::changing::Changing;
+use crate::data::{DataPage, DataTaken};
 use crate::edit::{Edited, Edits};
 use crate::entry::{ActorEntry, BindingEntry, HostEntry, ProviderEntry};
 use crate::event::Event;
@@ -62,6 +63,10 @@ pub enum Answer {
     Decisions(Vec<Decision>),
     /// Of `GET /v1/loads`, actors first, in the order of their names.
     Loads(Vec<Load>),
+    /// Of `POST /v1/data/ACTOR/BINDING/export`.
+    Data(Box<DataPage>),
+    /// Of `POST /v1/data/ACTOR/BINDING/import`.
+    DataTaken(DataTaken),
     /// Of every request that failed.
     Error(Box<Fault>),
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use trellis_core::{CallError, Code};
 
+use crate::data::Moved;
 use crate::step::Step;
 
 /// What applying a manifest did so far.
@@ -15,6 +16,9 @@ pub struct Applied {
     /// The steps that failed. All others were done, what ran in their place goes on, and they are
     /// tried again until they work or something else is wanted.
     pub faults: Vec<ApplyError>,
+    /// What providers kept and went along to their successors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Moved>,
     /// True when something newer was wanted, or the host was stopped, before it was done. Then
     /// `steps` are those that were done by then, and there are no faults: the newer one tries all
     /// that is left.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::applied::Applied;
+use crate::data::DataTerms;
 use crate::lifecycle::ComponentKind;
 
 /// What is to be other than it is.
@@ -62,7 +63,11 @@ pub struct EditRequest {
     /// Only tell what would change.
     #[serde(default)]
     pub dry_run: bool,
-    /// When it is taken back by itself.
+    /// What a provider keeps is to go along to the one that follows; calls wait meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataTerms>,
+    /// When it is taken back by itself. With `data` it is not: what was written since would be
+    /// lost.
     #[serde(default)]
     pub watch: WatchTerms,
     /// So many of the actor's calls that were kept the new version answers before it serves; `None`

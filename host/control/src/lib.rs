@@ -12,6 +12,7 @@ mod call_entry;
 mod changing;
 mod code;
 mod condition;
+mod data;
 mod edit;
 mod entry;
 mod event;
@@ -34,6 +35,7 @@ pub use applied::{Applied, ApplyError};
 pub use call_entry::{CallEntry, CallOutcome, Decision, PayloadEntry, Verdict};
 pub use changing::Changing;
 pub use condition::Condition;
+pub use data::{DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken, DataTerms, Moved};
 pub use edit::{Edit, EditEntry, EditRequest, Edited, Edits, WatchTerms};
 pub use entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,

@@ -165,6 +165,22 @@ pub const DECISIONS_KEPT: Limit = row(
     "the oldest is forgotten",
 );
 
+/// What a provider keeps and may be moved to its successor, while its calls wait: of keys and what
+/// they hold.
+pub const DATA_MOVE_BYTES: Limit = row(
+    ("data_move_bytes_max", "-"),
+    (1 << 30, "bytes"),
+    Some(Code::Data),
+    "nothing is moved, and the provider is not replaced",
+);
+/// Longest time for that, in which the calls of the provider wait.
+pub const DATA_MOVE_TIME: Limit = row(
+    ("data_move_time_ms_max", "-"),
+    (30_000, "ms"),
+    Some(Code::Data),
+    "nothing is moved, and the provider is not replaced",
+);
+
 /// The file of a provider archive.
 pub const ARCHIVE_BYTES: Limit =
     of_archive("archive_bytes_max", 256 << 20, "bytes", "refused before it is read");
@@ -329,6 +345,8 @@ pub const TABLE: &[Limit] = &[
     SPY_KEPT_BYTES,
     SPY_PAYLOAD,
     DECISIONS_KEPT,
+    DATA_MOVE_BYTES,
+    DATA_MOVE_TIME,
     ARCHIVE_BYTES,
     ARCHIVE_TOKEN_BYTES,
     ARCHIVE_PROGRAM_BYTES,

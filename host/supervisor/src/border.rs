@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
+use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
-use trellis_core::{CallError, Code, Contract, Direction};
+use trellis_core::{CallError, Code, Contract, Direction, Trace};
 use trellis_providers_sdk::{
-    Binding, BindingId, Context, Health, Invoker, Listening, Newcomer, ProcessState, Provider,
-    Sample, Scope, Setting,
+    Binding, BindingId, Call, Context, Health, Invoker, Listening, Newcomer, ProcessState,
+    Provider, Sample, Scope, Setting,
 };
 use trellis_targets::ProviderTarget;
 
@@ -180,6 +181,24 @@ impl Instance {
             }
             Err(why) => vec![Some(why); count],
         }
+    }
+
+    /// Has it give out what it keeps, or take something in: what only the host asks for.
+    pub(crate) async fn data(
+        &self,
+        (binding, operation): (BindingId, &'static str),
+        payload: Bytes,
+    ) -> Result<Bytes, CallError> {
+        let call = Call {
+            binding,
+            operation: operation.into(),
+            payload,
+            remaining: PROVIDER_ANSWER_MAX,
+            trace: Trace::default(),
+            depth: 0,
+        };
+        let answer = async { self.0.provider.call(call).await };
+        in_time(&self.name(), "move what it keeps", answer).await
     }
 
     /// True when any of its contracts brings calls in.

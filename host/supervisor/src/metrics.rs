@@ -17,12 +17,14 @@ pub struct Metrics {
     entered: Family<Entered, Counter>,
     illegal: Counter,
     replayed: Family<Reason, Counter>,
+    moved: Family<Reason, Counter>,
 }
 
 impl Metrics {
     /// Adds `actors_stopped_total{reason}` and `apply_faults_total{reason}` to a registry, where a
     /// reason is an error code; `lifecycle_transitions_total{kind,state}`,
-    /// `lifecycle_illegal_total`, and `replays_total{result}`.
+    /// `lifecycle_illegal_total`, and `replays_total{result}`; and `data_moves_total{result}`, which
+    /// is `done` or an error code.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Running actors stopped because their claims hold no longer";
         registry.register("actors_stopped", help, self.stopped.clone());
@@ -35,6 +37,8 @@ impl Metrics {
         let help =
             "Versions of actors that answered calls of the version before, or failed on them";
         registry.register("replays", help, self.replayed.clone());
+        let help = "Providers whose data were to be copied to their successors";
+        registry.register("data_moves", help, self.moved.clone());
     }
 
     pub(crate) fn stopped(&self, code: Code) {
@@ -49,6 +53,10 @@ impl Metrics {
     pub(crate) fn replayed(&self, passed: bool) {
         let result = if passed { "passed" } else { "failed" };
         self.replayed.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn moved(&self, result: &'static str) {
+        self.moved.get_or_create(&[("result", result)]).inc();
     }
 
     pub(crate) fn illegal(&self) {

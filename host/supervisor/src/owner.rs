@@ -382,7 +382,8 @@ async fn answer_of(health: &mut Option<JoinHandle<bool>>) -> bool {
 fn applied(outcome: &Outcome) -> Applied {
     let faults = outcome.failed.iter().map(|failed| ApplyError::of(&failed.step, &failed.error));
     let (steps, superseded) = (outcome.done.clone(), outcome.superseded);
-    Applied { steps, faults: faults.collect(), superseded, notes: outcome.notes.clone() }
+    let (moved, notes) = (outcome.moved.clone(), outcome.notes.clone());
+    Applied { steps, faults: faults.collect(), moved, superseded, notes }
 }
 
 fn log_done(outcome: &Outcome) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use trellis_claims::Clock;
@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) let_go: Notify,
     /// The clock of what is served until it has been replaced, while it runs.
     pub(crate) patience: Mutex<Option<AbortHandle>>,
+    /// Held by a change that moves what a provider keeps, and by who looks into one.
+    pub(crate) moving: Arc<RwLock<()>>,
     /// Held for an edit or a look, never while anything is awaited.
     actual: Mutex<ActualState>,
 }
@@ -81,6 +83,7 @@ impl Shared {
             aside: Aside::default(),
             let_go: Notify::new(),
             patience: Mutex::default(),
+            moving: Arc::default(),
             actual: Mutex::default(),
         }
     }

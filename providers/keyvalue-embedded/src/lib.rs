@@ -22,6 +22,7 @@
 
 mod arguments;
 mod clock;
+mod data;
 mod file;
 mod former;
 mod memory;

@@ -11,7 +11,7 @@ use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
     Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Finding, Health,
     Keyspace, Place, Provider, ProviderFactory, Reply, Sample, ValueError, ValueProblem, Values,
-    Wanted,
+    Wanted, data,
 };
 
 use crate::clock::{Clock, SystemClock};
@@ -33,7 +33,8 @@ impl ProviderFactory for Factory {
     fn descriptor(&self) -> Descriptor {
         let doc = "Keys and values in the host itself: in memory, or in a crash-safe file.";
         let text = ("keyvalue-embedded", env!("CARGO_PKG_VERSION"), doc);
-        Descriptor { stateful: true, ..Descriptor::new(text, CONTRACTS, SETTINGS) }
+        let data = Some(data::CONTRACT.id);
+        Descriptor { stateful: true, data, ..Descriptor::new(text, CONTRACTS, SETTINGS) }
     }
 
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
@@ -194,6 +195,9 @@ impl Provider for Embedded {
                 return Box::pin(async { Err(error) });
             }
         };
+        if data::is_one(&call.operation) {
+            return Box::pin(self.store.serve_data(namespace, call));
+        }
         // Two futures, so that a call in memory does not carry the room a call to a file needs.
         match &self.store {
             Store::Memory(memory) => Box::pin(async move {

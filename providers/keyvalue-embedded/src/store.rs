@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 use trellis_core::CallError;
+use trellis_providers_sdk::{Call, Reply, data};
 
 use crate::file::FileStore;
 use crate::memory::Memory;
@@ -51,6 +52,17 @@ impl Store {
         match self {
             Self::Memory(memory) => Ok(memory.holds(space).await),
             Self::File(file) => file.holds(space).await,
+        }
+    }
+
+    /// Carries out what the host asks of all that a namespace holds.
+    ///
+    /// # Errors
+    /// Those of the operation.
+    pub(crate) async fn serve_data(&self, space: Arc<Namespace>, call: Call) -> Reply {
+        match self {
+            Self::Memory(it) => data::serve(&**it, &space, &call.operation, &call.payload).await,
+            Self::File(it) => data::serve(&**it, &space, &call.operation, &call.payload).await,
         }
     }
 

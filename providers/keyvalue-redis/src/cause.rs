@@ -3,6 +3,7 @@
 use redis::{ErrorKind, RedisError};
 use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::{CallError, Code};
+use trellis_providers_sdk::data;
 
 use crate::scripts;
 
@@ -57,6 +58,11 @@ fn of_code(code: &str, detail: &str, bounds: &Bounds) -> Cause {
             Code::Range,
             "the counter, or the number of elements, would leave the range of 32 bits",
         ),
+        scripts::ODD_KEY => Cause::Request(CallError::new(
+            Code::WrongType,
+            format!("a key holds {}, which the contract has no word for", odd_kind(detail)),
+        )),
+        scripts::MISPLACED => Cause::Request(data::does_not_follow()),
         scripts::TOO_MANY => Cause::Request(bounds.too_many_elements()),
         scripts::TOO_LARGE => Cause::Request(bounds.answer_too_large()),
         "WRONGPASS" => unusable(WRONG_CREDENTIALS),
@@ -84,6 +90,12 @@ fn of_code(code: &str, detail: &str, bounds: &Bounds) -> Cause {
         }
         code => Cause::Refused(code.to_owned()),
     }
+}
+
+/// What a key of another client holds: words of ours, and a kind that the server names.
+fn odd_kind(detail: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_ ".contains(&byte);
+    if detail.len() <= 48 && detail.bytes().all(plain) { detail } else { "something" }
 }
 
 /// Names the command the user may not run, which the answer quotes.

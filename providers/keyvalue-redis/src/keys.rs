@@ -49,6 +49,42 @@ impl Keys {
         Ok(Self { before, before_plain })
     }
 
+    /// The key that has this name in Redis; `None` for a name that is none of the binding's.
+    pub(crate) fn key(&self, name: &str) -> Option<String> {
+        if let Some(key) = name.strip_prefix(&self.before) {
+            // A shared key has such a name only when it holds a separator itself.
+            return (self.is_private() || key.contains(SEPARATOR)).then(|| key.to_owned());
+        }
+        let key = name.strip_prefix(&self.before_plain)?;
+        (!self.is_private() && !name.contains(SEPARATOR)).then(|| key.to_owned())
+    }
+
+    /// A pattern of Redis that all names of the binding's keys have, and others may have.
+    pub(crate) fn pattern(&self) -> String {
+        let mut pattern = String::with_capacity(self.before_plain.len() + 1);
+        for letter in self.before_plain.chars() {
+            if matches!(letter, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
+        }
+        pattern + "*"
+    }
+
+    /// What the keyspace is called: another one is called otherwise.
+    pub(crate) fn space(&self) -> &str {
+        &self.before
+    }
+
+    /// True when every key of the server that is nobody's own is the binding's.
+    pub(crate) const fn is_everybodys(&self) -> bool {
+        self.before_plain.is_empty()
+    }
+
+    fn is_private(&self) -> bool {
+        self.before == self.before_plain
+    }
+
     /// The key's name in Redis.
     pub(crate) fn name(&self, key: &str) -> String {
         let before = if key.contains(SEPARATOR) { &self.before } else { &self.before_plain };
@@ -115,6 +151,7 @@ mod tests {
             ] {
                 let keys = keys(prefix, values, "A");
                 for key in &texts {
+                    assert_eq!(keys.key(&keys.name(key)).as_ref(), Some(key), "it reads back");
                     // Shared keys are one set of names, whatever part of a name is PREFIX.
                     let whole = if space.is_empty() && !key.contains(SEPARATOR) {
                         ("", String::new(), format!("{prefix}{key}"))
@@ -126,6 +163,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_name_is_read_as_a_key_by_its_own_keyspace_alone() {
+        let (own, other) = (keys("p:", &[], "MA"), keys("p:", &[], "MB"));
+        let shared = keys("p:", &[("SHARED", "true")], "MA");
+        for key in ["k", "", "a\x1fb", "\x1fMA\x1fk"] {
+            assert_eq!(own.key(&other.name(key)), None, "{key:?}");
+            assert_eq!(own.key(&shared.name(key)), None, "{key:?}");
+            assert_eq!(shared.key(&own.name(key)), None, "{key:?}");
+        }
+        assert_eq!(shared.key("q:k"), None, "another prefix");
+        assert!(!shared.is_everybodys() && !own.is_everybodys());
+        assert!(keys("", &[("SHARED", "true")], "MA").is_everybodys());
+    }
+
+    #[test]
+    fn a_pattern_means_its_letters() {
+        assert_eq!(keys("a*[b]?\\", &[("SHARED", "true")], "MA").pattern(), r"a\*\[b\]\?\\*");
+        assert_eq!(keys("p:", &[], "MA").pattern(), "p:\x1fMA\x1f*");
     }
 
     #[test]

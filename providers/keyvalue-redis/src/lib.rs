@@ -22,6 +22,7 @@
 //! is configured.
 
 mod cause;
+mod data;
 mod keys;
 mod metrics;
 mod operations;

@@ -11,9 +11,10 @@ use trellis_capabilities_keyvalue as contract;
 use trellis_core::{CallError, Code, Contract};
 use trellis_providers_sdk::{
     Binding, BindingId, Bindings, BoxFuture, Call, Context, Created, Descriptor, Health, Provider,
-    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted,
+    ProviderFactory, Reply, Sample, ValueProblem, Values, Wanted, data,
 };
 
+use crate::data::Data;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::operations::Commands;
@@ -31,7 +32,8 @@ impl ProviderFactory for Factory {
     fn descriptor(&self) -> Descriptor {
         let text =
             ("keyvalue-redis", env!("CARGO_PKG_VERSION"), "Keys and values in a Redis server.");
-        Descriptor { stateful: true, ..Descriptor::new(text, CONTRACTS, SETTINGS) }
+        let data = Some(data::CONTRACT.id);
+        Descriptor { stateful: true, data, ..Descriptor::new(text, CONTRACTS, SETTINGS) }
     }
 
     fn validate(&self, wanted: &Wanted) -> Vec<ValueProblem> {
@@ -107,6 +109,9 @@ impl Provider for RedisKeyValue {
             seat.bounds
                 .check_request(&call.operation, &call.payload)
                 .inspect_err(|error| self.metrics.failed(error))?;
+            if data::is_one(&call.operation) {
+                return data::serve(&Data, &seat, &call.operation, &call.payload).await;
+            }
             contract::serve(&Commands, &seat, &call.operation, &call.payload).await
         })
     }

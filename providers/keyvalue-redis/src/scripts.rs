@@ -14,6 +14,11 @@ pub(crate) const TOO_MANY: &str = "TOOMANY";
 /// Code of the error for an answer that is too large.
 pub(crate) const TOO_LARGE: &str = "TOOLARGE";
 
+/// Code of the error for a key that holds what the contract has no word for.
+pub(crate) const ODD_KEY: &str = "ODDKEY";
+/// Code of the error for a piece that does not follow the one before it.
+pub(crate) const MISPLACED: &str = "MISPLACED";
+
 /// The string a key holds; one that is too large is never read, here or at the server.
 pub(crate) static GET: LazyLock<Script> = LazyLock::new(|| {
     Script::new(

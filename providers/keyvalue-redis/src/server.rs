@@ -32,6 +32,8 @@ pub(crate) struct Server {
     manager: ConnectionManager,
     /// Host and port alone: a URL may hold a password.
     address: String,
+    /// The number of the database at that server.
+    database: i64,
     patience: Duration,
     /// Why the last command failed, while the server is out of reach.
     trouble: Mutex<Option<String>>,
@@ -45,6 +47,7 @@ impl Server {
     /// [`Code::Config`] when the URL is not one of a Redis server; the text does not repeat it.
     pub(crate) fn new(url: &str, patience: Duration, metrics: Metrics) -> Result<Self, CallError> {
         let (info, address) = address(url)?;
+        let database = info.redis_settings().db();
         let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(patience);
         let client = Client::open(info.set_tcp_settings(tcp)).map_err(|_| wrong_url())?;
         let config = ConnectionManagerConfig::new()
@@ -55,7 +58,12 @@ impl Server {
             .set_pipeline_buffer_size(IN_FLIGHT_MAX);
         let manager =
             ConnectionManager::new_lazy_with_config(client, config).map_err(|_| wrong_url())?;
-        Ok(Self { manager, address, patience, trouble: Mutex::new(None), metrics })
+        Ok(Self { manager, address, database, patience, trouble: Mutex::new(None), metrics })
+    }
+
+    /// The number of the database at that server.
+    pub(crate) const fn database(&self) -> i64 {
+        self.database
     }
 
     /// Sends a command, or runs a script, and waits no longer than the server's patience.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use trellis_core::Contract;
+use trellis_core::{Contract, ContractId};
 
 use crate::setting::Setting;
 
@@ -36,6 +36,11 @@ pub struct Descriptor {
     /// True when it takes any value, whatever its key: it does not say which it understands.
     #[serde(default)]
     pub any_values: bool,
+    /// The contract by which the host looks at what it keeps, and moves it to another provider that
+    /// names the same one: such as `trellis:keyvalue_data`. The host alone calls it, over the
+    /// bindings of the others; no actor can be bound to it.
+    #[serde(default)]
+    pub data: Option<ContractId>,
 }
 
 impl Descriptor {
@@ -57,6 +62,7 @@ impl Descriptor {
             actor_values: false,
             stateful: false,
             any_values: false,
+            data: None,
         }
     }
 
@@ -122,6 +128,7 @@ mod tests {
         Descriptor {
             contracts: vec![contract].into(),
             stateful: true,
+            data: Some(ContractId::new("test:echo_data")),
             ..Descriptor::new(("test", "1.2.3", "For a test."), &[], SETTINGS)
         }
     }
@@ -143,5 +150,6 @@ mod tests {
             {"key":"K","scope":"both","kind":"text","default":null,"doc":"k."}]}"#;
         let read: Descriptor = serde_json::from_str(json).expect("the new fields have defaults");
         assert!(!read.implicit && !read.stateful && !read.settings[0].exclusive);
+        assert_eq!(read.data, None, "nothing of it can be moved");
     }
 }

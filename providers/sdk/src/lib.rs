@@ -17,6 +17,7 @@ mod binding;
 mod bindings;
 mod call;
 mod context;
+pub mod data;
 mod descriptor;
 mod factory;
 mod future;

@@ -9,7 +9,7 @@ use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{
-    call, completions, context, describe, events, explain, get, history, inspect, invoke, keys,
+    call, completions, context, describe, events, explain, get, history, inspect, invoke, keys, kv,
     login, logs, new, par, pull, push, rollback, sign, spy, token, top, update, verify, why,
 };
 use crate::failure::Failure;
@@ -66,6 +66,9 @@ pub(crate) enum Command {
     Describe(describe::DescribeArgs),
     /// Calls an actor of a host.
     Invoke(invoke::InvokeArgs),
+    /// Looks at what actors keep in stores, and puts something there.
+    #[command(subcommand)]
+    Kv(kv::KvCommand),
     /// Makes tokens, with which users ask hosts over the network.
     #[command(subcommand)]
     Token(token::TokenCommand),

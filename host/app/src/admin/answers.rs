@@ -111,7 +111,7 @@ pub(super) fn failed() -> Refused {
 /// The status that fits an error code.
 pub(super) const fn status_of(code: Code) -> StatusCode {
     match (code, code.kind()) {
-        (Code::Conflict, _) => StatusCode::CONFLICT,
+        (Code::Conflict | Code::Data, _) => StatusCode::CONFLICT,
         (Code::TooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
         (Code::Internal, _) => StatusCode::INTERNAL_SERVER_ERROR,
         (_, ErrorKind::Denied) => StatusCode::FORBIDDEN,

@@ -3,7 +3,7 @@
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, IF_MATCH};
 use hyper::{Request, StatusCode};
-use trellis_control::{Answer, Edit, EditRequest, Fault};
+use trellis_control::{Answer, DataTerms, Edit, EditRequest, Fault};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::EDIT_BYTES;
 
@@ -58,6 +58,8 @@ fn asked(request: &EditRequest) -> String {
         (request.dry_run, " (dry run)"),
         (request.force, " (forced)"),
         (request.allow_more_capabilities, " (more capabilities allowed)"),
+        (request.data == Some(DataTerms::Copy), " (its data copied)"),
+        (request.data == Some(DataTerms::Replace), " (its data copied over others)"),
     ];
     let ways = ways.iter().filter(|(is_so, _)| *is_so).map(|(_, word)| *word);
     ways.fold(asked, |asked, word| asked + word).escape_debug().to_string()
@@ -105,8 +107,8 @@ mod tests {
         assert_eq!(told, says);
         let told = edit(r#"{"edit": {"actor": {"name": "a\nb", "image": "/a.wasm"}}}"#);
         assert_eq!(told, "actor a\\nb is to be /a.wasm", "it is one line");
-        let told = edit(r#"{"edit": {"rollback": {"name": "a", "to": 3}}}"#);
-        assert_eq!(told, "a goes back to revision 3");
+        let told = edit(r#"{"edit": {"rollback": {"name": "a", "to": 3}}, "data": "replace"}"#);
+        assert_eq!(told, "a goes back to revision 3 (its data copied over others)");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod access;
 mod answers;
 mod api;
 mod bearer;
+mod data;
 mod edit;
 mod follow;
 mod invoke;

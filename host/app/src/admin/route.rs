@@ -28,6 +28,15 @@ pub(super) enum Route {
         /// The operation's name on the wire.
         operation: String,
     },
+    /// `/v1/data/ACTOR/BINDING/export` and `import`: what an actor has in a store.
+    Data {
+        /// The actor's name.
+        actor: String,
+        /// The binding's name.
+        binding: String,
+        /// Whether something is put there.
+        import: bool,
+    },
     /// `/v1/edits`: what runs other than the manifest says, and more of that.
     Edits,
     /// What happens: it is listed, or followed.
@@ -120,6 +129,11 @@ impl Route {
             Self::Spy { shows_payload: false, .. } => Some(Scope::Operate),
             // What is said in calls is not for who may only make some.
             Self::Spy { shows_payload: true, .. } => Some(Scope::Admin),
+            // Values may be anything that users gave an actor, and so may names. Who may call
+            // actors gets at them anyway, a call at a time.
+            Self::Data { import: false, .. } => Some(Scope::Operate),
+            // No actor checks what is put there, and nothing takes it back.
+            Self::Data { import: true, .. } => Some(Scope::Admin),
             Self::Edits if is_read => Some(Scope::Read),
             // An edit may name files of the host's machine, and programs that it is to start.
             Self::Edits => Some(Scope::Admin),
@@ -150,6 +164,10 @@ impl Route {
             }
             ["logs"] => return Some(Self::Follow(Feed::Logs)),
             ["events"] => return Some(Self::Follow(Feed::Events)),
+            ["data", actor, binding, way @ ("export" | "import")] => {
+                let (actor, binding) = (actor.to_owned(), binding.to_owned());
+                return Some(Self::Data { actor, binding, import: way == "import" });
+            }
             ["actors", actor, "invoke", operation] => {
                 let (actor, operation) = (actor.to_owned(), operation.to_owned());
                 return Some(Self::Invoke { actor, operation });
@@ -173,6 +191,8 @@ mod tests {
     fn a_path_names_one_thing() {
         let actor = |name: &str| Route::Listing(Listing::Actor(name.to_owned()));
         let (name, operation) = ("a/b".to_owned(), "Do It".to_owned());
+        let data =
+            |import| Route::Data { actor: "a/b".to_owned(), binding: "default".to_owned(), import };
         for (path, route) in [
             ("/livez", Route::Live),
             ("/healthz", Route::Live),
@@ -189,6 +209,10 @@ mod tests {
             ("/v1/actors/a%2Fb", actor("a/b")),
             ("/v1/actors/%C3%A9", actor("é")),
             ("/v1/actors/a%2Fb/invoke/Do%20It", Route::Invoke { actor: name, operation }),
+            ("/v1/data/a%2Fb/default/export", data(false)),
+            ("/v1/data/a%2Fb/default/import", data(true)),
+            ("/v1/data/a/default", Route::NoResource),
+            ("/v1/data/a/default/erase", Route::NoResource),
             ("/v1/actors/", Route::NoResource),
             ("/v1/actors/%FF", Route::NoResource),
             ("/v1/actors/a/b", Route::NoResource),
@@ -224,6 +248,8 @@ mod tests {
             ("/v1/calls", Some(Scope::Operate)),
             ("/v1/calls/4bf9", Some(Scope::Operate)),
             ("/v1/actors/a/invoke/B", Some(Scope::Operate)),
+            ("/v1/data/a/b/export", Some(Scope::Operate)),
+            ("/v1/data/a/b/import", Some(Scope::Admin)),
         ] {
             assert_eq!(Route::of(path, "").needs(true), needs, "{path}");
         }

@@ -11,14 +11,15 @@ use super::bearer::authorize;
 use super::pass::Asker;
 use super::route::{Listing, Route};
 use super::working::Working;
-use super::{edit, follow, invoke, listing, probes, spy};
+use super::{data, edit, follow, invoke, listing, probes, spy};
 
 /// What `/v1` has, for who asks for something else.
 const RESOURCES: &str = "There are /v1/host, /v1/status, /v1/actors, /v1/actors/NAME, \
                          /v1/providers, /v1/providers/NAME, /v1/bindings, /v1/edits, \
                          /v1/history, /v1/events, /v1/logs, /v1/calls, /v1/calls/TRACE, \
-                         /v1/actors/NAME/calls, /v1/loads, /v1/openapi.json, and POST /v1/edits \
-                         and /v1/actors/NAME/invoke/OPERATION.";
+                         /v1/actors/NAME/calls, /v1/loads, /v1/openapi.json, and POST /v1/edits, \
+                         /v1/actors/NAME/invoke/OPERATION and \
+                         /v1/data/ACTOR/BINDING/export or import.";
 /// Whose socket it is.
 const OWNER: &str = "Ask as the user that runs the host, or as root.";
 
@@ -88,7 +89,14 @@ async fn carry_out(
         Route::Invoke { actor, operation } if request.method() == Method::POST => {
             invoke::invoke(admin, (actor, operation), request, working).await
         }
-        Route::Invoke { .. } => Err(Refused::method("POST")),
+        Route::Data { actor, binding, import } if request.method() == Method::POST => {
+            let (binding, request) = ((actor, binding), (request, asker));
+            match import {
+                false => data::export(admin, binding, request, working).await,
+                true => data::import(admin, binding, request, working).await,
+            }
+        }
+        Route::Invoke { .. } | Route::Data { .. } => Err(Refused::method("POST")),
         Route::NoResource => {
             let path = request.uri().path();
             let error = CallError::new(Code::NotFound, format!("there is nothing at {path}"));

@@ -155,6 +155,27 @@ impl AdminClient {
         }
     }
 
+    /// Asks what an actor has in a store, or puts something there (`way`).
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn data(
+        &self,
+        (actor, binding): (&str, &str),
+        (way, body): (&str, Vec<u8>),
+    ) -> Result<Answer, ClientError> {
+        let request = Request::builder().method(Method::POST);
+        let request = request.uri(path(&["data", actor, binding, way]));
+        let request = request.header(CONTENT_TYPE, "application/json");
+        match timeout(self.patience, self.ask(request, body.into())).await {
+            Ok(answer) => {
+                let document: Result<Document<Answer>, _> = serde_json::from_slice(&answer?.1);
+                Ok(document.map_err(|error| self.garbled(&error.to_string()))?.content)
+            }
+            Err(_) => Err(self.late(self.patience)),
+        }
+    }
+
     /// Sends a request and takes its whole answer.
     async fn ask(
         &self,

@@ -130,6 +130,7 @@ mod tests {
             allow_more_capabilities: false,
             dry_run: false,
             replay: None,
+            data: None,
             watch: WatchTerms::default(),
         }
     }

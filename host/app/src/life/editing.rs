@@ -17,7 +17,7 @@ use super::errand::{Answering, Errand};
 use super::{Beside, Life, changes};
 use crate::edits::{
     Base, Change, Drafted, Entry, InForce, Next, Order, Overlay, Replacement, Subject, TakenBack,
-    Terms, Verdict, Version, draft, kept, watch,
+    Terms, Verdict, Version, check_data, draft, kept, notes, watch,
 };
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
@@ -66,6 +66,7 @@ impl Life {
         self.edits.look(|book| {
             book.check_made_for(order.made_for)?;
             let drafted = draft(&order.request.edit, &base, book)?;
+            check_data(&order.request, &drafted.subject)?;
             let former = match drafted.next {
                 Next::Former(to) => book.former(&drafted.subject, to)?,
                 Next::New { .. } => None,
@@ -82,6 +83,7 @@ impl Life {
         let request = &order.request;
         let is_new = !matches!(request.edit, Edit::Rollback { .. });
         let is_forced = request.force || !is_new;
+        let data = request.data;
         let allows = Allowances { another: request.force, more: request.allow_more_capabilities };
         let (loader, supervisor) = (Arc::clone(&self.loader), self.host.supervisor().clone());
         Loading::begin(None, Progress::from_rest(), async move {
@@ -113,7 +115,8 @@ impl Life {
             let overlay = overlay.with(subject.clone(), edit.clone());
             let forced = if is_forced { std::slice::from_ref(&subject) } else { &[] };
             let loaded = loader.prepare_again(&base, forced, &overlay).await;
-            let loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
+            let mut loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
+            data.iter().for_each(|terms| loaded.prepared.moves_data(&subject.name, *terms));
             if is_new {
                 check(&supervisor, &loaded, &subject, allows)?;
             }
@@ -157,7 +160,7 @@ impl Life {
             .look(|book| (book.revision(), version(book.overlay().get(&subject).map(|it| &**it))));
         let same = if is_rollback { version(edit.as_ref()) == now } else { true };
         let unchanged = same && loaded.changes.is_empty();
-        let notes = notes(&subject, edit.as_ref());
+        let notes = notes(&subject, edit.as_ref(), request.data);
         if unchanged || request.dry_run {
             let applied = Applied { steps: loaded.changes, ..Applied::default() };
             let (dry_run, watched) = (request.dry_run, false);
@@ -165,7 +168,10 @@ impl Life {
             return order.answer(Ok(edited));
         }
         // Who puts a provider in place although it is not well wants it to stay.
-        let is_meant = is_rollback || request.force && subject.kind == ComponentKind::Provider;
+        // And what was written since its data moved would be lost with it.
+        let is_meant = is_rollback
+            || request.data.is_some()
+            || request.force && subject.kind == ComponentKind::Provider;
         let terms = Terms::of(request.watch).ok().flatten().filter(|_| !is_meant);
         let fared = match edit.as_ref().and_then(|edit| edit.watched) {
             Some((_, fared)) => fared,
@@ -377,22 +383,4 @@ fn told(
         Some(help) => failure.help(own(help)),
         None => failure,
     }
-}
-
-/// What the maker of an edit should know.
-fn notes(subject: &Subject, edit: Option<&InForce>) -> Vec<String> {
-    let note = edit.map(|edit| {
-        let keeps = &edit.version.keeps;
-        format!(
-            "a restart of the host forgets this edit; to keep it, write {keeps} in the manifest's \
-             entry of {subject}"
-        )
-    });
-    let moves = edit.is_some_and(|edit| edit.version.replacement.is_another_than(&edit.base));
-    let data = moves.then(|| {
-        format!(
-            "what {subject} keeps stays where it is: the data do not move to the one that follows"
-        )
-    });
-    note.into_iter().chain(data).collect()
 }

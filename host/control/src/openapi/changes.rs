@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::kept;
 use super::schema::{
     Field, by_name, code, count, list, named, object, one_of, or_null, text, with_optional,
     yes_or_no,
@@ -54,6 +55,12 @@ fn edit_request() -> Value {
                 or_null(count()),
                 "So many of the actor's calls that were kept the new version answers before it \
                  serves; null is all of them, 0 none.",
+            ),
+            (
+                "data",
+                kept::terms(),
+                "What a provider keeps is copied to the one that follows; `replace` throws away what \
+                 that holds.",
             ),
             ("watch", named("Watch"), "When it is taken back by itself."),
         ],
@@ -149,13 +156,14 @@ fn edited() -> Value {
 
 fn applied() -> Value {
     let step = json!({ "type": "object", "required": ["step"] });
-    object(
+    with_optional(
         "What a change did so far.",
         vec![
             ("steps", list(step), "The steps that were done, in order; `step` says what each is."),
             ("faults", list(named("Fault")), "Those that failed; they are tried again."),
             ("superseded", yes_or_no(), "True when something newer was wanted before it was done."),
         ],
+        vec![("moved", list(named("Moved")), "What providers kept and went along.")],
     )
 }
 

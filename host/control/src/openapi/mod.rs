@@ -4,6 +4,7 @@
 //! compares the schemas with the types: a field that is missing here, or is none any more, is red.
 
 mod changes;
+mod kept;
 mod paths;
 mod schema;
 mod schemas;

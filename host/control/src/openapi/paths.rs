@@ -16,6 +16,14 @@ pub(super) fn all() -> Value {
         "/v1/providers": get("The providers, in the order of their names.", "providers", list(named("Provider")), &[]),
         "/v1/providers/{name}": get("One provider.", "provider", named("Provider"), &[PROVIDER]),
         "/v1/bindings": get("The bindings, in the order of their actors.", "bindings", list(named("Binding")), &[]),
+        "/v1/data/{actor}/{binding}/export": data(
+            ("A page of what an actor has in a store.", "operate"),
+            ("DataQuery", "data", "Data"),
+        ),
+        "/v1/data/{actor}/{binding}/import": data(
+            ("Puts keys into what an actor has in a store.", "admin"),
+            ("DataImport", "data_taken", "DataTaken"),
+        ),
         "/v1/edits": edits(),
         "/v1/history": get("The last changes, the oldest first.", "history", list(named("Revision")), &[]),
         "/v1/events": follow(("read", "What happened on the host, and what happens."), ("events", "Event"), &[TYPE]),
@@ -45,6 +53,8 @@ const ACTOR: Parameter = ("name", "The actor's name in the manifest, or its key.
 const PROVIDER: Parameter = ("name", "The provider's name in the manifest.");
 const CALLED: Parameter = ("name", "The actor's name in the manifest, its call alias or its key.");
 const TRACE: Parameter = ("trace", "The trace of a call: 32 hex digits.");
+const KEEPER: Parameter = ("actor", "The actor's name in the manifest.");
+const BINDING: Parameter = ("binding", "The name of its binding to the store.");
 const OPERATION: Parameter = ("operation", "The operation, as its contract names it.");
 
 fn get(about: &str, field: &'static str, schema: Value, parameters: &[Parameter]) -> Value {
@@ -161,6 +171,16 @@ fn edits() -> Value {
         "responses": answers("What was done.", done),
     });
     edits
+}
+
+fn data((about, scope): (&str, &str), (asked, field, answer): (&str, &'static str, &str)) -> Value {
+    json!({ "post": {
+        "summary": about,
+        "description": needs(scope),
+        "parameters": in_path(&[KEEPER, BINDING]),
+        "requestBody": { "required": false, "content": content("application/json", named(asked)) },
+        "responses": answers(about, content("application/json", document(field, named(answer)))),
+    } })
 }
 
 fn needs(scope: &str) -> String {

@@ -6,7 +6,7 @@ use super::schema::{
     Field, by_name, code, count, list, named, object, one_of, or_null, text, whole, with_optional,
     yes_or_no,
 };
-use super::{changes, watching};
+use super::{changes, kept, watching};
 use crate::condition::Condition;
 use crate::entry::{Isolation, ProviderKind};
 use crate::lifecycle::{ComponentKind, LifecycleState};
@@ -29,7 +29,8 @@ pub(super) fn all() -> Value {
         "BindingRef": binding_ref(),
         "Error": error(),
     });
-    for (name, schema) in changes::all().into_iter().chain(watching::all()) {
+    let more = changes::all().into_iter().chain(watching::all()).chain(kept::all());
+    for (name, schema) in more {
         all[name] = schema;
     }
     all

@@ -13,6 +13,9 @@ use crate::applied::{Applied, ApplyError};
 use crate::call_entry::{CallEntry, CallOutcome, Decision, PayloadEntry, Verdict};
 use crate::changing::Changing;
 use crate::condition::Condition;
+use crate::data::{
+    DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken, DataTerms, Moved,
+};
 use crate::edit::{Edit, EditEntry, EditRequest, Edited, Edits, WatchTerms};
 use crate::entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
@@ -112,9 +115,21 @@ fn edited() -> Edited {
     let actor = || "a".to_owned();
     let fault = ApplyError { what: actor(), code: Code::Trap, why: "it traps".to_owned() };
     let steps = vec![Step::StopActor { actor: actor() }];
-    let applied = Applied { steps, faults: vec![fault], ..Applied::default() };
+    let moved = vec![Moved { provider: actor(), keys: 1, bytes: 2, time_ms: 3 }];
+    let applied = Applied { steps, faults: vec![fault], moved, ..Applied::default() };
     let notes = vec!["a restart forgets it".to_owned()];
     Edited { revision: 2, unchanged: false, dry_run: false, watched: true, applied, notes }
+}
+
+fn piece(known: bool) -> DataPiece {
+    let kind = if known { DataKind::List } else { DataKind::Text };
+    let (key, values) = ("k".to_owned(), vec!["v".to_owned()]);
+    DataPiece { key, kind, expires_unix_ms: 0, count: 1, start: 0, values }
+}
+
+fn data(known: bool) -> Answer {
+    let (pieces, next) = (vec![piece(known)], known.then(|| "1".to_owned()));
+    Answer::Data(Box::new(DataPage { pieces, next }))
 }
 
 fn revision(known: bool) -> Revision {
@@ -272,6 +287,8 @@ fn every_answer_fits_its_schema_and_has_no_more() {
     ];
     for known in [true, false] {
         answers.extend([
+            ("data", named("Data"), data(known)),
+            ("data_taken", named("DataTaken"), Answer::DataTaken(DataTaken { keys: 1 })),
             ("edits", named("Edits"), edits(known)),
             ("edited", named("Edited"), Answer::Edited(Box::new(edited()))),
             ("history", list(named("Revision")), Answer::History(vec![revision(known)])),
@@ -328,8 +345,9 @@ fn every_edit_fits_its_schema_and_has_no_more() {
         Edit::Rollback { name, kind: None, to: None },
     ] {
         let (force, allow_more_capabilities, dry_run) = (true, false, true);
+        let (data, replay) = (Some(DataTerms::Replace), Some(1));
         let request =
-            EditRequest { edit, force, allow_more_capabilities, dry_run, watch, replay: Some(1) };
+            EditRequest { edit, force, allow_more_capabilities, dry_run, data, watch, replay };
         let mut root = named("EditRequest");
         root["components"] = closed(document()["components"].clone());
         let validator = jsonschema::validator_for(&root).expect("it is a schema");
@@ -337,6 +355,25 @@ fn every_edit_fits_its_schema_and_has_no_more() {
         let fits = validator.validate(&request).map_err(|error| error.to_string());
         assert_eq!(fits, Ok(()), "{request}");
         assert!(!validator.is_valid(&json!({ "edit": { "actor": { "name": "a" } } })));
+    }
+}
+
+#[test]
+fn what_is_asked_of_a_store_fits_its_schema_and_has_no_more() {
+    let query =
+        DataQuery { from: Some("1".to_owned()), keys: vec!["k".to_owned()], names_only: true };
+    let import = DataImport { pieces: vec![piece(true), piece(false)], replace: true };
+    for (name, asked) in [
+        ("DataQuery", serde_json::to_value(query)),
+        ("DataQuery", serde_json::to_value(DataQuery::default())),
+        ("DataImport", serde_json::to_value(import)),
+    ] {
+        let mut root = named(name);
+        root["components"] = closed(document()["components"].clone());
+        let validator = jsonschema::validator_for(&root).expect("it is a schema");
+        let asked = asked.expect("it is data");
+        let fits = validator.validate(&asked).map_err(|error| error.to_string());
+        assert_eq!(fits, Ok(()), "{asked}");
     }
 }
 

@@ -9,8 +9,8 @@ use trellis_providers_sdk::Newcomer;
 
 use super::Change;
 use super::bind::NewBinding;
-use super::make::newer;
 use crate::progress::Awaited;
+use crate::superseded::newer;
 
 /// How providers are asked for bindings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

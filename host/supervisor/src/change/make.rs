@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use trellis_core::{ActorKey, BindingId, CallError, Code};
 use trellis_entitlements::{ActorId, TargetId};
@@ -14,6 +13,7 @@ use crate::border::Instance;
 use crate::prepare::PreparedProvider;
 use crate::progress::Awaited;
 use crate::shared::Shared;
+use crate::superseded::newer;
 
 /// What was made, by name.
 #[derive(Default)]
@@ -121,12 +121,6 @@ impl Change {
         }
         jobs
     }
-}
-
-/// Waits until something newer is wanted.
-pub(super) async fn newer(superseded: &mut watch::Receiver<bool>) {
-    // An error means that the owner is gone, which ends this change too.
-    drop(superseded.wait_for(|superseded| *superseded).await);
 }
 
 /// A piece of work whose panic is its failure.

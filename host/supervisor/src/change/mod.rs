@@ -12,6 +12,7 @@ mod health;
 mod intake;
 pub(crate) mod loads;
 mod make;
+mod moves;
 pub(crate) mod outcome;
 mod outlets;
 mod ready;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use trellis_claims::ActorClaims;
-use trellis_control::Step;
+use trellis_control::{Moved, Step};
 use trellis_core::{BindingId, CallError};
 use trellis_entitlements::TargetId;
 
@@ -60,6 +61,8 @@ pub(crate) struct Change {
     succeeded: BTreeSet<TargetId>,
     /// What is to be known of what was done.
     notes: Vec<String>,
+    /// What providers kept and is with their successors now.
+    moved: Vec<Moved>,
 }
 
 impl Change {
@@ -82,6 +85,7 @@ impl Change {
             done_before: BTreeSet::new(),
             succeeded: BTreeSet::new(),
             notes: Vec::new(),
+            moved: Vec::new(),
         }
     }
 
@@ -96,12 +100,14 @@ impl Change {
             return self.makes_way();
         }
         let fresh = self.fresh_bindings(&mut made);
-        let Some((made, fresh)) = self.get_ready(made, fresh).await else {
+        let Some((mut made, mut fresh)) = self.get_ready(made, fresh).await else {
             return self.makes_way();
         };
+        let held = self.move_data(&mut made, &mut fresh).await;
         // A server that is replaced serves until its successor has all its bindings.
         let (relief, relieved) = watch::channel(());
         let intake = self.take_over(made, fresh, &relieved);
+        drop(held);
         self.unbind(true);
         let made_way = self.bind_intake(intake).await;
         drop(relief);
@@ -317,8 +323,8 @@ impl Change {
     }
 
     fn outcome(mut self) -> Outcome {
-        let (failed, notes) = (self.more_failed, self.notes);
-        let mut outcome = Outcome { failed, notes, ..Outcome::default() };
+        let (failed, moved, notes) = (self.more_failed, self.moved, self.notes);
+        let mut outcome = Outcome { failed, moved, notes, ..Outcome::default() };
         for (place, step) in self.steps.into_iter().enumerate() {
             match self.failed.remove(&place) {
                 Some((error, again)) => outcome.failed.push(Failed { step, error, again }),

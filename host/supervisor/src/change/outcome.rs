@@ -1,6 +1,6 @@
 //! What came of a change.
 
-use trellis_control::Step;
+use trellis_control::{Moved, Step};
 use trellis_core::{CallError, Code, ErrorKind};
 
 use super::loads::Loads;
@@ -12,6 +12,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: Vec<Failed>,
     /// What is to be known of what was done.
     pub(crate) notes: Vec<String>,
+    /// What providers kept and went along.
+    pub(crate) moved: Vec<Moved>,
     /// Something newer is wanted, which tries what failed or was not done by then.
     pub(crate) superseded: bool,
     /// What the next change may go on with.

@@ -6,9 +6,10 @@ use trellis_core::BindingId;
 
 use super::Change;
 use super::bind::Fresh;
-use super::make::{Made, newer};
+use super::make::Made;
 use crate::border::Instance;
 use crate::progress::Awaited;
+use crate::superseded::newer;
 
 /// What was told by the time something newer is wanted.
 struct Told {

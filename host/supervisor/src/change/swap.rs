@@ -16,7 +16,6 @@ use trellis_targets::{HeldTarget, Hold};
 
 use super::Change;
 use super::intake::Asked;
-use super::make::newer;
 use super::outcome::Again;
 use super::outlets::tell;
 use crate::actual::ActualState;
@@ -27,6 +26,7 @@ use crate::exchange;
 use crate::prepare::PreparedProvider;
 use crate::progress::Awaited;
 use crate::shared::Shared;
+use crate::superseded::newer;
 
 /// Longest wait for the calls of a provider that has to end before its successor can begin; what
 /// is left then is cut. New calls wait as long, so it is short.
@@ -107,6 +107,11 @@ impl Change {
 
     /// From now on calls of the provider wait.
     fn hold(&self, place: usize, new: PreparedProvider) -> Result<Held, CallError> {
+        if new.data.is_some() {
+            let text = "it is to hold what the one before holds, so its data are there already; \
+                        leave `--data` out";
+            return Err(CallError::new(Code::Data, text));
+        }
         let (held, hold) = HeldTarget::new(Arc::clone(&new.name));
         let (route, handle) = self.shared.dispatcher.route(&new.name, Arc::new(held));
         self.shared.edit(|actual| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use trellis_artifacts::Wanted;
 use trellis_claims::{Verified, VerifiedProvider};
-use trellis_control::{ComponentKind, Loss};
+use trellis_control::{ComponentKind, DataTerms, Loss};
 use trellis_core::{BindingName, CallError, Contract, Direction, Operation};
 use trellis_engine::{Isolation, ModuleSource};
 use trellis_limits::ActorLimits;
@@ -77,6 +77,8 @@ pub(crate) struct PreparedProvider {
     pub(crate) claims: Option<VerifiedProvider>,
     /// Its owner wants it although what runs may be newer.
     pub(crate) may_be_older: bool,
+    /// What the one that runs keeps is to go along to it.
+    pub(crate) data: Option<DataTerms>,
 }
 
 /// A binding whose actor claims it and whose provider serves it.
@@ -138,6 +140,12 @@ impl Prepared {
     pub fn replays(&mut self, name: &str, calls: u32) {
         let actors = self.actors.iter_mut().filter(|actor| *actor.name == *name);
         actors.for_each(|actor| actor.replays = Some(calls));
+    }
+
+    /// What the provider of this name keeps is to go along when this takes its place.
+    pub fn moves_data(&mut self, provider: &str, terms: DataTerms) {
+        let providers = self.providers.iter_mut().filter(|it| *it.name == *provider);
+        providers.for_each(|it| it.data = Some(terms));
     }
 
     /// What can run and was probably not meant.
@@ -204,6 +212,7 @@ impl PreparedProvider {
             values: Values::default(),
             claims: None,
             may_be_older: false,
+            data: None,
         }
     }
 

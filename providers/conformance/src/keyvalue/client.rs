@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use trellis_capabilities::keyvalue::CONTRACT;
-use trellis_core::{CallError, wire};
+use trellis_core::{CallError, OperationSpec, wire};
 use trellis_providers_sdk::{Provider, Values};
 
 use crate::suite::Caller;
@@ -173,6 +173,11 @@ impl Store {
     /// Any operation with any bytes.
     pub async fn raw(&self, operation: &str, payload: impl Into<Bytes>) -> Answer<Bytes> {
         self.0.raw(operation, payload).await
+    }
+
+    /// What the host alone asks of it.
+    pub async fn data<O: OperationSpec>(&self, request: &O::Input) -> Answer<O::Output> {
+        self.0.ask::<O>(request).await
     }
 
     async fn count(&self, operation: &str, key: &str, value: &str) -> Answer<i32> {

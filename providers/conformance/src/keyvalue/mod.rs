@@ -5,6 +5,7 @@ pub mod bounds;
 mod client;
 mod collections;
 mod concurrency;
+pub mod data;
 mod expiry;
 mod keyspaces;
 mod strings;

@@ -12,6 +12,7 @@ mod news;
 mod open;
 mod operations;
 mod pace;
+mod pages;
 mod place;
 mod remains;
 mod reserve;
@@ -105,6 +106,11 @@ impl FileStore {
     /// True when both are ways to one file.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.file, &other.file)
+    }
+
+    /// What sets a namespace of this file apart from every other one.
+    fn identity(&self, space: &Namespace) -> String {
+        format!("file {:p} {}", Arc::as_ptr(&self.file), space.name)
     }
 
     /// Whether it holds any key of the namespace that is not expired.

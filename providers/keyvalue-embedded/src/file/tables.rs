@@ -136,6 +136,25 @@ impl<'txn> Tables<'txn> {
         Ok(Some(entry))
     }
 
+    /// Some keys of a namespace, from this text on.
+    pub(super) fn keys_from(
+        &self,
+        space: &str,
+        from: &str,
+        most: usize,
+    ) -> Result<Vec<String>, Failure> {
+        let mut keys = Vec::new();
+        for entry in self.entries.range((space, from)..)?.take(most) {
+            let entry = entry?.0;
+            let (at, key) = entry.value();
+            if at != space {
+                break;
+            }
+            keys.push(key.to_owned());
+        }
+        Ok(keys)
+    }
+
     /// Writes the key's entry.
     pub(super) fn put(&mut self, at: Place<'_>, entry: &Entry) -> Result<(), Failure> {
         self.changed = true;

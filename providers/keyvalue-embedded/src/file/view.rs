@@ -17,10 +17,10 @@ const FIRST_KEYS: usize = 1_024;
 
 /// The tables as of the last commit.
 pub(super) struct View {
-    entries: redb::ReadOnlyTable<EntryKey, EntryValue>,
-    items: redb::ReadOnlyTable<ItemKey, &'static str>,
-    members: redb::ReadOnlyTable<MemberKey, ()>,
-    now_ms: u64,
+    pub(super) entries: redb::ReadOnlyTable<EntryKey, EntryValue>,
+    pub(super) items: redb::ReadOnlyTable<ItemKey, &'static str>,
+    pub(super) members: redb::ReadOnlyTable<MemberKey, ()>,
+    pub(super) now_ms: u64,
     era: u64,
 }
 

@@ -32,6 +32,23 @@ impl List {
         Self { items: VecDeque::from([item]), bytes, version }
     }
 
+    /// A list of these items, head first.
+    pub(super) fn of_all(items: impl Iterator<Item = Box<str>>, version: u64) -> Self {
+        let mut list = Self { items: VecDeque::new(), bytes: 0, version };
+        list.append(items);
+        list
+    }
+
+    /// Adds items behind the last: what they are charged.
+    pub(super) fn append(&mut self, items: impl Iterator<Item = Box<str>>) -> u64 {
+        let before = self.items.len();
+        self.items.extend(items);
+        let bytes = self.items.range(before..).map(|item| item_bytes(item)).sum();
+        self.version += 1;
+        self.bytes += bytes;
+        bytes
+    }
+
     pub(super) const fn items(&self) -> &VecDeque<Box<str>> {
         &self.items
     }
@@ -83,6 +100,15 @@ impl Set {
     pub(super) fn of(member: Box<str>, version: u64) -> Self {
         let bytes = item_bytes(&member);
         Self { members: BTreeSet::from([member]), bytes, version }
+    }
+
+    /// A set of these members.
+    pub(super) fn of_all(members: impl Iterator<Item = Box<str>>, version: u64) -> Self {
+        let mut set = Self { members: BTreeSet::new(), bytes: 0, version };
+        for member in members {
+            set.insert(member);
+        }
+        set
     }
 
     pub(super) const fn members(&self) -> &BTreeSet<Box<str>> {

@@ -5,6 +5,7 @@ mod charge;
 mod collection;
 mod kept;
 mod operations;
+mod pages;
 mod pieces;
 mod shard;
 mod slot;

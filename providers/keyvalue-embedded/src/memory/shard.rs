@@ -36,6 +36,13 @@ pub(super) enum Value {
     Set(Box<Set>),
 }
 
+impl Shard {
+    /// The keys of a namespace, in no order.
+    pub(super) fn keys_of(&self, space: NamespaceId) -> impl Iterator<Item = &Arc<str>> {
+        self.entries.iter().filter(move |entry| entry.space == space).map(|entry| &entry.key)
+    }
+}
+
 impl Entry {
     pub(super) fn is(&self, space: NamespaceId, key: &str) -> bool {
         self.space == space && *self.key == *key

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use trellis_app::AdminClient;
 use trellis_control::{
-    Answer, Applied, Edit, EditRequest, Edited, Revision, RevisionOutcome, WatchTerms,
+    Answer, Applied, DataTerms, Edit, EditRequest, Edited, Moved, Revision, RevisionOutcome,
+    WatchTerms,
 };
 use trellis_core::Code;
 
@@ -69,6 +70,24 @@ pub(super) struct UpdateTerms {
     max_errors: Option<u8>,
 }
 
+/// What is to become of what a provider keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(super) enum Data {
+    /// It is copied to the one that follows, which must hold nothing.
+    Copy,
+    /// It is copied, and what the other one holds is thrown away for that.
+    Replace,
+}
+
+impl From<Data> for DataTerms {
+    fn from(data: Data) -> Self {
+        match data {
+            Data::Copy => Self::Copy,
+            Data::Replace => Self::Replace,
+        }
+    }
+}
+
 /// What is printed of an edit.
 #[derive(Serialize)]
 struct Made {
@@ -87,6 +106,7 @@ impl UpdateTerms {
             force: self.force,
             allow_more_capabilities: self.allow_more_capabilities,
             dry_run: false,
+            data: None,
             watch: WatchTerms {
                 calls: self.watch_calls,
                 time_ms: self.watch_time.map(millis),
@@ -190,6 +210,11 @@ impl fmt::Display for Made {
         for step in &applied.steps {
             let told = if *dry_run { format!("would {step}") } else { step.done() };
             writeln!(f, "{}", clean(&told))?;
+        }
+        for moved in &applied.moved {
+            let Moved { provider, keys, bytes, time_ms } = moved;
+            let provider = clean(provider);
+            writeln!(f, "copied {keys} keys ({bytes} bytes) of {provider} in {time_ms} ms")?;
         }
         for fault in &applied.faults {
             writeln!(f, "failed and is tried again: {}", clean(&fault.to_string()))?;

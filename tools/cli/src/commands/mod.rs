@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod inspect;
 pub(crate) mod invoke;
 pub(crate) mod keys;
+pub(crate) mod kv;
 pub(crate) mod login;
 pub(crate) mod logs;
 pub(crate) mod new;
@@ -61,6 +62,7 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Get(args) => get::run(&args, output),
         Command::Describe(args) => describe::run(&args, output),
         Command::Invoke(args) => invoke::run(&args, output),
+        Command::Kv(kv) => kv.run(output),
         Command::Token(token) => token.run(output),
         Command::Update(update) => update.run(output),
         Command::Rollback(args) => rollback::run(&args, output),

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use trellis_control::{ComponentKind, Edit, EditRequest, WatchTerms};
 
-use super::edits::{EditArgs, make};
+use super::edits::{Data, EditArgs, make};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -22,6 +22,10 @@ pub(crate) struct RollbackArgs {
     /// What it is, when an actor and a provider have that name.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
+    /// Has what a provider keeps go back too; calls of it wait meanwhile. The store that is gone
+    /// back to has what it held before, so this is mostly `replace`.
+    #[arg(long, value_enum, value_name = "WAY")]
+    data: Option<Data>,
     #[command(flatten)]
     edit: EditArgs,
 }
@@ -45,6 +49,7 @@ pub(crate) fn run(args: &RollbackArgs, output: Output) -> Result<(), Failure> {
         force: false,
         allow_more_capabilities: false,
         dry_run: false,
+        data: args.data.map(Into::into),
         watch: WatchTerms::default(),
         replay: None,
     };

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use trellis_artifacts::is_like_an_image;
 use trellis_control::{Edit, EditRequest};
 
-use super::edits::{EditArgs, UpdateTerms, make};
+use super::edits::{Data, EditArgs, UpdateTerms, make};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -60,6 +60,10 @@ pub(crate) struct ProviderArgs {
     /// Takes a value away; may be given several times.
     #[arg(long, value_name = "KEY")]
     unset: Vec<String>,
+    /// Has what it keeps go along to the one that follows; calls of it wait meanwhile, and it is
+    /// not watched. Without it the data stay where they are.
+    #[arg(long, value_enum, value_name = "WAY")]
+    data: Option<Data>,
     #[command(flatten)]
     terms: UpdateTerms,
     #[command(flatten)]
@@ -83,7 +87,9 @@ impl UpdateCommand {
                 let set: BTreeMap<_, _> = args.set.iter().cloned().collect();
                 let (to, unset) = (args.to.as_deref().map(named).transpose()?, args.unset.clone());
                 let edit = Edit::Provider { name: args.name.clone(), to, set, unset };
-                make(args.terms.request(edit), &args.edit, output)
+                let request = args.terms.request(edit);
+                let data = args.data.map(Into::into);
+                make(EditRequest { data, ..request }, &args.edit, output)
             }
         }
     }

@@ -17,9 +17,9 @@ const HTTP: &str = "wascc:http_server";
 const KEYVALUE: &str = "wascc:keyvalue";
 
 /// A site with the actor `echo`, which answers `ok`, and whatever else is put there.
-struct Stage {
-    site: Site,
-    redis: Option<RedisServer>,
+pub(crate) struct Stage {
+    pub(crate) site: Site,
+    pub(crate) redis: Option<RedisServer>,
 }
 
 impl Stage {
@@ -31,7 +31,7 @@ impl Stage {
     }
 
     /// A counter with a store, and the address of a Redis that may become its store.
-    fn of_a_counter() -> (Self, String) {
+    pub(crate) fn of_a_counter() -> (Self, String) {
         let mut stage = Self::new(STORE);
         let redis = RedisServer::start();
         let url = redis.url();
@@ -50,25 +50,25 @@ impl Stage {
         self.site.put(path, self.site.account().sign(module, &draft));
     }
 
-    fn start(&self) -> HostProcess {
+    pub(crate) fn start(&self) -> HostProcess {
         let mut command = self.site.host(MANIFEST);
         command.envs(self.redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
         HostProcess::start(&mut command).unwrap_or_else(|ended| panic!("{ended:#?}"))
     }
 
-    fn trellis(&self, line: &str) -> Ended {
+    pub(crate) fn trellis(&self, line: &str) -> Ended {
         run_to_end(&mut self.site.trellis(&line.split(' ').collect::<Vec<_>>()))
     }
 
     /// What a command says that succeeds.
-    fn does(&self, line: &str) -> Ended {
+    pub(crate) fn does(&self, line: &str) -> Ended {
         let ended = self.trellis(line);
         assert_eq!(ended.code, Some(0), "{line}: {ended:#?}");
         ended
     }
 
     /// A command fails with this exit code and says all of these texts.
-    fn fails(&self, line: &str, code: i32, says: &[&str]) {
+    pub(crate) fn fails(&self, line: &str, code: i32, says: &[&str]) {
         let ended = self.trellis(line);
         assert_eq!(ended.code, Some(code), "{line}: {ended:#?}");
         for said in says {
@@ -76,7 +76,7 @@ impl Stage {
         }
     }
 
-    fn document(&self, line: &str) -> Value {
+    pub(crate) fn document(&self, line: &str) -> Value {
         let text = self.does(line).stdout;
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{line}: {text}"))
     }
@@ -91,7 +91,7 @@ impl Stage {
 }
 
 /// What the actor `echo` answers.
-fn answer(host: &HostProcess) -> (u16, String) {
+pub(crate) fn answer(host: &HostProcess) -> (u16, String) {
     let answer = Client::new(host.address_of("echo")).send("GET", "/", b"");
     let answer = answer.expect("an answer");
     (answer.status, answer.text())

@@ -15,6 +15,7 @@ mod live_swap;
 mod lost_trust;
 mod metrics_page;
 mod monitoring;
+mod moved_data;
 mod portable;
 mod ports;
 mod programs;

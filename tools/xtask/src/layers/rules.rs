@@ -34,7 +34,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer("host/control", 1, &["capabilities/core"]),
     layer("host/entitlements", 2, &["capabilities/core", "host/claims", "host/meters"]),
     layer("host/dispatch", 3, &["capabilities/core", "host/entitlements", "host/meters"]),
-    layer("providers/sdk", 3, &["capabilities/core", "host/meters"]),
+    layer("providers/sdk", 3, &["capabilities/core", "capabilities/macros", "host/meters"]),
     layer("providers/conformance", 4, &["capabilities/*", "providers/sdk"]),
     layer("providers/*", 4, &["capabilities/core", "providers/sdk", OWN_CONTRACT]),
     layer(

@@ -1,0 +1,251 @@
+//! Stores that fail, lie and take long.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use trellis_providers_sdk::data::{self, Differing, Erased, Kind, Taken};
+
+use super::*;
+
+/// A store of a few keys. What binding `n` sees is called `spaces[n]`.
+#[derive(Default)]
+struct Fake {
+    name: &'static str,
+    spaces: Vec<&'static str>,
+    held: Mutex<BTreeMap<(&'static str, String), Piece>>,
+    /// How many more pieces it takes before it fails.
+    takes: Option<usize>,
+    /// Takes something else than it is given.
+    lies: bool,
+    /// Removes nothing.
+    keeps_on: bool,
+    /// Never answers a request for a page.
+    hangs: bool,
+}
+
+impl Fake {
+    fn new(name: &'static str, spaces: &[&'static str]) -> Self {
+        Self { name, spaces: spaces.to_vec(), ..Self::default() }
+    }
+
+    fn with(self, space: &'static str, keys: &[&str]) -> Self {
+        for key in keys {
+            let piece = Piece {
+                key: (*key).to_owned(),
+                kind: Kind::Text,
+                expires_ms: 0,
+                count: 1,
+                start: 0,
+                values: vec![format!("of {key}")],
+            };
+            self.held.lock().insert((space, (*key).to_owned()), piece);
+        }
+        self
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.held.lock().keys().map(|(space, key)| format!("{space}/{key}")).collect()
+    }
+}
+
+impl data::Provider for Fake {
+    type Caller = &'static str;
+
+    async fn export_data(
+        &self,
+        space: &&'static str,
+        request: ExportDataRequest,
+    ) -> Result<Page, CallError> {
+        if self.hangs && !request.names_only {
+            std::future::pending::<()>().await;
+        }
+        let held = self.held.lock();
+        // A key a page, so that there are several.
+        let mut own = held.range((*space, request.cursor)..).filter(|((at, _), _)| at == space);
+        let pieces = own.next().map(|(_, piece)| piece.clone()).into_iter().collect();
+        let next = own.next().map_or_else(String::new, |((_, key), _)| key.clone());
+        Ok(Page { store: format!("{} {space}", self.name), pieces, next })
+    }
+
+    async fn import_data(
+        &self,
+        space: &&'static str,
+        request: ImportDataRequest,
+    ) -> Result<Taken, CallError> {
+        let mut held = self.held.lock();
+        let keys = request.pieces.len() as u64;
+        for mut piece in request.pieces {
+            if self.takes.is_some_and(|most| held.len() >= most) {
+                return Err(CallError::new(Code::Storage, "the disk is full"));
+            }
+            if self.lies {
+                piece.values = vec!["something else".to_owned()];
+            }
+            held.insert((space, piece.key.clone()), piece);
+        }
+        Ok(Taken { keys })
+    }
+
+    async fn compare_data(
+        &self,
+        space: &&'static str,
+        request: CompareDataRequest,
+    ) -> Result<Differing, CallError> {
+        let held = self.held.lock();
+        let differs = |piece: &Piece| held.get(&(*space, piece.key.clone())) != Some(piece);
+        let keys = request.pieces.iter().filter(|piece| differs(piece));
+        Ok(Differing { keys: keys.map(|piece| piece.key.clone()).collect() })
+    }
+
+    async fn erase_data(
+        &self,
+        space: &&'static str,
+        _: EraseDataRequest,
+    ) -> Result<Erased, CallError> {
+        if self.keeps_on {
+            return Err(CallError::new(Code::Provider, "it is down"));
+        }
+        self.held.lock().retain(|(at, _), _| at != space);
+        Ok(Erased { next: String::new() })
+    }
+}
+
+impl Keeper for Fake {
+    fn name(&self) -> String {
+        self.name.to_owned()
+    }
+
+    async fn ask(
+        &self,
+        BindingId(binding): BindingId,
+        operation: &'static str,
+        payload: Vec<u8>,
+    ) -> Result<Bytes, CallError> {
+        let space = self.spaces[usize::try_from(binding).expect("a few")];
+        data::serve(self, &space, operation, &payload).await
+    }
+}
+
+/// What came of a move of all that these bindings see, with all that it takes back.
+async fn moved(from: &Fake, to: &Fake, terms: DataTerms) -> Result<Amount, CallError> {
+    moved_within(from, to, terms, 1_000).await
+}
+
+async fn moved_within(
+    from: &Fake,
+    to: &Fake,
+    terms: DataTerms,
+    bytes_max: u64,
+) -> Result<Amount, CallError> {
+    let (_wanted, superseded) = watch::channel(false);
+    let bounds = Bounds { bytes_max, ..Bounds::begin(superseded) };
+    let bindings = 0..from.spaces.len() as u64;
+    let space = |id| Space { binding: BindingId(id), actor: format!("actor-{id}") };
+    let way = Way { from, to };
+    match way.copy(bindings.map(space).collect(), terms, &bounds).await {
+        Ok(amount) => Ok(amount),
+        Err(failed) => Err(way.take_away(failed).await),
+    }
+}
+
+#[tokio::test]
+async fn every_keyspace_goes_along_once() {
+    let spaces = ["a", "b", "a"];
+    let from =
+        Fake::new("from", &spaces).with("a", &["k", "l"]).with("b", &["k"]).with("c", &["x"]);
+    let to = Fake::new("to", &spaces);
+    let amount = moved(&from, &to, DataTerms::Copy).await.expect("there is room");
+    assert_eq!(to.keys(), ["a/k", "a/l", "b/k"]);
+    assert_eq!(
+        amount,
+        Amount { keys: 3, bytes: 3 * 5 },
+        "two bindings that see the same count once"
+    );
+    assert_eq!(from.keys().len(), 4, "it has them still");
+}
+
+#[tokio::test]
+async fn a_target_that_holds_something_is_refused_untouched_unless_it_is_thrown_away() {
+    let from = Fake::new("from", &["a"]).with("a", &["k"]);
+    let to = Fake::new("to", &["a"]).with("a", &["own"]).with("z", &["other"]);
+    let refused = moved(&from, &to, DataTerms::Copy).await.expect_err("it holds something");
+    assert_eq!(refused.code(), Code::Data);
+    assert!(refused.message().contains("--data replace"), "{refused}");
+    assert_eq!(to.keys(), ["a/own", "z/other"], "nothing was removed");
+    moved(&from, &to, DataTerms::Replace).await.expect("it is asked for");
+    assert_eq!(to.keys(), ["a/k", "z/other"], "what nobody here sees stays");
+}
+
+#[tokio::test]
+async fn what_was_put_there_is_taken_away_when_it_fails() {
+    let from = Fake::new("from", &["a"]).with("a", &["k", "l", "m"]);
+    for (to, code) in [
+        (Fake { takes: Some(2), ..Fake::new("to", &["a"]) }, Code::Storage),
+        (Fake { lies: true, ..Fake::new("to", &["a"]) }, Code::Data),
+    ] {
+        let failed = moved(&from, &to, DataTerms::Copy).await.expect_err("it fails");
+        assert_eq!(failed.code(), code, "{failed}");
+        assert_eq!(to.keys(), Vec::<String>::new());
+        assert!(!failed.message().contains("of k"), "no value is told: {failed}");
+    }
+    let to = Fake { takes: Some(2), keeps_on: true, ..Fake::new("to", &["a"]) };
+    let failed = moved(&from, &to, DataTerms::Copy).await.expect_err("it fails");
+    assert!(failed.message().contains("could not be taken away"), "{failed}");
+    let again = moved(&from, &to, DataTerms::Copy).await.expect_err("it holds a half");
+    assert!(again.message().contains("--data replace"), "{again}");
+}
+
+#[tokio::test]
+async fn the_same_store_is_never_copied_over_itself() {
+    let one = Fake::new("one", &["a"]).with("a", &["k"]);
+    for terms in [DataTerms::Copy, DataTerms::Replace] {
+        let refused = moved(&one, &one, terms).await.expect_err("it would lose all");
+        assert!(refused.message().contains("same store"), "{refused}");
+        assert_eq!(one.keys(), ["a/k"]);
+    }
+}
+
+#[tokio::test]
+async fn keyspaces_that_would_become_one_or_two_are_refused() {
+    for (from, to) in [(["a", "b"], ["", ""]), (["", ""], ["a", "b"])] {
+        let from = Fake::new("from", &from).with("", &["k"]).with("a", &["k"]);
+        let to = Fake::new("to", &to);
+        let refused = moved(&from, &to, DataTerms::Copy).await.expect_err("they would mix");
+        assert!(refused.message().contains("SHARED"), "{refused}");
+        assert_eq!(to.keys(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_is_bounded_in_bytes_and_in_time() {
+    let from = Fake::new("from", &["a"]).with("a", &["k", "l", "m"]);
+    let to = Fake::new("to", &["a"]);
+    let within = |most| moved_within(&from, &to, DataTerms::Replace, most);
+    within(15).await.expect("exactly that");
+    let refused = within(14).await.expect_err("one byte more");
+    assert_eq!(refused.code(), Code::Data);
+    assert!(refused.message().contains("data_move_bytes_max"), "{refused}");
+    assert_eq!(to.keys(), Vec::<String>::new());
+
+    let hangs = Fake { hangs: true, ..Fake::new("hangs", &["a"]) };
+    let began = Instant::now();
+    let late = moved(&hangs, &to, DataTerms::Copy).await.expect_err("it never answers");
+    assert!(late.message().contains("data_move_time_ms_max"), "{late}");
+    assert_eq!(began.elapsed(), Duration::from_millis(DATA_MOVE_TIME.default));
+}
+
+#[tokio::test]
+async fn something_newer_ends_it_and_nothing_is_lost() {
+    let (wanted, superseded) = watch::channel(false);
+    let hangs = Fake { hangs: true, ..Fake::new("hangs", &["a"]) }.with("a", &["k"]);
+    let to = Fake::new("to", &["a"]);
+    let way = Way { from: &hangs, to: &to };
+    let bounds = Bounds::begin(superseded);
+    let space = Space { binding: BindingId(0), actor: "a".to_owned() };
+    let copying = way.copy(vec![space], DataTerms::Copy, &bounds);
+    let (failed, ()) = tokio::join!(copying, async { wanted.send(true).expect("it listens") });
+    let error = way.take_away(failed.expect_err("it made way")).await;
+    assert_eq!(error.code(), Code::Stopping);
+    assert_eq!((hangs.keys().len(), to.keys().len()), (1, 0));
+}

@@ -1,0 +1,299 @@
+//! Pages of what a namespace in memory holds, out and in. Keys stand in no order there, so a page
+//! looks at a whole shard for the first keys behind its cursor, and then at each of these alone.
+
+use std::collections::BinaryHeap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use trellis_core::CallError;
+use trellis_providers_sdk::data::{
+    self, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
+    ImportDataRequest, Kind, Page, Piece, Taken,
+};
+
+use super::Memory;
+use super::charge::item_bytes;
+use super::collection::{List, Set};
+use super::shard::Value;
+use crate::data::{Cursor, KEYS_MAX, Room, check};
+use crate::namespace::{Namespace, NamespaceId};
+use crate::number;
+
+/// Most keys that one comparison names.
+const DIFFERING_MAX: usize = 16;
+
+type Answer<T> = Result<T, CallError>;
+
+impl data::Provider for Memory {
+    type Caller = Namespace;
+
+    async fn export_data(&self, space: &Namespace, request: ExportDataRequest) -> Answer<Page> {
+        let ExportDataRequest { cursor, keys, names_only, bytes_max } = request;
+        let store = if cursor.is_empty() { self.identity(space) } else { String::new() };
+        let cursor = Cursor::read(&cursor)?;
+        let mut page = Filling { room: Room::new(bytes_max, names_only), pieces: Vec::new() };
+        let next = if keys.is_empty() {
+            self.export(space.id, cursor, &mut page).await?
+        } else {
+            self.export_these(space.id, (cursor, &keys), &mut page)?
+        };
+        Ok(Page { store, pieces: page.pieces, next })
+    }
+
+    async fn import_data(&self, space: &Namespace, request: ImportDataRequest) -> Answer<Taken> {
+        let ImportDataRequest { pieces } = request;
+        check(&pieces, &self.bounds)?;
+        let keys = pieces.iter().filter(|piece| piece.begins()).count() as u64;
+        for piece in pieces {
+            self.put(space.id, piece)?;
+        }
+        Ok(Taken { keys })
+    }
+
+    async fn compare_data(
+        &self,
+        space: &Namespace,
+        request: CompareDataRequest,
+    ) -> Answer<Differing> {
+        let mut keys = Vec::new();
+        for piece in request.pieces {
+            if keys.len() < DIFFERING_MAX && !self.is_so(space.id, &piece)? {
+                keys.push(piece.key);
+            }
+        }
+        Ok(Differing { keys })
+    }
+
+    async fn erase_data(&self, space: &Namespace, request: EraseDataRequest) -> Answer<Erased> {
+        let Cursor { part, key: from, .. } = Cursor::read(&request.cursor)?;
+        let Some(shard) = self.kept.shards.get(part) else { return Ok(Erased::default()) };
+        let keys = first_keys(shard.lock().keys_of(space.id), &from);
+        for key in &keys {
+            self.edit(space.id, key, |slot| {
+                slot.remove();
+                Ok(())
+            })?;
+        }
+        let next = match keys.last().filter(|_| keys.len() == KEYS_MAX) {
+            Some(key) => Cursor::behind(part, key),
+            None => Cursor { part: part + 1, ..Cursor::default() },
+        };
+        let is_last = next.part == self.kept.shards.len();
+        Ok(Erased { next: if is_last { String::new() } else { next.write() } })
+    }
+}
+
+/// A page that is being filled.
+struct Filling {
+    room: Room,
+    pieces: Vec<Piece>,
+}
+
+/// The first keys from one on, in the order of their bytes.
+fn first_keys<'a>(keys: impl Iterator<Item = &'a Arc<str>>, from: &str) -> Vec<Arc<str>> {
+    let mut first = BinaryHeap::new();
+    for key in keys.filter(|key| ***key >= *from) {
+        if first.len() < KEYS_MAX {
+            first.push(Arc::clone(key));
+        } else if first.peek().is_some_and(|largest| key < largest) {
+            first.pop();
+            first.push(Arc::clone(key));
+        }
+    }
+    first.into_sorted_vec()
+}
+
+impl Memory {
+    /// What sets a namespace of this store apart from every other one.
+    fn identity(&self, space: &Namespace) -> String {
+        format!("memory {:p} {}", Arc::as_ptr(&self.kept), space.name)
+    }
+
+    /// All keys from a cursor on, until the page is full: where the next one begins.
+    async fn export(
+        &self,
+        space: NamespaceId,
+        cursor: Cursor,
+        page: &mut Filling,
+    ) -> Answer<String> {
+        let mut at = cursor;
+        while let Some(shard) = self.kept.shards.get(at.part) {
+            let keys = first_keys(shard.lock().keys_of(space), &at.key);
+            for key in &keys {
+                if page.room.is_full() {
+                    let (part, key) = (at.part, key.to_string());
+                    return Ok(Cursor { part, key, ..Cursor::default() }.write());
+                }
+                let from = std::mem::take(&mut at.after);
+                let start = std::mem::take(&mut at.start);
+                let begun = (start > 0 && **key == *at.key).then_some((start, from));
+                if let Some(next) = self.piece(space, key, begun, page)? {
+                    return Ok(Cursor { part: at.part, ..next }.write());
+                }
+            }
+            at = match keys.last().filter(|_| keys.len() == KEYS_MAX) {
+                Some(key) => Cursor::behind(at.part, key),
+                None => Cursor { part: at.part + 1, ..Cursor::default() },
+            };
+            if page.room.is_full() && at.part < self.kept.shards.len() {
+                return Ok(at.write());
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(String::new())
+    }
+
+    /// These keys alone, in their order.
+    fn export_these(
+        &self,
+        space: NamespaceId,
+        (cursor, keys): (Cursor, &[String]),
+        page: &mut Filling,
+    ) -> Answer<String> {
+        let mut begun = (cursor.start > 0).then_some((cursor.start, cursor.after));
+        for (part, key) in keys.iter().enumerate().skip(cursor.part) {
+            if page.room.is_full() {
+                return Ok(Cursor { part, ..Cursor::default() }.write());
+            }
+            if let Some(next) = self.piece(space, key, begun.take(), page)? {
+                return Ok(Cursor { part, ..next }.write());
+            }
+        }
+        Ok(String::new())
+    }
+
+    /// Tells of a key, from where it was left; gives where it goes on when it does not fit.
+    fn piece(
+        &self,
+        space: NamespaceId,
+        key: &str,
+        begun: Option<(u64, String)>,
+        page: &mut Filling,
+    ) -> Answer<Option<Cursor>> {
+        let (start, after) = begun.unwrap_or_default();
+        let Filling { room, pieces } = page;
+        self.edit(space, key, |slot| {
+            let expires_ms = slot.expires_ms().unwrap_or(0);
+            let Some(value) = slot.value() else { return Ok(None) };
+            room.key(key);
+            let (kind, count, values) = match value {
+                Value::Number(number) => (Kind::Text, 1, vec![number.to_string()]),
+                Value::Text(text) => (Kind::Text, 1, vec![text.to_string()]),
+                Value::List(list) => {
+                    let at = usize::try_from(start).unwrap_or(usize::MAX).min(list.items().len());
+                    (Kind::List, list.items().len(), fill(room, list.items().range(at..)))
+                }
+                Value::Set(set) => {
+                    let from = match start {
+                        0 => Bound::Unbounded,
+                        _ => Bound::Excluded(&*after),
+                    };
+                    let members = set.members().range::<str, _>((from, Bound::Unbounded));
+                    (Kind::Set, set.members().len(), fill(room, members))
+                }
+            };
+            let values = if room.names_only { Vec::new() } else { values };
+            if kind == Kind::Text {
+                values.first().into_iter().for_each(|text| room.take(text));
+            }
+            let (count, told) = (count as u64, start + values.len() as u64);
+            let more = !room.names_only && told < count;
+            let after = values.last().cloned().unwrap_or_default();
+            let key = key.to_owned();
+            pieces.push(Piece { key: key.clone(), kind, expires_ms, count, start, values });
+            Ok(more.then_some(Cursor { part: 0, key, start: told, after }))
+        })
+    }
+
+    /// Puts one piece.
+    fn put(&self, space: NamespaceId, piece: Piece) -> Answer<()> {
+        let Piece { key, kind, expires_ms, start, values, .. } = piece;
+        if kind == Kind::Text {
+            let is_over = expires_ms > 0 && expires_ms <= self.clock.now_ms();
+            let text = values.into_iter().next().unwrap_or_default();
+            let number = number::parse(&text);
+            let bytes = if number.is_some() { 0 } else { text.len() as u64 };
+            return self.edit(space, &key, |slot| {
+                if is_over {
+                    slot.remove();
+                    return Ok(());
+                }
+                self.budget.room_for(slot.growth(bytes))?;
+                let value = number.map_or_else(|| Value::Text(text.into()), Value::Number);
+                slot.put(value, expires_ms);
+                Ok(())
+            });
+        }
+        let bytes: u64 = values.iter().map(|value| item_bytes(value)).sum();
+        let values = values.into_iter().map(String::into_boxed_str);
+        let version = self.fresh_version();
+        self.edit(space, &key, |mut slot| {
+            if start == 0 {
+                self.budget.room_for(slot.growth(bytes))?;
+                let value = match kind {
+                    Kind::List => Value::List(Box::new(List::of_all(values, version))),
+                    _ => Value::Set(Box::new(Set::of_all(values, version))),
+                };
+                slot.put(value, 0);
+                return Ok(());
+            }
+            self.budget.room_for(bytes)?;
+            let grown = match slot.value_mut() {
+                Some(Value::List(list)) if list.items().len() as u64 == start => {
+                    list.append(values)
+                }
+                Some(Value::Set(set)) if kind == Kind::Set => values
+                    .map(|value| (item_bytes(&value), set.insert(value)))
+                    .filter_map(|(bytes, is_new)| is_new.then_some(bytes))
+                    .sum(),
+                _ => return Err(data::does_not_follow()),
+            };
+            self.budget.grew(grown);
+            Ok(())
+        })
+    }
+
+    /// Whether a key holds what a piece says.
+    fn is_so(&self, space: NamespaceId, piece: &Piece) -> Answer<bool> {
+        let Piece { key, kind, expires_ms, count, start, values } = piece;
+        self.edit(space, key, |slot| {
+            let same_time = slot.expires_ms().unwrap_or(0) == *expires_ms;
+            Ok(match (slot.value(), kind) {
+                (None, _) => *expires_ms > 0 && *expires_ms <= self.clock.now_ms(),
+                (Some(Value::Number(number)), Kind::Text) => {
+                    same_time && values.first().is_some_and(|it| *it == number.to_string())
+                }
+                (Some(Value::Text(text)), Kind::Text) => {
+                    same_time && values.first().is_some_and(|it| **it == **text)
+                }
+                (Some(Value::List(list)), Kind::List) => {
+                    let from = usize::try_from(*start).unwrap_or(usize::MAX);
+                    let items = list.items().iter().skip(from).map(|item| &**item);
+                    let own = values.iter().map(String::as_str);
+                    list.items().len() as u64 == *count && items.take(values.len()).eq(own)
+                }
+                (Some(Value::Set(set)), Kind::Set) => {
+                    set.members().len() as u64 == *count
+                        && values.iter().all(|value| set.members().contains(&**value))
+                }
+                _ => false,
+            })
+        })
+    }
+}
+
+/// As many as the page has room for, and one at least.
+fn fill<'a>(room: &mut Room, texts: impl Iterator<Item = &'a Box<str>>) -> Vec<String> {
+    let mut values = Vec::new();
+    if room.names_only {
+        return values;
+    }
+    for text in texts {
+        room.take(text);
+        values.push(text.to_string());
+        if room.is_full() {
+            break;
+        }
+    }
+    values
+}

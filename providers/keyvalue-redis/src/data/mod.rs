@@ -1,0 +1,217 @@
+//! `trellis:keyvalue_data` on Redis: pages of what a keyspace holds, out and in.
+//!
+//! Names come from SCAN, which may give one twice and misses none that is there all the time. A
+//! page ends anywhere, so its cursor carries the names that SCAN has given and nobody has read yet.
+
+mod cursor;
+mod scripts;
+
+use redis::{Cmd, cmd};
+use trellis_core::{CallError, Code};
+use trellis_providers_sdk::data::{
+    self, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
+    ImportDataRequest, Kind, Page, Piece, Taken,
+};
+
+use crate::seat::Seat;
+use cursor::Cursor;
+
+/// Names that SCAN looks at in one go.
+const SCAN: u32 = 512;
+
+/// Rounds of SCAN in one page, so that one over a server that others fill comes to its end.
+const ROUNDS_MAX: usize = 64;
+
+/// The operations; all they know is in the caller's [`Seat`].
+pub(crate) struct Data;
+
+type Answer<T> = Result<T, CallError>;
+
+/// What one key gave: its place among those asked for, what it holds, its time, how many elements
+/// it has and how many came before, where it goes on, and the elements.
+type Row = (usize, String, u64, u64, u64, String, Vec<String>);
+
+impl data::Provider for Data {
+    type Caller = Seat;
+
+    async fn export_data(&self, seat: &Seat, request: ExportDataRequest) -> Answer<Page> {
+        let ExportDataRequest { cursor, keys, names_only, bytes_max } = request;
+        let is_first = cursor.is_empty();
+        let store = if is_first { seat.store().await? } else { String::new() };
+        let mut at = match (is_first, keys.is_empty()) {
+            (false, _) => Cursor::read(&cursor)?,
+            (true, true) => Cursor::default(),
+            (true, false) => Cursor::over(keys),
+        };
+        let mut left = u64::from(bytes_max.max(1));
+        let mut pieces = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            if at.keys.is_empty() {
+                if !at.scan_on(seat).await? {
+                    break;
+                }
+                if at.keys.is_empty() {
+                    continue;
+                }
+            }
+            let taken = read_some(seat, &mut at, (names_only, left), &mut pieces).await?;
+            left = left.saturating_sub(taken);
+            if left == 0 {
+                break;
+            }
+        }
+        Ok(Page { store, pieces, next: at.write() })
+    }
+
+    async fn import_data(&self, seat: &Seat, request: ImportDataRequest) -> Answer<Taken> {
+        let pieces = checked(seat, &request.pieces)?;
+        let keys = pieces.iter().filter(|piece| piece.begins()).count() as u64;
+        seat.over::<()>(&scripts::WRITE, pieces).await?;
+        Ok(Taken { keys })
+    }
+
+    async fn compare_data(&self, seat: &Seat, request: CompareDataRequest) -> Answer<Differing> {
+        let pieces = checked(seat, &request.pieces)?;
+        let differing: Vec<usize> = seat.over(&scripts::COMPARE, pieces).await?;
+        let key = |at: usize| Some(pieces.get(at.checked_sub(1)?)?.key.clone());
+        Ok(Differing { keys: differing.into_iter().filter_map(key).collect() })
+    }
+
+    async fn erase_data(&self, seat: &Seat, request: EraseDataRequest) -> Answer<Erased> {
+        if seat.keys.is_everybodys() {
+            let text = "the keys of this binding are those of all users of that Redis, because \
+                        of SHARED without a PREFIX; they are not removed: give it a PREFIX, or \
+                        empty the server yourself";
+            return Err(CallError::new(Code::Config, text));
+        }
+        let mut at = match request.cursor.is_empty() {
+            true => Cursor::default(),
+            false => Cursor::read(&request.cursor)?,
+        };
+        for _ in 0..ROUNDS_MAX {
+            if !at.scan_on(seat).await? {
+                break;
+            }
+            let keys = std::mem::take(&mut at.keys);
+            if !keys.is_empty() {
+                let mut unlink = cmd("UNLINK");
+                for key in &keys {
+                    unlink.arg(seat.key(key));
+                }
+                seat.ask::<()>(&unlink).await?;
+            }
+        }
+        Ok(Erased { next: at.write() })
+    }
+}
+
+impl Cursor {
+    /// Goes on to the next names; false when there are none left.
+    async fn scan_on(&mut self, seat: &Seat) -> Answer<bool> {
+        let Some(from) = self.scan.take() else { return Ok(false) };
+        let (next, names): (u64, Vec<String>) = seat.ask(&scan(seat, from)).await?;
+        self.scan = Some(next).filter(|next| *next != 0);
+        self.keys = names.iter().filter_map(|name| seat.keys.key(name)).collect();
+        Ok(true)
+    }
+}
+
+fn scan(seat: &Seat, from: u64) -> Cmd {
+    let mut scan = cmd("SCAN");
+    scan.arg(from).arg("MATCH").arg(seat.keys.pattern()).arg("COUNT").arg(SCAN);
+    scan
+}
+
+/// Reads of the keys that wait until the page is full; gives how many bytes that were.
+async fn read_some(
+    seat: &Seat,
+    at: &mut Cursor,
+    (names_only, left): (bool, u64),
+    pieces: &mut Vec<Piece>,
+) -> Answer<u64> {
+    let (left, names_only) = (left.to_string(), if names_only { "1" } else { "0" });
+    let arguments = [&*at.within, &at.before.to_string(), &left, names_only];
+    let read: (usize, u64, Vec<Row>) = seat.run(&scripts::READ, &at.keys, &arguments).await?;
+    let (done, bytes, rows) = read;
+    (at.within, at.before) = (String::new(), 0);
+    for (place, kind, expires_ms, count, start, next, values) in rows {
+        let key = place.checked_sub(1).and_then(|place| at.keys.get(place)).cloned();
+        let (Some(key), Some(kind)) = (key, kind_of(&kind)) else { return Err(odd()) };
+        if !next.is_empty() {
+            (at.within, at.before) = (next, start + values.len() as u64);
+        }
+        pieces.push(Piece { key, kind, expires_ms, count, start, values });
+    }
+    if done > at.keys.len() {
+        return Err(odd());
+    }
+    at.keys.drain(..done);
+    // A page that holds only names is full as well, and each key costs at least that.
+    Ok(bytes.max(1))
+}
+
+fn kind_of(word: &str) -> Option<Kind> {
+    match word {
+        "string" => Some(Kind::Text),
+        "list" => Some(Kind::List),
+        "set" => Some(Kind::Set),
+        _ => None,
+    }
+}
+
+const fn word_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "string",
+        Kind::List => "list",
+        Kind::Set => "set",
+    }
+}
+
+fn odd() -> CallError {
+    CallError::new(Code::Provider, "Redis answers a script of ours with something else")
+}
+
+/// Pieces that make sense and are within the bounds of the binding.
+fn checked<'a>(seat: &Seat, pieces: &'a [Piece]) -> Answer<&'a [Piece]> {
+    for piece in pieces {
+        piece.check()?;
+        if piece.count > seat.bounds.elements_max as u64 {
+            return Err(seat.bounds.too_many_elements());
+        }
+    }
+    Ok(pieces)
+}
+
+impl Seat {
+    /// Runs a script over pieces: their keys, and of each what it holds.
+    async fn over<T: redis::FromRedisValue>(
+        &self,
+        script: &redis::Script,
+        pieces: &[Piece],
+    ) -> Answer<T> {
+        let keys: Vec<_> = pieces.iter().map(|piece| piece.key.clone()).collect();
+        let mut numbers = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let own = [piece.expires_ms, piece.count, piece.start, piece.values.len() as u64];
+            numbers.push(own.map(|number| number.to_string()));
+        }
+        let mut arguments = Vec::new();
+        for (piece, numbers) in pieces.iter().zip(&numbers) {
+            arguments.push(word_of(piece.kind));
+            arguments.extend(numbers.iter().map(String::as_str));
+            arguments.extend(piece.values.iter().map(String::as_str));
+        }
+        self.run(script, &keys, &arguments).await
+    }
+
+    /// Which server this is, whatever it is called, and whose keys of it.
+    async fn store(&self) -> Answer<String> {
+        let about: String = self.ask(cmd("INFO").arg("server")).await?;
+        let id = about.lines().find_map(|line| line.trim().strip_prefix("run_id:"));
+        let Some(id) = id else {
+            let text = "Redis does not say which server it is (INFO server, run_id)";
+            return Err(CallError::new(Code::Provider, text));
+        };
+        Ok(format!("redis {id} {} {}", self.server.database(), self.keys.space()))
+    }
+}
