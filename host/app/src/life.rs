@@ -395,6 +395,7 @@ fn first_fault(applied: &Applied) -> Result<(), Failure> {
     }
 }
 
-async fn again(signals: &mut Signals) {
+/// Waits until it is told once more to stop.
+pub(crate) async fn again(signals: &mut Signals) {
     while signals.next().await != Request::Stop {}
 }

@@ -20,7 +20,7 @@ use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
 use crate::host_key::host_key;
 use crate::identity::name_of;
-use crate::life::{Life, first_text, rules};
+use crate::life::{Life, again, first_text, rules};
 use crate::logging;
 use crate::manifest::{For, Loader};
 use crate::output::{Output, Remarks};
@@ -99,7 +99,10 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
         let life = Life::new((loader, watch), (host, readiness), announcer.clone(), args.clone());
         let outcome = life.run(text, settings, (&mut signals, &mut orders)).await;
         if let Some(sending) = sending {
-            sending.finish().await;
+            tokio::select! {
+                () = sending.finish() => {}
+                () = again(&mut signals) => {}
+            }
         }
         outcome
     };
