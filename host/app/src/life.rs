@@ -395,7 +395,6 @@ fn first_fault(applied: &Applied) -> Result<(), Failure> {
     }
 }
 
-/// Waits until it is told once more to stop.
 pub(crate) async fn again(signals: &mut Signals) {
     while signals.next().await != Request::Stop {}
 }
