@@ -395,6 +395,6 @@ fn first_fault(applied: &Applied) -> Result<(), Failure> {
     }
 }
 
-async fn again(signals: &mut Signals) {
+pub(crate) async fn again(signals: &mut Signals) {
     while signals.next().await != Request::Stop {}
 }

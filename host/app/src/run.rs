@@ -20,7 +20,7 @@ use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
 use crate::host_key::host_key;
 use crate::identity::name_of;
-use crate::life::{Life, first_text, rules};
+use crate::life::{Life, again, first_text, rules};
 use crate::logging;
 use crate::manifest::{For, Loader};
 use crate::output::{Output, Remarks};
@@ -102,7 +102,10 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
         let outcome = life.run(text, settings, (&mut signals, &mut orders)).await;
         feeds.end().await;
         if let Some(sending) = sending {
-            sending.finish().await;
+            tokio::select! {
+                () = sending.finish() => {}
+                () = again(&mut signals) => {}
+            }
         }
         outcome
     };
