@@ -146,10 +146,11 @@ pub(super) fn make(request: EditRequest, args: &EditArgs, output: Output) -> Res
         };
         Ok(Made { edited, revision })
     })?;
-    made.edited.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
+    // They are of an edit that is in force, or would be.
     if let Some(failure) = made.failure() {
         return Err(failure);
     }
+    made.edited.notes.iter().for_each(|note| output.note(format_args!("note: {note}")));
     if made.edited.watched && args.no_wait {
         output.note("note: it is watched now, and may be taken back; `trellis history` tells");
     }
