@@ -90,7 +90,7 @@ async fn carry_out(
             invoke::invoke(admin, (actor, operation), request, working).await
         }
         Route::Data { actor, binding, import } if request.method() == Method::POST => {
-            let (binding, request) = ((actor, binding), (request, asker));
+            let (binding, request) = ((actor, binding), (request, &*asker.name));
             match import {
                 false => data::export(admin, binding, request, working).await,
                 true => data::import(admin, binding, request, working).await,
