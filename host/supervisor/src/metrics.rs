@@ -22,9 +22,9 @@ pub struct Metrics {
 
 impl Metrics {
     /// Adds `actors_stopped_total{reason}` and `apply_faults_total{reason}` to a registry, where a
-    /// reason is an error code; `lifecycle_transitions_total{kind,state}`,
-    /// `lifecycle_illegal_total`, and `replays_total{result}`; and `data_moves_total{result}`, which
-    /// is `done` or an error code.
+    /// reason is an error code; `lifecycle_transitions_total{kind,state}` and
+    /// `lifecycle_illegal_total`; `replays_total{result}`; and `data_moves_total{result}`, whose
+    /// result is `done` or an error code.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Running actors stopped because their claims hold no longer";
         registry.register("actors_stopped", help, self.stopped.clone());
