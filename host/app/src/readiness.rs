@@ -144,7 +144,7 @@ impl Readiness {
             let state = failed.get(&degraded.what).map_or("degraded", |state| state.as_str());
             let _ = writeln!(text, "{state}: {degraded} ({})", degraded.timing(now));
         }
-        for note in self.notes() {
+        for note in self.notes(&status) {
             let _ = writeln!(text, "note: {note}");
         }
         text
@@ -160,13 +160,14 @@ impl Readiness {
             changing: self.supervisor.slow_change(SystemClock.now_unix_s()),
             degraded: self.degraded(&status),
             components: not_ready(&status),
-            notes: self.notes(),
+            notes: self.notes(&status),
         }
     }
 
     /// What is worth to know and no failure, as everybody may read it.
-    fn notes(&self) -> Vec<String> {
-        self.edits.look(|book| book.notes())
+    fn notes(&self, status: &Status) -> Vec<String> {
+        let fails = |what: &str| status.state.degraded.iter().any(|it| it.what == what);
+        self.edits.look(|book| book.notes(fails))
     }
 
     /// Where the host is in its life.

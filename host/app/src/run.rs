@@ -87,7 +87,7 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
         let (edits, mut orders) = Edits::new();
         let (host, readiness) = build(&settings, host_key(loader.path()).await, edits)?;
         loader.runs_in(host.engine());
-        host.identity().runs(loader.path(), &text.manifest);
+        host.identity().runs(loader.path(), &text.manifest, &loader.trusted());
         let files = (loader.modules().clone(), loader.archives().clone());
         let admin = Admin::new(&host, readiness.clone(), files);
         let _socket = open_admin(&settings, admin, (&loader, &text.manifest), &announcer).await?;

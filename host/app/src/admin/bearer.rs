@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use trellis_claims::{Bearer, BearerRules, Scope, SystemClock, check_bearer};
+use trellis_claims::{Bearer, BearerRules, PublicKey, Scope, SystemClock, check_bearer};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::{ADMIN_TOKEN, ADMIN_TOKEN_LIFE};
 
@@ -36,9 +36,9 @@ pub(super) fn authorize(
     headers: &HeaderMap,
     needed: Scope,
     from: SocketAddr,
-) -> Result<String, Refused> {
+) -> Result<PublicKey, Refused> {
     let refused = match shown(admin, headers) {
-        Ok(bearer) if bearer.scope() >= needed => return Ok(bearer.user().to_string()),
+        Ok(bearer) if bearer.scope() >= needed => return Ok(bearer.user().clone()),
         Ok(bearer) => {
             let (user, scope) = (bearer.user(), bearer.scope());
             let message = format!("this needs a token for {needed}; that of {user} is for {scope}");

@@ -1,7 +1,5 @@
 //! From a request to its answer.
 
-use std::borrow::Cow;
-
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 use trellis_core::{CallError, Code};
@@ -13,6 +11,7 @@ use super::bearer::authorize;
 use super::route::{Listing, Route};
 use super::working::Working;
 use super::{edit, invoke, listing, probes};
+use crate::asker::Asker;
 
 /// What `/v1` has, for who asks for something else.
 const RESOURCES: &str = "There are /v1/host, /v1/status, /v1/actors, /v1/actors/NAME, \
@@ -31,7 +30,7 @@ pub(super) async fn answer(
 ) -> Reply {
     let route = Route::of(request.uri().path());
     let answer = match may_ask(admin, &route, &request, access) {
-        Ok(asker) => carry_out(admin, route, (request, &asker), working).await,
+        Ok(asker) => carry_out(admin, route, (request, asker), working).await,
         Err(refused) => Err(refused),
     };
     answer.unwrap_or_else(|refused| {
@@ -40,19 +39,19 @@ pub(super) async fn answer(
     })
 }
 
-/// Who came in, in words, if they may have what is asked for.
+/// Who came in, if they may have what is asked for.
 fn may_ask(
     admin: &Admin,
     route: &Route,
     request: &Request<Incoming>,
     access: Access,
-) -> Result<Cow<'static, str>, Refused> {
+) -> Result<Asker, Refused> {
     match (access, route.needs(is_read(request.method()))) {
-        (Access::Owner, _) => Ok("the host's user".into()),
-        (Access::Anybody(_), None) => Ok("anybody".into()),
+        (Access::Owner, _) => Ok(Asker::Owner),
+        (Access::Anybody(_), None) => Ok(Asker::Anybody),
         (Access::Anybody(from), Some(scope)) => {
-            let user = authorize(admin, request.headers(), scope, from)?;
-            Ok(format!("{user} at {from}").into())
+            let key = authorize(admin, request.headers(), scope, from)?;
+            Ok(Asker::User { key, from })
         }
         (Access::Stranger, _) => {
             let error = CallError::new(Code::Denied, "this socket is for the user of the host");
@@ -65,7 +64,7 @@ fn may_ask(
 async fn carry_out(
     admin: &Admin,
     route: Route,
-    (request, asker): (Request<Incoming>, &str),
+    (request, asker): (Request<Incoming>, Asker),
     working: &Working,
 ) -> Result<Reply, Refused> {
     let is_read = is_read(request.method());

@@ -12,6 +12,7 @@ use trellis_providers_sdk::ProviderFactory;
 use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
 
+use super::kept::Kept;
 use super::located::Images;
 use super::proof::{ArchiveProof, Proof};
 use super::rights::Rights;
@@ -51,6 +52,8 @@ pub struct PrepareContext<'a> {
     pub host_addresses: Vec<SocketAddr>,
     /// What may be missing from the manifest, because its text has mistakes.
     pub lacks: Lacks,
+    /// What is taken as it was prepared before.
+    pub kept: Kept,
 }
 
 /// What may be missing from a manifest whose text has mistakes: that something else names it is no
@@ -118,6 +121,7 @@ impl<'a> PrepareContext<'a> {
             force,
             host_addresses,
             lacks: Lacks::default(),
+            kept: Kept::default(),
         }
     }
 }

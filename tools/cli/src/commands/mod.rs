@@ -68,9 +68,10 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
 
 /// Whether a command's results have this form.
 fn fits(command: &Command, form: Form) -> Result<(), Failure> {
-    let lists = || Failure::usage("`-o wide` and `-o name` are for the lists of `trellis get`");
+    let lists =
+        || Failure::usage("`-o wide` and `-o name` are for the lists of `get` and `history`");
     match command {
-        Command::Get(_) => Ok(()),
+        Command::Get(_) | Command::History(_) => Ok(()),
         _ if form.is_for_lists() => Err(lists()),
         Command::Up(_) if form == Form::Yaml => {
             Err(Failure::usage("`trellis up` prints text or, with `-o json`, a document a line"))
