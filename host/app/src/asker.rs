@@ -16,7 +16,7 @@ pub(crate) enum Asker {
     /// A user whom the manifest names, over the network.
     User {
         /// Its key.
-        key: PublicKey,
+        key: Box<PublicKey>,
         /// Where it asks from.
         from: SocketAddr,
     },
@@ -86,7 +86,7 @@ mod tests {
         manifest.host.admin_users = users.into();
         identity.runs(Path::new("a.yaml"), &manifest, &TrustList::default());
         let from = SocketAddr::from(([127, 0, 0, 1], 1));
-        let asks = |key: &PublicKey| Asker::User { key: key.clone(), from };
+        let asks = |key: &PublicKey| Asker::User { key: Box::new(key.clone()), from };
         let may = |asker: &Asker| asker.check_may_change(&identity).is_ok();
         assert!(may(&asks(&admin)) && may(&Asker::Owner));
         assert!(!may(&asks(&reader)) && !may(&Asker::Anybody));

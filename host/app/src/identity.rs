@@ -61,8 +61,8 @@ impl Identity {
         self.known.lock().users.scope_of(user)
     }
 
-    /// Whom a text takes out is out from now on, whatever becomes of the rest of it; so is whose key
-    /// is revoked. Others come with a manifest that [runs](Self::runs).
+    /// Whom a text takes out is out from now on, whatever becomes of the rest of it; so is whose
+    /// key is revoked. Others come with a manifest that [runs](Self::runs).
     pub(crate) fn keeps_only(&self, users: &TextUsers, trust: &TrustList) {
         let mut known = self.known.lock();
         known.users.narrowed_by(users);

@@ -81,8 +81,8 @@ impl TrustList {
     }
 
     /// Revokes an issuer with all it signed (an account key), one actor (a module key), one
-    /// provider (a service key), or one user of the admin API (a user key). The key of an unsigned module is
-    /// [`unsigned_key`](crate::unsigned_key).
+    /// provider (a service key), or one user of the admin API (a user key). The key of an unsigned
+    /// module is [`unsigned_key`](crate::unsigned_key).
     ///
     /// # Errors
     /// `E_KEY` for any other kind.

@@ -103,7 +103,8 @@ pub const EDIT_BYTES: Limit = row(
 /// Edits that wait for one that is being made.
 pub const EDITS_WAITING: Limit =
     row(("edits_waiting_max", "-"), (16, "edits"), Some(Code::Busy), "the edit is refused");
-/// From when an edit is asked for until it is prepared: what it names may be slow to read or to fetch.
+/// From when an edit is asked for until it is prepared: what it names may be slow to read or to
+/// fetch.
 pub const EDIT_TIME: Limit = row(
     ("edit_time_max", "-"),
     (120_000, "ms"),

@@ -11,6 +11,7 @@ mod ending;
 mod images;
 mod kept;
 mod keys;
+mod known;
 mod last_runs;
 mod limits;
 mod locate;
@@ -32,8 +33,9 @@ mod warning;
 
 use trellis_manifest::{Manifest, Report, SourceText};
 
-pub use context::{Archives, Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
+pub use context::{Lacks, PrepareContext};
 pub use kept::{Kept, Part, Parts};
+pub use known::{Archives, LastRun, LastRuns, Modules, Stores};
 pub use located::Images;
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider, is_same};

@@ -51,7 +51,7 @@ fn may_ask(
         (Access::Anybody(_), None) => Ok(Asker::Anybody),
         (Access::Anybody(from), Some(scope)) => {
             let key = authorize(admin, request.headers(), scope, from)?;
-            Ok(Asker::User { key, from })
+            Ok(Asker::User { key: Box::new(key), from })
         }
         (Access::Stranger, _) => {
             let error = CallError::new(Code::Denied, "this socket is for the user of the host");

@@ -22,8 +22,8 @@ impl Loader {
         self.trust.lock().clone()
     }
 
-    /// Whom to hold against what runs, and who is still a user, before the keystore is asked; `None`
-    /// when it need not be, or nothing can be read.
+    /// Whom to hold against what runs, and who is still a user, before the keystore is asked;
+    /// `None` when it need not be, or nothing can be read.
     pub(crate) async fn revocations(self: &Arc<Self>) -> Option<(TrustList, TextUsers)> {
         let loader = Arc::clone(self);
         let read = move || {

@@ -20,7 +20,8 @@ enum Behind {
 }
 
 /// The first place of each key that is neither `revoked` nor an issuer nor the actor of a binding
-/// nor a user's, when the text speaks of revoking: whoever wrote it there may believe that it is revoked.
+/// nor a user's, when the text speaks of revoking: whoever wrote it there may believe that it is
+/// revoked.
 pub(crate) fn untaken(source: &SourceText, revoked: &HashSet<&str>) -> Vec<Span> {
     if !says_revoked(&source.text) {
         return Vec::new();

@@ -7,7 +7,8 @@ use trellis_artifacts::Reference;
 use trellis_claims::Verified;
 use trellis_manifest::{ActorSpec, Manifest, Problem};
 
-use super::context::{Modules, PrepareContext};
+use super::context::PrepareContext;
+use super::known::Modules;
 use super::located::Located;
 use super::modules::Module;
 use super::parts::PreparedActor;

@@ -3,7 +3,8 @@
 use trellis_core::Code;
 use trellis_manifest::{Manifest, Problem};
 
-use super::context::{LastRun, LastRuns, PrepareContext};
+use super::context::PrepareContext;
+use super::known::{LastRun, LastRuns};
 use super::parts::PreparedActor;
 use super::warning::Warning;
 

@@ -14,7 +14,7 @@ use trellis_manifest::Problem;
 use trellis_providers_sdk::{BoxFuture, Descriptor, ProviderFactory, Values};
 use trellis_targets::module::ModuleFile;
 
-use super::context::{LastRuns, Modules};
+use super::known::{LastRuns, Modules};
 use super::located::Resolved;
 use super::places::Places;
 use super::proof::CodeProof;

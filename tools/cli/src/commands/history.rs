@@ -17,8 +17,8 @@ use crate::table::Table;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The last 20 changes since the host started are known, the oldest first.
-Exit codes: 0 listed, 2 several hosts run, 3 no such host, actor or provider, 4 the host is another user's,
-5 no host answers.")]
+Exit codes: 0 listed, 2 several hosts run, 3 no such host, actor or provider, 4 the host is another
+user's, 5 no host answers.")]
 pub(crate) struct HistoryArgs {
     /// Only those in which this actor or provider changed.
     name: Option<String>,
