@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use trellis_claims::{Clock, PublicKey, Scope};
+use trellis_claims::{Clock, PublicKey, Scope, TrustList};
 use trellis_control::{HostEntry, Phase};
 use trellis_manifest::Manifest;
 
-use crate::users::Users;
+use crate::users::{TextUsers, Users};
 
 /// What sets a host apart from others.
 pub(crate) struct Identity {
@@ -67,8 +67,18 @@ impl Identity {
         self.known.lock().users.scope_of(user)
     }
 
-    /// It runs this manifest from now on.
-    pub(crate) fn runs(&self, path: &Path, manifest: &Manifest) {
+    /// Whom a text takes out is out from now on, whatever becomes of the rest of it; so is whose
+    /// key is revoked. Others come with a manifest that [runs](Self::runs).
+    pub(crate) fn keeps_only(&self, users: &TextUsers, trust: &TrustList) {
+        let mut known = self.known.lock();
+        known.users.narrowed_by(users);
+        known.users.without_revoked(trust);
+        drop(known);
+        self.users_changed.notify_waiters();
+    }
+
+    /// It runs this manifest from now on, and trusts so.
+    pub(crate) fn runs(&self, path: &Path, manifest: &Manifest, trust: &TrustList) {
         let label = |(key, value): &(_, _)| {
             let text = |it: &trellis_manifest::Spanned<String>| it.value.clone();
             (text(key), text(value))
@@ -77,6 +87,7 @@ impl Identity {
         known.name = name_of(path, manifest);
         known.labels = manifest.labels.iter().map(label).collect();
         known.users = Users::of(&manifest.host.admin_users);
+        known.users.without_revoked(trust);
         // Who looks may be in another folder.
         known.manifest = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         known.warn_of_plain_tokens();

@@ -11,6 +11,7 @@ mod admin;
 mod announcer;
 pub mod args;
 mod aside;
+mod asker;
 pub mod cache;
 mod calls;
 mod children;

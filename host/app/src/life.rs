@@ -5,24 +5,27 @@
 //! whom that trusts was enforced.
 
 mod editing;
+mod ending;
 mod errand;
 mod first;
+mod going_back;
 mod looking;
+mod making;
+mod reading;
+mod told;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::MissedTickBehavior;
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{Address, Applied, ChangedBy, Phase, Step};
-use trellis_entitlements::Rules;
-use trellis_manifest::HostSpec;
-use trellis_supervisor::{ApplyOptions, LastRuns, Status, Supervisor};
+use trellis_control::{Address, Applied, ChangedBy, Phase};
+use trellis_supervisor::{ApplyOptions, LastRuns, Parts, Status};
 
 use crate::announcer::Announcer;
 use crate::args::HostArgs;
-use crate::edits::{Base, Change, Edits, Orders, Overlay, Verdict};
+use crate::edits::{Base, Change, Edits, Judged, Orders, Overlay};
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::loading::{LOADING_TIME_MAX, Loading, Progress};
@@ -32,14 +35,13 @@ use crate::readiness::{Lasting, Readiness};
 use crate::settings::StartSettings;
 use crate::signals::{Request, Signals};
 use crate::watch::FileWatch;
-use errand::{Answering, Errand, Waiting};
+use errand::{Answering, Errand, GoingBack, Waiting};
 pub(crate) use first::first_text;
+pub(crate) use reading::rules;
+use reading::{prepare, trust};
 
 /// How often to check whether something takes too long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// How long a host that stops waits for the disk that keeps what ran.
-const KEEPING_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// A host that runs.
 pub(crate) struct Life {
@@ -67,6 +69,10 @@ pub(crate) struct Life {
     edits: Edits,
     /// The manifest that is applied, without that.
     base: Option<Base>,
+    /// What is wanted by that and by the edits, as it was prepared.
+    parts: Option<Arc<Parts>>,
+    /// Something else is wanted than when what is being loaded was begun.
+    turned: bool,
     /// The manifest as it is now was not applied.
     refused: bool,
     /// What is being loaded, when something is, and what waits for that.
@@ -79,7 +85,7 @@ pub(crate) struct Life {
 struct Beside {
     applying: JoinSet<Tried>,
     /// Edits that are watched, by their revisions.
-    watching: JoinSet<(u64, Verdict)>,
+    watching: JoinSet<(u64, Judged)>,
 }
 
 /// A manifest that was applied, even if parts of it could not be started.
@@ -124,6 +130,8 @@ impl Life {
             unset,
             edits,
             base: None,
+            parts: None,
+            turned: false,
             refused: false,
             errand: Errand::Manifest,
             waiting: Waiting::default(),
@@ -144,6 +152,8 @@ impl Life {
         self.drain = text.manifest.host.drain;
         let mut loading = Some(self.start(text));
         let mut beside = Beside::default();
+        let mut going = GoingBack::default();
+        let Orders { edits, rollbacks } = orders;
         let supervisor = self.host.supervisor().clone();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -161,6 +171,13 @@ impl Life {
                 Some(judged) = beside.watching.join_next() => if let Ok(judged) = judged {
                     self.judged(judged);
                 },
+                loaded = Loading::end(&mut going.loading) => {
+                    let errand = std::mem::take(&mut going.errand);
+                    self.back_is_loaded(errand, loaded, &mut beside);
+                }
+                order = rollbacks.next(), if self.may_go_back(&going) => {
+                    self.waiting.back.push_back(Errand::Order(Box::new(order)));
+                }
                 loaded = Loading::end(&mut loading) => {
                     self.readiness.loads_in_time();
                     self.readiness.trusts(self.loader.lasting_trust());
@@ -172,17 +189,25 @@ impl Life {
                             }
                             self.refused(&failure);
                         }
-                        (errand, loaded) => self.edit(errand, loaded, &mut beside),
+                        (Errand::Order(order), loaded) => {
+                            self.order_is_loaded(order, loaded, &mut beside);
+                        }
+                        // That is loaded beside.
+                        (Errand::TakeBack(_), _) => {}
                     }
                 }
-                order = orders.next(), if loading.is_none() => loading = self.begin(order),
+                order = edits.next(), if loading.is_none() => {
+                    loading = self.take_up(Box::new(order));
+                }
                 () = self.watch.changed() => loading = Some(self.reload(loading)),
                 () = supervisor.changed(), if self.started => self.look(),
                 _ = look.tick() => self.tell_of_slow(loading.as_mut()),
             }
-            loading = self.go_on(loading);
+            let turned = std::mem::take(&mut self.turned);
+            self.go_back(&mut going, turned);
+            loading = self.go_on(loading, turned);
         }
-        drop(loading);
+        drop((loading, going));
         self.stop(signals).await;
         Ok(())
     }
@@ -212,12 +237,13 @@ impl Life {
         };
         let (loader, watch) = (Arc::clone(&self.loader), Arc::clone(&self.watch));
         let supervisor = self.host.supervisor().clone();
+        let identity = Arc::clone(self.host.identity());
         let edits = self.edits.clone();
         let progress = Progress::from_trust();
         let shown = progress.clone();
         let starts = !self.started;
         Loading::begin(unfinished, progress, async move {
-            let text = shown.trust(|| trust(&loader, &supervisor)).await?;
+            let text = shown.trust(|| trust(&loader, &supervisor, &identity)).await?;
             if starts {
                 supervisor.expects(&text.manifest);
             }
@@ -258,11 +284,13 @@ impl Life {
             tracing::warn!("every actor may call every other one, because of `calls: open`");
         }
         self.drain = host.drain;
-        self.host.identity().runs(self.loader.path(), &loaded.base.manifest);
+        let trusted = self.loader.trusted();
+        self.host.identity().runs(self.loader.path(), &loaded.base.manifest, &trusted);
         self.note_settings(built, &StartSettings::of(&self.args, host));
         let at_unix_s = SystemClock.now_unix_s();
-        let change = Change { by: ChangedBy::Manifest, steps: &loaded.changes, at_unix_s };
-        self.edits.look(|book| book.by_manifest(&change, &loaded.ended));
+        let by = ChangedBy::Manifest;
+        let change = Change { by, who: None, steps: &loaded.changes, at_unix_s };
+        self.edits.look(|book| book.by_manifest(change, &loaded.ended));
         self.base = Some(loaded.base.clone());
         self.refused = false;
         self.loads += 1;
@@ -278,7 +306,8 @@ impl Life {
     ) {
         // From now on, what runs may differ from the previous manifest.
         self.runs.clear();
-        let Loaded { mut prepared, lasting, base, .. } = loaded;
+        let Loaded { mut prepared, parts, lasting, base, .. } = loaded;
+        (self.parts, self.turned) = (Some(parts), true);
         let force = self.args.force || answering.as_ref().is_some_and(Answering::forces);
         answering.iter().for_each(|it| it.demands(&mut prepared));
         let options = ApplyOptions { rules: rules(&base.manifest.host), force };
@@ -322,6 +351,8 @@ impl Life {
         self.readiness.enter(Phase::Ready);
         self.look();
         self.settle((revision, answering), &applied, beside);
+        // What is not watched is remembered as it is.
+        self.look();
         // Last: whoever reads the line may ask at once.
         if applied.steps.is_empty() && applied.faults.is_empty() && load.is_some() {
             tracing::info!("unchanged");
@@ -336,56 +367,6 @@ impl Life {
         tracing::warn!("{what}; what runs goes on");
         self.readiness.loads_slowly(what, taken);
     }
-
-    /// Drains, unless a second signal says that nobody wants to wait.
-    async fn stop(self, signals: &mut Signals) {
-        self.readiness.enter(Phase::Stopping);
-        tracing::info!("stopping; a second signal stops at once");
-        self.tell_of_edits();
-        let stop = async {
-            self.host.stop(Instant::now() + self.drain).await;
-            if timeout(KEEPING_TIME_MAX, self.loader.remembered()).await.is_err() {
-                tracing::warn!("what ran is not kept for the next start: the disk does not answer");
-            }
-        };
-        tokio::select! {
-            () = stop => tracing::info!("stopped"),
-            () = again(signals) => tracing::warn!("stopped at once; calls were cut"),
-        }
-    }
-}
-
-/// Reads the text and enforces whom it trusts.
-async fn trust(loader: &Arc<Loader>, supervisor: &Supervisor) -> Result<Meant, Failure> {
-    if let Some(trust) = loader.revocations().await {
-        supervisor.enforce(trust).await;
-    }
-    let written = loader.read().await?;
-    supervisor.enforce(written.trust).await;
-    written.manifest
-}
-
-/// Checks what the text names, and follows the files of that.
-async fn prepare(
-    (loader, supervisor): (&Loader, &Supervisor),
-    watch: &FileWatch,
-    (text, purpose): (Meant, For),
-    edits: Overlay,
-) -> Result<Loaded, Failure> {
-    watch.follow_modules(loader.files(&text.manifest)).await;
-    let loaded = loader.prepare(text, purpose, &edits).await?;
-    let changes = changes(supervisor, &loaded);
-    Ok(Loaded { changes, ..loaded })
-}
-
-/// The steps to what was loaded from what is wanted now.
-fn changes(supervisor: &Supervisor, loaded: &Loaded) -> Vec<Step> {
-    supervisor.changes(&loaded.prepared, rules(&loaded.base.manifest.host))
-}
-
-/// What the owner of a host decided for all actors.
-pub(crate) const fn rules(host: &HostSpec) -> Rules {
-    Rules { open_calls: host.open_calls }
 }
 
 fn first_fault(applied: &Applied) -> Result<(), Failure> {
@@ -393,8 +374,4 @@ fn first_fault(applied: &Applied) -> Result<(), Failure> {
         Some(fault) => Err(Failure::call(fault.what.clone(), fault.error())),
         None => Ok(()),
     }
-}
-
-pub(crate) async fn again(signals: &mut Signals) {
-    while signals.next().await != Request::Stop {}
 }

@@ -24,7 +24,7 @@ use trellis_manifest::{
 };
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{
-    Archives, Images, Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare,
+    Archives, Images, Kept, Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare,
 };
 use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
@@ -38,8 +38,9 @@ use crate::providers::builtins;
 use crate::record::RunRecord;
 use crate::settings::StartSettings;
 use crate::trust::{Held, OwnIssuer};
+use crate::users::TextUsers;
 use file::{read_file, unreadable};
-pub(crate) use loaded::Loaded;
+pub(crate) use loaded::{Loaded, Made};
 
 /// The folder in the cache where the programs of archives are unpacked.
 const PROGRAMS_FOLDER: &str = "programs";
@@ -79,6 +80,8 @@ pub(crate) struct Loader {
     /// What the last text does not say of that.
     held: Mutex<Held>,
     turn: Turn,
+    /// Of who copies the files of edits: their disk may hang.
+    copying: Turn,
     /// True once its bytes were read.
     was_read: AtomicBool,
 }
@@ -89,6 +92,8 @@ pub(crate) struct Written {
     pub(crate) manifest: Result<Meant, Failure>,
     /// Whom to hold against what runs; as much of it as can be read from a wrong text.
     pub(crate) trust: TrustList,
+    /// Who is still a user of the admin API.
+    pub(crate) users: TextUsers,
     /// What is right of a text that is wrong.
     rest: Option<(SourceText, Box<Rest>)>,
 }
@@ -121,6 +126,7 @@ impl Loader {
             trust: Mutex::default(),
             held: Mutex::default(),
             turn: Turn::default(),
+            copying: Turn::default(),
             was_read: AtomicBool::new(false),
         })
     }
@@ -185,7 +191,7 @@ impl Loader {
         &self,
         (manifest, source, lacks): (&Manifest, &SourceText, Lacks),
         trust: &TrustList,
-        (purpose, forced): (For, &[Subject]),
+        (purpose, kept, forced): (For, Kept, Option<&Subject>),
     ) -> Result<Result<Prepared, Report>, Failure> {
         let checker = match purpose {
             For::Starting => None,
@@ -194,7 +200,7 @@ impl Loader {
         let StartSettings { admin, cache, .. } = StartSettings::of(&self.args, &manifest.host);
         let programs = cache.as_ref().map(|cache| ProgramCache::new(cache.join(PROGRAMS_FOLDER)));
         let mut last_runs = self.record.known();
-        for subject in forced.iter().filter(|subject| subject.kind == ComponentKind::Actor) {
+        if let Some(subject) = forced.filter(|subject| subject.kind == ComponentKind::Actor) {
             last_runs.remove(&*subject.name);
         }
         let context = PrepareContext {
@@ -210,6 +216,7 @@ impl Loader {
             force: self.args.force,
             host_addresses: admin.into_iter().collect(),
             lacks,
+            kept,
             ..PrepareContext::new(self.folder(), &self.builtins, trust, Arc::new(SystemClock))
         };
         Ok(prepare(manifest, source, &context).await)
@@ -237,6 +244,18 @@ impl Loader {
         }
         let made = Checker::new().map_err(|error| Failure::call("checking modules", error))?;
         Ok(Arc::clone(known.insert(Arc::new(made))))
+    }
+
+    /// Copies the file of an edit, on a thread that may block, one at a time: a disk that hangs
+    /// costs one thread.
+    ///
+    /// # Errors
+    /// As [`aside`].
+    pub(crate) async fn copy<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        aside(&self.copying, work).await
     }
 
     /// What takes longer than `limit`.

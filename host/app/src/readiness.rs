@@ -150,7 +150,7 @@ impl Readiness {
             let state = failed.get(&degraded.what).map_or("degraded", |state| state.as_str());
             let _ = writeln!(text, "{state}: {degraded} ({})", degraded.timing(now));
         }
-        for note in self.notes() {
+        for note in self.notes(&status) {
             let _ = writeln!(text, "note: {note}");
         }
         text
@@ -166,13 +166,14 @@ impl Readiness {
             changing: self.supervisor.slow_change(SystemClock.now_unix_s()),
             degraded: self.degraded(&status),
             components: not_ready(&status),
-            notes: self.notes(),
+            notes: self.notes(&status),
         }
     }
 
     /// What is worth to know and no failure, as everybody may read it.
-    fn notes(&self) -> Vec<String> {
-        let mut notes = self.edits.look(|book| book.notes());
+    fn notes(&self, status: &Status) -> Vec<String> {
+        let fails = |what: &str| status.state.degraded.iter().any(|it| it.what == what);
+        let mut notes = self.edits.look(|book| book.notes(fails));
         notes.extend(self.telemetry.notes());
         notes
     }

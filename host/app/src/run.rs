@@ -20,7 +20,7 @@ use crate::guest_log::GuestLog;
 use crate::host::{Host, HostConfig};
 use crate::host_key::host_key;
 use crate::identity::name_of;
-use crate::life::{Life, again, first_text, rules};
+use crate::life::{Life, first_text, rules};
 use crate::logging;
 use crate::manifest::{For, Loader};
 use crate::output::{Output, Remarks};
@@ -92,7 +92,7 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
         let (edits, mut orders) = Edits::new(feeds.events.clone());
         let readiness = Readiness::new(host.supervisor().clone(), edits, telemetry.clone());
         loader.runs_in(host.engine());
-        host.identity().runs(loader.path(), &text.manifest);
+        host.identity().runs(loader.path(), &text.manifest, &loader.trusted());
         let files = (loader.modules().clone(), loader.archives().clone());
         let admin = Admin::new(&host, readiness.clone(), files);
         let measured = admin.clone();
@@ -104,7 +104,7 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
         if let Some(sending) = sending {
             tokio::select! {
                 () = sending.finish() => {}
-                () = again(&mut signals) => {}
+                () = signals.stop() => {}
             }
         }
         outcome

@@ -39,4 +39,9 @@ impl Signals {
             _ = self.hangup.recv() => Request::Reload,
         }
     }
+
+    /// Waits until the host is told to stop.
+    pub(crate) async fn stop(&mut self) {
+        while self.next().await != Request::Stop {}
+    }
 }

@@ -247,7 +247,8 @@ fn add_key(list: &mut TrustList, written: &str, add: Add) -> Result<(), ClaimsEr
 /// Whoever revokes believes that it acts: that it does not is said first.
 fn not_in_effect(span: Span, code: Code, why: &str) -> Problem {
     Problem::new(span, format!("this revocation is NOT in effect: {why}")).code(code).help(
-        "write the actor's own key (M...) or its issuer (A...): `trellis inspect FILE` shows both",
+        "write the actor's own key (M...) or its issuer (A...): `trellis inspect FILE` shows both; or \
+         the key of a user of the admin API (U...)",
     )
 }
 
@@ -285,8 +286,8 @@ mod tests {
         let (issuer, other, actor) =
             (key(KeyKind::Account), key(KeyKind::Account), key(KeyKind::Module));
         let before = TrustList::new(0).trust(&issuer).expect("an account");
-        let user = key(KeyKind::User);
-        let revoked = written(&["nonsense", actor.as_str(), user.as_str()]);
+        let server = key(KeyKind::Server);
+        let revoked = written(&["nonsense", actor.as_str(), server.as_str()]);
 
         let unread = vec![Span::default()];
         let wrong = ReadableTrust { issuers: Vec::new(), revoked: revoked.clone(), unread };

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use trellis_claims::{ClaimsError, KeyKind, PublicKey, Scope};
-use trellis_manifest::{AdminScope, AdminUserSpec, Problem};
+use trellis_claims::{ClaimsError, KeyKind, PublicKey, Scope, TrustList};
+use trellis_manifest::{AdminScope, AdminUserSpec, Problem, ReadableUser};
 
 /// Users by their keys, each with the most that it may do.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -26,6 +26,24 @@ impl Users {
         })
     }
 
+    /// The same without those that a text does not have any more, each with no more than it says:
+    /// a text alone gives nobody anything.
+    pub(crate) fn narrowed_by(&mut self, text: &TextUsers) {
+        let TextUsers(Some(left)) = text else { return };
+        self.0.retain(|user, allowed| match left.get(user) {
+            Some(scope) => {
+                *allowed = scope.map_or(*allowed, |scope| scope.min(*allowed));
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// The same without those whose keys are revoked.
+    pub(crate) fn without_revoked(&mut self, trust: &TrustList) {
+        self.0.retain(|user, _| !trust.is_revoked(user));
+    }
+
     /// True when nobody is one.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -34,6 +52,28 @@ impl Users {
     /// The most that a user may do; `None` for a key that is nobody's.
     pub(crate) fn scope_of(&self, user: &PublicKey) -> Option<Scope> {
         self.0.get(user).copied()
+    }
+}
+
+/// The users that a text has by itself, right or wrong: each with the most that it may do, if that
+/// can be read. `None` takes nobody out.
+#[derive(Clone, Default)]
+pub(crate) struct TextUsers(Option<BTreeMap<PublicKey, Option<Scope>>>);
+
+impl TextUsers {
+    /// Those of a text that is right.
+    pub(crate) fn of_right(specs: &[AdminUserSpec]) -> Self {
+        let Users(users) = Users::of(specs);
+        Self(Some(users.into_iter().map(|(key, scope)| (key, Some(scope))).collect()))
+    }
+
+    /// Those of one that is wrong.
+    pub(crate) fn of_wrong(users: Option<Vec<ReadableUser>>) -> Self {
+        let user = |user: ReadableUser| {
+            let key = PublicKey::parse_kind(&user.key, KeyKind::User).ok()?;
+            Some((key, user.scope.map(scope)))
+        };
+        Self(users.map(|users| users.into_iter().filter_map(user).collect()))
     }
 }
 
@@ -71,5 +111,34 @@ mod tests {
         assert_eq!(users.scope_of(account.public()), None);
         let codes: Vec<_> = Users::problems(&specs).map(|problem| problem.code).collect();
         assert_eq!(codes, [Code::Key, Code::Key]);
+    }
+
+    #[test]
+    fn a_text_alone_takes_away_and_gives_nothing() {
+        let [ada, bob, eve] = [(); 3].map(|()| KeyPair::generate(KeyKind::User).public().clone());
+        let spec = |(key, scope): (&PublicKey, AdminScope)| AdminUserSpec {
+            key: Spanned::new(key.to_string(), Span::default()),
+            scope,
+        };
+        let of = |users: &[(&PublicKey, AdminScope)]| -> Vec<_> {
+            users.iter().copied().map(spec).collect()
+        };
+        let before = || Users::of(&of(&[(&ada, AdminScope::Admin), (&bob, AdminScope::Read)]));
+        let narrowed = |text: &TextUsers| {
+            let mut users = before();
+            users.narrowed_by(text);
+            [&ada, &bob, &eve].map(|user| users.scope_of(user))
+        };
+        let (read, admin) = (Some(Scope::Read), Some(Scope::Admin));
+        let text = of(&[(&bob, AdminScope::Admin), (&eve, AdminScope::Admin)]);
+        assert_eq!(narrowed(&TextUsers::of_right(&text)), [None, read, None]);
+        let text = of(&[(&ada, AdminScope::Read)]);
+        assert_eq!(narrowed(&TextUsers::of_right(&text)), [read, None, None]);
+        assert_eq!(narrowed(&TextUsers::of_wrong(None)), [admin, read, None]);
+        let unclear = vec![ReadableUser { key: ada.to_string(), scope: None }];
+        assert_eq!(narrowed(&TextUsers::of_wrong(Some(unclear))), [admin, None, None]);
+        let mut users = before();
+        users.without_revoked(&TrustList::new(0).revoke(&ada).expect("a user"));
+        assert_eq!((users.scope_of(&ada), users.scope_of(&bob)), (None, read));
     }
 }

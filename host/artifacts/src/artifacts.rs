@@ -92,6 +92,24 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
         S: Fn(usize, &P) -> bool + Send + Sync + 'static,
         E: Fn(usize, &[u8]) -> Result<Artifact<P>, CallError> + Send + Sync + 'static,
     {
+        self.examine_beside((wanted, Vec::new()), suffices, examination).await
+    }
+
+    /// The same beside others that are wanted too, of which nothing is looked at and nothing
+    /// forgotten.
+    ///
+    /// # Errors
+    /// As [`examine`](Self::examine).
+    pub async fn examine_beside<S, E>(
+        &self,
+        (wanted, mut others): (Vec<Wanted>, Vec<Wanted>),
+        suffices: S,
+        examination: E,
+    ) -> Vec<Result<Artifact<P>, CallError>>
+    where
+        S: Fn(usize, &P) -> bool + Send + Sync + 'static,
+        E: Fn(usize, &[u8]) -> Result<Artifact<P>, CallError> + Send + Sync + 'static,
+    {
         let mut left: Vec<usize> = (0..wanted.len()).collect();
         let mut results: Vec<_> = wanted.iter().map(|_| None).collect();
         let memory = Arc::clone(&self.0);
@@ -118,7 +136,8 @@ impl<P: Clone + Send + 'static> Artifacts<P> {
                 ended.await;
             }
         }
-        self.0.forget_others(&work.wanted);
+        others.extend(work.wanted.iter().cloned());
+        self.0.forget_others(&others);
         results.into_iter().map(|result| result.unwrap_or_else(|| Err(panicked()))).collect()
     }
 

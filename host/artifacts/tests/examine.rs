@@ -40,6 +40,14 @@ impl Shelf {
     }
 
     async fn examine(&self, wanted: Vec<Wanted>) -> Vec<Result<Artifact<String>, CallError>> {
+        self.examine_beside(wanted, Vec::new()).await
+    }
+
+    async fn examine_beside(
+        &self,
+        wanted: Vec<Wanted>,
+        others: Vec<Wanted>,
+    ) -> Vec<Result<Artifact<String>, CallError>> {
         let examined = Arc::clone(&self.examined);
         let examination = move |_: usize, bytes: &[u8]| {
             examined.fetch_add(1, Ordering::SeqCst);
@@ -50,7 +58,7 @@ impl Shelf {
                 _ => Ok(examined_as(text)),
             }
         };
-        self.artifacts.examine(wanted, |_, _| true, examination).await
+        self.artifacts.examine_beside((wanted, others), |_, _| true, examination).await
     }
 
     async fn proofs(&self, names: &[&str]) -> Vec<Result<String, Code>> {
@@ -288,4 +296,19 @@ async fn many_files_that_hang_stop_nobody_from_reading_others() {
     let others = tokio::time::timeout(PATIENCE, stuck.examine(&["other.wasm"])).await;
     assert_eq!(others.expect("it does not wait for them"), ["other"]);
     drop(release);
+}
+
+#[tokio::test]
+async fn what_is_wanted_beside_is_neither_looked_at_nor_forgotten() {
+    let shelf = Shelf::new();
+    let all = ["one", "two", "gone"];
+    all.into_iter().for_each(|name| shelf.put(name, name));
+    shelf.settle(&all).await;
+    let reads = shelf.artifacts.reads();
+    let found = shelf.examine_beside(vec![shelf.wanted("one")], vec![shelf.wanted("two")]).await;
+    assert_eq!(found.len(), 1);
+    let _ = shelf.proofs(&["one", "two"]).await;
+    assert_eq!(shelf.artifacts.reads(), reads, "both are known");
+    let _ = shelf.proofs(&all).await;
+    assert_eq!(shelf.artifacts.reads(), reads + 1, "what nobody wanted was forgotten");
 }

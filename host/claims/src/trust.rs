@@ -20,6 +20,7 @@ pub struct TrustList {
     issuers: BTreeSet<PublicKey>,
     revoked_issuers: BTreeSet<PublicKey>,
     revoked_subjects: BTreeSet<PublicKey>,
+    revoked_users: BTreeSet<PublicKey>,
     unsigned: Unsigned,
 }
 
@@ -79,9 +80,9 @@ impl TrustList {
         Ok(())
     }
 
-    /// Revokes an issuer with all it signed (an account key), one actor (a module key), or one
-    /// provider (a service key). The key of an unsigned module is
-    /// [`unsigned_key`](crate::unsigned_key).
+    /// Revokes an issuer with all it signed (an account key), one actor (a module key), one
+    /// provider (a service key), or one user of the admin API (a user key). The key of an unsigned
+    /// module is [`unsigned_key`](crate::unsigned_key).
     ///
     /// # Errors
     /// `E_KEY` for any other kind.
@@ -98,10 +99,11 @@ impl TrustList {
         match key.kind() {
             KeyKind::Account => self.revoked_issuers.insert(key.clone()),
             KeyKind::Module | KeyKind::Service => self.revoked_subjects.insert(key.clone()),
+            KeyKind::User => self.revoked_users.insert(key.clone()),
             kind => {
                 let message = format!(
-                    "{key} is a {kind} key; only account keys (A…), module keys (M…) and service \
-                     keys (V…) can be revoked"
+                    "{key} is a {kind} key; only account keys (A…), module keys (M…), service keys \
+                     (V…) and user keys (U…) can be revoked"
                 );
                 return Err(ClaimsError::new(Code::Key, message));
             }
@@ -123,6 +125,7 @@ impl TrustList {
         self.issuers.retain(|issuer| before.issuers.contains(issuer));
         self.revoked_issuers.extend(before.revoked_issuers.iter().cloned());
         self.revoked_subjects.extend(before.revoked_subjects.iter().cloned());
+        self.revoked_users.extend(before.revoked_users.iter().cloned());
         if before.unsigned == Unsigned::Refuse {
             self.unsigned = Unsigned::Refuse;
         }
@@ -140,15 +143,16 @@ impl TrustList {
         self.issuers.iter()
     }
 
-    /// The revoked accounts, actors and providers.
+    /// The revoked accounts, actors, providers and users.
     pub fn revoked(&self) -> impl Iterator<Item = &PublicKey> {
-        self.revoked_issuers.iter().chain(&self.revoked_subjects)
+        self.revoked_issuers.iter().chain(&self.revoked_subjects).chain(&self.revoked_users)
     }
 
-    /// True when this account, actor or provider is revoked.
+    /// True when this account, actor, provider or user is revoked.
     #[must_use]
     pub fn is_revoked(&self, key: &PublicKey) -> bool {
-        self.revoked_issuers.contains(key) || self.revoked_subjects.contains(key)
+        let lists = [&self.revoked_issuers, &self.revoked_subjects, &self.revoked_users];
+        lists.iter().any(|list| list.contains(key))
     }
 
     /// Whether unsigned modules may run.

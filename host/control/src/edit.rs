@@ -111,10 +111,37 @@ pub struct Edited {
 /// The edits of a host that are in force.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Edits {
-    /// The revision of what is wanted: an edit may name the one it was made for (`If-Match`).
+    /// The revision of what is wanted.
     pub revision: u64,
+    /// The same, unlike that of any other start of the host: an edit may name the one that it was
+    /// made for (`If-Match`). Opaque.
+    pub etag: String,
     /// Those in force, actors first, in the order of their names.
     pub edits: Vec<EditEntry>,
+}
+
+impl Edits {
+    /// The ETag of a revision of the start of a host that is known by `start`.
+    #[must_use]
+    pub fn etag_of(start: &str, revision: u64) -> String {
+        format!("{start}-{revision}")
+    }
+
+    /// The start and the revision that an ETag is of; `None` for what is none.
+    #[must_use]
+    pub fn read_etag(etag: &str) -> Option<(&str, u64)> {
+        let (start, revision) = etag.rsplit_once('-')?;
+        let is_word = !start.is_empty()
+            && start.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        Some((start, revision.parse().ok()?)).filter(|_| is_word)
+    }
+
+    /// The ETag of another revision since the same start.
+    #[must_use]
+    pub fn etag_at(&self, revision: u64) -> String {
+        let start = Self::read_etag(&self.etag).map_or("", |(start, _)| start);
+        Self::etag_of(start, revision)
+    }
 }
 
 /// An edit that is in force.
@@ -133,6 +160,17 @@ pub struct EditEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_etag_is_of_one_start() {
+        let etag = Edits::etag_of("ab-1", 7);
+        assert_eq!(Edits::read_etag(&etag), Some(("ab-1", 7)));
+        for wrong in ["", "7", "-7", "ab-", "ab-x", "ab--", "\"ab-7"] {
+            assert_eq!(Edits::read_etag(wrong), None, "{wrong}");
+        }
+        let edits = Edits { revision: 7, etag, edits: Vec::new() };
+        assert_eq!(edits.etag_at(3), "ab-1-3");
+    }
 
     #[test]
     fn an_edit_reads_as_it_is_documented_and_a_mistake_is_told() {

@@ -126,7 +126,7 @@ impl Happening {
 
 impl Event {
     /// All types of events.
-    pub const TYPES: [&'static str; 30] = [
+    pub const TYPES: [&'static str; 31] = [
         of_phase(Phase::Starting),
         of_phase(Phase::Waiting),
         of_phase(Phase::Ready),
@@ -139,6 +139,7 @@ impl Event {
         of_outcome(RevisionOutcome::Applied),
         of_outcome(RevisionOutcome::Failed),
         of_outcome(RevisionOutcome::TakenBack),
+        of_outcome(RevisionOutcome::NotTakenBack),
         "io.trellis.host.actor.started",
         "io.trellis.host.actor.recovered",
         "io.trellis.host.actor.degraded",
@@ -211,6 +212,7 @@ const fn of_outcome(outcome: RevisionOutcome) -> &'static str {
         RevisionOutcome::Applied => "io.trellis.host.revision.applied",
         RevisionOutcome::Failed => "io.trellis.host.revision.failed",
         RevisionOutcome::TakenBack => "io.trellis.host.revision.taken_back",
+        RevisionOutcome::NotTakenBack => "io.trellis.host.revision.not_taken_back",
     }
 }
 

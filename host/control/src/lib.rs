@@ -52,7 +52,7 @@ pub use name::Name;
 pub use openapi::openapi;
 pub use overview::Overview;
 pub use phase::Phase;
-pub use revision::{ChangedBy, Revision, RevisionOutcome};
+pub use revision::{CallsSeen, ChangedBy, Revision, RevisionOutcome};
 pub use status::{Address, Degraded, Expiry, ProviderStatus, Status};
 pub use step::{BindingRef, Step};
 pub use stream::Lost;

@@ -11,21 +11,36 @@ pub struct Revision {
     pub revision: u64,
     /// When, in seconds since 1970.
     pub at_unix_s: u64,
-    /// Who wanted it.
+    /// How it came to be wanted.
     pub by: ChangedBy,
+    /// Who asked for it: `socket`, or the key of a user.
+    pub who: Option<String>,
     /// What an edit is about, such as `actor counter`.
     pub subject: Option<String>,
+    /// What an edit has there from then on: the file or the image, and what is known of it.
+    pub version: Option<String>,
     /// What was to change, as steps in words.
     pub what: Vec<String>,
     /// How many further steps are not listed.
     pub more: usize,
     /// What came of it.
     pub outcome: RevisionOutcome,
+    /// The calls that were seen while it was watched; `None` when it was not.
+    pub seen: Option<CallsSeen>,
     /// The reason of that, where there is one to tell.
     pub why: Option<String>,
 }
 
-/// Who wanted a change.
+/// How the calls of a version went while it was watched.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct CallsSeen {
+    /// Those that ended.
+    pub calls: u64,
+    /// Those of them that failed by its fault.
+    pub failed: u64,
+}
+
+/// How a change came to be wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangedBy {
@@ -53,6 +68,8 @@ pub enum RevisionOutcome {
     Failed,
     /// It was taken back by the host.
     TakenBack,
+    /// It was to be taken back by the host, and what ran before cannot be had: it stays.
+    NotTakenBack,
 }
 
 impl ChangedBy {
@@ -70,8 +87,14 @@ impl ChangedBy {
 
 impl RevisionOutcome {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Applying, Self::Watched, Self::Applied, Self::Failed, Self::TakenBack];
+    pub const ALL: [Self; 6] = [
+        Self::Applying,
+        Self::Watched,
+        Self::Applied,
+        Self::Failed,
+        Self::TakenBack,
+        Self::NotTakenBack,
+    ];
 
     /// The word that people and programs read.
     #[must_use]
@@ -82,6 +105,7 @@ impl RevisionOutcome {
             Self::Applied => "applied",
             Self::Failed => "failed",
             Self::TakenBack => "taken_back",
+            Self::NotTakenBack => "not_taken_back",
         }
     }
 
@@ -101,6 +125,16 @@ impl fmt::Display for ChangedBy {
 impl fmt::Display for RevisionOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for CallsSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.calls, self.failed) {
+            (0, _) => f.write_str("no call came while it was watched"),
+            (1, failed) => write!(f, "1 call was seen, of which {failed} failed"),
+            (calls, failed) => write!(f, "{calls} calls were seen, of which {failed} failed"),
+        }
     }
 }
 

@@ -148,10 +148,11 @@ impl Dispatcher {
     fn stamp(&self, route: &Route, granted: Granted<'_>, message: Message) -> (Invocation, Terms) {
         let now = Coarse::now();
         let to_provider = matches!(granted.parties.target, Entity::Provider { .. });
+        let by_system = matches!(granted.parties.origin, Entity::System);
         let (started, deadline) = self.deadline(to_provider, message.deadline, now);
         let trace = message.trace;
         let timing = route.metrics.begin(now);
-        let terms = Terms { to_provider, started, deadline, timing, trace };
+        let terms = Terms { to_provider, by_system, started, deadline, timing, trace };
         let invocation = Invocation {
             operation: granted.operation.to_cow(),
             payload: message.payload,
@@ -212,6 +213,7 @@ impl Dispatcher {
 /// What must be known of a call when it ends.
 struct Terms {
     to_provider: bool,
+    by_system: bool,
     started: Instant,
     deadline: Instant,
     timing: Timing,
@@ -262,7 +264,7 @@ impl Route {
         self.metrics.record(terms.timing, outcome);
         if let Err(error) = outcome {
             self.failures.write(error, terms.trace);
-            self.counted.failed(error.code(), terms.to_provider);
+            self.counted.failed(error.code(), (terms.by_system, terms.to_provider));
         }
     }
 }

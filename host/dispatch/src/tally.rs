@@ -37,8 +37,11 @@ impl Counted {
 
     /// A call failed.
     #[cold]
-    pub(crate) fn failed(&self, code: Code, to_provider: bool) {
-        if is_own_fault(code, to_provider) {
+    pub(crate) fn failed(&self, code: Code, (by_system, to_provider): (bool, bool)) {
+        // Who calls by hand may have mistyped the operation, or what goes with it: that a target
+        // says so is no fault of its own.
+        let is_mistaken = by_system && matches!(code, Code::Guest);
+        if is_own_fault(code, to_provider) && !is_mistaken {
             // Relaxed, as where it is read: a count guards no other memory.
             self.faults.fetch_add(1, Ordering::Relaxed);
         }
@@ -70,6 +73,21 @@ const fn is_own_fault(code: Code, to_provider: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn what_an_actor_answers_to_a_call_by_hand_is_not_held_against_it() {
+        let counted = Counted::from_now(&Metrics::default().of_target("a"));
+        for (code, by_system, faults) in [
+            (Code::Guest, true, 0),
+            (Code::Guest, false, 1),
+            (Code::Trap, true, 2),
+            (Code::Timeout, true, 3),
+        ] {
+            counted.failed(code, (by_system, false));
+            assert_eq!(counted.tally().faults, faults, "{code}");
+        }
+    }
 
     #[test]
     fn an_outage_is_the_fault_of_the_provider_and_not_of_the_actor_that_passes_it_on() {

@@ -103,6 +103,14 @@ pub const EDIT_BYTES: Limit = row(
 /// Edits that wait for one that is being made.
 pub const EDITS_WAITING: Limit =
     row(("edits_waiting_max", "-"), (16, "edits"), Some(Code::Busy), "the edit is refused");
+/// From when an edit is asked for until it is prepared: what it names may be slow to read or to
+/// fetch.
+pub const EDIT_TIME: Limit = row(
+    ("edit_time_max", "-"),
+    (120_000, "ms"),
+    Some(Code::Timeout),
+    "the edit is not made; what goes back needs none of that",
+);
 /// Changes of what is wanted that `trellis history` shows.
 pub const HISTORY: Limit =
     row(("history_max", "-"), (20, "changes"), None, "the oldest is forgotten");
@@ -334,6 +342,7 @@ pub const TABLE: &[Limit] = &[
     ADMIN_AUDIT_LINES,
     EDIT_BYTES,
     EDITS_WAITING,
+    EDIT_TIME,
     HISTORY,
     WATCH_CALLS,
     WATCH_TIME,

@@ -9,8 +9,8 @@
 //! The modules in reading order: [`source`] (text and places in it), `expand` (`${VAR}`), `parse`
 //! with `yaml` and `json` (text to `tree`), `form`, `keyed` and `object` (tree to typed values; the
 //! JSON schema comes from the same declarations), `shape` (what may be written), `resolve` with
-//! `kind` (what it means), `understand` (both together), `rest` and `trust` (what can be read of a
-//! manifest that is wrong), `scan` with `nkey` (what is revoked in a text that cannot be
+//! `kind` (what it means), `understand` (both together), `rest`, `trust` and `users` (what can be
+//! read of a manifest that is wrong), `scan` with `nkey` (what is revoked in a text that cannot be
 //! understood).
 //!
 //! **Deliberately absent:** files, the environment, keys and signatures, which providers exist and
@@ -44,6 +44,7 @@ mod telemetry;
 mod tree;
 mod trust;
 mod understand;
+mod users;
 mod variable;
 mod yaml;
 
@@ -62,6 +63,7 @@ pub use spec::{
     RegistrySpec, SocketSpec, TelemetrySpec, TextPairs, TrustSpec, WrittenLimit,
 };
 pub use trust::{ReadableTrust, readable_trust, unrevoked};
+pub use users::{ReadableUser, readable_users};
 
 /// Reads a manifest; `env` answers what `${VAR}` stands for.
 ///

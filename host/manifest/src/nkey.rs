@@ -9,14 +9,14 @@ const PART_CHARS: usize = 20;
 /// A shorter one is, with a digit in it.
 const PART_CHARS_MIN: usize = 8;
 
-/// The public keys of accounts, actors and providers in a text that should be one of them, by their
-/// form.
+/// The public keys of accounts, actors, providers and users in a text that should be one of them,
+/// by their form.
 pub fn keys_in(text: &str) -> impl Iterator<Item = &str> {
     keys_at(text).map(|(_, key)| key)
 }
 
-/// The words of a text that have the form of a public key of an account, an actor or a provider,
-/// with their places.
+/// The words of a text that have the form of a public key of an account, an actor, a provider or a
+/// user, with their places.
 pub(crate) fn keys_at(text: &str) -> impl Iterator<Item = (usize, &str)> {
     words(text).filter(|(_, word)| is_key(word))
 }
@@ -31,14 +31,19 @@ pub(crate) fn damaged_at(text: &str) -> impl Iterator<Item = (usize, &str)> {
     words(text).filter(move |(_, word)| is_damaged(word))
 }
 
-/// Whether a word has the form of a public key of an account, an actor or a provider.
+/// The public keys of users in a text, by their form.
+pub(crate) fn user_keys_in(text: &str) -> impl Iterator<Item = &str> {
+    keys_in(text).filter(|key| key.starts_with('U'))
+}
+
+/// Whether a word has the form of a public key of an account, an actor, a provider or a user.
 pub(crate) fn is_key(word: &str) -> bool {
     word.len() == KEY_CHARS && is_base32(word)
 }
 
 fn is_base32(word: &str) -> bool {
     let base32 = |byte: u8| matches!(byte, b'A'..=b'Z' | b'2'..=b'7');
-    word.starts_with(['A', 'M', 'V']) && word.bytes().all(base32)
+    word.starts_with(['A', 'M', 'V', 'U']) && word.bytes().all(base32)
 }
 
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {

@@ -136,6 +136,18 @@ pub enum ProgramSpec {
     Archive(Spanned<String>),
 }
 
+impl ProviderKind {
+    /// What the manifest says that it is: a name, a file or a command.
+    #[must_use]
+    pub const fn written(&self) -> &Spanned<String> {
+        match self {
+            Self::Builtin(name) => name,
+            Self::Process(process) => process.program.written(),
+            Self::Module(module) => &module.file,
+        }
+    }
+}
+
 impl ProgramSpec {
     /// What the manifest says.
     #[must_use]

@@ -26,8 +26,8 @@ const UNREAD_MAX: usize = 1000;
 pub struct ReadableTrust {
     /// Account keys under `trust: {issuers}`, exactly where they belong.
     pub issuers: Vec<Spanned<String>>,
-    /// Account and actor keys under `trust: {revoked}`, each once, and under what was probably
-    /// meant to be that.
+    /// Account, actor, provider and user keys under `trust: {revoked}`, each once, and under what
+    /// was probably meant to be that.
     pub revoked: Vec<Spanned<String>>,
     /// Where something else stands there: it revokes nothing.
     pub unread: Vec<Span>,

@@ -322,6 +322,15 @@ impl ActualState {
         gone.map(|id| (id, instance.clone())).collect()
     }
 
+    /// The actors that are bound to a provider.
+    pub(crate) fn callers_of(&self, provider: &str) -> Vec<Actor> {
+        let in_force = self.current.values().filter_map(|id| self.bindings.get(id));
+        let bound = in_force.filter(|binding| *binding.prepared.provider == *provider);
+        let names: BTreeSet<_> = bound.map(|binding| &binding.key.actor).collect();
+        let actors = names.into_iter().filter_map(|name| self.actors.get(name));
+        actors.map(|actor| actor.engine.clone()).collect()
+    }
+
     /// The instances that serve under a name. Those that lost theirs are told apart by nothing.
     pub(crate) fn serving(&self) -> impl Iterator<Item = &Instance> {
         self.providers.values().filter_map(|running| self.instances.get(&running.target))

@@ -1,9 +1,12 @@
 //! What somebody has to know who changes what is wanted by hand: what would change, whether that is
 //! right, and how what took over fares.
 
+use std::time::Duration;
+
 use trellis_control::{ComponentKind, Step};
 use trellis_core::{CallError, Code, Contract};
 use trellis_dispatch::Tally;
+use trellis_engine::Stats;
 use trellis_entitlements::Rules;
 use trellis_providers_sdk::Kind;
 
@@ -75,6 +78,25 @@ impl Supervisor {
             ComponentKind::Actor => actual.actors.get(name).map(|actor| actor.route.tally()),
             ComponentKind::Provider => actual.providers.get(name)?.calls.tally(),
         })
+    }
+
+    /// How long calls may still take that are under way to what has this name, or of a provider to
+    /// an actor that is bound to it; `None` when there is none. Waits for no change, only for one
+    /// edit of what runs.
+    #[must_use]
+    pub fn busy_for(&self, (kind, name): (ComponentKind, &str)) -> Option<Duration> {
+        let callers = self.shared.look(|actual| match kind {
+            ComponentKind::Actor => {
+                actual.actors.get(name).map(|it| it.engine.clone()).into_iter().collect()
+            }
+            ComponentKind::Provider => actual.callers_of(name),
+        });
+        // Asked while nothing is locked.
+        let busy = callers.iter().filter(|actor| {
+            let Stats { instances, idle, waiting, .. } = actor.stats();
+            waiting > 0 || instances > idle
+        });
+        busy.map(|actor| actor.limits().call_time_max).max()
     }
 }
 

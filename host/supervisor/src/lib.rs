@@ -60,8 +60,8 @@ pub use edits::Allowances;
 pub use metrics::Metrics;
 pub use plan::dry_run;
 pub use prepare::{
-    Archives, Images, Lacks, LastRun, LastRuns, Modules, PrepareContext, Prepared, Rights, Stores,
-    Warning, prepare,
+    Archives, Images, Kept, Lacks, LastRun, LastRuns, Modules, Part, Parts, PrepareContext,
+    Prepared, Rights, Stores, Warning, prepare,
 };
 pub use status::Status;
 pub use supervisor::Supervisor;

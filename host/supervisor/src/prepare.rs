@@ -9,7 +9,9 @@ mod context;
 mod doubtful;
 mod ending;
 mod images;
+mod kept;
 mod keys;
+mod known;
 mod last_runs;
 mod limits;
 mod locate;
@@ -31,7 +33,9 @@ mod warning;
 
 use trellis_manifest::{Manifest, Report, SourceText};
 
-pub use context::{Archives, Lacks, LastRun, LastRuns, Modules, PrepareContext, Stores};
+pub use context::{Lacks, PrepareContext};
+pub use kept::{Kept, Part, Parts};
+pub use known::{Archives, LastRun, LastRuns, Modules, Stores};
 pub use located::Images;
 pub use parts::Prepared;
 pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider, is_same};
@@ -77,7 +81,7 @@ pub async fn prepare(
     warnings.extend(doubtful::warnings(manifest, &actors));
     let now_unix_s = context.clock.now_unix_s();
     warnings.extend(ending::warnings(manifest, (&actors, &providers), now_unix_s));
-    for changed in keys::changed((manifest, &actors), &runs, &context.last_runs) {
+    for changed in keys::changed((manifest, &actors), &runs, context) {
         match changed.allowed(context.force) {
             Ok(warning) => warnings.push(warning),
             Err(problem) => problems.push(problem),

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trellis_claims::{ClaimsError, Clock, PublicKey, TrustList, Verified, VerifiedProvider};
+use trellis_claims::{
+    ClaimsError, Clock, KeyKind, PublicKey, TrustList, Verified, VerifiedProvider,
+};
 use trellis_control::ComponentKind;
 use trellis_core::CallError;
 use trellis_entitlements::ActorId;
@@ -161,8 +163,9 @@ fn tell_of_strangers(
     let Prepared { actors, providers, .. } = &wanted.prepared;
     known.extend(actors.iter().flat_map(|actor| keys_of(&actor.verified)));
     known.extend(providers.iter().flat_map(keys_of_provider));
-    let mut strangers =
-        list.revoked().filter(|key| !before.is_revoked(key) && !known.contains(*key));
+    // Users of the admin API are no part of what runs.
+    let keys = list.revoked().filter(|key| key.kind() != KeyKind::User);
+    let mut strangers = keys.filter(|key| !before.is_revoked(key) && !known.contains(*key));
     for key in strangers.by_ref().take(STRANGERS_TOLD_MAX) {
         tracing::info!(%key, "revoked; nothing here has that key or was signed with it");
     }

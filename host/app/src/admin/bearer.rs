@@ -10,7 +10,7 @@ use trellis_limits::fixed::{ADMIN_TOKEN, ADMIN_TOKEN_LIFE};
 
 use super::answers::Refused;
 use super::api::Admin;
-use super::pass::Asker;
+use super::pass::Admitted;
 
 /// How the value of the header begins, in any case.
 const SCHEME: &str = "bearer ";
@@ -37,9 +37,9 @@ pub(super) fn authorize(
     headers: &HeaderMap,
     needed: Scope,
     from: SocketAddr,
-) -> Result<Asker, Refused> {
+) -> Result<Admitted, Refused> {
     let refused = match shown(admin, headers) {
-        Ok(bearer) if bearer.scope() >= needed => return Ok(Asker::user(&bearer, from)),
+        Ok(bearer) if bearer.scope() >= needed => return Ok(Admitted::user(&bearer, from)),
         Ok(bearer) => {
             let (user, scope) = (bearer.user(), bearer.scope());
             let message = format!("this needs a token for {needed}; that of {user} is for {scope}");

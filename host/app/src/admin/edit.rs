@@ -1,16 +1,18 @@
 //! `POST /v1/edits`: something else is wanted than the manifest says.
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, IF_MATCH};
+use hyper::header::{CONTENT_TYPE, HeaderMap, IF_MATCH};
 use hyper::{Request, StatusCode};
-use trellis_control::{Answer, DataTerms, Edit, EditRequest, Fault};
+use trellis_control::{Answer, DataTerms, Edit, EditRequest, Edits};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::EDIT_BYTES;
 
-use super::answers::{Refused, Reply, document, status_of};
+use super::answers::{JSON, Refused, Reply, document, status_of};
 use super::api::Admin;
 use super::invoke::body;
 use super::working::Working;
+use crate::asker::Asker;
+use crate::edits::Asked;
 use crate::failure::Failure;
 
 /// Has an edit made, and answers with what came of it.
@@ -20,24 +22,26 @@ use crate::failure::Failure;
 /// and why it cannot be made.
 pub(super) async fn edit(
     admin: &Admin,
-    (request, asker): (Request<Incoming>, &str),
+    (request, asker): (Request<Incoming>, Asker),
     working: &Working,
 ) -> Result<Reply, Refused> {
+    check_type(request.headers())?;
     let made_for = made_for(request.headers())?;
     let body = body(request.into_body(), &EDIT_BYTES).await?;
     let request: EditRequest = serde_json::from_slice(&body)
-        .map_err(|error| CallError::new(Code::Message, format!("the body is no edit: {error}")))?;
+        .map_err(|error| no_edit(format!("the body is no edit: {error}")))?;
     let _working = working.begin();
     // Before anything of it is done: who asks may be gone before there is an outcome, and to look
     // at a program starts it, in a dry run too.
-    let asked = asked(&request);
-    tracing::info!(target: "audit", event = "edit", by = asker, "{asked}");
-    match admin.0.readiness.edits().make(request, made_for).await {
+    let (asked, by) = (asked(&request), asker.to_string());
+    tracing::info!(target: "audit", event = "edit", by, "{asked}");
+    let order = Asked { by: asker, made_for };
+    match admin.0.readiness.edits().make(request, order).await {
         Ok(edited) => Ok(document(StatusCode::OK, Answer::Edited(Box::new(edited)))),
         Err(failure) => {
             let code = failure.code().as_str();
-            tracing::warn!(target: "audit", event = "edit", by = asker, code, "refused: {asked}");
-            Ok(refusal(&failure))
+            tracing::warn!(target: "audit", event = "edit", by, code, "refused: {asked}");
+            Err(refusal(&failure))
         }
     }
 }
@@ -65,29 +69,46 @@ fn asked(request: &EditRequest) -> String {
     ways.fold(asked, |asked, word| asked + word).escape_debug().to_string()
 }
 
-/// The revision of what is wanted that an edit was made for.
-fn made_for(headers: &HeaderMap) -> Result<Option<u64>, CallError> {
+/// A body that says what it is has to be JSON: what a form sends is none.
+fn check_type(headers: &HeaderMap) -> Result<(), Refused> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let kind = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    if kind.trim().eq_ignore_ascii_case(JSON) {
+        return Ok(());
+    }
+    let error = CallError::new(Code::Message, "the Content-Type of an edit is not JSON");
+    let cure = "Send `Content-Type: application/json`, as `curl --json` does.";
+    let refused = Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error, cure);
+    Err(refused.because("An edit is a JSON document."))
+}
+
+/// What makes no sense, with where it stands what would.
+fn no_edit(message: String) -> Refused {
+    let cure = "`/v1/openapi.json` has what an edit may be (`EditRequest`), and docs/live-swap.md \
+                examples.";
+    Refused::new(StatusCode::BAD_REQUEST, CallError::new(Code::Message, message), cure)
+}
+
+/// The ETag of what is wanted that an edit was made for.
+fn made_for(headers: &HeaderMap) -> Result<Option<String>, Refused> {
     let mut values = headers.get_all(IF_MATCH).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(CallError::new(Code::Message, "there are two headers if-match"));
+        return Err(no_edit("there are two headers if-match".to_owned()));
     }
     let text = value.to_str().unwrap_or_default().trim();
-    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    match number.parse() {
-        Ok(revision) => Ok(Some(revision)),
-        Err(_) if text == "*" => Ok(None),
-        Err(_) => {
-            let message = "if-match must be a revision of /v1/edits, such as \"3\"";
-            Err(CallError::new(Code::Message, message))
-        }
+    let tag = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    match Edits::read_etag(tag) {
+        Some(_) => Ok(Some(tag.to_owned())),
+        None if text == "*" => Ok(None),
+        // A number alone would be that of any start of the host.
+        None => Err(no_edit("if-match must be the ETag that GET /v1/edits has".to_owned())),
     }
 }
 
-fn refusal(failure: &Failure) -> Reply {
+fn refusal(failure: &Failure) -> Refused {
     let error = CallError::new(failure.code(), failure.first());
-    let fault = Fault::of(&error).cure(failure.cure());
-    document(status_of(error.code()), Answer::Error(Box::new(fault)))
+    Refused::new(status_of(error.code()), error, failure.cure().to_owned())
 }
 
 #[cfg(test)]
@@ -115,12 +136,32 @@ mod tests {
     fn an_edit_may_say_what_it_was_made_for() {
         let of =
             |value| made_for(&HeaderMap::from_iter([(IF_MATCH, HeaderValue::from_static(value))]));
-        for (value, revision) in [("\"3\"", Some(3)), ("3", Some(3)), ("*", None)] {
-            assert_eq!(of(value), Ok(revision), "{value}");
+        for (value, tag) in [("\"ab-3\"", Some("ab-3")), ("ab-3", Some("ab-3")), ("*", None)] {
+            let read = of(value).unwrap_or_else(|refused| panic!("{value}: {refused:?}"));
+            assert_eq!(read.as_deref(), tag, "{value}");
         }
-        for wrong in ["", "\"", "three", "-1", "\"3"] {
+        for wrong in ["", "\"", "three", "3", "\"3\"", "-1", "\"ab-3"] {
             assert!(of(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(made_for(&HeaderMap::new()), Ok(None));
+        assert!(made_for(&HeaderMap::new()).is_ok_and(|tag| tag.is_none()));
+    }
+
+    #[test]
+    fn what_a_form_sends_is_no_edit() {
+        let of = |value| {
+            check_type(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]))
+        };
+        for json in ["application/json", "Application/JSON; charset=utf-8"] {
+            assert!(of(json).is_ok(), "{json}");
+        }
+        for other in ["application/x-www-form-urlencoded", "text/plain", ""] {
+            let refused = of(other).expect_err("it is none");
+            assert_eq!(
+                refused.into_reply().status(),
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "{other}"
+            );
+        }
+        assert!(check_type(&HeaderMap::new()).is_ok());
     }
 }

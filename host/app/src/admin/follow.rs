@@ -14,7 +14,7 @@ use trellis_core::{CallError, Code};
 
 use super::answers::{Refused, Reply, document};
 use super::api::Admin;
-use super::pass::{Asker, Pass};
+use super::pass::{Admitted, Pass};
 use super::route::Feed;
 use super::stream::{EVENT_STREAM, Outlet};
 use super::working::Working;
@@ -46,11 +46,11 @@ struct Asked {
 pub(super) fn follow(
     admin: &Admin,
     feed: Feed,
-    (request, asker): (&Request<Incoming>, Asker),
+    (request, admitted): (&Request<Incoming>, Admitted),
     working: &Working,
 ) -> Result<Reply, Refused> {
     let asked = Asked::of(request.uri().query().unwrap_or_default(), &feed)?;
-    let following = Following { admin, asker, working, headers: request.headers() };
+    let following = Following { admin, admitted, working, headers: request.headers() };
     match feed {
         Feed::Events => {
             let ring = admin.0.feeds.events.ring();
@@ -67,7 +67,7 @@ pub(super) fn follow(
 /// Who follows, and how.
 struct Following<'a> {
     admin: &'a Admin,
-    asker: Asker,
+    admitted: Admitted,
     working: &'a Working,
     headers: &'a HeaderMap,
 }
@@ -93,7 +93,7 @@ impl Following<'_> {
             reader: Reader::new(ring, (last, tail), &is_meant),
             is_meant: Box::new(is_meant),
             _holds: None,
-            ends: Box::pin(ends(self.asker.pass, Arc::clone(&self.admin.0.identity))),
+            ends: Box::pin(ends(self.admitted.pass, Arc::clone(&self.admin.0.identity))),
             working: self.working.clone(),
             metrics: self.admin.0.metrics.clone(),
         };

@@ -1,6 +1,7 @@
 //! `GET /v1/…`: what the host is, runs and wants.
 
 use hyper::StatusCode;
+use hyper::header::{ETAG, HeaderValue};
 use tokio::task::spawn_blocking;
 use trellis_control::{ActorEntry, Answer, ComponentKind, Overview, ProviderEntry};
 use trellis_core::{CallError, Code, nearest_name};
@@ -26,7 +27,7 @@ pub(super) async fn list(
     let _working = working.begin();
     let admin = admin.clone();
     // Ten thousand actors take a while, which no other connection has to wait for.
-    let telling = spawn_blocking(move || Ok(document(StatusCode::OK, admin.tell(listing)?)));
+    let telling = spawn_blocking(move || Ok(told(admin.tell(listing)?)));
     telling.await.unwrap_or_else(|_| Err(failed()))
 }
 
@@ -49,6 +50,19 @@ pub(super) fn decisions(admin: &Admin, trace: Option<&str>) -> Result<Reply, Ref
     let error = CallError::new(Code::NotFound, message);
     let refused = Refused::new(StatusCode::NOT_FOUND, error, cure);
     Err(refused.because("It went well while nobody looked, or so long ago that it is forgotten."))
+}
+
+/// An answer, with the tag by which a change says what it was made for.
+fn told(answer: Answer) -> Reply {
+    let tag = match &answer {
+        Answer::Edits(edits) => HeaderValue::from_str(&format!("\"{}\"", edits.etag)).ok(),
+        _ => None,
+    };
+    let mut reply = document(StatusCode::OK, answer);
+    if let Some(tag) = tag {
+        reply.headers_mut().insert(ETAG, tag);
+    }
+    reply
 }
 
 impl Admin {

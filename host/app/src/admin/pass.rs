@@ -1,6 +1,5 @@
 //! How long whoever asks may go on.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,12 +7,12 @@ use tokio::time::sleep;
 use trellis_claims::{Bearer, Clock, PublicKey, Scope, SystemClock};
 use trellis_core::{CallError, Code};
 
+use crate::asker::Asker;
 use crate::identity::Identity;
 
 /// Who asks, and until when they may.
-pub(super) struct Asker {
-    /// In words, for the log.
-    pub(super) name: Cow<'static, str>,
+pub(super) struct Admitted {
+    pub(super) asker: Asker,
     /// `None` for the host's user, and for what anybody may ask.
     pub(super) pass: Option<Pass>,
 }
@@ -25,18 +24,18 @@ pub(super) struct Pass {
     expires_unix_s: u64,
 }
 
-impl Asker {
+impl Admitted {
     /// Somebody who need not show a token.
-    pub(super) fn known(name: &'static str) -> Self {
-        Self { name: name.into(), pass: None }
+    pub(super) const fn known(asker: Asker) -> Self {
+        Self { asker, pass: None }
     }
 
     /// A user from there, who showed this.
     pub(super) fn user(bearer: &Bearer, from: SocketAddr) -> Self {
         let (user, scope) = (bearer.user().clone(), bearer.scope());
+        let asker = Asker::User { key: Box::new(user.clone()), from };
         let expires_unix_s = bearer.expires_unix_s();
-        let name = format!("{user} at {from}").into();
-        Self { name, pass: Some(Pass { user, scope, expires_unix_s }) }
+        Self { asker, pass: Some(Pass { user, scope, expires_unix_s }) }
     }
 }
 
@@ -68,7 +67,7 @@ impl Pass {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use trellis_claims::{KeyKind, KeyPair};
+    use trellis_claims::{KeyKind, KeyPair, TrustList};
     use trellis_manifest::{AdminScope, AdminUserSpec, Manifest, Span, Spanned};
 
     use super::*;
@@ -83,7 +82,7 @@ mod tests {
             let users = scope.map(|scope| AdminUserSpec { key, scope });
             let mut manifest = Manifest::default();
             manifest.host.admin_users = users.into_iter().collect();
-            identity.runs("a.yaml".as_ref(), &manifest);
+            identity.runs("a.yaml".as_ref(), &manifest, &TrustList::default());
         };
         let now_s = SystemClock.now_unix_s();
         let pass =

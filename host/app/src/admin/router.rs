@@ -8,10 +8,11 @@ use super::access::Access;
 use super::answers::{JSON, Refused, Reply, plain, typed};
 use super::api::Admin;
 use super::bearer::authorize;
-use super::pass::Asker;
+use super::pass::Admitted;
 use super::route::{Listing, Route};
 use super::working::Working;
 use super::{data, edit, follow, invoke, listing, probes, spy};
+use crate::asker::Asker;
 
 /// What `/v1` has, for who asks for something else.
 const RESOURCES: &str = "There are /v1/host, /v1/status, /v1/actors, /v1/actors/NAME, \
@@ -48,10 +49,10 @@ fn may_ask(
     route: &Route,
     request: &Request<Incoming>,
     access: Access,
-) -> Result<Asker, Refused> {
+) -> Result<Admitted, Refused> {
     match (access, route.needs(is_read(request.method()))) {
-        (Access::Owner, _) => Ok(Asker::known("the host's user")),
-        (Access::Anybody(_), None) => Ok(Asker::known("anybody")),
+        (Access::Owner, _) => Ok(Admitted::known(Asker::Owner)),
+        (Access::Anybody(_), None) => Ok(Admitted::known(Asker::Anybody)),
         (Access::Anybody(from), Some(scope)) => authorize(admin, request.headers(), scope, from),
         (Access::Stranger, _) => {
             let error = CallError::new(Code::Denied, "this socket is for the user of the host");
@@ -64,16 +65,18 @@ fn may_ask(
 async fn carry_out(
     admin: &Admin,
     route: Route,
-    (request, asker): (Request<Incoming>, Asker),
+    (request, admitted): (Request<Incoming>, Admitted),
     working: &Working,
 ) -> Result<Reply, Refused> {
     let is_read = is_read(request.method());
     match route {
         Route::Listing(listing) if is_read => listing::list(admin, listing, working).await,
         Route::OpenApi if is_read => Ok(typed(StatusCode::OK, JSON, trellis_control::openapi())),
-        Route::Follow(feed) if is_read => follow::follow(admin, feed, (&request, asker), working),
+        Route::Follow(feed) if is_read => {
+            follow::follow(admin, feed, (&request, admitted), working)
+        }
         Route::Spy { actor, shows_payload } if is_read => {
-            spy::spy(admin, (actor, shows_payload), (&request, asker), working).await
+            spy::spy(admin, (actor, shows_payload), (&request, admitted), working).await
         }
         Route::Decisions(trace) if is_read => listing::decisions(admin, trace.as_deref()),
         Route::Listing(_)
@@ -83,14 +86,15 @@ async fn carry_out(
         | Route::Decisions(_) => Err(Refused::method("GET, HEAD")),
         Route::Edits if is_read => listing::list(admin, Listing::Edits, working).await,
         Route::Edits if request.method() == Method::POST => {
-            edit::edit(admin, (request, &asker.name), working).await
+            edit::edit(admin, (request, admitted.asker), working).await
         }
         Route::Edits => Err(Refused::method("GET, HEAD, POST")),
         Route::Invoke { actor, operation } if request.method() == Method::POST => {
             invoke::invoke(admin, (actor, operation), request, working).await
         }
         Route::Data { actor, binding, import } if request.method() == Method::POST => {
-            let (binding, request) = ((actor, binding), (request, &*asker.name));
+            let by = admitted.asker.to_string();
+            let (binding, request) = ((actor, binding), (request, &*by));
             match import {
                 false => data::export(admin, binding, request, working).await,
                 true => data::import(admin, binding, request, working).await,

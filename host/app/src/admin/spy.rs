@@ -12,7 +12,7 @@ use super::answers::{Refused, Reply, failed};
 use super::api::Admin;
 use super::follow::{accepts_stream, ends, wrong};
 use super::listing::actor as one_of;
-use super::pass::Asker;
+use super::pass::Admitted;
 use super::route::SHOWS_PAYLOAD;
 use super::stream::{EVENT_STREAM, Outlet};
 use super::working::Working;
@@ -26,7 +26,7 @@ use crate::feed::{Reader, Spy};
 pub(super) async fn spy(
     admin: &Admin,
     (actor, shows_payload): (String, bool),
-    (request, asker): (&Request<Incoming>, Asker),
+    (request, admitted): (&Request<Incoming>, Admitted),
     working: &Working,
 ) -> Result<Reply, Refused> {
     let query = request.uri().query().unwrap_or_default();
@@ -41,7 +41,7 @@ pub(super) async fn spy(
     working.holds(admin.0.feeds.admit()?);
     let actors = actors(admin, working).await?;
     let one = one_of(actors.clone(), &actor)?;
-    let (by, actor) = (&*asker.name, &*one.name);
+    let (by, actor) = (admitted.asker.to_string(), &*one.name);
     tracing::info!(target: "audit", event = "spy", by, actor, shows_payload, "looks at calls");
     let (calls, dispatcher) = (&admin.0.feeds.calls, &admin.0.dispatcher);
     let spy = Spy::begin(calls, dispatcher, (&one, &actors), shows_payload);
@@ -49,7 +49,7 @@ pub(super) async fn spy(
         reader: Reader::new(spy.seen(), (None, None), |_| true),
         is_meant: Box::new(|_| true),
         _holds: Some(Box::new(spy)),
-        ends: Box::pin(ends(asker.pass, Arc::clone(&admin.0.identity))),
+        ends: Box::pin(ends(admitted.pass, Arc::clone(&admin.0.identity))),
         working: working.clone(),
         metrics: admin.0.metrics.clone(),
     };

@@ -131,7 +131,7 @@ impl AdminClient {
         }
     }
 
-    /// Has an edit made that was made for a revision of what is wanted; waits for as long as
+    /// Has an edit made that was made for what an ETag says; waits for as long as
     /// `patience`, and the host goes on when that is over.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl AdminClient {
     pub async fn edit(
         &self,
         edit: &EditRequest,
-        made_for: u64,
+        made_for: &str,
         patience: Duration,
     ) -> Result<Answer, ClientError> {
         let body = serde_json::to_vec(edit).map_err(|error| self.garbled(&error.to_string()))?;

@@ -45,6 +45,15 @@ impl Base {
         self.entry(subject).is_ok()
     }
 
+    /// That it has neither an actor nor a provider of that name.
+    pub(crate) fn unknown_to_all(&self, name: &str) -> CallError {
+        let providers = self.manifest.providers.iter().map(|it| &*it.value.name.value);
+        let near = nearest_name(name, self.names.iter().map(|it| &**it).chain(providers));
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        let text = format!("the manifest has no actor or provider `{name}`{near}");
+        CallError::new(Code::NotFound, text)
+    }
+
     fn unknown(&self, Subject { kind, name }: &Subject) -> CallError {
         let near = match kind {
             ComponentKind::Actor => nearest_name(name, self.names.iter().map(|it| &**it)),

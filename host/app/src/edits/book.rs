@@ -1,64 +1,46 @@
 //! What is in force other than the manifest says, and how it came to that.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use trellis_control::{
-    ApplyError, ChangedBy, EditEntry, Edits, Revision, RevisionOutcome, Step, for_everybody,
+    ApplyError, CallsSeen, ChangedBy, EditEntry, Edits, Revision, RevisionOutcome, for_everybody,
 };
 use trellis_core::{CallError, Code};
 use trellis_dispatch::Tally;
-use trellis_limits::fixed::HISTORY;
+use trellis_supervisor::Part;
 
+use super::history::{Change, History, Record};
 use super::overlay::{InForce, Overlay};
 use super::subject::Subject;
+use super::taken_back::{TakenBack, TookBack};
 use super::version::Version;
 use super::watch::Terms;
 
-/// Most steps of one change that are listed.
-const STEPS_MAX: usize = 20;
-
 /// The edits in force, and the latest changes of what is wanted.
-#[derive(Default)]
 pub(crate) struct Book {
+    /// What sets this start of the host apart from others: revisions begin anew with each.
+    start: String,
     /// Of what is wanted: it grows with every change of that.
     revision: u64,
     overlay: Overlay,
     /// What may be older than what runs, because its owner went back to it, until it runs; with the
     /// revision by which that was.
     older: BTreeMap<Subject, u64>,
-    /// Edits that were taken back, by the last of each, until something else is wanted there.
-    taken_back: BTreeMap<Subject, String>,
-    history: VecDeque<Record>,
+    /// Edits that were taken back, or were to be, by the last of each, until something else is
+    /// wanted there.
+    taken_back: BTreeMap<Subject, TookBack>,
+    history: History,
 }
 
-/// A change of what is wanted.
-pub(crate) struct Change<'a> {
-    pub(crate) by: ChangedBy,
-    /// The steps to it from what was wanted.
-    pub(crate) steps: &'a [Step],
-    /// When it is made, in seconds since 1970.
-    pub(crate) at_unix_s: u64,
-}
-
-/// Why an edit is taken back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum TakenBack {
-    /// It could not be had: what it was to replace goes on.
-    NotHad,
-    /// It did worse: the last before it that stood its watch runs again.
-    DidWorse,
-}
-
-/// A change, with what it left in force.
-struct Record {
-    told: Revision,
-    /// What the steps are about.
-    subjects: BTreeSet<String>,
-    /// The edits that were in force by it.
-    overlay: Overlay,
-    /// The outcome that was told last.
-    heard: Option<RevisionOutcome>,
+/// What an edit gives way to.
+pub(crate) struct WayBack {
+    pub(crate) subject: Subject,
+    /// `None` is what the manifest says.
+    pub(crate) edit: Option<InForce>,
+    /// That as it was prepared.
+    pub(crate) part: Option<Part>,
 }
 
 /// An edit whose steps were tried.
@@ -71,10 +53,29 @@ pub(crate) struct Settled {
     pub(crate) watched: Option<(Terms, Tally)>,
 }
 
+impl Default for Book {
+    fn default() -> Self {
+        let seed = RandomState::new().hash_one(std::process::id());
+        Self {
+            start: format!("{seed:016x}"),
+            revision: 0,
+            overlay: Overlay::default(),
+            older: BTreeMap::new(),
+            taken_back: BTreeMap::new(),
+            history: History::default(),
+        }
+    }
+}
+
 impl Book {
     /// The revision of what is wanted now.
     pub(crate) const fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The same, unlike that of any other start of the host.
+    pub(crate) fn etag(&self) -> String {
+        Edits::etag_of(&self.start, self.revision)
     }
 
     /// The edits in force.
@@ -87,17 +88,23 @@ impl Book {
         self.older.keys()
     }
 
-    /// Whether an edit that was made for a revision still finds that.
+    /// Whether an edit that was made for what an ETag says still finds that.
     ///
     /// # Errors
     /// [`Code::Conflict`], with what changed since.
-    pub(crate) fn check_made_for(&self, revision: Option<u64>) -> Result<(), CallError> {
-        let Some(made_for) = revision.filter(|made_for| *made_for != self.revision) else {
-            return Ok(());
+    pub(crate) fn check_made_for(&self, etag: Option<&str>) -> Result<(), CallError> {
+        let Some(etag) = etag.filter(|etag| *etag != self.etag()) else { return Ok(()) };
+        let now = self.revision;
+        let read = Edits::read_etag(etag).filter(|(start, _)| *start == self.start);
+        let Some((_, made_for)) = read else {
+            let text = format!(
+                "the host has started anew since: what is wanted is at revision {now} of this \
+                 start, and this was made for an earlier one"
+            );
+            return Err(CallError::new(Code::Conflict, text));
         };
         let since = self.history.iter().filter(|record| record.told.revision > made_for);
         let since: Vec<_> = since.map(|record| record.told.to_string()).collect();
-        let now = self.revision;
         let text = format!(
             "what is wanted is at revision {now}, and this was made for {made_for}; since then: {}",
             if since.is_empty() { "nothing is known".to_owned() } else { since.join("; ") }
@@ -107,11 +114,11 @@ impl Book {
 
     /// The manifest wants something else, or ends edits. Gives the revision, if it changes
     /// anything.
-    pub(crate) fn by_manifest(&mut self, change: &Change<'_>, ended: &[Subject]) -> Option<u64> {
+    pub(crate) fn by_manifest(&mut self, change: Change<'_>, ended: &[Subject]) -> Option<u64> {
         if change.steps.is_empty() && ended.is_empty() && self.revision > 0 {
             return None;
         }
-        let mut record = self.record(change, None);
+        let mut record = Record::of(self.revision + 1, change, None);
         for subject in ended {
             let Some(edit) = self.overlay.get(subject) else { continue };
             let what = format!("the edit of {subject} (revision {}) ended", edit.revision);
@@ -128,11 +135,12 @@ impl Book {
     /// An edit is in force from now on, or none any more. Gives the revision.
     pub(crate) fn put(
         &mut self,
-        change: &Change<'_>,
+        change: Change<'_>,
         subject: &Subject,
         edit: Option<InForce>,
     ) -> u64 {
-        let record = self.record(change, Some(subject));
+        let mut record = Record::of(self.revision + 1, change, Some(subject));
+        record.told.version = edit.as_ref().map(|edit| edit.version.told());
         self.forget(subject);
         let revision = self.revision + 1;
         let edit = edit.map(|edit| InForce { revision, ..edit });
@@ -142,8 +150,15 @@ impl Book {
 
     /// True while an edit is under way or watched, and nobody knows yet whether it stays.
     pub(crate) fn is_open(&self, revision: u64) -> bool {
-        let record = self.history.iter().find(|record| record.told.revision == revision);
+        let mut records = self.history.iter();
+        let record = records.find(|record| record.told.revision == revision);
         record.is_some_and(|record| !record.told.outcome.is_final())
+    }
+
+    /// What is in force by edits of which nobody knows yet whether they stay.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Subject> {
+        let open = self.overlay.iter().filter(|(_, edit)| self.is_open(edit.revision));
+        open.map(|(subject, _)| subject)
     }
 
     /// The owner goes back to something older, until it runs.
@@ -176,7 +191,7 @@ impl Book {
                 None => now.before.clone().filter(is_older),
             });
         };
-        let oldest = self.history.front().map_or(0, |record| record.told.revision);
+        let oldest = self.history.oldest();
         if to < oldest || to > self.revision {
             let text = format!(
                 "revision {to} is not known: the history has {oldest} to {}",
@@ -195,23 +210,29 @@ impl Book {
         let failing: BTreeMap<&str, &ApplyError> =
             faults.iter().map(|fault| (&*fault.what, fault)).collect();
         for record in self.history.iter_mut() {
-            if record.told.outcome != RevisionOutcome::Applying || record.told.revision > by {
+            let is_under_way =
+                record.told.outcome == RevisionOutcome::Applying && !record.is_given_up;
+            if !is_under_way || record.told.revision > by {
                 continue;
             }
-            let fault = record.subjects.iter().find_map(|what| failing.get(&**what));
-            let failed = fault.map(ToString::to_string);
+            let failed = record.fault(&failing);
             let revision = record.told.revision;
-            let edits = self.overlay.iter().find(|(_, edit)| edit.revision == revision);
-            let watched = edits.and_then(|(_, edit)| edit.watched);
-            let watched = watched.filter(|_| failed.is_none() && !record.subjects.is_empty());
-            record.told.outcome = match &failed {
+            // Where somebody went back to, there is nothing to go back from.
+            let is_edit = record.told.by == ChangedBy::Edit;
+            let mut edits = self.overlay.iter();
+            let edit = edits.find(|(_, edit)| edit.revision == revision && is_edit);
+            let watched = edit.and_then(|(_, edit)| edit.watched);
+            let watched = watched.filter(|_| failed.is_none() && record.has_steps());
+            let outcome = match &failed {
+                // What it was to replace is gone back to first.
+                Some(_) if edit.is_some() => RevisionOutcome::Applying,
                 Some(_) => RevisionOutcome::Failed,
                 None if watched.is_some() => RevisionOutcome::Watched,
                 None => RevisionOutcome::Applied,
             };
-            record.told.why = failed.as_deref().map(for_everybody);
-            // Where somebody went back to, there is nothing to go back from.
-            if let Some((subject, _)) = edits.filter(|_| record.told.by == ChangedBy::Edit) {
+            record.is_given_up = failed.is_some() && edit.is_some();
+            record.ends(outcome, failed.as_deref());
+            if let Some((subject, _)) = edit {
                 let subject = subject.clone();
                 settled.push(Settled { revision, subject, failed, watched });
             }
@@ -221,58 +242,99 @@ impl Book {
         settled
     }
 
+    /// What was seen of an edit while it was watched.
+    pub(crate) fn saw(&mut self, revision: u64, seen: Tally) {
+        if let Some(record) = self.history.find(revision) {
+            record.told.seen = Some(CallsSeen { calls: seen.calls, failed: seen.faults });
+        }
+    }
+
     /// A watch found nothing wrong.
     pub(crate) fn stays(&mut self, revision: u64) {
-        if let Some(record) = self.find(revision)
+        if let Some(record) = self.history.find(revision)
             && record.told.outcome == RevisionOutcome::Watched
         {
             record.told.outcome = RevisionOutcome::Applied;
         }
     }
 
-    /// Takes an edit back, unless something else is in force by now. Gives what it was about.
-    pub(crate) fn take_back(
-        &mut self,
-        revision: u64,
-        (taken_back, why): (TakenBack, &str),
-        at_unix_s: u64,
-    ) -> Option<Subject> {
-        let why = &*for_everybody(why);
+    /// What an edit gives way to that is taken back; `None` when something else is in force there
+    /// by now.
+    pub(crate) fn way_back(&self, revision: u64, taken_back: TakenBack) -> Option<WayBack> {
         let (subject, edit) = self.overlay.iter().find(|(_, edit)| edit.revision == revision)?;
-        let (subject, edit) = (subject.clone(), InForce::clone(edit));
-        if let Some(record) = self.find(revision) {
-            record.told.outcome = RevisionOutcome::TakenBack;
-            record.told.why = Some(why.to_owned());
-        }
-        let change = Change { by: ChangedBy::Automatic, steps: &[], at_unix_s };
         let former = match taken_back {
             TakenBack::NotHad => edit.before.clone(),
             TakenBack::DidWorse => edit.sound.clone(),
+        };
+        let part = match &former {
+            Some(version) => version.part.get().cloned(),
+            None => edit.base_part.clone(),
         };
         let back = former.map(|version| InForce {
             version,
             before: None,
             sound: None,
             watched: None,
-            ..edit
+            ..InForce::clone(edit)
         });
-        let new = self.put(&change, &subject, back);
-        if let Some(record) = self.find(new) {
+        Some(WayBack { subject: subject.clone(), edit: back, part })
+    }
+
+    /// Takes an edit back, unless something else is in force by now.
+    pub(crate) fn take_back(
+        &mut self,
+        revision: u64,
+        (taken_back, why): (TakenBack, &str),
+        change: Change<'_>,
+    ) -> Option<Subject> {
+        let why = &*for_everybody(why);
+        let WayBack { subject, edit, .. } = self.way_back(revision, taken_back)?;
+        let replacement = self.overlay.get(&subject)?.version.replacement.clone();
+        if let Some(record) = self.history.find(revision) {
+            record.ends(RevisionOutcome::TakenBack, Some(why));
+        }
+        let new = self.put(change, &subject, edit);
+        if let Some(record) = self.history.find(new) {
             record.told.what.push(format!("took revision {revision} of {subject} back"));
             record.told.why = Some(why.to_owned());
-            record.subjects.insert(subject.to_string());
+            record.is_about(subject.to_string());
         }
         self.allow_older(&subject);
-        let told = format!("revision {revision} of {subject} was taken back: {why}");
-        tracing::error!("{told}");
-        self.taken_back.insert(subject.clone(), told);
+        tracing::error!("revision {revision} of {subject} was taken back: {why}");
+        let took = TookBack { revision, replacement, why: why.to_owned(), stays: None };
+        self.taken_back.insert(subject.clone(), took);
         Some(subject)
+    }
+
+    /// What an edit was to be taken back to cannot be had: it stays, and everybody is told.
+    pub(crate) fn cannot_take_back(&mut self, revision: u64, (why, stays): (&str, &str)) {
+        let (why, stays) = (for_everybody(why), for_everybody(stays));
+        let mut edits = self.overlay.iter();
+        let Some((subject, edit)) = edits.find(|(_, edit)| edit.revision == revision) else {
+            return;
+        };
+        let (subject, replacement) = (subject.clone(), edit.version.replacement.clone());
+        let took = TookBack { revision, replacement, why, stays: Some(stays) };
+        let told = took.told(&subject, false);
+        tracing::error!("{told}");
+        if let Some(record) = self.history.find(revision) {
+            record.ends(RevisionOutcome::NotTakenBack, Some(&told));
+        }
+        self.taken_back.insert(subject, took);
+    }
+
+    /// What became of the same when it was made before, if it was the last there.
+    pub(crate) fn known_to_fail(&self, subject: &Subject, edit: &InForce) -> Option<String> {
+        let took = self.taken_back.get(subject)?;
+        let is_same = took.replacement == edit.version.replacement;
+        is_same.then(|| format!("the same failed before: {}", took.told(subject, false)))
     }
 
     /// The edits in force, for everybody.
     pub(crate) fn entries(&self) -> Edits {
         let entry = |(subject, edit): (&Subject, &Arc<InForce>)| entry(subject, edit);
-        Edits { revision: self.revision, edits: self.overlay.iter().map(entry).collect() }
+        let edits = self.overlay.iter().map(entry).collect();
+        Edits { revision: self.revision, etag: self.etag(), edits }
     }
 
     /// The latest changes, the oldest first.
@@ -282,68 +344,47 @@ impl Book {
 
     /// The changes that are new since this was asked, or came to something else.
     pub(crate) fn news(&mut self) -> Vec<Revision> {
-        let mut news = Vec::new();
-        for Record { told, heard, .. } in &mut self.history {
-            if heard.replace(told.outcome) != Some(told.outcome) {
-                news.push(told.clone());
-            }
-        }
-        news
+        self.history.news()
     }
 
-    /// What is worth to know of edits, as sentences.
-    pub(crate) fn notes(&self) -> Vec<String> {
+    /// What is worth to know of edits, as sentences; `fails` says of what is wanted whether it is
+    /// not so.
+    pub(crate) fn notes(&self, fails: impl Fn(&str) -> bool) -> Vec<String> {
         let edited = self.overlay.iter().map(|(subject, edit)| {
             let (what, revision) = (&edit.version.what, edit.revision);
             let note = format!(
                 "{subject} is {what} by an edit (revision {revision}); a restart of the host \
                  forgets it"
             );
-            for_everybody(&note).to_string()
+            for_everybody(&note)
         });
-        edited.chain(self.taken_back.values().cloned()).collect()
-    }
-
-    fn record(&self, change: &Change<'_>, subject: Option<&Subject>) -> Record {
-        let steps = change.steps;
-        let told = Revision {
-            revision: self.revision + 1,
-            at_unix_s: change.at_unix_s,
-            by: change.by,
-            subject: subject.map(ToString::to_string),
-            what: steps.iter().take(STEPS_MAX).map(ToString::to_string).collect(),
-            more: steps.len().saturating_sub(STEPS_MAX),
-            outcome: RevisionOutcome::Applying,
-            why: None,
+        let told = |(subject, took): (&Subject, &TookBack)| {
+            took.told(subject, fails(&subject.to_string()))
         };
-        let subjects = steps.iter().map(Step::subject).collect();
-        Record { told, subjects, overlay: Overlay::default(), heard: None }
+        edited.chain(self.taken_back.iter().map(told)).collect()
     }
 
-    fn keep(&mut self, record: Record) -> u64 {
-        let record = Record { overlay: self.overlay.clone(), ..record };
+    fn keep(&mut self, mut record: Record) -> u64 {
         self.revision = record.told.revision;
-        self.history.push_back(record);
-        let most = usize::try_from(HISTORY.default).unwrap_or(usize::MAX);
-        while self.history.len() > most {
-            self.history.pop_front();
-        }
+        record.overlay = self.overlay.clone();
+        self.history.push(record);
         self.revision
     }
 
     /// Nothing of an edit is in force any more.
     fn forget(&mut self, subject: &Subject) {
-        // What is not in force any more is watched in vain.
         if let Some(revision) = self.overlay.get(subject).map(|edit| edit.revision) {
+            // What is not in force any more is watched in vain, and not taken back.
             self.stays(revision);
+            if let Some(record) = self.history.find(revision).filter(|it| it.is_given_up)
+                && !record.told.outcome.is_final()
+            {
+                record.told.outcome = RevisionOutcome::Failed;
+            }
         }
         self.overlay = std::mem::take(&mut self.overlay).with(subject.clone(), None);
         self.older.remove(subject);
         self.taken_back.remove(subject);
-    }
-
-    fn find(&mut self, revision: u64) -> Option<&mut Record> {
-        self.history.iter_mut().find(|record| record.told.revision == revision)
     }
 }
 
@@ -358,8 +399,11 @@ fn entry(subject: &Subject, edit: &InForce) -> EditEntry {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
     use std::time::Duration;
 
+    use trellis_control::Step;
+    use trellis_limits::fixed::HISTORY;
     use trellis_manifest::{ActorSpec, Isolation, Span, Spanned};
 
     use super::super::version::{Entry, Replacement};
@@ -370,7 +414,7 @@ mod tests {
     }
 
     fn change(by: ChangedBy, steps: &[Step]) -> Change<'_> {
-        Change { by, steps, at_unix_s: 7 }
+        Change { by, who: Some("socket".to_owned()), steps, at_unix_s: 7 }
     }
 
     /// An edit as it is drafted for a book.
@@ -382,10 +426,11 @@ mod tests {
         InForce {
             version: Arc::new(Version {
                 replacement,
-                file: None,
+                _file: None,
                 what,
                 keeps,
                 origin: book.revision() + 1,
+                part: OnceLock::new(),
             }),
             base: Entry::Actor(ActorSpec {
                 image: Spanned::new("a.wasm".to_owned(), Span::default()),
@@ -396,11 +441,16 @@ mod tests {
                 values: Vec::new(),
             }),
             file: None,
+            base_part: None,
             sound: before.clone(),
             before,
             revision: 0,
             watched: Some((watched, Tally::default())),
         }
+    }
+
+    fn automatic() -> Change<'static> {
+        Change { by: ChangedBy::Automatic, who: None, steps: &[], at_unix_s: 8 }
     }
 
     fn a() -> Subject {
@@ -409,14 +459,14 @@ mod tests {
 
     fn started() -> Book {
         let mut book = Book::default();
-        assert_eq!(book.by_manifest(&change(ChangedBy::Manifest, &steps("a")), &[]), Some(1));
+        assert_eq!(book.by_manifest(change(ChangedBy::Manifest, &steps("a")), &[]), Some(1));
         assert!(settle(&mut book, &[]).is_empty());
         book
     }
 
     fn edited(book: &mut Book, what: &str) -> u64 {
         let edit = edit(book, what);
-        book.put(&change(ChangedBy::Edit, &steps("a")), &a(), Some(edit))
+        book.put(change(ChangedBy::Edit, &steps("a")), &a(), Some(edit))
     }
 
     fn settle(book: &mut Book, faults: &[ApplyError]) -> Vec<Settled> {
@@ -435,12 +485,78 @@ mod tests {
     #[test]
     fn the_loser_of_two_learns_what_changed() {
         let mut book = started();
-        assert!(book.check_made_for(None).is_ok() && book.check_made_for(Some(1)).is_ok());
+        let etag = book.etag();
+        assert!(book.check_made_for(None).is_ok() && book.check_made_for(Some(&etag)).is_ok());
         edited(&mut book, "one");
-        let lost = book.check_made_for(Some(1)).expect_err("somebody was first");
+        let lost = book.check_made_for(Some(&etag)).expect_err("somebody was first");
         assert_eq!(lost.code(), Code::Conflict);
         assert!(lost.message().contains("revision 2"), "{lost}");
         assert!(lost.message().contains("2 by edit: stop actor a"), "{lost}");
+    }
+
+    #[test]
+    fn what_was_made_for_an_earlier_start_is_made_for_nothing_here() {
+        let (book, again) = (started(), started());
+        assert_eq!(book.revision(), again.revision());
+        assert_ne!(book.etag(), again.etag());
+        let lost = again.check_made_for(Some(&book.etag())).expect_err("it started anew");
+        assert_eq!(lost.code(), Code::Conflict);
+        assert!(lost.message().contains("started anew"), "{lost}");
+    }
+
+    #[test]
+    fn what_cannot_be_taken_back_stays_and_is_told() {
+        let mut book = started();
+        let one = edited(&mut book, "one");
+        settle(&mut book, &[]);
+        book.cannot_take_back(one, ("9 of 10 failed", "the actor is revoked"));
+        assert_eq!(in_force(&book).as_deref(), Some("one"));
+        assert_eq!(outcomes(&book)[1], RevisionOutcome::NotTakenBack);
+        let notes = book.notes(|_| false).join("\n");
+        for told in ["9 of 10 failed", "stays", "the actor is revoked", "trellis rollback a --to"] {
+            assert!(notes.contains(told), "{told}: {notes}");
+        }
+        book.put(change(ChangedBy::Rollback, &[]), &a(), None);
+        assert!(book.notes(|_| false).is_empty(), "something else is wanted there");
+    }
+
+    #[test]
+    fn what_does_not_run_again_yet_is_not_told_as_if_it_did() {
+        let mut book = started();
+        let one = edited(&mut book, "one");
+        settle(&mut book, &[]);
+        book.take_back(one, (TakenBack::DidWorse, "9 of 10"), automatic());
+        let told = |fails: bool| book.notes(|what| fails && what == "actor a").join("\n");
+        assert!(told(true).contains("cannot be had so far") && !told(true).contains("was taken"));
+        assert!(told(false).contains("was taken back"));
+    }
+
+    #[test]
+    fn what_could_not_be_had_is_under_way_until_it_was_taken_back() {
+        let mut book = started();
+        let one = edited(&mut book, "one");
+        let why = "it trapped".to_owned();
+        let fault = ApplyError { what: "actor a".to_owned(), code: Code::Trap, why };
+        assert_eq!(settle(&mut book, std::slice::from_ref(&fault)).len(), 1);
+        assert!(book.is_open(one), "who waits for it waits on");
+        assert!(settle(&mut book, std::slice::from_ref(&fault)).is_empty(), "once");
+        let mut other = started();
+        let two = edited(&mut other, "two");
+        settle(&mut other, std::slice::from_ref(&fault));
+        other.by_manifest(change(ChangedBy::Manifest, &[]), &[a()]);
+        assert!(!other.is_open(two), "there is nothing to take back any more");
+        book.take_back(one, (TakenBack::NotHad, "it trapped"), automatic());
+        assert_eq!(outcomes(&book)[1], RevisionOutcome::TakenBack);
+    }
+
+    #[test]
+    fn the_history_says_who_and_what_and_how_its_calls_went() {
+        let mut book = started();
+        let one = edited(&mut book, "one");
+        book.saw(one, Tally { calls: 9, faults: 2 });
+        let told = book.history().pop().expect("the edit");
+        assert_eq!((told.who.as_deref(), told.version.as_deref()), (Some("socket"), Some("one")));
+        assert_eq!(told.seen, Some(CallsSeen { calls: 9, failed: 2 }));
     }
 
     #[test]
@@ -452,7 +568,7 @@ mod tests {
         assert_eq!(what(back.clone()).as_deref(), Some("one"));
         let version = back.expect("it is one");
         let again = InForce { version, ..edit(&book, "") };
-        book.put(&change(ChangedBy::Rollback, &steps("a")), &a(), Some(again));
+        book.put(change(ChangedBy::Rollback, &steps("a")), &a(), Some(again));
         assert_eq!(book.former(&a(), None).map(what), Ok(None), "then what the manifest says");
         assert_eq!(book.former(&a(), Some(two)).map(what), Ok(Some("two".to_owned())));
         assert_eq!(book.former(&a(), Some(one)).map(what), Ok(Some("one".to_owned())));
@@ -461,7 +577,7 @@ mod tests {
             let error = book.former(&a(), Some(wrong)).map(what).expect_err("not known");
             assert_eq!(error.code(), Code::NotFound);
         }
-        book.put(&change(ChangedBy::Rollback, &[]), &a(), None);
+        book.put(change(ChangedBy::Rollback, &[]), &a(), None);
         assert!(book.former(&a(), None).is_err(), "there is no edit");
     }
 
@@ -475,23 +591,26 @@ mod tests {
         let settled = settle(&mut book, &[]);
         assert_eq!(settled.iter().map(|it| it.revision).collect::<Vec<_>>(), [two]);
         assert_eq!(outcomes(&book)[1..], [RevisionOutcome::Applied, RevisionOutcome::Watched]);
-        assert_eq!(book.take_back(two, (TakenBack::DidWorse, "9 of 10"), 8), Some(a()));
+        assert_eq!(book.take_back(two, (TakenBack::DidWorse, "9 of 10"), automatic()), Some(a()));
         assert_eq!(in_force(&book).as_deref(), Some("one"));
         assert!(book.older().any(|it| *it == a()), "what runs may be newer");
         assert_eq!(
-            book.take_back(two, (TakenBack::NotHad, "again"), 9),
+            book.take_back(two, (TakenBack::NotHad, "again"), automatic()),
             None,
             "it is not in force any more"
         );
-        assert!(book.notes().iter().any(|it| it.contains("was taken back: 9 of 10")));
+        assert!(book.notes(|_| false).iter().any(|it| it.contains("was taken back: 9 of 10")));
         assert!(book.settle(&[], two).is_empty());
         assert!(book.older().any(|it| *it == a()), "what ended now was begun before");
         assert!(settle(&mut book, &[]).iter().all(|it| it.failed.is_none()));
         assert_eq!(book.older().count(), 0, "it runs");
         let three = edited(&mut book, "three");
         settle(&mut book, &[]);
-        book.by_manifest(&change(ChangedBy::Manifest, &[]), &[a()]);
-        assert_eq!(book.find(three).map(|it| it.told.outcome), Some(RevisionOutcome::Applied));
+        book.by_manifest(change(ChangedBy::Manifest, &[]), &[a()]);
+        assert_eq!(
+            book.history.find(three).map(|it| it.told.outcome),
+            Some(RevisionOutcome::Applied)
+        );
         let last = [RevisionOutcome::TakenBack, RevisionOutcome::Applied];
         assert_eq!(outcomes(&book)[2..4], last);
     }
@@ -516,9 +635,9 @@ mod tests {
     fn a_manifest_that_ends_an_edit_is_a_change_and_one_that_is_the_same_is_none() {
         let mut book = started();
         edited(&mut book, "one");
-        let same = change(ChangedBy::Manifest, &[]);
-        assert_eq!(book.by_manifest(&same, &[]), None);
-        assert_eq!(book.by_manifest(&same, &[a()]), Some(3));
+        let same = || change(ChangedBy::Manifest, &[]);
+        assert_eq!(book.by_manifest(same(), &[]), None);
+        assert_eq!(book.by_manifest(same(), &[a()]), Some(3));
         assert_eq!(in_force(&book), None);
         let told = book.history().pop().expect("the last one").what;
         assert_eq!(told, ["the edit of actor a (revision 2) ended"]);

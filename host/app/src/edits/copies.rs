@@ -7,6 +7,7 @@ use trellis_artifacts::{KeptProgram, ProgramCache, digest_of, is_like_an_image, 
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::ARCHIVE_BYTES;
 use trellis_manifest::{ActorSpec, ProgramSpec, ProviderKind};
+use trellis_supervisor::Part;
 
 use super::version::{Entry, Replacement};
 
@@ -51,6 +52,17 @@ pub(crate) fn kept(
             Ok((Replacement::Provider { kind, values }, kept))
         }
         (replacement, _) => Ok((replacement, None)),
+    }
+}
+
+/// What ran before an edit, with its file in the `cache` of the host, if it has one. Blocks.
+///
+/// # Errors
+/// As [`Part::kept_in`]: the file may be another one by now.
+pub(crate) fn kept_part(part: &Part, cache: Option<&Path>) -> Result<Part, CallError> {
+    match cache {
+        Some(cache) => part.kept_in(&ProgramCache::new(cache.join(FOLDER))),
+        None => Ok(part.clone()),
     }
 }
 

@@ -69,7 +69,8 @@ fn named(kind: Option<ComponentKind>, name: &str, base: &Base) -> Result<Subject
             Err(CallError::new(Code::Message, text))
         }
         None if base.has(&provider) => Ok(provider),
-        None => Ok(actor),
+        None if base.has(&actor) => Ok(actor),
+        None => Err(base.unknown_to_all(name)),
     }
 }
 
@@ -231,5 +232,9 @@ providers:
         assert_eq!(code(&unknown), Code::NotFound);
         let both = Edit::Rollback { kind: None, name: "a".to_owned(), to: None };
         assert_eq!(code(&both), Code::Message, "an actor and a provider");
+        let nothing = Edit::Rollback { kind: None, name: "stor".to_owned(), to: None };
+        let error = drafted(&nothing).map(drop).expect_err("there is none");
+        assert_eq!(error.code(), Code::NotFound);
+        assert!(error.message().contains("did you mean `store`?"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the maker of an edit should know, and what becomes of the data.
+//! What becomes of the data of a provider that is replaced, in words.
 
 use trellis_control::{ComponentKind, DataTerms, EditRequest};
 use trellis_core::{CallError, Code};
@@ -15,23 +15,16 @@ pub(crate) fn check_data(request: &EditRequest, subject: &Subject) -> Result<(),
     Err(CallError::new(Code::Message, text))
 }
 
-/// What the maker of an edit should know.
-pub(crate) fn notes(
+/// What becomes of the data, where another one takes the place of who keeps them.
+pub(crate) fn of_data(
     subject: &Subject,
     edit: Option<&InForce>,
     data: Option<DataTerms>,
-) -> Vec<String> {
-    let note = edit.map(|edit| {
-        let keeps = &edit.version.keeps;
-        format!(
-            "a restart of the host forgets this edit; to keep it, write {keeps} in the manifest's \
-             entry of {subject}"
-        )
-    });
+) -> Option<String> {
     let moves = edit.map_or(subject.kind == ComponentKind::Provider, |edit| {
         edit.version.replacement.is_another_than(&edit.base)
     });
-    let data = moves.then(|| match data {
+    moves.then(|| match data {
         None => format!(
             "what {subject} keeps stays where it is, and is gone if that is memory: the data do \
              not move to the one that follows; `--data copy` copies them"
@@ -42,6 +35,5 @@ pub(crate) fn notes(
              --data replace`",
             subject.name
         ),
-    });
-    note.into_iter().chain(data).collect()
+    })
 }

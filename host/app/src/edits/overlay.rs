@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use trellis_artifacts::Stamp;
+use trellis_control::ComponentKind;
 use trellis_dispatch::Tally;
 use trellis_manifest::Manifest;
+use trellis_supervisor::{Kept, Part};
 
 use super::subject::Subject;
 use super::version::{Entry, Version};
@@ -19,6 +21,8 @@ pub(crate) struct InForce {
     /// What the manifest said when it was made, and the file that this named.
     pub(crate) base: Entry,
     pub(crate) file: Option<(PathBuf, Stamp)>,
+    /// That as it was prepared.
+    pub(crate) base_part: Option<Part>,
     /// What was in force before; `None` is what the manifest says.
     pub(crate) before: Option<Arc<Version>>,
     /// What it is taken back to: the last before it that stood its watch.
@@ -65,6 +69,24 @@ impl Overlay {
         self.0.iter()
     }
 
+    /// What of a manifest over which the edits were laid, but for those that end, was prepared when
+    /// they were made.
+    pub(crate) fn kept(&self, laid: &Manifest, ended: &[Subject]) -> Kept {
+        let mut kept = Kept::default();
+        for (subject, edit) in self.0.iter().filter(|(subject, _)| !ended.contains(subject)) {
+            let Version { replacement, part, .. } = &*edit.version;
+            match subject.kind {
+                ComponentKind::Actor => {
+                    let mut actors = laid.actors.iter();
+                    let place = actors.position(|it| replacement.is_actor(&it.value));
+                    place.into_iter().for_each(|place| kept.keep_actor(place, part.get()));
+                }
+                ComponentKind::Provider => kept.keep_provider(&subject.name, part.get()),
+            }
+        }
+        kept
+    }
+
     /// This manifest with the edits laid over it, and those that end: whose entry is another one
     /// than it was, or is gone; or whose file is (`is_other`).
     pub(crate) fn over(
@@ -103,6 +125,8 @@ fn lay(edit: &InForce, manifest: &mut Manifest) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use trellis_manifest::{Format, SourceText, read};
 
     use super::super::version::Replacement;
@@ -117,9 +141,17 @@ mod tests {
         let replacement = Replacement::Actor { name: "a".to_owned(), image: image.to_owned() };
         let (what, keeps) = (String::new(), String::new());
         InForce {
-            version: Arc::new(Version { replacement, file: None, what, keeps, origin: 2 }),
+            version: Arc::new(Version {
+                replacement,
+                _file: None,
+                what,
+                keeps,
+                origin: 2,
+                part: OnceLock::new(),
+            }),
             base: Entry::Actor(manifest.actors[0].value.clone()),
             file: None,
+            base_part: None,
             before: None,
             sound: None,
             revision: 2,

@@ -1,20 +1,39 @@
 //! What an edit puts in the place of what the manifest says.
 
+use std::sync::OnceLock;
+
 use trellis_artifacts::KeptProgram;
+use trellis_control::for_everybody;
 use trellis_manifest::{ActorSpec, ProviderKind, ProviderSpec, Span, Spanned, TextPairs};
+use trellis_supervisor::Part;
 
 /// A version that an edit brought.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub(crate) struct Version {
     pub(crate) replacement: Replacement,
     /// Its file, which stays in the cache for as long as somebody may go back to it.
-    pub(crate) file: Option<KeptProgram>,
+    pub(crate) _file: Option<KeptProgram>,
     /// What it is, for people: never a value, which may be a secret.
     pub(crate) what: String,
     /// What the manifest would have to say to keep it.
     pub(crate) keeps: String,
     /// The revision of what is wanted that it came with.
     pub(crate) origin: u64,
+    /// As it was prepared, once it was: what is gone back to is not read again, and a tag stays the
+    /// digest that it stood for.
+    pub(crate) part: OnceLock<Part>,
+}
+
+impl Version {
+    /// What it is, with what tells it from others of that name.
+    pub(crate) fn told(&self) -> String {
+        let identity = self.part.get().map(Part::identity).unwrap_or_default();
+        let told = match identity.is_empty() {
+            true => self.what.clone(),
+            false => format!("{} ({})", self.what, identity.join(", ")),
+        };
+        for_everybody(&told)
+    }
 }
 
 /// What is other than the manifest says; the rest of the entry stays the manifest's.
@@ -34,15 +53,18 @@ pub(crate) enum Entry {
 }
 
 impl Replacement {
+    /// True for an entry of an actor over which it was laid.
+    pub(super) fn is_actor(&self, entry: &ActorSpec) -> bool {
+        let Self::Actor { name, image } = self else { return false };
+        entry.image.value == *image && entry.name.as_ref().is_some_and(|it| it.value == *name)
+    }
+
     /// The file that it names, or the image.
     pub(crate) fn file(&self) -> Option<&str> {
         match self {
             Self::Actor { image, .. } => Some(image),
-            Self::Provider { kind: ProviderKind::Module(module), .. } => Some(&module.file),
-            Self::Provider { kind: ProviderKind::Process(process), .. } => {
-                Some(process.program.written())
-            }
             Self::Provider { kind: ProviderKind::Builtin(_), .. } => None,
+            Self::Provider { kind, .. } => Some(kind.written()),
         }
     }
 

@@ -15,6 +15,8 @@ use super::subject::Subject;
 const CALLS_MIN: u64 = 5;
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long it takes at most until a call that is late was counted.
+const LATE_MAX: Duration = Duration::from_millis(500);
 /// Longest watch.
 const TIME_MAX: Duration = Duration::from_secs(60 * 60);
 
@@ -27,6 +29,12 @@ pub(crate) struct Terms {
     pub(crate) time: Duration,
     /// Most calls of a hundred that may fail.
     pub(crate) errors_percent: u8,
+}
+
+/// What a watch found, and the calls that it saw.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) seen: Tally,
 }
 
 /// What came of a watch.
@@ -65,27 +73,37 @@ pub(crate) async fn watch(
     subject: Subject,
     (terms, before): (Terms, Tally),
     is_open: impl Fn() -> bool,
-) -> Verdict {
-    let until = Instant::now() + terms.time;
+) -> Judged {
+    let mut until = Instant::now() + terms.time;
+    let mut is_longer = false;
+    let mut seen = Tally::default();
     let was_degraded = is_degraded(&supervisor, &subject).is_some();
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
         if !is_open() {
-            return Verdict::Good;
+            return Judged { verdict: Verdict::Good, seen };
         }
         if let Some(why) = fails(&supervisor, &subject, was_degraded) {
-            return Verdict::Bad(why);
+            return Judged { verdict: Verdict::Bad(why), seen };
         }
         let Some(now) = supervisor.tally(subject.as_pair()) else {
-            return Verdict::Bad("it does not run any more".to_owned());
+            let why = "it does not run any more".to_owned();
+            return Judged { verdict: Verdict::Bad(why), seen };
         };
+        seen = now;
         if let Some(verdict) = judge(now, before, &terms) {
-            return verdict;
+            return Judged { verdict, seen };
         }
-        if Instant::now() >= until {
-            return at_the_end(now, before);
+        if Instant::now() < until {
+            continue;
+        }
+        // None went well so far: those under way may be as bad, and are waited for once.
+        let longer = || supervisor.busy_for(subject.as_pair()).filter(|_| now.faults == now.calls);
+        match longer().filter(|_| !is_longer) {
+            Some(time) => (until, is_longer) = (Instant::now() + time + LATE_MAX, true),
+            None => return Judged { verdict: at_the_end(now, before), seen },
         }
     }
 }

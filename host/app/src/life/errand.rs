@@ -1,11 +1,12 @@
 //! What a host that runs is loading, and for whom.
 
-use std::time::Instant;
+use std::collections::VecDeque;
 
 use trellis_control::{Applied, Edit, EditRequest, Edited};
 use trellis_supervisor::Prepared;
 
-use crate::edits::Order;
+use crate::edits::{Order, TakenBack};
+use crate::loading::Loading;
 
 /// What is being loaded.
 #[derive(Default)]
@@ -15,8 +16,15 @@ pub(super) enum Errand {
     Manifest,
     /// What somebody asked for.
     Order(Box<Order>),
-    /// The manifest that is applied, with the edits as they are now.
-    Relay,
+    /// What ran before an edit.
+    TakeBack(TakeBack),
+}
+
+/// An edit that is to be taken back.
+pub(super) struct TakeBack {
+    pub(super) revision: u64,
+    pub(super) what: TakenBack,
+    pub(super) why: String,
 }
 
 /// What gave way to something else.
@@ -24,10 +32,23 @@ pub(super) enum Errand {
 pub(super) struct Waiting {
     pub(super) order: Option<Box<Order>>,
     pub(super) reload: bool,
-    /// From when the manifest that is applied may be loaded with the edits as they are.
-    pub(super) relay: Option<Instant>,
-    /// It could not be prepared the last time.
-    pub(super) relay_failed: bool,
+    /// What goes back, in this order.
+    pub(super) back: VecDeque<Errand>,
+}
+
+impl Waiting {
+    /// True when the host is to take something back itself.
+    pub(super) fn takes_back(&self) -> bool {
+        matches!(self.back.front(), Some(Errand::TakeBack(_)))
+    }
+}
+
+/// What goes back is loaded beside everything else: all of it is in memory, so it waits for no
+/// disk, no registry and nobody else's edit.
+#[derive(Default)]
+pub(super) struct GoingBack {
+    pub(super) errand: Errand,
+    pub(super) loading: Option<Loading>,
 }
 
 /// Who waits until an edit was tried.

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use trellis_control::ComponentKind;
 use trellis_core::Code;
+use trellis_supervisor::LastRuns;
 
 use super::Life;
 use crate::readiness::Lasting;
@@ -18,7 +20,9 @@ impl Life {
         let state = &status.state;
         if !self.host.supervisor().is_changing() && !self.runs.is_empty() {
             let stores = self.host.supervisor().stores();
+            let held = self.hold_open();
             let running = take_running(&mut self.runs, state, &stores);
+            self.runs.extend(held);
             if !running.is_empty() {
                 self.loader.remember(running);
             }
@@ -36,6 +40,19 @@ impl Life {
         }
         self.printed.clone_from(&state.addresses);
         self.seen = status;
+    }
+
+    /// Takes out what is known of actors whose edit is watched: the host remembers a version, and
+    /// its key, once it is known that it stays.
+    fn hold_open(&mut self) -> LastRuns {
+        let open: BTreeSet<_> = self.edits.look(|book| {
+            let actors = book.open().filter(|it| it.kind == ComponentKind::Actor);
+            actors.map(|it| it.name.clone()).collect()
+        });
+        let (held, rest) =
+            std::mem::take(&mut self.runs).into_iter().partition(|(name, _)| open.contains(name));
+        self.runs = rest;
+        held
     }
 
     /// Warns of changed settings that only take effect at a restart.

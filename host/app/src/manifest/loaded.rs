@@ -1,8 +1,10 @@
 //! What is known of a manifest once everything it names was checked.
 
+use std::sync::Arc;
+
 use trellis_control::Step;
 use trellis_manifest::Report;
-use trellis_supervisor::Prepared;
+use trellis_supervisor::{Parts, Prepared};
 
 use crate::edits::{Base, InForce, Subject};
 use crate::readiness::Lasting;
@@ -12,6 +14,8 @@ pub(crate) struct Loaded {
     /// As its text says it, without the edits that are laid over it.
     pub(crate) base: Base,
     pub(crate) prepared: Prepared,
+    /// The same, to be taken again as it is.
+    pub(crate) parts: Arc<Parts>,
     /// What its owner may not have meant.
     pub(crate) warnings: Report,
     /// What each image stands for, and what a check saw that its reader may want to know.
@@ -23,5 +27,14 @@ pub(crate) struct Loaded {
     /// The steps to it from what was wanted when it was loaded.
     pub(crate) changes: Vec<Step>,
     /// The edit that it was loaded for.
-    pub(crate) edit: Option<(Subject, Option<InForce>)>,
+    pub(crate) edit: Option<Made>,
+}
+
+/// An edit that was prepared.
+pub(crate) struct Made {
+    pub(crate) subject: Subject,
+    /// `None` is what the manifest says.
+    pub(crate) edit: Option<InForce>,
+    /// What its maker should know.
+    pub(crate) remarks: Vec<String>,
 }

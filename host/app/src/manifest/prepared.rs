@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use trellis_core::{CallError, Code};
 use trellis_manifest::{Manifest, Problem, Report, SourceText};
-use trellis_supervisor::{Lacks, Prepared};
+use trellis_supervisor::{Kept, Lacks, Prepared};
 
 use super::loaded::Loaded;
 use super::{For, Loader, Meant, wrong};
@@ -30,8 +30,10 @@ impl Loader {
     ) -> Result<Loaded, Failure> {
         let Meant { manifest, source, trust, wrong_keys } = text;
         let (laid, ended) = laid_over(&manifest, edits).await?;
+        // What an edit brought was checked when it was made; but not whether it may still run.
+        let kept = edits.kept(&laid, &ended);
         let checked = (&*laid, &source, Lacks::default());
-        let prepared = self.check(checked, &trust, (purpose, &[])).await?;
+        let prepared = self.check(checked, &trust, (purpose, kept, None)).await?;
         if !wrong_keys.is_empty() {
             return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
         }
@@ -41,23 +43,23 @@ impl Loader {
         Ok(Loaded { ended, ..loaded })
     }
 
-    /// The same of a manifest that is applied, with other edits: nothing but these is new, so whom
-    /// it trusts stays as it is. The actors of `forced` may have other keys than they had; all
-    /// others may not, whatever their files are by now.
+    /// The same of a manifest that is applied, with other edits. All that is `kept` is as it was
+    /// prepared, whatever its files and tags are by now; whom it trusts stays as it is. The actor
+    /// that is `forced` may have another key than it had.
     ///
     /// # Errors
     /// Every problem at once.
     pub(crate) async fn prepare_again(
         &self,
         base: &Base,
-        forced: &[Subject],
+        (kept, forced): (Kept, Option<&Subject>),
         edits: &Overlay,
     ) -> Result<Loaded, Failure> {
         let Base { manifest, source, .. } = base.clone();
         // What their files say is for who reads the manifest.
         let (laid, _) = edits.over(&manifest, |_| false);
         let trust = self.trusted();
-        let purpose = (For::Changing, forced);
+        let purpose = (For::Changing, kept, forced);
         let prepared = self.check((&*laid, &source, Lacks::default()), &trust, purpose).await?;
         self.loaded((manifest, source), prepared.map_err(wrong)?)
     }
@@ -78,10 +80,11 @@ impl Loader {
         let notes = Report::of(&source, seen.cloned().collect());
         let lasting = prepared.warnings().iter().filter_map(Lasting::of);
         let lasting = lasting.chain(damage.as_ref().map(Damage::lasting)).collect();
+        let parts = Arc::new(prepared.parts());
         let names = prepared.actor_names().cloned().collect();
         let base = Base { manifest, source, names };
         let (ended, changes, edit) = (Vec::new(), Vec::new(), None);
-        Ok(Loaded { base, prepared, warnings, notes, lasting, ended, changes, edit })
+        Ok(Loaded { base, prepared, parts, warnings, notes, lasting, ended, changes, edit })
     }
 
     /// Where the host keeps what it compiled, and the files of edits.

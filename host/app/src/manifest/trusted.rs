@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use trellis_claims::TrustList;
 use trellis_manifest::{
-    BYTES_MAX, Format, Manifest, ReadableTrust, SourceText, Wrong, readable_trust, unrevoked,
+    BYTES_MAX, Format, Manifest, ReadableTrust, SourceText, Wrong, readable_trust, readable_users,
+    unrevoked,
 };
 use trellis_providers_sdk::ProviderFactory;
 
@@ -13,7 +14,7 @@ use crate::aside::aside;
 use crate::failure::Failure;
 use crate::readiness::Lasting;
 use crate::trust::{self, Held};
-use crate::users::Users;
+use crate::users::{TextUsers, Users};
 
 impl Loader {
     /// Whom the last manifest that was right trusts, as far as no text trusts fewer since then.
@@ -21,9 +22,9 @@ impl Loader {
         self.trust.lock().clone()
     }
 
-    /// Whom to hold against what runs before the keystore is asked; `None` when it need not be, or
-    /// nothing can be read.
-    pub(crate) async fn revocations(self: &Arc<Self>) -> Option<TrustList> {
+    /// Whom to hold against what runs, and who is still a user, before the keystore is asked;
+    /// `None` when it need not be, or nothing can be read.
+    pub(crate) async fn revocations(self: &Arc<Self>) -> Option<(TrustList, TextUsers)> {
         let loader = Arc::clone(self);
         let read = move || {
             let bytes = loader.bytes().ok()?;
@@ -31,8 +32,10 @@ impl Loader {
             let source = SourceText::from_bytes(name, bytes, Format::of_path(loader.path()));
             let source = source.unwrap_or_else(|report| report.source_text().clone());
             let readable = readable_trust(&source, &environment);
-            let asks = readable.issuers.is_empty() && !readable.revoked.is_empty();
-            asks.then(|| loader.revoke(&readable).list)
+            let users = readable_users(&source, &environment);
+            let takes_away = !readable.revoked.is_empty() || users.is_some();
+            let asks = readable.issuers.is_empty() && takes_away;
+            asks.then(|| (loader.revoke(&readable).list, TextUsers::of_wrong(users)))
         };
         aside(&self.turn, read).await.ok()?
     }
@@ -55,13 +58,14 @@ impl Loader {
             self.own.ignore();
             Ok(None)
         };
+        let users = TextUsers::of_right(&manifest.host.admin_users);
         let own = match own {
             Ok(own) => own,
             Err(failure) => {
                 let readable =
                     ReadableTrust { revoked: spec.revoked.clone(), ..ReadableTrust::default() };
                 let trust = self.revoke(&readable).list;
-                return Ok(Written { manifest: Err(failure), trust, rest: None });
+                return Ok(Written { manifest: Err(failure), trust, users, rest: None });
             }
         };
         let mut known = self.trust.lock();
@@ -73,7 +77,7 @@ impl Loader {
         drop(known);
         *self.held.lock() = Held::of(&narrowed, &spec.revoked);
         let text = Meant { manifest, source, trust: list, wrong_keys: problems };
-        Ok(Written { manifest: Ok(text), trust: narrowed, rest: None })
+        Ok(Written { manifest: Ok(text), trust: narrowed, users, rest: None })
     }
 
     /// A manifest is right as a whole, so what it says of trust counts and nothing else does.
@@ -98,9 +102,10 @@ impl Loader {
         if is_cut {
             problems.push(trust::not_read(&source, BYTES_MAX));
         }
+        let users = TextUsers::of_wrong(readable_users(&source, &environment));
         let rest = found.rest.map(|rest| (source, rest));
         let manifest = Err(wrong(found.report.and(problems)));
-        Written { manifest, trust: list, rest }
+        Written { manifest, trust: list, users, rest }
     }
 
     /// Revokes what can be read of a wrong text, until a right one says otherwise.

@@ -47,7 +47,8 @@ fn lists_hold_keys_of_the_kinds_they_are_about() {
         };
         let trusted = code(trust().trust(&key));
         assert_eq!(trusted, (kind != KeyKind::Account).then_some(Code::Key), "{kind}");
-        let revocable = matches!(kind, KeyKind::Account | KeyKind::Module | KeyKind::Service);
+        let revocable =
+            matches!(kind, KeyKind::Account | KeyKind::Module | KeyKind::Service | KeyKind::User);
         assert_eq!(code(trust().revoke(&key)), (!revocable).then_some(Code::Key), "{kind}");
     }
     let list = trust().revoke(module_key().public()).expect("a module key");
@@ -159,15 +160,18 @@ fn an_older_revision_does_not_replace_a_newer_one() {
 
 #[test]
 fn a_narrowed_list_allows_nothing_that_the_one_before_did_not() {
-    let [one, other, actor] = [KeyKind::Account, KeyKind::Account, KeyKind::Module]
-        .map(|kind| KeyPair::generate(kind).public().clone());
+    let [one, other, actor, user] =
+        [KeyKind::Account, KeyKind::Account, KeyKind::Module, KeyKind::User]
+            .map(|kind| KeyPair::generate(kind).public().clone());
     let trusting = |issuer| TrustList::new(0).trust(issuer).expect("an account");
     let unsigned = || Unsigned::Allow { caps: vec!["wascc:logging".to_owned()] };
     let before = trusting(&one).revoke(&other).expect("an account");
+    let before = before.revoke(&user).expect("a user");
     let list = trusting(&one).trust(&other).expect("an account").revoke(&actor).expect("a module");
     let narrowed = list.clone().unsigned_modules(unsigned()).narrowed_by(&before);
     assert_eq!(narrowed.issuers().collect::<Vec<_>>(), [&one]);
-    assert_eq!(narrowed.revoked().collect::<Vec<_>>(), [&other, &actor]);
+    assert_eq!(narrowed.revoked().collect::<Vec<_>>(), [&other, &actor, &user]);
+    assert!(narrowed.is_revoked(&user) && !list.is_revoked(&user));
     assert_eq!(narrowed.unsigned(), &Unsigned::Refuse);
     let before = before.unsigned_modules(unsigned());
     assert_eq!(list.clone().narrowed_by(&before).unsigned(), &Unsigned::Refuse);

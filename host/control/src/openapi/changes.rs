@@ -114,11 +114,11 @@ fn watch() -> Value {
 }
 
 fn edits() -> Value {
-    let about = "The revision of what is wanted: an edit may name it in `If-Match`.";
     object(
         "The edits of a host that are in force.",
         vec![
-            ("revision", count(), about),
+            ("revision", count(), "The revision of what is wanted."),
+            ("etag", text(), "The same for `If-Match`, unlike that of any other start. Opaque."),
             ("edits", list(named("EditEntry")), "Those in force, actors first, by name."),
         ],
     )
@@ -179,14 +179,27 @@ fn fault() -> Value {
 }
 
 fn revision() -> Value {
+    let seen = object(
+        "How the calls went.",
+        vec![
+            ("calls", count(), "Those that ended."),
+            ("failed", count(), "Those of them that failed by its fault."),
+        ],
+    );
     let by = [ChangedBy::Manifest, ChangedBy::Edit, ChangedBy::Rollback, ChangedBy::Automatic];
     object(
         "One change of what is wanted.",
         vec![
             ("revision", count(), "Its number: 1 is the manifest with which the host started."),
             ("at_unix_s", count(), "When, in seconds since 1970."),
-            ("by", one_of(&by.map(ChangedBy::as_str)), "Who wanted it."),
+            ("by", one_of(&by.map(ChangedBy::as_str)), "How it came to be wanted."),
+            ("who", or_null(text()), "Who asked for it: `socket`, or the key of a user."),
             ("subject", or_null(text()), "What an edit is about, such as `actor counter`."),
+            (
+                "version",
+                or_null(text()),
+                "What an edit has there: the file or the image, and what is known of it.",
+            ),
             ("what", list(text()), "What was to change, as steps in words."),
             ("more", count(), "How many further steps are not listed."),
             (
@@ -194,6 +207,7 @@ fn revision() -> Value {
                 one_of(&RevisionOutcome::ALL.map(RevisionOutcome::as_str)),
                 "What came of it.",
             ),
+            ("seen", or_null(seen), "The calls that were seen while it was watched."),
             ("why", or_null(text()), "The reason of that, where there is one to tell."),
         ],
     )

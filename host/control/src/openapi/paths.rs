@@ -161,7 +161,7 @@ fn edits() -> Value {
             "name": "if-match",
             "in": "header",
             "required": false,
-            "description": "The revision of what is wanted that it was made for, such as `\"3\"`.",
+            "description": "The `etag` of what is wanted that it was made for, as `GET` has it.",
             "schema": { "type": "string" },
         }],
         "requestBody": {

@@ -26,7 +26,7 @@ use crate::lifecycle::{Cause, Component, ComponentKind, Lifecycle, LifecycleStat
 use crate::load::{Load, TimeBucket};
 use crate::log_line::{LogLevel, LogLine};
 use crate::phase::Phase;
-use crate::revision::{ChangedBy, Revision, RevisionOutcome};
+use crate::revision::{CallsSeen, ChangedBy, Revision, RevisionOutcome};
 use crate::status::Degraded;
 use crate::step::{BindingRef, Step};
 
@@ -108,7 +108,11 @@ fn edit() -> EditEntry {
 }
 
 fn edits(known: bool) -> Answer {
-    Answer::Edits(Box::new(Edits { revision: 2, edits: known.then(edit).into_iter().collect() }))
+    Answer::Edits(Box::new(Edits {
+        revision: 2,
+        etag: "a-2".to_owned(),
+        edits: known.then(edit).into_iter().collect(),
+    }))
 }
 
 fn edited() -> Edited {
@@ -138,10 +142,13 @@ fn revision(known: bool) -> Revision {
         revision: 2,
         at_unix_s: 1,
         by: ChangedBy::Automatic,
+        who: text(),
         subject: text(),
+        version: text(),
         what: vec!["stop actor a".to_owned()],
         more: 0,
         outcome: RevisionOutcome::TakenBack,
+        seen: known.then_some(CallsSeen { calls: 9, failed: 5 }),
         why: text(),
     }
 }

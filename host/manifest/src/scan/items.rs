@@ -109,7 +109,7 @@ impl<'t> Items<'t> {
 }
 
 /// The names of the variables in a text, with the places of their references.
-fn variables(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn variables(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.match_indices("${").map(|(at, mark)| {
         let inside = &text[at + mark.len()..];
         let end = inside.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');

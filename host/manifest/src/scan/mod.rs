@@ -13,6 +13,7 @@ mod items;
 mod list;
 mod names;
 mod untaken;
+mod users;
 
 use code::Code;
 pub(crate) use found::Scanned;
@@ -21,6 +22,7 @@ use list::{List, References};
 use names::names;
 pub(crate) use names::says_revoked;
 pub(crate) use untaken::untaken;
+pub(crate) use users::users_in;
 
 use crate::expand::Env;
 use crate::nkey::keys_at;

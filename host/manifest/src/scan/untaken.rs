@@ -13,14 +13,15 @@ use crate::source::{SourceText, Span};
 enum Behind {
     /// The issuers.
     Issuers,
-    /// The actor of a binding, which may be named by its key.
-    Actor,
+    /// The actor of a binding, which may be named by its key, or the key of a user.
+    Named,
     /// Anything else.
     Other,
 }
 
-/// The first place of each key that is neither `revoked` nor an issuer nor the actor of a binding,
-/// when the text speaks of revoking: whoever wrote it there may believe that it is revoked.
+/// The first place of each key that is neither `revoked` nor an issuer nor the actor of a binding
+/// nor a user's, when the text speaks of revoking: whoever wrote it there may believe that it is
+/// revoked.
 pub(crate) fn untaken(source: &SourceText, revoked: &HashSet<&str>) -> Vec<Span> {
     if !says_revoked(&source.text) {
         return Vec::new();
@@ -35,7 +36,7 @@ pub(crate) fn untaken(source: &SourceText, revoked: &HashSet<&str>) -> Vec<Span>
         let part = start..end.max(start);
         match behind {
             Behind::Issuers => known.extend(keys_at(&code.text[part]).map(|(_, key)| key)),
-            Behind::Actor => {}
+            Behind::Named => {}
             Behind::Other => found.extend(keys_in(&code.text, part)),
         }
         start = end.max(start);
@@ -56,7 +57,7 @@ fn keys_in(text: &str, part: Range<usize>) -> impl Iterator<Item = (usize, &str)
 fn next(before: Behind, name: &Name<'_>) -> Behind {
     match name.exactly() {
         Some(Kind::Issuers) => Behind::Issuers,
-        None if name.word == "actor" => Behind::Actor,
+        None if matches!(name.word, "actor" | "key") => Behind::Named,
         None if before == Behind::Issuers && !name.means_revoked() => before,
         _ => Behind::Other,
     }

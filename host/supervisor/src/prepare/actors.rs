@@ -7,7 +7,8 @@ use trellis_artifacts::Reference;
 use trellis_claims::Verified;
 use trellis_manifest::{ActorSpec, Manifest, Problem};
 
-use super::context::{Modules, PrepareContext};
+use super::context::PrepareContext;
+use super::known::Modules;
 use super::located::Located;
 use super::modules::Module;
 use super::parts::PreparedActor;
@@ -37,13 +38,14 @@ pub(super) fn prepare(
 }
 
 fn one(spec: &ActorSpec, (found, proof): (Located, Proof), modules: &Modules) -> PreparedActor {
-    let (Located { module, resolved }, Proof { verified, code }) = (found, proof);
+    let (Located { module, resolved, held }, Proof { verified, code }) = (found, proof);
     let name = spec.name.as_ref().map(|name| name.value.clone());
     let name = name.unwrap_or_else(|| default_name(&verified, &module.reference));
     PreparedActor {
         name: Arc::from(name),
         module,
         resolved,
+        held,
         modules: modules.clone(),
         is_provider: false,
         verified,

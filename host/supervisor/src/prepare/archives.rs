@@ -22,7 +22,9 @@ pub(super) type Archives = BTreeMap<String, Result<ArchiveProof, Problem>>;
 
 /// Verifies all of them, and unpacks what is not unpacked yet.
 pub(super) async fn unpack(manifest: &Manifest, context: &PrepareContext<'_>) -> Archives {
-    let named: Vec<_> = manifest.providers.iter().filter_map(|spec| named(&spec.value)).collect();
+    let named = manifest.providers.iter().filter_map(|spec| named(&spec.value));
+    let (kept, named): (Vec<_>, Vec<_>) =
+        named.partition(|(name, _)| context.kept.provider(name).is_some());
     if named.is_empty() {
         return Archives::new();
     }
@@ -30,7 +32,8 @@ pub(super) async fn unpack(manifest: &Manifest, context: &PrepareContext<'_>) ->
         return named.into_iter().map(|(name, file)| (name, Err(nowhere(&file)))).collect();
     };
     let files: Vec<_> = named.iter().map(|(_, file)| file.clone()).collect();
-    let examined = examine(files, cache, context).await;
+    let kept = kept.iter().map(|(_, file)| wanted(file, context)).collect();
+    let examined = examine((files, kept), cache, context).await;
     let proven = named.into_iter().zip(examined).map(|((name, file), proof)| {
         let proof = proof.and_then(|proof| {
             // What is known from before was verified under the trust and at the time of then.
@@ -78,20 +81,21 @@ fn named(spec: &ProviderSpec) -> Option<(String, Spanned<String>)> {
     }
 }
 
+fn wanted(file: &Spanned<String>, context: &PrepareContext<'_>) -> Wanted {
+    let reference = Reference::File(context.folder.join(&file.value));
+    Wanted { reference, bytes_max: ARCHIVE_BYTES.default }
+}
+
 async fn examine(
-    files: Vec<Spanned<String>>,
+    (files, kept): (Vec<Spanned<String>>, Vec<Wanted>),
     cache: &ProgramCache,
     context: &PrepareContext<'_>,
 ) -> Vec<Result<ArchiveProof, CallError>> {
-    let wanted = files.iter().map(|file| Wanted {
-        reference: Reference::File(context.folder.join(&file.value)),
-        bytes_max: ARCHIVE_BYTES.default,
-    });
-    let wanted: Vec<_> = wanted.collect();
-    let kept = cache.clone();
+    let wanted: Vec<_> = files.iter().map(|file| wanted(file, context)).collect();
+    let unpacked = cache.clone();
     // One that was changed or removed since is unpacked again.
     let suffices =
-        move |_: usize, known: &ArchiveProof| kept.find(known.program.digest()).is_some();
+        move |_: usize, known: &ArchiveProof| unpacked.find(known.program.digest()).is_some();
     let (cache, trust, clock) = (cache.clone(), context.trust.clone(), Arc::clone(&context.clock));
     let examination = move |place: usize, bytes: &[u8]| {
         let proven = verify(bytes, &Target::here(), &trust, &*clock).and_then(|verified| {
@@ -102,7 +106,7 @@ async fn examine(
         });
         proven.map_err(|error| about(&files[place], &error))
     };
-    let results = context.archives.examine(wanted, suffices, examination).await;
+    let results = context.archives.examine_beside((wanted, kept), suffices, examination).await;
     results.into_iter().map(|result| result.map(|artifact| artifact.proof)).collect()
 }
 

@@ -1,20 +1,19 @@
 //! What a manifest is checked against.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use trellis_artifacts::{Artifacts, ProgramCache};
+use trellis_artifacts::ProgramCache;
 use trellis_claims::{Clock, TrustList};
 use trellis_engine::Checker;
 use trellis_providers_sdk::ProviderFactory;
 use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
 
+use super::kept::Kept;
+use super::known::{Archives, LastRuns, Modules};
 use super::located::Images;
-use super::proof::{ArchiveProof, Proof};
-use super::rights::Rights;
 
 /// What a manifest is checked against.
 pub struct PrepareContext<'a> {
@@ -51,6 +50,8 @@ pub struct PrepareContext<'a> {
     pub host_addresses: Vec<SocketAddr>,
     /// What may be missing from the manifest, because its text has mistakes.
     pub lacks: Lacks,
+    /// What is taken as it was prepared before.
+    pub kept: Kept,
 }
 
 /// What may be missing from a manifest whose text has mistakes: that something else names it is no
@@ -62,33 +63,6 @@ pub struct Lacks {
     /// A provider may be.
     pub providers: bool,
 }
-
-/// What is known of modules from one [`prepare()`](super::prepare()) to the next. Cheap to clone.
-pub type Modules = Artifacts<Proof>;
-
-/// What is known of provider archives from one [`prepare()`](super::prepare()) to the next. Cheap
-/// to clone.
-pub type Archives = Artifacts<ArchiveProof>;
-
-/// What is known of actors from when they last ran, by their names.
-pub type LastRuns = BTreeMap<String, LastRun>;
-
-/// What is known of an actor from when it last ran.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct LastRun {
-    /// The key that it was signed for, if a provider keeps data under it.
-    pub key: Option<String>,
-    /// The key that it goes by since it runs unsigned, if a provider keeps data under it. Nobody
-    /// owns it, so it takes no place of a signed one.
-    pub unsigned_key: Option<String>,
-    /// What kinds of providers keep its data.
-    pub stores: Stores,
-    /// What it could do.
-    pub rights: Rights,
-}
-
-/// The names of kinds of providers, by the contract and the name of the binding that they serve.
-pub type Stores = BTreeMap<String, BTreeMap<String, String>>;
 
 impl<'a> PrepareContext<'a> {
     /// A context in which nothing is known from before.
@@ -118,6 +92,7 @@ impl<'a> PrepareContext<'a> {
             force,
             host_addresses,
             lacks: Lacks::default(),
+            kept: Kept::default(),
         }
     }
 }

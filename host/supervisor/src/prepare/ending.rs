@@ -2,7 +2,7 @@
 
 use trellis_core::Code;
 use trellis_core::date::span;
-use trellis_manifest::{Manifest, Problem, ProviderKind, Span};
+use trellis_manifest::{Manifest, Problem, Span};
 
 use super::parts::PreparedActor;
 use super::providers::Providers;
@@ -24,7 +24,7 @@ pub(super) fn warnings(
     let providers = manifest.providers.iter().map(|spec| &spec.value).filter_map(|spec| {
         let provider = providers.get(spec.name.value.as_str())?;
         let end = provider.ends_soon(now_unix_s)?;
-        Some((format!("provider `{}`", provider.name), place(&spec.kind), end))
+        Some((format!("provider `{}`", provider.name), spec.kind.written().span, end))
     });
     let warning = |(what, place, end): (String, Span, u64)| {
         let left = span(end.saturating_sub(now_unix_s));
@@ -32,13 +32,4 @@ pub(super) fn warnings(
         Warning::of_change(Problem::new(place, message).code(Code::Expired).help(CURE))
     };
     actors.chain(providers).map(warning).collect()
-}
-
-/// Where a manifest says what implements a provider.
-fn place(kind: &ProviderKind) -> Span {
-    match kind {
-        ProviderKind::Builtin(name) => name.span,
-        ProviderKind::Process(process) => process.program.written().span,
-        ProviderKind::Module(module) => module.file.span,
-    }
 }

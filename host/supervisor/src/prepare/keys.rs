@@ -3,7 +3,8 @@
 use trellis_core::Code;
 use trellis_manifest::{Manifest, Problem};
 
-use super::context::{LastRun, LastRuns};
+use super::context::PrepareContext;
+use super::known::{LastRun, LastRuns};
 use super::parts::PreparedActor;
 use super::warning::Warning;
 
@@ -43,16 +44,22 @@ pub(super) fn note(runs: &mut LastRuns, actors: &[Option<PreparedActor>]) {
     }
 }
 
-/// The actors that had other keys `before` than they have by `runs`.
+/// The actors that had other keys before than they have by `runs`. What is kept was looked at when
+/// it came.
 pub(super) fn changed(
     (manifest, actors): (&Manifest, &[Option<PreparedActor>]),
     runs: &LastRuns,
-    before: &LastRuns,
+    context: &PrepareContext<'_>,
 ) -> Vec<Changed> {
     let mut changed = Vec::new();
-    for (spec, actor) in manifest.actors.iter().zip(actors) {
+    for (place, (spec, actor)) in manifest.actors.iter().zip(actors).enumerate() {
         let Some(name) = actor.as_ref().map(|actor| &*actor.name) else { continue };
-        let (Some(run), Some(last)) = (runs.get(name), before.get(name)) else { continue };
+        let (Some(run), Some(last)) = (runs.get(name), context.last_runs.get(name)) else {
+            continue;
+        };
+        if context.kept.actor(place).is_some() {
+            continue;
+        }
         let Some((now, old, turn)) = other_key(run, last) else { continue };
         let sentence = format!(
             "actor key changed: `{name}` was {old} and is {now} now; its data stays with the old \

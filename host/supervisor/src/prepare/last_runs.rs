@@ -6,7 +6,7 @@ use std::sync::Arc;
 use trellis_core::Contract;
 
 use super::bindings::Written;
-use super::context::{LastRun, LastRuns};
+use super::known::{LastRun, LastRuns};
 use super::parts::PreparedActor;
 use super::rights::Rights;
 

@@ -42,7 +42,7 @@ async fn one(
             (fetched.reference, Some(resolved))
         }
     };
-    Ok(Located { module: Wanted { reference, bytes_max }, resolved })
+    Ok(Located { module: Wanted { reference, bytes_max }, resolved, held: None })
 }
 
 fn speaks_plain_http(manifest: &Manifest, image: &Image) -> bool {

@@ -1,8 +1,9 @@
 //! What is known of a module once it is on this machine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use trellis_artifacts::{Credentials, Digest, Registries, Wanted};
+use trellis_artifacts::{Credentials, Digest, KeptProgram, Registries, Wanted};
 use trellis_core::CallError;
 
 /// How images are fetched. Cheap to clone.
@@ -26,6 +27,8 @@ pub(super) struct Located {
     pub(super) module: Wanted,
     /// Of an image, what it stands for.
     pub(super) resolved: Option<Resolved>,
+    /// Of a copy in the cache, what keeps it there.
+    pub(super) held: Option<Arc<KeptProgram>>,
 }
 
 /// What an image of a manifest stands for.

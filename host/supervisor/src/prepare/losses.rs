@@ -8,7 +8,8 @@ use trellis_control::Loss;
 use trellis_core::{Code, Contract};
 use trellis_manifest::{Manifest, Problem};
 
-use super::context::{LastRuns, PrepareContext};
+use super::context::PrepareContext;
+use super::known::LastRuns;
 use super::parts::PreparedActor;
 use super::rights::{Rights, callees, granted};
 use super::warning::Warning;

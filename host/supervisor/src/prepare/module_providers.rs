@@ -30,6 +30,10 @@ pub(super) async fn find(
         ProviderKind::Builtin(_) | ProviderKind::Process(_) => None,
     });
     let asked = specs.zip(modules).map(|((spec, module), proven)| async move {
+        if let Some(kept) = context.kept.provider(&spec.name.value) {
+            let found = proven.map(|_| PreparedProvider::clone(&kept.part));
+            return (spec.name.value.clone(), found);
+        }
         let prepared = proven.map(|proven| prepared(spec, module, proven, context));
         let found = match (prepared, &context.module_providers) {
             (Ok(prepared), Some(providers)) => ask(spec, Arc::new(prepared), providers).await,
@@ -81,11 +85,12 @@ fn prepared(
     (found, proof): (Located, Proof),
     context: &PrepareContext<'_>,
 ) -> PreparedActor {
-    let (Located { module: wanted, resolved }, Proof { verified, code }) = (found, proof);
+    let (Located { module: wanted, resolved, held }, Proof { verified, code }) = (found, proof);
     PreparedActor {
         name: Arc::from(spec.name.value.as_str()),
         module: wanted,
         resolved,
+        held,
         modules: context.modules.clone(),
         is_provider: true,
         verified,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trellis_artifacts::{Artifact, is_like_an_image};
+use trellis_artifacts::{Artifact, Wanted, is_like_an_image};
 use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
 use trellis_engine::ModuleBounds;
@@ -10,8 +10,10 @@ use trellis_limits::ActorLimits;
 use trellis_manifest::{ActorSpec, Manifest, Problem, ProviderKind, Spanned};
 
 use super::context::PrepareContext;
+use super::kept::Keep;
 use super::locate::locate;
 use super::located::Located;
+use super::parts::PreparedActor;
 use super::proof::{CodeProof, Proof};
 
 /// What a module is to be.
@@ -27,6 +29,8 @@ pub(super) struct Named<'a> {
     pub(super) image: &'a Spanned<String>,
     limits: &'a ActorLimits,
     role: Role,
+    /// It was prepared before, and whether it may run is asked again.
+    kept: Option<(&'a PreparedActor, bool)>,
 }
 
 /// A module that is here, with what is known of it; or what is wrong with it.
@@ -40,16 +44,25 @@ pub(super) struct Verification {
 
 /// Verifies every module of a manifest.
 pub(super) async fn verify_all(manifest: &Manifest, context: &PrepareContext<'_>) -> Verification {
-    let actors = manifest.actors.iter().map(|spec| {
+    let actors = manifest.actors.iter().enumerate().map(|(place, spec)| {
         let ActorSpec { image, limits, .. } = &spec.value;
-        Named { image, limits, role: Role::Actor }
+        let kept = context.kept.actor(place).map(|Keep { part, is_asked }| (&**part, *is_asked));
+        Named { image, limits, role: Role::Actor, kept }
     });
-    let providers = manifest.providers.iter().filter_map(|spec| Named::of(&spec.value.kind));
+    let providers = manifest.providers.iter().filter_map(|spec| {
+        let named = Named::of(&spec.value.kind)?;
+        let kept = context.kept.provider(&spec.value.name.value);
+        let kept = kept.and_then(|keep| Some((&**keep.part.module.as_ref()?, keep.is_asked)));
+        Some(Named { kept, ..named })
+    });
     // Together: what is not wanted now is forgotten.
     let named: Vec<_> = actors.chain(providers).collect();
     let proven = prove_all(&named, manifest, context).await;
     let proven = named.iter().zip(proven).map(|(named, proven)| {
         let proven = proven.and_then(|(found, proof)| {
+            if named.kept.is_some_and(|(_, is_asked)| !is_asked) {
+                return Ok((found, proof));
+            }
             // What is known from before was verified under the trust and at the time of then.
             let checked = proof.verified.recheck(context.trust, &*context.clock);
             checked.map(|()| (found, proof)).map_err(|error| refused(named.image, &error.into()))
@@ -62,8 +75,24 @@ pub(super) async fn verify_all(manifest: &Manifest, context: &PrepareContext<'_>
     Verification { actors, providers }
 }
 
+/// What is known of all of them: of what is kept what was known before.
 async fn prove_all(
     named: &[Named<'_>],
+    manifest: &Manifest,
+    context: &PrepareContext<'_>,
+) -> Vec<Result<(Located, Proof), CallError>> {
+    let new: Vec<_> = named.iter().filter(|it| it.kept.is_none()).copied().collect();
+    let kept = named.iter().filter_map(|it| Some(it.kept?.0.module.clone())).collect();
+    let mut proven = prove((&new, kept), manifest, context).await.into_iter();
+    let of = |named: &Named<'_>| match named.kept {
+        Some((kept, _)) => Ok(kept.found()),
+        None => proven.next().expect("there is a result for each that is new"),
+    };
+    named.iter().map(of).collect()
+}
+
+async fn prove(
+    (named, kept): (&[Named<'_>], Vec<Wanted>),
     manifest: &Manifest,
     context: &PrepareContext<'_>,
 ) -> Vec<Result<(Located, Proof), CallError>> {
@@ -92,7 +121,8 @@ async fn prove_all(
         }
         Ok(Artifact { digest: *verified.digest(), proof: Proof { verified, code } })
     };
-    let mut proven = context.modules.examine(wanted, suffices, examination).await.into_iter();
+    let proven = context.modules.examine_beside((wanted, kept), suffices, examination);
+    let mut proven = proven.await.into_iter();
     let with_proof = |found: Result<Located, CallError>| {
         let found = found?;
         let proven = proven.next().expect("there is a result for each that was found");
@@ -105,7 +135,8 @@ impl<'a> Named<'a> {
     /// The module of a provider that is one.
     pub(super) fn of(kind: &'a ProviderKind) -> Option<Self> {
         let ProviderKind::Module(module) = kind else { return None };
-        Some(Self { image: &module.file, limits: &module.limits, role: Role::Provider })
+        let (image, limits) = (&module.file, &module.limits);
+        Some(Self { image, limits, role: Role::Provider, kept: None })
     }
 
     /// Whoever signed it decided which of the two it is: an actor does not come to be called over

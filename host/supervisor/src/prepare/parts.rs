@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use trellis_artifacts::Wanted;
+use trellis_artifacts::{KeptProgram, Wanted};
 use trellis_claims::{Verified, VerifiedProvider};
 use trellis_control::{ComponentKind, DataTerms, Loss};
 use trellis_core::{BindingName, CallError, Contract, Direction, Operation};
@@ -14,7 +14,7 @@ use trellis_manifest::Problem;
 use trellis_providers_sdk::{BoxFuture, Descriptor, ProviderFactory, Values};
 use trellis_targets::module::ModuleFile;
 
-use super::context::{LastRuns, Modules};
+use super::known::{LastRuns, Modules};
 use super::located::Resolved;
 use super::places::Places;
 use super::proof::CodeProof;
@@ -43,6 +43,8 @@ pub(crate) struct PreparedActor {
     pub(crate) module: Wanted,
     /// Of an image, what it stands for.
     pub(super) resolved: Option<Resolved>,
+    /// Of a copy in the cache, what keeps it there: it may be read again.
+    pub(super) held: Option<Arc<KeptProgram>>,
     /// Who reads it.
     pub(crate) modules: Modules,
     /// True for a provider.

@@ -31,6 +31,7 @@ pub(super) type Programs = BTreeMap<String, Result<Program, Problem>>;
 pub(super) async fn find(manifest: &Manifest, context: &PrepareContext<'_>) -> Programs {
     let mut unpacked = archives::unpack(manifest, context).await;
     let named = manifest.providers.iter().filter_map(|spec| match &spec.value.kind {
+        ProviderKind::Process(_) if context.kept.provider(&spec.value.name.value).is_some() => None,
         ProviderKind::Process(process) => Some((spec.value.name.value.as_str(), &**process)),
         ProviderKind::Builtin(_) | ProviderKind::Module(_) => None,
     });

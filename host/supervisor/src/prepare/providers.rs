@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use trellis_core::{Code, nearest_name};
-use trellis_manifest::{Manifest, Problem, ProviderKind, Spanned, TextPairs};
+use trellis_manifest::{Manifest, Problem, ProviderKind, ProviderSpec, Spanned, TextPairs};
 use trellis_providers_sdk::{ProviderFactory, Values};
 
 use super::context::PrepareContext;
+use super::kept::Keep;
 use super::module_providers::Served;
 use super::parts::PreparedProvider;
 use super::processes;
@@ -61,7 +62,8 @@ pub(super) async fn prepare(
                         ..PreparedProvider::plain(&it.factory)
                     }))
                 };
-                match served.remove(&*name).or_else(program) {
+                let kept = || Some(vouched(context.kept.provider(&name)?, spec, context));
+                match served.remove(&*name).or_else(kept).or_else(program) {
                     Some(Ok(provider)) => provider,
                     Some(Err(problem)) => {
                         problems.push(problem);
@@ -79,6 +81,24 @@ pub(super) async fn prepare(
         providers.insert(name, prepared);
     }
     Found { known: providers, guessed, lacks, lacks_a_program }
+}
+
+/// One that was prepared before, if it may run.
+fn vouched(
+    kept: &Keep<PreparedProvider>,
+    spec: &ProviderSpec,
+    context: &PrepareContext<'_>,
+) -> Result<PreparedProvider, Problem> {
+    let checked = match (&kept.part.claims, kept.is_asked) {
+        (Some(claims), true) => claims.recheck(context.trust, &*context.clock),
+        _ => Ok(()),
+    };
+    let written = spec.kind.written();
+    let text = |why: &str| format!("{}: {why}", written.value);
+    checked.map(|()| PreparedProvider::clone(&kept.part)).map_err(|error| {
+        let problem = Problem::new(written.span, text(error.message()));
+        problem.code(error.code()).help(error.code().cure())
+    })
 }
 
 /// The provider that a mistyped name probably means.

@@ -6,7 +6,7 @@
 use trellis_manifest::Problem;
 
 use super::bindings::Written;
-use super::context::{LastRuns, Stores};
+use super::known::{LastRuns, Stores};
 use super::providers::Providers;
 use super::warning::Warning;
 

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use trellis_app::AdminClient;
 use trellis_control::{
-    Answer, Applied, DataTerms, Edit, EditRequest, Edited, Moved, Revision, RevisionOutcome,
+    Answer, Applied, DataTerms, Edit, EditRequest, Edited, Edits, Moved, Revision, RevisionOutcome,
     WatchTerms,
 };
 use trellis_core::Code;
@@ -38,12 +38,30 @@ pub(crate) struct EditArgs {
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = timeout)]
     timeout: Duration,
 
-    /// Only if what is wanted is still at this revision; without it, at the one it has now.
-    #[arg(long, value_name = "REVISION")]
-    if_revision: Option<u64>,
+    /// Only if what is wanted is still at this revision, by its number or its ETag, which no other
+    /// start of the host has; without it, at the one it has now.
+    #[arg(long, value_name = "REVISION", value_parser = made_for)]
+    if_revision: Option<MadeFor>,
 
     #[command(flatten)]
     host: HostChoice,
+}
+
+/// What an edit was made for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum MadeFor {
+    /// A revision since the host started.
+    Number(u64),
+    /// One of a certain start.
+    Tag(String),
+}
+
+fn made_for(text: &str) -> Result<MadeFor, String> {
+    match (text.parse(), Edits::read_etag(text)) {
+        (Ok(revision), _) => Ok(MadeFor::Number(revision)),
+        (Err(_), Some(_)) => Ok(MadeFor::Tag(text.to_owned())),
+        (Err(_), None) => Err("give a revision of `trellis history`, or an ETag".to_owned()),
+    }
 }
 
 /// What may be forced, and when an edit is taken back.
@@ -123,15 +141,16 @@ pub(super) fn make(request: EditRequest, args: &EditArgs, output: Output) -> Res
     let made = runtime::block_on(async {
         let until = Instant::now() + args.timeout;
         let client = args.host.client(output).await?;
-        let revision = match args.if_revision {
-            Some(revision) => revision,
-            None => match client.get(&["edits"]).await? {
-                Answer::Edits(edits) => edits.revision,
+        let etag = match &args.if_revision {
+            Some(MadeFor::Tag(tag)) => tag.clone(),
+            wanted => match (client.get(&["edits"]).await?, wanted) {
+                (Answer::Edits(edits), Some(MadeFor::Number(revision))) => edits.etag_at(*revision),
+                (Answer::Edits(edits), _) => edits.etag,
                 _ => return Err(odd()),
             },
         };
         let patience = until.saturating_duration_since(Instant::now());
-        let answer = client.edit(&request, revision, patience).await;
+        let answer = client.edit(&request, &etag, patience).await;
         let edited = match answer {
             Ok(Answer::Edited(edited)) => *edited,
             Ok(_) => return Err(odd()),
@@ -189,6 +208,13 @@ impl Made {
         let taken_back = own.filter(|it| it.outcome == RevisionOutcome::TakenBack);
         let cure = "What ran before goes on. `trellis history` shows what happened, and the host's \
                     log says more.";
+        let stays = own.filter(|it| it.outcome == RevisionOutcome::NotTakenBack);
+        if let Some(stays) = stays {
+            let text = stays.why.clone().unwrap_or_else(|| "it could not be taken back".to_owned());
+            let cure = "It runs on. Put another version in its place with `trellis update`, or an \
+                        earlier one with `trellis rollback --to REVISION`.";
+            return Some(Failure::new(Code::Guest, text).cure(cure));
+        }
         if let Some(own) = taken_back {
             let why = own.why.as_deref().unwrap_or("it does worse than what it replaced");
             let text = format!("revision {} was taken back: {why}", own.revision);
@@ -222,6 +248,9 @@ impl fmt::Display for Made {
         }
         if !*dry_run {
             writeln!(f, "revision {revision}")?;
+        }
+        if let Some(seen) = self.revision.as_ref().and_then(|it| it.seen) {
+            writeln!(f, "it stays: {seen}")?;
         }
         Ok(())
     }

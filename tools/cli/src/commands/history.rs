@@ -1,8 +1,10 @@
 //! `trellis history`: what changed of what a host is to run.
 
 use clap::Args;
+use trellis_app::AdminClient;
 use trellis_claims::{Clock, SystemClock};
 use trellis_control::{Answer, Revision};
+use trellis_core::{Code, nearest_name};
 
 use super::get::odd;
 use super::host::HostChoice;
@@ -15,8 +17,8 @@ use crate::table::Table;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 The last 20 changes since the host started are known, the oldest first.
-Exit codes: 0 listed, 2 several hosts run, 3 no such host, 4 the host is another user's,
-5 no host answers.")]
+Exit codes: 0 listed, 2 several hosts run, 3 no such host, actor or provider, 4 the host is another
+user's, 5 no host answers.")]
 pub(crate) struct HistoryArgs {
     /// Only those in which this actor or provider changed.
     name: Option<String>,
@@ -27,15 +29,35 @@ pub(crate) struct HistoryArgs {
 pub(crate) fn run(args: &HistoryArgs, output: Output) -> Result<(), Failure> {
     let history = runtime::block_on(async {
         let client = args.host.client(output).await?;
-        match client.get(&["history"]).await? {
-            Answer::History(history) => Ok(history),
-            _ => Err(odd()),
+        let Answer::History(history) = client.get(&["history"]).await? else { return Err(odd()) };
+        let is_meant = |it: &Revision| args.name.as_ref().is_none_or(|name| concerns(it, name));
+        let history: Vec<_> = history.into_iter().filter(is_meant).collect();
+        if let Some(name) = args.name.as_ref().filter(|_| history.is_empty()) {
+            check_known(&client, name).await?;
         }
+        Ok(history)
     })?;
-    let is_meant = |it: &Revision| args.name.as_ref().is_none_or(|name| concerns(it, name));
-    let history: Vec<_> = history.into_iter().filter(is_meant).collect();
     let table = table(&history);
     output.list(&Answer::History(history), &table)
+}
+
+/// Whether the host has something of that name, of which nothing changed.
+async fn check_known(client: &AdminClient, name: &str) -> Result<(), Failure> {
+    let (actors, providers) = (client.get(&["actors"]).await?, client.get(&["providers"]).await?);
+    let (Answer::Actors(actors), Answer::Providers(providers)) = (actors, providers) else {
+        return Err(odd());
+    };
+    let actors = actors.iter().map(|it| it.name.as_str());
+    let known = actors.chain(providers.iter().map(|it| it.name.as_str()));
+    if known.clone().any(|known| known == name) {
+        return Ok(());
+    }
+    let near = nearest_name(name, known);
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let text =
+        format!("the host has no actor or provider `{name}`, nor had any in its history{near}");
+    let failure = Failure::new(Code::NotFound, text);
+    Err(failure.cure("`trellis get actors` and `trellis get providers` list their names."))
 }
 
 /// True when a change says something of what has that name.
@@ -46,8 +68,10 @@ fn concerns(revision: &Revision, name: &str) -> bool {
 }
 
 fn table(history: &[Revision]) -> Table {
-    let mut table = Table::new(&["REVISION", "WHEN", "BY", "OUTCOME", "WHAT"], &["WHY"]);
+    let columns = ["REVISION", "WHEN", "BY", "OUTCOME", "WHAT", "WHY"];
+    let mut table = Table::new(&columns, &["WHO", "VERSION", "CALLS"]);
     let now = SystemClock.now_unix_s();
+    let none = || "-".to_owned();
     for it in history {
         let more = if it.more > 0 { format!(" and {} more", it.more) } else { String::new() };
         table.row([
@@ -56,7 +80,10 @@ fn table(history: &[Revision]) -> Table {
             it.by.to_string(),
             it.outcome.to_string(),
             format!("{}{more}", it.what.join(", ")),
-            it.why.clone().unwrap_or_default(),
+            it.why.clone().unwrap_or_else(|| it.seen.map_or_else(none, |seen| seen.to_string())),
+            it.who.clone().unwrap_or_else(none),
+            it.version.clone().unwrap_or_else(none),
+            it.seen.map_or_else(none, |seen| format!("{} ({} failed)", seen.calls, seen.failed)),
         ]);
     }
     table
@@ -74,10 +101,13 @@ mod tests {
             revision: 2,
             at_unix_s: 0,
             by: ChangedBy::Edit,
+            who: None,
             subject: Some("actor counter".to_owned()),
+            version: None,
             what: vec!["rebind counter to wascc:keyvalue at store".to_owned()],
             more: 0,
             outcome: RevisionOutcome::Applied,
+            seen: None,
             why: None,
         };
         for (name, is_meant) in [("counter", true), ("store", true), ("count", false)] {

@@ -83,9 +83,14 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
 
 /// Whether a command's results have this form.
 fn fits(command: &Command, form: Form) -> Result<(), Failure> {
-    let lists = || Failure::usage("`-o wide` and `-o name` are for the lists of `trellis get`");
+    let lists =
+        || Failure::usage("`-o wide` and `-o name` are for the lists of `get` and `history`");
     match command {
-        Command::Get(_) | Command::Events(_) | Command::Why(_) | Command::Context(_) => Ok(()),
+        Command::Get(_)
+        | Command::History(_)
+        | Command::Events(_)
+        | Command::Why(_)
+        | Command::Context(_) => Ok(()),
         _ if form.is_for_lists() => Err(lists()),
         Command::Up(_) if form == Form::Yaml => {
             Err(Failure::usage("`trellis up` prints text or, with `-o json`, a document a line"))

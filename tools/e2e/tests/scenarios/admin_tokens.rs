@@ -180,3 +180,42 @@ fn users_come_and_go_while_the_host_runs_and_its_key_stays() {
     assert_eq!(refused.code, Some(6), "{refused:#?}");
     assert!(refused.stderr.contains("trellis keys gen user"), "{refused:#?}");
 }
+
+#[test]
+fn a_user_who_is_taken_out_is_out_whatever_else_is_wrong() {
+    let (site, user) = site_of("operate");
+    let host = start(&site);
+    let look = shown(&token(&user, &key_of(&site), Scope::Read));
+    let other = KeyPair::generate(KeyKind::User);
+    let (own, other) = (user.public().to_string(), other.public().to_string());
+    let right = fs::read_to_string(site.path(MANIFEST)).expect("it is there");
+    let without = right.replace(&own, &other);
+    let becomes = |status: u16, text: &str| {
+        site.put(MANIFEST, text);
+        let asked = || match ask(&host, "GET", "/v1/host", &look).status {
+            found if found == status => Ok(()),
+            found => Err(found),
+        };
+        let found = eventually(asked);
+        found.unwrap_or_else(|found| panic!("{found} for {status}: {text}\n{}", host.log().text()));
+    };
+    for wrong in [
+        // A key that is not known, a module that is not there, and no YAML at all.
+        format!("actrs: []\n{without}"),
+        without.replace("image: echo.wasm", "image: gone.wasm"),
+        format!("{without}\nlabels: [\n"),
+        // Still listed, and revoked.
+        format!("trust: {{issuers: ['${{ISSUER}}'], revoked: ['{own}']}}\nactrs: []\n{right}"),
+    ] {
+        becomes(200, &right);
+        becomes(401, &wrong);
+    }
+    // Nobody comes in with a manifest that is wrong.
+    site.put(MANIFEST, format!("actrs: []\n{right}"));
+    let from = host.log().count();
+    host.signal(Signal::HUP);
+    let refused = |line: &str| line.contains("the manifest was not applied").then_some(());
+    assert!(host.log().wait_for(from, refused).is_some(), "{}", host.log().text());
+    assert_eq!(ask(&host, "GET", "/v1/host", &look).status, 401);
+    becomes(200, &right);
+}

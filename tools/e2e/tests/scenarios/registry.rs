@@ -206,3 +206,48 @@ fn a_signal_is_answered_while_a_registry_is_silent() {
     assert!(!ended.stderr.contains("E_REGISTRY"), "it waited for the registry: {ended:#?}");
     drop(asked);
 }
+
+#[test]
+fn a_tag_that_was_moved_comes_in_with_no_edit_of_something_else() {
+    let mut registry = DockerRegistry::start();
+    let at = registry.name().to_owned();
+    let site = site(&at, "team/echo:1");
+    push(&site, "echo", &format!("{at}/team/echo:1"), 1);
+    push(&site, "echo", &format!("{at}/team/echo:2"), 2);
+    let mut manifest = manifest(&at, "team/echo:1");
+    manifest = manifest
+        .replace("actors: [", &format!("actors: [{{image: '{at}/team/more:1', name: more}}, "));
+    let more = |revision: i32, caps: &[&str]| {
+        let mut draft = site.account().draft("more");
+        draft.caps = caps.iter().map(|cap| (*cap).to_owned()).collect();
+        draft.revision = Some(revision);
+        push_as(&site, &draft, "echo", &format!("{at}/team/more:1"));
+    };
+    more(1, &["wascc:http_server"]);
+    site.put("app/manifest.yaml", manifest);
+    let host = started(&site);
+    let does = |line: &str| {
+        let ended = run_to_end(&mut site.trellis(&line.split(' ').collect::<Vec<_>>()));
+        assert_eq!(ended.code, Some(0), "{line}: {ended:#?}");
+        ended.stdout
+    };
+    let revision = |actor: &str| {
+        let told: serde_json::Value =
+            serde_json::from_str(&does(&format!("describe actor {actor} -o json"))).expect("JSON");
+        told["actor"]["revision"].clone()
+    };
+    more(2, &["wascc:http_server", "wascc:extras"]);
+    does(&format!("update actor echo {at}/team/echo:2 --no-wait"));
+    assert_eq!((revision("echo"), revision("more")), (2.into(), 1.into()));
+    assert!(does("history -o wide").contains("sha256:"), "what the tag stood for is told");
+    // What the edit's own tag stands for now comes in with no reading of the manifest.
+    push(&site, "echo", &format!("{at}/team/echo:2"), 3);
+    let from = host.log().count();
+    host.signal(Signal::HUP);
+    says(&host, from, &["replaced actor more"]);
+    assert_eq!((revision("echo"), revision("more")), (2.into(), 2.into()));
+    // Nor is anybody asked for what is gone back to.
+    registry.stop();
+    does("rollback echo --no-wait");
+    assert_eq!(revision("echo"), 1);
+}

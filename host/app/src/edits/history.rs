@@ -1,0 +1,123 @@
+//! The latest changes of what is wanted, with what came of them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use trellis_control::{ApplyError, ChangedBy, Revision, RevisionOutcome, Step, for_everybody};
+use trellis_limits::fixed::HISTORY;
+
+use super::overlay::Overlay;
+use super::subject::Subject;
+
+/// Most steps of one change that are listed.
+const STEPS_MAX: usize = 20;
+
+/// A change of what is wanted.
+pub(crate) struct Change<'a> {
+    pub(crate) by: ChangedBy,
+    /// Who asked for it.
+    pub(crate) who: Option<String>,
+    /// The steps to it from what was wanted.
+    pub(crate) steps: &'a [Step],
+    /// When it is made, in seconds since 1970.
+    pub(crate) at_unix_s: u64,
+}
+
+/// The latest changes of what is wanted, the oldest first.
+#[derive(Default)]
+pub(super) struct History(VecDeque<Record>);
+
+/// A change, with what it left in force.
+pub(super) struct Record {
+    pub(super) told: Revision,
+    /// The edits that were in force by it.
+    pub(super) overlay: Overlay,
+    /// It could not be had, and is to be taken back.
+    pub(super) is_given_up: bool,
+    /// What the steps are about.
+    subjects: BTreeSet<String>,
+    /// The outcome that was told last.
+    heard: Option<RevisionOutcome>,
+}
+
+impl Record {
+    /// A change that is under way: the one that makes this revision, and what an edit is about.
+    pub(super) fn of(revision: u64, change: Change<'_>, subject: Option<&Subject>) -> Self {
+        let steps = change.steps;
+        let told = Revision {
+            revision,
+            at_unix_s: change.at_unix_s,
+            by: change.by,
+            who: change.who,
+            subject: subject.map(ToString::to_string),
+            version: None,
+            what: steps.iter().take(STEPS_MAX).map(ToString::to_string).collect(),
+            more: steps.len().saturating_sub(STEPS_MAX),
+            outcome: RevisionOutcome::Applying,
+            seen: None,
+            why: None,
+        };
+        let subjects = steps.iter().map(Step::subject).collect();
+        Self { told, overlay: Overlay::default(), is_given_up: false, subjects, heard: None }
+    }
+
+    /// It is about this as well.
+    pub(super) fn is_about(&mut self, subject: String) {
+        self.subjects.insert(subject);
+    }
+
+    /// True when there was anything to do.
+    pub(super) fn has_steps(&self) -> bool {
+        !self.subjects.is_empty()
+    }
+
+    /// The first of its steps that failed.
+    pub(super) fn fault(&self, failing: &BTreeMap<&str, &ApplyError>) -> Option<String> {
+        let fault = self.subjects.iter().find_map(|what| failing.get(&**what));
+        fault.map(ToString::to_string)
+    }
+
+    /// What came of it, and why.
+    pub(super) fn ends(&mut self, outcome: RevisionOutcome, why: Option<&str>) {
+        self.told.outcome = outcome;
+        self.told.why = why.map(for_everybody);
+    }
+}
+
+impl History {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.0.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Record> {
+        self.0.iter_mut()
+    }
+
+    pub(super) fn find(&mut self, revision: u64) -> Option<&mut Record> {
+        self.0.iter_mut().find(|record| record.told.revision == revision)
+    }
+
+    /// The revision of the oldest change that is known.
+    pub(super) fn oldest(&self) -> u64 {
+        self.0.front().map_or(0, |record| record.told.revision)
+    }
+
+    /// The changes that are new since this was asked, or came to something else.
+    pub(super) fn news(&mut self) -> Vec<Revision> {
+        let mut news = Vec::new();
+        for Record { told, heard, .. } in &mut self.0 {
+            if heard.replace(told.outcome) != Some(told.outcome) {
+                news.push(told.clone());
+            }
+        }
+        news
+    }
+
+    /// One more; the oldest is forgotten when there are too many.
+    pub(super) fn push(&mut self, record: Record) {
+        self.0.push_back(record);
+        let most = usize::try_from(HISTORY.default).unwrap_or(usize::MAX);
+        while self.0.len() > most {
+            self.0.pop_front();
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Edits that were taken back, in words.
+
+use super::subject::Subject;
+use super::version::Replacement;
+
+/// Why an edit is taken back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TakenBack {
+    /// It could not be had: what it was to replace goes on.
+    NotHad,
+    /// It did worse: the last before it that stood its watch runs again.
+    DidWorse,
+}
+
+/// That an edit was taken back, or was to be.
+pub(super) struct TookBack {
+    pub(super) revision: u64,
+    /// What it brought.
+    pub(super) replacement: Replacement,
+    pub(super) why: String,
+    /// Why what ran before cannot be had, so that it stays.
+    pub(super) stays: Option<String>,
+}
+
+impl TookBack {
+    /// What there is to tell of it; `fails` when what ran before does not run again so far.
+    pub(super) fn told(&self, subject: &Subject, fails: bool) -> String {
+        let Self { revision, why, stays, .. } = self;
+        let name = &subject.name;
+        match stays {
+            Some(stays) => format!(
+                "revision {revision} of {subject} was to be taken back ({why}) and stays, because \
+                 what ran before cannot be had: {stays}; put another version in its place with \
+                 `trellis update`, or go to an earlier one with `trellis rollback {name} --to \
+                 REVISION`"
+            ),
+            None if fails => format!(
+                "revision {revision} of {subject} is being taken back ({why}): what ran before it \
+                 cannot be had so far, and is tried again"
+            ),
+            None => format!("revision {revision} of {subject} was taken back: {why}"),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What an edit needs, prepared: its subject alone, and everything else as it was.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use tokio::task::spawn_blocking;
+use trellis_artifacts::Stamp;
+use trellis_control::DataTerms;
+use trellis_manifest::{Manifest, Span, Spanned};
+use trellis_supervisor::{Allowances, Kept, Part, Parts, Supervisor};
+
+use super::reading::changes;
+use super::told::{helped, refused, told};
+use crate::edits::{
+    Base, Drafted, Entry, InForce, Next, Overlay, Version, WayBack, kept, kept_part,
+};
+use crate::failure::Failure;
+use crate::manifest::{Loaded, Loader, Made};
+
+/// What an edit is made of, before its files are read.
+pub(super) struct Making {
+    pub(super) drafted: Drafted,
+    pub(super) former: Option<Arc<Version>>,
+    /// The edit that it follows was not judged yet.
+    pub(super) is_open: bool,
+    pub(super) base: Base,
+    pub(super) overlay: Overlay,
+    pub(super) parts: Arc<Parts>,
+    pub(super) origin: u64,
+    /// What becomes of the data of a provider that is replaced.
+    pub(super) data: Option<DataTerms>,
+}
+
+/// What the manifest says of the subject, as it is for as long as an edit holds.
+struct Own {
+    entry: Entry,
+    file: Option<(PathBuf, Stamp)>,
+    part: Option<Part>,
+    remarks: Vec<String>,
+}
+
+impl Making {
+    /// Loads the manifest that is applied with one more edit, and checks whether that is right.
+    ///
+    /// # Errors
+    /// Why it cannot be made.
+    pub(super) async fn load(
+        self,
+        (loader, supervisor): (Arc<Loader>, Supervisor),
+        allows: Allowances,
+    ) -> Result<Loaded, Failure> {
+        let Self { drafted, former, is_open, base, overlay, parts, origin, data } = self;
+        let Drafted { subject, base: entry, next } = drafted;
+        let is_new = matches!(next, Next::New { .. });
+        let named = match &next {
+            Next::New { replacement, .. } => replacement.file().map(str::to_owned),
+            Next::Former(_) => None,
+        };
+        let before = overlay.get(&subject).cloned();
+        let own = match &before {
+            Some(before) => Own {
+                entry,
+                file: before.file.clone(),
+                part: before.base_part.clone(),
+                remarks: Vec::new(),
+            },
+            None => own(&loader, &base, entry, parts.get(subject.as_pair())).await?,
+        };
+        let part = match &former {
+            _ if is_new => None,
+            Some(former) => former.part.get().cloned(),
+            None => own.part.clone(),
+        };
+        let version = version(&loader, (next, former, origin), (&own.entry, &base)).await?;
+        let copied = version.as_ref().and_then(|version| version.replacement.file());
+        let copied = copied.map(str::to_owned);
+        let Own { entry, file, part: base_part, remarks } = own;
+        // What nobody has judged yet is nothing to go back to, nor to be compared with.
+        let (sound, watched) = match &before {
+            Some(before) if is_open => (before.sound.clone(), before.watched),
+            before => (before.as_ref().map(|before| Arc::clone(&before.version)), None),
+        };
+        let before = before.map(|before| Arc::clone(&before.version));
+        let edit = version.map(|version| InForce {
+            version,
+            base: entry,
+            file,
+            base_part,
+            before,
+            sound,
+            revision: 0,
+            watched,
+        });
+        let overlay = overlay.with(subject.clone(), edit.clone());
+        // Who goes back goes to what ran before, whatever its key was.
+        let forced = (allows.another || !is_new).then_some(&subject);
+        let kept = Kept::all_but(&parts, subject.as_pair(), part.as_ref());
+        let loaded = loader.prepare_again(&base, (kept, forced), &overlay).await;
+        let mut loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
+        data.iter().for_each(|terms| loaded.prepared.moves_data(&subject.name, *terms));
+        if is_new {
+            let checked = supervisor.check_follows(&loaded.prepared, subject.as_pair(), allows);
+            checked.map_err(|error| refused(&subject, error))?;
+        }
+        let part = loaded.parts.get(subject.as_pair());
+        if let (Some(edit), Some(part)) = (&edit, part) {
+            // Of one that is gone back to it is known.
+            let _ = edit.version.part.set(part);
+        }
+        let changes = changes(&supervisor, &loaded);
+        let made = Made { subject, edit, remarks };
+        Ok(Loaded { changes, edit: Some(made), ..loaded })
+    }
+}
+
+/// What an edit gives way to, prepared as it ran.
+///
+/// # Errors
+/// Why that may not run any more, or does not fit what is wanted by now.
+pub(super) async fn load_back(
+    (loader, supervisor): (Arc<Loader>, Supervisor),
+    (base, overlay, parts): (Base, Overlay, Arc<Parts>),
+    WayBack { subject, edit, part }: WayBack,
+) -> Result<Loaded, Failure> {
+    let overlay = overlay.with(subject.clone(), edit);
+    let kept = Kept::all_but(&parts, subject.as_pair(), part.as_ref());
+    let loaded = loader.prepare_again(&base, (kept, Some(&subject)), &overlay).await;
+    let loaded = loaded.map_err(|failure| told(&failure, &subject, (None, None)))?;
+    let changes = changes(&supervisor, &loaded);
+    Ok(Loaded { changes, ..loaded })
+}
+
+/// What the manifest says of the subject of its first edit: kept where nobody changes it.
+async fn own(
+    loader: &Arc<Loader>,
+    base: &Base,
+    entry: Entry,
+    part: Option<Part>,
+) -> Result<Own, Failure> {
+    let file = file_of(Arc::clone(loader), entry.clone()).await;
+    let Some(part) = part else { return Ok(Own { entry, file, part: None, remarks: Vec::new() }) };
+    let (copied, cache) = (part.clone(), loader.cache(&base.manifest));
+    let copying = loader.copy(move || kept_part(&copied, cache.as_deref())).await?;
+    let (part, remarks) = match copying {
+        Ok(kept) => (kept, Vec::new()),
+        Err(error) => {
+            let why = error.message();
+            let remark = format!(
+                "what the manifest names cannot be kept ({why}): if it has to be read again, this \
+                 edit cannot be taken back"
+            );
+            (part, vec![remark])
+        }
+    };
+    Ok(Own { entry, file, part: Some(part), remarks })
+}
+
+/// What an edit brings, with its file where nobody changes it.
+async fn version(
+    loader: &Arc<Loader>,
+    (next, former, origin): (Next, Option<Arc<Version>>, u64),
+    (entry, base): (&Entry, &Base),
+) -> Result<Option<Arc<Version>>, Failure> {
+    let Next::New { replacement, what, keeps } = next else { return Ok(former) };
+    let (entry, cache) = (entry.clone(), loader.cache(&base.manifest));
+    let keeping = loader.copy(move || kept(replacement, &entry, cache.as_deref())).await?;
+    let (replacement, file) = keeping.map_err(helped)?;
+    let part = OnceLock::new();
+    Ok(Some(Arc::new(Version { replacement, _file: file, what, keeps, origin, part })))
+}
+
+/// The file that an entry of the manifest names, as it is now.
+async fn file_of(loader: Arc<Loader>, entry: Entry) -> Option<(PathBuf, Stamp)> {
+    let mut alone = Manifest::default();
+    match entry {
+        Entry::Actor(spec) => alone.actors.push(Spanned::new(spec, Span::default())),
+        Entry::Provider(spec) => alone.providers.push(Spanned::new(spec, Span::default())),
+    }
+    let looking = spawn_blocking(move || {
+        let path = loader.files(&alone).pop()?;
+        let stamp = Stamp::from(&path.metadata().ok()?);
+        Some((path, stamp))
+    });
+    looking.await.ok().flatten()
+}

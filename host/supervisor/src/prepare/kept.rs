@@ -1,0 +1,220 @@
+//! What was prepared before and is taken as it was: nothing is read, fetched or asked for it.
+//!
+//! An edit of one thing prepares that alone. So a tag that was moved elsewhere comes in with no
+//! edit of something else, and what is broken elsewhere is in no edit's way.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::absolute;
+use std::sync::Arc;
+
+use trellis_artifacts::{ProgramCache, Reference, Wanted, written_digest};
+use trellis_control::ComponentKind;
+use trellis_core::CallError;
+
+use super::located::Located;
+use super::parts::{Prepared, PreparedActor, PreparedProvider};
+use super::proof::Proof;
+
+/// What was prepared of one actor or provider. Cheap to clone.
+#[derive(Clone)]
+pub struct Part(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Actor(Arc<PreparedActor>),
+    Provider(Arc<PreparedProvider>),
+}
+
+/// All that was prepared of a manifest, actors in its order.
+#[derive(Clone, Default)]
+pub struct Parts {
+    actors: Vec<Arc<PreparedActor>>,
+    providers: BTreeMap<Arc<str>, Arc<PreparedProvider>>,
+}
+
+/// What of a manifest is taken as it was prepared before: actors by their places in it, providers
+/// by their names.
+#[derive(Default)]
+pub struct Kept {
+    actors: BTreeMap<usize, Keep<PreparedActor>>,
+    providers: BTreeMap<Arc<str>, Keep<PreparedProvider>>,
+}
+
+/// One of them.
+pub(super) struct Keep<T> {
+    pub(super) part: Arc<T>,
+    /// Whoever wants it now is told when it may not run any more. Else that is for who runs it:
+    /// it is no part of what is being changed.
+    pub(super) is_asked: bool,
+}
+
+impl Parts {
+    /// What was prepared of an actor or provider.
+    #[must_use]
+    pub fn get(&self, (kind, name): (ComponentKind, &str)) -> Option<Part> {
+        match kind {
+            ComponentKind::Actor => {
+                let actor = self.actors.iter().find(|actor| *actor.name == *name)?;
+                Some(Part(Kind::Actor(Arc::clone(actor))))
+            }
+            ComponentKind::Provider => {
+                Some(Part(Kind::Provider(Arc::clone(self.providers.get(name)?))))
+            }
+        }
+    }
+}
+
+impl Prepared {
+    /// All that was prepared, to be taken again as it is.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        let provider =
+            |it: &PreparedProvider| (Arc::clone(&it.name), Arc::new(PreparedProvider::clone(it)));
+        Parts {
+            actors: self.actors.iter().cloned().map(Arc::new).collect(),
+            providers: self.providers.iter().map(provider).collect(),
+        }
+    }
+}
+
+impl Kept {
+    /// All of a manifest that was prepared, but for one thing: of that this part, if there is one,
+    /// which is asked again whether it may run.
+    #[must_use]
+    pub fn all_but(
+        parts: &Parts,
+        (kind, name): (ComponentKind, &str),
+        part: Option<&Part>,
+    ) -> Self {
+        let was = |part| Keep { part, is_asked: false };
+        let mut kept = Self {
+            actors: parts.actors.iter().cloned().map(was).enumerate().collect(),
+            providers: (parts.providers.iter())
+                .map(|(name, part)| {
+                    let part = Arc::clone(part);
+                    (Arc::clone(name), Keep { part, is_asked: false })
+                })
+                .collect(),
+        };
+        match kind {
+            ComponentKind::Actor => {
+                let place = parts.actors.iter().position(|actor| *actor.name == *name);
+                let Some(place) = place else { return kept };
+                kept.actors.remove(&place);
+                kept.keep_actor(place, part);
+            }
+            ComponentKind::Provider => {
+                kept.providers.remove(name);
+                kept.keep_provider(name, part);
+            }
+        }
+        kept
+    }
+
+    /// Also the actor at this place of the manifest, which is asked again whether it may run.
+    pub fn keep_actor(&mut self, place: usize, part: Option<&Part>) {
+        if let Some(Part(Kind::Actor(actor))) = part {
+            self.actors.insert(place, Keep { part: Arc::clone(actor), is_asked: true });
+        }
+    }
+
+    /// Also this provider, likewise.
+    pub fn keep_provider(&mut self, name: &str, part: Option<&Part>) {
+        if let Some(Part(Kind::Provider(provider))) = part {
+            let keep = Keep { part: Arc::clone(provider), is_asked: true };
+            self.providers.insert(Arc::from(name), keep);
+        }
+    }
+
+    pub(super) fn actor(&self, place: usize) -> Option<&Keep<PreparedActor>> {
+        self.actors.get(&place)
+    }
+
+    pub(super) fn provider(&self, name: &str) -> Option<&Keep<PreparedProvider>> {
+        self.providers.get(name)
+    }
+}
+
+impl Part {
+    /// The same with its module where nobody changes it: a file that is gone or another one when
+    /// it is gone back to would be missed. What has no file of the user's is the same. Blocks.
+    ///
+    /// # Errors
+    /// As [`Wanted::read_again`] and [`ProgramCache::keep`].
+    pub fn kept_in(&self, cache: &ProgramCache) -> Result<Self, CallError> {
+        match &self.0 {
+            Kind::Actor(actor) => Ok(Self(Kind::Actor(Arc::new(actor.kept_in(cache)?)))),
+            Kind::Provider(provider) => {
+                let Some(module) = &provider.module else { return Ok(self.clone()) };
+                let module = Some(Arc::new(module.kept_in(cache)?));
+                let kept = PreparedProvider { module, ..PreparedProvider::clone(provider) };
+                Ok(Self(Kind::Provider(Arc::new(kept))))
+            }
+        }
+    }
+
+    /// What tells it from others, for people: its revision, its version, and what an image stands
+    /// for.
+    #[must_use]
+    pub fn identity(&self) -> Vec<String> {
+        let module = match &self.0 {
+            Kind::Actor(actor) => Some(&**actor),
+            Kind::Provider(provider) => provider.module.as_deref(),
+        };
+        let mut told = Vec::new();
+        if let Some(module) = module {
+            let claims = module.verified.claims();
+            told.extend(claims.revision.map(|revision| format!("claims revision {revision}")));
+            told.extend(claims.version.as_ref().map(|version| format!("version {version}")));
+            told.extend(module.resolved.as_ref().map(|it| written_digest(&it.digest)));
+        }
+        if let Kind::Provider(provider) = &self.0
+            && let Some(claims) = &provider.claims
+        {
+            let revision = claims.body().revision;
+            told.extend(revision.map(|revision| format!("claims revision {revision}")));
+        }
+        told
+    }
+
+    /// The key that it was signed for, of an actor.
+    #[must_use]
+    pub fn actor_key(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Actor(actor) => Some(actor.verified.claims().subject.as_str()),
+            Kind::Provider(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match &self.0 {
+            Kind::Actor(actor) => &actor.name,
+            Kind::Provider(provider) => &provider.name,
+        };
+        f.debug_tuple("Part").field(name).finish()
+    }
+}
+
+impl PreparedActor {
+    /// Where its module is, and what is known of it.
+    pub(super) fn found(&self) -> (Located, Proof) {
+        let (module, resolved) = (self.module.clone(), self.resolved.clone());
+        let proof = Proof { verified: self.verified.clone(), code: self.code.clone() };
+        (Located { module, resolved, held: self.held.clone() }, proof)
+    }
+
+    fn kept_in(&self, cache: &ProgramCache) -> Result<Self, CallError> {
+        let Reference::File(_) = &self.module.reference else { return Ok(self.clone()) };
+        if self.held.is_some() {
+            return Ok(self.clone());
+        }
+        let digest = self.verified.digest();
+        let held = Arc::new(cache.keep(digest, &self.module.read_again(digest)?)?);
+        let path = absolute(held.path()).unwrap_or_else(|_| held.path().to_owned());
+        let module = Wanted { reference: Reference::File(path), ..self.module };
+        Ok(Self { module, held: Some(held), ..self.clone() })
+    }
+}
