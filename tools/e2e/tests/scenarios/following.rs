@@ -47,7 +47,8 @@ impl Stream {
 
     fn line(&mut self) -> String {
         let mut line = String::new();
-        self.0.read_line(&mut line).expect("the host answers in time");
+        let read = self.0.read_line(&mut line).expect("the host answers in time");
+        assert!(read > 0, "the stream ended without a word");
         line.trim_end_matches(['\r', '\n']).to_owned()
     }
 
