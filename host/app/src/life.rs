@@ -309,12 +309,13 @@ impl Life {
         let Loaded { mut prepared, parts, lasting, base, .. } = loaded;
         (self.parts, self.turned) = (Some(parts), true);
         let force = self.args.force || answering.as_ref().is_some_and(Answering::forces);
-        answering.iter().for_each(|it| it.demands(&mut prepared));
         let options = ApplyOptions { rules: rules(&base.manifest.host), force };
         let revision = self.edits.look(|book| {
-            book.older().for_each(|it| prepared.may_be_older(it.kind, &it.name));
+            book.demands(&mut prepared);
             book.revision()
         });
+        // After what the book has of it: a number of calls that was asked for is meant.
+        answering.iter().for_each(|it| it.demands(&mut prepared));
         let (supervisor, runs) = (self.host.supervisor().clone(), prepared.runs().clone());
         beside.applying.spawn(async move {
             let applied = supervisor.apply(prepared, options).await;

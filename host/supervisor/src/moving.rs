@@ -2,6 +2,7 @@
 //! compared. Whoever asks for it holds the writers back.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -69,6 +70,10 @@ pub(crate) struct Space {
 pub(crate) struct Way<'a, F, T> {
     pub(crate) from: &'a F,
     pub(crate) to: &'a T,
+    /// How many keys were given to the target so far.
+    given: AtomicU64,
+    /// Somebody else writes there.
+    is_shared: AtomicBool,
 }
 
 impl Bounds {
@@ -89,7 +94,12 @@ pub(crate) async fn ask<O: OperationSpec>(
     O::decode_output(&reply)
 }
 
-impl<F: Keeper, T: Keeper> Way<'_, F, T> {
+impl<'a, F: Keeper, T: Keeper> Way<'a, F, T> {
+    /// From one to another.
+    pub(crate) fn new(from: &'a F, to: &'a T) -> Self {
+        Self { from, to, given: AtomicU64::new(0), is_shared: AtomicBool::new(false) }
+    }
+
     /// Copies the keyspaces of these bindings. Whatever comes of it, the source is as it was.
     ///
     /// # Errors
@@ -194,6 +204,9 @@ impl<F: Keeper, T: Keeper> Way<'_, F, T> {
                 if amount.bytes > most {
                     return Err(too_much(most));
                 }
+                let keys = page.pieces.iter().filter(|piece| piece.begins()).count();
+                // Relaxed, all of them: one task has this.
+                self.given.fetch_add(keys as u64, Ordering::Relaxed);
                 let request = ImportDataRequest { pieces: page.pieces };
                 amount.keys += ask::<ImportData>(self.to, space.binding, &request).await?.keys;
             }
@@ -214,6 +227,7 @@ impl<F: Keeper, T: Keeper> Way<'_, F, T> {
                 let request = CompareDataRequest { pieces: page.pieces };
                 let differing = ask::<CompareData>(self.to, space.binding, &request).await?;
                 if !differing.keys.is_empty() {
+                    self.is_shared.store(true, Ordering::Relaxed);
                     // Keys are their owner's, and errors are for everybody.
                     let text = format!(
                         "{} keys of {} are not the same there after they were copied; does \
@@ -228,18 +242,48 @@ impl<F: Keeper, T: Keeper> Way<'_, F, T> {
         Ok(())
     }
 
+    /// True when the target holds more keys than it was given.
+    async fn holds_more(&self, spaces: &[Space]) -> Result<bool, CallError> {
+        let given = self.given.load(Ordering::Relaxed);
+        let mut there = 0;
+        for space in spaces {
+            let mut next = Some(String::new());
+            while let Some(cursor) = next.take() {
+                let (keys, names_only, bytes_max) = (Vec::new(), true, PAGE_BYTES);
+                let request = ExportDataRequest { cursor, keys, names_only, bytes_max };
+                let page = ask::<ExportData>(self.to, space.binding, &request).await?;
+                there += page.pieces.iter().filter(|piece| piece.begins()).count() as u64;
+                next = Some(page.next).filter(|next| !next.is_empty());
+            }
+        }
+        Ok(there > given)
+    }
+
     /// Takes away what the target was given, and says so when that cannot be: a later try would
     /// find it there.
     pub(crate) async fn take_away(&self, Failed { error, begun }: Failed) -> CallError {
         let until = Instant::now() + std::time::Duration::from_millis(DATA_MOVE_TIME.default);
         let taken = async {
+            if self.is_shared.load(Ordering::Relaxed) || self.holds_more(&begun).await? {
+                return Ok::<_, CallError>(false);
+            }
             for space in &begun {
                 self.erase(space).await?;
             }
-            Ok::<_, CallError>(())
+            Ok(true)
         };
-        if matches!(timeout_at(until, taken).await, Ok(Ok(()))) {
-            return error;
+        match timeout_at(until, taken).await {
+            Ok(Ok(true)) => return error,
+            // Nobody's keys are thrown away that nobody asked for.
+            Ok(Ok(false)) => {
+                let text = format!(
+                    "{}; somebody else has written there, so what was copied by then was left \
+                     there, too",
+                    error.message()
+                );
+                return CallError::new(error.code(), text);
+            }
+            Ok(Err(_)) | Err(_) => {}
         }
         let text = format!(
             "{}; what was copied by then could not be taken away again: the next try needs `--data \

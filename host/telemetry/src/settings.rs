@@ -11,6 +11,9 @@ use crate::otlp::Resource;
 use crate::sampler::Sampler;
 use crate::variables::Variables;
 
+/// What the receiver's address is called in a manifest.
+const WRITTEN_ENDPOINT: &str = "host.telemetry.endpoint";
+
 /// How often spans are sent, unless a batch is full before.
 const SPANS_EVERY: Duration = Duration::from_secs(5);
 /// How often metrics are sent.
@@ -137,10 +140,11 @@ fn receiver(
         (all, Endpoint::read(&text).map(|it| it.of_signal(signal)))
     } else {
         let text = written.endpoint.as_ref()?;
-        ("host.telemetry.endpoint", Endpoint::read(text).map(|it| it.of_signal(signal)))
+        (WRITTEN_ENDPOINT, Endpoint::read(text).map(|it| it.of_signal(signal)))
     };
     protocol(signal, variables);
-    let headers = headers(signal, variables, written);
+    let is_written = named == WRITTEN_ENDPOINT;
+    let headers = headers(signal, variables, (written, is_written));
     let time = variables.of_signal(signal, "TIMEOUT").map(|(name, _)| name);
     let time_max = time.and_then(|name| variables.time(&name));
     let time_max = time_max.unwrap_or(Duration::from_millis(TELEMETRY_SEND.default));
@@ -169,10 +173,16 @@ fn protocol(signal: &str, variables: &mut Variables<'_>) {
     }
 }
 
-fn headers(signal: &str, variables: &mut Variables<'_>, written: &Written) -> HeaderMap {
+fn headers(
+    signal: &str,
+    variables: &mut Variables<'_>,
+    (written, is_written): (&Written, bool),
+) -> HeaderMap {
     let (name, pairs) = match variables.of_signal(signal, "HEADERS") {
         Some((name, _)) => (name.clone(), variables.pairs(&name)),
-        None => ("host.telemetry.headers".to_owned(), written.headers.clone()),
+        // What is meant for the manifest's receiver goes to no other.
+        None if is_written => ("host.telemetry.headers".to_owned(), written.headers.clone()),
+        None => return HeaderMap::new(),
     };
     let mut headers = HeaderMap::new();
     for (key, value) in pairs {

@@ -28,11 +28,9 @@ pub(super) async fn export(
     let _working = working.begin();
     let query: DataQuery =
         if body.is_empty() { DataQuery::default() } else { read(admin, body).await? };
-    // Once for all pages of one look.
-    if query.from.is_none() {
-        let what = format!("the data of {actor} at {binding}").escape_debug().to_string();
-        tracing::info!(target: "audit", event = "export", by = asker, "{what}");
-    }
+    // Each page: where to go on is the asker's word, and may be made up.
+    let what = format!("the data of {actor} at {binding}").escape_debug().to_string();
+    tracing::info!(target: "audit", event = "export", by = asker, "{what}");
     let page = admin.0.supervisor.export_data((&actor, &binding), query).await?;
     written(admin, Answer::Data(Box::new(page))).await
 }

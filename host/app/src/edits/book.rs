@@ -5,16 +5,17 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use trellis_control::{
-    ApplyError, CallsSeen, ChangedBy, EditEntry, Edits, Revision, RevisionOutcome, for_everybody,
+    ApplyError, CallsSeen, ChangedBy, DataTerms, Edits, Revision, RevisionOutcome, for_everybody,
 };
 use trellis_core::{CallError, Code};
 use trellis_dispatch::Tally;
-use trellis_supervisor::Part;
+use trellis_supervisor::Prepared;
 
 use super::history::{Change, History, Record};
+use super::meant::Meant;
 use super::overlay::{InForce, Overlay};
 use super::subject::Subject;
-use super::taken_back::{TakenBack, TookBack};
+use super::taken_back::{TakenBack, TookBack, WayBack};
 use super::version::Version;
 use super::watch::Terms;
 
@@ -25,22 +26,12 @@ pub(crate) struct Book {
     /// Of what is wanted: it grows with every change of that.
     revision: u64,
     overlay: Overlay,
-    /// What may be older than what runs, because its owner went back to it, until it runs; with the
-    /// revision by which that was.
-    older: BTreeMap<Subject, u64>,
+    /// What is allowed, or to be done with it, until it runs.
+    meant: Meant,
     /// Edits that were taken back, or were to be, by the last of each, until something else is
     /// wanted there.
     taken_back: BTreeMap<Subject, TookBack>,
     history: History,
-}
-
-/// What an edit gives way to.
-pub(crate) struct WayBack {
-    pub(crate) subject: Subject,
-    /// `None` is what the manifest says.
-    pub(crate) edit: Option<InForce>,
-    /// That as it was prepared.
-    pub(crate) part: Option<Part>,
 }
 
 /// An edit whose steps were tried.
@@ -60,7 +51,7 @@ impl Default for Book {
             start: format!("{seed:016x}"),
             revision: 0,
             overlay: Overlay::default(),
-            older: BTreeMap::new(),
+            meant: Meant::default(),
             taken_back: BTreeMap::new(),
             history: History::default(),
         }
@@ -83,9 +74,19 @@ impl Book {
         &self.overlay
     }
 
-    /// What may be older than what runs.
-    pub(crate) fn older(&self) -> impl Iterator<Item = &Subject> {
-        self.older.keys()
+    /// Says of what is prepared what its owner means, for as long as it does not run.
+    pub(crate) fn demands(&self, prepared: &mut Prepared) {
+        self.meant.demands(prepared);
+    }
+
+    /// The data of this go along when it is replaced.
+    pub(crate) fn moves(&mut self, subject: &Subject, terms: DataTerms) {
+        self.meant.moves(subject, (self.revision, terms));
+    }
+
+    /// True while the data of this have not gone along yet.
+    pub(crate) fn is_moving(&self, subject: &Subject) -> bool {
+        self.meant.is_moving(subject)
     }
 
     /// Whether an edit that was made for what an ETag says still finds that.
@@ -128,7 +129,7 @@ impl Book {
         }
         let revision = self.keep(record);
         // What the manifest says is meant, and often older than what an edit brought.
-        ended.iter().for_each(|subject| self.allow_older(subject));
+        ended.iter().for_each(|subject| self.meant.allow_older(subject, revision));
         Some(revision)
     }
 
@@ -161,9 +162,9 @@ impl Book {
         open.map(|(subject, _)| subject)
     }
 
-    /// The owner goes back to something older, until it runs.
-    pub(crate) fn allow_older(&mut self, subject: &Subject) {
-        self.older.insert(subject.clone(), self.revision);
+    /// The owner goes back to something older, or forces something, until it runs.
+    pub(crate) fn goes_back(&mut self, subject: &Subject) {
+        self.meant.goes_back(subject, self.revision);
     }
 
     /// What an edit of this gave way to, or what was in force by a revision.
@@ -179,6 +180,10 @@ impl Book {
         let mut records = self.history.iter().rev();
         let Some(to) = to else {
             let Some(now) = self.overlay.get(subject) else {
+                // It was gone back to, and could not be had with its data so far.
+                if self.is_moving(subject) {
+                    return Ok(None);
+                }
                 let text = format!("{subject} runs as the manifest says: there is no edit of it");
                 return Err(CallError::new(Code::NotFound, text));
             };
@@ -238,7 +243,7 @@ impl Book {
             }
         }
         let fails = |subject: &Subject| failing.contains_key(&*subject.to_string());
-        self.older.retain(|subject, since| *since > by || fails(subject));
+        self.meant.tried(by, fails);
         settled
     }
 
@@ -299,7 +304,7 @@ impl Book {
             record.told.why = Some(why.to_owned());
             record.is_about(subject.to_string());
         }
-        self.allow_older(&subject);
+        self.goes_back(&subject);
         tracing::error!("revision {revision} of {subject} was taken back: {why}");
         let took = TookBack { revision, replacement, why: why.to_owned(), stays: None };
         self.taken_back.insert(subject.clone(), took);
@@ -332,7 +337,7 @@ impl Book {
 
     /// The edits in force, for everybody.
     pub(crate) fn entries(&self) -> Edits {
-        let entry = |(subject, edit): (&Subject, &Arc<InForce>)| entry(subject, edit);
+        let entry = |(subject, edit): (&Subject, &Arc<InForce>)| edit.entry(subject);
         let edits = self.overlay.iter().map(entry).collect();
         Edits { revision: self.revision, etag: self.etag(), edits }
     }
@@ -383,17 +388,8 @@ impl Book {
             }
         }
         self.overlay = std::mem::take(&mut self.overlay).with(subject.clone(), None);
-        self.older.remove(subject);
+        self.meant.forget(subject);
         self.taken_back.remove(subject);
-    }
-}
-
-fn entry(subject: &Subject, edit: &InForce) -> EditEntry {
-    EditEntry {
-        kind: subject.kind,
-        name: subject.name.clone(),
-        revision: edit.revision,
-        what: edit.version.what.clone(),
     }
 }
 
@@ -582,6 +578,23 @@ mod tests {
     }
 
     #[test]
+    fn data_go_along_until_they_went_whatever_is_wanted_meanwhile() {
+        let mut book = started();
+        edited(&mut book, "one");
+        book.moves(&a(), DataTerms::Copy);
+        book.by_manifest(change(ChangedBy::Manifest, &steps("b")), &[]);
+        assert!(book.is_moving(&a()), "something else was wanted before it was done");
+        let (what, why) = ("actor a".to_owned(), "it is full".to_owned());
+        settle(&mut book, &[ApplyError { what, code: Code::Data, why }]);
+        assert!(book.is_moving(&a()), "it is tried again");
+        settle(&mut book, &[]);
+        assert!(!book.is_moving(&a()), "they went");
+        book.moves(&a(), DataTerms::Copy);
+        edited(&mut book, "two");
+        assert!(!book.is_moving(&a()), "something else is wanted there");
+    }
+
+    #[test]
     fn an_edit_that_is_bad_gives_way_to_what_was_before() {
         let mut book = started();
         edited(&mut book, "one");
@@ -593,7 +606,7 @@ mod tests {
         assert_eq!(outcomes(&book)[1..], [RevisionOutcome::Applied, RevisionOutcome::Watched]);
         assert_eq!(book.take_back(two, (TakenBack::DidWorse, "9 of 10"), automatic()), Some(a()));
         assert_eq!(in_force(&book).as_deref(), Some("one"));
-        assert!(book.older().any(|it| *it == a()), "what runs may be newer");
+        assert!(book.meant.may_be_older(&a()), "what runs may be newer");
         assert_eq!(
             book.take_back(two, (TakenBack::NotHad, "again"), automatic()),
             None,
@@ -601,9 +614,9 @@ mod tests {
         );
         assert!(book.notes(|_| false).iter().any(|it| it.contains("was taken back: 9 of 10")));
         assert!(book.settle(&[], two).is_empty());
-        assert!(book.older().any(|it| *it == a()), "what ended now was begun before");
+        assert!(book.meant.may_be_older(&a()), "what ended now was begun before");
         assert!(settle(&mut book, &[]).iter().all(|it| it.failed.is_none()));
-        assert_eq!(book.older().count(), 0, "it runs");
+        assert!(!book.meant.may_be_older(&a()), "it runs");
         let three = edited(&mut book, "three");
         settle(&mut book, &[]);
         book.by_manifest(change(ChangedBy::Manifest, &[]), &[a()]);

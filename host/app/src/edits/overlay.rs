@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use trellis_artifacts::Stamp;
-use trellis_control::ComponentKind;
+use trellis_control::{ComponentKind, EditEntry};
 use trellis_dispatch::Tally;
 use trellis_manifest::Manifest;
 use trellis_supervisor::{Kept, Part};
@@ -40,6 +40,16 @@ impl InForce {
         let Some((path, before)) = &self.file else { return false };
         // One that is gone says nothing.
         path.metadata().is_ok_and(|now| Stamp::from(&now) != *before)
+    }
+
+    /// It, for everybody.
+    pub(super) fn entry(&self, subject: &Subject) -> EditEntry {
+        EditEntry {
+            kind: subject.kind,
+            name: subject.name.clone(),
+            revision: self.revision,
+            what: self.version.what.clone(),
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Edits that were taken back, in words.
 
+use trellis_supervisor::Part;
+
+use super::overlay::InForce;
 use super::subject::Subject;
 use super::version::Replacement;
 
@@ -10,6 +13,15 @@ pub(crate) enum TakenBack {
     NotHad,
     /// It did worse: the last before it that stood its watch runs again.
     DidWorse,
+}
+
+/// What an edit gives way to.
+pub(crate) struct WayBack {
+    pub(crate) subject: Subject,
+    /// `None` is what the manifest says.
+    pub(crate) edit: Option<InForce>,
+    /// That as it was prepared.
+    pub(crate) part: Option<Part>,
 }
 
 /// That an edit was taken back, or was to be.

@@ -59,8 +59,7 @@ impl Life {
             let now = book.overlay().get(&drafted.subject);
             let is_open = now.is_some_and(|now| book.is_open(now.revision));
             let (overlay, origin) = (book.overlay().clone(), book.revision() + 1);
-            let data = order.request.data;
-            Ok(Making { drafted, former, is_open, base, overlay, parts, origin, data })
+            Ok(Making { drafted, former, is_open, base, overlay, parts, origin })
         })
     }
 
@@ -89,7 +88,8 @@ impl Life {
             };
             (book.revision(), is_same || !is_rollback)
         });
-        let unchanged = is_same && loaded.changes.is_empty();
+        let pending = self.edits.look(|book| book.is_moving(&subject));
+        let unchanged = is_same && loaded.changes.is_empty() && !pending;
         let mut notes = notes(request, &subject, edit.as_ref());
         notes.extend(remarks);
         let known = edit
@@ -121,8 +121,9 @@ impl Life {
         let revision = self.edits.look(|book| {
             let revision = book.put(change, &subject, edit);
             if is_rollback || request.force {
-                book.allow_older(&subject);
+                book.goes_back(&subject);
             }
+            request.data.iter().for_each(|terms| book.moves(&subject, *terms));
             revision
         });
         let what = what.as_deref().unwrap_or("as the manifest says");

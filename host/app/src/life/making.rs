@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::task::spawn_blocking;
 use trellis_artifacts::Stamp;
-use trellis_control::DataTerms;
 use trellis_manifest::{Manifest, Span, Spanned};
 use trellis_supervisor::{Allowances, Kept, Part, Parts, Supervisor};
 
@@ -27,8 +26,6 @@ pub(super) struct Making {
     pub(super) overlay: Overlay,
     pub(super) parts: Arc<Parts>,
     pub(super) origin: u64,
-    /// What becomes of the data of a provider that is replaced.
-    pub(super) data: Option<DataTerms>,
 }
 
 /// What the manifest says of the subject, as it is for as long as an edit holds.
@@ -49,7 +46,7 @@ impl Making {
         (loader, supervisor): (Arc<Loader>, Supervisor),
         allows: Allowances,
     ) -> Result<Loaded, Failure> {
-        let Self { drafted, former, is_open, base, overlay, parts, origin, data } = self;
+        let Self { drafted, former, is_open, base, overlay, parts, origin } = self;
         let Drafted { subject, base: entry, next } = drafted;
         let is_new = matches!(next, Next::New { .. });
         let named = match &next {
@@ -96,8 +93,7 @@ impl Making {
         let forced = (allows.another || !is_new).then_some(&subject);
         let kept = Kept::all_but(&parts, subject.as_pair(), part.as_ref());
         let loaded = loader.prepare_again(&base, (kept, forced), &overlay).await;
-        let mut loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
-        data.iter().for_each(|terms| loaded.prepared.moves_data(&subject.name, *terms));
+        let loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
         if is_new {
             let checked = supervisor.check_follows(&loaded.prepared, subject.as_pair(), allows);
             checked.map_err(|error| refused(&subject, error))?;

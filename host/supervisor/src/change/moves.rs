@@ -105,9 +105,14 @@ impl Change {
         let spaces = self.spaces(one.target, &one.told)?;
         let (held, before) = Held::hold(&self.shared, (name, one.target), old)?;
         let began = Instant::now();
+        tracing::info!(
+            provider = %name,
+            "what it keeps is being copied; if the host ends before that is done, a part of it is \
+             left there, and the next copy needs `--data replace`"
+        );
         last_calls(&before).await?;
         let from = held.old.clone();
-        let way = Way { from: &from, to: &one.instance };
+        let way = Way::new(&from, &one.instance);
         let copied = way.copy(spaces, terms, &Bounds::begin(self.superseded.clone())).await;
         let Amount { keys, bytes } = match copied {
             Ok(amount) => amount,

@@ -46,8 +46,8 @@ fn asked(
     shared: &Shared,
     prepared: &PreparedActor,
 ) -> Result<Option<(Arc<Kept>, usize)>, CallError> {
-    // Its owner goes back to it, or forces it.
-    if prepared.may_be_older || prepared.replays == Some(0) {
+    // Its owner goes back to it, forces it, or says so.
+    if prepared.replays == Some(0) {
         return Ok(None);
     }
     let running = shared.look(|actual| {

@@ -142,7 +142,7 @@ async fn moved_within(
     let bounds = Bounds { bytes_max, ..Bounds::begin(superseded) };
     let bindings = 0..from.spaces.len() as u64;
     let space = |id| Space { binding: BindingId(id), actor: format!("actor-{id}") };
-    let way = Way { from, to };
+    let way = Way::new(from, to);
     match way.copy(bindings.map(space).collect(), terms, &bounds).await {
         Ok(amount) => Ok(amount),
         Err(failed) => Err(way.take_away(failed).await),
@@ -240,7 +240,7 @@ async fn something_newer_ends_it_and_nothing_is_lost() {
     let (wanted, superseded) = watch::channel(false);
     let hangs = Fake { hangs: true, ..Fake::new("hangs", &["a"]) }.with("a", &["k"]);
     let to = Fake::new("to", &["a"]);
-    let way = Way { from: &hangs, to: &to };
+    let way = Way::new(&hangs, &to);
     let bounds = Bounds::begin(superseded);
     let space = Space { binding: BindingId(0), actor: "a".to_owned() };
     let copying = way.copy(vec![space], DataTerms::Copy, &bounds);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trellis_core::{CallError, Code, Trace};
+use trellis_core::{CallError, Code, ErrorKind, Trace};
 use trellis_engine::{Actor, Call};
 use trellis_limits::fixed::REPLAY_TIME;
 
@@ -37,7 +37,7 @@ enum Answered {
     Alike,
     Otherwise,
     Unknown(String),
-    Failed(CallError),
+    Failed(Code),
 }
 
 /// Has an actor, which asks for things of this `playback` alone, answer the latest calls that were
@@ -70,7 +70,18 @@ pub async fn replay(
             return Err(replayed.failures(place + 1));
         }
     }
-    if replayed.failed > 0 { Err(replayed.failures(calls.len())) } else { Ok(replayed) }
+    if replayed.failed > 0 {
+        return Err(replayed.failures(calls.len()));
+    }
+    if replayed.unknown > 0 && replayed.unknown == calls.len() {
+        return Err(replayed.nothing_known());
+    }
+    Ok(replayed)
+}
+
+/// True for a failure that may come of an answer which nobody knows.
+const fn may_be_excused(error: Code) -> bool {
+    matches!(error.kind(), ErrorKind::Provider) || matches!(error, Code::Guest)
 }
 
 /// The call, to be made once more.
@@ -92,8 +103,10 @@ fn answered(call: &KeptCall, answer: &Result<Bytes, CallError>, asks: Asks) -> A
         (Err(_), Ok(_)) => false,
         (Ok(_), Err(error)) => {
             return match asks.unknown {
-                Some(asked) => Answered::Unknown(asked),
-                None => Answered::Failed(error.clone()),
+                // What it says itself may be about the answer that it did not get. No answer makes
+                // a guest trap that is sound.
+                Some(asked) if may_be_excused(error.code()) => Answered::Unknown(asked),
+                _ => Answered::Failed(error.code()),
             };
         }
     };
@@ -115,11 +128,24 @@ impl Replayed {
                 self.unknown += 1;
                 self.asked.get_or_insert(asked);
             }
-            Answered::Failed(error) => {
+            Answered::Failed(code) => {
                 self.failed += 1;
-                self.first.get_or_insert_with(|| format!("{}: {error}", call.operation));
+                // The code alone: a guest may say what is in the call, and this is for everybody.
+                self.first.get_or_insert_with(|| format!("{} ({code})", call.operation));
             }
         }
+    }
+
+    /// It was shown nothing to go by.
+    #[cold]
+    fn nothing_known(&self) -> CallError {
+        let asked = self.asked.as_deref().unwrap_or_default();
+        let text = format!(
+            "it fails on each of {} calls after it asked for {asked}, which the version before \
+             never did, so nobody knows whether it works",
+            self.unknown
+        );
+        CallError::new(Code::Replay, text)
     }
 
     #[cold]

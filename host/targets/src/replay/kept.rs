@@ -104,17 +104,23 @@ impl Kept {
 
     /// A call begins.
     pub(super) fn begin(self: &Arc<Self>, operation: &str, payload: &Bytes) -> Open {
+        let bytes = size_of::<KeptCall>() + operation.len() + payload.len();
+        let number = {
+            let mut state = self.state.lock();
+            // Nobody has the number 0.
+            state.last += 1;
+            state.last
+        };
+        if self.is_too_large(bytes) {
+            return Open { kept: Arc::clone(self), number };
+        }
         let call = KeptCall {
             operation: operation.to_owned(),
             payload: Bytes::copy_from_slice(payload),
             asked: Vec::new(),
             answer: Ok(Bytes::new()),
         };
-        let bytes = size_of::<KeptCall>() + operation.len() + payload.len();
         let mut state = self.state.lock();
-        // Nobody has the number 0.
-        state.last += 1;
-        let number = state.last;
         state.open.insert(number, (call, 0));
         self.grow(&mut state, number, bytes);
         drop(state);
@@ -123,27 +129,47 @@ impl Kept {
 
     /// A call that runs asks for something.
     pub(super) fn asks(&self, number: u64, call: &HostCall<'_>) {
-        let mut state = self.state.lock();
-        let Some((open, _)) = state.open.get_mut(&number) else { return };
         let HostCall { binding, namespace, operation, payload, .. } = call;
-        open.asked.push(Asked {
+        let names = binding.len() + namespace.len() + operation.len();
+        let bytes = size_of::<Asked>() + names + payload.len();
+        if self.is_too_large(bytes) {
+            self.state.lock().give_up(number);
+            return;
+        }
+        let asked = Asked {
             binding: (*binding).to_owned(),
             namespace: (*namespace).to_owned(),
             operation: (*operation).to_owned(),
             payload: Bytes::copy_from_slice(payload),
             answer: None,
-        });
-        let names = binding.len() + namespace.len() + operation.len();
-        self.grow(&mut state, number, size_of::<Asked>() + names + payload.len());
+        };
+        let mut state = self.state.lock();
+        let Some((open, _)) = state.open.get_mut(&number) else { return };
+        open.asked.push(asked);
+        self.grow(&mut state, number, bytes);
     }
 
     /// It was told something.
     pub(super) fn told(&self, number: u64, answer: &Result<Bytes, CallError>) {
+        if self.is_too_large(length(answer)) {
+            self.state.lock().give_up(number);
+            return;
+        }
+        let kept = copied(answer);
         let mut state = self.state.lock();
         let Some((open, _)) = state.open.get_mut(&number) else { return };
         let Some(asked) = open.asked.last_mut() else { return };
-        asked.answer = Some(copied(answer));
+        asked.answer = Some(kept);
         self.grow(&mut state, number, length(answer));
+    }
+
+    /// True for what alone is more than all may be, which is counted: it is not even copied.
+    fn is_too_large(&self, bytes: usize) -> bool {
+        let is_so = bytes > self.state.lock().bounds.bytes;
+        if is_so {
+            self.metrics.limit_hit(REPLAY_BYTES);
+        }
+        is_so
     }
 
     /// A call that runs takes more. If one alone is more than all may be, it is not kept.
@@ -163,10 +189,15 @@ impl State {
         if self.make_room() {
             return true;
         }
+        self.give_up(number);
+        false
+    }
+
+    /// A call that runs is not kept.
+    fn give_up(&mut self, number: u64) {
         if let Some((_, own)) = self.open.remove(&number) {
             self.bytes -= own;
         }
-        false
     }
 
     /// The oldest ones go; false when that is not enough.
@@ -193,6 +224,11 @@ impl Open {
         if matches!(kind, Some(ErrorKind::Busy | ErrorKind::Deadline)) {
             return;
         }
+        // When this is dropped, now, a call that is given up is forgotten.
+        if self.kept.is_too_large(length(answer)) {
+            return;
+        }
+        let kept = copied(answer);
         let mut state = self.kept.state.lock();
         self.kept.grow(&mut state, self.number, length(answer));
         let Some((mut call, bytes)) = state.open.remove(&self.number) else { return };
@@ -200,7 +236,7 @@ impl Open {
             state.bytes -= bytes;
             return;
         }
-        call.answer = copied(answer);
+        call.answer = kept;
         state.ended.push_back((Arc::new(call), bytes));
         state.make_room();
     }

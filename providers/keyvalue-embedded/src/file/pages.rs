@@ -174,7 +174,7 @@ impl View {
             Held::Set { count } => (Kind::Set, *count, self.members_from(at, &from, room)?),
         };
         let (values, last) = found;
-        let told = start + values.len() as u64;
+        let told = start.saturating_add(values.len() as u64);
         pieces.push(piece(kind, count, values));
         let after = last.filter(|_| !room.names_only && told < count);
         Ok(after.map(|after| Cursor { key, start: told, after, ..Cursor::default() }))

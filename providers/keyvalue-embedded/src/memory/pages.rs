@@ -196,7 +196,7 @@ impl Memory {
             if kind == Kind::Text {
                 values.first().into_iter().for_each(|text| room.take(text));
             }
-            let (count, told) = (count as u64, start + values.len() as u64);
+            let (count, told) = (count as u64, start.saturating_add(values.len() as u64));
             let more = !room.names_only && told < count;
             let after = values.last().cloned().unwrap_or_default();
             let key = key.to_owned();

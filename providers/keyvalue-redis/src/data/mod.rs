@@ -204,12 +204,13 @@ impl Seat {
         self.run(script, &keys, &arguments).await
     }
 
-    /// Which server this is, whatever it is called, and whose keys of it.
+    /// Whose data these are, whatever the server is called, and whose keys of it. A replica has the
+    /// data of its master: what is taken away there is gone from both.
     async fn store(&self) -> Answer<String> {
-        let about: String = self.ask(cmd("INFO").arg("server")).await?;
-        let id = about.lines().find_map(|line| line.trim().strip_prefix("run_id:"));
+        let about: String = self.ask(cmd("INFO").arg("replication")).await?;
+        let id = about.lines().find_map(|line| line.trim().strip_prefix("master_replid:"));
         let Some(id) = id else {
-            let text = "Redis does not say which server it is (INFO server, run_id)";
+            let text = "Redis does not say whose data it has (INFO replication, master_replid)";
             return Err(CallError::new(Code::Provider, text));
         };
         Ok(format!("redis {id} {} {}", self.server.database(), self.keys.space()))

@@ -115,6 +115,14 @@ fn a_replay_has_no_effects_and_says_what_differs() {
     // Back is not asked.
     stage.does("rollback counter");
     assert_eq!(count(&host), "{\"counter\": 6}");
+    // A manifest that ends an edit is.
+    stage.put("app/counter.wasm", &broken(), 9);
+    let told = eventually(|| {
+        let body = host.ask("/readyz").expect("an answer").text();
+        if body.contains("E_REPLAY") { Ok(()) } else { Err(body) }
+    });
+    told.unwrap_or_else(|body| panic!("{body}"));
+    assert_eq!(count(&host), "{\"counter\": 7}");
 }
 
 #[test]
