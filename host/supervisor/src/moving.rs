@@ -205,10 +205,10 @@ impl<'a, F: Keeper, T: Keeper> Way<'a, F, T> {
                     return Err(too_much(most));
                 }
                 let keys = page.pieces.iter().filter(|piece| piece.begins()).count();
-                // Relaxed, all of them: one task has this.
-                self.given.fetch_add(keys as u64, Ordering::Relaxed);
                 let request = ImportDataRequest { pieces: page.pieces };
                 amount.keys += ask::<ImportData>(self.to, space.binding, &request).await?.keys;
+                // Relaxed, all of them: one task has this.
+                self.given.fetch_add(keys as u64, Ordering::Relaxed);
             }
         }
         Ok(amount)
@@ -277,8 +277,8 @@ impl<'a, F: Keeper, T: Keeper> Way<'a, F, T> {
             // Nobody's keys are thrown away that nobody asked for.
             Ok(Ok(false)) => {
                 let text = format!(
-                    "{}; somebody else has written there, so what was copied by then was left \
-                     there, too",
+                    "{}; there is something else there than what was copied, so nothing was taken \
+                     away again: the next try needs `--data replace`",
                     error.message()
                 );
                 return CallError::new(error.code(), text);

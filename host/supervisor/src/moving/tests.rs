@@ -18,6 +18,8 @@ struct Fake {
     takes: Option<usize>,
     /// Takes something else than it is given.
     lies: bool,
+    /// Somebody else puts a key there.
+    visited: bool,
     /// Removes nothing.
     keeps_on: bool,
     /// Never answers a request for a page.
@@ -75,6 +77,10 @@ impl data::Provider for Fake {
     ) -> Result<Taken, CallError> {
         let mut held = self.held.lock();
         let keys = request.pieces.len() as u64;
+        if let Some(piece) = request.pieces.first().filter(|_| self.visited) {
+            let key = "visitor".to_owned();
+            held.insert((space, key.clone()), Piece { key, ..piece.clone() });
+        }
         for mut piece in request.pieces {
             if self.takes.is_some_and(|most| held.len() >= most) {
                 return Err(CallError::new(Code::Storage, "the disk is full"));
@@ -180,20 +186,35 @@ async fn a_target_that_holds_something_is_refused_untouched_unless_it_is_thrown_
 #[tokio::test]
 async fn what_was_put_there_is_taken_away_when_it_fails() {
     let from = Fake::new("from", &["a"]).with("a", &["k", "l", "m"]);
-    for (to, code) in [
-        (Fake { takes: Some(2), ..Fake::new("to", &["a"]) }, Code::Storage),
-        (Fake { lies: true, ..Fake::new("to", &["a"]) }, Code::Data),
-    ] {
-        let failed = moved(&from, &to, DataTerms::Copy).await.expect_err("it fails");
-        assert_eq!(failed.code(), code, "{failed}");
-        assert_eq!(to.keys(), Vec::<String>::new());
-        assert!(!failed.message().contains("of k"), "no value is told: {failed}");
-    }
+    let to = Fake { takes: Some(2), ..Fake::new("to", &["a"]) };
+    let failed = moved(&from, &to, DataTerms::Copy).await.expect_err("it fails");
+    assert_eq!(failed.code(), Code::Storage, "{failed}");
+    assert_eq!(to.keys(), Vec::<String>::new());
     let to = Fake { takes: Some(2), keeps_on: true, ..Fake::new("to", &["a"]) };
     let failed = moved(&from, &to, DataTerms::Copy).await.expect_err("it fails");
     assert!(failed.message().contains("could not be taken away"), "{failed}");
     let again = moved(&from, &to, DataTerms::Copy).await.expect_err("it holds a half");
     assert!(again.message().contains("--data replace"), "{again}");
+}
+
+/// They may be somebody's who moved there at the same time.
+#[tokio::test]
+async fn keys_that_are_others_stay_when_it_fails() {
+    let from = Fake::new("from", &["a"]).with("a", &["k", "l", "m"]);
+    for (to, code, left) in [
+        (Fake { lies: true, ..Fake::new("to", &["a"]) }, Code::Data, ["a/k", "a/l", "a/m"]),
+        (
+            Fake { visited: true, takes: Some(3), ..Fake::new("to", &["a"]) },
+            Code::Storage,
+            ["a/k", "a/l", "a/visitor"],
+        ),
+    ] {
+        let failed = moved(&from, &to, DataTerms::Copy).await.expect_err("it fails");
+        assert_eq!(failed.code(), code, "{failed}");
+        assert!(failed.message().contains("nothing was taken away again"), "{failed}");
+        assert!(!failed.message().contains("of k"), "no value is told: {failed}");
+        assert_eq!(to.keys(), left);
+    }
 }
 
 #[tokio::test]
