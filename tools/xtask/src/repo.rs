@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::{Metadata, MetadataCommand};
 
 /// Folders that hold products, never sources.
-const PRODUCTS: [&str; 7] =
-    [".git", "target", "dist", "data", "node_modules", ".venv", "__pycache__"];
+const PRODUCTS: [&str; 5] = [".git", "target", "node_modules", ".venv", "__pycache__"];
+/// The same at the root alone, as `.gitignore` has them.
+const ROOT_PRODUCTS: [&str; 2] = ["dist", "data"];
 
 /// What a root is known by: this very tool.
 const OWN_MANIFEST: &str = "tools/xtask/Cargo.toml";
@@ -71,7 +72,9 @@ impl Repo {
             let name = entry.file_name();
             let path = entry.path();
             if entry.file_type()?.is_dir() {
-                if !PRODUCTS.iter().any(|product| name == *product) {
+                let at_root = folder == self.root;
+                let products = PRODUCTS.iter().chain(ROOT_PRODUCTS.iter().filter(|_| at_root));
+                if !{ products }.any(|product| name == *product) {
                     self.walk(&path, files)?;
                 }
             } else {

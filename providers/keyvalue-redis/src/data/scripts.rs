@@ -22,7 +22,9 @@ for place, key in ipairs(KEYS) do
     bytes = bytes + 16 + #key
     if kind == 'string' then
       if not names then
-        if redis.call('STRLEN', key) + 5 > limit then return redis.error_reply('TOOLARGE answer') end
+        if redis.call('STRLEN', key) + 5 > limit then
+          return redis.error_reply('TOOLARGE answer')
+        end
         values[1] = redis.call('GET', key)
         bytes = bytes + 5 + #values[1]
       end
