@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 /// The `host` binary. Cargo builds it once for each test process, which is quick when it is fresh.
 ///
 /// Cargo gives a test only the binaries of its own package, so this one is built with the command
-/// of `make demo` and `make test`, whose build is reused that way.
+/// of `make demo` and `make test`, whose build is reused that way. Tests in release mode, which
+/// measure, get that of release mode.
 pub fn host_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(build)
@@ -31,6 +32,7 @@ pub fn example_program(name: &str) -> PathBuf {
 fn build() -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--locked", "--bins"])
+        .args((!cfg!(debug_assertions)).then_some("--release"))
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(repository())
         .stderr(Stdio::inherit())

@@ -25,7 +25,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(server: Server, places: &Places) -> Result<Self> {
-        Self::start_by(Command::new, server, places)
+        Self::start_by(|program| Command::new(program), server, places)
     }
 
     /// The same with one core for it alone, as far as this program can say.
