@@ -15,10 +15,10 @@ build() { (cd tools/bench && CARGO_TARGET_DIR=$bench cargo build --release --loc
 
 echo "building" >&2
 cargo build --release --locked --package trellis-app
+cargo build --release --locked --package bench-runner
 cargo xtask guests
 build --package bench-wapc
 build --package bench-sandbox
-build --package bench-runner
 
 command -v rustup >/dev/null && rustup target add wasm32-wasip2 2>/dev/null
 (cd tools/bench/hello && CARGO_TARGET_DIR=$bench cargo build --release --locked --target wasm32-wasip2)
@@ -33,7 +33,7 @@ fi
 
 actors=$(cd actors && cargo metadata --format-version 1 --no-deps |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-"$bench/release/bench" \
+"$target/release/bench" \
     --sides "$bench/release" \
     --host "$target/release/host" \
     --actors "$actors/wasm32-unknown-unknown/release" \

@@ -176,7 +176,7 @@ impl Shared {
             // One that is itself being let go waits for its last call anyway.
             let Some(provider) = provider else { continue };
             let Some(renewed) = actual.road.routes.renew(target) else { continue };
-            graces.push((provider.calls.go_on(renewed), ids));
+            graces.push((provider.calls.renew(renewed), ids));
         }
         graces
     }

@@ -172,7 +172,7 @@ impl Held {
         let (route, handle) = shared.dispatcher.route(name, Arc::new(held));
         let before = shared.edit(|actual| {
             let running = actual.providers.get_mut(name)?;
-            let before = running.calls.go_on(handle);
+            let before = running.calls.wait_on(handle);
             actual.road.routes.put(target, route);
             Some(before)
         });

@@ -122,7 +122,7 @@ impl Change {
                 return Err(CallError::new(Code::Provider, text));
             };
             let (target, old) = (running.target, running.prepared.clone());
-            let calls = running.calls.go_on(handle);
+            let calls = running.calls.wait_on(handle);
             actual.road.routes.put(target, route);
             let (shared, hold) = (Arc::clone(&self.shared), Some(hold));
             Ok(Held { shared, place, target, old, new, calls, hold })

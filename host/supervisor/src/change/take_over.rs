@@ -105,7 +105,11 @@ impl Change {
         }
         let old = actual.instances.insert(target, instance);
         let name = Arc::clone(&prepared.name);
-        let calls = Calls::on(handle);
+        let known = actual.providers.get(&name).map(|known| &known.calls);
+        let calls = match known {
+            Some(before) => before.handed_over(handle),
+            None => Calls::on(handle),
+        };
         let running = RunningProvider { target, caller, prepared, calls, broken: None };
         let before = actual.providers.insert(name, running);
         let (instance, before) = old.zip(before)?;

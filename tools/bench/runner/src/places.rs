@@ -75,7 +75,7 @@ pub(crate) enum App {
     HelloFresh,
     /// `kvcounter` counts in memory.
     Counter,
-    /// A guest computes for half a millisecond.
+    /// A guest computes for about three quarters of a millisecond.
     Work,
 }
 
