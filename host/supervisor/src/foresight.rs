@@ -120,8 +120,8 @@ fn may_keep(provider: &PreparedProvider) -> bool {
     provider.descriptor.stateful || provider.factory.kind() != Kind::Builtin
 }
 
-/// True when only such values differ as lead nowhere: times, sizes and, of a part of the host, other
-/// numbers.
+/// True when only such values differ as lead nowhere: times, sizes and, of a part of the host,
+/// other numbers.
 fn is_same_place(old: &PreparedProvider, new: &PreparedProvider) -> bool {
     let is_number = |setting: &Setting| match setting.kind {
         SettingKind::Duration | SettingKind::Size => true,

@@ -33,8 +33,8 @@ pub(crate) struct InForce {
 }
 
 impl InForce {
-    /// True when the file that the manifest names holds something else since the edit was made: somebody
-    /// released something there. Blocks.
+    /// True when the file that the manifest names holds something else since the edit was made:
+    /// somebody released something there. Blocks.
     pub(crate) fn file_is_other(&self) -> bool {
         self.file.as_ref().is_some_and(Imprint::is_other)
     }

@@ -2,7 +2,7 @@
 //! that.
 
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{Applied, ChangedBy, ComponentKind, Edit, Edited};
+use trellis_control::{Applied, ChangedBy, ComponentKind, Edit, EditRequest, Edited};
 use trellis_core::{CallError, Code};
 use trellis_supervisor::Allowances;
 
@@ -12,7 +12,7 @@ use super::making::Making;
 use super::told::{helped, notes};
 use super::{Beside, Life};
 use crate::edits::{
-    Change, InForce, Next, Order, TakenBack, Terms, check_data, draft, untried, watch,
+    Change, InForce, Next, Order, Subject, TakenBack, Terms, check_data, draft, untried, watch,
 };
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
@@ -101,12 +101,7 @@ impl Life {
         notes.extend(remarks);
         let known = self.edits.look(|book| book.known_to_fail(&subject, edit.as_ref()));
         notes.extend(known);
-        // Who puts a provider in place although it is not well wants it to stay.
-        // And what was written since its data moved would be lost with it.
-        let is_meant = is_rollback
-            || request.data.is_some()
-            || request.force && subject.kind == ComponentKind::Provider;
-        let terms = Terms::of(request.watch).ok().flatten().filter(|_| !is_meant);
+        let terms = terms(request, &subject);
         if unchanged || request.dry_run {
             let untried = || untried(request, (foreseen.replays, terms.is_some()));
             notes.extend((!unchanged).then(untried));
@@ -205,4 +200,14 @@ impl Life {
         self.errand = errand;
         Some(loading)
     }
+}
+
+/// When an edit is taken back; `None` when it is not watched.
+fn terms(request: &EditRequest, subject: &Subject) -> Option<Terms> {
+    // Who puts a provider in place although it is not well wants it to stay. And what was written
+    // since its data moved would be lost with it.
+    let is_meant = matches!(request.edit, Edit::Rollback { .. })
+        || request.data.is_some()
+        || request.force && subject.kind == ComponentKind::Provider;
+    Terms::of(request.watch).ok().flatten().filter(|_| !is_meant)
 }

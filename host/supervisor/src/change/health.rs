@@ -14,8 +14,8 @@ use crate::border::{Instance, by_instance};
 
 impl Change {
     /// A provider that is not well does not take over from one that is, unless that is forced: for
-    /// none of the bindings that it is to serve. To force one says nothing of another. What else is not well there counts for nothing,
-    /// such as a binding that is only tried.
+    /// none of the bindings that it is to serve. To force one says nothing of another. What else is
+    /// not well there counts for nothing, such as a binding that is only tried.
     pub(super) async fn judge_health(&mut self, made: &mut Made, fresh: &mut Fresh) {
         if self.desired.options.force {
             return;

@@ -10,8 +10,8 @@ use crate::output::Output;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Without --to, what the update before it had is in force again, or what the manifest says. One that
-cannot be had is undone: what ran goes on, and is what is wanted. A manifest is taken back by its own
-text: docs/releases.md.
+cannot be had is undone: what ran goes on, and is what is wanted. A manifest is taken back by its
+own text: docs/releases.md.
 
 Exit codes: as `trellis update`.")]
 pub(crate) struct RollbackArgs {
