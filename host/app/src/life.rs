@@ -8,6 +8,7 @@ mod editing;
 mod ending;
 mod errand;
 mod first;
+mod foreseeing;
 mod going_back;
 mod looking;
 mod making;
@@ -308,8 +309,7 @@ impl Life {
         self.runs.clear();
         let Loaded { mut prepared, parts, lasting, base, .. } = loaded;
         (self.parts, self.turned) = (Some(parts), true);
-        let force = self.args.force || answering.as_ref().is_some_and(Answering::forces);
-        let options = ApplyOptions { rules: rules(&base.manifest.host), force };
+        let options = ApplyOptions { rules: rules(&base.manifest.host), force: self.args.force };
         let revision = self.edits.look(|book| {
             book.demands(&mut prepared);
             book.revision()

@@ -177,6 +177,20 @@ impl Loader {
         actors.chain(providers).collect()
     }
 
+    /// The programs that it names by a path. A name without a slash is looked for elsewhere.
+    pub(crate) fn programs(&self, manifest: &Manifest) -> Vec<PathBuf> {
+        let program = |spec: &ProviderKind| match spec {
+            ProviderKind::Process(process) => match &process.program {
+                ProgramSpec::Command(file) if file.value.contains('/') => {
+                    Some(self.folder().join(&file.value))
+                }
+                ProgramSpec::Command(_) | ProgramSpec::Archive(_) => None,
+            },
+            ProviderKind::Module(_) | ProviderKind::Builtin(_) => None,
+        };
+        manifest.providers.iter().filter_map(|spec| program(&spec.value.kind)).collect()
+    }
+
     /// Reads the text.
     ///
     /// # Errors
@@ -246,8 +260,8 @@ impl Loader {
         Ok(Arc::clone(known.insert(Arc::new(made))))
     }
 
-    /// Copies the file of an edit, on a thread that may block, one at a time: a disk that hangs
-    /// costs one thread.
+    /// Reads or copies the file of an edit, on a thread that may block, one at a time: a disk that
+    /// hangs costs one thread.
     ///
     /// # Errors
     /// As [`aside`].

@@ -115,7 +115,7 @@ impl Metrics {
         info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "The version that runs", info);
         registry.register("reloads", "Times the manifest was read again", self.reloads.clone());
-        let help = "Edits that the host took back by itself";
+        let help = "Edits that the host took back by itself, and rollbacks that could not be had";
         registry.register("edits_taken_back", help, self.taken_back.clone());
         let help = "What streams of the admin API lost: they were read too slowly";
         registry.register("stream_lost", help, self.stream_lost.clone());

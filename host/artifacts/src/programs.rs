@@ -184,14 +184,16 @@ fn hold(path: &Path) -> io::Result<File> {
 }
 
 fn holds(file: &mut File, digest: &Digest) -> io::Result<bool> {
-    if !file.metadata()?.is_file() {
-        return Ok(false);
-    }
+    Ok(file.metadata()?.is_file() && digest_of_file(file)? == *digest)
+}
+
+/// SHA-256 of what is left to read, piece by piece.
+pub(crate) fn digest_of_file(file: &mut impl Read) -> io::Result<Digest> {
     let mut state = Sha256::new();
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         match file.read(&mut piece)? {
-            0 => return Ok(Digest::from(state.finalize()) == *digest),
+            0 => return Ok(state.finalize().into()),
             length => state.update(&piece[..length]),
         }
     }

@@ -12,7 +12,7 @@ use trellis_providers_sdk::Kind;
 
 use crate::desired::{Barred, Wanted};
 use crate::plan::{dry_run, plan};
-use crate::prepare::Prepared;
+use crate::prepare::{Part, Prepared};
 use crate::release::Release;
 use crate::supervisor::Supervisor;
 
@@ -36,8 +36,31 @@ impl Supervisor {
         plan(wanted, &now.wanted(&barred).inventory())
     }
 
-    /// Whether what this manifest wants under a name may follow what is wanted under it now: the
-    /// same thing, not older, with no more rights.
+    /// What runs under this name, where what is `wanted` could not be had so far: that is nothing
+    /// to go back to.
+    #[must_use]
+    pub fn running_instead(&self, subject: (ComponentKind, &str), wanted: &Part) -> Option<Part> {
+        let (kind, name) = subject;
+        if self.is_had(subject) {
+            return None;
+        }
+        self.shared.look(|actual| {
+            let running = match kind {
+                ComponentKind::Actor => Part::of_actor(&actual.actors.get(name)?.prepared),
+                ComponentKind::Provider => Part::of_provider(&actual.providers.get(name)?.prepared),
+            };
+            running.stands_in_for(wanted).then_some(running)
+        })
+    }
+
+    /// True unless what is wanted under this name was tried in vain.
+    fn is_had(&self, (kind, name): (ComponentKind, &str)) -> bool {
+        let what = format!("{kind} {name}");
+        !self.status().state.degraded.iter().any(|row| row.what == what)
+    }
+
+    /// Whether what this manifest wants under a name may follow what is wanted under it now, or
+    /// what runs instead: the same thing, not older, with no more rights.
     ///
     /// # Errors
     /// [`Code::ActorKey`], [`Code::Revision`], or [`Code::Denied`] for more rights; each unless it
@@ -48,8 +71,15 @@ impl Supervisor {
         subject: (ComponentKind, &str),
         allows: Allowances,
     ) -> Result<(), CallError> {
-        let now = self.shared.wanted.load_full();
-        let former = now.and_then(|now| Release::of(&now.prepared, subject));
+        let running = match self.is_had(subject) {
+            true => None,
+            // What never ran says nothing of what follows.
+            false => self.shared.look(|actual| Release::running(actual, subject)),
+        };
+        let former = running.unwrap_or_else(|| {
+            let wanted = self.shared.wanted.load_full();
+            wanted.and_then(|wanted| Release::of(&wanted.prepared, subject))
+        });
         let Some(new) = Release::of(prepared, subject) else {
             return check_unsigned(prepared, (former.is_some(), subject), allows);
         };

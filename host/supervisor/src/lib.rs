@@ -29,6 +29,7 @@ mod exchange;
 mod expected;
 mod expel;
 mod expiring;
+mod foresight;
 mod health;
 mod key;
 mod lifecycle;
@@ -57,6 +58,7 @@ mod witness;
 
 pub use desired::ApplyOptions;
 pub use edits::Allowances;
+pub use foresight::Inherits;
 pub use metrics::Metrics;
 pub use plan::dry_run;
 pub use prepare::{

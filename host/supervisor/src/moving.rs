@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use trellis_control::DataTerms;
 use trellis_core::{BindingId, CallError, Code, OperationSpec};
 use trellis_limits::fixed::{DATA_MOVE_BYTES, DATA_MOVE_TIME};
@@ -20,6 +21,9 @@ use crate::superseded::newer;
 
 /// About how many bytes go in one page: few enough for a frame of a process, with one element more.
 pub(crate) const PAGE_BYTES: u32 = 1 << 20;
+
+/// How much longer a store may take to give up what it was given, once something newer is wanted.
+const TAKE_AWAY_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whoever is asked for what it keeps.
 pub(crate) trait Keeper: Sync {
@@ -79,7 +83,7 @@ pub(crate) struct Way<'a, F, T> {
 impl Bounds {
     /// Those that hold from now on.
     pub(crate) fn begin(superseded: watch::Receiver<bool>) -> Self {
-        let time = std::time::Duration::from_millis(DATA_MOVE_TIME.default);
+        let time = Duration::from_millis(DATA_MOVE_TIME.default);
         Self { bytes_max: DATA_MOVE_BYTES.default, until: Instant::now() + time, superseded }
     }
 }
@@ -260,9 +264,13 @@ impl<'a, F: Keeper, T: Keeper> Way<'a, F, T> {
     }
 
     /// Takes away what the target was given, and says so when that cannot be: a later try would
-    /// find it there.
-    pub(crate) async fn take_away(&self, Failed { error, begun }: Failed) -> CallError {
-        let until = Instant::now() + std::time::Duration::from_millis(DATA_MOVE_TIME.default);
+    /// find it there. Something newer that is wanted waits for that, but not for long.
+    pub(crate) async fn take_away(
+        &self,
+        Failed { error, begun }: Failed,
+        mut superseded: watch::Receiver<bool>,
+    ) -> CallError {
+        let until = Instant::now() + Duration::from_millis(DATA_MOVE_TIME.default);
         let taken = async {
             if self.is_shared.load(Ordering::Relaxed) || self.holds_more(&begun).await? {
                 return Ok::<_, CallError>(false);
@@ -272,10 +280,20 @@ impl<'a, F: Keeper, T: Keeper> Way<'a, F, T> {
             }
             Ok(true)
         };
-        match timeout_at(until, taken).await {
-            Ok(Ok(true)) => return error,
+        let late = async {
+            newer(&mut superseded).await;
+            sleep(TAKE_AWAY_PATIENCE).await;
+        };
+        let taken = async {
+            tokio::select! {
+                taken = taken => Some(taken),
+                () = late => None,
+            }
+        };
+        match timeout_at(until, taken).await.ok().flatten() {
+            Some(Ok(true)) => return error,
             // Nobody's keys are thrown away that nobody asked for.
-            Ok(Ok(false)) => {
+            Some(Ok(false)) => {
                 let text = format!(
                     "{}; there is something else there than what was copied, so nothing was taken \
                      away again: the next try needs `--data replace`",
@@ -283,7 +301,7 @@ impl<'a, F: Keeper, T: Keeper> Way<'a, F, T> {
                 );
                 return CallError::new(error.code(), text);
             }
-            Ok(Err(_)) | Err(_) => {}
+            Some(Err(_)) | None => {}
         }
         let text = format!(
             "{}; what was copied by then could not be taken away again: the next try needs `--data \
@@ -329,6 +347,12 @@ fn bytes_of(piece: &Piece) -> u64 {
     (key + piece.values.iter().map(String::len).sum::<usize>()) as u64
 }
 
+/// That data stay where they are because something newer is wanted.
+pub(crate) fn made_way() -> CallError {
+    let text = "something newer is wanted, so the data are not moved before that";
+    CallError::new(Code::Stopping, text)
+}
+
 fn too_much(most: u64) -> CallError {
     let name = DATA_MOVE_BYTES.name;
     let text = format!(
@@ -347,8 +371,7 @@ async fn in_time<T>(
         tokio::select! {
             done = work => done,
             () = newer(&mut superseded) => {
-                let text = "something newer is wanted, so the data were not moved; ask again";
-                Err(CallError::new(Code::Stopping, text))
+                Err(made_way())
             }
         }
     };

@@ -6,7 +6,8 @@ use trellis_claims::{ActorClaims, PublicKey, Verified, VerifiedProvider};
 use trellis_control::{ComponentKind, Loss};
 use trellis_core::{CallError, Code, Contract};
 
-use crate::prepare::{Prepared, callees};
+use crate::actual::ActualState;
+use crate::prepare::{Prepared, PreparedProvider, callees};
 
 /// What somebody signed.
 pub(crate) enum Release {
@@ -23,11 +24,30 @@ impl Release {
                 Some(Self::Module(actor.verified.clone()))
             }
             ComponentKind::Provider => {
-                let provider = prepared.providers.iter().find(|it| *it.name == *name)?;
-                let module = provider.module.as_ref().map(|it| Self::Module(it.verified.clone()));
-                module.or_else(|| provider.claims.clone().map(Self::Archive))
+                Self::of_provider(prepared.providers.iter().find(|it| *it.name == *name)?)
             }
         }
+    }
+
+    /// That of what has this name and runs; the outer `None` when nothing does.
+    pub(crate) fn running(
+        actual: &ActualState,
+        (kind, name): (ComponentKind, &str),
+    ) -> Option<Option<Self>> {
+        match kind {
+            ComponentKind::Actor => {
+                let actor = actual.actors.get(name)?;
+                Some(Some(Self::Module(actor.prepared.verified.clone())))
+            }
+            ComponentKind::Provider => {
+                Some(Self::of_provider(&actual.providers.get(name)?.prepared))
+            }
+        }
+    }
+
+    fn of_provider(provider: &PreparedProvider) -> Option<Self> {
+        let module = provider.module.as_ref().map(|it| Self::Module(it.verified.clone()));
+        module.or_else(|| provider.claims.clone().map(Self::Archive))
     }
 
     /// Whether it may follow another one as the same thing: with its key, and a revision that is

@@ -1,11 +1,14 @@
 //! What is in force other than the manifest says, and how it came to that.
 
-use std::collections::BTreeMap;
+mod back;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use trellis_control::{
-    ApplyError, CallsSeen, ChangedBy, DataTerms, Edits, Revision, RevisionOutcome, for_everybody,
+    ApplyError, CallsSeen, ChangedBy, DataTerms, Edits, Revision, RevisionOutcome, Step,
+    for_everybody,
 };
 use trellis_core::{CallError, Code};
 use trellis_dispatch::Tally;
@@ -15,7 +18,7 @@ use super::history::{Change, History, Record};
 use super::meant::Meant;
 use super::overlay::{InForce, Overlay};
 use super::subject::Subject;
-use super::taken_back::{TakenBack, TookBack, WayBack};
+use super::taken_back::TookBack;
 use super::version::Version;
 use super::watch::Terms;
 
@@ -28,13 +31,23 @@ pub(crate) struct Book {
     overlay: Overlay,
     /// What is allowed, or to be done with it, until it runs.
     meant: Meant,
+    /// What somebody asked for and nobody knows yet whether it can be had.
+    under_way: BTreeMap<Subject, UnderWay>,
     /// Edits that were taken back, or were to be, by the last of each, until something else is
     /// wanted there.
     taken_back: BTreeMap<Subject, TookBack>,
     history: History,
 }
 
-/// An edit whose steps were tried.
+/// An edit, or a way back that somebody asked for, whose steps were not all tried.
+struct UnderWay {
+    revision: u64,
+    /// What was in force before, and is again if this cannot be had; `None` is what the manifest
+    /// says.
+    gave_way: Option<Arc<InForce>>,
+}
+
+/// An edit, or a way back that somebody asked for, whose steps were tried.
 pub(crate) struct Settled {
     pub(crate) revision: u64,
     pub(crate) subject: Subject,
@@ -52,6 +65,7 @@ impl Default for Book {
             revision: 0,
             overlay: Overlay::default(),
             meant: Meant::default(),
+            under_way: BTreeMap::new(),
             taken_back: BTreeMap::new(),
             history: History::default(),
         }
@@ -84,11 +98,6 @@ impl Book {
         self.meant.moves(subject, (self.revision, terms));
     }
 
-    /// True while the data of this have not gone along yet.
-    pub(crate) fn is_moving(&self, subject: &Subject) -> bool {
-        self.meant.is_moving(subject)
-    }
-
     /// Whether an edit that was made for what an ETag says still finds that.
     ///
     /// # Errors
@@ -104,6 +113,11 @@ impl Book {
             );
             return Err(CallError::new(Code::Conflict, text));
         };
+        if made_for > now {
+            let text =
+                format!("this host is at revision {now} of what is wanted; {made_for} is not yet");
+            return Err(CallError::new(Code::Conflict, text));
+        }
         let since = self.history.iter().filter(|record| record.told.revision > made_for);
         let since: Vec<_> = since.map(|record| record.told.to_string()).collect();
         let text = format!(
@@ -119,6 +133,7 @@ impl Book {
         if change.steps.is_empty() && ended.is_empty() && self.revision > 0 {
             return None;
         }
+        self.is_said_anew(change.steps);
         let mut record = Record::of(self.revision + 1, change, None);
         for subject in ended {
             let Some(edit) = self.overlay.get(subject) else { continue };
@@ -140,10 +155,16 @@ impl Book {
         subject: &Subject,
         edit: Option<InForce>,
     ) -> u64 {
+        // What the host takes back itself is told as that, and goes on being tried.
+        let is_asked_for = change.by != ChangedBy::Automatic;
         let mut record = Record::of(self.revision + 1, change, Some(subject));
         record.told.version = edit.as_ref().map(|edit| edit.version.told());
+        let gave_way = self.overlay.get(subject).cloned();
         self.forget(subject);
         let revision = self.revision + 1;
+        if is_asked_for && (gave_way.is_some() || edit.is_some()) {
+            self.under_way.insert(subject.clone(), UnderWay { revision, gave_way });
+        }
         let edit = edit.map(|edit| InForce { revision, ..edit });
         self.overlay = std::mem::take(&mut self.overlay).with(subject.clone(), edit);
         self.keep(record)
@@ -162,9 +183,14 @@ impl Book {
         open.map(|(subject, _)| subject)
     }
 
-    /// The owner goes back to something older, or forces something, until it runs.
+    /// The owner goes back to something older, until it runs.
     pub(crate) fn goes_back(&mut self, subject: &Subject) {
         self.meant.goes_back(subject, self.revision);
+    }
+
+    /// The owner forces something, until it runs.
+    pub(crate) fn forces(&mut self, subject: &Subject) {
+        self.meant.forces(subject, self.revision);
     }
 
     /// What an edit of this gave way to, or what was in force by a revision.
@@ -180,10 +206,6 @@ impl Book {
         let mut records = self.history.iter().rev();
         let Some(to) = to else {
             let Some(now) = self.overlay.get(subject) else {
-                // It was gone back to, and could not be had with its data so far.
-                if self.is_moving(subject) {
-                    return Ok(None);
-                }
                 let text = format!("{subject} runs as the manifest says: there is no edit of it");
                 return Err(CallError::new(Code::NotFound, text));
             };
@@ -208,8 +230,8 @@ impl Book {
         Ok(record.and_then(|record| of(&record.overlay)))
     }
 
-    /// Everything that was wanted by a revision was tried, and this failed. Gives the edits that
-    /// were under way.
+    /// Everything that was wanted by a revision was tried, and this failed. Gives what somebody had
+    /// asked for: what of it cannot be had is to be [taken back](Self::take_back).
     pub(crate) fn settle(&mut self, faults: &[ApplyError], by: u64) -> Vec<Settled> {
         let mut settled = Vec::new();
         let failing: BTreeMap<&str, &ApplyError> =
@@ -222,29 +244,35 @@ impl Book {
             }
             let failed = record.fault(&failing);
             let revision = record.told.revision;
-            // Where somebody went back to, there is nothing to go back from.
-            let is_edit = record.told.by == ChangedBy::Edit;
-            let mut edits = self.overlay.iter();
-            let edit = edits.find(|(_, edit)| edit.revision == revision && is_edit);
-            let watched = edit.and_then(|(_, edit)| edit.watched);
+            let mut under_way = self.under_way.iter();
+            let asked_for = under_way.find(|(_, it)| it.revision == revision);
+            let subject = asked_for.map(|(subject, _)| subject.clone());
+            let edit = subject.as_ref().and_then(|subject| self.overlay.get(subject));
+            let watched = edit.and_then(|edit| edit.watched);
             let watched = watched.filter(|_| failed.is_none() && record.has_steps());
             let outcome = match &failed {
                 // What it was to replace is gone back to first.
-                Some(_) if edit.is_some() => RevisionOutcome::Applying,
+                Some(_) if subject.is_some() => RevisionOutcome::Applying,
                 Some(_) => RevisionOutcome::Failed,
                 None if watched.is_some() => RevisionOutcome::Watched,
                 None => RevisionOutcome::Applied,
             };
-            record.is_given_up = failed.is_some() && edit.is_some();
+            record.is_given_up = failed.is_some() && subject.is_some();
             record.ends(outcome, failed.as_deref());
-            if let Some((subject, _)) = edit {
-                let subject = subject.clone();
-                settled.push(Settled { revision, subject, failed, watched });
+            let Some(subject) = subject else { continue };
+            if failed.is_none() {
+                self.under_way.remove(&subject);
             }
+            settled.push(Settled { revision, subject, failed, watched });
         }
         let fails = |subject: &Subject| failing.contains_key(&*subject.to_string());
         self.meant.tried(by, fails);
         settled
+    }
+
+    /// What was tried again and worked is told as that; `fails` says what does not so far.
+    pub(crate) fn recovers(&mut self, fails: impl Fn(&str) -> bool) {
+        self.history.recovers(fails);
     }
 
     /// What was seen of an edit while it was watched.
@@ -261,78 +289,6 @@ impl Book {
         {
             record.told.outcome = RevisionOutcome::Applied;
         }
-    }
-
-    /// What an edit gives way to that is taken back; `None` when something else is in force there
-    /// by now.
-    pub(crate) fn way_back(&self, revision: u64, taken_back: TakenBack) -> Option<WayBack> {
-        let (subject, edit) = self.overlay.iter().find(|(_, edit)| edit.revision == revision)?;
-        let former = match taken_back {
-            TakenBack::NotHad => edit.before.clone(),
-            TakenBack::DidWorse => edit.sound.clone(),
-        };
-        let part = match &former {
-            Some(version) => version.part.get().cloned(),
-            None => edit.base_part.clone(),
-        };
-        let back = former.map(|version| InForce {
-            version,
-            before: None,
-            sound: None,
-            watched: None,
-            ..InForce::clone(edit)
-        });
-        Some(WayBack { subject: subject.clone(), edit: back, part })
-    }
-
-    /// Takes an edit back, unless something else is in force by now.
-    pub(crate) fn take_back(
-        &mut self,
-        revision: u64,
-        (taken_back, why): (TakenBack, &str),
-        change: Change<'_>,
-    ) -> Option<Subject> {
-        let why = &*for_everybody(why);
-        let WayBack { subject, edit, .. } = self.way_back(revision, taken_back)?;
-        let replacement = self.overlay.get(&subject)?.version.replacement.clone();
-        if let Some(record) = self.history.find(revision) {
-            record.ends(RevisionOutcome::TakenBack, Some(why));
-        }
-        let new = self.put(change, &subject, edit);
-        if let Some(record) = self.history.find(new) {
-            record.told.what.push(format!("took revision {revision} of {subject} back"));
-            record.told.why = Some(why.to_owned());
-            record.is_about(subject.to_string());
-        }
-        self.goes_back(&subject);
-        tracing::error!("revision {revision} of {subject} was taken back: {why}");
-        let took = TookBack { revision, replacement, why: why.to_owned(), stays: None };
-        self.taken_back.insert(subject.clone(), took);
-        Some(subject)
-    }
-
-    /// What an edit was to be taken back to cannot be had: it stays, and everybody is told.
-    pub(crate) fn cannot_take_back(&mut self, revision: u64, (why, stays): (&str, &str)) {
-        let (why, stays) = (for_everybody(why), for_everybody(stays));
-        let mut edits = self.overlay.iter();
-        let Some((subject, edit)) = edits.find(|(_, edit)| edit.revision == revision) else {
-            return;
-        };
-        let (subject, replacement) = (subject.clone(), edit.version.replacement.clone());
-        let took = TookBack { revision, replacement, why, stays: Some(stays) };
-        let told = took.told(&subject, false);
-        tracing::error!("{told}");
-        if let Some(record) = self.history.find(revision) {
-            record.ends(RevisionOutcome::NotTakenBack, Some(&told));
-        }
-        self.taken_back.insert(subject, took);
-    }
-
-    /// What became of the same when it was made before, if it was the last there.
-    pub(crate) fn known_to_fail(&self, subject: &Subject, edit: &InForce) -> Option<String> {
-        let took = self.taken_back.get(subject)?;
-        let is_same = took.replacement == edit.version.replacement;
-        is_same.then(|| format!("the same failed before: {}", took.told(subject, false)))
     }
 
     /// The edits in force, for everybody.
@@ -381,15 +337,20 @@ impl Book {
         if let Some(revision) = self.overlay.get(subject).map(|edit| edit.revision) {
             // What is not in force any more is watched in vain, and not taken back.
             self.stays(revision);
-            if let Some(record) = self.history.find(revision).filter(|it| it.is_given_up)
-                && !record.told.outcome.is_final()
-            {
-                record.told.outcome = RevisionOutcome::Failed;
-            }
         }
+        self.is_not_taken_back(subject);
         self.overlay = std::mem::take(&mut self.overlay).with(subject.clone(), None);
         self.meant.forget(subject);
         self.taken_back.remove(subject);
+    }
+
+    /// The manifest says something else of what was to be as it said before.
+    fn is_said_anew(&mut self, steps: &[Step]) {
+        let about: BTreeSet<_> = steps.iter().map(Step::subject).collect();
+        let is_so =
+            |it: &&Subject| self.overlay.get(it).is_none() && about.contains(&it.to_string());
+        let anew: Vec<_> = self.under_way.keys().filter(is_so).cloned().collect();
+        anew.iter().for_each(|subject| self.is_not_taken_back(subject));
     }
 }
 
@@ -402,6 +363,7 @@ mod tests {
     use trellis_limits::fixed::HISTORY;
     use trellis_manifest::{ActorSpec, Isolation, Span, Spanned};
 
+    use super::super::taken_back::TakenBack;
     use super::super::version::{Entry, Replacement};
     use super::*;
 
@@ -488,6 +450,10 @@ mod tests {
         assert_eq!(lost.code(), Code::Conflict);
         assert!(lost.message().contains("revision 2"), "{lost}");
         assert!(lost.message().contains("2 by edit: stop actor a"), "{lost}");
+        let future = Edits::etag_of(&book.start, 9);
+        let lost = book.check_made_for(Some(&future)).expect_err("nobody can know it");
+        assert_eq!(lost.code(), Code::Conflict);
+        assert!(lost.message().contains("at revision 2 of what is wanted; 9 is not yet"), "{lost}");
     }
 
     #[test]
@@ -545,6 +511,97 @@ mod tests {
         assert_eq!(outcomes(&book)[1], RevisionOutcome::TakenBack);
     }
 
+    fn fault(code: Code, why: &str) -> ApplyError {
+        ApplyError { what: "actor a".to_owned(), code, why: why.to_owned() }
+    }
+
+    /// A book in which an edit stood its watch, and was gone back from.
+    fn gone_back() -> (Book, u64) {
+        let mut book = started();
+        let one = edited(&mut book, "one");
+        settle(&mut book, &[]);
+        book.stays(one);
+        let back = book.put(change(ChangedBy::Rollback, &steps("a")), &a(), None);
+        book.goes_back(&a());
+        (book, back)
+    }
+
+    #[test]
+    fn a_rollback_that_cannot_be_had_is_undone() {
+        let (mut book, back) = gone_back();
+        book.moves(&a(), DataTerms::Replace);
+        let settled = settle(&mut book, &[fault(Code::Provider, "it is down")]);
+        assert_eq!(settled[0].failed.as_deref(), Some("actor a: it is down"));
+        assert!(book.is_open(back), "who asked waits until it is known what is wanted");
+        let why = (TakenBack::NotHad, "it is down");
+        assert_eq!(book.take_back(back, why, automatic()), Some(a()));
+        assert_eq!(in_force(&book).as_deref(), Some("one"), "what ran is what is wanted");
+        assert!(!book.meant.is_moving(&a()), "nothing of it is meant any more");
+        assert_eq!(outcomes(&book)[2], RevisionOutcome::TakenBack);
+        assert!(settle(&mut book, &[]).is_empty());
+        let told = format!("revision {back} of actor a was taken back: it is down");
+        assert!(book.notes(|_| false).contains(&told), "{:?}", book.notes(|_| false));
+        let known = book.known_to_fail(&a(), None);
+        assert!(known.is_some_and(|it| it.contains("the same failed before")));
+        let what = |found: Option<Arc<Version>>| found.map(|it| it.what.clone());
+        assert_eq!(book.former(&a(), None).map(what), Ok(None), "it may be asked for again");
+    }
+
+    #[test]
+    fn a_rollback_to_an_edit_that_cannot_be_had_is_undone_too() {
+        let mut book = started();
+        edited(&mut book, "one");
+        let two = edited(&mut book, "two");
+        settle(&mut book, &[]);
+        book.stays(two);
+        let version = book.former(&a(), None).expect("an edit").expect("the first");
+        let one = InForce { version, watched: None, ..edit(&book, "") };
+        let back = book.put(change(ChangedBy::Rollback, &steps("a")), &a(), Some(one));
+        settle(&mut book, &[fault(Code::Trap, "it trapped")]);
+        book.take_back(back, (TakenBack::NotHad, "it trapped"), automatic());
+        assert_eq!(in_force(&book).as_deref(), Some("two"));
+        let former = book.former(&a(), None).expect("an edit").map(|it| it.what.clone());
+        assert_eq!(former.as_deref(), Some("one"), "as before");
+    }
+
+    #[test]
+    fn what_the_host_goes_back_to_itself_goes_on_being_tried() {
+        let mut book = started();
+        let one = edited(&mut book, "one");
+        settle(&mut book, &[]);
+        book.take_back(one, (TakenBack::DidWorse, "9 of 10"), automatic());
+        assert!(settle(&mut book, &[fault(Code::Trap, "it trapped")]).is_empty());
+        assert_eq!(outcomes(&book)[2], RevisionOutcome::Failed);
+        assert_eq!(in_force(&book), None);
+        book.recovers(|what| what == "actor a");
+        assert_eq!(outcomes(&book)[2], RevisionOutcome::Failed);
+        book.recovers(|what| what == "actor b");
+        assert_eq!(outcomes(&book)[2], RevisionOutcome::Applied, "it worked at last");
+    }
+
+    #[test]
+    fn nobody_knows_whether_what_nobody_wants_any_more_would_work() {
+        let mut book = started();
+        let one = edited(&mut book, "one");
+        settle(&mut book, &[fault(Code::Trap, "it trapped")]);
+        edited(&mut book, "two");
+        assert_eq!(outcomes(&book)[1], RevisionOutcome::Failed);
+        settle(&mut book, &[]);
+        book.recovers(|_| false);
+        assert_eq!(outcomes(&book)[1], RevisionOutcome::Failed, "{one}");
+    }
+
+    #[test]
+    fn a_manifest_that_says_something_else_meanwhile_has_its_say() {
+        let (mut book, back) = gone_back();
+        settle(&mut book, &[fault(Code::Trap, "it trapped")]);
+        book.by_manifest(change(ChangedBy::Manifest, &steps("b")), &[]);
+        assert!(book.way_back(back, TakenBack::NotHad).is_some(), "that is about another one");
+        book.by_manifest(change(ChangedBy::Manifest, &steps("a")), &[]);
+        assert!(book.way_back(back, TakenBack::NotHad).is_none());
+        assert_eq!(outcomes(&book)[2], RevisionOutcome::Failed, "nobody waits for it");
+    }
+
     #[test]
     fn the_history_says_who_and_what_and_how_its_calls_went() {
         let mut book = started();
@@ -583,15 +640,15 @@ mod tests {
         edited(&mut book, "one");
         book.moves(&a(), DataTerms::Copy);
         book.by_manifest(change(ChangedBy::Manifest, &steps("b")), &[]);
-        assert!(book.is_moving(&a()), "something else was wanted before it was done");
+        assert!(book.meant.is_moving(&a()), "something else was wanted before it was done");
         let (what, why) = ("actor a".to_owned(), "it is full".to_owned());
         settle(&mut book, &[ApplyError { what, code: Code::Data, why }]);
-        assert!(book.is_moving(&a()), "it is tried again");
+        assert!(book.meant.is_moving(&a()), "it is tried again");
         settle(&mut book, &[]);
-        assert!(!book.is_moving(&a()), "they went");
+        assert!(!book.meant.is_moving(&a()), "they went");
         book.moves(&a(), DataTerms::Copy);
         edited(&mut book, "two");
-        assert!(!book.is_moving(&a()), "something else is wanted there");
+        assert!(!book.meant.is_moving(&a()), "something else is wanted there");
     }
 
     #[test]

@@ -101,6 +101,20 @@ impl History {
         self.0.front().map_or(0, |record| record.told.revision)
     }
 
+    /// What could not be had at first is there by now, unless it `fails`; where something newer is
+    /// wanted, nobody knows.
+    pub(super) fn recovers(&mut self, fails: impl Fn(&str) -> bool) {
+        let mut newer = BTreeSet::new();
+        for record in self.0.iter_mut().rev() {
+            let is_last = record.subjects.is_disjoint(&newer);
+            let is_had = is_last && !record.subjects.iter().any(|what| fails(what));
+            if record.told.outcome == RevisionOutcome::Failed && is_had {
+                record.ends(RevisionOutcome::Applied, None);
+            }
+            newer.extend(record.subjects.iter().chain(&record.told.subject).cloned());
+        }
+    }
+
     /// The changes that are new since this was asked, or came to something else.
     pub(super) fn news(&mut self) -> Vec<Revision> {
         let mut news = Vec::new();

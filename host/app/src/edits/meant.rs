@@ -15,6 +15,8 @@ pub(super) struct Meant {
     older: BTreeMap<Subject, u64>,
     /// Of these what is gone back to, or forced: it shows nothing first.
     back: BTreeSet<Subject>,
+    /// Of these what is forced: it need not be well.
+    forced: BTreeSet<Subject>,
     /// Its data go along when it is replaced.
     moving: BTreeMap<Subject, (u64, DataTerms)>,
 }
@@ -25,6 +27,7 @@ impl Meant {
         self.older.keys().for_each(|it| prepared.may_be_older(it.kind, &it.name));
         let back = self.back.iter().filter(|it| it.kind == ComponentKind::Actor);
         back.for_each(|it| prepared.replays(&it.name, 0));
+        self.forced.iter().for_each(|it| prepared.forces(&it.name));
         self.moving.iter().for_each(|(it, (_, terms))| prepared.moves_data(&it.name, *terms));
     }
 
@@ -39,12 +42,20 @@ impl Meant {
         self.back.insert(subject.clone());
     }
 
+    /// This is forced.
+    pub(super) fn forces(&mut self, subject: &Subject, by: u64) {
+        self.goes_back(subject, by);
+        if subject.kind == ComponentKind::Provider {
+            self.forced.insert(subject.clone());
+        }
+    }
+
     /// The data of this go along.
     pub(super) fn moves(&mut self, subject: &Subject, (by, terms): (u64, DataTerms)) {
         self.moving.insert(subject.clone(), (by, terms));
     }
 
-    /// True while the data of this have not gone along yet.
+    #[cfg(test)]
     pub(super) fn is_moving(&self, subject: &Subject) -> bool {
         self.moving.contains_key(subject)
     }
@@ -53,6 +64,7 @@ impl Meant {
     pub(super) fn tried(&mut self, by: u64, fails: impl Fn(&Subject) -> bool) {
         self.older.retain(|subject, since| *since > by || fails(subject));
         self.back.retain(|subject| self.older.contains_key(subject));
+        self.forced.retain(|subject| self.older.contains_key(subject));
         self.moving.retain(|subject, (since, _)| *since > by || fails(subject));
     }
 
@@ -60,6 +72,7 @@ impl Meant {
     pub(super) fn forget(&mut self, subject: &Subject) {
         self.older.remove(subject);
         self.back.remove(subject);
+        self.forced.remove(subject);
         self.moving.remove(subject);
     }
 

@@ -27,7 +27,7 @@ pub(crate) use copies::{kept, kept_part};
 pub(crate) use desk::{Asked, Edits, Order, Orders};
 pub(crate) use draft::{Drafted, Next, draft};
 pub(crate) use history::Change;
-pub(crate) use notes::{check_data, of_data};
+pub(crate) use notes::{check_data, of_data, untried};
 pub(crate) use overlay::{InForce, Overlay};
 pub(crate) use subject::Subject;
 pub(crate) use taken_back::{TakenBack, WayBack};

@@ -1,9 +1,9 @@
-//! What becomes of the data of a provider that is replaced, in words.
+//! What an edit leaves behind and what a dry run leaves open, in words.
 
 use trellis_control::{ComponentKind, DataTerms, EditRequest};
 use trellis_core::{CallError, Code};
+use trellis_supervisor::Inherits;
 
-use super::overlay::InForce;
 use super::subject::Subject;
 
 /// Only providers keep data that can go along.
@@ -15,25 +15,75 @@ pub(crate) fn check_data(request: &EditRequest, subject: &Subject) -> Result<(),
     Err(CallError::new(Code::Message, text))
 }
 
-/// What becomes of the data, where another one takes the place of who keeps them.
+/// What becomes of the data of who keeps them, where another one takes its place.
 pub(crate) fn of_data(
     subject: &Subject,
-    edit: Option<&InForce>,
+    inherits: Inherits,
     data: Option<DataTerms>,
 ) -> Option<String> {
-    let moves = edit.map_or(subject.kind == ComponentKind::Provider, |edit| {
-        edit.version.replacement.is_another_than(&edit.base)
-    });
-    moves.then(|| match data {
-        None => format!(
-            "what {subject} keeps stays where it is, and is gone if that is memory: the data do \
-             not move to the one that follows; `--data copy` copies them"
-        ),
-        Some(_) => format!(
+    match (data, inherits) {
+        (Some(_), _) => Some(format!(
             "what {subject} keeps is copied, and stays in the store before as it is now, unless \
              that is memory: what is written from now on is there only after `trellis rollback {} \
              --data replace`",
             subject.name
-        ),
-    })
+        )),
+        (None, Inherits::All) => None,
+        (None, Inherits::Other) => Some(format!(
+            "what {subject} keeps stays where it is, and is gone if that is memory: the data do \
+             not move to the one that follows; `--data copy` copies them"
+        )),
+        (None, Inherits::Nothing) => Some(format!(
+            "{subject} begins empty, because it keeps in memory what it has, and what it had there \
+             is gone: the data do not move to the one that follows; `--data copy` copies them, and \
+             `--data replace` where it holds some still"
+        )),
+    }
+}
+
+/// What a dry run does not try, and whoever makes the edit finds out: `replays` calls would be
+/// answered first.
+pub(crate) fn untried(request: &EditRequest, (replays, is_watched): (usize, bool)) -> String {
+    let mut untried = vec!["whether it starts and is well".to_owned()];
+    if replays > 0 {
+        let calls = if replays == 1 { "call that is" } else { "calls that are" };
+        untried.push(format!("whether it answers the latest {replays} {calls} kept"));
+    }
+    if request.data.is_some() {
+        let what = "whether what is kept can be copied, and whether the other store is empty";
+        untried.push(what.to_owned());
+    }
+    if is_watched {
+        untried.push("how its calls go while it is watched".to_owned());
+    }
+    format!("a dry run does not try {}", untried.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_empty_is_told_with_the_cure() {
+        let store = Subject::provider("store");
+        let told = of_data(&store, Inherits::Nothing, None).expect("it is to be known");
+        for said in ["provider store begins empty", "`--data copy`", "`--data replace`"] {
+            assert!(told.contains(said), "{said}: {told}");
+        }
+        assert_eq!(of_data(&store, Inherits::All, None), None);
+        let copied = of_data(&store, Inherits::Nothing, Some(DataTerms::Copy));
+        assert!(copied.is_some_and(|told| told.contains("is copied")));
+    }
+
+    #[test]
+    fn a_dry_run_says_what_it_does_not_try() {
+        let request = |json: &str| serde_json::from_str::<EditRequest>(json).expect("an edit");
+        let plain = request(r#"{"edit": {"rollback": {"name": "a"}}}"#);
+        let told = untried(&plain, (0, false));
+        assert_eq!(told, "a dry run does not try whether it starts and is well");
+        let told = untried(&plain, (7, true));
+        assert!(told.contains("latest 7 calls") && told.contains("watched"), "{told}");
+        let data = request(r#"{"edit": {"rollback": {"name": "a"}}, "data": "copy"}"#);
+        assert!(untried(&data, (0, false)).contains("can be copied"));
+    }
 }

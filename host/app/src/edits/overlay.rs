@@ -1,10 +1,9 @@
 //! A manifest with edits laid over it. Pure.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use trellis_artifacts::Stamp;
+use trellis_artifacts::Imprint;
 use trellis_control::{ComponentKind, EditEntry};
 use trellis_dispatch::Tally;
 use trellis_manifest::Manifest;
@@ -20,7 +19,7 @@ pub(crate) struct InForce {
     pub(crate) version: Arc<Version>,
     /// What the manifest said when it was made, and the file that this named.
     pub(crate) base: Entry,
-    pub(crate) file: Option<(PathBuf, Stamp)>,
+    pub(crate) file: Option<Imprint>,
     /// That as it was prepared.
     pub(crate) base_part: Option<Part>,
     /// What was in force before; `None` is what the manifest says.
@@ -34,12 +33,19 @@ pub(crate) struct InForce {
 }
 
 impl InForce {
-    /// True when the file that the manifest names was changed since the edit was made: somebody
-    /// released something there. Blocks.
+    /// True when the file that the manifest names holds something else since the edit was made:
+    /// somebody released something there. Blocks.
     pub(crate) fn file_is_other(&self) -> bool {
-        let Some((path, before)) = &self.file else { return false };
-        // One that is gone says nothing.
-        path.metadata().is_ok_and(|now| Stamp::from(&now) != *before)
+        self.file.as_ref().is_some_and(Imprint::is_other)
+    }
+
+    /// True while a manifest has the entry over which it was laid.
+    pub(crate) fn fits(&self, manifest: &Manifest) -> bool {
+        let base = &self.base;
+        match base {
+            Entry::Actor(_) => manifest.actors.iter().any(|it| base.is_actor(&it.value)),
+            Entry::Provider(_) => manifest.providers.iter().any(|it| base.is_provider(&it.value)),
+        }
     }
 
     /// It, for everybody.

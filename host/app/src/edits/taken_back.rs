@@ -1,4 +1,4 @@
-//! Edits that were taken back, in words.
+//! What was taken back, in words: edits, and rollbacks that could not be had.
 
 use trellis_supervisor::Part;
 
@@ -6,16 +6,17 @@ use super::overlay::InForce;
 use super::subject::Subject;
 use super::version::Replacement;
 
-/// Why an edit is taken back.
+/// Why something is taken back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TakenBack {
-    /// It could not be had: what it was to replace goes on.
+    /// It could not be had: what it was to replace goes on, and is what is wanted again. So it is
+    /// with a rollback: who was told that it failed is not to find it done some minutes later.
     NotHad,
     /// It did worse: the last before it that stood its watch runs again.
     DidWorse,
 }
 
-/// What an edit gives way to.
+/// What it gives way to.
 pub(crate) struct WayBack {
     pub(crate) subject: Subject,
     /// `None` is what the manifest says.
@@ -24,11 +25,11 @@ pub(crate) struct WayBack {
     pub(crate) part: Option<Part>,
 }
 
-/// That an edit was taken back, or was to be.
+/// That something was taken back, or was to be.
 pub(super) struct TookBack {
     pub(super) revision: u64,
-    /// What it brought.
-    pub(super) replacement: Replacement,
+    /// What it brought; `None` is what the manifest says.
+    pub(super) replacement: Option<Replacement>,
     pub(super) why: String,
     /// Why what ran before cannot be had, so that it stays.
     pub(super) stays: Option<String>,

@@ -68,15 +68,6 @@ impl Replacement {
         }
     }
 
-    /// True for a provider that is another implementation than the manifest's, or has other values:
-    /// it may keep what it keeps elsewhere.
-    pub(crate) fn is_another_than(&self, base: &Entry) -> bool {
-        let (Self::Provider { kind, values }, Entry::Provider(spec)) = (self, base) else {
-            return false;
-        };
-        *kind != spec.kind || *values != spec.values
-    }
-
     /// The entry of an actor with this in its place, unless it is of another kind.
     pub(super) fn over_actor(&self, entry: &ActorSpec) -> ActorSpec {
         let Self::Actor { name, image } = self else { return entry.clone() };

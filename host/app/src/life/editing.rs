@@ -2,15 +2,18 @@
 //! that.
 
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{Applied, ChangedBy, ComponentKind, Edit, Edited};
+use trellis_control::{Applied, ChangedBy, ComponentKind, Edit, EditRequest, Edited};
 use trellis_core::{CallError, Code};
 use trellis_supervisor::Allowances;
 
 use super::errand::{Answering, Errand, TakeBack};
+use super::foreseeing::Foreseen;
 use super::making::Making;
 use super::told::{helped, notes};
 use super::{Beside, Life};
-use crate::edits::{Change, InForce, Next, Order, TakenBack, Terms, check_data, draft, watch};
+use crate::edits::{
+    Change, InForce, Next, Order, Subject, TakenBack, Terms, check_data, draft, untried, watch,
+};
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
 use crate::manifest::{Loaded, Made};
@@ -88,26 +91,25 @@ impl Life {
             };
             (book.revision(), is_same || !is_rollback)
         });
-        let pending = self.edits.look(|book| book.is_moving(&subject));
-        let unchanged = is_same && loaded.changes.is_empty() && !pending;
-        let mut notes = notes(request, &subject, edit.as_ref());
+        let unchanged = is_same && loaded.changes.is_empty();
+        let foreseen = match self.foresee(request, &loaded.prepared, &subject) {
+            Ok(foreseen) => foreseen,
+            Err(_) if unchanged => Foreseen::NOTHING,
+            Err(error) => return order.answer(Err(Failure::call(subject.to_string(), error))),
+        };
+        let mut notes = notes(request, (&subject, edit.as_ref()), foreseen.inherits);
         notes.extend(remarks);
-        let known = edit
-            .as_ref()
-            .and_then(|edit| self.edits.look(|book| book.known_to_fail(&subject, edit)));
+        let known = self.edits.look(|book| book.known_to_fail(&subject, edit.as_ref()));
         notes.extend(known);
+        let terms = terms(request, &subject);
         if unchanged || request.dry_run {
+            let untried = || untried(request, (foreseen.replays, terms.is_some()));
+            notes.extend((!unchanged).then(untried));
             let applied = Applied { steps: loaded.changes, ..Applied::default() };
             let (dry_run, watched) = (request.dry_run, false);
             let edited = Edited { revision, unchanged, dry_run, watched, applied, notes };
             return order.answer(Ok(edited));
         }
-        // Who puts a provider in place although it is not well wants it to stay.
-        // And what was written since its data moved would be lost with it.
-        let is_meant = is_rollback
-            || request.data.is_some()
-            || request.force && subject.kind == ComponentKind::Provider;
-        let terms = Terms::of(request.watch).ok().flatten().filter(|_| !is_meant);
         let fared = match edit.as_ref().and_then(|edit| edit.watched) {
             Some((_, fared)) => fared,
             None => self.host.supervisor().tally(subject.as_pair()).unwrap_or_default(),
@@ -120,8 +122,11 @@ impl Life {
         let change = Change { by, who, steps: &loaded.changes, at_unix_s };
         let revision = self.edits.look(|book| {
             let revision = book.put(change, &subject, edit);
-            if is_rollback || request.force {
+            if is_rollback {
                 book.goes_back(&subject);
+            }
+            if request.force {
+                book.forces(&subject);
             }
             request.data.iter().for_each(|terms| book.moves(&subject, *terms));
             revision
@@ -134,8 +139,8 @@ impl Life {
         self.waiting.reload |= self.refused;
     }
 
-    /// What was wanted by a revision was tried: edits that could not be had are taken back, and the
-    /// others watched.
+    /// What was wanted by a revision was tried: what somebody asked for and could not be had is
+    /// taken back, and other edits are watched.
     pub(super) fn settle(
         &mut self,
         (revision, answering): (u64, Option<Answering>),
@@ -195,4 +200,14 @@ impl Life {
         self.errand = errand;
         Some(loading)
     }
+}
+
+/// When an edit is taken back; `None` when it is not watched.
+fn terms(request: &EditRequest, subject: &Subject) -> Option<Terms> {
+    // Who puts a provider in place although it is not well wants it to stay. And what was written
+    // since its data moved would be lost with it.
+    let is_meant = matches!(request.edit, Edit::Rollback { .. })
+        || request.data.is_some()
+        || request.force && subject.kind == ComponentKind::Provider;
+    Terms::of(request.watch).ok().flatten().filter(|_| !is_meant)
 }

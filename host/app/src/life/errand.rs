@@ -20,7 +20,7 @@ pub(super) enum Errand {
     TakeBack(TakeBack),
 }
 
-/// An edit that is to be taken back.
+/// An edit, or a rollback that failed, that is to be taken back.
 pub(super) struct TakeBack {
     pub(super) revision: u64,
     pub(super) what: TakenBack,
@@ -59,11 +59,6 @@ pub(super) struct Answering {
 }
 
 impl Answering {
-    /// True when what would make things worse is wanted all the same.
-    pub(super) fn forces(&self) -> bool {
-        self.order.request.force
-    }
-
     /// Says how many calls the actor has to answer before it serves, if somebody asked for that.
     pub(super) fn demands(&self, prepared: &mut Prepared) {
         let EditRequest { edit, replay, .. } = &self.order.request;

@@ -1,4 +1,4 @@
-//! The way back: rollbacks, and edits that the host takes back. What they go back to is in memory,
+//! The way back: rollbacks, and what the host takes back. What they go back to is in memory,
 //! so they wait for nothing that takes long.
 
 use trellis_claims::{Clock, SystemClock};
@@ -56,12 +56,17 @@ impl Life {
         }
     }
 
-    /// Begins to take an edit back, unless something else is in force there by now.
+    /// Begins to take something back, unless something else is wanted there by now.
     fn begin_to_take_back(&self, back: TakeBack) -> Option<(Errand, Loading)> {
         let (base, parts) = self.base.clone().zip(self.parts.clone())?;
         let (way, overlay) = self.edits.look(|book| {
             Some((book.way_back(back.revision, back.what)?, book.overlay().clone()))
         })?;
+        // The manifest has its say where it was rewritten meanwhile.
+        if way.edit.as_ref().is_some_and(|edit| !edit.fits(&base.manifest)) {
+            self.edits.look(|book| book.is_not_taken_back(&way.subject));
+            return None;
+        }
         let host = (self.loader.clone(), self.host.supervisor().clone());
         let work = load_back(host, (base, overlay, parts), way);
         Some((Errand::TakeBack(back), Loading::begin(None, Progress::from_rest(), work)))
@@ -85,7 +90,7 @@ impl Life {
         let TakeBack { revision, what, why } = back;
         let loaded = match loaded {
             Ok(loaded) => loaded,
-            // What is told is what is: the edit stays in force.
+            // What is told is what is: it stays what is wanted.
             Err(failure) => {
                 let stays = failure.told();
                 self.edits.look(|book| book.cannot_take_back(*revision, (why, &stays)));

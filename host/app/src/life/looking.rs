@@ -30,6 +30,10 @@ impl Life {
         if Arc::ptr_eq(&self.seen, &status) && !self.printed.is_empty() {
             return;
         }
+        if !self.host.supervisor().is_changing() {
+            let fails = |what: &str| state.degraded.iter().any(|row| row.what == what);
+            self.edits.look(|book| book.recovers(fails));
+        }
         let printed: HashSet<_> = self.printed.iter().collect();
         let new = state.addresses.iter().filter(|address| !printed.contains(address));
         new.clone().for_each(|address| self.announcer.listening(address));

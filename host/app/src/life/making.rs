@@ -1,10 +1,8 @@
 //! What an edit needs, prepared: its subject alone, and everything else as it was.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use tokio::task::spawn_blocking;
-use trellis_artifacts::Stamp;
+use trellis_artifacts::Imprint;
 use trellis_manifest::{Manifest, Span, Spanned};
 use trellis_supervisor::{Allowances, Kept, Part, Parts, Supervisor};
 
@@ -15,6 +13,10 @@ use crate::edits::{
 };
 use crate::failure::Failure;
 use crate::manifest::{Loaded, Loader, Made};
+
+/// Said of an edit where the manifest's own version never ran.
+const NOT_HAD: &str = "what the manifest names could not be had and does not run (`/readyz` says \
+                       why): whoever goes back from this edit goes back to what runs now";
 
 /// What an edit is made of, before its files are read.
 pub(super) struct Making {
@@ -31,7 +33,7 @@ pub(super) struct Making {
 /// What the manifest says of the subject, as it is for as long as an edit holds.
 struct Own {
     entry: Entry,
-    file: Option<(PathBuf, Stamp)>,
+    file: Option<Imprint>,
     part: Option<Part>,
     remarks: Vec<String>,
 }
@@ -61,7 +63,13 @@ impl Making {
                 part: before.base_part.clone(),
                 remarks: Vec::new(),
             },
-            None => own(&loader, &base, entry, parts.get(subject.as_pair())).await?,
+            None => {
+                let wanted = parts.get(subject.as_pair());
+                let instead = wanted
+                    .as_ref()
+                    .and_then(|wanted| supervisor.running_instead(subject.as_pair(), wanted));
+                own((&loader, &base), entry, (wanted, instead)).await?
+            }
         };
         let part = match &former {
             _ if is_new => None,
@@ -126,28 +134,33 @@ pub(super) async fn load_back(
     Ok(Loaded { changes, ..loaded })
 }
 
-/// What the manifest says of the subject of its first edit: kept where nobody changes it.
+/// What the manifest says of the subject of its first edit: kept where nobody changes it. Where
+/// something runs `instead`, that is what is gone back to.
 async fn own(
-    loader: &Arc<Loader>,
-    base: &Base,
+    (loader, base): (&Arc<Loader>, &Base),
     entry: Entry,
-    part: Option<Part>,
+    (wanted, instead): (Option<Part>, Option<Part>),
 ) -> Result<Own, Failure> {
-    let file = file_of(Arc::clone(loader), entry.clone()).await;
-    let Some(part) = part else { return Ok(Own { entry, file, part: None, remarks: Vec::new() }) };
+    let file = file_of(loader, entry.clone()).await?;
+    let not_had = instead.as_ref().map(|_| NOT_HAD.to_owned());
+    let Some(part) = instead.or(wanted) else {
+        return Ok(Own { entry, file, part: None, remarks: Vec::new() });
+    };
     let (copied, cache) = (part.clone(), loader.cache(&base.manifest));
     let copying = loader.copy(move || kept_part(&copied, cache.as_deref())).await?;
-    let (part, remarks) = match copying {
+    let (part, mut remarks) = match copying {
         Ok(kept) => (kept, Vec::new()),
         Err(error) => {
             let why = error.message();
+            let what = if not_had.is_some() { "what runs" } else { "what the manifest names" };
             let remark = format!(
-                "what the manifest names cannot be kept ({why}): if it has to be read again, this \
-                 edit cannot be taken back"
+                "{what} cannot be kept ({why}): if it has to be read again, this edit cannot be \
+                 taken back"
             );
             (part, vec![remark])
         }
     };
+    remarks.extend(not_had);
     Ok(Own { entry, file, part: Some(part), remarks })
 }
 
@@ -166,16 +179,13 @@ async fn version(
 }
 
 /// The file that an entry of the manifest names, as it is now.
-async fn file_of(loader: Arc<Loader>, entry: Entry) -> Option<(PathBuf, Stamp)> {
+async fn file_of(loader: &Loader, entry: Entry) -> Result<Option<Imprint>, Failure> {
     let mut alone = Manifest::default();
     match entry {
         Entry::Actor(spec) => alone.actors.push(Spanned::new(spec, Span::default())),
         Entry::Provider(spec) => alone.providers.push(Spanned::new(spec, Span::default())),
     }
-    let looking = spawn_blocking(move || {
-        let path = loader.files(&alone).pop()?;
-        let stamp = Stamp::from(&path.metadata().ok()?);
-        Some((path, stamp))
-    });
-    looking.await.ok().flatten()
+    let path = loader.files(&alone).pop().or_else(|| loader.programs(&alone).pop());
+    let Some(path) = path else { return Ok(None) };
+    loader.copy(move || Imprint::of(&path).ok()).await
 }

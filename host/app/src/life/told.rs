@@ -2,6 +2,7 @@
 
 use trellis_control::{Edit, EditRequest};
 use trellis_core::{CallError, Code};
+use trellis_supervisor::Inherits;
 
 use crate::edits::{InForce, Subject, of_data};
 use crate::failure::Failure;
@@ -71,10 +72,10 @@ pub(super) fn told(
 /// What the maker of an edit should know.
 pub(super) fn notes(
     request: &EditRequest,
-    subject: &Subject,
-    edit: Option<&InForce>,
+    (subject, edit): (&Subject, Option<&InForce>),
+    inherits: Inherits,
 ) -> Vec<String> {
-    let data = of_data(subject, edit, request.data);
+    let data = of_data(subject, inherits, request.data);
     let Some(edit) = edit else { return data.into_iter().collect() };
     let keeps = &edit.version.keeps;
     let mut notes = vec![format!(

@@ -14,14 +14,15 @@ use crate::border::{Instance, by_instance};
 
 impl Change {
     /// A provider that is not well does not take over from one that is, unless that is forced: for
-    /// none of the bindings that it is to serve. What else is not well there counts for nothing,
-    /// such as a binding that is only tried.
+    /// none of the bindings that it is to serve. To force one says nothing of another. What else is
+    /// not well there counts for nothing, such as a binding that is only tried.
     pub(super) async fn judge_health(&mut self, made: &mut Made, fresh: &mut Fresh) {
         if self.desired.options.force {
             return;
         }
         let mut worse = self.worse_as_a_whole(made).await;
         let successors = made.providers.iter().filter(|(_, one)| one.succeeds);
+        let successors = successors.filter(|(_, one)| !one.prepared.forced);
         let (names, moved): (Vec<_>, Vec<_>) = successors
             .flat_map(|(name, one)| self.moved(name, one).into_iter().map(move |it| (name, it)))
             .unzip();
@@ -91,6 +92,7 @@ impl Change {
     /// Why successors that take over no binding are not well while those before are.
     async fn worse_as_a_whole(&self, made: &Made) -> BTreeMap<Arc<str>, String> {
         let idle = made.providers.iter().filter(|(_, one)| one.succeeds && one.told.is_empty());
+        let idle = idle.filter(|(_, one)| !one.prepared.forced);
         let asked = idle.map(|(name, one)| async move {
             let why = one.instance.ailment().await?;
             let serving = self.shared.look(|actual| actual.instances.get(&one.target).cloned())?;

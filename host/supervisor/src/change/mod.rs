@@ -16,7 +16,7 @@ mod moves;
 pub(crate) mod outcome;
 mod outlets;
 mod ready;
-mod replay;
+pub(crate) mod replay;
 mod restore;
 mod swap;
 mod take_over;
@@ -103,7 +103,10 @@ impl Change {
         let Some((mut made, mut fresh)) = self.get_ready(made, fresh).await else {
             return self.makes_way();
         };
-        let held = self.move_data(&mut made, &mut fresh).await;
+        let Some(held) = self.move_data(&mut made, &mut fresh).await else {
+            self.undo(made, &fresh).await;
+            return self.makes_way();
+        };
         // A server that is replaced serves until its successor has all its bindings.
         let (relief, relieved) = watch::channel(());
         let intake = self.take_over(made, fresh, &relieved);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedRwLockWriteGuard;
+use tokio::sync::{OwnedRwLockWriteGuard, watch};
 use tokio::time::{Instant, timeout_at};
 use trellis_control::{DataTerms, Moved};
 use trellis_core::{BindingId, CallError, Code};
@@ -17,8 +17,10 @@ use super::bind::Fresh;
 use super::make::Made;
 use crate::border::Instance;
 use crate::calls::Calls;
-use crate::moving::{Amount, Bounds, Space, Way};
+use crate::foresight::{check_contracts, nobody};
+use crate::moving::{Amount, Bounds, Space, Way, made_way};
 use crate::shared::Shared;
+use crate::superseded::newer;
 
 /// Longest wait for the calls from before, which may still write.
 const LAST_CALLS_MAX: Duration = Duration::from_secs(3);
@@ -44,17 +46,18 @@ struct Held {
 impl Change {
     /// Moves what providers keep to those that are to follow them, as their owner wants. A provider
     /// whose data do not move goes on. Gives what holds back who would write to the others, until
-    /// it is dropped.
-    pub(super) async fn move_data(&mut self, made: &mut Made, fresh: &mut Fresh) -> Moves {
+    /// it is dropped; `None` when something newer is wanted before anything was moved.
+    pub(super) async fn move_data(&mut self, made: &mut Made, fresh: &mut Fresh) -> Option<Moves> {
         let wanted = made.providers.iter().filter_map(|(name, one)| {
             Some((Arc::clone(name), one.prepared.data.filter(|_| self.is_another(name, made))?))
         });
         let wanted: Vec<_> = wanted.collect();
         let mut moves = Moves::default();
         if wanted.is_empty() {
-            return moves;
+            return Some(moves);
         }
-        moves.still = Some(Arc::clone(&self.shared.moving).write_owned().await);
+        // Without it whoever looks into a store may write there meanwhile.
+        moves.still = Some(self.still().await?);
         for (name, terms) in wanted {
             match self.move_of(&name, terms, made).await {
                 Ok((one, moved)) => {
@@ -63,11 +66,27 @@ impl Change {
                 }
                 Err(error) => {
                     self.shared.metrics.moved(error.code().as_str());
+                    // What follows moves them. What was moved is taken over, or it would be found
+                    // there by then.
+                    if *self.superseded.borrow() && moves.held.is_empty() {
+                        tracing::info!(provider = %name, "{}", error.message());
+                        return None;
+                    }
                     self.keep_old(&name, error, made, fresh).await;
                 }
             }
         }
-        moves
+        Some(moves)
+    }
+
+    /// Waits until nobody looks into a store; `None` when something newer is wanted before.
+    async fn still(&self) -> Option<OwnedRwLockWriteGuard<()>> {
+        let mut superseded = self.superseded.clone();
+        tokio::select! {
+            biased;
+            still = Arc::clone(&self.shared.moving).write_owned() => Some(still),
+            () = newer(&mut superseded) => None,
+        }
     }
 
     /// True unless what runs is the same already: an instance that is only made anew keeps what the
@@ -88,20 +107,15 @@ impl Change {
         terms: DataTerms,
         made: &Made,
     ) -> Result<(Held, Moved), CallError> {
-        let gone = || data_error(format!("provider {name} does not run, so nothing can be copied"));
+        let gone = || nobody(name);
         let one = made.providers.get(name).ok_or_else(gone)?;
         let old = self.shared.look(|actual| {
             let running = actual.providers.get(name)?;
-            let same = |id: &Option<_>| id == &one.prepared.descriptor.data && id.is_some();
-            let can = same(&running.prepared.descriptor.data);
+            let can = check_contracts(&running.prepared, &one.prepared);
             Some((actual.instances.get(&one.target)?.clone(), can))
         });
         let (old, can) = old.ok_or_else(gone)?;
-        if !can {
-            let text = "one of the two has no way to give out what it keeps, or to take it in; \
-                        without `--data` the data stay where they are";
-            return Err(data_error(text.to_owned()));
-        }
+        can?;
         let spaces = self.spaces(one.target, &one.told)?;
         let (held, before) = Held::hold(&self.shared, (name, one.target), old)?;
         let began = Instant::now();
@@ -110,7 +124,7 @@ impl Change {
             "what it keeps is being copied; if the host ends before that is done, a part of it is \
              left there, and the next copy needs `--data replace`"
         );
-        last_calls(&before).await?;
+        last_calls(&before, self.superseded.clone()).await?;
         let from = held.old.clone();
         let way = Way::new(&from, &one.instance);
         let copied = way.copy(spaces, terms, &Bounds::begin(self.superseded.clone())).await;
@@ -119,7 +133,7 @@ impl Change {
             Err(failed) => {
                 // Nobody waits for what is left to do.
                 drop(held);
-                return Err(way.take_away(failed).await);
+                return Err(way.take_away(failed, self.superseded.clone()).await);
             }
         };
         let time_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -149,8 +163,15 @@ impl Change {
     }
 }
 
-async fn last_calls(before: &Calls) -> Result<(), CallError> {
-    let ended = timeout_at(Instant::now() + LAST_CALLS_MAX, before.ended()).await;
+async fn last_calls(
+    before: &Calls,
+    mut superseded: watch::Receiver<bool>,
+) -> Result<(), CallError> {
+    let ended = tokio::select! {
+        biased;
+        ended = timeout_at(Instant::now() + LAST_CALLS_MAX, before.ended()) => ended,
+        () = newer(&mut superseded) => return Err(made_way()),
+    };
     ended.map_err(|_| {
         let ms = LAST_CALLS_MAX.as_millis();
         data_error(format!("calls that were under way did not end within {ms} ms; ask again"))

@@ -44,12 +44,22 @@ impl Change {
         if ready {
             return Some((made, fresh));
         }
+        self.give_all_up(made, told).await;
+        None
+    }
+
+    /// Everything that was ready is as it was: it makes way after all.
+    pub(super) async fn undo(&mut self, made: Made, fresh: &Fresh) {
+        let told = self.told(&made, fresh);
+        self.give_all_up(made, told).await;
+    }
+
+    async fn give_all_up(&mut self, made: Made, told: Told) {
         self.leave(made);
         self.shared.tell_unbound(told.bindings);
         for provider in told.relieved {
             self.tell_again(&provider).await;
         }
-        None
     }
 
     /// Who is to be told if nothing comes of it: of fresh bindings also those that serve now, which

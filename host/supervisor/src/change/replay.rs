@@ -22,7 +22,7 @@ pub(super) async fn check(
     prepared: &PreparedActor,
     bytes: &Bytes,
 ) -> Result<Option<Replayed>, CallError> {
-    let Some((kept, most)) = asked(shared, prepared)? else { return Ok(None) };
+    let Some((kept, most)) = asked(shared, prepared, prepared.replays)? else { return Ok(None) };
     let playback = Arc::new(Playback::default());
     let limits = ActorLimits { instances_min: 0, instances_max: 1, ..prepared.limits.clone() };
     let module = ModuleSpec {
@@ -41,13 +41,18 @@ pub(super) async fn check(
     replayed.map(Some)
 }
 
-/// The calls that it has to answer, and how many of them.
-fn asked(
+/// The calls that it has to answer, and how many of them, when so many are asked for; `None` is
+/// all.
+///
+/// # Errors
+/// [`Code::Replay`] when some are asked for and none were kept.
+pub(crate) fn asked(
     shared: &Shared,
     prepared: &PreparedActor,
+    replays: Option<u32>,
 ) -> Result<Option<(Arc<Kept>, usize)>, CallError> {
     // Its owner goes back to it, forces it, or says so.
-    if prepared.replays == Some(0) {
+    if replays == Some(0) {
         return Ok(None);
     }
     let running = shared.look(|actual| {
@@ -57,7 +62,7 @@ fn asked(
     });
     let (kept, is_same) = running.unwrap_or_default();
     let kept = kept.filter(|kept| !kept.is_empty() && prepared.limits.replay_calls_max > 0);
-    match (kept, prepared.replays) {
+    match (kept, replays) {
         _ if is_same => Ok(None),
         (Some(kept), most) => {
             let most = most.and_then(|most| usize::try_from(most).ok());

@@ -23,6 +23,7 @@ use crate::border::Instance;
 use crate::calls::Calls;
 use crate::desired::{Moment, vouch_for_provider};
 use crate::exchange;
+use crate::foresight::held_already;
 use crate::prepare::PreparedProvider;
 use crate::progress::Awaited;
 use crate::shared::Shared;
@@ -108,9 +109,7 @@ impl Change {
     /// From now on calls of the provider wait.
     fn hold(&self, place: usize, new: PreparedProvider) -> Result<Held, CallError> {
         if new.data.is_some() {
-            let text = "it is to hold what the one before holds, so its data are there already; \
-                        leave `--data` out";
-            return Err(CallError::new(Code::Data, text));
+            return Err(held_already());
         }
         let (held, hold) = HeldTarget::new(Arc::clone(&new.name));
         let (route, handle) = self.shared.dispatcher.route(&new.name, Arc::new(held));

@@ -24,6 +24,8 @@ struct Fake {
     keeps_on: bool,
     /// Never answers a request for a page.
     hangs: bool,
+    /// Never ends with removing.
+    is_stuck: bool,
 }
 
 impl Fake {
@@ -109,6 +111,9 @@ impl data::Provider for Fake {
         space: &&'static str,
         _: EraseDataRequest,
     ) -> Result<Erased, CallError> {
+        if self.is_stuck {
+            std::future::pending::<()>().await;
+        }
         if self.keeps_on {
             return Err(CallError::new(Code::Provider, "it is down"));
         }
@@ -151,7 +156,7 @@ async fn moved_within(
     let way = Way::new(from, to);
     match way.copy(bindings.map(space).collect(), terms, &bounds).await {
         Ok(amount) => Ok(amount),
-        Err(failed) => Err(way.take_away(failed).await),
+        Err(failed) => Err(way.take_away(failed, bounds.superseded).await),
     }
 }
 
@@ -266,7 +271,29 @@ async fn something_newer_ends_it_and_nothing_is_lost() {
     let space = Space { binding: BindingId(0), actor: "a".to_owned() };
     let copying = way.copy(vec![space], DataTerms::Copy, &bounds);
     let (failed, ()) = tokio::join!(copying, async { wanted.send(true).expect("it listens") });
-    let error = way.take_away(failed.expect_err("it made way")).await;
+    let error = way.take_away(failed.expect_err("it made way"), bounds.superseded).await;
     assert_eq!(error.code(), Code::Stopping);
     assert_eq!((hangs.keys().len(), to.keys().len()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn something_newer_does_not_wait_for_a_store_that_gives_nothing_up() {
+    let from = Fake::new("from", &["a"]).with("a", &["k", "l"]);
+    let to = Fake { takes: Some(1), is_stuck: true, ..Fake::new("to", &["a"]) };
+    for (is_newer_wanted, longest) in
+        [(true, TAKE_AWAY_PATIENCE), (false, Duration::from_millis(DATA_MOVE_TIME.default))]
+    {
+        to.held.lock().clear();
+        let (wanted, superseded) = watch::channel(false);
+        let bounds = Bounds::begin(superseded);
+        let way = Way::new(&from, &to);
+        let space = Space { binding: BindingId(0), actor: "a".to_owned() };
+        let failed = way.copy(vec![space], DataTerms::Copy, &bounds).await;
+        let began = Instant::now();
+        wanted.send(is_newer_wanted).expect("it listens");
+        let error = way.take_away(failed.expect_err("it is full"), bounds.superseded).await;
+        assert_eq!(began.elapsed(), longest);
+        assert_eq!(error.code(), Code::Storage, "why it failed at first");
+        assert!(error.message().contains("the next try needs `--data replace`"), "{error}");
+    }
 }

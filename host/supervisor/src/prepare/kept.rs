@@ -137,6 +137,38 @@ impl Kept {
 }
 
 impl Part {
+    /// An actor as it runs.
+    pub(crate) fn of_actor(running: &PreparedActor) -> Self {
+        Self(Kind::Actor(Arc::new(running.clone())))
+    }
+
+    /// A provider as it runs, without what its owner meant once.
+    pub(crate) fn of_provider(running: &PreparedProvider) -> Self {
+        let once =
+            PreparedProvider { may_be_older: false, data: None, forced: false, ..running.clone() };
+        Self(Kind::Provider(Arc::new(once)))
+    }
+
+    /// True for another release of the same kind. A program that nobody signed is whatever its file
+    /// is, and a part of the host is what the manifest says of it.
+    pub(crate) fn stands_in_for(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Kind::Actor(one), Kind::Actor(another)) => {
+                one.verified.digest() != another.verified.digest()
+            }
+            (Kind::Provider(one), Kind::Provider(another)) => {
+                let module = |it: &PreparedProvider| {
+                    it.module.as_ref().map(|module| *module.verified.digest())
+                };
+                let is_other = !one.is_kind_of(another) || module(one) != module(another);
+                let both = one.module.is_some() == another.module.is_some()
+                    && one.claims.is_some() == another.claims.is_some();
+                one.has_claims() && both && is_other
+            }
+            (Kind::Actor(_), Kind::Provider(_)) | (Kind::Provider(_), Kind::Actor(_)) => false,
+        }
+    }
+
     /// The same with its module where nobody changes it: a file that is gone or another one when
     /// it is gone back to would be missed. What has no file of the user's is the same. Blocks.
     ///

@@ -81,6 +81,8 @@ pub(crate) struct PreparedProvider {
     pub(crate) may_be_older: bool,
     /// What the one that runs keeps is to go along to it.
     pub(crate) data: Option<DataTerms>,
+    /// Its owner wants it although it is not well and what runs is.
+    pub(crate) forced: bool,
 }
 
 /// A binding whose actor claims it and whose provider serves it.
@@ -142,6 +144,12 @@ impl Prepared {
     pub fn replays(&mut self, name: &str, calls: u32) {
         let actors = self.actors.iter_mut().filter(|actor| *actor.name == *name);
         actors.for_each(|actor| actor.replays = Some(calls));
+    }
+
+    /// The owner wants this provider although it is not well. That says nothing of others.
+    pub fn forces(&mut self, provider: &str) {
+        let providers = self.providers.iter_mut().filter(|it| *it.name == *provider);
+        providers.for_each(|it| it.forced = true);
     }
 
     /// What the provider of this name keeps is to go along when this takes its place.
@@ -215,6 +223,7 @@ impl PreparedProvider {
             claims: None,
             may_be_older: false,
             data: None,
+            forced: false,
         }
     }
 

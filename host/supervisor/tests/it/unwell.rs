@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use trellis_control::Applied;
+use trellis_supervisor::ApplyOptions;
 use trellis_testkit::guests::by_hand;
 
 use crate::stage::{Stage, done};
@@ -98,6 +99,32 @@ async fn a_binding_that_went_while_it_was_asked_about_ails_nobody() {
     // Less than from one check to the next.
     sleep(Duration::from_secs(1)).await;
     assert_eq!(stage.status().degraded, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_force_one_says_nothing_of_another() {
+    let stage = stage();
+    let with = |one: &str, other: &str| {
+        format!(
+            "
+actors: [{{image: one.wasm, name: one}}, {{image: two.wasm, name: two}}]
+providers:
+  - {{builtin: store, values: {{SIZE: '{one}'}}}}
+  - {{builtin: store, name: other, values: {{SIZE: '{other}'}}}}
+bindings:
+  - {{actor: one, capability: 'test:store', provider: store}}
+  - {{actor: two, capability: 'test:store', provider: other}}
+"
+        )
+    };
+    assert_eq!(stage.apply(&with("1", "1")).await.faults, []);
+    stage.script.fall_ill_with("2");
+    stage.script.fall_ill_with("3");
+    let mut prepared = stage.prepare(&with("2", "3")).await;
+    prepared.forces("store");
+    let applied = stage.supervisor.apply(prepared, ApplyOptions::default()).await;
+    assert_eq!(done(&applied), ["replaced provider store (store) with another SIZE"]);
+    is_refused(&applied, "provider other", "3 is down");
 }
 
 /// Nothing is made worse by that, so it needs no force.

@@ -211,6 +211,7 @@ impl ProviderFactory for ProcessFactory {
             launcher: self.processes.launcher.clone(),
             forget: self.processes.forgetting(&self.command),
             command: self.command.clone(),
+            stamp: self.known.stamp.clone(),
             _kept: self.kept.clone(),
             descriptor: self.known.descriptor.clone(),
             values,

@@ -14,7 +14,7 @@ use trellis_core::{CallError, Code};
 use trellis_meters::{Restart, Restarts};
 use trellis_providers_sdk::{Binding, BindingId, Context, Counter, Descriptor, Values};
 
-use super::command::ProcessCommand;
+use super::command::{ProcessCommand, Stamp};
 use super::launcher::Launcher;
 use super::log::ProcessLog;
 use super::session::Session;
@@ -37,6 +37,8 @@ pub(super) struct Life {
     /// Has the next one who reads a manifest find out again what the command is.
     pub(super) forget: Box<dyn Fn() + Send + Sync>,
     pub(super) command: ProcessCommand,
+    /// What its files were like when it was checked.
+    pub(super) stamp: Stamp,
     /// The program's place in a cache: the next process needs it as well.
     pub(super) _kept: Option<Arc<KeptProgram>>,
     pub(super) descriptor: Descriptor,
@@ -120,6 +122,7 @@ pub(super) struct Live {
 impl Life {
     /// Starts a process and has it make the provider.
     pub(super) async fn start(&self) -> Result<Live, CallError> {
+        self.tell_of_change();
         let started = Started::new(&self.launcher, &self.command, &self.log).await?;
         if started.descriptor != self.descriptor {
             (self.forget)();
@@ -137,6 +140,19 @@ impl Life {
         made.unwrap_or_else(|_| Err(self.slow("get ready")))?;
         *self.process_id.lock() = process.id();
         Ok(Live { process, session })
+    }
+
+    /// A program is started from where it is, since it may need what lies beside it. So it may be
+    /// another one than was checked, and that is said.
+    fn tell_of_change(&self) {
+        if self.command.stamp() != self.stamp {
+            tracing::warn!(
+                provider = &*self.provider,
+                "files of `{}` were written since it was checked; what is started is what they \
+                 are now",
+                self.command
+            );
+        }
     }
 
     /// Tells a new process of everything it is to serve.

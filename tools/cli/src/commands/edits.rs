@@ -158,10 +158,11 @@ pub(super) fn make(request: EditRequest, args: &EditArgs, output: Output) -> Res
             Err(error) => return Err(error.into()),
         };
         let changed = !edited.unchanged && !edited.dry_run;
-        let waits = changed && !args.no_wait;
-        let revision = match waits {
-            true => settled(&client, edited.revision, until).await?,
-            false => None,
+        let revision = match (changed, args.no_wait) {
+            (true, false) => settled(&client, edited.revision, until).await?,
+            // What failed already is told.
+            (true, true) => known(&client, edited.revision).await?,
+            (false, _) => None,
         };
         Ok(Made { edited, revision })
     })?;
@@ -183,8 +184,7 @@ async fn settled(
     until: Instant,
 ) -> Result<Option<Revision>, Failure> {
     loop {
-        let Answer::History(history) = client.get(&["history"]).await? else { return Err(odd()) };
-        let own = history.into_iter().find(|it| it.revision == revision);
+        let own = known(client, revision).await?;
         if own.as_ref().is_none_or(|own| own.outcome.is_final()) {
             return Ok(own);
         }
@@ -193,6 +193,12 @@ async fn settled(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// What is known of a revision now.
+async fn known(client: &AdminClient, revision: u64) -> Result<Option<Revision>, Failure> {
+    let Answer::History(history) = client.get(&["history"]).await? else { return Err(odd()) };
+    Ok(history.into_iter().find(|it| it.revision == revision))
 }
 
 fn late() -> Failure {
@@ -218,6 +224,13 @@ impl Made {
         if let Some(own) = taken_back {
             let why = own.why.as_deref().unwrap_or("it does worse than what it replaced");
             let text = format!("revision {} was taken back: {why}", own.revision);
+            let code = faults.first().map_or(Code::Guest, |fault| fault.code);
+            return Some(Failure::new(code, text).cure(cure));
+        }
+        // Nobody waits until it was taken back.
+        let goes = own.filter(|it| it.outcome == RevisionOutcome::Applying);
+        if let Some((own, why)) = goes.and_then(|own| Some((own, own.why.as_deref()?))) {
+            let text = format!("revision {} is being taken back: {why}", own.revision);
             let code = faults.first().map_or(Code::Guest, |fault| fault.code);
             return Some(Failure::new(code, text).cure(cure));
         }

@@ -9,8 +9,9 @@ use crate::output::Output;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without --to, what the update before it had is in force again, or what the manifest says. A manifest
-is taken back by its own text: docs/releases.md.
+Without --to, what the update before it had is in force again, or what the manifest says. One that
+cannot be had is undone: what ran goes on, and is what is wanted. A manifest is taken back by its
+own text: docs/releases.md.
 
 Exit codes: as `trellis update`.")]
 pub(crate) struct RollbackArgs {
@@ -26,6 +27,9 @@ pub(crate) struct RollbackArgs {
     /// back to has what it held before, so this is mostly `replace`.
     #[arg(long, value_enum, value_name = "WAY")]
     data: Option<Data>,
+    /// Also a provider that is not well.
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     edit: EditArgs,
 }
@@ -46,7 +50,7 @@ pub(crate) fn run(args: &RollbackArgs, output: Output) -> Result<(), Failure> {
     });
     let request = EditRequest {
         edit: Edit::Rollback { kind, name: args.name.clone(), to: args.to },
-        force: false,
+        force: args.force,
         allow_more_capabilities: false,
         dry_run: false,
         data: args.data.map(Into::into),

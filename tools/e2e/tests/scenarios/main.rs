@@ -27,6 +27,7 @@ mod registry;
 mod releases;
 mod reload;
 mod replay_gate;
+mod rolled_back;
 mod settings;
 mod starting;
 mod stop;

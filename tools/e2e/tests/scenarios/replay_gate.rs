@@ -132,6 +132,44 @@ fn who_asks_for_a_replay_is_not_to_believe_that_there_was_one() {
     let host = stage.start();
     assert_eq!(count(&host), "{\"counter\": 1}");
     let says = ["no calls were kept", "limits: {replay_calls: 100}"];
-    stage.fails("update actor counter same.wasm --replay 10", &says);
+    for dry in [" --dry-run", ""] {
+        stage.fails(&format!("update actor counter same.wasm --replay 10{dry}"), &says);
+    }
     stage.does("update actor counter same.wasm --no-wait");
+}
+
+#[test]
+fn what_never_ran_says_nothing_of_what_follows() {
+    let stage = Stage::new("replay_calls: 5");
+    stage.put("app/nine.wasm", &broken(), 9);
+    stage.put("two.wasm", &built("echo"), 2);
+    let host = stage.start();
+    assert_eq!(count(&host), "{\"counter\": 1}");
+    let manifest = std::fs::read_to_string(stage.0.path(MANIFEST)).expect("it is there");
+    stage.0.put(MANIFEST, manifest.replace("counter.wasm", "nine.wasm"));
+    let told = eventually(|| {
+        let body = host.ask("/readyz").expect("an answer").text();
+        if body.contains("E_REPLAY") { Ok(()) } else { Err(body) }
+    });
+    told.unwrap_or_else(|body| panic!("{body}"));
+    // Nine is what is wanted, and one runs.
+    let done = stage.does("update actor counter two.wasm --no-wait");
+    assert!(done.stderr.contains("goes back to what runs now"), "{done:#?}");
+    assert_eq!(count(&host), "hello");
+    stage.does("rollback counter");
+    assert_eq!(count(&host), "{\"counter\": 2}", "not to what was refused");
+}
+
+#[test]
+fn a_dry_run_says_how_many_calls_would_be_answered() {
+    let stage = Stage::new("replay_calls: 5");
+    stage.put("same.wasm", &built("kvcounter"), 2);
+    let host = stage.start();
+    (0..3).for_each(|_| drop(count(&host)));
+    for (ask, answers) in [("", 3), ("--replay 2 ", 2), ("--force ", 0)] {
+        let done = stage.does(&format!("update actor counter same.wasm {ask}--dry-run"));
+        let said = format!("whether it answers the latest {answers} calls that are kept");
+        assert_eq!(done.stderr.contains(&said), answers > 0, "{done:#?}");
+        assert!(done.stdout.contains("would replace actor counter"), "{done:#?}");
+    }
 }
