@@ -46,6 +46,7 @@ mod settings;
 mod signals;
 mod sockets;
 mod state;
+mod telemetry;
 mod trust;
 mod users;
 mod watch;

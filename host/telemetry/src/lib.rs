@@ -6,7 +6,7 @@
 //! a bounded queue. Tasks aside send that, and the metrics page, as OTLP over HTTP. A receiver that
 //! is down costs a warning and the spans that find no room.
 //!
-//! The modules in reading order: [`settings`] with `variables` and `endpoint`, `sampler`, `tracer`,
+//! The modules in reading order: [`settings`] with `variables`, `endpoint` and `header`, `sampler`, `tracer`,
 //! `exemplars`, `page` (the metrics page as data), `otlp` (both as protobuf), `sender` (one request
 //! and its answer), `outlet` (what became of them), `work` (the tasks).
 //!
@@ -15,6 +15,7 @@
 
 mod endpoint;
 mod exemplars;
+mod header;
 mod otlp;
 mod outlet;
 mod page;
