@@ -34,6 +34,7 @@ mod manifest;
 pub mod message;
 mod metrics;
 mod output;
+mod places;
 mod process;
 pub mod providers;
 mod readiness;

@@ -52,10 +52,28 @@ pub const ADMIN_CONNECTIONS: Limit = row(
     "the oldest that waits for its client is closed",
 );
 
+/// How long a connection to an admin socket or address waits for its client, who is to send its
+/// request or to take what is written.
+pub const ADMIN_CLIENT: Limit = row(
+    ("admin_client_ms_max", "-"),
+    (10_000, "ms"),
+    None,
+    "the connection is closed and counted; a stream gives its place back",
+);
 /// Calls of actors at once over the admin socket.
 pub const ADMIN_CALLS: Limit =
     row(("admin_calls_max", "-"), (16, "calls"), Some(Code::Busy), "the call is refused");
 
+/// Those of one user with tokens. The host's own user has no share: its socket is its own.
+pub const ADMIN_CALLS_OF_USER: Limit =
+    row(("admin_calls_of_user_max", "-"), (8, "calls"), Some(Code::Busy), "the call is refused");
+/// Calls that are kept for tokens for `admin`, and as many again for the host's user.
+pub const ADMIN_CALLS_KEPT: Limit = row(
+    ("admin_calls_kept", "-"),
+    (2, "calls"),
+    Some(Code::Busy),
+    "the call of who may do less is refused",
+);
 /// Body of a request over the admin socket.
 pub const ADMIN_BODY: Limit = row(
     ("admin_body_bytes_max", "-"),
@@ -130,6 +148,16 @@ pub const WATCH_ERRORS: Limit = row(
 /// Streams of the admin API that are open at once.
 pub const STREAMS: Limit =
     row(("streams_max", "-"), (16, "streams"), Some(Code::Busy), "the stream is refused");
+/// Those of one user with tokens. The host's own user has no share: its socket is its own.
+pub const STREAMS_OF_USER: Limit =
+    row(("streams_of_user_max", "-"), (4, "streams"), Some(Code::Busy), "the stream is refused");
+/// Streams that are kept for tokens for `admin`, and as many again for the host's user.
+pub const STREAMS_KEPT: Limit = row(
+    ("streams_kept", "-"),
+    (4, "streams"),
+    Some(Code::Busy),
+    "the stream of who may do less is refused",
+);
 /// Events that are kept for who asks later, or reads slowly.
 pub const EVENTS_KEPT: Limit = row(
     ("events_kept_max", "-"),
@@ -334,7 +362,10 @@ pub const TABLE: &[Limit] = &[
     HELD_CALLS,
     FILES_HUNG,
     ADMIN_CONNECTIONS,
+    ADMIN_CLIENT,
     ADMIN_CALLS,
+    ADMIN_CALLS_OF_USER,
+    ADMIN_CALLS_KEPT,
     ADMIN_BODY,
     MESSAGE_VALUES,
     ADMIN_TOKEN,
@@ -348,6 +379,8 @@ pub const TABLE: &[Limit] = &[
     WATCH_TIME,
     WATCH_ERRORS,
     STREAMS,
+    STREAMS_OF_USER,
+    STREAMS_KEPT,
     EVENTS_KEPT,
     EVENTS_KEPT_BYTES,
     LOG_KEPT_BYTES,
