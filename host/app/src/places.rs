@@ -9,9 +9,8 @@ use tokio::sync::Notify;
 use trellis_claims::PublicKey;
 use trellis_core::{CallError, Code};
 use trellis_limits::Limit;
-use trellis_limits::fixed::{
-    ADMIN_CALLS, ADMIN_CALLS_KEPT, ADMIN_CALLS_OF_USER, STREAMS, STREAMS_KEPT, STREAMS_OF_USER,
-};
+use trellis_limits::fixed::{ADMIN_CALLS, ADMIN_CALLS_KEPT, ADMIN_CALLS_OF_USER};
+use trellis_limits::followed::{STREAMS, STREAMS_KEPT, STREAMS_OF_USER};
 
 /// How places are shared out.
 #[derive(Clone, Copy, Debug)]

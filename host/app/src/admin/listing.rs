@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::header::{ETAG, HeaderValue};
 use trellis_control::{ActorEntry, Answer, ComponentKind, Overview, ProviderEntry};
 use trellis_core::{CallError, Code, nearest_name};
-use trellis_limits::fixed::DECISIONS_KEPT;
+use trellis_limits::followed::DECISIONS_KEPT;
 
 use super::answers::{Refused, Reply, document};
 use super::api::Admin;

@@ -7,7 +7,7 @@ use trellis_control::{Decision, Verdict, rfc3339};
 use trellis_core::{CallError, Code, Entity, Trace};
 use trellis_dispatch::SeenCall;
 use trellis_entitlements::{Absence, AbsentEnd, AuditSink, Denial, LogAudit, Reason};
-use trellis_limits::fixed::DECISIONS_KEPT;
+use trellis_limits::followed::DECISIONS_KEPT;
 
 use super::ring::{Bounds, Ring};
 use super::stamp::now_unix_ms;
