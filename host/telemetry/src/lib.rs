@@ -7,8 +7,8 @@
 //! is down costs a warning and the spans that find no room.
 //!
 //! The modules in reading order: [`settings`] with `variables`, `endpoint` and `header`, `sampler`,
-//! `tracer`, `exemplars`, `page` (the metrics page as data), `otlp` (both as protobuf), `sender` (one request
-//! and its answer), `outlet` (what became of them), `work` (the tasks).
+//! `tracer`, `exemplars`, `page` (the metrics page as data), `otlp` (both as protobuf), `sender`
+//! (one request and its answer), `outlet` (what became of them), `work` (the tasks).
 //!
 //! **Deliberately absent:** what is measured and what a span says: that is known where it happens.
 //! The SDK of OpenTelemetry: see Decision 129.

@@ -61,12 +61,13 @@ fn not_known(trace: &str, since: [Option<String>; 2]) -> Refused {
     });
     let cure = format!(
         "Kept are the last {most} calls that were refused ({refused}), and as many that failed or \
-         went on while somebody spied ({others}); a restart forgets them. A trace is 32 hex \
-         digits: the log has it as `trace_id`, and `trellis why` lists those that are kept."
+         went on while somebody spied with `trellis spy ACTOR` ({others}); a restart forgets them. \
+         A trace is 32 hex digits: the log has it as `trace_id`, and `trellis why` lists those \
+         that are kept."
     );
     let error = CallError::new(Code::NotFound, message);
     let refused = Refused::new(StatusCode::NOT_FOUND, error, cure);
-    refused.because("It went well while nobody looked (`trellis spy ACTOR`), or is forgotten.")
+    refused.because("It went well while nobody looked, or is forgotten.")
 }
 
 /// An answer, with the tag by which a change says what it was made for.
