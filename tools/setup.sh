@@ -25,7 +25,7 @@ fi
 [[ ${1:-} == build ]] && exit 0
 
 # Programs, each with the Debian package that brings it.
-needed=(redis-server:redis-server docker-registry:docker-registry curl:curl promtool:prometheus perl:perl-base python3:python3 node:nodejs npm:npm)
+needed=(redis-server:redis-server docker-registry:docker-registry curl:curl promtool:prometheus perl:perl-base openssl:openssl python3:python3 node:nodejs npm:npm)
 if [[ ${1:-} == bench ]]; then
     needed+=(wrk:wrk)
 fi

@@ -104,8 +104,8 @@ pub(crate) struct Meant {
     source: SourceText,
     /// Whom it trusts, once all it names is right.
     trust: TrustList,
-    /// Keys under `trust`, and of users, that are none.
-    wrong_keys: Vec<Problem>,
+    /// Keys under `trust`, and of users, that are none, and what telemetry cannot use.
+    wrong_values: Vec<Problem>,
 }
 
 impl Loader {

@@ -46,7 +46,7 @@ pub(crate) fn edits_registry(count: usize) -> Registry {
 }
 
 /// A registry of how many streams are open, to be encoded as any other.
-pub(crate) fn streams_registry(count: usize) -> Registry {
+pub(crate) fn streams_registry(count: u64) -> Registry {
     let streams: Gauge = Gauge::default();
     streams.set(i64::try_from(count).unwrap_or(i64::MAX));
     let mut registry = Registry::with_prefix("trellis");
@@ -104,12 +104,13 @@ pub(crate) struct Metrics {
     admin_refused: Family<Label, Counter>,
     taken_back: Counter,
     stream_lost: Counter,
+    clients_late: Counter,
 }
 
 impl Metrics {
     /// Adds `build_info`, `reloads_total{result}`, `manifest_problems_total{reason}`,
-    /// `admin_refused_total{code}`, `edits_taken_back_total`, `stream_lost_total` and
-    /// `lines_lost_total{stream}`.
+    /// `admin_refused_total{code}`, `edits_taken_back_total`, `stream_lost_total`,
+    /// `admin_clients_late_total` and `lines_lost_total{stream}`.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let info: Family<Label, Gauge> = Family::default();
         info.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
@@ -119,6 +120,8 @@ impl Metrics {
         registry.register("edits_taken_back", help, self.taken_back.clone());
         let help = "What streams of the admin API lost: they were read too slowly";
         registry.register("stream_lost", help, self.stream_lost.clone());
+        let help = "Connections to the admin API that were closed: their client took too long";
+        registry.register("admin_clients_late", help, self.clients_late.clone());
         let help = "What was wrong with manifests and modules that were not applied";
         registry.register("manifest_problems", help, self.problems.clone());
         let help = "Requests that the admin API refused, or that came to nothing";
@@ -129,6 +132,15 @@ impl Metrics {
 
     pub(crate) fn stream_lost(&self, lost: u64) {
         self.stream_lost.inc_by(lost);
+    }
+
+    pub(crate) fn client_late(&self) {
+        self.clients_late.inc();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn clients_late(&self) -> u64 {
+        self.clients_late.get()
     }
 
     pub(crate) fn taken_back(&self) {

@@ -8,7 +8,7 @@ use trellis_core::{CallError, Code};
 use trellis_engine::{CacheConfig, EngineConfig};
 use trellis_manifest::Manifest;
 use trellis_supervisor::dry_run;
-use trellis_telemetry::{Settings, Telemetry, Written};
+use trellis_telemetry::Telemetry;
 
 use crate::admin::{Admin, AdminSocket, SocketFile};
 use crate::announcer::Announcer;
@@ -28,6 +28,7 @@ use crate::process::raise_open_files;
 use crate::readiness::Readiness;
 use crate::settings::StartSettings;
 use crate::signals::Signals;
+use crate::telemetry::{telemetry, tell_of_environment};
 use crate::watch::FileWatch;
 
 /// Does what the arguments ask for, and tells how it went, to the exit code of the process.
@@ -64,6 +65,8 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     if args.check || args.dry_run {
         let text = loader.understood(loader.read().await?).await?;
         let loaded = loader.prepare(text, For::Checking, &Overlay::default()).await?;
+        let settings = StartSettings::of(&args, &loaded.base.manifest.host);
+        tell_of_environment(&settings.telemetry);
         let remarks = Remarks { warnings: &loaded.warnings, notes: &loaded.notes };
         if args.dry_run {
             output.planned(
@@ -86,7 +89,8 @@ pub async fn run(args: HostArgs, output: Output) -> Result<(), Failure> {
     let settings = StartSettings::of(&args, &text.manifest.host);
     let running = async {
         let key = host_key(loader.path()).await;
-        let telemetry = telemetry(&settings, (&key, name_of(loader.path(), &text.manifest)));
+        let telemetry =
+            telemetry(&settings.telemetry, (&key, name_of(loader.path(), &text.manifest)));
         let host = build(&settings, (key, telemetry.clone()))?;
         let feeds = host.feeds().clone();
         let (edits, mut orders) = Edits::new(feeds.events.clone());
@@ -122,19 +126,6 @@ fn build(
 ) -> Result<Host, Failure> {
     let config = HostConfig { key, telemetry, ..HostConfig::new(engine_config(settings)) };
     Host::build(config).map_err(|error| Failure::call("the sandbox", error))
-}
-
-/// Where telemetry goes, by the environment and the manifest.
-fn telemetry(settings: &StartSettings, (key, name): (&PublicKey, String)) -> Telemetry {
-    let written = settings.telemetry.clone();
-    let service = written.service.or(Some(name));
-    let mut attributes = vec![
-        ("service.instance.id".to_owned(), key.as_str().to_owned()),
-        ("service.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-    ];
-    attributes.extend(written.attributes);
-    let written = Written { service, attributes, ..written };
-    Telemetry::of(Settings::read(&|name| std::env::var(name).ok(), &written))
 }
 
 /// Has the host answer over its admin socket and its admin address. The socket is there until what

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use trellis_limits::HostLimits;
-use trellis_manifest::{CacheSpec, HostSpec, SocketSpec, TelemetrySpec, TextPairs};
+use trellis_manifest::{CacheSpec, HostSpec, SocketSpec};
 use trellis_telemetry::Written;
 
 use crate::args::{HostArgs, SocketPlace};
+use crate::telemetry;
 
 /// The settings a host is built with: those of the command line, else those of the manifest.
 #[derive(Clone, PartialEq, Debug)]
@@ -41,7 +42,7 @@ impl StartSettings {
             SocketSpec::At(path) => SocketPlace::At(folder.join(&path.value)),
         };
         let socket = args.socket.clone().unwrap_or(socket);
-        let telemetry = written.telemetry.as_ref().map(telemetry).unwrap_or_default();
+        let telemetry = written.telemetry.as_ref().map(telemetry::written).unwrap_or_default();
         Self { admin, socket, cache, limits: written.limits, telemetry }
     }
 
@@ -61,20 +62,6 @@ impl StartSettings {
             ("telemetry", self.telemetry == other.telemetry),
         ];
         pairs.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
-    }
-}
-
-fn telemetry(written: &TelemetrySpec) -> Written {
-    let pairs = |pairs: &TextPairs| {
-        let pairs = pairs.iter();
-        pairs.map(|(name, value)| (name.value.clone(), value.value.clone())).collect()
-    };
-    Written {
-        endpoint: Some(written.endpoint.value.clone()),
-        headers: pairs(&written.headers),
-        service: written.service.as_ref().map(|service| service.value.clone()),
-        attributes: pairs(&written.attributes),
-        share: written.sampled_millionths.map(|share| f64::from(share) / 1e6),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Where admin sockets are, for those who make them and those who look for them.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Longest path of a Unix socket, in bytes. Source: unix(7).
@@ -12,17 +11,25 @@ const NAME_CHARS_MAX: usize = 32;
 /// What stands for a host whose name has no letter that a file may have.
 const NAMELESS: &str = "host";
 
+/// The folder of the sockets, in place of the usual ones.
+const FOLDER_VARIABLE: &str = "TRELLIS_RUNTIME_DIR";
+
 /// The folders of the user's sockets, the usual one first: `trellis` in `$XDG_RUNTIME_DIR`, if that
 /// is set, and `/tmp/trellis-UID`. A host that a service manager starts may not have the variable
-/// of a terminal, so who looks for hosts looks in both.
+/// of a terminal, so who looks for hosts looks in both. `$TRELLIS_RUNTIME_DIR` is the only one
+/// where it is set: so hosts can be kept apart that one user runs.
 pub(crate) fn folders() -> Vec<PathBuf> {
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR");
-    folders_of(runtime, rustix::process::geteuid().as_raw())
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let user = rustix::process::geteuid().as_raw();
+    folders_of(set(FOLDER_VARIABLE), set("XDG_RUNTIME_DIR"), user)
 }
 
-fn folders_of(runtime: Option<OsString>, user: u32) -> Vec<PathBuf> {
+fn folders_of(only: Option<PathBuf>, runtime: Option<PathBuf>, user: u32) -> Vec<PathBuf> {
+    if let Some(only) = only {
+        return vec![only];
+    }
     // A relative path is no such folder, says the XDG Base Directory Specification.
-    let runtime = runtime.map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let runtime = runtime.filter(|folder| folder.is_absolute());
     let runtime = runtime.map(|folder| folder.join("trellis"));
     runtime.into_iter().chain([PathBuf::from(format!("/tmp/trellis-{user}"))]).collect()
 }
@@ -60,12 +67,18 @@ mod tests {
 
     #[test]
     fn sockets_are_in_the_runtime_folder_or_in_one_of_the_user() {
-        let folders = |runtime: Option<&str>| folders_of(runtime.map(OsString::from), 7);
+        let folders = |only: Option<&str>, runtime: Option<&str>| {
+            folders_of(only.map(PathBuf::from), runtime.map(PathBuf::from), 7)
+        };
         let own = PathBuf::from("/tmp/trellis-7");
-        for none in [None, Some(""), Some("run")] {
-            assert_eq!(folders(none).as_slice(), std::slice::from_ref(&own));
+        for none in [None, Some("run")] {
+            assert_eq!(folders(None, none).as_slice(), std::slice::from_ref(&own));
         }
-        assert_eq!(folders(Some("/run/user/7")), [PathBuf::from("/run/user/7/trellis"), own]);
+        assert_eq!(folders(None, Some("/run/user/7")), [PathBuf::from("/run/user/7/trellis"), own]);
+        // Whoever names one means no other.
+        for only in ["/only", "only"] {
+            assert_eq!(folders(Some(only), Some("/run/user/7")), [PathBuf::from(only)]);
+        }
     }
 
     #[test]

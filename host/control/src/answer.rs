@@ -58,8 +58,7 @@ pub enum Answer {
     Events(Vec<Event>),
     /// Of `GET /v1/logs`, the oldest first.
     Logs(Vec<LogLine>),
-    /// Of `GET /v1/calls` and `GET /v1/calls/TRACE`: first those that were refused, each kind the
-    /// oldest first.
+    /// Of `GET /v1/calls` and `GET /v1/calls/TRACE`, in the order in which they were decided.
     Decisions(Vec<Decision>),
     /// Of `GET /v1/loads`, actors first, in the order of their names.
     Loads(Vec<Load>),

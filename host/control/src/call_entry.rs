@@ -129,6 +129,26 @@ impl Verdict {
     }
 }
 
+impl Decision {
+    /// What the call passed and where it ended, as the gate asks: claims, binding, rule, result.
+    #[must_use]
+    pub fn road(&self) -> String {
+        let by = &*self.by;
+        match (self.verdict, by) {
+            (Verdict::Allowed, "binding") => "claims > binding > policy".to_owned(),
+            (Verdict::Allowed, _) => format!("{by} > policy"),
+            (Verdict::Failed, _) => "let through > failed".to_owned(),
+            (Verdict::Denied, "binding") => "claims > no binding".to_owned(),
+            (Verdict::Denied, "contract" | "grants") => {
+                format!("claims > binding > refused by {by}")
+            }
+            (Verdict::Denied, "policy") => "claims > refused by policy".to_owned(),
+            (Verdict::Denied, _) => format!("refused by {by}"),
+            (Verdict::Absent, _) => "not there".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for CallOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -161,6 +181,34 @@ impl fmt::Display for CallEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decision_reads_as_the_road() {
+        for (verdict, by, road) in [
+            (Verdict::Allowed, "binding", "claims > binding > policy"),
+            (Verdict::Allowed, "calls", "calls > policy"),
+            (Verdict::Failed, "callee", "let through > failed"),
+            (Verdict::Denied, "claims", "refused by claims"),
+            (Verdict::Denied, "binding", "claims > no binding"),
+            (Verdict::Denied, "grants", "claims > binding > refused by grants"),
+            (Verdict::Denied, "policy", "claims > refused by policy"),
+            (Verdict::Denied, "calls", "refused by calls"),
+            (Verdict::Absent, "presence", "not there"),
+        ] {
+            let decision = Decision {
+                time: "T".to_owned(),
+                trace_id: "4b".to_owned(),
+                verdict,
+                by: by.to_owned(),
+                code: None,
+                caller: None,
+                callee: "store".to_owned(),
+                operation: None,
+                why: "so".to_owned(),
+            };
+            assert_eq!(decision.road(), road, "{verdict} by {by}");
+        }
+    }
 
     #[test]
     fn a_call_is_a_line_and_reads_back() {

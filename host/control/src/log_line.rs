@@ -37,6 +37,8 @@ pub struct LogLine {
     pub fields: BTreeMap<String, String>,
 }
 
+/// The targets of what others print.
+const PRINTED: [&str; 2] = ["actor", "provider"];
 /// The fields that name an actor or a provider.
 const NAMES: [&str; 5] = ["actor", "provider", "callee", "origin", "key"];
 
@@ -64,11 +66,25 @@ impl LogLevel {
 }
 
 impl LogLine {
-    /// True when it says something of the actor or the provider of that name or key.
+    /// True when it says something of the actor or the provider of that name or key: a field names
+    /// it, or a sentence of the host does. What others print may have any word in it.
     #[must_use]
     pub fn concerns(&self, name: &str) -> bool {
+        let is_others = PRINTED.contains(&&*self.target);
         NAMES.iter().any(|field| self.fields.get(*field).is_some_and(|it| it == name))
+            || (!is_others && has_word(&self.message, name))
     }
+}
+
+/// Whether a text has this name in it, and not as a part of another.
+fn has_word(text: &str, name: &str) -> bool {
+    let goes_on =
+        |next: Option<char>| next.is_some_and(|it| it.is_alphanumeric() || "-_".contains(it));
+    !name.is_empty()
+        && text.match_indices(name).any(|(at, _)| {
+            let (before, after) = (&text[..at], &text[at + name.len()..]);
+            !goes_on(before.chars().next_back()) && !goes_on(after.chars().next())
+        })
 }
 
 impl fmt::Display for LogLevel {
@@ -105,6 +121,22 @@ mod tests {
         let text = "2026-12-01T09:30:00.000Z  warn counter: it is late code=E_TIMEOUT";
         assert_eq!(line.to_string(), text);
         assert!(line.concerns("counter") && !line.concerns("E_TIMEOUT") && !line.concerns("call"));
+        let of = |target: &str, message: &str| LogLine {
+            target: target.to_owned(),
+            message: message.to_owned(),
+            fields: BTreeMap::new(),
+            ..line.clone()
+        };
+        for message in
+            ["replaced actor shop", "`shop` is late", "shop", "of shop: it is late", "shops shop"]
+        {
+            assert!(of("trellis_supervisor::owner", message).concerns("shop"), "{message}");
+            assert!(!of("actor", message).concerns("shop"), "an actor prints it: {message}");
+        }
+        for message in ["", "shops", "my-shop", "shop-2", "workshop", "shop_a"] {
+            assert!(!of("trellis_supervisor::owner", message).concerns("shop"), "{message}");
+        }
+        assert!(!of("call", "a b").concerns(""));
         let json = serde_json::to_string(&line).expect("it is data");
         assert_eq!(serde_json::from_str::<LogLine>(&json).expect("it reads back"), line);
         for level in LogLevel::ALL {

@@ -2,6 +2,7 @@
 
 use trellis_core::Code;
 
+use crate::followed;
 use crate::limit::{Limit, row};
 
 /// Types of a module.
@@ -52,10 +53,28 @@ pub const ADMIN_CONNECTIONS: Limit = row(
     "the oldest that waits for its client is closed",
 );
 
+/// How long a connection to an admin socket or address waits for its client, who is to send its
+/// request or to take what is written.
+pub const ADMIN_CLIENT: Limit = row(
+    ("admin_client_ms_max", "-"),
+    (10_000, "ms"),
+    None,
+    "the connection is closed and counted; a stream gives its place back",
+);
 /// Calls of actors at once over the admin socket.
 pub const ADMIN_CALLS: Limit =
     row(("admin_calls_max", "-"), (16, "calls"), Some(Code::Busy), "the call is refused");
 
+/// Those of one user with tokens. The host's own user has no share: its socket is its own.
+pub const ADMIN_CALLS_OF_USER: Limit =
+    row(("admin_calls_of_user_max", "-"), (8, "calls"), Some(Code::Busy), "the call is refused");
+/// Calls that are kept for tokens for `admin`, and as many again for the host's user.
+pub const ADMIN_CALLS_KEPT: Limit = row(
+    ("admin_calls_kept", "-"),
+    (2, "calls"),
+    Some(Code::Busy),
+    "the call of who may do less is refused",
+);
 /// Body of a request over the admin socket.
 pub const ADMIN_BODY: Limit = row(
     ("admin_body_bytes_max", "-"),
@@ -127,52 +146,6 @@ pub const WATCH_ERRORS: Limit = row(
     None,
     "the edit is taken back, if more fail than before it, and at least five calls ended",
 );
-/// Streams of the admin API that are open at once.
-pub const STREAMS: Limit =
-    row(("streams_max", "-"), (16, "streams"), Some(Code::Busy), "the stream is refused");
-/// Events that are kept for who asks later, or reads slowly.
-pub const EVENTS_KEPT: Limit = row(
-    ("events_kept_max", "-"),
-    (1_000, "events"),
-    None,
-    "the oldest is forgotten; a stream that has not sent it says so",
-);
-/// The same in bytes, about.
-pub const EVENTS_KEPT_BYTES: Limit = row(
-    ("events_kept_bytes_max", "-"),
-    (1 << 20, "bytes"),
-    None,
-    "the oldest is forgotten; a stream that has not sent it says so",
-);
-/// Lines of the log that are kept for who asks later, or reads slowly.
-pub const LOG_KEPT_BYTES: Limit = row(
-    ("log_kept_bytes_max", "-"),
-    (4 << 20, "bytes"),
-    None,
-    "the oldest is forgotten; a stream that has not sent it says so",
-);
-/// Calls that are kept for one spy until they are sent.
-pub const SPY_KEPT_BYTES: Limit = row(
-    ("spy_kept_bytes_max", "-"),
-    (1 << 20, "bytes"),
-    None,
-    "the oldest is forgotten, and the spy is told how many",
-);
-/// What a spy is shown of one payload.
-pub const SPY_PAYLOAD: Limit = row(
-    ("spy_payload_bytes_max", "-"),
-    (4 << 10, "bytes"),
-    None,
-    "the rest is left out; the size is that of the whole",
-);
-/// Denied calls that `trellis why` knows of, and as many that failed or were spied on.
-pub const DECISIONS_KEPT: Limit = row(
-    ("decisions_kept_max", "-"),
-    (1_000, "calls of each kind"),
-    None,
-    "the oldest is forgotten",
-);
-
 /// What a provider keeps and may be moved to its successor, while its calls wait: of keys and what
 /// they hold.
 pub const DATA_MOVE_BYTES: Limit = row(
@@ -334,7 +307,10 @@ pub const TABLE: &[Limit] = &[
     HELD_CALLS,
     FILES_HUNG,
     ADMIN_CONNECTIONS,
+    ADMIN_CLIENT,
     ADMIN_CALLS,
+    ADMIN_CALLS_OF_USER,
+    ADMIN_CALLS_KEPT,
     ADMIN_BODY,
     MESSAGE_VALUES,
     ADMIN_TOKEN,
@@ -347,13 +323,15 @@ pub const TABLE: &[Limit] = &[
     WATCH_CALLS,
     WATCH_TIME,
     WATCH_ERRORS,
-    STREAMS,
-    EVENTS_KEPT,
-    EVENTS_KEPT_BYTES,
-    LOG_KEPT_BYTES,
-    SPY_KEPT_BYTES,
-    SPY_PAYLOAD,
-    DECISIONS_KEPT,
+    followed::STREAMS,
+    followed::STREAMS_OF_USER,
+    followed::STREAMS_KEPT,
+    followed::EVENTS_KEPT,
+    followed::EVENTS_KEPT_BYTES,
+    followed::LOG_KEPT_BYTES,
+    followed::SPY_KEPT_BYTES,
+    followed::SPY_PAYLOAD,
+    followed::DECISIONS_KEPT,
     DATA_MOVE_BYTES,
     DATA_MOVE_TIME,
     ARCHIVE_BYTES,

@@ -9,6 +9,7 @@
 
 mod actor;
 pub mod fixed;
+pub mod followed;
 mod host;
 mod limit;
 mod named;

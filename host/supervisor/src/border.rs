@@ -24,6 +24,8 @@ use crate::warrant::Warrant;
 const PROVIDER_ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for a provider to say how it is; slower is as good as none.
 const HEALTH_ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Longest wait for a server that is replaced to leave its doors, at the end of a change.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
 /// How long past its time a provider may take to shut down; then it is dropped as it is.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -209,6 +211,15 @@ impl Instance {
     /// Where it takes work from outside; nothing when it fails to say.
     pub(crate) fn addresses(&self) -> Vec<Listening> {
         catch_unwind(AssertUnwindSafe(|| self.0.provider.addresses())).unwrap_or_default()
+    }
+
+    /// Has a server that is replaced take nothing more from outside; it has until `until` for what
+    /// it has. One that is slow to leave is not waited for long.
+    pub(crate) async fn leave(&self, until: Instant) {
+        let grace = until.saturating_duration_since(Instant::now());
+        let leaving = caught(async { self.0.provider.leave(grace).await });
+        // It goes on aside, and ends with its shutdown.
+        let _ = self.unless_expelled(timeout(LEAVE_MAX, leaving)).await;
     }
 
     /// Has it finish what it has by `until`; at once when it may not run any more.

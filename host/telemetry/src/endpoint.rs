@@ -14,7 +14,7 @@ impl Endpoint {
     /// # Errors
     /// What it should be instead; the text itself may hold a password.
     pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
-        const FORM: &str = "must be an address such as `http://127.0.0.1:4318`";
+        const FORM: &str = "an address such as `http://127.0.0.1:4318`";
         let url = Url::parse(text.trim()).map_err(|_| FORM)?;
         match url.scheme() {
             "http" | "https" if url.has_host() => Ok(Self(url)),

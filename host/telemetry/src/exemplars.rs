@@ -16,8 +16,8 @@ const ATTRIBUTE: &str = "trellis.target";
 /// Most targets that have any; those called first.
 const TARGETS_MAX: usize = 200;
 
-/// The last recorded call of each target for each magnitude of its time. Whoever records a trace
-/// tells them, so that a call that is not recorded knows nothing of them.
+/// The last recorded call of each target for each magnitude of its time. They are told by who sends
+/// spans, aside: no call knows of them, and none waits for who reads them.
 #[derive(Default, Debug)]
 pub(crate) struct Exemplars(Mutex<HashMap<String, Magnitudes>>);
 
@@ -47,21 +47,28 @@ impl Exemplars {
         }
     }
 
+    /// Works while somebody reads them.
+    #[cfg(test)]
+    pub(crate) fn while_read<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _reading = self.0.lock();
+        work()
+    }
+
     /// The metrics page with them, in the form of OpenMetrics.
     pub(crate) fn written_into(&self, page: String) -> String {
-        let targets = self.0.lock();
-        if targets.is_empty() {
+        let count = self.0.lock().len();
+        if count == 0 {
             return page;
         }
-        let mut written = String::with_capacity(page.len() + 128 * targets.len());
+        let mut written = String::with_capacity(page.len() + 128 * count);
         let mut below = 0.0;
         for line in page.lines() {
             written.push_str(line);
             if let Some((target, most)) = bucket(line) {
-                if let Some(exemplar) = targets.get(&target).and_then(|it| within(it, below, most))
-                {
-                    exemplar.write(&mut written);
-                }
+                // Held for one line.
+                let exemplar =
+                    self.0.lock().get(&target).and_then(|it| within(it, below, most).copied());
+                exemplar.iter().for_each(|it| it.write(&mut written));
                 below = if most.is_finite() { most } else { 0.0 };
             }
             written.push('\n');

@@ -6,15 +6,16 @@
 //! a bounded queue. Tasks aside send that, and the metrics page, as OTLP over HTTP. A receiver that
 //! is down costs a warning and the spans that find no room.
 //!
-//! The modules in reading order: [`settings`] with `variables` and `endpoint`, `sampler`, `tracer`,
-//! `exemplars`, `page` (the metrics page as data), `otlp` (both as protobuf), `sender` (one request
-//! and its answer), `outlet` (what became of them), `work` (the tasks).
+//! The modules in reading order: [`settings`] with `variables`, `endpoint` and `header`, `sampler`,
+//! `tracer`, `exemplars`, `page` (the metrics page as data), `otlp` (both as protobuf), `sender`
+//! (one request and its answer), `outlet` (what became of them), `work` (the tasks).
 //!
 //! **Deliberately absent:** what is measured and what a span says: that is known where it happens.
 //! The SDK of OpenTelemetry: see Decision 129.
 
 mod endpoint;
 mod exemplars;
+mod header;
 mod otlp;
 mod outlet;
 mod page;

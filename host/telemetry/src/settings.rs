@@ -1,12 +1,14 @@
 //! What is recorded, and where it goes.
 
-use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, mem};
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName};
 use trellis_limits::fixed::{TELEMETRY_BATCH, TELEMETRY_SEND, TELEMETRY_SPANS};
 
 use crate::endpoint::Endpoint;
+use crate::header::header;
 use crate::otlp::Resource;
 use crate::sampler::Sampler;
 use crate::variables::Variables;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub(crate) batch_max: usize,
     pub(crate) spans_every: Duration,
     pub(crate) metrics_every: Duration,
+    /// What may be meant otherwise than it is understood.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// One receiver of one signal.
@@ -59,8 +63,26 @@ pub(crate) struct Receiver {
     pub(crate) endpoint: Endpoint,
     /// Secret.
     pub(crate) headers: HeaderMap,
-    /// How long one request may take.
+    /// How long one request may take, to the end of its answer.
     pub(crate) time_max: Duration,
+    /// Whether what is sent is compressed.
+    pub(crate) is_gzip: bool,
+    /// The file of the certificates to trust, in place of those of the machine.
+    pub(crate) certificates: Option<PathBuf>,
+}
+
+impl Written {
+    /// What is wrong with the address, if there is one: what it should be.
+    #[must_use]
+    pub fn endpoint_fault(&self) -> Option<&'static str> {
+        Endpoint::read(self.endpoint.as_ref()?).err()
+    }
+
+    /// What is wrong with which headers: what such a one should be.
+    pub fn header_faults(&self) -> impl Iterator<Item = (usize, &'static str)> + '_ {
+        let headers = self.headers.iter().enumerate();
+        headers.filter_map(|(place, (name, value))| Some((place, header(name, value).err()?)))
+    }
 }
 
 impl Settings {
@@ -100,8 +122,15 @@ impl Settings {
             batch_max: batch_max.min(whole(TELEMETRY_BATCH.most)),
             spans_every,
             metrics_every: metrics_every.unwrap_or(METRICS_EVERY),
+            remarks: mem::take(&mut variables.remarks),
         };
         if variables.problems.is_empty() { Ok(Some(settings)) } else { Err(variables.problems) }
+    }
+
+    /// What may be meant otherwise than it is understood.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// Where what goes, for the log.
@@ -143,15 +172,18 @@ fn receiver(
         (WRITTEN_ENDPOINT, Endpoint::read(text).map(|it| it.of_signal(signal)))
     };
     protocol(signal, variables);
+    let is_gzip = is_gzip(signal, variables);
+    let certificates = variables.of_signal(signal, "CERTIFICATE").map(|(_, file)| file.into());
     let is_written = named == WRITTEN_ENDPOINT;
     let headers = headers(signal, variables, (written, is_written));
     let time = variables.of_signal(signal, "TIMEOUT").map(|(name, _)| name);
     let time_max = time.and_then(|name| variables.time(&name));
     let time_max = time_max.unwrap_or(Duration::from_millis(TELEMETRY_SEND.default));
     match read {
-        Ok(endpoint) => Some(Receiver { signal, endpoint, headers, time_max }),
+        Ok(endpoint) => {
+            Some(Receiver { signal, endpoint, headers, time_max, is_gzip, certificates })
+        }
         Err(form) => {
-            let form = form.strip_prefix("must be ").unwrap_or(form);
             variables.problem(named, form);
             None
         }
@@ -166,11 +198,16 @@ fn protocol(signal: &str, variables: &mut Variables<'_>) {
             "`http/protobuf`, which receivers take at port 4318; gRPC and JSON are not spoken";
         variables.problem(&name, form);
     }
-    if let Some((name, compression)) = variables.of_signal(signal, "COMPRESSION")
-        && compression != "none"
-    {
-        variables.problem(&name, "`none`: nothing is compressed");
+}
+
+fn is_gzip(signal: &str, variables: &mut Variables<'_>) -> bool {
+    let Some((name, compression)) = variables.of_signal(signal, "COMPRESSION") else {
+        return false;
+    };
+    if !matches!(&*compression, "gzip" | "none") {
+        variables.problem(&name, "`gzip` or `none`");
     }
+    compression == "gzip"
 }
 
 fn headers(
@@ -186,13 +223,9 @@ fn headers(
     };
     let mut headers = HeaderMap::new();
     for (key, value) in pairs {
-        let key = HeaderName::try_from(key);
-        let value = HeaderValue::try_from(value);
-        if let (Ok(key), Ok(mut value)) = (key, value) {
-            value.set_sensitive(true);
-            headers.insert(key, value);
-        } else {
-            variables.problem(&name, "headers as HTTP has them: visible ASCII");
+        match header(&key, &value) {
+            Ok((key, value)) => drop(headers.insert(key, value)),
+            Err(form) => variables.problem(&name, form),
         }
     }
     headers
@@ -320,6 +353,8 @@ mod tests {
             ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
             ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "4"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+            ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip"),
         ];
         let both = settings(&env, &manifest());
         assert_eq!(told(&both, "traces").as_deref(), Some("http://env:2/here"));
@@ -331,6 +366,7 @@ mod tests {
             (&"1".parse().expect("ASCII"), &"2".parse().expect("ASCII"))
         );
         assert_eq!((traces.headers.len(), traces.time_max), (1, Duration::from_millis(70)));
+        assert_eq!((traces.is_gzip, metrics.is_gzip), (false, true));
         assert_eq!((both.spans_max, both.batch_max), (4, 4), "a batch fits into the queue");
         let of = |name: &str| {
             let mut found = both.resource.iter().filter(|(said, _)| said == name);
@@ -351,9 +387,10 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "canary"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "canary"),
             ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc"),
-            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "canary"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "a=canary%0a"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "Content-Length=7"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "canary"),
             ("OTEL_TRACES_EXPORTER", "canary"),
             ("OTEL_TRACES_SAMPLER", "canary"),
@@ -372,6 +409,27 @@ mod tests {
         let written = Written { endpoint: Some("canary".to_owned()), ..Written::default() };
         let problems = read(&[], &written).expect_err("no address");
         assert!(problems[0].starts_with("host.telemetry.endpoint must be"), "{problems:?}");
+    }
+
+    #[test]
+    fn what_turns_nothing_off_is_remarked() {
+        for (value, remarks) in [("1", 1), ("yes", 1), ("false", 0), ("FALSE", 0), ("", 0)] {
+            let settings = settings(&[("OTEL_SDK_DISABLED", value)], &manifest());
+            assert_eq!(settings.remarks.len(), remarks, "{value}: {:?}", settings.remarks);
+            assert!(settings.remarks.iter().all(|it| it.contains("OTEL_SDK_DISABLED")));
+        }
+    }
+
+    #[test]
+    fn what_a_manifest_says_is_judged_without_the_environment() {
+        assert_eq!(manifest().endpoint_fault(), None);
+        assert_eq!(manifest().header_faults().count(), 0);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let headers = vec![pair("a", "b"), pair("Host", "b"), pair("a b", "c"), pair("d", "\n")];
+        let wrong = Written { endpoint: Some("http://a b".to_owned()), headers, ..manifest() };
+        assert!(wrong.endpoint_fault().is_some());
+        let places: Vec<_> = wrong.header_faults().map(|(place, _)| place).collect();
+        assert_eq!(places, [1, 2, 3]);
     }
 
     #[test]

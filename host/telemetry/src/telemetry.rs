@@ -26,7 +26,10 @@ pub struct Telemetry(Arc<Parts>);
 struct Parts {
     /// What is wrong with its settings; then there is none.
     problems: Vec<String>,
+    /// What may be meant otherwise than it is understood.
+    remarks: Vec<String>,
     tracer: Option<Arc<QueueingTracer>>,
+    exemplars: Arc<Exemplars>,
     outlets: Vec<Arc<Outlet>>,
     counters: Counters,
     /// Until it is started.
@@ -76,16 +79,15 @@ impl Telemetry {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let wrong = self.0.problems.iter().map(|it| format!("there is no telemetry: {it}"));
-        wrong.chain(self.0.outlets.iter().filter_map(|outlet| outlet.note())).collect()
+        let remarks = self.0.remarks.iter().cloned();
+        let notes = self.0.outlets.iter().filter_map(|outlet| outlet.note());
+        wrong.chain(remarks).chain(notes).collect()
     }
 
     /// The metrics page with the traces that its times came from.
     #[must_use]
     pub fn with_exemplars(&self, page: String) -> String {
-        match &self.0.tracer {
-            None => page,
-            Some(tracer) => tracer.exemplars.written_into(page),
-        }
+        self.0.exemplars.written_into(page)
     }
 
     /// Says where telemetry goes, and begins to send it: spans, and what `page` gives as the
@@ -94,6 +96,9 @@ impl Telemetry {
     pub fn start(&self, page: Page) -> Option<Running> {
         for problem in &self.0.problems {
             tracing::warn!("there is no telemetry: {problem}");
+        }
+        for remark in &self.0.remarks {
+            tracing::warn!("{remark}");
         }
         let Unstarted { settings, queue } = self.0.unstarted.lock().take()?;
         tracing::info!("telemetry: {}", settings.told());
@@ -104,7 +109,10 @@ impl Telemetry {
             let is_traces = outlet.receiver.signal == "traces";
             let way = Way { outlet, settings, stops: stopped.clone() };
             match queue.take_if(|_| is_traces) {
-                Some(queue) => tasks.spawn(spans(way, queue, self.0.counters.clone())),
+                Some(queue) => {
+                    let told = (self.0.counters.clone(), Arc::clone(&self.0.exemplars));
+                    tasks.spawn(spans(way, queue, told))
+                }
                 None => tasks.spawn(metrics(way, Arc::clone(&page))),
             };
         }
@@ -118,13 +126,14 @@ impl Parts {
         let (sender, queue) = mpsc::channel(settings.spans_max);
         let tracer = settings.traces.as_ref().map(|_| {
             let (sampler, dropped) = (settings.sampler, counters.dropped.clone());
-            let exemplars = Exemplars::default();
-            Arc::new(QueueingTracer { sampler, queue: sender, dropped, exemplars })
+            Arc::new(QueueingTracer { sampler, queue: sender, dropped })
         });
         let receivers = settings.traces.iter().chain(&settings.metrics).cloned();
         let outlets = receivers.map(|it| Arc::new(Outlet::new(it, &counters))).collect();
+        let (problems, remarks) = (Vec::new(), settings.remarks.clone());
         let unstarted = Mutex::new(Some(Unstarted { settings, queue }));
-        Self { problems: Vec::new(), tracer, outlets, counters, unstarted }
+        let exemplars = Arc::default();
+        Self { problems, remarks, tracer, exemplars, outlets, counters, unstarted }
     }
 }
 
@@ -145,5 +154,37 @@ impl Running {
 impl fmt::Debug for Telemetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Telemetry").field("outlets", &self.0.outlets).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc as channels;
+
+    use trellis_core::{SpanKind, Trace};
+
+    use super::*;
+    use crate::settings::Written;
+
+    /// However long that takes: exemplars are told of aside.
+    #[test]
+    fn a_recorded_call_waits_for_nobody_who_reads_the_page() {
+        let endpoint = Some("http://127.0.0.1:9".to_owned());
+        let written = Written { endpoint, ..Written::default() };
+        let telemetry = Telemetry::of(Settings::read(&|_| None, &written));
+        let tracer = telemetry.tracer().expect("it is on");
+        let (told, tells) = channels::channel();
+        let goes_on = telemetry.0.exemplars.while_read(|| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let mut span = Span::begin(Trace::default(), (SpanKind::Client, 5), 1);
+                    span.say("trellis.target", "a");
+                    tracer.record(span);
+                    told.send(()).expect("it is waited for");
+                });
+                tells.recv_timeout(Duration::from_secs(30)).is_ok()
+            })
+        });
+        assert!(goes_on);
     }
 }

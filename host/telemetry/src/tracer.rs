@@ -7,7 +7,6 @@ use tokio::sync::mpsc;
 use trellis_core::{Span, SpanValue, Trace, Tracer};
 use trellis_limits::fixed::TELEMETRY_TEXT;
 
-use crate::exemplars::Exemplars;
 use crate::sampler::Sampler;
 
 /// Takes spans from whoever makes them.
@@ -16,7 +15,6 @@ pub(crate) struct QueueingTracer {
     pub(crate) queue: mpsc::Sender<Span>,
     /// Spans that found no room.
     pub(crate) dropped: Counter,
-    pub(crate) exemplars: Exemplars,
 }
 
 impl Tracer for QueueingTracer {
@@ -29,7 +27,6 @@ impl Tracer for QueueingTracer {
     }
 
     fn record(&self, mut span: Span) {
-        self.exemplars.note(&span);
         shorten(&mut span);
         if self.queue.try_send(span).is_err() {
             self.dropped.inc();
@@ -74,7 +71,7 @@ mod tests {
         let (queue, taken) = mpsc::channel(room);
         let dropped = Counter::default();
         let sampler = Sampler::default();
-        (QueueingTracer { sampler, queue, dropped, exemplars: Exemplars::default() }, taken)
+        (QueueingTracer { sampler, queue, dropped }, taken)
     }
 
     #[test]

@@ -13,11 +13,13 @@ pub(crate) struct Variables<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     /// What cannot be understood, each with what it should be.
     pub(crate) problems: Vec<String>,
+    /// What may be meant otherwise than it is understood.
+    pub(crate) remarks: Vec<String>,
 }
 
 impl<'a> Variables<'a> {
     pub(crate) const fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { env, problems: Vec::new() }
+        Self { env, problems: Vec::new(), remarks: Vec::new() }
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<String> {
@@ -32,9 +34,16 @@ impl<'a> Variables<'a> {
         names.into_iter().find_map(|name| self.text(&name).map(|text| (name, text)))
     }
 
-    /// `true` in any case of its letters; everything else is false, as the convention has it.
-    pub(crate) fn is_true(&self, name: &str) -> bool {
-        self.text(name).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    /// `true` in any case of its letters; everything else is false, as the convention has it, and
+    /// worth a remark unless it says so.
+    pub(crate) fn is_true(&mut self, name: &str) -> bool {
+        let Some(text) = self.text(name) else { return false };
+        let is = |word: &str| text.eq_ignore_ascii_case(word);
+        if !is("true") && !is("false") {
+            let remark = "counts as `false`: OpenTelemetry knows `true` and `false` alone";
+            self.remarks.push(format!("{name} {remark}"));
+        }
+        is("true")
     }
 
     /// A number of at least `least`.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use reqwest::Client;
 use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout_at};
 use trellis_core::Span;
 
+use crate::exemplars::Exemplars;
 use crate::otlp::{self, Moment};
 use crate::outlet::{Counters, Outlet};
 use crate::page::families;
@@ -34,13 +36,18 @@ pub(crate) struct Way {
 }
 
 /// Sends spans until the host stops, and then those that wait.
-pub(crate) async fn spans(mut way: Way, mut queue: mpsc::Receiver<Span>, counters: Counters) {
+pub(crate) async fn spans(
+    mut way: Way,
+    mut queue: mpsc::Receiver<Span>,
+    (counters, exemplars): (Counters, Arc<Exemplars>),
+) {
     let client = way.client().await;
     loop {
         let batch = way.gather(&mut queue).await;
         if batch.is_empty() {
             return;
         }
+        batch.iter().for_each(|span| exemplars.note(span));
         if !way.deliver(client.as_ref(), &batch).await {
             counters.dropped.inc_by(batch.len() as u64);
         }
@@ -59,9 +66,15 @@ pub(crate) async fn metrics(mut way: Way, page: Page) {
             _ = ticks.tick() => false,
             () = stopped(&mut way.stops) => true,
         };
-        if let Some(page) = page() {
+        let (resource, page) = (way.settings.resource.clone(), Arc::clone(&page));
+        // Ten thousand actors take a while, which no call has to wait for.
+        let writing = spawn_blocking(move || {
+            let page = page()?;
             let moment = Moment { begun_unix_ns, now_unix_ns: now_unix_ns() };
-            let message = otlp::metrics(&way.settings.resource, &families(&page), moment);
+            Some(otlp::metrics(&resource, &families(&page), moment))
+        });
+        // A panic is logged where it happened.
+        if let Ok(Some(message)) = writing.await {
             // What is to be known of a failure was said.
             let _ = way.send(client.as_ref(), message).await;
         }
@@ -76,7 +89,7 @@ impl Way {
     async fn client(&self) -> Result<Client, Trouble> {
         let receiver = self.outlet.receiver.clone();
         // It may read the certificates that this machine trusts.
-        let made = tokio::task::spawn_blocking(move || sender::client(&receiver)).await;
+        let made = spawn_blocking(move || sender::client(&receiver)).await;
         made.unwrap_or_else(|error| {
             let why = format!("making an HTTP client failed: {error}");
             Err(Trouble { why, passes: false, after: None })
@@ -146,11 +159,14 @@ impl Way {
             Ok(client) => sender::send(client, &self.outlet.receiver, message).await,
             Err(trouble) => Err(trouble.clone()),
         };
-        match &sent {
-            Ok(()) => self.outlet.reached(),
-            Err(trouble) => self.outlet.failed(trouble),
+        match sent {
+            Ok(rejected) => self.outlet.reached(&rejected),
+            Err(trouble) => {
+                self.outlet.failed(&trouble);
+                return Err(trouble);
+            }
         }
-        sent
+        Ok(())
     }
 }
 

@@ -218,6 +218,16 @@ impl Provider for HttpServer {
         samples
     }
 
+    fn leave(&self, grace: Duration) -> BoxFuture<'_, ()> {
+        let deadline = Instant::now() + grace;
+        Box::pin(async move {
+            let open = self.ports.lock().stop(deadline);
+            for port in &open {
+                port.stopped().await;
+            }
+        })
+    }
+
     fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
         let deadline = Instant::now() + grace;
         Box::pin(async move {

@@ -75,6 +75,23 @@ async fn a_successor_takes_over_without_a_lost_request() {
     load.end().await;
 }
 
+/// Before it has finished what it has: whoever comes meets its successor.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_left_takes_no_connection_any_more() {
+    let mut current = instance("left", "0").await;
+    let address = bind(&current, 0, &[]).await;
+    let load = Load::on(address);
+    for round in 1..=25 {
+        let next = instance("left", &round.to_string()).await;
+        assert_eq!(bind(&next, round, &[]).await, address);
+        let old = std::mem::replace(&mut current, next);
+        old.leave(PATIENCE).await;
+        assert_eq!(who(address).await, round.to_string());
+        old.shutdown(PATIENCE).await;
+    }
+    load.end().await;
+}
+
 #[tokio::test]
 async fn a_kept_connection_goes_to_the_successor() {
     let old = instance("kept", "old").await;

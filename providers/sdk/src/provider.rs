@@ -148,6 +148,14 @@ pub trait Provider: Send + Sync + 'static {
         None
     }
 
+    /// Take no more work from outside than there is already: a successor serves in its place. It
+    /// returns once nothing more can come; [`shutdown`](Self::shutdown) follows, to which `grace`
+    /// is.
+    fn leave(&self, grace: Duration) -> BoxFuture<'_, ()> {
+        let _ = grace;
+        Box::pin(async {})
+    }
+
     /// Stop taking work from outside, finish what is under way, let go of everything within
     /// `grace`. One that is shutting down may be asked again, with less time: what it has is cut
     /// then.

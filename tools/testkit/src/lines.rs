@@ -21,7 +21,8 @@ struct Written {
 
 impl Lines {
     /// Reads the stream to its end on its own thread.
-    pub(crate) fn read(stream: impl Read + Send + 'static) -> Self {
+    #[must_use]
+    pub fn read(stream: impl Read + Send + 'static) -> Self {
         let lines = Self::default();
         let (writer, mut reader) = (lines.clone(), BufReader::new(stream));
         thread::spawn(move || {

@@ -82,6 +82,8 @@ impl Site {
         }
         command.env("HOME", self.folder.path()).env("TRELLIS_KEYS", self.path("keys"));
         command.env("XDG_RUNTIME_DIR", self.folder.path());
+        // Other hosts of the user who runs the tests are none of its business.
+        command.env("TRELLIS_RUNTIME_DIR", self.path("trellis"));
         command
     }
 

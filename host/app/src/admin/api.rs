@@ -7,9 +7,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use trellis_core::{CallError, Code};
 use trellis_dispatch::Dispatcher;
-use trellis_limits::fixed::{ADMIN_AUDIT_LINES, ADMIN_CALLS};
+use trellis_limits::fixed::ADMIN_AUDIT_LINES;
 use trellis_meters::TokenBucket;
 use trellis_supervisor::{Archives, Modules, Supervisor};
 use trellis_telemetry::Telemetry;
@@ -19,6 +18,7 @@ use crate::feed::Feeds;
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
+use crate::places::{OF_CALLS, Places};
 use crate::readiness::Readiness;
 
 /// Most lists that are put together at once; further requests wait for their turn.
@@ -43,7 +43,7 @@ pub(super) struct Parts {
     /// How many refusals on the admin address are told: anybody can be refused there.
     audit_lines: Mutex<TokenBucket>,
     /// Room for calls under way, which hold payloads.
-    under_way: Semaphore,
+    pub(super) under_way: Places,
     /// Turns to put a list together, which takes memory.
     turns: Semaphore,
 }
@@ -68,20 +68,9 @@ impl Admin {
             feeds: host.feeds().clone(),
             dispatcher: Arc::clone(host.dispatcher()),
             audit_lines: Mutex::new(audit_lines()),
-            under_way: Semaphore::new(usize::try_from(ADMIN_CALLS.default).unwrap_or(1)),
+            under_way: Places::new(OF_CALLS),
             turns: Semaphore::new(LISTS_MAX),
         }))
-    }
-
-    /// Room for one more call.
-    ///
-    /// # Errors
-    /// [`Code::Busy`] when enough are under way.
-    pub(super) fn admit(&self) -> Result<SemaphorePermit<'_>, CallError> {
-        self.0.under_way.try_acquire().map_err(|_| {
-            let (most, name) = (ADMIN_CALLS.default, ADMIN_CALLS.name);
-            CallError::new(Code::Busy, format!("{most} calls of this API are under way ({name})"))
-        })
     }
 
     /// Tells that who asks over the admin address was refused, and of how many before it was not

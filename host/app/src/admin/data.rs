@@ -23,7 +23,6 @@ pub(super) async fn export(
     (request, asker): (Request<Incoming>, &str),
     working: &Working,
 ) -> Result<Reply, Refused> {
-    let _permit = admin.admit()?;
     let body = body(request.into_body(), &ADMIN_BODY).await?;
     let _working = working.begin();
     let query: DataQuery =
@@ -45,7 +44,6 @@ pub(super) async fn import(
     (request, asker): (Request<Incoming>, &str),
     working: &Working,
 ) -> Result<Reply, Refused> {
-    let _permit = admin.admit()?;
     let body = body(request.into_body(), &ADMIN_BODY).await?;
     let _working = working.begin();
     let import: DataImport = read(admin, body).await?;

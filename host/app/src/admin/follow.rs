@@ -14,6 +14,7 @@ use trellis_core::{CallError, Code};
 
 use super::answers::{Refused, Reply, document};
 use super::api::Admin;
+use super::in_turn::in_turn;
 use super::pass::{Admitted, Pass};
 use super::route::Feed;
 use super::stream::{EVENT_STREAM, Outlet};
@@ -29,8 +30,8 @@ const LAST_EVENT_ID: &str = "last-event-id";
 struct Asked {
     /// Only the last so many of what is kept.
     tail: Option<usize>,
-    /// Only what is no older than this, in milliseconds since 1970.
-    since_unix_ms: Option<u64>,
+    /// Only what is no older than this, as RFC 3339 has it.
+    since: Option<String>,
     /// Only what has a type that begins like this.
     kind: Option<String>,
     /// Only what is of the actor or the provider of that name.
@@ -43,7 +44,7 @@ struct Asked {
 ///
 /// # Errors
 /// [`Code::Message`] for a query that is none, [`Code::Busy`] when enough streams are open.
-pub(super) fn follow(
+pub(super) async fn follow(
     admin: &Admin,
     feed: Feed,
     (request, admitted): (&Request<Incoming>, Admitted),
@@ -55,11 +56,11 @@ pub(super) fn follow(
         Feed::Events => {
             let ring = admin.0.feeds.events.ring();
             let tail = asked.tail;
-            following.answer(ring, tail, move |it| asked.means_event(it), Answer::Events)
+            following.answer(ring, tail, move |it| asked.means_event(it), Answer::Events).await
         }
         Feed::Logs => {
             let tail = asked.tail;
-            following.answer(log_lines(), tail, move |it| asked.means_line(it), Answer::Logs)
+            following.answer(log_lines(), tail, move |it| asked.means_line(it), Answer::Logs).await
         }
     }
 }
@@ -73,32 +74,47 @@ struct Following<'a> {
 }
 
 impl Following<'_> {
-    fn answer<T: Serialize + Clone + Send + Sync + 'static>(
+    async fn answer<T: Serialize + Clone + Send + Sync + 'static>(
         self,
         ring: &Arc<Ring<T>>,
         tail: Option<usize>,
         is_meant: impl Fn(&T) -> bool + Send + 'static,
-        list: impl FnOnce(Vec<T>) -> Answer,
+        list: impl FnOnce(Vec<T>) -> Answer + Send + 'static,
     ) -> Result<Reply, Refused> {
+        let ring = Arc::clone(ring);
+        let (admin, working) = (self.admin, self.working);
         if !accepts_stream(self.headers) {
-            let kept = ring.all();
-            let meant: Vec<_> = kept.into_iter().filter(|it| is_meant(it)).collect();
-            let from = meant.len().saturating_sub(tail.unwrap_or(usize::MAX));
-            let meant = meant[from..].iter().map(|it| T::clone(it)).collect();
-            return Ok(document(StatusCode::OK, list(meant)));
+            return in_turn(admin, working, move || kept(&ring, tail, is_meant, list)).await;
         }
-        self.working.holds(self.admin.0.feeds.admit()?);
+        working.holds(admin.0.feeds.places.admit(&self.admitted.claimant())?);
         let last = self.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        let last = last.map(str::to_owned);
+        let looking = move || (Reader::new(&ring, (last.as_deref(), tail), &is_meant), is_meant);
+        let (reader, is_meant) = in_turn(admin, working, looking).await?;
         let outlet = Outlet {
-            reader: Reader::new(ring, (last, tail), &is_meant),
+            reader,
             is_meant: Box::new(is_meant),
             _holds: None,
-            ends: Box::pin(ends(self.admitted.pass, Arc::clone(&self.admin.0.identity))),
-            working: self.working.clone(),
-            metrics: self.admin.0.metrics.clone(),
+            ends: Box::pin(ends(self.admitted.pass, Arc::clone(&admin.0.identity))),
+            working: working.clone(),
+            metrics: admin.0.metrics.clone(),
         };
         Ok(outlet.into_reply())
     }
+}
+
+/// What is kept and meant, or the last of it.
+fn kept<T: Clone>(
+    ring: &Ring<T>,
+    tail: Option<usize>,
+    is_meant: impl Fn(&T) -> bool,
+    list: impl FnOnce(Vec<T>) -> Answer,
+) -> Reply {
+    let kept = ring.all();
+    let meant: Vec<_> = kept.into_iter().filter(|it| is_meant(it)).collect();
+    let from = meant.len().saturating_sub(tail.unwrap_or(usize::MAX));
+    let meant = meant[from..].iter().map(|it| T::clone(it)).collect();
+    document(StatusCode::OK, list(meant))
 }
 
 /// Why whoever asked may not go on any more, once that is so.
@@ -121,7 +137,7 @@ impl Asked {
                 "tail" => put(&mut asked.tail, value.parse().ok()),
                 "since" => {
                     let since = parse_duration(&value).and_then(before_now);
-                    put(&mut asked.since_unix_ms, since)
+                    put(&mut asked.since, since.map(rfc3339))
                 }
                 _ if !feed.keys().contains(&key) => false,
                 "level" => put(&mut asked.level, LogLevel::parse(&value)),
@@ -153,7 +169,7 @@ impl Asked {
     /// True for a moment that is late enough.
     fn reaches(&self, time: &str) -> bool {
         // Moments of this form are in the order of their texts.
-        self.since_unix_ms.is_none_or(|since| time >= &*rfc3339(since))
+        self.since.as_ref().is_none_or(|since| time >= &**since)
     }
 }
 
@@ -195,7 +211,7 @@ mod tests {
         let asked = Asked::of("tail=3&since=5m&type=io.trellis%2Ehost", &Feed::Events);
         let asked = asked.expect("it is one");
         assert_eq!((asked.tail, asked.kind.as_deref()), (Some(3), Some("io.trellis.host")));
-        assert!(asked.since_unix_ms.is_some_and(|since| since < now_unix_ms() - 200_000));
+        assert!(asked.since.is_some_and(|since| since < rfc3339(now_unix_ms() - 200_000)));
         for query in
             ["tail", "tail=-1", "tail=x", "since=", "since=x", "level=warn", "type=", "a=%FF"]
         {
@@ -209,9 +225,9 @@ mod tests {
     fn an_event_is_meant_by_its_type_and_its_time() {
         let names = (String::new(), String::new());
         let event = Event::of(Happening::phase(Phase::Ready), names, 1_000_500);
-        let means = |kind: Option<&str>, since_unix_ms| {
-            let kind = kind.map(str::to_owned);
-            let asked = Asked { since_unix_ms, kind, ..Asked::default() };
+        let means = |kind: Option<&str>, since: Option<u64>| {
+            let (kind, since) = (kind.map(str::to_owned), since.map(rfc3339));
+            let asked = Asked { since, kind, ..Asked::default() };
             asked.means_event(&event)
         };
         assert!(means(None, None) && means(Some("io.trellis.host.r"), Some(1_000_500)));

@@ -50,7 +50,6 @@ pub(super) async fn invoke(
     request: Request<Incoming>,
     working: &Working,
 ) -> Result<Reply, Refused> {
-    let _permit = admin.admit()?;
     let notation = Notation::of(request.headers())?;
     let patience = patience(request.headers())?;
     let body = body(request.into_body(), &ADMIN_BODY).await?;

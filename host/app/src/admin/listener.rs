@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use trellis_limits::fixed::ADMIN_CONNECTIONS;
+use trellis_limits::fixed::{ADMIN_CLIENT, ADMIN_CONNECTIONS};
 
 use super::access::Access;
 use super::api::Admin;
+use super::paced::{CLIENT_TIME_MAX, Paced};
 use super::router::answer;
 use super::socket::{AdminSocket, SocketFile};
 use super::working::{Turns, Working};
@@ -25,9 +27,6 @@ use super::working::{Turns, Working};
 const HEADER_READ_MAX: Duration = Duration::from_secs(5);
 /// Longest head of a request, in bytes.
 const HEADER_BYTES_MAX: usize = 16 << 10;
-/// Longest time that a connection, which serves one request, waits for its client: one that does
-/// not send its request or does not read its answer gives its place back.
-const CLIENT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long whoever came in keeps its place in any case: time to send a request.
 const SENDING_TIME_MIN: Duration = Duration::from_millis(250);
 /// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
@@ -57,6 +56,10 @@ impl Door {
         match self {
             Self::Address(listener) => {
                 let (stream, from) = listener.accept().await?;
+                // One whose machine is gone would be waited for until the kernel gives it up, a
+                // quarter of an hour later. Only that is lost where it cannot be set.
+                let most = u32::try_from(ADMIN_CLIENT.default).unwrap_or(u32::MAX);
+                let _ = set_tcp_user_timeout(&stream, most);
                 Ok((Box::new(stream), Access::Anybody(from)))
             }
             Self::Socket(listener) => {
@@ -139,6 +142,7 @@ async fn serve(
     works: watch::Receiver<Turns>,
 ) {
     let (admin, working) = (&admin, &working);
+    let stream = Paced::new(stream, admin.0.metrics.clone());
     let service = service_fn(move |request| async move {
         Ok::<_, Infallible>(answer(admin, request, access, working).await)
     });
@@ -151,7 +155,7 @@ async fn serve(
     tokio::select! {
         // An error is the client's.
         _ = serving => {}
-        () = overdue(works) => {}
+        () = overdue(works) => admin.0.metrics.client_late(),
     }
 }
 

@@ -1,14 +1,16 @@
 //! `GET /v1/…`: what the host is, runs and wants.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use hyper::header::{ETAG, HeaderValue};
-use tokio::task::spawn_blocking;
 use trellis_control::{ActorEntry, Answer, ComponentKind, Overview, ProviderEntry};
 use trellis_core::{CallError, Code, nearest_name};
-use trellis_limits::fixed::DECISIONS_KEPT;
+use trellis_limits::followed::DECISIONS_KEPT;
 
-use super::answers::{Refused, Reply, document, failed};
+use super::answers::{Refused, Reply, document};
 use super::api::Admin;
+use super::in_turn::in_turn;
 use super::loads::loads;
 use super::route::Listing;
 use super::working::Working;
@@ -23,33 +25,49 @@ pub(super) async fn list(
     listing: Listing,
     working: &Working,
 ) -> Result<Reply, Refused> {
-    let _turn = admin.turn().await;
-    let _working = working.begin();
-    let admin = admin.clone();
-    // Ten thousand actors take a while, which no other connection has to wait for.
-    let telling = spawn_blocking(move || Ok(told(admin.tell(listing)?)));
-    telling.await.unwrap_or_else(|_| Err(failed()))
+    let telling = admin.clone();
+    // Ten thousand actors take a while.
+    in_turn(admin, working, move || Ok(told(telling.tell(listing)?))).await?
 }
 
 /// Tells why the calls of a trace were let through or not, or all of which that is known.
 ///
 /// # Errors
 /// [`Code::NotFound`] when nothing is known of that trace.
-pub(super) fn decisions(admin: &Admin, trace: Option<&str>) -> Result<Reply, Refused> {
-    let decisions = admin.0.feeds.calls.decisions().of(trace);
-    let Some(trace) = trace.filter(|_| decisions.is_empty()) else {
-        return Ok(document(StatusCode::OK, Answer::Decisions(decisions)));
-    };
+pub(super) async fn decisions(
+    admin: &Admin,
+    trace: Option<String>,
+    working: &Working,
+) -> Result<Reply, Refused> {
+    let calls = Arc::clone(&admin.0.feeds.calls);
+    in_turn(admin, working, move || {
+        let decisions = calls.decisions().of(trace.as_deref());
+        match trace.filter(|_| decisions.is_empty()) {
+            None => Ok(document(StatusCode::OK, Answer::Decisions(decisions))),
+            Some(trace) => Err(not_known(&trace, calls.decisions().since())),
+        }
+    })
+    .await?
+}
+
+/// Nothing is known of a trace, and this is what is known: what was refused and all else, each
+/// since a moment.
+fn not_known(trace: &str, since: [Option<String>; 2]) -> Refused {
     let message = format!("nothing is known of a call with the trace {}", trace.escape_debug());
     let most = DECISIONS_KEPT.default;
+    let [refused, others] = since.map(|since| match since {
+        Some(time) => format!("since {time}"),
+        None => "none so far".to_owned(),
+    });
     let cure = format!(
-        "Kept are the last {most} calls that were refused, and as many that failed or went on while \
-         somebody spied (`trellis spy ACTOR`). A trace is 32 hex digits: the log has it as \
-         `trace_id`, and `trellis why` lists those that are kept."
+        "Kept are the last {most} calls that were refused ({refused}), and as many that failed or \
+         went on while somebody spied with `trellis spy ACTOR` ({others}); a restart forgets them. \
+         A trace is 32 hex digits: the log has it as `trace_id`, and `trellis why` lists those \
+         that are kept."
     );
     let error = CallError::new(Code::NotFound, message);
     let refused = Refused::new(StatusCode::NOT_FOUND, error, cure);
-    Err(refused.because("It went well while nobody looked, or so long ago that it is forgotten."))
+    refused.because("It went well while nobody looked, or is forgotten.")
 }
 
 /// An answer, with the tag by which a change says what it was made for.

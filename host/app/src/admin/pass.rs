@@ -9,6 +9,7 @@ use trellis_core::{CallError, Code};
 
 use crate::asker::Asker;
 use crate::identity::Identity;
+use crate::places::Claimant;
 
 /// Who asks, and until when they may.
 pub(super) struct Admitted {
@@ -36,6 +37,17 @@ impl Admitted {
         let asker = Asker::User { key: Box::new(user.clone()), from };
         let expires_unix_s = bearer.expires_unix_s();
         Self { asker, pass: Some(Pass { user, scope, expires_unix_s }) }
+    }
+
+    /// Who it is among those who share places: nobody wants one without a token but the host's
+    /// user.
+    pub(super) fn claimant(&self) -> Claimant {
+        match &self.pass {
+            Some(pass) => {
+                Claimant::User { key: pass.user.clone(), is_admin: pass.scope >= Scope::Admin }
+            }
+            None => Claimant::Owner,
+        }
     }
 }
 

@@ -73,12 +73,12 @@ async fn carry_out(
         Route::Listing(listing) if is_read => listing::list(admin, listing, working).await,
         Route::OpenApi if is_read => Ok(typed(StatusCode::OK, JSON, trellis_control::openapi())),
         Route::Follow(feed) if is_read => {
-            follow::follow(admin, feed, (&request, admitted), working)
+            follow::follow(admin, feed, (&request, admitted), working).await
         }
         Route::Spy { actor, shows_payload } if is_read => {
             spy::spy(admin, (actor, shows_payload), (&request, admitted), working).await
         }
-        Route::Decisions(trace) if is_read => listing::decisions(admin, trace.as_deref()),
+        Route::Decisions(trace) if is_read => listing::decisions(admin, trace, working).await,
         Route::Listing(_)
         | Route::OpenApi
         | Route::Follow(_)
@@ -90,9 +90,11 @@ async fn carry_out(
         }
         Route::Edits => Err(Refused::method("GET, HEAD, POST")),
         Route::Invoke { actor, operation } if request.method() == Method::POST => {
+            let _place = admin.0.under_way.admit(&admitted.claimant())?;
             invoke::invoke(admin, (actor, operation), request, working).await
         }
         Route::Data { actor, binding, import } if request.method() == Method::POST => {
+            let _place = admin.0.under_way.admit(&admitted.claimant())?;
             let by = admitted.asker.to_string();
             let (binding, request) = ((actor, binding), (request, &*by));
             match import {
@@ -108,8 +110,8 @@ async fn carry_out(
         }
         _ if !is_read => Ok(plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n")),
         Route::Live => Ok(plain(StatusCode::OK, "ok\n")),
-        Route::Ready => Ok(probes::readyz(admin, request.headers())),
-        Route::Metrics => Ok(probes::metrics(admin)),
+        Route::Ready => probes::readyz(admin, request.headers(), working).await,
+        Route::Metrics => probes::metrics(admin, working).await,
         Route::Nothing => {
             Ok(plain(StatusCode::NOT_FOUND, "try /livez, /readyz, /metrics or /v1/openapi.json\n"))
         }

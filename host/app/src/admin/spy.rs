@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
-use tokio::task::spawn_blocking;
 use trellis_control::ActorEntry;
 use trellis_core::{CallError, Code};
 
-use super::answers::{Refused, Reply, failed};
+use super::answers::{Refused, Reply};
 use super::api::Admin;
 use super::follow::{accepts_stream, ends, wrong};
+use super::in_turn::in_turn;
 use super::listing::actor as one_of;
 use super::pass::Admitted;
 use super::route::SHOWS_PAYLOAD;
@@ -38,7 +38,7 @@ pub(super) async fn spy(
         let cure = format!("Send `Accept: {EVENT_STREAM}`, and read on.");
         return Err(Refused::new(StatusCode::NOT_ACCEPTABLE, error, cure));
     }
-    working.holds(admin.0.feeds.admit()?);
+    working.holds(admin.0.feeds.places.admit(&admitted.claimant())?);
     let actors = actors(admin, working).await?;
     let one = one_of(actors.clone(), &actor)?;
     let (by, actor) = (admitted.asker.to_string(), &*one.name);
@@ -58,9 +58,6 @@ pub(super) async fn spy(
 
 /// The actors of the host, looked at where that holds up nobody.
 async fn actors(admin: &Admin, working: &Working) -> Result<Vec<ActorEntry>, Refused> {
-    let _turn = admin.turn().await;
-    let _working = working.begin();
     let supervisor = admin.0.supervisor.clone();
-    let looking = spawn_blocking(move || supervisor.overview().actors);
-    looking.await.map_err(|_| failed())
+    in_turn(admin, working, move || supervisor.overview().actors).await
 }

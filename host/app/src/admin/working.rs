@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
+
+use crate::places::Place;
 
 /// Whether the host works on what a connection asked for. Its client is not waited for meanwhile.
 /// Cheap to clone.
@@ -21,7 +23,7 @@ pub(super) struct Turns {
 #[derive(Debug)]
 struct Connection {
     works: watch::Sender<Turns>,
-    place: OnceLock<OwnedSemaphorePermit>,
+    place: OnceLock<Place>,
 }
 
 /// The time in which the host works, until it is dropped.
@@ -44,7 +46,7 @@ impl Working {
     }
 
     /// The connection holds a place among others until it has ended, all bytes included.
-    pub(super) fn holds(&self, place: OwnedSemaphorePermit) {
+    pub(super) fn holds(&self, place: Place) {
         // A connection serves one request, which asks once.
         let _ = self.0.place.set(place);
     }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use trellis_control::{ActorEntry, CallEntry, CallOutcome, PayloadEntry, rfc3339};
 use trellis_core::{CallError, Entity, Parties, Trace};
 use trellis_dispatch::{Dispatcher, Ending, Observer, SeenCall};
-use trellis_limits::fixed::{SPY_KEPT_BYTES, SPY_PAYLOAD};
+use trellis_limits::followed::{SPY_KEPT_BYTES, SPY_PAYLOAD};
 
 use super::decisions::{Decisions, trace_id};
 use super::ring::{Bounds, Ring};

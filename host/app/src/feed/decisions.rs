@@ -1,12 +1,13 @@
 //! Why calls were refused, and others let through: kept for who asks with a trace.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use trellis_control::{Decision, Verdict, rfc3339};
 use trellis_core::{CallError, Code, Entity, Trace};
 use trellis_dispatch::SeenCall;
 use trellis_entitlements::{Absence, AbsentEnd, AuditSink, Denial, LogAudit, Reason};
-use trellis_limits::fixed::DECISIONS_KEPT;
+use trellis_limits::followed::DECISIONS_KEPT;
 
 use super::ring::{Bounds, Ring};
 use super::stamp::now_unix_ms;
@@ -19,23 +20,47 @@ const TEXT_BYTES_MAX: usize = 512;
 pub(crate) struct Decisions {
     /// What was refused has a place of its own: what goes well, or fails all the time, drives none
     /// of it out.
-    refused: Ring<Decision>,
-    others: Ring<Decision>,
+    refused: Ring<Numbered>,
+    others: Ring<Numbered>,
+    /// How many there were of both.
+    count: AtomicU64,
+}
+
+/// One with its place among all.
+#[derive(Clone)]
+struct Numbered {
+    number: u64,
+    decision: Decision,
 }
 
 impl Default for Decisions {
     fn default() -> Self {
         let ring = || Ring::new(Bounds { items_max: DECISIONS_KEPT.default, bytes_max: u64::MAX });
-        Self { refused: ring(), others: ring() }
+        Self { refused: ring(), others: ring(), count: AtomicU64::new(0) }
     }
 }
 
 impl Decisions {
-    /// Those of a trace, or all: first what was refused, each kind the oldest first.
+    /// Those of a trace, or all, in the order in which they were made: what a call asked for
+    /// stands before what came of it.
     pub(crate) fn of(&self, trace: Option<&str>) -> Vec<Decision> {
         let all = [&self.refused, &self.others].into_iter().flat_map(Ring::all);
-        let meant = all.filter(|it| trace.is_none_or(|trace| it.trace_id == trace));
-        meant.map(Arc::unwrap_or_clone).collect()
+        let is_meant = |it: &Arc<Numbered>| trace.is_none_or(|id| it.decision.trace_id == id);
+        let mut meant: Vec<_> = all.filter(is_meant).collect();
+        meant.sort_by_key(|it| it.number);
+        meant.into_iter().map(|it| Arc::unwrap_or_clone(it).decision).collect()
+    }
+
+    /// When the oldest was made that is kept, of what was refused and of all else.
+    pub(crate) fn since(&self) -> [Option<String>; 2] {
+        let oldest = |ring: &Ring<Numbered>| Some(ring.oldest()?.decision.time.clone());
+        [oldest(&self.refused), oldest(&self.others)]
+    }
+
+    fn keep(&self, ring: &Ring<Numbered>, decision: Decision) {
+        // Relaxed: it only has to be another one each time.
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        ring.push(0, |_| Numbered { number, decision });
     }
 
     /// A call was let through, and somebody looked.
@@ -58,26 +83,28 @@ impl Decisions {
                 ("calls", may)
             }
         };
-        self.others.push(0, |_| Decision {
+        let decision = Decision {
             caller: Some(clip(caller)),
             operation: Some(clip(&call.operation)),
             ..decision((Verdict::Allowed, by, None), (callee, &why), call.trace)
-        });
+        };
+        self.keep(&self.others, decision);
     }
 
     /// One was let through, and failed.
     pub(crate) fn failed(&self, callee: &str, error: &CallError, trace: Trace) {
         let verdict = (Verdict::Failed, "callee", Some(error.code()));
-        self.others.push(0, |_| decision(verdict, (callee, error.message()), trace));
+        self.keep(&self.others, decision(verdict, (callee, error.message()), trace));
     }
 
     fn denied(&self, denial: &Denial, trace: Trace) {
         let verdict = (Verdict::Denied, by(denial.reason), Some(Code::Denied));
-        self.refused.push(0, |_| Decision {
+        let decision = Decision {
             caller: denial.origin.as_ref().map(ToString::to_string),
             operation: Some(clip(&denial.operation)),
             ..decision(verdict, (&denial.namespace, &denial.message), trace)
-        });
+        };
+        self.keep(&self.refused, decision);
     }
 
     fn absent(&self, absence: &Absence, trace: Trace) {
@@ -86,15 +113,14 @@ impl Decisions {
             AbsentEnd::Callee => Code::NotFound,
             AbsentEnd::Provider => Code::Provider,
         };
-        self.refused.push(0, |_| Decision {
+        let (verdict, why) =
+            ((Verdict::Absent, "presence", Some(code)), (&*absence.namespace, &*absence.message));
+        let decision = Decision {
             caller: absence.origin.as_ref().map(ToString::to_string),
             operation: Some(clip(&absence.operation)),
-            ..decision(
-                (Verdict::Absent, "presence", Some(code)),
-                (&absence.namespace, &absence.message),
-                trace,
-            )
-        });
+            ..decision(verdict, why, trace)
+        };
+        self.keep(&self.refused, decision);
     }
 }
 
@@ -171,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_comes_first_and_nothing_else_drives_it_out() {
+    fn what_was_refused_is_driven_out_by_nothing_else() {
         let kept = Decisions::default();
         let trace = |number| Trace::new([0, number], 1);
         kept.denied(&denial("a".repeat(9_000)), trace(7));
@@ -189,5 +215,20 @@ mod tests {
         (0..most + 3).for_each(|_| kept.denied(&denial(String::new()), trace(9)));
         assert_eq!(kept.of(None).len() as u64, 2 * most);
         assert!(kept.of(Some("0")).is_empty());
+    }
+
+    #[test]
+    fn they_stand_in_the_order_in_which_they_were_made() {
+        let kept = Decisions::default();
+        assert_eq!(kept.since(), [None, None]);
+        let (trace, error) = (Trace::new([0, 7], 1), CallError::new(Code::Guest, "it fails"));
+        kept.failed("first", &error, trace);
+        kept.denied(&denial("second".to_owned()), trace);
+        kept.failed("third", &error, trace);
+        let all = kept.of(Some(&trace_id(trace)));
+        let callees: Vec<_> = all.iter().map(|it| &*it.callee).collect();
+        assert_eq!(callees, ["first", "second", "third"]);
+        let times = [&all[1].time, &all[0].time].map(|time| Some(time.clone()));
+        assert_eq!(kept.since(), times);
     }
 }

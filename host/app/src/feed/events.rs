@@ -5,7 +5,7 @@ use std::sync::Arc;
 use trellis_claims::PublicKey;
 use trellis_control::{Component, ComponentKind, Event, Happening, LifecycleState};
 use trellis_core::CallError;
-use trellis_limits::fixed::{EVENTS_KEPT, EVENTS_KEPT_BYTES};
+use trellis_limits::followed::{EVENTS_KEPT, EVENTS_KEPT_BYTES};
 use trellis_supervisor::Witness;
 
 use super::ring::{Bounds, Ring};

@@ -9,7 +9,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use trellis_control::{LogLevel, LogLine, rfc3339};
-use trellis_limits::fixed::LOG_KEPT_BYTES;
+use trellis_limits::followed::LOG_KEPT_BYTES;
 
 use super::ring::{Bounds, Ring};
 use super::stamp::now_unix_ms;

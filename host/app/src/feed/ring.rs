@@ -88,9 +88,20 @@ impl<T> Ring<T> {
         self.news.notify_waiters();
     }
 
+    /// The oldest that is kept.
+    pub(crate) fn oldest(&self) -> Option<Arc<T>> {
+        self.kept.lock().items.front().map(|item| Arc::clone(&item.content))
+    }
+
     /// What is kept, the oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<T>> {
-        self.kept.lock().items.iter().map(|item| Arc::clone(&item.content)).collect()
+        self.numbered().1
+    }
+
+    /// The same, with the number of the first.
+    fn numbered(&self) -> (u64, Vec<Arc<T>>) {
+        let kept = self.kept.lock();
+        (kept.first(), kept.items.iter().map(|item| Arc::clone(&item.content)).collect())
     }
 
     /// The name of one, which no other run of the host gives.
@@ -140,18 +151,16 @@ impl<T> Reader<T> {
         if let Some(next) = last.and_then(|last| ring.behind(last)) {
             return Self { ring, next };
         }
-        let next = {
-            let kept = ring.kept.lock();
-            let first = kept.first();
-            match tail {
-                None => first,
-                Some(0) => kept.next,
-                Some(tail) => {
-                    let meant = (first..).zip(&kept.items).filter(|(_, it)| is_meant(&it.content));
-                    let meant: Vec<_> = meant.map(|(number, _)| number).collect();
-                    let from = meant.len().saturating_sub(tail);
-                    meant.get(from).copied().unwrap_or(kept.next)
-                }
+        let next = match tail {
+            None => ring.kept.lock().first(),
+            Some(0) => ring.kept.lock().next,
+            // Looked at outside of the lock: who adds something waits for nobody.
+            Some(tail) => {
+                let (first, kept) = ring.numbered();
+                let meant = (first..).zip(&kept).filter(|(_, it)| is_meant(it));
+                let meant: Vec<_> = meant.map(|(number, _)| number).collect();
+                let from = meant.len().saturating_sub(tail);
+                meant.get(from).copied().unwrap_or(first + kept.len() as u64)
             }
         };
         Self { ring, next }

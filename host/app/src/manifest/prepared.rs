@@ -28,14 +28,14 @@ impl Loader {
         purpose: For,
         edits: &Overlay,
     ) -> Result<Loaded, Failure> {
-        let Meant { manifest, source, trust, wrong_keys } = text;
+        let Meant { manifest, source, trust, wrong_values } = text;
         let (laid, ended) = laid_over(&manifest, edits).await?;
         // What an edit brought was checked when it was made; but not whether it may still run.
         let kept = edits.kept(&laid, &ended);
         let checked = (&*laid, &source, Lacks::default());
         let prepared = self.check(checked, &trust, (purpose, kept, None)).await?;
-        if !wrong_keys.is_empty() {
-            return Err(wrong(with_problems(&source, wrong_keys, prepared.err())));
+        if !wrong_values.is_empty() {
+            return Err(wrong(with_problems(&source, wrong_values, prepared.err())));
         }
         let prepared = prepared.map_err(|report| wrong(with_edits_named(&report, edits)))?;
         let loaded = self.loaded((manifest, source), prepared)?;

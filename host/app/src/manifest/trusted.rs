@@ -13,6 +13,7 @@ use super::{Loader, Meant, Written, environment, wrong};
 use crate::aside::aside;
 use crate::failure::Failure;
 use crate::readiness::Lasting;
+use crate::telemetry;
 use crate::trust::{self, Held};
 use crate::users::{TextUsers, Users};
 
@@ -71,12 +72,13 @@ impl Loader {
         let mut known = self.trust.lock();
         let trust::Read { list, mut problems } = trust::of_right(spec, own.as_ref(), caps, &known)?;
         problems.extend(Users::problems(&manifest.host.admin_users));
+        problems.extend(telemetry::problems(manifest.host.telemetry.as_ref()));
         // What the text names may still be wrong, so nobody is trusted again for it.
         let narrowed = list.clone().narrowed_by(&known);
         known.clone_from(&narrowed);
         drop(known);
         *self.held.lock() = Held::of(&narrowed, &spec.revoked);
-        let text = Meant { manifest, source, trust: list, wrong_keys: problems };
+        let text = Meant { manifest, source, trust: list, wrong_values: problems };
         Ok(Written { manifest: Ok(text), trust: narrowed, users, rest: None })
     }
 

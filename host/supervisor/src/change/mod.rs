@@ -5,7 +5,8 @@
 //! what takes rights away. Then the new is made beside the old and bound to the providers it calls,
 //! and those that bring calls in reserve what they need. Then one publish gives it names, rights
 //! and routes. Then the providers that bring calls in learn of it, because the first call may come
-//! before they have answered. And last the old is let go, which nobody waits for.
+//! before they have answered. And last the old is let go, which nobody waits for, but until servers
+//! that were replaced have left their doors.
 
 mod bind;
 mod health;
@@ -26,7 +27,9 @@ mod weigh;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use trellis_claims::ActorClaims;
 use trellis_control::{Moved, Step};
 use trellis_core::{BindingId, CallError};
@@ -35,10 +38,11 @@ use trellis_entitlements::TargetId;
 use self::loads::Loads;
 use self::outcome::{Again, Failed, Outcome};
 use crate::actual::{ActualState, RunningActor};
+use crate::border::Instance;
 use crate::desired::Desired;
 use crate::key::BindingKey;
 use crate::prepare::{Prepared, PreparedActor, PreparedProvider};
-use crate::shared::Shared;
+use crate::shared::{DRAIN_MAX, Shared};
 
 /// One change on its way.
 pub(crate) struct Change {
@@ -63,6 +67,8 @@ pub(crate) struct Change {
     notes: Vec<String>,
     /// What providers kept and is with their successors now.
     moved: Vec<Moved>,
+    /// Servers whose successors serve.
+    relieved: Vec<Instance>,
 }
 
 impl Change {
@@ -86,6 +92,7 @@ impl Change {
             succeeded: BTreeSet::new(),
             notes: Vec::new(),
             moved: Vec::new(),
+            relieved: Vec::new(),
         }
     }
 
@@ -120,7 +127,16 @@ impl Change {
             return Outcome { superseded: true, left, failed: Vec::new(), ..self.outcome() };
         }
         self.shared.let_outgoing_go();
+        self.servers_leave().await;
         self.outcome()
+    }
+
+    /// Servers that were replaced leave their doors: whoever is told that the change is done meets
+    /// none of them there.
+    async fn servers_leave(&mut self) {
+        let until = Instant::now() + DRAIN_MAX;
+        let relieved = std::mem::take(&mut self.relieved);
+        join_all(relieved.iter().map(|server| server.leave(until))).await;
     }
 
     /// The actors that steps want, with the places of these.

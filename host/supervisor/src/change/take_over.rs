@@ -79,6 +79,7 @@ impl Change {
         // Nobody vouches for these any more.
         never_served.into_iter().for_each(|instance| shared.end_at_once(instance));
         for (target, old) in instances {
+            self.relieved.extend(Some(&old.instance).filter(|it| it.is_server()).cloned());
             shared.let_instance_go(target, old, relieved.clone());
         }
         intake

@@ -58,6 +58,20 @@ async fn two_actors_exchange_their_servers_and_their_places() {
     assert_eq!(who(&stage), both("one", "two"));
 }
 
+/// Who is told that a change is done finds nobody of before at the doors.
+#[tokio::test]
+async fn a_change_is_done_once_the_servers_that_were_replaced_have_left() {
+    let stage = stage().await;
+    stage.script.hang("leave");
+    let change = stage.begin(&APART.replace("{SIZE: a}}", "{SIZE: c}}")).await;
+    let left = || stage.script.events().contains(&"server a is to leave".to_owned());
+    stage.script.until(left).await;
+    assert!(!change.is_finished(), "it waits for the one that leaves");
+    stage.script.go_on();
+    assert_eq!(change.await.expect("it does not panic").faults, []);
+    stage.script.happened("server a is down", 1).await;
+}
+
 #[tokio::test]
 async fn an_exchange_that_is_refused_beforehand_touches_nothing() {
     let stage = stage().await;

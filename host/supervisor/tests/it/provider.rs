@@ -62,7 +62,7 @@ impl Script {
         self.0.making.lock().extend(making);
     }
 
-    /// From now on these do not answer: `health`, `shutdown`, `call`, `bind at NAME`.
+    /// From now on these do not answer: `health`, `leave`, `shutdown`, `call`, `bind at NAME`.
     pub(crate) fn hang(&self, what: &'static str) {
         self.0.hangs.lock().push(what);
     }
@@ -431,6 +431,13 @@ impl Provider for Scripted {
     fn addresses(&self) -> Vec<Listening> {
         self.script.panics("addresses");
         Vec::new()
+    }
+
+    fn leave(&self, _: Duration) -> BoxFuture<'_, ()> {
+        if self.script.hangs("leave") {
+            self.script.note(format!("{} is to leave", self.name));
+        }
+        Box::pin(self.script.pass("leave"))
     }
 
     fn shutdown(&self, _: Duration) -> BoxFuture<'_, ()> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use trellis_app::AdminClient;
 
 use crate::contexts::{Context, Contexts, is_name};
 use crate::failure::Failure;
@@ -162,7 +163,10 @@ fn create(mut contexts: Contexts, args: CreateArgs, output: Output) -> Result<()
         return Err(Failure::usage(message)
             .cure("Use up to 64 letters, digits, `-`, `_` and `.`, such as `shop-prod`."));
     }
-    if token_file.is_some() && !host.contains("://") {
+    if host.contains("://") {
+        // What no command could use is told now.
+        AdminClient::over(&host, None).map_err(Failure::usage)?;
+    } else if token_file.is_some() {
         let message = "a token is for a `--host` that is a URL: over a socket you are its user";
         return Err(Failure::usage(message));
     }

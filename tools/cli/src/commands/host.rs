@@ -1,5 +1,7 @@
 //! Which host a command asks, and for how long.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,8 @@ use crate::output::Output;
 
 /// Longest wait for hosts that only tell what they know, unless an option says otherwise.
 const WAIT_MAX: Duration = Duration::from_secs(10);
+/// Who may read the file of a token beside its user.
+const OTHERS_MAY_READ: u32 = 0o044;
 /// Where a token may be that no option names a file of.
 const TOKEN_VARIABLE: &str = "TRELLIS_TOKEN";
 
@@ -116,7 +120,7 @@ impl HostChoice {
     pub(super) fn direct(&self, output: Output) -> Result<Option<AdminClient>, Failure> {
         let Some(host) = &self.host else { return Ok(None) };
         if host.contains("://") {
-            let client = AdminClient::over(host, self.token()?).map_err(Failure::usage)?;
+            let client = AdminClient::over(host, self.token(output)?).map_err(Failure::usage)?;
             if !client.is_local() {
                 output.note(format_args!(
                     "warning: {} is asked over plain HTTP: others on the way can read the token",
@@ -134,9 +138,18 @@ impl HostChoice {
     }
 
     /// The token that is shown, if there is one.
-    fn token(&self) -> Result<Option<String>, Failure> {
+    fn token(&self, output: Output) -> Result<Option<String>, Failure> {
         let text = match &self.token_file {
-            Some(path) => Some(token_in(path)?),
+            Some(path) => {
+                if may_be_read_by_others(path) {
+                    let path = path.display();
+                    output.note(format_args!(
+                        "warning: others may read {path}, and use its token until it ends: \
+                         `chmod 600 {path}`"
+                    ));
+                }
+                Some(token_in(path)?)
+            }
             None => std::env::var(TOKEN_VARIABLE).ok(),
         };
         let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -230,6 +243,13 @@ fn is_like_a_token(text: &str) -> bool {
         !part.is_empty() && part.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
     };
     text.split('.').count() == 3 && text.split('.').all(is_part)
+}
+
+/// Whether a file with a token is not its user's alone. What is no file, such as a pipe, has no
+/// readers but this one.
+fn may_be_read_by_others(path: &Path) -> bool {
+    fs::metadata(path)
+        .is_ok_and(|it| it.is_file() && it.permissions().mode() & OTHERS_MAY_READ != 0)
 }
 
 fn token_in(path: &Path) -> Result<String, Failure> {

@@ -47,6 +47,9 @@ pub(crate) fn run(args: &TopArgs, output: Output) -> Result<(), Failure> {
             let at = Instant::now();
             let since = before.as_ref().map(|(then, loads)| (at - *then, &**loads));
             let table = table(&loads, since);
+            if loads.is_empty() && before.is_none() {
+                output.note("note: nothing runs on this host, and its manifest wants nothing");
+            }
             if args.once || output.is_document() {
                 return output.list(&Answer::Loads(loads), &table);
             }

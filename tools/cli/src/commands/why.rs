@@ -12,8 +12,9 @@ use crate::table::Table;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Kept are the last 1,000 calls that were refused, and as many that failed or went on while somebody
-spied on them. Over the network it needs a token for `operate`.
+Calls are listed in the order in which they were decided; ROAD says what each passed and where it
+ended. Kept are the last 1,000 that were refused, and as many that failed or went on while somebody
+spied on them, until the host restarts. Over the network it needs a token for `operate`.
 Exit codes: 0 listed, 2 several hosts run, 3 no such host, or nothing is known of that trace, 4 the
 host is another user's, 5 no host answers.")]
 pub(crate) struct WhyArgs {
@@ -49,13 +50,13 @@ fn trace_in(text: &str) -> String {
 }
 
 fn table(decisions: &[Decision]) -> Table {
-    let narrow = ["TRACE", "VERDICT", "BY", "CALLER", "CALLEE", "OPERATION", "WHY"];
+    let narrow = ["TRACE", "VERDICT", "ROAD", "CALLER", "CALLEE", "OPERATION", "WHY"];
     let mut table = Table::new(&narrow, &["TIME", "CODE"]);
     for it in decisions {
         table.row([
             it.trace_id.clone(),
             it.verdict.to_string(),
-            it.by.clone(),
+            it.road(),
             it.caller.clone().unwrap_or_default(),
             it.callee.clone(),
             it.operation.clone().unwrap_or_default(),

@@ -85,6 +85,7 @@ impl Sandbox {
         let passed = ["PATH", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE"];
         command.env_clear().envs(std::env::vars().filter(|(name, _)| passed.contains(&&**name)));
         command.env("HOME", self.home.path()).env("TRELLIS_KEYS", self.keys());
+        command.env("TRELLIS_RUNTIME_DIR", self.home.path().join("trellis"));
         command.envs(variables.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary was just built");

@@ -17,7 +17,7 @@ use trellis_testkit::{Ended, HostProcess, PATIENCE, Signal, Site, eventually, ru
 pub(super) const MANIFEST: &str = "app/shop.yaml";
 /// A request on which the guests of `hostile` behave well, and one on which they do not.
 pub(super) const GOOD: &str = r#"{"method":"GET"}"#;
-const BAD: &str = r#"{"method":"POST"}"#;
+pub(super) const BAD: &str = r#"{"method":"POST"}"#;
 
 /// A site with two actors: one that is harmless and one that loops when it is asked to.
 pub(super) fn site(port: u16) -> Site {
@@ -500,4 +500,31 @@ fn a_host_runs_without_a_socket_and_says_so() {
         (line.contains("no admin socket") && line.contains("--socket PATH")).then_some(())
     });
     assert_eq!(told, Some(()), "{}", host.log().text());
+}
+
+/// Hosts that one user keeps apart do not see each other, and neither does who asks them.
+#[test]
+fn a_folder_of_its_own_keeps_a_host_apart() {
+    let (site, other) = (site(0), site(0));
+    // Where every host of the user is looked for that says nothing else.
+    let usual = |mut command: std::process::Command| {
+        command.env("XDG_RUNTIME_DIR", other.folder());
+        command
+    };
+    let mut foreign = usual(other.host(MANIFEST));
+    let foreign = started(foreign.env_remove("TRELLIS_RUNTIME_DIR"));
+    let own = started(&mut usual(site.host(MANIFEST)));
+    let pids = |mut command: std::process::Command| {
+        let ended = run_to_end(&mut command);
+        let listed: Value = serde_json::from_str(&ended.stdout).expect("a document");
+        let hosts = listed["hosts"].as_array().expect("a list").iter();
+        hosts.map(|host| host["pid"].as_u64()).collect::<Vec<_>>()
+    };
+    let lists = |site: &Site| usual(site.trellis(&["get", "hosts", "-o", "json"]));
+    assert_eq!(pids(lists(&site)), [Some(own.process_id().into())]);
+    let mut everywhere = lists(&site);
+    everywhere.env_remove("TRELLIS_RUNTIME_DIR");
+    let found = pids(everywhere);
+    assert!(found.contains(&Some(foreign.process_id().into())), "{found:?}");
+    assert!(!found.contains(&Some(own.process_id().into())), "{found:?}");
 }

@@ -1,6 +1,8 @@
 //! The admin API over the network: for users whom the manifest names, who show a token.
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
 use trellis_claims::{BearerTerms, KeyKind, KeyPair, PublicKey, Scope, issue_bearer};
@@ -9,7 +11,7 @@ use trellis_testkit::{
     Client, HostProcess, Response, Signal, Site, eventually, now_unix_s, run_to_end,
 };
 
-use super::admin_api::{GOOD, MANIFEST, document, fails, prints, site, start, trellis};
+use super::admin_api::{BAD, GOOD, MANIFEST, document, fails, posts, prints, site, start, trellis};
 
 const INVOKE: &str = "/v1/actors/echo/invoke/HandleRequest";
 
@@ -218,4 +220,31 @@ fn a_user_who_is_taken_out_is_out_whatever_else_is_wrong() {
     assert!(host.log().wait_for(from, refused).is_some(), "{}", host.log().text());
     assert_eq!(ask(&host, "GET", "/v1/host", &look).status, 401);
     becomes(200, &right);
+}
+
+/// However many calls a user makes at once, others still make theirs.
+#[test]
+fn one_user_has_a_share_of_the_calls() {
+    let (site, user) = site_of("operate");
+    let host = start(&site);
+    let shown = shown(&token(&user, &key_of(&site), Scope::Operate));
+    let header = format!("content-type: application/json\r\ntrellis-timeout: 5s\r\n{shown}");
+    let path = "/v1/actors/loops/invoke/HandleRequest";
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let mut stream = TcpStream::connect(host.admin()).expect("the host listens");
+            let call = posts(path, &header, BAD.len(), BAD);
+            stream.write_all(call.as_bytes()).expect("the host reads");
+            stream
+        })
+        .collect();
+    let busy = eventually(|| {
+        let answer = ask(&host, "POST", INVOKE, &shown);
+        if answer.status == 503 { Ok(answer) } else { Err(answer) }
+    });
+    let busy = busy.unwrap_or_else(|answer| panic!("{answer:#?}"));
+    assert!(busy.text().contains("admin_calls_of_user_max"), "{busy:#?}");
+    let own = trellis(&site, "invoke echo HandleRequest --json {\"method\":\"GET\"}");
+    assert!(!own.stderr.contains("E_BUSY"), "{own:#?}");
+    drop(calls);
 }

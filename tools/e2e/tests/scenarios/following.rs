@@ -1,7 +1,9 @@
 //! What happens on a host, followed by those who may: events, the log, calls as they go on.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
 use serde_json::{Value, json};
@@ -9,7 +11,9 @@ use trellis_claims::Scope;
 use trellis_e2e::forms::counting;
 use trellis_testkit::{HostProcess, PATIENCE, Signal, Site, eventually, run_to_end};
 
-use super::admin_api::{MANIFEST, document, fails, prints, sends, site, socket, start, trellis};
+use super::admin_api::{
+    MANIFEST, document, fails, posts, prints, sends, site, socket, start, trellis,
+};
 use super::admin_tokens::{allow, ask, key_of, shown, site_of, token, token_for};
 
 /// Server-sent events, as they come.
@@ -217,6 +221,58 @@ fn few_streams_are_open_at_once() {
         .expect("there is room again");
 }
 
+/// However many streams a user wants, the host's own user still gets one, and so do others.
+#[test]
+fn one_user_has_a_share_of_the_streams() {
+    let (site, user) = site_of("read");
+    let host = start(&site);
+    let shown = shown(&token(&user, &key_of(&site), Scope::Read));
+    let asks = || {
+        let connection = TcpStream::connect(host.admin()).expect("the host listens");
+        connection.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+        Stream::asked(connection, "/v1/events", &shown)
+    };
+    let mut open: Vec<_> = (0..4).map(|_| asks()).collect();
+    assert!(open.iter_mut().all(|stream| stream.line().contains(" 200 ")));
+    assert!(asks().line().contains(" 503 "), "the fifth");
+    let refused = ask(&host, "GET", "/v1/events", &format!("accept: text/event-stream\r\n{shown}"));
+    assert!(refused.text().contains("streams_of_user_max"), "{refused:?}");
+    let listed = ask(&host, "GET", "/v1/events", &shown);
+    assert_eq!(listed.status, 200, "what is kept is no stream: {listed:?}");
+    Stream::at(&site, &host, "/v1/events").event("ready");
+    open.pop();
+    eventually(|| if asks().line().contains(" 200 ") { Ok(()) } else { Err(()) })
+        .expect("there is room again");
+}
+
+/// A stream whose client takes nothing gives its place back.
+#[test]
+fn who_takes_nothing_is_let_go() {
+    let site = counting_site();
+    let host = start(&site);
+    let silent = Stream::at(&site, &host, "/v1/actors/eight/calls?payload=true");
+    assert_eq!(host.metric("trellis_streams"), 1.0);
+    let body = "a".repeat(8 << 10);
+    let message = format!("{{\"method\":\"GET\",\"path\":\"/{body}\"}}");
+    let invoke = posts(
+        "/v1/actors/eight/invoke/HandleRequest",
+        "content-type: application/json\r\n",
+        message.len(),
+        &message,
+    );
+    // More than fits on the way: 4 KiB of each message are shown, as hex digits.
+    for _ in 0..80 {
+        sends(&socket(&site, &host), &invoke);
+    }
+    eventually(|| match host.metric("trellis_streams") {
+        0.0 => Ok(()),
+        streams => Err(streams),
+    })
+    .expect("it has its place back");
+    assert_eq!(host.metric("trellis_admin_clients_late_total"), 1.0);
+    drop(silent);
+}
+
 /// Two actors that ask for a store, of which one may.
 fn counting_site() -> Site {
     let site = Site::new();
@@ -248,6 +304,10 @@ fn the_log_is_shown_by_whom_it_is_of() {
         (&failed["fields"]["callee"], &failed["level"]),
         (&json!("unclaimed"), &json!("warn"))
     );
+    // What the host says of it in a sentence is of it as well.
+    let started = prints(&site, "logs unclaimed --level info");
+    assert!(started.contains("started actor unclaimed"), "{started}");
+    assert!(!started.contains("actor eight"), "{started}");
     let lines = prints(&site, "logs unclaimed --level warn --since 5m");
     assert!(lines.contains(" warn unclaimed: failed"), "{lines}");
     assert_eq!(prints(&site, "logs eight --level error"), "");
@@ -266,7 +326,12 @@ fn the_log_is_shown_by_whom_it_is_of() {
         rest.iter().any(|it| it["verdict"] == "failed" && it["callee"] == "unclaimed"),
         "{why:#}"
     );
-    fails(&site, "why 4bf92f3577b34da6a3ce929d0e0e4736", 3, &["nothing is known", "trellis spy"]);
+    let told = &["nothing is known", "trellis spy", "(since 2", "a restart forgets them"];
+    fails(&site, "why 4bf92f3577b34da6a3ce929d0e0e4736", 3, told);
+    let table = prints(&site, &format!("why {trace}"));
+    let rows: Vec<_> = table.lines().skip(1).collect();
+    assert!(rows.first().is_some_and(|row| row.contains("refused by claims")), "{table}");
+    assert!(rows.last().is_some_and(|row| row.contains("let through > failed")), "{table}");
 }
 
 #[test]
@@ -338,6 +403,12 @@ fn what_there_is_to_do_is_shown() {
     assert_eq!(load("eight")["instances"], json!(1));
     let table = prints(&site, "top --once");
     assert!(table.starts_with("NAME ") && table.lines().count() == 4, "{table}");
+    site.put(MANIFEST, "actors: []\n");
+    let nothing = eventually(|| {
+        let shown = trellis(&site, "top --once");
+        if shown.stderr.contains("nothing runs on this host") { Ok(()) } else { Err(shown) }
+    });
+    nothing.expect("it says so");
 }
 
 #[test]
@@ -353,6 +424,15 @@ fn a_host_is_asked_by_the_name_that_its_user_gave_it() {
     fails(&site, "context create near --host other", 2, &["another context", "--force"]);
     fails(&site, "context create a/b --host shop", 2, &["no name of a context"]);
     fails(&site, "context create b --host shop --token-file t.jwt", 2, &["a URL"]);
+    fails(&site, "context create b --host https://127.0.0.1:1", 2, &["HTTPS is not spoken"]);
+    let warned = |mode: u32| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(site.path("t.jwt"), permissions).expect("it is ours");
+        let listed = trellis(&site, "get actors --context far");
+        assert_eq!(listed.code, Some(0), "{listed:#?}");
+        listed.stderr.contains("others may read") && listed.stderr.contains("chmod 600")
+    };
+    assert!(warned(0o644) && warned(0o640) && !warned(0o600));
     fails(&site, "context use fra", 3, &["no context `fra`", "Did you mean `far`?"]);
     fails(&site, "context show", 3, &["no context is in use"]);
 

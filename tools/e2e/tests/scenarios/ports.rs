@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use trellis_e2e::Load;
 use trellis_e2e::hostile::harmless;
 use trellis_testkit::guests::built;
-use trellis_testkit::{Client, HostProcess, Site, eventually};
+use trellis_testkit::{Client, HostProcess, Site};
 
 /// A site with three actors: `one` says `ok`, the others say `hello`.
 struct Stage {
@@ -161,13 +161,7 @@ fn two_actors_exchange_their_ports() {
         applied(&host, from, "rebound two");
         let mut expected = ["ok", "hello"];
         expected.swap(0, one);
-        // A replaced server leaves its doors aside, once the change is done: until then it may
-        // still be the one that accepts.
-        let answers = eventually(|| match stage.answers() {
-            answers if answers == expected => Ok(()),
-            answers => Err(answers),
-        });
-        answers.expect("each answers at its new port");
+        assert_eq!(stage.answers(), expected, "whoever was replaced has left");
     }
     clients.end();
 }
@@ -274,12 +268,7 @@ fn ports_of_servers(served: Range<usize>, layouts: &[[usize; 2]]) {
         for server in ["front", "back"] {
             applied(&host, from, &format!("replaced provider {server}"));
         }
-        // The server that goes may still have the port for a moment.
-        let answers = eventually(|| match [stage.answer(one), stage.answer(two)] {
-            answers if answers == ["ok", "hello"] => Ok(()),
-            others => Err(others),
-        });
-        assert_eq!(answers, Ok(()));
+        assert_eq!([stage.answer(one), stage.answer(two)], ["ok", "hello"]);
     }
     clients.end();
 }

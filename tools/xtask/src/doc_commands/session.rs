@@ -80,6 +80,8 @@ impl Session {
             .env("PATH", &self.path)
             .env("HOME", &home)
             .env("XDG_RUNTIME_DIR", self.scratch.path())
+            // Hosts that this user runs besides are no part of a page.
+            .env("TRELLIS_RUNTIME_DIR", self.scratch.path().join("trellis"))
             .env("NO_COLOR", "1")
             .env("STATE", self.scratch.path())
             .stdin(Stdio::null())

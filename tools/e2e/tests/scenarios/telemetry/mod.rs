@@ -1,15 +1,20 @@
 //! Traces and metrics, as a receiver of OTLP gets them.
 
+mod https;
 mod receiver;
 
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use trellis_testkit::guests::built;
-use trellis_testkit::{Client, HostProcess, Signal, Site, eventually};
+use trellis_testkit::{Client, HostProcess, Signal, Site, eventually, run_to_end};
 
+use https::HttpsReceiver;
 use receiver::{Absent, Receiver, said};
 
 /// What no log, page or answer may show.
@@ -244,6 +249,117 @@ fn a_silent_receiver_is_given_up() {
     assert!(host.log().wait_for(0, |line| line.contains(given_up).then_some(())).is_some());
     let log = stopped(host);
     assert!(log.contains("not received within 5000 ms (telemetry_flush_ms_max)"), "{log}");
+}
+
+/// So is one that goes on answering: a request has its time from end to end.
+#[test]
+fn a_receiver_that_drips_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    // It ends with the test's process.
+    std::thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            std::thread::spawn(move || drip(connection));
+        }
+    });
+    let site = counter_site("");
+    let mut command = site.host("manifest.yaml");
+    command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", format!("http://{address}/"));
+    let host = started(hurried(command.env("OTEL_EXPORTER_OTLP_TIMEOUT", "200")));
+    get(&host, "kvcounter", "");
+    let given_up = "it does not answer within 200 ms";
+    let told = host.log().wait_for(0, |line| line.contains(given_up).then_some(()));
+    assert!(told.is_some(), "{}", host.log().text());
+}
+
+/// Answers with a byte now and then, for as long as somebody takes them.
+fn drip(mut connection: TcpStream) {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
+    let mut going = connection.write_all(head);
+    while going.is_ok() {
+        std::thread::park_timeout(Duration::from_millis(20));
+        going = connection.write_all(b"a");
+    }
+}
+
+/// What a receiver takes and does not keep is counted, and told now and then.
+#[test]
+fn what_a_receiver_rejects_is_told() {
+    let receiver = Receiver::start();
+    receiver.reject(2);
+    let site = counter_site("");
+    let mut command = site.host("manifest.yaml");
+    command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", format!("{}/v1/traces", receiver.endpoint()));
+    let host = started(hurried(command.env("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")));
+    for number in 1..=3 {
+        get(&host, "kvcounter", "");
+        receiver.wait_for("the request", |it| (it.batches.len() >= number).then_some(()));
+    }
+    let rejected = || host.metric("trellis_telemetry_rejected_total{signal=\"traces\"}");
+    eventually(|| if rejected() >= 6.0 { Ok(()) } else { Err(rejected()) }).expect("counted");
+    let told =
+        format!("{}/v1/traces took traces and rejected 2 of them: too old", receiver.endpoint());
+    let line = host.log().wait_for(0, |line| line.contains(&told).then_some(()));
+    assert!(line.is_some(), "{}", host.log().text());
+    assert_eq!(host.log().count_of("rejected"), 1, "once a minute: {}", host.log().text());
+    let compressed = receiver.wait_for("them", |it| Some(it.compressed == it.batches.len()));
+    assert!(compressed, "each of them");
+}
+
+/// Over HTTPS nobody is spoken to but who has a certificate that is trusted.
+#[test]
+fn a_receiver_over_https_has_to_be_trusted() {
+    let site = counter_site("");
+    let receiver = HttpsReceiver::start(&site);
+    let command = || {
+        let mut command = site.host("manifest.yaml");
+        let endpoint = format!("{}/v1/traces", receiver.endpoint());
+        hurried(command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint));
+        command
+    };
+    let file = |name: &str| {
+        let mut command = command();
+        command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", site.path(name));
+        command
+    };
+    for (mut command, why) in [
+        (command(), "it cannot be reached"),
+        (file("gone.pem"), "OTEL_EXPORTER_OTLP_CERTIFICATE cannot be read"),
+        (file("manifest.yaml"), "OTEL_EXPORTER_OTLP_CERTIFICATE has no certificates"),
+    ] {
+        let host = started(&mut command);
+        get(&host, "kvcounter", "");
+        let told = format!("traces do not reach {}", receiver.endpoint());
+        let line = host.log().wait_for(0, |line| line.contains(&told).then(|| line.to_owned()));
+        assert!(line.as_ref().is_some_and(|line| line.contains(why)), "{why}: {line:?}");
+    }
+    let host = started(&mut file("receiver.pem"));
+    get(&host, "kvcounter", "");
+    assert!(receiver.gets("/v1/traces"), "{}", host.log().text());
+}
+
+/// A check finds what a start would, of the manifest and of the environment.
+#[test]
+fn a_check_judges_telemetry_as_a_start_does() {
+    let wrong = "telemetry: {endpoint: 'http://a:4318', headers: {content-length: '${KEY}'}}";
+    let site = counter_site(wrong);
+    for check in [true, false] {
+        let mut command = site.host("manifest.yaml");
+        command.env("KEY", CANARY).args(check.then_some("--check"));
+        let Err(ended) = HostProcess::start(&mut command) else { panic!("it is wrong") };
+        assert_ne!(ended.code, Some(0), "{ended:#?}");
+        assert!(ended.stderr.contains("`content-length` is no header to send"), "{ended:#?}");
+        assert!(!ended.stderr.contains(CANARY), "{ended:#?}");
+    }
+    let site = counter_site("telemetry: {endpoint: 'http://127.0.0.1:9'}");
+    let mut command = site.host("manifest.yaml");
+    command.env("OTEL_SDK_DISABLED", "1").arg("--check");
+    let checked = run_to_end(&mut command);
+    assert_eq!(checked.code, Some(0), "{checked:#?}");
+    assert!(checked.stderr.contains("OTEL_SDK_DISABLED counts as `false`"), "{checked:#?}");
+    let checked = run_to_end(command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"));
+    assert_eq!(checked.code, Some(0), "the environment stops no host: {checked:#?}");
+    assert!(checked.stderr.contains("OTEL_EXPORTER_OTLP_PROTOCOL must be"), "{checked:#?}");
 }
 
 /// Stops a host, and gives its log.

@@ -1,18 +1,23 @@
 //! A real receiver of OTLP over HTTP: what it is sent is read with the protocol's own types.
 
 use std::convert::Infallible;
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
+use flate2::read::GzDecoder;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
@@ -43,6 +48,10 @@ pub(super) struct Received {
     /// What is answered instead of taking anything.
     pub(super) refuses: Option<StatusCode>,
     pub(super) refused: usize,
+    /// How many spans of each request are taken and not kept.
+    pub(super) rejects: i64,
+    /// How many requests came compressed.
+    pub(super) compressed: usize,
 }
 
 impl Receiver {
@@ -67,6 +76,11 @@ impl Receiver {
     /// From now on it takes nothing, or everything again.
     pub(super) fn refuse(&self, with: Option<StatusCode>) {
         self.received.0.lock().unwrap_or_else(PoisonError::into_inner).refuses = with;
+    }
+
+    /// From now on it says of each request that it did not keep so many of its spans.
+    pub(super) fn reject(&self, spans: i64) {
+        self.received.0.lock().unwrap_or_else(PoisonError::into_inner).rejects = spans;
     }
 
     /// Waits until `wanted` finds what it wants in what came.
@@ -133,14 +147,37 @@ async fn take(
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let mut into = received.0.lock().unwrap_or_else(PoisonError::into_inner);
     let status = into.take(&head, &body);
+    let answer = into.answer();
     drop(into);
     received.1.notify_all();
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(Full::from(answer));
     *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/x-protobuf");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(response)
 }
 
+/// What a body says that may be compressed.
+fn plain(head: &hyper::http::request::Parts, body: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let read = match head.headers.get("content-encoding").map(HeaderValue::as_bytes) {
+        Some(b"gzip") => GzDecoder::new(body).read_to_end(&mut plain),
+        _ => (&mut &*body).read_to_end(&mut plain),
+    };
+    read.expect("the host compresses as gzip does");
+    plain
+}
+
 impl Received {
+    /// The answer to what is taken.
+    fn answer(&self) -> Vec<u8> {
+        let partial_success = (self.rejects > 0).then(|| ExportTracePartialSuccess {
+            rejected_spans: self.rejects,
+            error_message: "too old".to_owned(),
+        });
+        ExportTraceServiceResponse { partial_success }.encode_to_vec()
+    }
+
     fn take(&mut self, head: &hyper::http::request::Parts, body: &[u8]) -> StatusCode {
         let key = head.headers.get("api-key").and_then(|value| value.to_str().ok());
         self.keys.extend(key.map(str::to_owned));
@@ -148,6 +185,8 @@ impl Received {
             self.refused += 1;
             return status;
         }
+        self.compressed += usize::from(head.headers.contains_key("content-encoding"));
+        let body = &plain(head, body)[..];
         let content = head.headers.get("content-type").map(|value| value.as_bytes());
         if head.method != "POST" || content != Some(b"application/x-protobuf") {
             return StatusCode::UNSUPPORTED_MEDIA_TYPE;
