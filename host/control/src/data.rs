@@ -49,8 +49,8 @@ pub struct DataPiece {
     pub key: DataBytes,
     /// What it holds.
     pub kind: DataKind,
-    /// When its time is over, in milliseconds since 1970 by the clock of the store; 0 is never. Only
-    /// a text has one.
+    /// When its time is over, in milliseconds since 1970 by the clock of the store; 0 is never.
+    /// Only a text has one.
     #[serde(default)]
     pub expires_unix_ms: u64,
     /// How many elements the key has in all; 1 for a text.

@@ -75,8 +75,8 @@ impl<F: Keeper, T: Keeper> Way<F, T> {
     }
 
     /// Copies the keyspaces of these bindings. Whatever comes of it, the source is as it was. What
-    /// the target was given is to be [taken away](Self::take_away) if this fails, is cut, or was for
-    /// nothing.
+    /// the target was given is to be [taken away](Self::take_away) if this fails, is cut, or was
+    /// for nothing.
     ///
     /// # Errors
     /// Why it was not moved: [`Code::Data`], or what one of the two says.

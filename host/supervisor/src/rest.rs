@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use trellis_control::{DataKind, DataPiece};
 use trellis_core::{BindingId, CallError, Code};
 
-/// Makes and checks the tickets with which the rest of a key comes. Nothing is kept for one: it is a
-/// number that only this host makes of what the key had by then.
+/// Makes and checks the tickets with which the rest of a key comes. Nothing is kept for one: it is
+/// a number that only this host makes of what the key had by then.
 #[derive(Default)]
 pub(crate) struct Rest(RandomState);
 

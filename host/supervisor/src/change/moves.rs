@@ -220,7 +220,8 @@ impl Held {
         }
     }
 
-    /// Calls go on, and what was copied is taken away, for this reason: what there is to say of both.
+    /// Calls go on, and what was copied is taken away, for this reason: what there is to say of
+    /// both.
     async fn give_up(mut self, error: CallError) -> CallError {
         if !self.go_on() {
             return error;

@@ -1,6 +1,6 @@
-//! Which keys of two stores are which. A keyspace may begin with the name of another one, so whoever
-//! throws away what one of them holds may mean keys of the other: all of them are compared before
-//! anything is touched.
+//! Which keys of two stores are which. A keyspace may begin with the name of another one, so
+//! whoever throws away what one of them holds may mean keys of the other: all of them are compared
+//! before anything is touched.
 
 use std::collections::BTreeMap;
 

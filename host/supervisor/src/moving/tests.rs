@@ -56,6 +56,29 @@ impl Fake {
         self
     }
 
+    /// Takes pieces: how many that were, and whether nobody is told.
+    fn take(&self, space: &'static str, pieces: Vec<Piece>) -> Result<(u64, bool), CallError> {
+        let mut held = self.held.lock();
+        let keys = pieces.len() as u64;
+        if keys == 0 && self.full_at.is_some_and(|most| held.len() >= most) {
+            return Err(CallError::new(Code::Provider, "its memory is full"));
+        }
+        if let Some(piece) = pieces.first().filter(|_| self.visited) {
+            let key = "visitor".to_owned();
+            held.insert((space, key.clone()), Piece { key: key.into(), ..piece.clone() });
+        }
+        for mut piece in pieces {
+            if self.takes.is_some_and(|most| held.len() >= most) {
+                return Err(CallError::new(Code::Storage, "the disk is full"));
+            }
+            if self.lies {
+                piece.values = vec!["something else".into()];
+            }
+            held.insert((space, named(&piece)), piece);
+        }
+        Ok((keys, self.loses.is_some_and(|most| held.len() >= most)))
+    }
+
     fn keys(&self) -> Vec<String> {
         self.held.lock().keys().map(|(space, key)| format!("{space}/{key}")).collect()
     }
@@ -93,26 +116,7 @@ impl data::Provider for Fake {
         space: &&'static str,
         request: ImportDataRequest,
     ) -> Result<Taken, CallError> {
-        let mut held = self.held.lock();
-        let keys = request.pieces.len() as u64;
-        if keys == 0 && self.full_at.is_some_and(|most| held.len() >= most) {
-            return Err(CallError::new(Code::Provider, "its memory is full"));
-        }
-        if let Some(piece) = request.pieces.first().filter(|_| self.visited) {
-            let key = "visitor".to_owned();
-            held.insert((space, key.clone()), Piece { key: key.into(), ..piece.clone() });
-        }
-        for mut piece in request.pieces {
-            if self.takes.is_some_and(|most| held.len() >= most) {
-                return Err(CallError::new(Code::Storage, "the disk is full"));
-            }
-            if self.lies {
-                piece.values = vec!["something else".into()];
-            }
-            held.insert((space, named(&piece)), piece);
-        }
-        let is_lost = self.loses.is_some_and(|most| held.len() >= most);
-        drop(held);
+        let (keys, is_lost) = self.take(space, request.pieces)?;
         if is_lost {
             std::future::pending::<()>().await;
         }

@@ -5,8 +5,8 @@ use trellis_core::{CallError, Code};
 
 use crate::seat::Seat;
 
-/// From this part of `maxmemory` on a server that removes keys to make room is taken to be about to:
-/// in hundredths.
+/// From this part of `maxmemory` on, a server that removes keys to make room is taken to be about
+/// to: in hundredths.
 const NEARLY_FULL: u64 = 90;
 
 impl Seat {

@@ -217,8 +217,8 @@ impl Seat {
         self.run(script, &keys, &arguments).await
     }
 
-    /// Whose data these are, whatever the server is called, and which kind of names the keys have. A
-    /// replica has the data of its master: what is taken away there is gone from both.
+    /// Whose data these are, whatever the server is called, and which kind of names the keys have.
+    /// A replica has the data of its master: what is taken away there is gone from both.
     async fn store(&self) -> Answer<String> {
         let about: String = self.ask(cmd("INFO").arg("replication")).await?;
         let id = about.lines().find_map(|line| line.trim().strip_prefix("master_replid:"));

@@ -212,7 +212,7 @@ impl<R: BufRead> Reading<R> {
     fn wrong(&self, why: &str) -> Failure {
         let text =
             format!("line {} is not a key as `trellis kv export` writes it: {why}", self.line);
-        Failure::new(Code::Message, text)
+        Failure::new(Code::Message, text).cure("Correct the line, or export again.")
     }
 }
 

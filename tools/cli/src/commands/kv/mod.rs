@@ -26,8 +26,8 @@ them. Over the network a token needs the scope `operate` to look and `admin` to 
 data of users.
 
 Exit codes: 0 done, 1 the store failed, 2 wrong usage, 3 no such host, binding or key, 4 denied,
-5 out of time, or no host answers, 6 a line is wrong, a file was cut, a key is there already or holds
-what cannot be shown.";
+5 out of time, or no host answers, 6 a line is wrong, a file was cut, a key is there already or
+holds what cannot be shown.";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum KvCommand {
