@@ -317,9 +317,10 @@ codes! {
     /// What a store keeps was not moved to another one.
     Data = "E_DATA", Invalid, retry: false,
         cause: "What a store keeps could not be copied to the one that was to follow: the other one \
-                holds something already, one of the two has no way to do that, both are the same, \
-                or it was more than the bounds allow. The store from before goes on with all it \
-                had. Or a key that was to be put into a store is there already.",
+                holds something already, one of the two has no way to do that, both are the same \
+                or have keys in common, or it was more than the bounds allow. The store from \
+                before goes on with all it had. Or a key that was to be put into a store is there \
+                already.",
         cure: "The message says which. `--data replace` throws away what the other one holds; \
                without `--data` the data stay where they are. `trellis kv import --replace` \
                writes over keys.";

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data_bytes::DataBytes;
+
 /// That what a provider keeps is to go along to the one that follows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,6 +37,8 @@ pub enum DataKind {
     List,
     /// A set.
     Set,
+    /// What a store of keys and values has no word for; it is listed and not shown.
+    Other,
 }
 
 /// A key of a store, or a part of one that is long.
@@ -42,10 +46,11 @@ pub enum DataKind {
 #[serde(deny_unknown_fields)]
 pub struct DataPiece {
     /// The key.
-    pub key: String,
+    pub key: DataBytes,
     /// What it holds.
     pub kind: DataKind,
-    /// When its time is over, in milliseconds since 1970; 0 is never. Only a text has one.
+    /// When its time is over, in milliseconds since 1970 by the clock of the store; 0 is never.
+    /// Only a text has one.
     #[serde(default)]
     pub expires_unix_ms: u64,
     /// How many elements the key has in all; 1 for a text.
@@ -55,7 +60,7 @@ pub struct DataPiece {
     pub start: u64,
     /// The text, or elements of the list or the set; none when only names were asked for.
     #[serde(default)]
-    pub values: Vec<String>,
+    pub values: Vec<DataBytes>,
 }
 
 /// A part of what a binding's actor has in a store.
@@ -76,7 +81,7 @@ pub struct DataQuery {
     pub from: Option<String>,
     /// Only these keys; without any, all of them.
     #[serde(default)]
-    pub keys: Vec<String>,
+    pub keys: Vec<DataBytes>,
     /// Leaves out what they hold.
     #[serde(default)]
     pub names_only: bool,
@@ -88,14 +93,19 @@ pub struct DataQuery {
 pub struct DataImport {
     /// Keys, or parts of them, in the order of an export.
     pub pieces: Vec<DataPiece>,
+    /// `next` of the answer before, when the first of them goes on with the last key of those.
+    #[serde(default)]
+    pub from: Option<String>,
     /// In the place of what the keys hold; otherwise one that is there is refused.
     #[serde(default)]
     pub replace: bool,
 }
 
 /// What was put into a store.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DataTaken {
     /// How many keys were begun.
     pub keys: u64,
+    /// What to send along (`from`) with the rest of the last key; `None` when all of it is there.
+    pub next: Option<String>,
 }

@@ -13,6 +13,7 @@ mod changing;
 mod code;
 mod condition;
 mod data;
+mod data_bytes;
 mod edit;
 mod entry;
 mod event;
@@ -36,6 +37,7 @@ pub use call_entry::{CallEntry, CallOutcome, Decision, PayloadEntry, Verdict};
 pub use changing::Changing;
 pub use condition::Condition;
 pub use data::{DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken, DataTerms, Moved};
+pub use data_bytes::DataBytes;
 pub use edit::{Edit, EditEntry, EditRequest, Edited, Edits, WatchTerms};
 pub use entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,

@@ -1,16 +1,22 @@
 //! What a binding's actor has in a store, for the owner of the host: page by page, and in.
 
+use std::collections::BTreeSet;
+
 use tokio::time::timeout;
-use trellis_control::{DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken};
-use trellis_core::{BindingId, CallError, Code};
+use trellis_control::{DataBytes, DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken};
+use trellis_core::wire::Blob;
+use trellis_core::{BindingId, CallError, Code, nearest_name};
 use trellis_providers_sdk::data::{
     ExportData, ExportDataRequest, ImportData, ImportDataRequest, Kind, Piece,
 };
 
 use crate::actual::{ActualState, RunningBinding};
 use crate::border::Instance;
-use crate::moving::{PAGE_BYTES, ask};
+use crate::moving::pages::{PAGE_BYTES, Pages, ask};
 use crate::supervisor::Supervisor;
+
+/// Most stores that an error names.
+const NAMED_MAX: usize = 8;
 
 /// Longest wait for data that are being moved to another store.
 const MOVE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -30,17 +36,18 @@ impl Supervisor {
         let (instance, id) = self.store_of(binding)?;
         let DataQuery { from, keys, names_only } = query;
         let cursor = from.unwrap_or_default();
+        let keys = keys.into_iter().map(blob).collect();
         let request = ExportDataRequest { cursor, keys, names_only, bytes_max: PAGE_BYTES };
         let page = ask::<ExportData>(&instance, id, &request).await?;
         let pieces = page.pieces.into_iter().map(shown).collect();
         Ok(DataPage { pieces, next: Some(page.next).filter(|next| !next.is_empty()) })
     }
 
-    /// Puts keys there.
+    /// Puts keys there: all of these pieces, or none of them if the provider keeps to its contract.
     ///
     /// # Errors
     /// As [`export_data`](Self::export_data); [`Code::Data`] for a key that is there, unless it is
-    /// to be replaced.
+    /// to be replaced; [`Code::Conflict`] for the rest of a key that did not begin here.
     pub async fn import_data(
         &self,
         binding: (&str, &str),
@@ -48,25 +55,16 @@ impl Supervisor {
     ) -> Result<DataTaken, CallError> {
         let _still = self.still().await?;
         let (instance, id) = self.store_of(binding)?;
-        let pieces: Vec<_> = import.pieces.into_iter().map(read).collect();
+        let DataImport { pieces, from, replace } = import;
+        self.shared.rest.check((id, from.as_deref()), &pieces)?;
+        let next = self.shared.rest.ticket(id, &pieces);
+        let pieces: Vec<_> = pieces.into_iter().map(read).collect();
         pieces.iter().try_for_each(Piece::check)?;
-        let begun = pieces.iter().filter(|piece| piece.begins());
-        let keys: Vec<_> = begun.map(|piece| piece.key.clone()).collect();
-        if !import.replace && !keys.is_empty() {
-            let (cursor, names_only, bytes_max) = (String::new(), true, 1);
-            let request = ExportDataRequest { cursor, keys, names_only, bytes_max };
-            let page = ask::<ExportData>(&instance, id, &request).await?;
-            if let Some(piece) = page.pieces.first() {
-                let text = format!(
-                    "the key {:?} is there already, and nothing was put there; `--replace` puts \
-                     other values in the place of such keys",
-                    piece.key.chars().take(64).collect::<String>()
-                );
-                return Err(CallError::new(Code::Data, text));
-            }
+        if !replace {
+            refuse_held((&instance, id), &pieces).await?;
         }
         let taken = ask::<ImportData>(&instance, id, &ImportDataRequest { pieces }).await?;
-        Ok(DataTaken { keys: taken.keys })
+        Ok(DataTaken { keys: taken.keys, next })
     }
 
     /// As long as this is held, nothing is moved to another store: what is put into one that is
@@ -77,7 +75,8 @@ impl Supervisor {
         })
     }
 
-    fn store_of(&self, (actor, name): (&str, &str)) -> Result<(Instance, BindingId), CallError> {
+    fn store_of(&self, wanted: (&str, &str)) -> Result<(Instance, BindingId), CallError> {
+        let (actor, name) = wanted;
         self.shared.look(|actual| {
             let own = || {
                 let current = actual.current.iter().filter(|(key, _)| *key.actor == *actor);
@@ -96,16 +95,54 @@ impl Supervisor {
                         "nothing that the binding `{name}` of {actor} uses can tell what it keeps"
                     ),
                 ),
-                None => CallError::new(
-                    Code::NotFound,
-                    format!(
-                        "no actor {actor} has a binding `{name}` in force; `trellis get bindings` \
-                         shows them"
-                    ),
-                ),
+                None => no_such_store(wanted, actual),
             })
         })
     }
+}
+
+/// Refuses pieces of which one begins a key that is there already.
+async fn refuse_held(
+    (instance, binding): (&Instance, BindingId),
+    pieces: &[Piece],
+) -> Result<(), CallError> {
+    let begun = pieces.iter().filter(|piece| piece.begins());
+    let keys: Vec<_> = begun.map(|piece| piece.key.clone()).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let held = Pages::of_these(instance, binding, keys).next().await?;
+    let Some(piece) = held.as_ref().and_then(|held| held.first()) else { return Ok(()) };
+    let key: String = String::from_utf8_lossy(&piece.key).chars().take(64).collect();
+    let text = format!(
+        "the key {key:?} is there already, so nothing of this request was put there; to put other \
+         values in the place of such keys, ask to `replace` them"
+    );
+    Err(CallError::new(Code::Data, text))
+}
+
+/// Says which stores there are instead.
+fn no_such_store((actor, name): (&str, &str), actual: &ActualState) -> CallError {
+    let bindings = actual.current.values().filter_map(|id| actual.bindings.get(id));
+    let stores = bindings.filter(|binding| keeps(actual, binding)).map(|binding| {
+        let (actor, name) = (&binding.key.actor, binding.key.name.as_str());
+        if name == "default" { actor.to_string() } else { format!("{actor}/{name}") }
+    });
+    let stores: BTreeSet<String> = stores.collect();
+    let wanted = if name == "default" { actor.to_owned() } else { format!("{actor}/{name}") };
+    let near = nearest_name(&wanted, stores.iter().map(String::as_str));
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let named: Vec<_> = stores.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let more = if stores.len() > named.len() { ", and more" } else { "" };
+    let known = match named.as_slice() {
+        [] => "no actor here is bound to a store that can tell what it keeps".to_owned(),
+        _ => format!("bound to stores are: {}{more}", named.join(", ")),
+    };
+    let text = format!(
+        "no actor {actor} has a binding `{name}` in force{near} ({known}); `trellis get bindings` \
+         shows all of them"
+    );
+    CallError::new(Code::NotFound, text)
 }
 
 /// Whether what serves a binding can tell what it keeps.
@@ -115,13 +152,23 @@ fn keeps(actual: &ActualState, binding: &RunningBinding) -> bool {
     provider.is_some_and(|known| known.prepared.descriptor.data.is_some())
 }
 
+fn blob(bytes: DataBytes) -> Blob {
+    bytes.0.into()
+}
+
+fn bytes(blob: Blob) -> DataBytes {
+    DataBytes(blob.into_vec())
+}
+
 fn shown(piece: Piece) -> DataPiece {
     let Piece { key, kind, expires_ms, count, start, values } = piece;
     let kind = match kind {
         Kind::Text => DataKind::Text,
         Kind::List => DataKind::List,
         Kind::Set => DataKind::Set,
+        Kind::Other => DataKind::Other,
     };
+    let (key, values) = (bytes(key), values.into_iter().map(bytes).collect());
     DataPiece { key, kind, expires_unix_ms: expires_ms, count, start, values }
 }
 
@@ -131,6 +178,8 @@ fn read(piece: DataPiece) -> Piece {
         DataKind::Text => Kind::Text,
         DataKind::List => Kind::List,
         DataKind::Set => Kind::Set,
+        DataKind::Other => Kind::Other,
     };
+    let (key, values) = (blob(key), values.into_iter().map(blob).collect());
     Piece { key, kind, expires_ms: expires_unix_ms, count, start, values }
 }

@@ -44,6 +44,7 @@ mod publish;
 mod reconciler;
 mod release;
 mod rename;
+mod rest;
 mod retire;
 mod shared;
 mod status;

@@ -1,43 +1,31 @@
 //! Copies what one provider keeps to another one, over their bindings: page by page, counted and
 //! compared. Whoever asks for it holds the writers back.
 
-use std::collections::BTreeMap;
+pub(crate) mod keyspaces;
+pub(crate) mod pages;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 use trellis_control::DataTerms;
-use trellis_core::{BindingId, CallError, Code, OperationSpec};
+use trellis_core::{BindingId, CallError, Code};
 use trellis_limits::fixed::{DATA_MOVE_BYTES, DATA_MOVE_TIME};
 use trellis_providers_sdk::data::{
-    CompareData, CompareDataRequest, EraseData, EraseDataRequest, ExportData, ExportDataRequest,
-    ImportData, ImportDataRequest, Page, Piece,
+    CompareData, CompareDataRequest, DescribeData, EraseData, EraseDataRequest, ImportData,
+    ImportDataRequest, Piece,
 };
 
-use crate::border::Instance;
+use self::keyspaces::{Pair, Space, distinct};
+use self::pages::{Keeper, Pages, ask, holds};
 use crate::superseded::newer;
-
-/// About how many bytes go in one page: few enough for a frame of a process, with one element more.
-pub(crate) const PAGE_BYTES: u32 = 1 << 20;
 
 /// How much longer a store may take to give up what it was given, once something newer is wanted.
 const TAKE_AWAY_PATIENCE: Duration = Duration::from_secs(3);
-
-/// Whoever is asked for what it keeps.
-pub(crate) trait Keeper: Sync {
-    /// What it is called in errors.
-    fn name(&self) -> String;
-
-    /// Carries out one operation over a binding.
-    fn ask(
-        &self,
-        binding: BindingId,
-        operation: &'static str,
-        payload: Vec<u8>,
-    ) -> impl Future<Output = Result<Bytes, CallError>> + Send;
-}
+/// What two clocks may differ by and still be the same: what it takes to read them.
+const CLOCKS_AGREE_MS: u64 = 50;
 
 /// How much may be moved, and until when.
 #[derive(Clone, Debug)]
@@ -48,34 +36,28 @@ pub(crate) struct Bounds {
     pub(crate) superseded: watch::Receiver<bool>,
 }
 
-/// That nothing was moved.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) error: CallError,
-    /// Where something may have been put already.
-    begun: Vec<Space>,
-}
-
 /// What was moved.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Amount {
     pub(crate) keys: u64,
     pub(crate) bytes: u64,
-}
-
-/// A keyspace, by the binding over which it is asked for, and whose that is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Space {
-    pub(crate) binding: BindingId,
-    pub(crate) actor: String,
+    /// How many keys the source has besides, as far as it is known: they are of no binding that is
+    /// in force.
+    pub(crate) others: u64,
 }
 
 /// From where to where.
-pub(crate) struct Way<'a, F, T> {
-    pub(crate) from: &'a F,
-    pub(crate) to: &'a T,
-    /// How many keys were given to the target so far.
+pub(crate) struct Way<F, T> {
+    from: F,
+    to: T,
+    /// Where something may have been put already.
+    begun: Mutex<Vec<Pair>>,
+    /// How many keys the source has in all, as far as it says.
+    total: AtomicU64,
+    /// How many keys the target took so far.
     given: AtomicU64,
+    /// How many more it may have taken: those of a page without an answer.
+    flying: AtomicU64,
     /// Somebody else writes there.
     is_shared: AtomicBool,
 }
@@ -88,86 +70,64 @@ impl Bounds {
     }
 }
 
-/// Asks for one operation.
-pub(crate) async fn ask<O: OperationSpec>(
-    keeper: &impl Keeper,
-    binding: BindingId,
-    request: &O::Input,
-) -> Result<O::Output, CallError> {
-    let reply = keeper.ask(binding, O::NAME, O::encode_input(request)).await?;
-    O::decode_output(&reply)
-}
-
-impl<'a, F: Keeper, T: Keeper> Way<'a, F, T> {
+impl<F: Keeper, T: Keeper> Way<F, T> {
     /// From one to another.
-    pub(crate) fn new(from: &'a F, to: &'a T) -> Self {
-        Self { from, to, given: AtomicU64::new(0), is_shared: AtomicBool::new(false) }
+    pub(crate) fn new(from: F, to: T) -> Self {
+        let (begun, total, given, flying, is_shared) = Default::default();
+        Self { from, to, begun, total, given, flying, is_shared }
     }
 
-    /// Copies the keyspaces of these bindings. Whatever comes of it, the source is as it was.
+    /// Copies the keyspaces of these bindings. Whatever comes of it, the source is as it was. What
+    /// the target was given is to be [taken away](Self::take_away) if this fails, is cut, or was
+    /// for nothing.
     ///
     /// # Errors
-    /// Why it was not moved: [`Code::Data`], or what one of the two says. What the target was given
-    /// by then is to be [taken away](Self::take_away).
+    /// Why it was not moved: [`Code::Data`], or what one of the two says.
     pub(crate) async fn copy(
         &self,
         spaces: Vec<Space>,
         terms: DataTerms,
         bounds: &Bounds,
-    ) -> Result<Amount, Failed> {
-        let begun = in_time(bounds, async {
-            let spaces = self.distinct(spaces).await?;
-            self.make_empty(&spaces, terms).await?;
-            Ok(spaces)
-        });
-        let spaces = begun.await.map_err(|error| Failed { error, begun: Vec::new() })?;
-        let copied = in_time(bounds, async {
-            let amount = self.copy_all(&spaces, bounds.bytes_max).await?;
-            self.compare_all(&spaces).await?;
+    ) -> Result<Amount, CallError> {
+        let all = async {
+            let pairs = self.pairs(spaces).await?;
+            self.make_empty(&pairs, terms).await?;
+            self.begun.lock().clone_from(&pairs);
+            let amount = self.copy_all(&pairs, bounds.bytes_max).await?;
+            self.compare_all(&pairs).await?;
+            self.make_sure_it_goes_on(&pairs).await?;
             Ok(amount)
-        });
-        let copied = copied.await;
-        copied.map_err(|error| Failed { error, begun: spaces })
+        };
+        in_time(bounds, all).await
     }
 
-    /// Each keyspace once. No two of the source may be one of the target, nor one be two: actors
-    /// would see other keys than before.
-    async fn distinct(&self, spaces: Vec<Space>) -> Result<Vec<Space>, CallError> {
-        let (mut there, mut seen) = (BTreeMap::new(), BTreeMap::new());
-        let mut distinct = Vec::new();
+    /// True when the target may hold something of the source.
+    pub(crate) fn is_begun(&self) -> bool {
+        !self.begun.lock().is_empty()
+    }
+
+    /// Each keyspace once, with what it is on both sides.
+    async fn pairs(&self, spaces: Vec<Space>) -> Result<Vec<Pair>, CallError> {
+        let mut pairs = Vec::new();
         for space in spaces {
-            let from = peek(self.from, space.binding, None).await?.store;
-            let to = peek(self.to, space.binding, None).await?.store;
-            if from == to {
-                let text = format!(
-                    "both are the same store for {}; nothing needs to be copied",
-                    space.actor
-                );
-                return Err(CallError::new(Code::Data, text));
+            let from = ask::<DescribeData>(&self.from, space.binding, &()).await?;
+            let to = ask::<DescribeData>(&self.to, space.binding, &()).await?;
+            let mut ahead_ms = 0;
+            if to.now_ms.abs_diff(from.now_ms) > CLOCKS_AGREE_MS {
+                let again = ask::<DescribeData>(&self.from, space.binding, &()).await?;
+                ahead_ms = ahead((from.now_ms, again.now_ms), to.now_ms);
             }
-            let other = there.insert(to.clone(), from.clone());
-            let known = seen.insert(from.clone(), to.clone());
-            if other.is_some_and(|other| other != from)
-                || known.as_ref().is_some_and(|it| *it != to)
-            {
-                let text = format!(
-                    "the keys of {} would be another actor's too, or no longer: SHARED or \
-                     NAMESPACE mean something else there; give both the same",
-                    space.actor
-                );
-                return Err(CallError::new(Code::Data, text));
-            }
-            if known.is_none() {
-                distinct.push(space);
-            }
+            // Relaxed, as all of them are: one task has this.
+            self.total.fetch_max(from.total, Ordering::Relaxed);
+            pairs.push(Pair { space, from: from.into(), to: to.into(), ahead_ms });
         }
-        Ok(distinct)
+        distinct(pairs)
     }
 
     /// Makes sure that the target holds nothing, or sees to it.
-    async fn make_empty(&self, spaces: &[Space], terms: DataTerms) -> Result<(), CallError> {
-        for space in spaces {
-            if !holds(self.to, space.binding).await? {
+    async fn make_empty(&self, pairs: &[Pair], terms: DataTerms) -> Result<(), CallError> {
+        for Pair { space, .. } in pairs {
+            if !holds(&self.to, space.binding).await? {
                 continue;
             }
             if terms == DataTerms::Copy {
@@ -187,57 +147,61 @@ impl<'a, F: Keeper, T: Keeper> Way<'a, F, T> {
         let mut cursor = String::new();
         loop {
             let request = EraseDataRequest { cursor };
-            cursor = ask::<EraseData>(self.to, space.binding, &request).await?.next;
+            cursor = ask::<EraseData>(&self.to, space.binding, &request).await?.next;
             if cursor.is_empty() {
                 return Ok(());
             }
         }
     }
 
-    async fn copy_all(&self, spaces: &[Space], most: u64) -> Result<Amount, CallError> {
+    async fn copy_all(&self, pairs: &[Pair], most: u64) -> Result<Amount, CallError> {
         let mut amount = Amount::default();
-        for space in spaces {
-            let mut next = Some(String::new());
-            while let Some(cursor) = next.take() {
-                let page = page(self.from, space.binding, cursor).await?;
-                next = Some(page.next).filter(|next| !next.is_empty());
-                if page.pieces.is_empty() {
-                    continue;
-                }
-                amount.bytes += page.pieces.iter().map(bytes_of).sum::<u64>();
+        for pair in pairs {
+            let binding = pair.space.binding;
+            let mut pages = Pages::of(&self.from, binding);
+            while let Some(pieces) = pages.next().await? {
+                amount.bytes += pieces.iter().map(bytes_of).sum::<u64>();
                 if amount.bytes > most {
                     return Err(too_much(most));
                 }
-                let keys = page.pieces.iter().filter(|piece| piece.begins()).count();
-                let request = ImportDataRequest { pieces: page.pieces };
-                amount.keys += ask::<ImportData>(self.to, space.binding, &request).await?.keys;
-                // Relaxed, all of them: one task has this.
-                self.given.fetch_add(keys as u64, Ordering::Relaxed);
+                amount.keys += self.give(binding, pair.by_clock(pieces)).await?;
             }
         }
+        amount.others = self.total.load(Ordering::Relaxed).saturating_sub(amount.keys);
         Ok(amount)
     }
 
+    /// Puts a page there; gives how many keys it began.
+    async fn give(&self, binding: BindingId, pieces: Vec<Piece>) -> Result<u64, CallError> {
+        let keys = begun(&pieces);
+        self.flying.store(keys, Ordering::Relaxed);
+        let taken = ask::<ImportData>(&self.to, binding, &ImportDataRequest { pieces }).await;
+        // A page is taken whole or not at all; of one that got lost nothing is known.
+        let is_lost = |error: &CallError| matches!(error.code(), Code::Timeout | Code::Provider);
+        if !taken.as_ref().is_err_and(is_lost) {
+            self.flying.store(0, Ordering::Relaxed);
+        }
+        let taken = taken?;
+        self.given.fetch_add(keys, Ordering::Relaxed);
+        Ok(taken.keys)
+    }
+
     /// Reads all of the source once more, and has the target say whether it holds the same.
-    async fn compare_all(&self, spaces: &[Space]) -> Result<(), CallError> {
-        for space in spaces {
-            let mut next = Some(String::new());
-            while let Some(cursor) = next.take() {
-                let page = page(self.from, space.binding, cursor).await?;
-                next = Some(page.next).filter(|next| !next.is_empty());
-                if page.pieces.is_empty() {
-                    continue;
-                }
-                let request = CompareDataRequest { pieces: page.pieces };
-                let differing = ask::<CompareData>(self.to, space.binding, &request).await?;
-                if !differing.keys.is_empty() {
+    async fn compare_all(&self, pairs: &[Pair]) -> Result<(), CallError> {
+        for pair in pairs {
+            let binding = pair.space.binding;
+            let mut pages = Pages::of(&self.from, binding);
+            while let Some(pieces) = pages.next().await? {
+                let request = CompareDataRequest { pieces: pair.by_clock(pieces) };
+                let differing = ask::<CompareData>(&self.to, binding, &request).await?.keys.len();
+                if differing > 0 {
                     self.is_shared.store(true, Ordering::Relaxed);
                     // Keys are their owner's, and errors are for everybody.
                     let text = format!(
-                        "{} keys of {} are not the same there after they were copied; does \
-                         somebody else write to one of the two?",
-                        differing.keys.len(),
-                        space.actor
+                        "{differing} keys of {} are not the same there after they were copied; \
+                         does somebody else write to one of the two, or does one of them throw \
+                         keys away?",
+                        pair.space.actor
                     );
                     return Err(CallError::new(Code::Data, text));
                 }
@@ -246,105 +210,106 @@ impl<'a, F: Keeper, T: Keeper> Way<'a, F, T> {
         Ok(())
     }
 
+    /// Makes sure that the target takes what is written from now on: it may have become full with
+    /// the last of what it was given.
+    async fn make_sure_it_goes_on(&self, pairs: &[Pair]) -> Result<(), CallError> {
+        for Pair { space, .. } in pairs {
+            let nothing = ImportDataRequest { pieces: Vec::new() };
+            ask::<ImportData>(&self.to, space.binding, &nothing).await.map_err(|error| {
+                let text = format!(
+                    "the store would take no more after all keys of {} were copied: {}",
+                    space.actor,
+                    error.message()
+                );
+                CallError::new(error.code(), text)
+            })?;
+        }
+        Ok(())
+    }
+
     /// True when the target holds more keys than it was given.
-    async fn holds_more(&self, spaces: &[Space]) -> Result<bool, CallError> {
-        let given = self.given.load(Ordering::Relaxed);
+    async fn holds_more(&self, pairs: &[Pair]) -> Result<bool, CallError> {
         let mut there = 0;
-        for space in spaces {
-            let mut next = Some(String::new());
-            while let Some(cursor) = next.take() {
-                let (keys, names_only, bytes_max) = (Vec::new(), true, PAGE_BYTES);
-                let request = ExportDataRequest { cursor, keys, names_only, bytes_max };
-                let page = ask::<ExportData>(self.to, space.binding, &request).await?;
-                there += page.pieces.iter().filter(|piece| piece.begins()).count() as u64;
-                next = Some(page.next).filter(|next| !next.is_empty());
+        for Pair { space, .. } in pairs {
+            let mut names = Pages::of_names(&self.to, space.binding);
+            while let Some(pieces) = names.next().await? {
+                there += begun(&pieces);
             }
         }
-        Ok(there > given)
+        Ok(there > self.given.load(Ordering::Relaxed) + self.flying.load(Ordering::Relaxed))
     }
 
     /// Takes away what the target was given, and says so when that cannot be: a later try would
-    /// find it there. Something newer that is wanted waits for that, but not for long.
-    pub(crate) async fn take_away(
-        &self,
-        Failed { error, begun }: Failed,
-        mut superseded: watch::Receiver<bool>,
-    ) -> CallError {
-        let until = Instant::now() + Duration::from_millis(DATA_MOVE_TIME.default);
+    /// find it there.
+    pub(crate) async fn take_away(&self, error: CallError) -> CallError {
+        let begun = std::mem::take(&mut *self.begun.lock());
+        let until = Instant::now() + std::time::Duration::from_millis(DATA_MOVE_TIME.default);
         let taken = async {
             if self.is_shared.load(Ordering::Relaxed) || self.holds_more(&begun).await? {
                 return Ok::<_, CallError>(false);
             }
-            for space in &begun {
-                self.erase(space).await?;
+            for pair in &begun {
+                self.erase(&pair.space).await?;
             }
             Ok(true)
         };
-        let late = async {
-            newer(&mut superseded).await;
-            sleep(TAKE_AWAY_PATIENCE).await;
-        };
-        let taken = async {
-            tokio::select! {
-                taken = taken => Some(taken),
-                () = late => None,
-            }
-        };
-        match timeout_at(until, taken).await.ok().flatten() {
-            Some(Ok(true)) => return error,
+        let why = match timeout_at(until, taken).await {
+            Ok(Ok(true)) => return error,
             // Nobody's keys are thrown away that nobody asked for.
-            Some(Ok(false)) => {
-                let text = format!(
-                    "{}; there is something else there than what was copied, so nothing was taken \
-                     away again: the next try needs `--data replace`",
-                    error.message()
-                );
-                return CallError::new(error.code(), text);
+            Ok(Ok(false)) => {
+                "there is something else there than what was copied, so nothing was taken away again"
             }
-            Some(Err(_)) | None => {}
-        }
-        let text = format!(
-            "{}; what was copied by then could not be taken away again: the next try needs `--data \
-             replace`",
-            error.message()
-        );
+            Ok(Err(_)) | Err(_) => "what was copied by then could not be taken away again",
+        };
+        let text = format!("{}; {why}: the next try needs `--data replace`", error.message());
         CallError::new(error.code(), text)
     }
 }
 
-/// Whether a store holds any key of a binding.
-async fn holds(keeper: &impl Keeper, binding: BindingId) -> Result<bool, CallError> {
-    let mut cursor = None;
-    loop {
-        let page = peek(keeper, binding, cursor).await?;
-        if !page.pieces.is_empty() || page.next.is_empty() {
-            return Ok(!page.pieces.is_empty());
-        }
-        cursor = Some(page.next);
+impl Pair {
+    /// The same pieces with their times by the clock of the other store.
+    fn by_clock(&self, pieces: Vec<Piece>) -> Vec<Piece> {
+        pieces.into_iter().map(|piece| piece.by_clock(self.ahead_ms)).collect()
     }
 }
 
-/// A look at whether there is something.
-async fn peek(
-    keeper: &impl Keeper,
-    binding: BindingId,
-    cursor: Option<String>,
-) -> Result<Page, CallError> {
-    let cursor = cursor.unwrap_or_default();
-    let request = ExportDataRequest { cursor, keys: Vec::new(), names_only: true, bytes_max: 1 };
-    ask::<ExportData>(keeper, binding, &request).await
+/// By how much a clock is ahead of another one that was read before it and after it. What it takes
+/// to read them is no difference.
+fn ahead((before, after): (u64, u64), there: u64) -> i64 {
+    let agree = before.saturating_sub(CLOCKS_AGREE_MS)..=after.saturating_add(CLOCKS_AGREE_MS);
+    if agree.contains(&there) {
+        return 0;
+    }
+    let middle = before.saturating_add(after.saturating_sub(before) / 2);
+    let by = i64::try_from(there.abs_diff(middle)).unwrap_or(i64::MAX);
+    if there < middle { -by } else { by }
 }
 
-async fn page(keeper: &impl Keeper, binding: BindingId, cursor: String) -> Result<Page, CallError> {
-    let (keys, names_only, bytes_max) = (Vec::new(), false, PAGE_BYTES);
-    let request = ExportDataRequest { cursor, keys, names_only, bytes_max };
-    ask::<ExportData>(keeper, binding, &request).await
+/// How many keys begin with these.
+fn begun(pieces: &[Piece]) -> u64 {
+    pieces.iter().filter(|piece| piece.begins()).count() as u64
 }
 
 /// What a piece counts: the texts, and a little for each.
 fn bytes_of(piece: &Piece) -> u64 {
     let key = if piece.begins() { piece.key.len() } else { 0 };
-    (key + piece.values.iter().map(String::len).sum::<usize>()) as u64
+    (key + piece.values.iter().map(|value| value.len()).sum::<usize>()) as u64
+}
+
+/// Waits for what is done aside; something newer that is wanted does not wait for it long, and then
+/// this gives nothing.
+pub(crate) async fn patiently<T>(
+    work: impl Future<Output = T>,
+    mut superseded: watch::Receiver<bool>,
+) -> Option<T> {
+    let late = async {
+        newer(&mut superseded).await;
+        sleep(TAKE_AWAY_PATIENCE).await;
+    };
+    tokio::select! {
+        done = work => Some(done),
+        () = late => None,
+    }
 }
 
 /// That data stay where they are because something newer is wanted.
@@ -380,21 +345,6 @@ async fn in_time<T>(
         let text = format!("to move the data took longer than {most} ms, and calls wait ({name})");
         Err(CallError::new(Code::Data, text))
     })
-}
-
-impl Keeper for Instance {
-    fn name(&self) -> String {
-        Instance::name(self).to_string()
-    }
-
-    async fn ask(
-        &self,
-        binding: BindingId,
-        operation: &'static str,
-        payload: Vec<u8>,
-    ) -> Result<Bytes, CallError> {
-        self.data((binding, operation), payload.into()).await
-    }
 }
 
 #[cfg(test)]

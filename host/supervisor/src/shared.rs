@@ -25,6 +25,7 @@ use crate::lifecycle::Lifecycles;
 use crate::metrics::Metrics;
 use crate::prepare::PreparedProvider;
 use crate::progress::Progress;
+use crate::rest::Rest;
 use crate::status::Status;
 
 /// Longest time in which what is let go may finish what it has, when the host goes on running.
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) patience: Mutex<Option<AbortHandle>>,
     /// Held by a change that moves what a provider keeps, and by who looks into one.
     pub(crate) moving: Arc<RwLock<()>>,
+    /// What tells the rest of a key that is put there in parts.
+    pub(crate) rest: Rest,
     /// Held for an edit or a look, never while anything is awaited.
     actual: Mutex<ActualState>,
 }
@@ -84,6 +87,7 @@ impl Shared {
             let_go: Notify::new(),
             patience: Mutex::default(),
             moving: Arc::default(),
+            rest: Rest::default(),
             actual: Mutex::default(),
         }
     }

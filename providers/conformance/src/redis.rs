@@ -1,7 +1,7 @@
 //! A real Redis server for tests.
 
-use std::io::{BufRead, BufReader, ErrorKind};
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 /// How often another port is tried when the chosen one was taken meanwhile.
@@ -47,6 +47,35 @@ impl RedisServer {
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         self.process.as_ref().map(Child::id)
+    }
+
+    /// What the server answers to a command: its text, its number, or its bytes. As any client may
+    /// ask beside a provider.
+    ///
+    /// # Panics
+    /// When it answers with an error, a list or nothing at all.
+    #[must_use]
+    pub fn ask(&self, words: &[&[u8]]) -> Vec<u8> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("it listens");
+        let mut request = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            request.extend(format!("${}\r\n", word.len()).bytes());
+            request.extend_from_slice(word);
+            request.extend_from_slice(b"\r\n");
+        }
+        stream.write_all(&request).expect("it reads");
+        let (mut answer, mut line) = (BufReader::new(stream), String::new());
+        answer.read_line(&mut line).expect("it answers");
+        let (kind, rest) = line.trim_end().split_at(1);
+        match kind {
+            "+" | ":" => rest.as_bytes().to_vec(),
+            "$" => {
+                let mut bytes = vec![0; rest.parse().expect("the key is there")];
+                answer.read_exact(&mut bytes).expect("it answers");
+                bytes
+            }
+            _ => panic!("Redis answers {line:?}"),
+        }
     }
 
     /// Kills the server as `kill -9` does.

@@ -1,13 +1,17 @@
 //! `trellis:keyvalue_data` on either store: where a page ends, and how full it is.
 
 use trellis_core::CallError;
-use trellis_providers_sdk::data::{Piece, wrong_cursor};
+use trellis_core::wire::Blob;
+use trellis_providers_sdk::data::{self, Differing, Kind, Piece, wrong_cursor};
 
 /// What a key or an element costs in a page beside its text.
 const ELEMENT_BYTES: u64 = 16;
 
 /// Most keys of which one page tells, and which one round removes.
 pub(crate) const KEYS_MAX: usize = 1_024;
+
+/// Most keys that one comparison names.
+const DIFFERING_MAX: usize = 16;
 
 /// Where a page ends.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -88,21 +92,100 @@ impl Room {
     }
 }
 
-/// Refuses pieces that make no sense, or begin what would have more elements than it may.
+/// A piece of texts alone: all that these stores keep.
+pub(crate) struct TextPiece {
+    pub(crate) key: String,
+    pub(crate) kind: Kind,
+    pub(crate) expires_ms: u64,
+    pub(crate) count: u64,
+    pub(crate) start: u64,
+    pub(crate) values: Vec<String>,
+}
+
+impl TextPiece {
+    /// The same piece, as texts.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub(crate) fn read(piece: Piece) -> Result<Self, CallError> {
+        let Piece { key, kind, expires_ms, count, start, values } = piece;
+        let values = values.into_iter().map(text).collect::<Result<_, _>>()?;
+        Ok(Self { key: text(key)?, kind, expires_ms, count, start, values })
+    }
+
+    /// True when it begins its key.
+    pub(crate) const fn begins(&self) -> bool {
+        self.start == 0
+    }
+}
+
+impl From<TextPiece> for Piece {
+    fn from(piece: TextPiece) -> Self {
+        let TextPiece { key, kind, expires_ms, count, start, values } = piece;
+        let values = values.into_iter().map(Blob::from).collect();
+        Self { key: key.into(), kind, expires_ms, count, start, values }
+    }
+}
+
+fn text(bytes: Blob) -> Result<String, CallError> {
+    data::text(&bytes)?;
+    // It is one.
+    Ok(String::from_utf8(bytes.into_vec()).unwrap_or_default())
+}
+
+/// These keys, without those that no store of texts has.
+pub(crate) fn texts(keys: Vec<Blob>) -> Vec<String> {
+    keys.into_iter().filter_map(|key| text(key).ok()).collect()
+}
+
+/// Takes pieces in. Refuses those that make no sense, are no texts, or begin what would have more
+/// elements than it may.
 ///
 /// # Errors
 /// As it says.
-pub(crate) fn check(
-    pieces: &[Piece],
+pub(crate) fn checked(
+    pieces: Vec<Piece>,
     bounds: &trellis_capabilities_keyvalue::Bounds,
-) -> Result<(), CallError> {
-    for piece in pieces {
+) -> Result<Vec<TextPiece>, CallError> {
+    let checked = pieces.into_iter().map(|piece| {
         piece.check()?;
         if piece.count > bounds.elements_max as u64 {
             return Err(bounds.too_many_elements());
         }
+        TextPiece::read(piece)
+    });
+    checked.collect()
+}
+
+/// Some of the keys of which a store does not hold what the pieces say.
+///
+/// # Errors
+/// Those of the look at one.
+pub(crate) fn differing<E>(
+    pieces: Vec<Piece>,
+    mut is_so: impl FnMut(&TextPiece) -> Result<bool, E>,
+) -> Result<Differing, E> {
+    let mut keys = Vec::new();
+    for piece in pieces {
+        let key = piece.key.clone();
+        // What is no text is not here.
+        let same = match TextPiece::read(piece) {
+            Ok(piece) => is_so(&piece)?,
+            Err(_) => false,
+        };
+        if !same {
+            keys.push(key);
+        }
+        if keys.len() == DIFFERING_MAX {
+            break;
+        }
     }
-    Ok(())
+    Ok(Differing { keys })
+}
+
+/// How many keys begin with these.
+pub(crate) fn begun(pieces: &[TextPiece]) -> u64 {
+    pieces.iter().filter(|piece| piece.begins()).count() as u64
 }
 
 #[cfg(test)]

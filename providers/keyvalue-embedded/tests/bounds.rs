@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use trellis_core::Code;
 use trellis_providers_conformance::keyvalue::{Store, bounds};
 use trellis_providers_keyvalue_embedded::Embedded;
+use trellis_providers_sdk::data::{ImportData, ImportDataRequest, Kind, Piece};
 use trellis_providers_sdk::{Provider, Values};
 
 /// Far above what an operation takes that gives way to others.
@@ -31,6 +32,45 @@ async fn every_bound_holds_in_a_file() {
     let provider = common::open(&given).await;
     bounds::check(&common::bind(&provider, "M1", Values::default()).await).await;
     counted(&provider, &["OPERANDS_MAX", "ELEMENTS_MAX", "ANSWER_MAX"]);
+}
+
+/// What pieces replace stays, and none of them is there, when one does not fit or does not follow.
+#[tokio::test]
+async fn what_is_put_in_does_so_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let in_file = common::in_file(&folder.path().join("store.redb")).with("FILE_MAX", "1MiB");
+    for given in [common::values(&[("MEMORY_MAX", "1MiB")]), in_file] {
+        let provider = common::open(&given).await;
+        let store = common::bind(&provider, "M1", Values::default()).await;
+        store.set("k", "old").await.expect("Set");
+        store.push("l", &"v".repeat(600_000)).await.expect("Push");
+        let text = |key: &str, bytes: usize| Piece {
+            key: key.into(),
+            kind: Kind::Text,
+            expires_ms: 0,
+            count: 1,
+            start: 0,
+            values: vec!["v".repeat(bytes).into()],
+        };
+        let put = async |pieces: Vec<Piece>| {
+            store.data::<ImportData>(&ImportDataRequest { pieces }).await.map_err(|it| it.code())
+        };
+        let long = || Piece { kind: Kind::List, ..text("l", 600_000) };
+        let rest = Piece { start: 1, count: 2, kind: Kind::List, ..text("new", 1) };
+        for (pieces, code) in [
+            (vec![text("k", 3), text("new", 300_000), text("more", 300_000)], Code::Storage),
+            (vec![text("k", 3), long(), text("new", 600_000)], Code::Storage),
+            (vec![text("k", 3), rest], Code::Conflict),
+        ] {
+            assert_eq!(put(pieces).await, Err(code));
+            assert_eq!(store.get("k").await, Ok(Some("old".to_owned())));
+            assert_eq!(store.key_exists("new").await, Ok(false));
+            assert_eq!(store.range("l", 0, -1).await.map(|items| items.len()), Ok(1));
+        }
+        // What goes makes room for what comes.
+        assert_eq!(put(vec![long(), text("k", 3)]).await.map(|taken| taken.keys), Ok(2));
+        assert_eq!(store.get("k").await, Ok(Some("vvv".to_owned())));
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use trellis_providers_conformance::keyvalue::Store;
 use trellis_providers_keyvalue_embedded::Embedded;
+use trellis_providers_sdk::data::DescribeData;
 use trellis_providers_sdk::{Health, Provider, Values};
 
 use common::{PATIENCE, eventually, says};
@@ -73,6 +74,13 @@ async fn names_of_one_file_are_one_store() {
     holds(&linked, Some("v")).await;
     linked.set("k", "w").await.expect("Set");
     holds(&store, Some("w")).await;
+    // So whoever copies from one to the other is told that there is nothing to copy.
+    let about = async |store: &Store| {
+        let about = store.data::<DescribeData>(&()).await.expect("it says which it is");
+        (about.store, about.prefix, about.total)
+    };
+    assert_eq!(about(&store).await, about(&linked).await);
+    assert_eq!(about(&store).await.2, 1);
     second.shutdown(PATIENCE).await;
     says(&first, "").await;
     holds(&store, Some("w")).await;

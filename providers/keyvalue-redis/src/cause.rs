@@ -60,7 +60,11 @@ fn of_code(code: &str, detail: &str, bounds: &Bounds) -> Cause {
         ),
         scripts::ODD_KEY => Cause::Request(CallError::new(
             Code::WrongType,
-            format!("a key holds {}, which the contract has no word for", odd_kind(detail)),
+            format!(
+                "a key holds {}, which the contract has no word for; `trellis kv list` shows it as \
+                 `other`",
+                odd_kind(detail)
+            ),
         )),
         scripts::MISPLACED => Cause::Request(data::does_not_follow()),
         scripts::TOO_MANY => Cause::Request(bounds.too_many_elements()),

@@ -49,14 +49,15 @@ impl Keys {
         Ok(Self { before, before_plain })
     }
 
-    /// The key that has this name in Redis; `None` for a name that is none of the binding's.
-    pub(crate) fn key(&self, name: &str) -> Option<String> {
-        if let Some(key) = name.strip_prefix(&self.before) {
+    /// The key that has this name in Redis; `None` for a name that is none of the binding's. Bytes:
+    /// other clients may write keys that are no text.
+    pub(crate) fn key(&self, name: &[u8]) -> Option<Vec<u8>> {
+        if let Some(key) = name.strip_prefix(self.before.as_bytes()) {
             // A shared key has such a name only when it holds a separator itself.
-            return (self.is_private() || key.contains(SEPARATOR)).then(|| key.to_owned());
+            return (self.is_private() || holds_separator(key)).then(|| key.to_owned());
         }
-        let key = name.strip_prefix(&self.before_plain)?;
-        (!self.is_private() && !name.contains(SEPARATOR)).then(|| key.to_owned())
+        let key = name.strip_prefix(self.before_plain.as_bytes())?;
+        (!self.is_private() && !holds_separator(name)).then(|| key.to_owned())
     }
 
     /// A pattern of Redis that all names of the binding's keys have, and others may have.
@@ -71,9 +72,15 @@ impl Keys {
         pattern + "*"
     }
 
-    /// What the keyspace is called: another one is called otherwise.
-    pub(crate) fn space(&self) -> &str {
-        &self.before
+    /// How the names of the binding's keys begin, for one that is compared with others of the same
+    /// [kind](Self::kind): names of the two kinds are never the same.
+    pub(crate) fn beginning(&self) -> &str {
+        &self.before_plain
+    }
+
+    /// Whether names have the form of shared ones.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.is_private() { "own" } else { "shared" }
     }
 
     /// True when every key of the server that is nobody's own is the binding's.
@@ -86,10 +93,15 @@ impl Keys {
     }
 
     /// The key's name in Redis.
-    pub(crate) fn name(&self, key: &str) -> String {
-        let before = if key.contains(SEPARATOR) { &self.before } else { &self.before_plain };
-        [before, key].concat()
+    pub(crate) fn name(&self, key: &[u8]) -> Vec<u8> {
+        let before = if holds_separator(key) { &self.before } else { &self.before_plain };
+        [before.as_bytes(), key].concat()
     }
+}
+
+/// The separator is one byte, which is part of no other character.
+fn holds_separator(bytes: &[u8]) -> bool {
+    bytes.contains(&(SEPARATOR as u8))
 }
 
 #[cfg(test)]
@@ -126,7 +138,8 @@ mod tests {
             ("", shared, "\x1fMA\x1fk", "\x1f\x1f\x1fMA\x1fk"),
             ("p:", shared, "a\x1f", "p:\x1f\x1fa\x1f"),
         ] {
-            assert_eq!(keys(prefix, values, "MA").name(key), name, "{prefix:?} {values:?} {key:?}");
+            let named = keys(prefix, values, "MA").name(key.as_bytes());
+            assert_eq!(named, name.as_bytes(), "{prefix:?} {values:?} {key:?}");
         }
     }
 
@@ -140,7 +153,7 @@ mod tests {
         let mut texts = (0..5).fold(vec![String::new()], |texts, _| longer(texts));
         texts.sort_unstable();
         texts.dedup();
-        let mut seen: HashMap<String, (&str, String, String)> = HashMap::new();
+        let mut seen: HashMap<Vec<u8>, (&str, String, String)> = HashMap::new();
         for prefix in ["", "A", ":", "A:"] {
             for (space, values) in [
                 ("A", &[][..]),
@@ -151,14 +164,15 @@ mod tests {
             ] {
                 let keys = keys(prefix, values, "A");
                 for key in &texts {
-                    assert_eq!(keys.key(&keys.name(key)).as_ref(), Some(key), "it reads back");
+                    let name = keys.name(key.as_bytes());
+                    assert_eq!(keys.key(&name).as_deref(), Some(key.as_bytes()), "it reads back");
                     // Shared keys are one set of names, whatever part of a name is PREFIX.
                     let whole = if space.is_empty() && !key.contains(SEPARATOR) {
                         ("", String::new(), format!("{prefix}{key}"))
                     } else {
                         (prefix, space.to_owned(), key.clone())
                     };
-                    let before = seen.insert(keys.name(key), whole.clone());
+                    let before = seen.insert(name, whole.clone());
                     assert!(before.is_none_or(|before| before == whole), "{whole:?}");
                 }
             }
@@ -169,12 +183,16 @@ mod tests {
     fn a_name_is_read_as_a_key_by_its_own_keyspace_alone() {
         let (own, other) = (keys("p:", &[], "MA"), keys("p:", &[], "MB"));
         let shared = keys("p:", &[("SHARED", "true")], "MA");
-        for key in ["k", "", "a\x1fb", "\x1fMA\x1fk"] {
+        for key in ["k", "", "a\x1fb", "\x1fMA\x1fk"].map(str::as_bytes) {
             assert_eq!(own.key(&other.name(key)), None, "{key:?}");
             assert_eq!(own.key(&shared.name(key)), None, "{key:?}");
             assert_eq!(shared.key(&own.name(key)), None, "{key:?}");
         }
-        assert_eq!(shared.key("q:k"), None, "another prefix");
+        assert_eq!(shared.key(b"q:k"), None, "another prefix");
+        let odd = b"\xff\x1f\xfe";
+        for keys in [&own, &shared] {
+            assert_eq!(keys.key(&keys.name(odd)).as_deref(), Some(&odd[..]), "no text");
+        }
         assert!(!shared.is_everybodys() && !own.is_everybodys());
         assert!(keys("", &[("SHARED", "true")], "MA").is_everybodys());
     }

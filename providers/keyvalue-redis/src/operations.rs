@@ -13,6 +13,9 @@ pub(crate) struct Commands;
 
 type Answer<T> = Result<T, CallError>;
 
+/// A script without arguments of its own.
+const NONE: &[&str] = &[];
+
 impl contract::Provider for Commands {
     type Caller = Seat;
 
@@ -23,7 +26,7 @@ impl contract::Provider for Commands {
     }
 
     async fn get(&self, seat: &Seat, request: contract::GetRequest) -> Answer<Lookup> {
-        let value: Option<String> = seat.run(&scripts::GET, &[request.key], &[]).await?;
+        let value: Option<String> = seat.run(&scripts::GET, &[request.key], NONE).await?;
         Ok(Lookup { exists: value.is_some(), value: value.unwrap_or_default() })
     }
 
@@ -50,7 +53,7 @@ impl contract::Provider for Commands {
 
     async fn clear(&self, seat: &Seat, request: contract::ClearRequest) -> Answer<Removed> {
         let keys = [request.key];
-        seat.run::<()>(&scripts::CLEAR, &keys, &[]).await?;
+        seat.run::<()>(&scripts::CLEAR, &keys, NONE).await?;
         let [key] = keys;
         Ok(Removed { key })
     }

@@ -20,8 +20,8 @@ pub(crate) struct Seat {
 
 impl Seat {
     /// The key as Redis knows it.
-    pub(crate) fn key(&self, key: &str) -> String {
-        self.keys.name(key)
+    pub(crate) fn key(&self, key: impl AsRef<[u8]>) -> Vec<u8> {
+        self.keys.name(key.as_ref())
     }
 
     /// Sends one command.
@@ -36,15 +36,15 @@ impl Seat {
     pub(crate) async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
-        keys: &[String],
-        arguments: &[&str],
+        keys: &[impl AsRef<[u8]> + Sync],
+        arguments: &[impl AsRef<[u8]> + Sync],
     ) -> Result<T, CallError> {
         let mut invocation = script.prepare_invoke();
         for key in keys {
             invocation.key(self.key(key));
         }
         for argument in arguments {
-            invocation.arg(argument);
+            invocation.arg(argument.as_ref());
         }
         // The bounds, which every script finds behind its own arguments.
         invocation.arg(self.bounds.elements_max).arg(self.bounds.answer_bytes_max);

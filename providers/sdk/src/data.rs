@@ -11,9 +11,14 @@
 //! - The pieces of a key come one after the other, and end with its last element. What they say of
 //!   its `count` and its time is the same in all of them.
 //! - A list comes from its head on; a set in any order.
-//! - A counter is a text. Only texts have a time, and it is one of a clock, not a span: how long
-//!   the way takes changes nothing.
+//! - A counter is a text. Only texts have a time, and it is one of the store's own clock, not a
+//!   span: how long the way takes changes nothing. Between stores whose clocks differ, whoever
+//!   carries pieces adds the difference ([`Piece::by_clock`]), so that a key has as long to live
+//!   there as it had here.
+//! - Actors write UTF-8 alone, but other clients of a server may not. What they wrote is carried as
+//!   it is, and refused by a store of texts.
 
+use trellis_core::wire::Blob;
 use trellis_core::{CallError, Code};
 
 trellis_macros::contract! { "data.wit" }
@@ -25,6 +30,10 @@ pub fn is_one(operation: &str) -> bool {
     operation.ends_with("Data")
 }
 
+/// The latest time a key may have, in milliseconds since 1970: what comes after it has no exact
+/// number in JSON, in Lua or in Redis's replies, and is some 280,000 years away.
+pub const EXPIRES_MS_MAX: u64 = (1 << 53) - 1;
+
 impl Piece {
     /// What makes no sense about it, whatever store it is for.
     ///
@@ -34,7 +43,9 @@ impl Piece {
         let elements = self.values.len() as u64;
         let end = self.start.checked_add(elements);
         let wrong = match self.kind {
-            Kind::Text if self.count != 1 || elements != 1 => "a text is one value",
+            Kind::Other => "it holds what a store of keys and values has no word for",
+            _ if self.expires_ms > EXPIRES_MS_MAX => "its time is too far away",
+            Kind::Text if (self.count, elements, self.start) != (1, 1, 0) => "a text is one value",
             Kind::List | Kind::Set if self.expires_ms > 0 => "only a text has a time",
             _ if elements == 0 => "it has no values",
             Kind::List if end.is_none_or(|end| end > self.count) => "it has more values than count",
@@ -48,6 +59,31 @@ impl Piece {
     pub const fn begins(&self) -> bool {
         self.start == 0
     }
+
+    /// The same piece by a clock that is ahead of the one it was told by; a key that ends still
+    /// does.
+    #[must_use]
+    pub fn by_clock(self, ahead_ms: i64) -> Self {
+        let expires_ms = match self.expires_ms {
+            0 => 0,
+            at => at.saturating_add_signed(ahead_ms).clamp(1, EXPIRES_MS_MAX),
+        };
+        Self { expires_ms, ..self }
+    }
+}
+
+/// The text that these bytes are, for a store that keeps nothing else.
+///
+/// # Errors
+/// [`Code::Data`]; it repeats nothing of them.
+pub fn text(bytes: &Blob) -> Result<&str, CallError> {
+    std::str::from_utf8(bytes).map_err(|_| {
+        CallError::new(
+            Code::Data,
+            "a key or a value is not UTF-8 text, which this store does not keep; `trellis kv \
+             export` of the store that has it writes it as `base64`",
+        )
+    })
 }
 
 /// A cursor that no page gave.
@@ -76,22 +112,50 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_told() {
         let piece = Piece {
-            key: "k".to_owned(),
+            key: "k".into(),
             kind: Kind::List,
             expires_ms: 0,
             count: 2,
             start: 0,
-            values: vec!["a".to_owned(), "b".to_owned()],
+            values: vec!["a".into(), "b".into()],
         };
         assert_eq!(piece.check(), Ok(()));
+        let one = vec!["a".into()];
         for wrong in [
             Piece { start: 1, ..piece.clone() },
             Piece { start: u64::MAX, ..piece.clone() },
             Piece { expires_ms: 1, ..piece.clone() },
             Piece { values: Vec::new(), ..piece.clone() },
             Piece { kind: Kind::Text, count: 1, ..piece.clone() },
+            Piece { kind: Kind::Text, count: 1, start: 1, values: one.clone(), ..piece.clone() },
+            Piece { kind: Kind::Other, ..piece.clone() },
+            Piece {
+                kind: Kind::Text,
+                count: 1,
+                values: one.clone(),
+                expires_ms: EXPIRES_MS_MAX + 1,
+                ..piece.clone()
+            },
         ] {
             assert_eq!(wrong.check().expect_err("no sense").code(), Code::Message, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_time_goes_with_the_clock_and_never_becomes_none() {
+        let text = Piece {
+            key: "k".into(),
+            kind: Kind::Text,
+            expires_ms: 1_000,
+            count: 1,
+            start: 0,
+            values: vec!["v".into()],
+        };
+        for (ahead, expires_ms) in
+            [(0, 1_000), (500, 1_500), (-1_000, 1), (i64::MIN, 1), (i64::MAX, EXPIRES_MS_MAX)]
+        {
+            assert_eq!(text.clone().by_clock(ahead).expires_ms, expires_ms, "{ahead}");
+        }
+        assert_eq!(Piece { expires_ms: 0, ..text }.by_clock(7).expires_ms, 0, "never stays never");
     }
 }

@@ -126,6 +126,12 @@ impl Failure {
         self
     }
 
+    /// The same failure with what is so besides.
+    pub(crate) fn adding(mut self, what: impl fmt::Display) -> Self {
+        self.0.message = format!("{}; {what}", self.0.message);
+        self
+    }
+
     /// The same failure with more for programs.
     pub(crate) fn details<T: Serialize>(mut self, details: &T) -> Self {
         self.0.details = serde_json::to_value(details).ok();

@@ -23,10 +23,7 @@ pub(super) async fn export(
     (request, asker): (Request<Incoming>, &str),
     working: &Working,
 ) -> Result<Reply, Refused> {
-    let body = body(request.into_body(), &ADMIN_BODY).await?;
-    let _working = working.begin();
-    let query: DataQuery =
-        if body.is_empty() { DataQuery::default() } else { read(admin, body).await? };
+    let (query, _held) = asked::<DataQuery>(admin, request, working).await?;
     // Each page: where to go on is the asker's word, and may be made up.
     let what = format!("the data of {actor} at {binding}").escape_debug().to_string();
     tracing::info!(target: "audit", event = "export", by = asker, "{what}");
@@ -44,14 +41,25 @@ pub(super) async fn import(
     (request, asker): (Request<Incoming>, &str),
     working: &Working,
 ) -> Result<Reply, Refused> {
-    let body = body(request.into_body(), &ADMIN_BODY).await?;
-    let _working = working.begin();
-    let import: DataImport = read(admin, body).await?;
+    let (import, _held) = asked::<DataImport>(admin, request, working).await?;
     let (pieces, over) = (import.pieces.len(), if import.replace { " (over others)" } else { "" });
     let what = format!("{pieces} pieces for {actor} at {binding}{over}").escape_debug().to_string();
     tracing::info!(target: "audit", event = "import", by = asker, "{what}");
     let taken = admin.0.supervisor.import_data((&actor, &binding), import).await?;
     Ok(document(StatusCode::OK, Answer::DataTaken(taken)))
+}
+
+/// What is asked, and what is to be held until it is answered. No body asks for nothing special.
+async fn asked<T: DeserializeOwned + Send + 'static>(
+    admin: &Admin,
+    request: Request<Incoming>,
+    working: &Working,
+) -> Result<(T, impl Sized), Refused> {
+    let permit = admin.admit()?;
+    let body = body(request.into_body(), &ADMIN_BODY).await?;
+    let working = working.begin();
+    let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
+    Ok((read(admin, body).await?, (permit, working)))
 }
 
 /// Reads a body where that holds up nobody.

@@ -16,6 +16,7 @@ use crate::condition::Condition;
 use crate::data::{
     DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken, DataTerms, Moved,
 };
+use crate::data_bytes::DataBytes;
 use crate::edit::{Edit, EditEntry, EditRequest, Edited, Edits, WatchTerms};
 use crate::entry::{
     ActorEntry, BindingEntry, HostEntry, Instances, Isolation, ProcessEntry, ProviderEntry,
@@ -127,7 +128,8 @@ fn edited() -> Edited {
 
 fn piece(known: bool) -> DataPiece {
     let kind = if known { DataKind::List } else { DataKind::Text };
-    let (key, values) = ("k".to_owned(), vec!["v".to_owned()]);
+    let value = if known { DataBytes(vec![0xff]) } else { "v".into() };
+    let (key, values) = ("k".into(), vec![value]);
     DataPiece { key, kind, expires_unix_ms: 0, count: 1, start: 0, values }
 }
 
@@ -295,7 +297,11 @@ fn every_answer_fits_its_schema_and_has_no_more() {
     for known in [true, false] {
         answers.extend([
             ("data", named("Data"), data(known)),
-            ("data_taken", named("DataTaken"), Answer::DataTaken(DataTaken { keys: 1 })),
+            (
+                "data_taken",
+                named("DataTaken"),
+                Answer::DataTaken(DataTaken { keys: 1, next: Some("1".to_owned()) }),
+            ),
             ("edits", named("Edits"), edits(known)),
             ("edited", named("Edited"), Answer::Edited(Box::new(edited()))),
             ("history", list(named("Revision")), Answer::History(vec![revision(known)])),
@@ -367,9 +373,9 @@ fn every_edit_fits_its_schema_and_has_no_more() {
 
 #[test]
 fn what_is_asked_of_a_store_fits_its_schema_and_has_no_more() {
-    let query =
-        DataQuery { from: Some("1".to_owned()), keys: vec!["k".to_owned()], names_only: true };
-    let import = DataImport { pieces: vec![piece(true), piece(false)], replace: true };
+    let query = DataQuery { from: Some("1".to_owned()), keys: vec!["k".into()], names_only: true };
+    let (pieces, from) = (vec![piece(true), piece(false)], Some("1".to_owned()));
+    let import = DataImport { pieces, from, replace: true };
     for (name, asked) in [
         ("DataQuery", serde_json::to_value(query)),
         ("DataQuery", serde_json::to_value(DataQuery::default())),

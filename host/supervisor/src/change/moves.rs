@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedRwLockWriteGuard, watch};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedRwLockWriteGuard, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use trellis_control::{DataTerms, Moved};
 use trellis_core::{BindingId, CallError, Code};
@@ -18,7 +19,8 @@ use super::make::Made;
 use crate::border::Instance;
 use crate::calls::Calls;
 use crate::foresight::{check_contracts, nobody};
-use crate::moving::{Amount, Bounds, Space, Way, made_way};
+use crate::moving::keyspaces::Space;
+use crate::moving::{Amount, Bounds, Way, made_way, patiently};
 use crate::shared::Shared;
 use crate::superseded::newer;
 
@@ -26,19 +28,20 @@ use crate::superseded::newer;
 const LAST_CALLS_MAX: Duration = Duration::from_secs(3);
 
 /// What is held back between a copy and the moment at which its provider is replaced.
-#[derive(Default)]
-pub(super) struct Moves {
-    held: Vec<Held>,
-    /// Against who looks into a store from outside.
-    still: Option<OwnedRwLockWriteGuard<()>>,
-}
+pub(super) type Moves = Vec<Held>;
 
-/// The calls of a provider while its data move, and until it was replaced or goes on.
-struct Held {
+/// Against who looks into a store from outside, and against another move, as long as there is one.
+type Still = Arc<OwnedRwLockWriteGuard<()>>;
+
+/// The calls of a provider while its data move, and until it was replaced or goes on. If it goes
+/// on, what was copied is taken away again, whatever this change came to: it may have been cut.
+pub(super) struct Held {
     shared: Arc<Shared>,
     name: Arc<str>,
     target: TargetId,
     old: Instance,
+    way: Arc<Way<Instance, Instance>>,
+    still: Still,
     /// None once calls go on.
     hold: Option<Hold>,
 }
@@ -52,23 +55,24 @@ impl Change {
             Some((Arc::clone(name), one.prepared.data.filter(|_| self.is_another(name, made))?))
         });
         let wanted: Vec<_> = wanted.collect();
-        let mut moves = Moves::default();
+        let mut moves = Moves::new();
         if wanted.is_empty() {
             return Some(moves);
         }
         // Without it whoever looks into a store may write there meanwhile.
-        moves.still = Some(self.still().await?);
+        let still = Arc::new(self.still().await?);
         for (name, terms) in wanted {
-            match self.move_of(&name, terms, made).await {
-                Ok((one, moved)) => {
-                    moves.held.push(one);
+            match self.move_of((&name, &still), terms, made).await {
+                Ok((one, moved, note)) => {
+                    moves.push(one);
                     self.moved.push(moved);
+                    self.notes.extend(note);
                 }
                 Err(error) => {
                     self.shared.metrics.moved(error.code().as_str());
                     // What follows moves them. What was moved is taken over, or it would be found
                     // there by then.
-                    if *self.superseded.borrow() && moves.held.is_empty() {
+                    if *self.superseded.borrow() && moves.is_empty() {
                         tracing::info!(provider = %name, "{}", error.message());
                         return None;
                     }
@@ -103,10 +107,10 @@ impl Change {
 
     async fn move_of(
         &self,
-        name: &Arc<str>,
+        (name, still): (&Arc<str>, &Still),
         terms: DataTerms,
         made: &Made,
-    ) -> Result<(Held, Moved), CallError> {
+    ) -> Result<(Held, Moved, Option<String>), CallError> {
         let gone = || nobody(name);
         let one = made.providers.get(name).ok_or_else(gone)?;
         let old = self.shared.look(|actual| {
@@ -117,29 +121,31 @@ impl Change {
         let (old, can) = old.ok_or_else(gone)?;
         can?;
         let spaces = self.spaces(one.target, &one.told)?;
-        let (held, before) = Held::hold(&self.shared, (name, one.target), old)?;
+        let way = Arc::new(Way::new(old.clone(), one.instance.clone()));
+        let (held, before) =
+            Held::hold(&self.shared, (name, one.target), old, (way, Arc::clone(still)))?;
         let began = Instant::now();
         tracing::info!(
             provider = %name,
-            "what it keeps is being copied; if the host ends before that is done, a part of it is \
-             left there, and the next copy needs `--data replace`"
+            "what it keeps is being copied; if the host is killed before that is done, a part of \
+             it is left there, and the next copy needs `--data replace`"
         );
         last_calls(&before, self.superseded.clone()).await?;
-        let from = held.old.clone();
-        let way = Way::new(&from, &one.instance);
-        let copied = way.copy(spaces, terms, &Bounds::begin(self.superseded.clone())).await;
-        let Amount { keys, bytes } = match copied {
+        let bounds = Bounds::begin(self.superseded.clone());
+        let Amount { keys, bytes, others } = match held.way.copy(spaces, terms, &bounds).await {
             Ok(amount) => amount,
-            Err(failed) => {
-                // Nobody waits for what is left to do.
-                drop(held);
-                return Err(way.take_away(failed, self.superseded.clone()).await);
-            }
+            Err(error) => return Err(held.give_up(error, self.superseded.clone()).await),
         };
         let time_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.shared.metrics.moved("done");
         tracing::info!(provider = %name, keys, bytes, time_ms, "what it keeps was copied");
-        Ok((held, Moved { provider: name.to_string(), keys, bytes, time_ms }))
+        let note = (others > 0).then(|| {
+            format!(
+                "what provider {name} was keeps about {others} more keys, of bindings that are not \
+                 in force; they were not copied and stay there"
+            )
+        });
+        Ok((held, Moved { provider: name.to_string(), keys, bytes, time_ms }, note))
     }
 
     /// Over which bindings there is something to move: all that are in force. Each has to be known
@@ -188,6 +194,7 @@ impl Held {
         shared: &Arc<Shared>,
         (name, target): (&Arc<str>, TargetId),
         old: Instance,
+        (way, still): (Arc<Way<Instance, Instance>>, Still),
     ) -> Result<(Self, Calls), CallError> {
         let (held, hold) = HeldTarget::new(Arc::clone(name));
         let (route, handle) = shared.dispatcher.route(name, Arc::new(held));
@@ -201,36 +208,81 @@ impl Held {
             data_error(format!("provider {name} was taken away, so nothing was copied"))
         })?;
         let (shared, name) = (Arc::clone(shared), Arc::clone(name));
-        Ok((Self { shared, name, target, old, hold: Some(hold) }, before))
+        Ok((Self { shared, name, target, old, way, still, hold: Some(hold) }, before))
     }
 
-    /// Calls go on to whoever serves now.
-    fn go_on(&mut self) {
-        let Some(hold) = self.hold.take() else { return };
+    /// Calls go on to whoever serves now. True when that is the one from before.
+    fn go_on(&mut self) -> bool {
+        let Some(hold) = self.hold.take() else { return false };
         let (name, shared) = (&self.name, &self.shared);
         let (route, handle) = shared.dispatcher.route(name, self.old.target());
         let serving = shared.edit(|actual| {
             let serving = actual.instances.get(&self.target)?.clone();
             let running = actual.providers.get_mut(name).filter(|it| it.target == self.target)?;
             // A successor has a route of its own since it took over.
-            if serving.is(&self.old) {
+            let is_old = serving.is(&self.old);
+            if is_old {
                 drop(running.calls.go_on(handle));
                 actual.road.routes.put(self.target, route);
             }
-            Some(serving)
+            Some((serving, is_old))
         });
         match serving {
-            Some(serving) => hold.release(serving.target()),
+            Some((serving, is_old)) => {
+                hold.release(serving.target());
+                is_old
+            }
             None => {
                 let text = format!("provider {name} was taken away while its data moved");
                 hold.fail(CallError::new(Code::Provider, text));
+                // Nobody has it, so nothing is lost with a copy less; but nothing is known either.
+                false
             }
         }
+    }
+
+    /// Calls go on, and what was copied is taken away, for this reason: what there is to say of
+    /// both. Something newer that is wanted waits for that, but not for long.
+    async fn give_up(mut self, error: CallError, superseded: watch::Receiver<bool>) -> CallError {
+        if !self.go_on() {
+            return error;
+        }
+        // An end of the host cuts who waits, not what is waited for.
+        match patiently(self.take_away(error.clone()), superseded).await {
+            Some(told) => told.unwrap_or(error),
+            None => {
+                let text = format!("{}; what was copied is still taken away", error.message());
+                CallError::new(error.code(), text)
+            }
+        }
+    }
+
+    /// Takes away what the other one was given, aside. Until that is done nothing moves there anew.
+    fn take_away(&self, error: CallError) -> oneshot::Receiver<CallError> {
+        let (done, told) = oneshot::channel();
+        let (way, still) = (Arc::clone(&self.way), Arc::clone(&self.still));
+        if !way.is_begun() {
+            let _ = done.send(error);
+            return told;
+        }
+        let name = Arc::clone(&self.name);
+        self.shared.aside.spawn(async move {
+            let error = way.take_away(error).await;
+            tracing::info!(provider = %name, "what was copied from it was for nothing: {error}");
+            // Whoever asked may be gone.
+            let _ = done.send(error);
+            drop(still);
+        });
+        told
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.go_on();
+        // Without a runtime the host is gone already.
+        if self.go_on() && Handle::try_current().is_ok() {
+            let text = "the change ended before the other one took over";
+            drop(self.take_away(CallError::new(Code::Stopping, text)));
+        }
     }
 }

@@ -1,10 +1,14 @@
 //! Stores that fail, lie and take long.
 
 use std::collections::BTreeMap;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use trellis_providers_sdk::data::{self, Differing, Erased, Kind, Taken};
+use bytes::Bytes;
+use trellis_core::BindingId;
+use trellis_providers_sdk::data::{
+    self, About, Differing, Erased, ExportDataRequest, Kind, Page, Taken,
+};
 
 use super::*;
 
@@ -26,6 +30,12 @@ struct Fake {
     hangs: bool,
     /// Never ends with removing.
     is_stuck: bool,
+    /// Takes no more once it holds so many pieces, and says so only when it is asked.
+    full_at: Option<usize>,
+    /// What time it is there.
+    now_ms: u64,
+    /// Takes so many pieces, and answers no more then.
+    loses: Option<usize>,
 }
 
 impl Fake {
@@ -36,16 +46,39 @@ impl Fake {
     fn with(self, space: &'static str, keys: &[&str]) -> Self {
         for key in keys {
             let piece = Piece {
-                key: (*key).to_owned(),
+                key: (*key).into(),
                 kind: Kind::Text,
                 expires_ms: 0,
                 count: 1,
                 start: 0,
-                values: vec![format!("of {key}")],
+                values: vec![format!("of {key}").into()],
             };
             self.held.lock().insert((space, (*key).to_owned()), piece);
         }
         self
+    }
+
+    /// Takes pieces: how many that were, and whether nobody is told.
+    fn take(&self, space: &'static str, pieces: Vec<Piece>) -> Result<(u64, bool), CallError> {
+        let mut held = self.held.lock();
+        let keys = pieces.len() as u64;
+        if keys == 0 && self.full_at.is_some_and(|most| held.len() >= most) {
+            return Err(CallError::new(Code::Provider, "its memory is full"));
+        }
+        if let Some(piece) = pieces.first().filter(|_| self.visited) {
+            let key = "visitor".to_owned();
+            held.insert((space, key.clone()), Piece { key: key.into(), ..piece.clone() });
+        }
+        for mut piece in pieces {
+            if self.takes.is_some_and(|most| held.len() >= most) {
+                return Err(CallError::new(Code::Storage, "the disk is full"));
+            }
+            if self.lies {
+                piece.values = vec!["something else".into()];
+            }
+            held.insert((space, named(&piece)), piece);
+        }
+        Ok((keys, self.loses.is_some_and(|most| held.len() >= most)))
     }
 
     fn keys(&self) -> Vec<String> {
@@ -55,6 +88,14 @@ impl Fake {
 
 impl data::Provider for Fake {
     type Caller = &'static str;
+
+    async fn describe_data(&self, space: &&'static str) -> Result<About, CallError> {
+        // `name/prefix` is a part of a store that has others.
+        let (store, prefix) = space.split_once('/').unwrap_or((space, ""));
+        let store = if prefix.is_empty() { format!("{} {store}", self.name) } else { store.into() };
+        let total = self.held.lock().len() as u64;
+        Ok(About { store, prefix: prefix.to_owned(), now_ms: self.now_ms, total })
+    }
 
     async fn export_data(
         &self,
@@ -69,7 +110,7 @@ impl data::Provider for Fake {
         let mut own = held.range((*space, request.cursor)..).filter(|((at, _), _)| at == space);
         let pieces = own.next().map(|(_, piece)| piece.clone()).into_iter().collect();
         let next = own.next().map_or_else(String::new, |((_, key), _)| key.clone());
-        Ok(Page { store: format!("{} {space}", self.name), pieces, next })
+        Ok(Page { pieces, next })
     }
 
     async fn import_data(
@@ -77,20 +118,9 @@ impl data::Provider for Fake {
         space: &&'static str,
         request: ImportDataRequest,
     ) -> Result<Taken, CallError> {
-        let mut held = self.held.lock();
-        let keys = request.pieces.len() as u64;
-        if let Some(piece) = request.pieces.first().filter(|_| self.visited) {
-            let key = "visitor".to_owned();
-            held.insert((space, key.clone()), Piece { key, ..piece.clone() });
-        }
-        for mut piece in request.pieces {
-            if self.takes.is_some_and(|most| held.len() >= most) {
-                return Err(CallError::new(Code::Storage, "the disk is full"));
-            }
-            if self.lies {
-                piece.values = vec!["something else".to_owned()];
-            }
-            held.insert((space, piece.key.clone()), piece);
+        let (keys, is_lost) = self.take(space, request.pieces)?;
+        if is_lost {
+            std::future::pending::<()>().await;
         }
         Ok(Taken { keys })
     }
@@ -101,7 +131,7 @@ impl data::Provider for Fake {
         request: CompareDataRequest,
     ) -> Result<Differing, CallError> {
         let held = self.held.lock();
-        let differs = |piece: &Piece| held.get(&(*space, piece.key.clone())) != Some(piece);
+        let differs = |piece: &Piece| held.get(&(*space, named(piece))) != Some(piece);
         let keys = request.pieces.iter().filter(|piece| differs(piece));
         Ok(Differing { keys: keys.map(|piece| piece.key.clone()).collect() })
     }
@@ -122,7 +152,11 @@ impl data::Provider for Fake {
     }
 }
 
-impl Keeper for Fake {
+fn named(piece: &Piece) -> String {
+    data::text(&piece.key).expect("keys of tests are texts").to_owned()
+}
+
+impl Keeper for &Fake {
     fn name(&self) -> String {
         self.name.to_owned()
     }
@@ -134,7 +168,7 @@ impl Keeper for Fake {
         payload: Vec<u8>,
     ) -> Result<Bytes, CallError> {
         let space = self.spaces[usize::try_from(binding).expect("a few")];
-        data::serve(self, &space, operation, &payload).await
+        data::serve(*self, &space, operation, &payload).await
     }
 }
 
@@ -156,7 +190,7 @@ async fn moved_within(
     let way = Way::new(from, to);
     match way.copy(bindings.map(space).collect(), terms, &bounds).await {
         Ok(amount) => Ok(amount),
-        Err(failed) => Err(way.take_away(failed, bounds.superseded).await),
+        Err(error) => Err(way.take_away(error).await),
     }
 }
 
@@ -170,7 +204,7 @@ async fn every_keyspace_goes_along_once() {
     assert_eq!(to.keys(), ["a/k", "a/l", "b/k"]);
     assert_eq!(
         amount,
-        Amount { keys: 3, bytes: 3 * 5 },
+        Amount { keys: 3, bytes: 3 * 5, others: 1 },
         "two bindings that see the same count once"
     );
     assert_eq!(from.keys().len(), 4, "it has them still");
@@ -280,9 +314,8 @@ async fn something_newer_ends_it_and_nothing_is_lost() {
 async fn something_newer_does_not_wait_for_a_store_that_gives_nothing_up() {
     let from = Fake::new("from", &["a"]).with("a", &["k", "l"]);
     let to = Fake { takes: Some(1), is_stuck: true, ..Fake::new("to", &["a"]) };
-    for (is_newer_wanted, longest) in
-        [(true, TAKE_AWAY_PATIENCE), (false, Duration::from_millis(DATA_MOVE_TIME.default))]
-    {
+    let whole = Duration::from_millis(DATA_MOVE_TIME.default);
+    for (is_newer_wanted, longest) in [(true, TAKE_AWAY_PATIENCE), (false, whole)] {
         to.held.lock().clear();
         let (wanted, superseded) = watch::channel(false);
         let bounds = Bounds::begin(superseded);
@@ -291,9 +324,95 @@ async fn something_newer_does_not_wait_for_a_store_that_gives_nothing_up() {
         let failed = way.copy(vec![space], DataTerms::Copy, &bounds).await;
         let began = Instant::now();
         wanted.send(is_newer_wanted).expect("it listens");
-        let error = way.take_away(failed.expect_err("it is full"), bounds.superseded).await;
+        let taking = way.take_away(failed.expect_err("it is full"));
+        let told = patiently(taking, bounds.superseded).await;
         assert_eq!(began.elapsed(), longest);
+        let Some(error) = told else {
+            assert!(is_newer_wanted);
+            continue;
+        };
         assert_eq!(error.code(), Code::Storage, "why it failed at first");
         assert!(error.message().contains("the next try needs `--data replace`"), "{error}");
+    }
+}
+
+/// Whoever is cut while a page is on its way does not know whether it came.
+#[tokio::test]
+async fn what_is_cut_or_was_for_nothing_is_taken_away_as_well() {
+    let stopped = CallError::new(Code::Stopping, "the host stops");
+    let from = Fake::new("from", &["a", "b"]).with("a", &["k", "l"]).with("b", &["m"]);
+    let spaces = [0, 1].map(|id| Space { binding: BindingId(id), actor: "a".to_owned() });
+    for loses in [None, Some(1), Some(2)] {
+        let to = Fake { loses, ..Fake::new("to", &["a", "b"]) };
+        let way = Way::new(&from, &to);
+        assert!(!way.is_begun());
+        let (_wanted, superseded) = watch::channel(false);
+        let bounds = Bounds::begin(superseded);
+        let mut copying = Box::pin(way.copy(spaces.to_vec(), DataTerms::Copy, &bounds));
+        let mut once = Context::from_waker(Waker::noop());
+        let cut = copying.as_mut().poll(&mut once).is_pending();
+        assert_eq!(cut, loses.is_some());
+        drop(copying);
+        assert!(way.is_begun());
+        assert_eq!(to.keys().len(), loses.unwrap_or(3));
+        assert_eq!(way.take_away(stopped.clone()).await, stopped, "there is nothing to add");
+        assert_eq!((from.keys().len(), to.keys().len()), (3, 0));
+    }
+}
+
+#[tokio::test]
+async fn one_that_takes_no_more_does_not_take_over() {
+    let from = Fake::new("from", &["a"]).with("a", &["k", "l"]);
+    let to = Fake { full_at: Some(2), ..Fake::new("to", &["a"]) };
+    let full = moved(&from, &to, DataTerms::Copy).await.expect_err("it would refuse every write");
+    assert_eq!(full.code(), Code::Provider);
+    for said in ["take no more", "its memory is full"] {
+        assert!(full.message().contains(said), "{said}: {full}");
+    }
+    assert_eq!(to.keys(), Vec::<String>::new());
+    let larger = Fake { full_at: Some(3), ..Fake::new("to", &["a"]) };
+    moved(&from, &larger, DataTerms::Copy).await.expect("there is room for one more");
+}
+
+#[tokio::test]
+async fn keys_of_the_source_are_not_thrown_away_for_those_of_a_part_of_it() {
+    for (from, to) in [("redis/a:", "redis/a:b:"), ("redis/a:b:", "redis/a:")] {
+        let from = Fake::new("from", &[from]).with(from, &["k"]);
+        let to = Fake::new("to", &[to]).with(to, &["k"]);
+        for terms in [DataTerms::Copy, DataTerms::Replace] {
+            let refused = moved(&from, &to, terms).await.expect_err("they overlap");
+            assert_eq!(refused.code(), Code::Data);
+            assert!(refused.message().contains("PREFIX"), "{refused}");
+            assert_eq!((from.keys().len(), to.keys().len()), (1, 1), "nothing was touched");
+        }
+    }
+}
+
+/// A key has as long to live there as it had here.
+#[tokio::test]
+async fn times_go_by_the_clock_of_the_store() {
+    for (here, there, lives_until) in
+        [(1_000_000, 1_000_030, 1_000_500), (1_000_000, 1_600_000, 1_600_500), (600_000, 0, 500)]
+    {
+        let from = Fake { now_ms: here, ..Fake::new("from", &["a"]) }.with("a", &["k"]);
+        let until = here + 500;
+        from.held.lock().values_mut().for_each(|piece| piece.expires_ms = until);
+        let to = Fake { now_ms: there, ..Fake::new("to", &["a"]) };
+        moved(&from, &to, DataTerms::Copy).await.expect("it compares with the same times");
+        let times: Vec<_> = to.held.lock().values().map(|piece| piece.expires_ms).collect();
+        assert_eq!(times, [lives_until], "{here} {there}");
+    }
+}
+
+#[test]
+fn what_it_takes_to_read_a_clock_is_no_difference() {
+    for (read, there, by) in [
+        ((1_000, 5_000), 4_000, 0),
+        ((1_000, 1_000), 1_050, 0),
+        ((1_000, 2_000), 11_500, 10_000),
+        ((11_000, 12_000), 1_500, -10_000),
+        ((u64::MAX, 0), 0, -i64::MAX),
+    ] {
+        assert_eq!(ahead(read, there), by, "{read:?} {there}");
     }
 }

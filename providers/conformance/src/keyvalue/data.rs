@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use trellis_core::wire::Blob;
 use trellis_core::{CallError, Code};
 use trellis_providers_sdk::data::{
-    CompareData, CompareDataRequest, EraseData, EraseDataRequest, ExportData, ExportDataRequest,
-    ImportData, ImportDataRequest, Kind, Page, Piece,
+    About, CompareData, CompareDataRequest, DescribeData, EXPIRES_MS_MAX, EraseData,
+    EraseDataRequest, ExportData, ExportDataRequest, ImportData, ImportDataRequest, Kind, Page,
+    Piece,
 };
 
 use super::client::Store;
@@ -19,7 +21,7 @@ const MANY: usize = 1_500;
 /// one provider, or of two.
 pub async fn check(from: &Store, to: &Store) {
     assert_eq!(all(from, 1).await, BTreeMap::new(), "there is nothing yet");
-    assert_ne!(page(from, "", 1).await.store, page(to, "", 1).await.store);
+    apart(&about(from).await, &about(to).await);
     fill(from).await;
     let whole = all(from, 1 << 20).await;
     for bytes_max in [1, 100, 5_000] {
@@ -39,8 +41,22 @@ pub async fn check(from: &Store, to: &Store) {
     assert_eq!(all(to, 1 << 20).await, BTreeMap::new());
     assert_eq!(all(from, 1 << 20).await, whole, "another keyspace is untouched");
     times(to).await;
+    all_or_none(to).await;
     erase(from).await;
     assert_eq!(from.get("plain").await, Ok(None));
+}
+
+async fn about(store: &Store) -> About {
+    store.data::<DescribeData>(&()).await.expect("it says which it is")
+}
+
+/// What two bindings say of themselves when neither sees a key of the other; and it is some time.
+fn apart(one: &About, other: &About) {
+    let begins = |it: &About, at: &About| at.prefix.starts_with(&it.prefix);
+    let overlap = one.store == other.store && (begins(one, other) || begins(other, one));
+    assert!(!overlap, "{one:?} {other:?}");
+    let since_2020 = 1_577_836_800_000..EXPIRES_MS_MAX;
+    assert!([one, other].iter().all(|it| since_2020.contains(&it.now_ms)), "{one:?} {other:?}");
 }
 
 /// What there is of each kind, with awkward keys among it.
@@ -75,7 +91,7 @@ async fn names(store: &Store, count: usize) {
         let page = store.data::<ExportData>(&asked).await.expect("a page");
         for piece in page.pieces {
             assert!(piece.values.is_empty() && piece.begins(), "{piece:?}");
-            found.insert(piece.key, (piece.kind, piece.count));
+            found.insert(key_of(&piece), (piece.kind, piece.count));
         }
         cursor = page.next;
         if cursor.is_empty() {
@@ -90,13 +106,13 @@ async fn names(store: &Store, count: usize) {
 
 /// Keys that are asked for by their names come alone, in that order; others are passed over.
 async fn alone(store: &Store) {
-    let wanted = ["list", "none", "", "counter"].map(str::to_owned).to_vec();
+    let wanted = ["list", "none", "", "counter"].map(Blob::from).to_vec();
     let (mut cursor, mut order) = (String::new(), Vec::new());
     loop {
         let (keys, names_only) = (wanted.clone(), false);
         let asked = ExportDataRequest { cursor, keys, names_only, bytes_max: 2_000 };
         let page = store.data::<ExportData>(&asked).await.expect("a page");
-        order.extend(page.pieces.into_iter().map(|piece| piece.key));
+        order.extend(page.pieces.iter().map(key_of));
         cursor = page.next;
         if cursor.is_empty() {
             break;
@@ -148,15 +164,38 @@ async fn times(store: &Store) {
     assert_eq!(there["never"].1, 0);
     let request = CompareDataRequest { pieces };
     let same = store.data::<CompareData>(&request).await.expect("it compares");
-    assert_eq!(same.keys, Vec::<String>::new(), "one that is over need not be there");
+    assert_eq!(same.keys, Vec::<Blob>::new(), "one that is over need not be there");
     // Written again without a time it has none.
     store.set("far", "v").await.expect("Set");
     assert_eq!(all(store, 1 << 20).await["far"].1, 0);
     erase(store).await;
 }
 
+/// Of several pieces one that cannot be put there keeps the others out, and nothing at all is put
+/// there without any.
+async fn all_or_none(store: &Store) {
+    store.set("before", "old").await.expect("Set");
+    let list = Piece { kind: Kind::List, count: 3, start: 2, ..text("other", "c", 0) };
+    let pieces = vec![text("before", "new", 0), text("first", "v", 0), list];
+    assert_refused(import(store, pieces).await, Code::Conflict);
+    let far = vec![text("first", "v", 0), text("far", "v", EXPIRES_MS_MAX + 1)];
+    assert_refused(import(store, far).await, Code::Message);
+    assert_eq!(store.get("before").await, Ok(Some("old".to_owned())));
+    assert_eq!(store.key_exists("first").await, Ok(false));
+    assert_eq!(import(store, Vec::new()).await, Ok(0), "it takes what is written");
+    // As far away as a time may be, and a moment before it is over.
+    let latest = vec![text("latest", "v", EXPIRES_MS_MAX)];
+    import(store, latest).await.expect("it makes sense");
+    assert_eq!(all(store, 1 << 20).await["latest"].1, EXPIRES_MS_MAX);
+    erase(store).await;
+}
+
+fn key_of(piece: &Piece) -> String {
+    trellis_providers_sdk::data::text(&piece.key).expect("actors write texts").to_owned()
+}
+
 fn text(key: &str, value: &str, expires_ms: u64) -> Piece {
-    let (key, values) = (key.to_owned(), vec![value.to_owned()]);
+    let (key, values) = (key.into(), vec![value.into()]);
     Piece { key, kind: Kind::Text, expires_ms, count: 1, start: 0, values }
 }
 
@@ -187,7 +226,12 @@ async fn all(store: &Store, bytes_max: u32) -> BTreeMap<String, Held> {
     let mut all: BTreeMap<String, Held> = BTreeMap::new();
     let mut counts = BTreeMap::new();
     for piece in pages(store, bytes_max).await.into_iter().flatten() {
-        let Piece { key, kind, expires_ms, count, start, values } = piece;
+        let key = key_of(&piece);
+        let Piece { kind, expires_ms, count, start, values, .. } = piece;
+        let values = values.iter().map(|value| {
+            trellis_providers_sdk::data::text(value).expect("actors write texts").to_owned()
+        });
+        let values: Vec<_> = values.collect();
         let size: usize = values.iter().map(String::len).sum();
         assert!(values.len() == 1 || size < 2 * bytes_max as usize + 1_000, "{key}: {size} bytes");
         let held = all.entry(key.clone()).or_insert((kind, expires_ms, Vec::new()));
@@ -216,7 +260,7 @@ async fn copy(from: &Store, to: &Store, bytes_max: u32) {
     assert_eq!(begun, all(from, 1 << 20).await.len() as u64);
 }
 
-async fn differing(from: &Store, to: &Store) -> Vec<String> {
+async fn differing(from: &Store, to: &Store) -> Vec<Blob> {
     let mut differing = Vec::new();
     for pieces in pages(from, 1 << 20).await {
         let request = CompareDataRequest { pieces };

@@ -25,6 +25,7 @@ mod tables;
 mod unwritten;
 mod users;
 mod view;
+mod whole;
 mod work;
 mod writer;
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use redb::ReadableTableMetadata;
 use trellis_core::CallError;
 use trellis_providers_sdk::data::{
-    self, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
+    self, About, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
     ImportDataRequest, Kind, Page, Piece, Taken,
 };
 
@@ -13,21 +14,27 @@ use super::failure::Failure;
 use super::schema::{Entry, FIRST_POSITION, Held, Place, is_over};
 use super::tables::Tables;
 use super::view::View;
-use crate::data::{Cursor, KEYS_MAX, Room, check};
+use super::whole::{make_room, make_sure};
+use crate::data::{Cursor, KEYS_MAX, Room, TextPiece, begun, checked, differing, texts};
 use crate::namespace::Namespace;
-
-/// Most keys that one comparison names.
-const DIFFERING_MAX: usize = 16;
 
 type Answer<T> = Result<T, CallError>;
 
 impl data::Provider for FileStore {
     type Caller = Namespace;
 
+    async fn describe_data(&self, space: &Namespace) -> Answer<About> {
+        let store = self.identity(space);
+        self.read(move |view, _| {
+            let (prefix, now_ms, total) = (String::new(), view.now_ms, view.entries.len()?);
+            Ok(About { store, prefix, now_ms, total })
+        })
+        .await
+    }
+
     async fn export_data(&self, space: &Namespace, request: ExportDataRequest) -> Answer<Page> {
         let ExportDataRequest { cursor, keys, names_only, bytes_max } = request;
-        let store = if cursor.is_empty() { self.identity(space) } else { String::new() };
-        let cursor = Cursor::read(&cursor)?;
+        let (cursor, keys) = (Cursor::read(&cursor)?, texts(keys));
         let space = Arc::clone(&space.name);
         self.read(move |view, _| {
             let mut room = Room::new(bytes_max, names_only);
@@ -37,21 +44,21 @@ impl data::Provider for FileStore {
             } else {
                 export_these(view, &space, (cursor, &keys), (&mut room, &mut pieces))?
             };
-            Ok(Page { store, pieces, next })
+            Ok(Page { pieces, next })
         })
         .await
     }
 
     async fn import_data(&self, space: &Namespace, request: ImportDataRequest) -> Answer<Taken> {
-        let ImportDataRequest { pieces } = request;
-        check(&pieces, &self.bounds)?;
+        let pieces = checked(request.pieces, &self.bounds)?;
         let (space, bytes_max) = (Arc::clone(&space.name), self.bytes_max);
         self.write(move |tables, _| {
-            make_room(tables, &space, &pieces, bytes_max)?;
+            make_sure(tables, &space, &pieces, bytes_max)?;
+            make_room(tables, &space, &pieces)?;
             for piece in &pieces {
                 put(tables, Place { space: &space, key: &piece.key }, piece)?;
             }
-            Ok(Taken { keys: pieces.iter().filter(|piece| piece.begins()).count() as u64 })
+            Ok(Taken { keys: begun(&pieces) })
         })
         .await
     }
@@ -62,16 +69,7 @@ impl data::Provider for FileStore {
         request: CompareDataRequest,
     ) -> Answer<Differing> {
         let (space, pieces) = (Arc::clone(&space.name), request.pieces);
-        self.read(move |view, _| {
-            let mut keys = Vec::new();
-            for piece in pieces {
-                if keys.len() < DIFFERING_MAX && !view.is_so(&space, &piece)? {
-                    keys.push(piece.key);
-                }
-            }
-            Ok(Differing { keys })
-        })
-        .await
+        self.read(move |view, _| differing(pieces, |piece| view.is_so(&space, piece))).await
     }
 
     async fn erase_data(&self, space: &Namespace, request: EraseDataRequest) -> Answer<Erased> {
@@ -161,7 +159,7 @@ impl View {
         let (key, start) = (at.key.to_owned(), from.start);
         let piece = |kind, count, values| {
             let expires_ms = entry.expires_ms;
-            Piece { key: key.clone(), kind, expires_ms, count, start, values }
+            Piece::from(TextPiece { key: key.clone(), kind, expires_ms, count, start, values })
         };
         let (kind, count, found) = match &entry.held {
             Held::Text(text) => {
@@ -236,7 +234,7 @@ impl View {
     }
 
     /// Whether a key holds what a piece says.
-    fn is_so(&self, space: &str, piece: &Piece) -> Result<bool, Failure> {
+    fn is_so(&self, space: &str, piece: &TextPiece) -> Result<bool, Failure> {
         let at = Place { space, key: &piece.key };
         let Some(entry) = self.entry(at)? else { return Ok(piece_is_over(piece, self.now_ms)) };
         match (&entry.held, piece.kind) {
@@ -269,36 +267,13 @@ impl View {
     }
 }
 
-const fn piece_is_over(piece: &Piece, now_ms: u64) -> bool {
+const fn piece_is_over(piece: &TextPiece, now_ms: u64) -> bool {
     is_over(piece.expires_ms, now_ms)
 }
 
-/// Removes what these pieces replace and finds room for all of them, before anything is put there:
-/// whatever is in the way puts all of it off, or refuses all of it.
-fn make_room(
-    tables: &mut Tables<'_>,
-    space: &str,
-    pieces: &[Piece],
-    bytes_max: u64,
-) -> Result<(), Failure> {
-    let mut bytes = 0;
-    for piece in pieces {
-        let at = Place { space, key: &piece.key };
-        if piece.begins() {
-            tables.remove(at)?;
-            bytes += at.key_bytes(if piece.kind == Kind::Text { &piece.values[0] } else { "" });
-        }
-        if piece.kind != Kind::Text {
-            tables.vacant(at)?;
-            bytes += piece.values.iter().map(|value| at.item_bytes(value)).sum::<u64>();
-        }
-    }
-    tables.room_for(bytes, bytes_max)
-}
-
 /// Puts one piece where there is room for it.
-fn put(tables: &mut Tables<'_>, at: Place<'_>, piece: &Piece) -> Result<(), Failure> {
-    let Piece { kind, expires_ms, count, start, values, .. } = piece;
+fn put(tables: &mut Tables<'_>, at: Place<'_>, piece: &TextPiece) -> Result<(), Failure> {
+    let TextPiece { kind, expires_ms, count, start, values, .. } = piece;
     if piece.begins() && *kind != Kind::Text {
         // A page may tell of a key twice.
         tables.remove(at)?;
@@ -306,6 +281,8 @@ fn put(tables: &mut Tables<'_>, at: Place<'_>, piece: &Piece) -> Result<(), Fail
     }
     let held = tables.entry(at)?.map(|entry| entry.held);
     let entry = match (kind, held) {
+        // Such a piece is refused before.
+        (Kind::Other, _) => return Err(data::does_not_follow().into()),
         (Kind::Text, _) if is_over(*expires_ms, tables.now_ms()) => return Ok(()),
         (Kind::Text, _) => {
             let text = values.first().cloned().unwrap_or_default();
@@ -313,7 +290,6 @@ fn put(tables: &mut Tables<'_>, at: Place<'_>, piece: &Piece) -> Result<(), Fail
         }
         (Kind::List, held) => {
             let (before, head) = match held {
-                // All of the list finds its place behind the first item, so that it has no gaps.
                 None if *start == 0 => (0, FIRST_POSITION - count),
                 Some(Held::List { count: before, head }) if before == *start => (before, head),
                 _ => return Err(data::does_not_follow().into()),

@@ -42,7 +42,7 @@ impl Tables<'_> {
     }
 
     /// What the items or members of a key are charged; at least that, when there are very many.
-    fn item_bytes(&self, at: Place<'_>, held: Option<&Held>) -> Result<u64, Failure> {
+    pub(super) fn item_bytes(&self, at: Place<'_>, held: Option<&Held>) -> Result<u64, Failure> {
         let mut bytes = 0;
         let count = match held {
             None | Some(Held::Text(_)) => return Ok(0),

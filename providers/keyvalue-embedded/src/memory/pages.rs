@@ -1,13 +1,13 @@
 //! Pages of what a namespace in memory holds, out and in. Keys stand in no order there, so a page
 //! looks at a whole shard for the first keys behind its cursor, and then at each of these alone.
 
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use trellis_core::CallError;
 use trellis_providers_sdk::data::{
-    self, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
+    self, About, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
     ImportDataRequest, Kind, Page, Piece, Taken,
 };
 
@@ -15,35 +15,37 @@ use super::Memory;
 use super::charge::item_bytes;
 use super::collection::{List, Set};
 use super::shard::Value;
-use crate::data::{Cursor, KEYS_MAX, Room, check};
+use crate::data::{Cursor, KEYS_MAX, Room, TextPiece, begun, checked, differing, texts};
 use crate::namespace::{Namespace, NamespaceId};
 use crate::number;
-
-/// Most keys that one comparison names.
-const DIFFERING_MAX: usize = 16;
 
 type Answer<T> = Result<T, CallError>;
 
 impl data::Provider for Memory {
     type Caller = Namespace;
 
+    async fn describe_data(&self, space: &Namespace) -> Answer<About> {
+        let (store, prefix) = (self.identity(space), String::new());
+        let total = self.kept.shards.iter().map(|shard| shard.lock().entries.len() as u64).sum();
+        Ok(About { store, prefix, now_ms: self.clock.now_ms(), total })
+    }
+
     async fn export_data(&self, space: &Namespace, request: ExportDataRequest) -> Answer<Page> {
         let ExportDataRequest { cursor, keys, names_only, bytes_max } = request;
-        let store = if cursor.is_empty() { self.identity(space) } else { String::new() };
-        let cursor = Cursor::read(&cursor)?;
+        let (cursor, keys) = (Cursor::read(&cursor)?, texts(keys));
         let mut page = Filling { room: Room::new(bytes_max, names_only), pieces: Vec::new() };
         let next = if keys.is_empty() {
             self.export(space.id, cursor, &mut page).await?
         } else {
             self.export_these(space.id, (cursor, &keys), &mut page)?
         };
-        Ok(Page { store, pieces: page.pieces, next })
+        Ok(Page { pieces: page.pieces, next })
     }
 
     async fn import_data(&self, space: &Namespace, request: ImportDataRequest) -> Answer<Taken> {
-        let ImportDataRequest { pieces } = request;
-        check(&pieces, &self.bounds)?;
-        let keys = pieces.iter().filter(|piece| piece.begins()).count() as u64;
+        let pieces = checked(request.pieces, &self.bounds)?;
+        let keys = begun(&pieces);
+        self.make_sure(space.id, &pieces)?;
         for piece in pieces {
             self.put(space.id, piece)?;
         }
@@ -55,13 +57,7 @@ impl data::Provider for Memory {
         space: &Namespace,
         request: CompareDataRequest,
     ) -> Answer<Differing> {
-        let mut keys = Vec::new();
-        for piece in request.pieces {
-            if keys.len() < DIFFERING_MAX && !self.is_so(space.id, &piece)? {
-                keys.push(piece.key);
-            }
-        }
-        Ok(Differing { keys })
+        differing(request.pieces, |piece| self.is_so(space.id, piece))
     }
 
     async fn erase_data(&self, space: &Namespace, request: EraseDataRequest) -> Answer<Erased> {
@@ -200,25 +196,54 @@ impl Memory {
             let more = !room.names_only && told < count;
             let after = values.last().cloned().unwrap_or_default();
             let key = key.to_owned();
-            pieces.push(Piece { key: key.clone(), kind, expires_ms, count, start, values });
+            let piece = TextPiece { key: key.clone(), kind, expires_ms, count, start, values };
+            pieces.push(Piece::from(piece));
             Ok(more.then_some(Cursor { part: 0, key, start: told, after }))
         })
     }
 
+    /// Refuses pieces of which one could not be put there, before any of them is.
+    fn make_sure(&self, space: NamespaceId, pieces: &[TextPiece]) -> Answer<()> {
+        let (mut bytes, mut told) = (0, HashMap::new());
+        for piece in pieces {
+            let own = match piece.kind {
+                Kind::Text => piece.values.iter().map(|text| text_bytes(text)).sum(),
+                _ => piece.values.iter().map(|value| item_bytes(value)).sum::<u64>(),
+            };
+            bytes += self.edit(space, &piece.key, |slot| {
+                if piece.begins() {
+                    return Ok(slot.growth(own));
+                }
+                let follows = match (told.get(piece.key.as_str()), slot.value(), piece.kind) {
+                    (Some(before), ..) => *before == (piece.kind, piece.start),
+                    (None, Some(Value::List(list)), Kind::List) => {
+                        list.items().len() as u64 == piece.start
+                    }
+                    (None, Some(Value::Set(_)), Kind::Set) => true,
+                    _ => false,
+                };
+                if follows { Ok(own) } else { Err(data::does_not_follow()) }
+            })?;
+            let end = piece.start.saturating_add(piece.values.len() as u64);
+            told.insert(piece.key.as_str(), (piece.kind, end));
+        }
+        self.budget.room_for(bytes)
+    }
+
     /// Puts one piece.
-    fn put(&self, space: NamespaceId, piece: Piece) -> Answer<()> {
-        let Piece { key, kind, expires_ms, start, values, .. } = piece;
+    fn put(&self, space: NamespaceId, piece: TextPiece) -> Answer<()> {
+        let TextPiece { key, kind, expires_ms, start, values, .. } = piece;
         if kind == Kind::Text {
             let is_over = expires_ms > 0 && expires_ms <= self.clock.now_ms();
             let text = values.into_iter().next().unwrap_or_default();
-            let number = number::parse(&text);
-            let bytes = if number.is_some() { 0 } else { text.len() as u64 };
+            let bytes = text_bytes(&text);
             return self.edit(space, &key, |slot| {
                 if is_over {
                     slot.remove();
                     return Ok(());
                 }
                 self.budget.room_for(slot.growth(bytes))?;
+                let number = number::parse(&text);
                 let value = number.map_or_else(|| Value::Text(text.into()), Value::Number);
                 slot.put(value, expires_ms);
                 Ok(())
@@ -254,8 +279,8 @@ impl Memory {
     }
 
     /// Whether a key holds what a piece says.
-    fn is_so(&self, space: NamespaceId, piece: &Piece) -> Answer<bool> {
-        let Piece { key, kind, expires_ms, count, start, values } = piece;
+    fn is_so(&self, space: NamespaceId, piece: &TextPiece) -> Answer<bool> {
+        let TextPiece { key, kind, expires_ms, count, start, values } = piece;
         self.edit(space, key, |slot| {
             let same_time = slot.expires_ms().unwrap_or(0) == *expires_ms;
             Ok(match (slot.value(), kind) {
@@ -296,4 +321,9 @@ fn fill<'a>(room: &mut Room, texts: impl Iterator<Item = &'a Box<str>>) -> Vec<S
         }
     }
     values
+}
+
+/// What a text is charged; a number has its room in the entry.
+fn text_bytes(text: &str) -> u64 {
+    if number::parse(text).is_some() { 0 } else { text.len() as u64 }
 }

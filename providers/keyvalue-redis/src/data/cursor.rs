@@ -9,7 +9,7 @@ pub(super) struct Cursor {
     /// From where SCAN goes on; `None` when it is through.
     pub(super) scan: Option<u64>,
     /// The keys that it gave and that are still to be read.
-    pub(super) keys: Vec<String>,
+    pub(super) keys: Vec<Vec<u8>>,
     /// From where the first of them goes on; empty for its beginning.
     pub(super) within: String,
     /// How many of its elements came before that.
@@ -24,7 +24,7 @@ impl Default for Cursor {
 
 impl Cursor {
     /// Over these keys alone.
-    pub(super) fn over(keys: Vec<String>) -> Self {
+    pub(super) fn over(keys: Vec<Vec<u8>>) -> Self {
         Self { scan: None, keys, ..Self::default() }
     }
 
@@ -34,11 +34,11 @@ impl Cursor {
             return String::new();
         }
         let scan = self.scan.map_or_else(String::new, |scan| scan.to_string());
-        let mut text = format!("{scan} {} {} ", self.before, self.within);
+        let mut text = format!("{scan} {} {}", self.before, self.within);
         for key in &self.keys {
-            text.push_str(&key.len().to_string());
-            text.push(':');
-            text.push_str(key);
+            text.push(' ');
+            // In hex, since a key may be no text.
+            key.iter().for_each(|byte| text.extend([byte >> 4, byte & 15].map(digit)));
         }
         text
     }
@@ -52,7 +52,7 @@ impl Cursor {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(4, ' ');
+        let mut parts = text.split(' ');
         let scan = match parts.next()? {
             "" => None,
             number => Some(number.parse().ok()?),
@@ -62,15 +62,21 @@ impl Cursor {
         if !within.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let (mut rest, mut keys) = (parts.next()?, Vec::new());
-        while !rest.is_empty() {
-            let (length, after) = rest.split_once(':')?;
-            let length: usize = length.parse().ok()?;
-            keys.push(after.get(..length)?.to_owned());
-            rest = after.get(length..)?;
-        }
+        let keys = parts.map(unhex).collect::<Option<_>>()?;
         Some(Self { scan, keys, within: within.to_owned(), before })
     }
+}
+
+fn digit(four_bits: u8) -> char {
+    char::from_digit(u32::from(four_bits), 16).unwrap_or_default()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let byte = |pair: &[u8]| {
+        let four_bits = |at: usize| char::from(*pair.get(at)?).to_digit(16);
+        u8::try_from(four_bits(0)? << 4 | four_bits(1)?).ok()
+    };
+    text.as_bytes().chunks(2).map(byte).collect()
 }
 
 #[cfg(test)]
@@ -79,7 +85,8 @@ mod tests {
 
     #[test]
     fn it_reads_back_whatever_the_keys_are() {
-        let keys = ["", "a b", "3:x", "é\0\n", " "].map(str::to_owned).to_vec();
+        let keys = ["", "a b", "3:x", "é\0\n", " "].map(|key| key.as_bytes().to_vec());
+        let keys = [&keys[..], &[vec![0xff, 0x0a]]].concat();
         for cursor in [
             Cursor::default(),
             Cursor::over(keys.clone()),
@@ -92,7 +99,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["x", "0", "0 0", "0 0 ", "0 0 x ", "0 0  9:a", "0 0  1:é", "-1 0  "] {
+        for text in ["x", "0", "0 0", "0 0 x ", "0 0  9:a", "0 0  f", "0 0  é", "-1 0  "] {
             assert!(Cursor::read(text).is_err(), "{text:?}");
         }
     }

@@ -4,12 +4,14 @@
 //! page ends anywhere, so its cursor carries the names that SCAN has given and nobody has read yet.
 
 mod cursor;
+mod memory;
 mod scripts;
 
 use redis::{Cmd, cmd};
+use trellis_core::wire::Blob;
 use trellis_core::{CallError, Code};
 use trellis_providers_sdk::data::{
-    self, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
+    self, About, CompareDataRequest, Differing, EraseDataRequest, Erased, ExportDataRequest,
     ImportDataRequest, Kind, Page, Piece, Taken,
 };
 
@@ -29,19 +31,24 @@ type Answer<T> = Result<T, CallError>;
 
 /// What one key gave: its place among those asked for, what it holds, its time, how many elements
 /// it has and how many came before, where it goes on, and the elements.
-type Row = (usize, String, u64, u64, u64, String, Vec<String>);
+type Row = (usize, String, u64, u64, u64, String, Vec<Vec<u8>>);
 
 impl data::Provider for Data {
     type Caller = Seat;
 
+    async fn describe_data(&self, seat: &Seat) -> Answer<About> {
+        let (store, prefix) = (seat.store().await?, seat.keys.beginning().to_owned());
+        let (seconds, micros): (u64, u64) = seat.ask(&cmd("TIME")).await?;
+        // How many keys there are besides is for all users of the server together.
+        Ok(About { store, prefix, now_ms: seconds * 1_000 + micros / 1_000, total: 0 })
+    }
+
     async fn export_data(&self, seat: &Seat, request: ExportDataRequest) -> Answer<Page> {
         let ExportDataRequest { cursor, keys, names_only, bytes_max } = request;
-        let is_first = cursor.is_empty();
-        let store = if is_first { seat.store().await? } else { String::new() };
-        let mut at = match (is_first, keys.is_empty()) {
+        let mut at = match (cursor.is_empty(), keys.is_empty()) {
             (false, _) => Cursor::read(&cursor)?,
             (true, true) => Cursor::default(),
-            (true, false) => Cursor::over(keys),
+            (true, false) => Cursor::over(keys.into_iter().map(Blob::into_vec).collect()),
         };
         let mut left = u64::from(bytes_max.max(1));
         let mut pieces = Vec::new();
@@ -60,13 +67,16 @@ impl data::Provider for Data {
                 break;
             }
         }
-        Ok(Page { store, pieces, next: at.write() })
+        Ok(Page { pieces, next: at.write() })
     }
 
     async fn import_data(&self, seat: &Seat, request: ImportDataRequest) -> Answer<Taken> {
         let pieces = checked(seat, &request.pieces)?;
         let keys = pieces.iter().filter(|piece| piece.begins()).count() as u64;
         seat.over::<()>(&scripts::WRITE, pieces).await?;
+        if pieces.is_empty() {
+            seat.keeps_what_is_written().await?;
+        }
         Ok(Taken { keys })
     }
 
@@ -109,7 +119,7 @@ impl Cursor {
     /// Goes on to the next names; false when there are none left.
     async fn scan_on(&mut self, seat: &Seat) -> Answer<bool> {
         let Some(from) = self.scan.take() else { return Ok(false) };
-        let (next, names): (u64, Vec<String>) = seat.ask(&scan(seat, from)).await?;
+        let (next, names): (u64, Vec<Vec<u8>>) = seat.ask(&scan(seat, from)).await?;
         self.scan = Some(next).filter(|next| *next != 0);
         self.keys = names.iter().filter_map(|name| seat.keys.key(name)).collect();
         Ok(true)
@@ -140,6 +150,7 @@ async fn read_some(
         if !next.is_empty() {
             (at.within, at.before) = (next, start + values.len() as u64);
         }
+        let (key, values) = (key.into(), values.into_iter().map(Blob).collect());
         pieces.push(Piece { key, kind, expires_ms, count, start, values });
     }
     if done > at.keys.len() {
@@ -155,6 +166,7 @@ fn kind_of(word: &str) -> Option<Kind> {
         "string" => Some(Kind::Text),
         "list" => Some(Kind::List),
         "set" => Some(Kind::Set),
+        "other" => Some(Kind::Other),
         _ => None,
     }
 }
@@ -164,6 +176,7 @@ const fn word_of(kind: Kind) -> &'static str {
         Kind::Text => "string",
         Kind::List => "list",
         Kind::Set => "set",
+        Kind::Other => "other",
     }
 }
 
@@ -189,23 +202,23 @@ impl Seat {
         script: &redis::Script,
         pieces: &[Piece],
     ) -> Answer<T> {
-        let keys: Vec<_> = pieces.iter().map(|piece| piece.key.clone()).collect();
+        let keys: Vec<_> = pieces.iter().map(|piece| piece.key.as_slice()).collect();
         let mut numbers = Vec::with_capacity(pieces.len());
         for piece in pieces {
             let own = [piece.expires_ms, piece.count, piece.start, piece.values.len() as u64];
             numbers.push(own.map(|number| number.to_string()));
         }
-        let mut arguments = Vec::new();
+        let mut arguments: Vec<&[u8]> = Vec::new();
         for (piece, numbers) in pieces.iter().zip(&numbers) {
-            arguments.push(word_of(piece.kind));
-            arguments.extend(numbers.iter().map(String::as_str));
-            arguments.extend(piece.values.iter().map(String::as_str));
+            arguments.push(word_of(piece.kind).as_bytes());
+            arguments.extend(numbers.iter().map(String::as_bytes));
+            arguments.extend(piece.values.iter().map(|value| value.as_slice()));
         }
         self.run(script, &keys, &arguments).await
     }
 
-    /// Whose data these are, whatever the server is called, and whose keys of it. A replica has the
-    /// data of its master: what is taken away there is gone from both.
+    /// Whose data these are, whatever the server is called, and which kind of names the keys have.
+    /// A replica has the data of its master: what is taken away there is gone from both.
     async fn store(&self) -> Answer<String> {
         let about: String = self.ask(cmd("INFO").arg("replication")).await?;
         let id = about.lines().find_map(|line| line.trim().strip_prefix("master_replid:"));
@@ -213,6 +226,6 @@ impl Seat {
             let text = "Redis does not say whose data it has (INFO replication, master_replid)";
             return Err(CallError::new(Code::Provider, text));
         };
-        Ok(format!("redis {id} {} {}", self.server.database(), self.keys.space()))
+        Ok(format!("redis {id} {} {}", self.server.database(), self.keys.kind()))
     }
 }
