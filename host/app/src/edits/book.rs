@@ -294,7 +294,7 @@ impl Book {
     ) -> Option<Subject> {
         let why = &*for_everybody(why);
         let WayBack { subject, edit, .. } = self.way_back(revision, taken_back)?;
-        let replacement = self.overlay.get(&subject)?.version.replacement.clone();
+        let brought = Arc::clone(&self.overlay.get(&subject)?.version);
         if let Some(record) = self.history.find(revision) {
             record.ends(RevisionOutcome::TakenBack, Some(why));
         }
@@ -306,7 +306,7 @@ impl Book {
         }
         self.goes_back(&subject);
         tracing::error!("revision {revision} of {subject} was taken back: {why}");
-        let took = TookBack { revision, replacement, why: why.to_owned(), stays: None };
+        let took = TookBack { revision, brought, why: why.to_owned(), stays: None };
         self.taken_back.insert(subject.clone(), took);
         Some(subject)
     }
@@ -318,8 +318,8 @@ impl Book {
         let Some((subject, edit)) = edits.find(|(_, edit)| edit.revision == revision) else {
             return;
         };
-        let (subject, replacement) = (subject.clone(), edit.version.replacement.clone());
-        let took = TookBack { revision, replacement, why, stays: Some(stays) };
+        let (subject, brought) = (subject.clone(), Arc::clone(&edit.version));
+        let took = TookBack { revision, brought, why, stays: Some(stays) };
         let told = took.told(&subject, false);
         tracing::error!("{told}");
         if let Some(record) = self.history.find(revision) {
@@ -331,7 +331,7 @@ impl Book {
     /// What became of the same when it was made before, if it was the last there.
     pub(crate) fn known_to_fail(&self, subject: &Subject, edit: &InForce) -> Option<String> {
         let took = self.taken_back.get(subject)?;
-        let is_same = took.replacement == edit.version.replacement;
+        let is_same = took.brought.is_same(&edit.version);
         is_same.then(|| format!("the same failed before: {}", took.told(subject, false)))
     }
 
@@ -402,6 +402,7 @@ mod tests {
     use trellis_limits::fixed::HISTORY;
     use trellis_manifest::{ActorSpec, Isolation, Span, Spanned};
 
+    use super::super::besides::Besides;
     use super::super::version::{Entry, Replacement};
     use super::*;
 
@@ -422,7 +423,9 @@ mod tests {
         InForce {
             version: Arc::new(Version {
                 replacement,
-                _file: None,
+                besides: Besides::default(),
+                file: None,
+                named: None,
                 what,
                 keeps,
                 origin: book.revision() + 1,

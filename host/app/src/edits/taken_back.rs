@@ -1,10 +1,12 @@
 //! Edits that were taken back, in words.
 
+use std::sync::Arc;
+
 use trellis_supervisor::Part;
 
 use super::overlay::InForce;
 use super::subject::Subject;
-use super::version::Replacement;
+use super::version::Version;
 
 /// Why an edit is taken back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +30,7 @@ pub(crate) struct WayBack {
 pub(super) struct TookBack {
     pub(super) revision: u64,
     /// What it brought.
-    pub(super) replacement: Replacement,
+    pub(super) brought: Arc<Version>,
     pub(super) why: String,
     /// Why what ran before cannot be had, so that it stays.
     pub(super) stays: Option<String>,

@@ -2,15 +2,17 @@
 //! that.
 
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{Applied, ChangedBy, ComponentKind, Edit, Edited};
+use trellis_control::{Applied, ChangedBy, ComponentKind, Edited};
 use trellis_core::{CallError, Code};
 use trellis_supervisor::Allowances;
 
 use super::errand::{Answering, Errand, TakeBack};
 use super::making::Making;
-use super::told::{helped, notes};
+use super::told::{helped, notes, stays_stopped};
 use super::{Beside, Life};
-use crate::edits::{Change, InForce, Next, Order, TakenBack, Terms, check_data, draft, watch};
+use crate::edits::{
+    Change, InForce, Next, Order, TakenBack, Terms, Version, check_data, draft, watch,
+};
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
 use crate::manifest::{Loaded, Made};
@@ -50,11 +52,11 @@ impl Life {
         Terms::of(order.request.watch)?;
         self.edits.look(|book| {
             book.check_made_for(order.asked.made_for.as_deref())?;
-            let drafted = draft(&order.request.edit, &base, book)?;
+            let drafted = draft(&order.request.edit, (&base, &parts), book)?;
             check_data(&order.request, &drafted.subject)?;
             let former = match drafted.next {
                 Next::Former(to) => book.former(&drafted.subject, to)?,
-                Next::New { .. } => None,
+                Next::New(_) | Next::Plain => None,
             };
             let now = book.overlay().get(&drafted.subject);
             let is_open = now.is_some_and(|now| book.is_open(now.revision));
@@ -78,20 +80,25 @@ impl Life {
         };
         let Some(Made { subject, edit, remarks }) = loaded.edit.take() else { return };
         let request = &order.request;
-        let is_rollback = matches!(request.edit, Edit::Rollback { .. });
+        let is_rollback = request.edit.is_rollback();
         let (revision, is_same) = self.edits.look(|book| {
             let now = book.overlay().get(&subject).map(|it| &it.version);
             let is_same = match (now, &edit) {
-                (Some(now), Some(edit)) => std::sync::Arc::ptr_eq(now, &edit.version),
+                (Some(now), Some(edit)) if is_rollback => {
+                    std::sync::Arc::ptr_eq(now, &edit.version)
+                }
                 (None, None) => true,
-                _ => false,
+                _ if is_rollback => false,
+                (now, edit) => is_alike(now.map(|it| &**it), edit.as_ref().map(|it| &*it.version)),
             };
-            (book.revision(), is_same || !is_rollback)
+            (book.revision(), is_same)
         });
         let pending = self.edits.look(|book| book.is_moving(&subject));
         let unchanged = is_same && loaded.changes.is_empty() && !pending;
         let mut notes = notes(request, &subject, edit.as_ref());
         notes.extend(remarks);
+        let stopped = edit.as_ref().is_some_and(|edit| edit.version.besides.stopped);
+        notes.extend(stays_stopped(&request.edit, &subject).filter(|_| stopped));
         let known = edit
             .as_ref()
             .and_then(|edit| self.edits.look(|book| book.known_to_fail(&subject, edit)));
@@ -107,7 +114,8 @@ impl Life {
         let is_meant = is_rollback
             || request.data.is_some()
             || request.force && subject.kind == ComponentKind::Provider;
-        let terms = Terms::of(request.watch).ok().flatten().filter(|_| !is_meant);
+        let is_watched = request.edit.is_update() && !is_meant;
+        let terms = Terms::of(request.watch).ok().flatten().filter(|_| is_watched);
         let fared = match edit.as_ref().and_then(|edit| edit.watched) {
             Some((_, fared)) => fared,
             None => self.host.supervisor().tally(subject.as_pair()).unwrap_or_default(),
@@ -195,4 +203,14 @@ impl Life {
         self.errand = errand;
         Some(loading)
     }
+}
+
+/// True when an edit that changes no step leaves all as it is: where nothing runs, no step tells.
+fn is_alike(now: Option<&Version>, next: Option<&Version>) -> bool {
+    let besides = |it: Option<&Version>| it.map(|it| it.besides.clone()).unwrap_or_default();
+    if besides(now) != besides(next) {
+        return false;
+    }
+    let replacement = |it: Option<&Version>| it.map(|it| it.replacement.clone());
+    !besides(next).stopped || replacement(now) == replacement(next)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::complete;
 use crate::contexts::{Context, Contexts, is_name};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -34,7 +35,7 @@ pub(crate) enum ContextCommand {
 #[derive(Args, Debug)]
 pub(crate) struct UseArgs {
     /// Which.
-    #[arg(required_unless_present = "none")]
+    #[arg(required_unless_present = "none", add = complete::contexts())]
     name: Option<String>,
 
     /// None from now on.
@@ -45,6 +46,7 @@ pub(crate) struct UseArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
     /// Which; without it the one in use.
+    #[arg(add = complete::contexts())]
     name: Option<String>,
 }
 
@@ -71,6 +73,7 @@ pub(crate) struct CreateArgs {
 #[derive(Args, Debug)]
 pub(crate) struct DeleteArgs {
     /// Which.
+    #[arg(add = complete::contexts())]
     name: String,
 }
 

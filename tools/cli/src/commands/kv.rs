@@ -14,6 +14,7 @@ use trellis_core::Code;
 use super::call::timeout;
 use super::get::odd;
 use super::host::{HostChoice, left};
+use super::live;
 use super::runtime;
 use crate::clean::clean;
 use crate::failure::Failure;
@@ -52,6 +53,7 @@ pub(crate) enum KvCommand {
 #[derive(Args, Debug)]
 struct Asked {
     /// The binding: ACTOR, or ACTOR/NAME.
+    #[arg(add = live::stores())]
     binding: String,
     /// Longest wait for all of it.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = timeout)]
