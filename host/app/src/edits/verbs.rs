@@ -59,7 +59,8 @@ pub(super) fn add_provider(
     let kind = kind_of(to, &nothing, nowhere)?;
     let values = changed(TextPairs::new(), (set, &[]), nowhere)?;
     let Named { what, keeps } = words(Some(to), &values);
-    let named = Named { what, keeps: format!("`name: {name}` and {keeps}") };
+    let keeps = keeps.trim_end_matches(" and `values: {}`");
+    let named = Named { what, keeps: format!("{keeps} and `name: {name}`") };
     Ok(now.added(Replacement::Provider { kind, values }, named))
 }
 

@@ -55,7 +55,8 @@ pub(super) fn keeps(
         }
         (false, None, _) => None,
     };
-    let bindings = bindings.iter().map(|((contract, _), it)| match it {
+    // Of what is not there nothing else is to be said.
+    let bindings = bindings.iter().filter(|_| !stopped).map(|((contract, _), it)| match it {
         Rebound { now: Some(now), .. } => {
             format!("write `{}` under the manifest's `bindings`", written(now))
         }
