@@ -19,6 +19,8 @@ pub enum Condition {
     Degraded,
     /// It does not run; the reasons say why.
     Down,
+    /// It does not run because its owner stopped it, or what it needs.
+    Stopped,
 }
 
 impl Condition {
@@ -35,6 +37,16 @@ impl Condition {
         }
     }
 
+    /// The same of something that its owner `stopped`: it is not about to start, and whatever is
+    /// still known to be wrong is no reason.
+    #[must_use]
+    pub const fn unless_stopped(self, stopped: bool) -> Self {
+        match self {
+            Self::Starting | Self::Down if stopped => Self::Stopped,
+            state => state,
+        }
+    }
+
     /// The word that people and programs read.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -43,6 +55,7 @@ impl Condition {
             Self::Ready => "ready",
             Self::Degraded => "degraded",
             Self::Down => "down",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -73,5 +86,7 @@ mod tests {
         ] {
             assert_eq!(Condition::of(runs, &reasons), state, "{runs} {reasons:?}");
         }
+        assert_eq!(Condition::Starting.unless_stopped(true), Condition::Stopped);
+        assert_eq!(Condition::Ready.unless_stopped(true), Condition::Ready, "it ends just now");
     }
 }

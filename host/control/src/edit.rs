@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use trellis_core::BindingName;
 
 use crate::applied::Applied;
 use crate::data::DataTerms;
@@ -46,6 +47,96 @@ pub enum Edit {
         #[serde(default)]
         to: Option<u64>,
     },
+    /// It is to run no more, until it is started.
+    Stop {
+        /// What it is.
+        kind: ComponentKind,
+        /// Its name.
+        name: String,
+    },
+    /// What was stopped is to run again; or, with what it is, something that the manifest does not
+    /// have.
+    Start {
+        /// What it is.
+        kind: ComponentKind,
+        /// Its name.
+        name: String,
+        /// Of an actor that the manifest does not have the signed module, as in [`Edit::Actor`].
+        #[serde(default)]
+        image: Option<String>,
+        /// Of a provider that the manifest does not have what it is, as in [`Edit::Provider`].
+        #[serde(default)]
+        to: Option<String>,
+        /// Its values.
+        #[serde(default)]
+        set: BTreeMap<String, String>,
+    },
+    /// As many instances of an actor at once, at most.
+    Scale {
+        /// Its name.
+        name: String,
+        /// How many: `instances.max` in the manifest.
+        instances: u32,
+    },
+    /// An actor is to use a capability, or with other values or over another provider than now.
+    Bind {
+        /// The actor's name.
+        actor: String,
+        /// The contract.
+        capability: String,
+        /// The name by which the actor calls it.
+        #[serde(default = "default_name")]
+        name: String,
+        /// The provider; `None` is the one that it has, or the only one that serves it.
+        #[serde(default)]
+        provider: Option<String>,
+        /// Values to set.
+        #[serde(default)]
+        set: BTreeMap<String, String>,
+        /// Values to take away.
+        #[serde(default)]
+        unset: Vec<String>,
+    },
+    /// An actor is to use a capability no more.
+    Unbind {
+        /// The actor's name.
+        actor: String,
+        /// The contract.
+        capability: String,
+        /// The name by which the actor calls it.
+        #[serde(default = "default_name")]
+        name: String,
+    },
+}
+
+fn default_name() -> String {
+    BindingName::DEFAULT.to_owned()
+}
+
+impl Edit {
+    /// True when it goes back, to what is in memory.
+    #[must_use]
+    pub const fn is_rollback(&self) -> bool {
+        matches!(self, Self::Rollback { .. })
+    }
+
+    /// True when it puts another version or another provider in the place of one, which may do
+    /// worse than that.
+    #[must_use]
+    pub const fn is_update(&self) -> bool {
+        matches!(self, Self::Actor { .. } | Self::Provider { .. })
+    }
+
+    /// The values that it sets.
+    #[must_use]
+    pub const fn values(&self) -> Option<&BTreeMap<String, String>> {
+        match self {
+            Self::Provider { set, .. } | Self::Start { set, .. } | Self::Bind { set, .. } => {
+                Some(set)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An edit, and how it is to be made: the body of `POST /v1/edits`.
@@ -181,11 +272,18 @@ mod tests {
         assert!(!request.force && !request.dry_run && request.watch == WatchTerms::default());
         let json = serde_json::to_string(&request).expect("it is data");
         assert_eq!(read(&json).expect("it reads back"), request);
+        let bind = read(r#"{"edit": {"bind": {"actor": "a", "capability": "x:y"}}}"#);
+        let Edit::Bind { name, provider: None, .. } = bind.expect("an edit").edit else {
+            panic!("it binds");
+        };
+        assert_eq!(name, "default", "as in a manifest");
         for wrong in [
             r#"{"edit": {"actor": {"name": "a", "image": "/a.wasm", "images": 1}}}"#,
             r#"{"edit": {"actor": {"name": "a"}}}"#,
             r#"{"edit": {"actr": {"name": "a"}}}"#,
             r#"{"edit": {"rollback": {"name": "a"}}, "forced": true}"#,
+            r#"{"edit": {"stop": {"name": "a"}}}"#,
+            r#"{"edit": {"scale": {"name": "a", "instances": -1}}}"#,
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

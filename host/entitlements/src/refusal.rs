@@ -87,7 +87,10 @@ impl<'a> DenialContext<'a> {
 
     /// It may be called, but it is not here.
     pub(crate) fn of_nobody(self, set: &EntitlementSet) -> Box<Refusal> {
-        let message = format!("no actor `{}` runs on this host{}", self.namespace, self.near(set));
+        let message = match set.unserved().why_not_here(self.namespace) {
+            Some(why) => why.to_owned(),
+            None => format!("no actor `{}` runs on this host{}", self.namespace, self.near(set)),
+        };
         Box::new(Refusal::Absent(Absence {
             end: AbsentEnd::Callee,
             origin: Some(self.origin),

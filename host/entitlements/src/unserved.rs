@@ -1,4 +1,5 @@
-//! Bindings that are wanted and that nothing serves just now.
+//! What is wanted and not here just now: bindings that nothing serves, and actors that were
+//! stopped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,21 +21,45 @@ pub struct Unserved {
     pub why: String,
 }
 
-/// All of them, by their actors. Cheap to clone.
+/// All of them. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct UnservedBindings(Arc<BTreeMap<Arc<str>, Vec<Unserved>>>);
+pub struct UnservedBindings(Arc<Missing>);
+
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+struct Missing {
+    /// Bindings by their actors.
+    bindings: BTreeMap<Arc<str>, Vec<Unserved>>,
+    /// Why an actor is not here, by everything it may be called by.
+    actors: BTreeMap<Arc<str>, Arc<str>>,
+}
 
 impl FromIterator<Unserved> for UnservedBindings {
     fn from_iter<T: IntoIterator<Item = Unserved>>(all: T) -> Self {
-        let mut of_actor = BTreeMap::<_, Vec<_>>::new();
+        let mut bindings = BTreeMap::<_, Vec<_>>::new();
         for one in all {
-            of_actor.entry(Arc::clone(&one.actor)).or_default().push(one);
+            bindings.entry(Arc::clone(&one.actor)).or_default().push(one);
         }
-        Self(Arc::new(of_actor))
+        Self(Arc::new(Missing { bindings, actors: BTreeMap::new() }))
     }
 }
 
 impl UnservedBindings {
+    /// The same with actors that are not here on purpose, by everything that each may be called by,
+    /// and why, as a sentence.
+    #[must_use]
+    pub fn without_actors(
+        mut self,
+        actors: impl IntoIterator<Item = (Arc<str>, Arc<str>)>,
+    ) -> Self {
+        Arc::make_mut(&mut self.0).actors.extend(actors);
+        self
+    }
+
+    /// Why an actor is not here, if it is one of these.
+    pub(crate) fn why_not_here(&self, actor: &str) -> Option<&str> {
+        self.0.actors.get(actor).map(|why| &**why)
+    }
+
     /// Why a binding of an actor with these claims is not served, if it is one of these.
     pub(crate) fn why(
         &self,
@@ -46,6 +71,6 @@ impl UnservedBindings {
                 && one.contract.answers_to(namespace)
                 && claims.caps.iter().any(|cap| one.contract.answers_to(cap))
         };
-        self.0.get(actor)?.iter().find(is_it).map(|one| &*one.why)
+        self.0.bindings.get(actor)?.iter().find(is_it).map(|one| &*one.why)
     }
 }

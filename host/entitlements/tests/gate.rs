@@ -10,7 +10,7 @@ use support::{ACTORS, HTTP, KEYVALUE, NoAdd, World};
 use trellis_core::{BindingName, Code, Entity};
 use trellis_entitlements::{
     AbsentEnd, ActorId, AllowAll, AuthzRequest, EntitlementSet, PrincipalSpec, Reason, Rules,
-    Unserved,
+    Unserved, UnservedBindings,
 };
 
 const GREET: Cow<'static, str> = Cow::Borrowed("Greet");
@@ -189,6 +189,22 @@ fn what_is_wanted_and_not_served_is_no_denial_and_says_why() {
     };
     let code = |binding| gate.admit(&ask(binding)).expect_err("it is not there").code();
     assert_eq!((code("other"), code("third")), (Code::Provider, Code::Denied));
+}
+
+#[test]
+fn whoever_calls_an_actor_that_was_stopped_is_told_so() {
+    let world = World::new();
+    let (mut gate, _) = world.gate(AllowAll);
+    let mut set = world.set();
+    let why = |name: &str| (Arc::from(name), Arc::from(format!("{name} was stopped")));
+    set.set_unserved(UnservedBindings::default().without_actors([why("away"), why("friend")]));
+    gate.publish(set);
+    let ask = |actor| AuthzRequest::FromSystem { actor, operation: &GREET };
+    let error = gate.admit(&ask("away")).expect_err("it does not run");
+    assert_eq!((error.code(), error.message()), (Code::NotFound, "away was stopped"));
+    let error = gate.admit(&ask("nobody")).expect_err("there is none");
+    assert!(error.message().starts_with("no actor `nobody` runs"), "{error}");
+    let _ = gate.admit(&ask("friend")).expect("what runs is called, whatever else is said");
 }
 
 #[test]

@@ -122,6 +122,13 @@ pub const EDIT_BYTES: Limit = row(
 /// Edits that wait for one that is being made.
 pub const EDITS_WAITING: Limit =
     row(("edits_waiting_max", "-"), (16, "edits"), Some(Code::Busy), "the edit is refused");
+/// Actors, providers and bindings that edits add or change: a manifest is bounded by its size.
+pub const EDIT_ENTRIES: Limit = row(
+    ("edit_entries_max", "-"),
+    (1_000, "entries"),
+    Some(Code::Busy),
+    "the edit is refused; what a manifest says does not count",
+);
 /// From when an edit is asked for until it is prepared: what it names may be slow to read or to
 /// fetch.
 pub const EDIT_TIME: Limit = row(
@@ -318,6 +325,7 @@ pub const TABLE: &[Limit] = &[
     ADMIN_AUDIT_LINES,
     EDIT_BYTES,
     EDITS_WAITING,
+    EDIT_ENTRIES,
     EDIT_TIME,
     HISTORY,
     WATCH_CALLS,

@@ -148,6 +148,22 @@ impl Form for Text {
     }
 }
 
+/// What is wrong with a name that is no part of a text: empty, too long, or not printable. As the
+/// rest of a sentence.
+#[must_use]
+pub fn wrong_name(name: &str) -> Option<String> {
+    match name {
+        _ if name.trim().is_empty() => Some("must not be empty".to_owned()),
+        _ if name.len() > NAME_BYTES_MAX => {
+            Some(format!("has {} bytes; the most allowed is {NAME_BYTES_MAX}", name.len()))
+        }
+        _ if name.chars().any(char::is_control) => {
+            Some("must be text without control characters".to_owned())
+        }
+        _ => None,
+    }
+}
+
 /// Text that names something: printable and short enough for a host call.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Name(pub(crate) Text);

@@ -50,6 +50,7 @@ mod yaml;
 
 use understand::understood;
 
+pub use form::wrong_name;
 pub use nkey::keys_in;
 pub use parse::BYTES_MAX;
 pub use render::Style;

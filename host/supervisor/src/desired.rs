@@ -31,7 +31,7 @@ pub(crate) struct Barred {
     providers: BTreeMap<Arc<str>, ClaimsError>,
 }
 
-/// What is wanted: a manifest, but for what may not run, with its bindings.
+/// What is wanted: a manifest, but for what may not run or was stopped, with its bindings.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) prepared: &'a Prepared,
@@ -86,7 +86,7 @@ impl<'a> Wanted<'a> {
     /// The providers that are wanted.
     pub(crate) fn providers(self) -> impl Iterator<Item = &'a PreparedProvider> {
         let providers = self.prepared.providers.iter();
-        providers.filter(move |provider| !self.barred.providers.contains_key(&provider.name))
+        providers.filter(move |provider| self.may_provide(&provider.name))
     }
 
     /// The bindings that are wanted, with their places.
@@ -128,13 +128,21 @@ impl<'a> Wanted<'a> {
     }
 
     fn may_run(self, name: &str) -> bool {
-        !self.barred.actors.contains_key(name)
+        !self.barred.actors.contains_key(name) && !self.prepared.stopped.has_actor(name)
+    }
+
+    fn may_provide(self, name: &str) -> bool {
+        !self.barred.providers.contains_key(name) && !self.prepared.stopped.has_provider(name)
     }
 
     fn may_serve(self, binding: &PreparedBinding) -> bool {
-        let barred = &self.barred.providers;
-        let ends = [&binding.actor, &binding.provider];
-        self.may_run(&binding.actor) && !ends.into_iter().any(|end| barred.contains_key(end))
+        self.may_call(&binding.actor) && self.may_provide(&binding.provider)
+    }
+
+    /// The same of who is bound to a provider: an actor, or else another provider.
+    fn may_call(self, name: &str) -> bool {
+        let is_actor = || self.prepared.places.of_actor(name).is_some();
+        self.may_run(name) && (self.may_provide(name) || is_actor())
     }
 }
 

@@ -26,6 +26,7 @@ mod proof;
 mod providers;
 mod rights;
 mod serving;
+mod stopped;
 mod stores;
 mod unbound;
 mod values;
@@ -42,6 +43,7 @@ pub(crate) use parts::{PreparedActor, PreparedBinding, PreparedProvider, is_same
 pub(crate) use places::Places;
 pub use rights::Rights;
 pub(crate) use rights::callees;
+pub(crate) use stopped::Stopped;
 pub use warning::Warning;
 
 /// Checks a manifest against its modules and this host's providers.
@@ -95,5 +97,6 @@ pub async fn prepare(
     let providers = providers.into_values().collect();
     let names = actors.iter().map(|actor: &PreparedActor| &actor.name);
     let places = Places::of(names, bindings.iter().map(PreparedBinding::identity));
-    Ok(Prepared { actors, providers, bindings, places, runs, warnings, notes, images })
+    let stopped = Stopped::default();
+    Ok(Prepared { actors, providers, bindings, places, runs, warnings, notes, images, stopped })
 }

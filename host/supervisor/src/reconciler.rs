@@ -145,10 +145,13 @@ impl Reconciler {
         *self = Self::default();
     }
 
-    /// True when bindings are wanted over which calls come in.
+    /// True when bindings are wanted over which calls come in. What was stopped wants none; what
+    /// may not run does.
     pub(crate) fn wants_intake(&self) -> bool {
-        let bindings = self.desired.iter().flat_map(|desired| &desired.prepared.bindings);
-        { bindings }.any(|binding| border::is_intake(&binding.contract))
+        let nobody = Barred::default();
+        let Some(desired) = &self.desired else { return false };
+        let mut bindings = desired.wanted(&nobody).bindings();
+        bindings.any(|(_, binding)| border::is_intake(&binding.contract))
     }
 
     /// What is wanted and not so.

@@ -9,8 +9,9 @@ use trellis_app::args::{plain_message, with_cure, without_empty_variables};
 use trellis_app::{Exit, HostArgs};
 
 use crate::commands::{
-    call, completions, context, describe, events, explain, get, history, inspect, invoke, keys, kv,
-    login, logs, new, par, pull, push, rollback, sign, spy, token, top, update, verify, why,
+    bind, call, completions, context, describe, events, explain, get, history, inspect, invoke,
+    keys, kv, login, logs, new, par, pull, push, rollback, scale, sign, spy, start, stop, token,
+    top, update, verify, why,
 };
 use crate::failure::Failure;
 use crate::global::{Color, Form, Global};
@@ -75,7 +76,20 @@ pub(crate) enum Command {
     /// Has a host run another version of an actor, or another provider, until it restarts.
     #[command(subcommand)]
     Update(Box<update::UpdateCommand>),
-    /// Takes an update back.
+    /// Has a host run what was stopped, or what its manifest does not have, until it restarts.
+    #[command(subcommand)]
+    Start(Box<start::StartCommand>),
+    /// Has a host run something no more, until it is started or the host restarts.
+    #[command(subcommand)]
+    Stop(Box<stop::StopCommand>),
+    /// Gives an actor more or fewer instances, until the host restarts.
+    #[command(subcommand)]
+    Scale(Box<scale::ScaleCommand>),
+    /// Binds an actor to a provider, or with other values, until the host restarts.
+    Bind(Box<bind::BindArgs>),
+    /// Takes a binding of an actor away, until the host restarts.
+    Unbind(Box<bind::UnbindArgs>),
+    /// Takes an update, or what else was changed by command, back.
     Rollback(rollback::RollbackArgs),
     /// Lists what changed of what a host is to run.
     History(history::HistoryArgs),

@@ -33,6 +33,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(answered) = commands::completions::answered() {
+        return answered;
+    }
     match cli::parse(std::env::args_os()) {
         Ok(cli) => commands::run(cli.command, output::Output::new(&cli.global)),
         Err(stopped) => stopped.finish(),

@@ -57,6 +57,26 @@ fn asked(request: &EditRequest) -> String {
         }
         Edit::Rollback { name, to: Some(to), .. } => format!("{name} goes back to revision {to}"),
         Edit::Rollback { name, to: None, .. } => format!("{name} goes back"),
+        Edit::Stop { kind, name } => format!("{kind} {name} is to stop"),
+        Edit::Start { kind, name, image, to, set } => {
+            let as_what = image.iter().chain(to).map(|what| format!(" as {what}"));
+            let names: Vec<_> = set.keys().map(String::as_str).collect();
+            let with = (!set.is_empty()).then(|| format!(" with {}", names.join(", ")));
+            format!("{kind} {name} is to start{}", as_what.chain(with).collect::<String>())
+        }
+        Edit::Scale { name, instances } => {
+            format!("actor {name} is to have {instances} instances at most")
+        }
+        Edit::Bind { actor, capability, name, provider, set, unset } => {
+            let provider = provider.iter().map(|it| format!(" over {it}")).collect::<String>();
+            let names: Vec<_> = set.keys().chain(unset).map(String::as_str).collect();
+            let with = if names.is_empty() { "" } else { " with other values of: " };
+            let names = names.join(", ");
+            format!("actor {actor} is to be bound to {capability} as {name}{provider}{with}{names}")
+        }
+        Edit::Unbind { actor, capability, name } => {
+            format!("actor {actor} is to be bound to {capability} as {name} no more")
+        }
     };
     let ways = [
         (request.dry_run, " (dry run)"),
@@ -128,6 +148,17 @@ mod tests {
         assert_eq!(told, says);
         let told = edit(r#"{"edit": {"actor": {"name": "a\nb", "image": "/a.wasm"}}}"#);
         assert_eq!(told, "actor a\\nb is to be /a.wasm", "it is one line");
+        let told = edit(
+            r#"{"edit": {"bind": {"actor": "a", "capability": "k:v", "provider": "s",
+                "set": {"URL": "canary"}}}}"#,
+        );
+        let says = "actor a is to be bound to k:v as default over s with other values of: URL";
+        assert_eq!(told, says);
+        let told = edit(
+            r#"{"edit": {"start": {"kind": "provider", "name": "s", "to": "builtin:x",
+                "set": {"URL": "canary"}}}}"#,
+        );
+        assert_eq!(told, "provider s is to start as builtin:x with URL");
         let told = edit(r#"{"edit": {"rollback": {"name": "a", "to": 3}}, "data": "replace"}"#);
         assert_eq!(told, "a goes back to revision 3 (its data copied over others)");
     }

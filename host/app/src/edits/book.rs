@@ -363,6 +363,7 @@ mod tests {
     use trellis_limits::fixed::HISTORY;
     use trellis_manifest::{ActorSpec, Isolation, Span, Spanned};
 
+    use super::super::besides::Besides;
     use super::super::taken_back::TakenBack;
     use super::super::version::{Entry, Replacement};
     use super::*;
@@ -384,7 +385,9 @@ mod tests {
         InForce {
             version: Arc::new(Version {
                 replacement,
-                _file: None,
+                besides: Besides::default(),
+                file: None,
+                named: None,
                 what,
                 keeps,
                 origin: book.revision() + 1,

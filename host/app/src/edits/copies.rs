@@ -5,6 +5,7 @@ use std::path::Path;
 
 use trellis_artifacts::{KeptProgram, ProgramCache, digest_of, is_like_an_image, read_bounded};
 use trellis_core::{CallError, Code};
+use trellis_limits::ActorLimits;
 use trellis_limits::fixed::ARCHIVE_BYTES;
 use trellis_manifest::{ActorSpec, ProgramSpec, ProviderKind};
 use trellis_supervisor::Part;
@@ -25,8 +26,12 @@ pub(crate) fn kept(
     cache: Option<&Path>,
 ) -> Result<(Replacement, Option<KeptProgram>), CallError> {
     match (replacement, base) {
-        (Replacement::Actor { name, image }, Entry::Actor(ActorSpec { limits, .. })) => {
-            let (image, file) = copy(image, limits.module_bytes_max, cache)?;
+        (Replacement::Actor { name, image }, base) => {
+            let bytes_max = match base {
+                Entry::Actor(ActorSpec { limits, .. }) => limits.module_bytes_max,
+                Entry::Provider(_) | Entry::Absent => ActorLimits::default().module_bytes_max,
+            };
+            let (image, file) = copy(image, bytes_max, cache)?;
             Ok((Replacement::Actor { name, image }, file))
         }
         // The manifest's own file stays the manifest's.
@@ -51,7 +56,6 @@ pub(crate) fn kept(
             }
             Ok((Replacement::Provider { kind, values }, kept))
         }
-        (replacement, _) => Ok((replacement, None)),
     }
 }
 

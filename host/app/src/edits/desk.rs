@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
-use trellis_control::{Edit, EditRequest, Edited, Happening};
+use trellis_control::{EditRequest, Edited, Happening};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::{EDIT_TIME, EDITS_WAITING};
 
@@ -85,10 +85,8 @@ impl Edits {
     /// Why it was not made.
     pub(crate) async fn make(&self, request: EditRequest, asked: Asked) -> Result<Edited, Failure> {
         let (answer, answered) = oneshot::channel();
-        let orders = match request.edit {
-            Edit::Rollback { .. } => &self.rollbacks,
-            Edit::Actor { .. } | Edit::Provider { .. } => &self.orders,
-        };
+        let goes_back = request.edit.is_rollback();
+        let orders = if goes_back { &self.rollbacks } else { &self.orders };
         let until = Instant::now() + Duration::from_millis(EDIT_TIME.default);
         orders.try_send(Order { request, asked, until, answer }).map_err(|refused| {
             failure(match refused {
@@ -159,7 +157,7 @@ fn failure(error: CallError) -> Failure {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use trellis_control::WatchTerms;
+    use trellis_control::{Edit, WatchTerms};
 
     use super::*;
 

@@ -1,179 +1,104 @@
 //! From what is asked for to what it would put in the place of what the manifest says.
 
-use std::collections::BTreeMap;
-
 use trellis_control::{ComponentKind, Edit};
 use trellis_core::{CallError, Code};
-use trellis_limits::ActorLimits;
-use trellis_manifest::{
-    ProcessLimitsSpec, ProcessSpec, ProgramSpec, ProviderKind, ProviderModuleSpec, Span, Spanned,
-    TextPairs,
-};
+use trellis_supervisor::Parts;
 
 use super::base::Base;
+use super::binding;
 use super::book::Book;
+use super::next::{Drafted, Next, Now};
+use super::provider::provider;
 use super::subject::Subject;
-use super::version::{Entry, Replacement, brought};
+use super::verbs;
+use super::version::Replacement;
+use super::words::Named;
 
-/// What an edit would put in place.
-pub(crate) struct Drafted {
-    pub(crate) subject: Subject,
-    pub(crate) base: Entry,
-    pub(crate) next: Next,
-}
-
-/// Where it comes from.
-pub(crate) enum Next {
-    /// It is new; with what it is and what the manifest would say, in words.
-    New { replacement: Replacement, what: String, keeps: String },
-    /// It was in force before, by this revision or the one before the edit in force.
-    Former(Option<u64>),
-}
-
-/// What an edit asks for, of a manifest with the edits that are in force.
+/// What an edit asks for, of a manifest with the edits that are in force, all of it as it was
+/// prepared.
 ///
 /// # Errors
-/// [`Code::NotFound`] for what the manifest does not have, [`Code::Message`] for what makes no
-/// sense.
-pub(crate) fn draft(edit: &Edit, base: &Base, book: &Book) -> Result<Drafted, CallError> {
+/// [`Code::NotFound`] for what there is not, [`Code::Message`] for what makes no sense.
+pub(crate) fn draft(edit: &Edit, of: (&Base, &Parts), book: &Book) -> Result<Drafted, CallError> {
+    let drafted = meant(edit, of, book)?;
+    drafted.check_room(book.overlay())?;
+    Ok(drafted)
+}
+
+fn meant(edit: &Edit, (base, parts): (&Base, &Parts), book: &Book) -> Result<Drafted, CallError> {
+    let now = |subject: Subject| Now::of(subject, base, book.overlay());
     match edit {
         Edit::Actor { name, image } => {
-            let subject = Subject::actor(name.clone());
+            let now = now(Subject::actor(name.clone()))?;
             let replacement = Replacement::Actor { name: name.clone(), image: image.clone() };
-            let next =
-                Next::New { replacement, what: image.clone(), keeps: format!("`image: {image}`") };
-            Ok(Drafted { base: base.entry(&subject)?, subject, next })
+            let named = Named { what: image.clone(), keeps: format!("`image: {image}`") };
+            Ok(now.replaced(replacement, named))
         }
         Edit::Provider { name, to, set, unset } => {
-            let subject = Subject::provider(name.clone());
-            let entry = base.entry(&subject)?;
-            let now = book.overlay().get(&subject).map(|it| it.version.replacement.clone());
-            let next = provider((&entry, now.as_ref()), to.as_deref(), (set, unset))?;
-            Ok(Drafted { subject, base: entry, next })
+            let now = now(Subject::provider(name.clone()))?;
+            let (replacement, named) = provider(&now, to.as_deref(), (set, unset))?;
+            Ok(now.replaced(replacement, named))
         }
         Edit::Rollback { kind, name, to } => {
-            let subject = named(*kind, name, base)?;
-            Ok(Drafted { base: base.entry(&subject)?, subject, next: Next::Former(*to) })
+            let subject = named(*kind, name, (base, book))?;
+            let entry = Now::of(subject.clone(), base, book.overlay())?.entry;
+            Ok(Drafted { subject, base: entry, next: Next::Former(*to) })
+        }
+        Edit::Stop { kind, name } => Ok(verbs::stop(now(Subject::of(*kind, name))?)),
+        Edit::Start { kind, name, image: None, to: None, set } => {
+            verbs::start(now(Subject::of(*kind, name))?, set)
+        }
+        Edit::Start { kind: ComponentKind::Actor, name, image: Some(image), to: None, set } => {
+            verbs::add_actor((name, image), set, (base, book))
+        }
+        Edit::Start { kind: ComponentKind::Provider, name, image: None, to: Some(to), set } => {
+            verbs::add_provider((name, to), set, (base, book))
+        }
+        Edit::Start { .. } => Err(verbs::mixed_up()),
+        Edit::Scale { name, instances } => {
+            verbs::scale(now(Subject::actor(name.clone()))?, *instances)
+        }
+        Edit::Bind { actor, capability, name, provider, set, unset } => {
+            let asked = (capability.as_str(), name.as_str());
+            let how = (provider.as_deref(), set, unset.as_slice());
+            binding::bind(now(Subject::actor(actor.clone()))?, asked, how, (base, parts))
+        }
+        Edit::Unbind { actor, capability, name } => {
+            let asked = (capability.as_str(), name.as_str());
+            binding::unbind(now(Subject::actor(actor.clone()))?, asked, (base, parts))
         }
     }
 }
 
 /// What has that name.
-fn named(kind: Option<ComponentKind>, name: &str, base: &Base) -> Result<Subject, CallError> {
+fn named(
+    kind: Option<ComponentKind>,
+    name: &str,
+    (base, book): (&Base, &Book),
+) -> Result<Subject, CallError> {
     let (actor, provider) = (Subject::actor(name), Subject::provider(name));
+    let has = |subject| base.has(subject) || book.overlay().get(subject).is_some();
     match kind {
         Some(ComponentKind::Actor) => Ok(actor),
         Some(ComponentKind::Provider) => Ok(provider),
-        None if base.has(&actor) && base.has(&provider) => {
+        None if has(&actor) && has(&provider) => {
             let text = format!("there is an actor and a provider `{name}`; say which of the two");
             Err(CallError::new(Code::Message, text))
         }
-        None if base.has(&provider) => Ok(provider),
-        None if base.has(&actor) => Ok(actor),
+        None if has(&provider) => Ok(provider),
+        None if has(&actor) => Ok(actor),
         None => Err(base.unknown_to_all(name)),
     }
-}
-
-/// A provider with other values, or as something else.
-fn provider(
-    (entry, now): (&Entry, Option<&Replacement>),
-    to: Option<&str>,
-    (set, unset): (&BTreeMap<String, String>, &[String]),
-) -> Result<Next, CallError> {
-    let Entry::Provider(spec) = entry else {
-        return Err(CallError::new(Code::Internal, "the entry is no provider's"));
-    };
-    let (kind, values) = match now {
-        Some(Replacement::Provider { kind, values }) => (kind, values),
-        _ => (&spec.kind, &spec.values),
-    };
-    let at = spec.name.span;
-    let (kind, mut values) = match to {
-        None => (kind.clone(), values.clone()),
-        // The values of another implementation have nothing to do with these.
-        Some(to) => (kind_of(to, kind, at)?, TextPairs::new()),
-    };
-    for key in unset {
-        let before = values.len();
-        values.retain(|(known, _)| known.value != *key);
-        if values.len() == before {
-            let text = format!("there is no value `{key}` to take away");
-            return Err(CallError::new(Code::Message, text));
-        }
-    }
-    for (key, value) in set {
-        let value = brought(value.clone(), at);
-        match values.iter_mut().find(|(known, _)| known.value == *key) {
-            Some((_, known)) => *known = value,
-            None => values.push((brought(key.clone(), at), value)),
-        }
-    }
-    let (what, keeps) = words(to, &values);
-    Ok(Next::New { replacement: Replacement::Provider { kind, values }, what, keeps })
-}
-
-/// What it is, and what the manifest would say: of values their names alone.
-fn words(to: Option<&str>, values: &TextPairs) -> (String, String) {
-    let names: Vec<_> = values.iter().map(|(key, _)| key.value.as_str()).collect();
-    let what = match (to, names.is_empty()) {
-        (Some(to), true) => to.to_owned(),
-        (Some(to), false) => format!("{to} with {}", names.join(", ")),
-        (None, _) => format!("the values {}", names.join(", ")),
-    };
-    let kind = to.and_then(|to| to.split_once(':')).map(|(kind, it)| format!("`{kind}: {it}`"));
-    let named: Vec<_> = names.iter().map(|name| format!("{name}: …")).collect();
-    let values = format!("`values: {{{}}}`", named.join(", "));
-    (what, kind.into_iter().chain([values]).collect::<Vec<_>>().join(" and "))
-}
-
-/// What implements a provider, as one word. What the manifest says of the same kind holds on.
-fn kind_of(to: &str, now: &ProviderKind, at: Span) -> Result<ProviderKind, CallError> {
-    let (kind, what) = to.split_once(':').unwrap_or((to, ""));
-    let what = Some(what).filter(|what| !what.is_empty());
-    let text = |what: &str| brought(what.to_owned(), at);
-    match (kind, what) {
-        ("builtin", Some(name)) => Ok(ProviderKind::Builtin(text(name))),
-        ("module", Some(file)) => Ok(ProviderKind::Module(Box::new(module(text(file), now)))),
-        ("archive", Some(file)) => Ok(process(ProgramSpec::Archive(text(file)), now)),
-        ("process", Some(command)) => Ok(process(ProgramSpec::Command(text(command)), now)),
-        _ => {
-            let text = format!(
-                "a provider is `builtin:NAME`, `module:PATH`, `archive:PATH` or `process:PATH`, \
-                 not `{to}`"
-            );
-            Err(CallError::new(Code::Message, text))
-        }
-    }
-}
-
-fn module(file: Spanned<String>, now: &ProviderKind) -> ProviderModuleSpec {
-    if let ProviderKind::Module(module) = now {
-        return ProviderModuleSpec { file, ..ProviderModuleSpec::clone(module) };
-    }
-    let limits = ActorLimits { instances_min: 1, instances_max: 1, ..ActorLimits::default() };
-    ProviderModuleSpec { file, limits, written_limits: Vec::new() }
-}
-
-fn process(program: ProgramSpec, now: &ProviderKind) -> ProviderKind {
-    let spec = match now {
-        ProviderKind::Process(process) => ProcessSpec { program, ..ProcessSpec::clone(process) },
-        ProviderKind::Builtin(_) | ProviderKind::Module(_) => ProcessSpec {
-            program,
-            args: Vec::new(),
-            folder: None,
-            environment: Vec::new(),
-            limits: ProcessLimitsSpec::default(),
-        },
-    };
-    ProviderKind::Process(Box::new(spec))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use trellis_limits::fixed::EDIT_ENTRIES;
     use trellis_manifest::{Format, SourceText, read};
 
+    use super::super::besides::{Ids, Rebound};
     use super::*;
 
     fn base() -> Base {
@@ -198,9 +123,9 @@ providers:
     }
 
     fn drafted(edit: &Edit) -> Result<(Replacement, String, String), CallError> {
-        match draft(edit, &base(), &Book::default())?.next {
-            Next::New { replacement, what, keeps } => Ok((replacement, what, keeps)),
-            Next::Former(_) => panic!("it is new"),
+        match draft(edit, (&base(), &Parts::default()), &Book::default())?.next {
+            Next::New(new) => Ok((new.replacement, new.what, new.keeps)),
+            Next::Plain | Next::Former(_) => panic!("it is new"),
         }
     }
 
@@ -219,7 +144,9 @@ providers:
         assert_eq!(values(&redis), ["URL=redis://:canary@a"]);
         let (_, what, keeps) = drafted(&redis).expect("it makes sense");
         assert_eq!(what, "builtin:keyvalue-redis with URL");
-        assert_eq!(keeps, "`builtin: keyvalue-redis` and `values: {URL: …}`");
+        let entry =
+            "write `builtin: keyvalue-redis` and `values: {URL: …}` in the manifest's entry";
+        assert_eq!(keeps, format!("{entry} of provider store"));
     }
 
     #[test]
@@ -236,5 +163,84 @@ providers:
         let error = drafted(&nothing).map(drop).expect_err("there is none");
         assert_eq!(error.code(), Code::NotFound);
         assert!(error.message().contains("did you mean `store`?"), "{error}");
+    }
+
+    fn edit(json: &str) -> Edit {
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
+    }
+
+    #[test]
+    fn what_stays_what_it_is_is_read_again_for_nothing() {
+        let stop = edit(r#"{"stop": {"kind": "actor", "name": "a"}}"#);
+        let drafted = draft(&stop, (&base(), &Parts::default()), &Book::default());
+        let Next::New(new) = drafted.expect("it makes sense").next else { panic!("it is new") };
+        assert!(new.besides.stopped && !new.reads);
+        let own = Replacement::Actor { name: "a".to_owned(), image: "a.wasm".to_owned() };
+        assert_eq!((new.replacement, new.what.as_str()), (own, "stopped"));
+        assert_eq!(new.keeps, "take actor a out of the manifest");
+        for nothing in [
+            r#"{"start": {"kind": "actor", "name": "a"}}"#,
+            r#"{"start": {"kind": "provider", "name": "store"}}"#,
+            r#"{"scale": {"name": "a", "instances": 64}}"#,
+        ] {
+            let drafted = draft(&edit(nothing), (&base(), &Parts::default()), &Book::default());
+            let next = drafted.expect("it makes sense").next;
+            assert!(matches!(next, Next::Plain), "{nothing}: the manifest says so");
+        }
+    }
+
+    #[test]
+    fn what_is_new_has_a_name_of_its_own_and_is_what_it_says() {
+        let start = edit(r#"{"start": {"kind": "actor", "name": "b", "image": "/b.wasm"}}"#);
+        let drafted = draft(&start, (&base(), &Parts::default()), &Book::default());
+        let Next::New(new) = drafted.expect("it makes sense").next else { panic!("it is new") };
+        assert!(new.reads && new.adds);
+        let entry = "write `image: /b.wasm` and `name: b` in an entry of the manifest's `actors`";
+        assert_eq!(new.keeps, entry);
+        for (json, says) in [
+            (r#"{"kind": "actor", "name": "a", "image": "/b.wasm"}"#, "`trellis update actor a`"),
+            (r#"{"kind": "actor", "name": "", "image": "/b.wasm"}"#, "must not be empty"),
+            (r#"{"kind": "actor", "name": "b", "to": "builtin:x"}"#, "is started with `image`"),
+            (r#"{"kind": "actor", "name": "a", "set": {"A": "b"}}"#, "is started with `image`"),
+            (r#"{"kind": "provider", "name": "b", "image": "/b"}"#, "is started with `image`"),
+            (r#"{"kind": "provider", "name": "b", "to": "x"}"#, "builtin:NAME"),
+            (r#"{"kind": "actor", "name": "b"}"#, "no actor `b`"),
+        ] {
+            let start = edit(&format!("{{\"start\": {json}}}"));
+            let error = draft(&start, (&base(), &Parts::default()), &Book::default());
+            let error = error.err().unwrap_or_else(|| panic!("{json}"));
+            assert!(error.message().contains(says), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn no_instance_is_a_stop_and_too_many_are_refused() {
+        for (instances, says) in [(0, "`trellis stop actor a`"), (1_001, "1000 instances at most")]
+        {
+            let scale = Edit::Scale { name: "a".to_owned(), instances };
+            let error = draft(&scale, (&base(), &Parts::default()), &Book::default()).err();
+            assert!(error.is_some_and(|error| error.message().contains(says)), "{instances}");
+        }
+    }
+
+    #[test]
+    fn edits_have_so_many_entries_and_no_more() {
+        let most = usize::try_from(EDIT_ENTRIES.default).expect("it fits");
+        let nothing = Book::default();
+        let start = edit(r#"{"start": {"kind": "actor", "name": "b", "image": "/b.wasm"}}"#);
+        let of = |entries: usize| {
+            let start = draft(&start, (&base(), &Parts::default()), &nothing);
+            let mut drafted = start.expect("it makes sense");
+            let Next::New(new) = &mut drafted.next else { panic!("it is new") };
+            let ids = Ids { actors: Vec::new(), contracts: Vec::new(), name: String::new() };
+            let rebound = Rebound { ids, own: None, now: None };
+            let key = |number: usize| ("c".to_owned(), number.to_string());
+            new.besides.bindings = (1..entries).map(|it| (key(it), rebound.clone())).collect();
+            drafted.check_room(nothing.overlay())
+        };
+        assert_eq!(of(most), Ok(()));
+        let full = of(most + 1).expect_err("it is one too many");
+        assert_eq!(full.code(), Code::Busy);
+        assert!(full.message().contains("edit_entries_max"), "{full}");
     }
 }

@@ -1,7 +1,8 @@
 //! Edits: what the owner of a host wants other than the manifest says, while it runs.
 //!
 //! What is wanted is the manifest with the edits laid over it ([`overlay`]), prepared and applied
-//! as any manifest: nothing below knows of edits. An edit ends when the manifest's own entry
+//! as any manifest: nothing below knows of edits. There is one edit of each actor and each provider
+//! at most: all that is other about it ([`version`]). An edit ends when the manifest's own entry
 //! becomes another one, when it is rolled back, and when the host ends. One that does worse than
 //! what it replaced is taken back ([`watch()`]). The [`book`] has what is in force, and what
 //! changed.
@@ -9,24 +10,31 @@
 //! **Deliberately absent:** files of its own. An edit is no second manifest: a restart forgets it.
 
 mod base;
+mod besides;
+mod binding;
 mod book;
 mod copies;
 mod desk;
 mod draft;
 mod history;
 mod meant;
+mod next;
 mod notes;
 mod overlay;
+mod provider;
 mod subject;
 mod taken_back;
+mod verbs;
 mod version;
 mod watch;
+mod words;
 
 pub(crate) use base::Base;
 pub(crate) use copies::{kept, kept_part};
 pub(crate) use desk::{Asked, Edits, Order, Orders};
-pub(crate) use draft::{Drafted, Next, draft};
+pub(crate) use draft::draft;
 pub(crate) use history::Change;
+pub(crate) use next::{Drafted, New, Next};
 pub(crate) use notes::{check_data, of_data, untried};
 pub(crate) use overlay::{InForce, Overlay};
 pub(crate) use subject::Subject;

@@ -6,10 +6,15 @@ use trellis_supervisor::Inherits;
 
 use super::subject::Subject;
 
-/// Only providers keep data that can go along.
+/// Only providers keep data that can go along, and only to one that takes their place.
 pub(crate) fn check_data(request: &EditRequest, subject: &Subject) -> Result<(), CallError> {
-    if request.data.is_none() || subject.kind == ComponentKind::Provider {
+    let replaces = request.edit.is_rollback() || request.edit.is_update();
+    if request.data.is_none() || subject.kind == ComponentKind::Provider && replaces {
         return Ok(());
+    }
+    if !replaces {
+        let text = "`data` is for an edit that puts another provider in the place of one";
+        return Err(CallError::new(Code::Message, text));
     }
     let text = format!("{subject} keeps no data; `data` is for providers");
     Err(CallError::new(Code::Message, text))

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use trellis_artifacts::Imprint;
 use trellis_control::{ComponentKind, EditEntry};
 use trellis_dispatch::Tally;
-use trellis_manifest::Manifest;
-use trellis_supervisor::{Kept, Part};
+use trellis_manifest::{ActorSpec, Manifest, Span, Spanned};
+use trellis_supervisor::{Kept, Part, Prepared};
 
+use super::base::Base;
 use super::subject::Subject;
 use super::version::{Entry, Version};
 use super::watch::Terms;
@@ -46,6 +47,11 @@ impl InForce {
             Entry::Actor(_) => manifest.actors.iter().any(|it| base.is_actor(&it.value)),
             Entry::Provider(_) => manifest.providers.iter().any(|it| base.is_provider(&it.value)),
         }
+    }
+
+    /// True when the manifest has no such entry.
+    pub(crate) const fn is_addition(&self) -> bool {
+        matches!(self.base, Entry::Absent)
     }
 
     /// It, for everybody.
@@ -116,27 +122,88 @@ impl Overlay {
         let mut laid = Manifest::clone(manifest);
         let mut ended = Vec::new();
         for (subject, edit) in &self.0 {
-            if is_other(edit) || !lay(edit, &mut laid) {
+            if is_other(edit) || self.lacks(edit, manifest) || !lay((subject, edit), &mut laid) {
                 ended.push(subject.clone());
             }
         }
         (Arc::new(laid), ended)
     }
+
+    /// Says of what is prepared what is not to run, but for the edits that end.
+    pub(crate) fn stop(&self, prepared: &mut Prepared, ended: &[Subject]) {
+        let stopped = self.0.iter().filter(|(_, edit)| edit.version.besides.stopped);
+        let stopped = stopped.filter(|(subject, _)| !ended.contains(subject));
+        stopped.for_each(|(subject, _)| prepared.stops(subject.kind, &subject.name));
+    }
+
+    /// The place of an actor among all that are laid over a manifest; `None` of one that is not
+    /// there, and of a provider.
+    pub(crate) fn place(&self, base: &Base, subject: &Subject) -> Option<usize> {
+        if subject.kind != ComponentKind::Actor {
+            return None;
+        }
+        let own = base.manifest.actors.len();
+        let mut names = base.names.iter().take(own);
+        let place = names.position(|name| **name == *subject.name);
+        let added = |(other, edit): &(&Subject, &Arc<InForce>)| {
+            other.kind == ComponentKind::Actor && edit.is_addition()
+        };
+        let mut added = self.0.iter().filter(added);
+        place.or_else(|| Some(own + added.position(|(other, _)| other == subject)?))
+    }
+
+    /// True when an edit binds to a provider that is not there any more.
+    fn lacks(&self, edit: &InForce, manifest: &Manifest) -> bool {
+        let is_there = |name: &str| {
+            let mut own = manifest.providers.iter();
+            let added = self.get(&Subject::provider(name)).is_some_and(|it| it.is_addition());
+            added || own.any(|it| it.value.name.value == name)
+        };
+        edit.version.besides.providers().any(|name| !is_there(name))
+    }
 }
 
-/// Lays an edit over its entry; false when there is no such entry.
-fn lay(edit: &InForce, manifest: &mut Manifest) -> bool {
-    let replacement = &edit.version.replacement;
-    match &edit.base {
+/// Lays an edit over its entry; false when there is no such entry, or one where there was none.
+fn lay((subject, edit): (&Subject, &InForce), manifest: &mut Manifest) -> bool {
+    let Version { replacement, besides, .. } = &*edit.version;
+    if !besides.holds_over(manifest) {
+        return false;
+    }
+    let laid = match &edit.base {
         base @ Entry::Actor(_) => {
             let found = manifest.actors.iter_mut().find(|it| base.is_actor(&it.value));
-            found.map(|it| it.value = replacement.over_actor(&it.value)).is_some()
+            let over = |entry: &ActorSpec| besides.over_actor(replacement.over_actor(entry));
+            found.map(|it| it.value = over(&it.value)).is_some()
         }
         base @ Entry::Provider(_) => {
             let found = manifest.providers.iter_mut().find(|it| base.is_provider(&it.value));
             found.map(|it| it.value = replacement.over_provider(&it.value)).is_some()
         }
+        Entry::Absent => add((subject, edit), manifest),
+    };
+    if laid {
+        besides.rebind(manifest);
     }
+    laid
+}
+
+/// Adds what the manifest does not have; false when it has something of that name.
+fn add((subject, edit): (&Subject, &InForce), manifest: &mut Manifest) -> bool {
+    let Version { replacement, besides, .. } = &*edit.version;
+    let (name, nowhere) = (&*subject.name, Span::default());
+    if let Some(actor) = replacement.to_actor()
+        && manifest.actors.iter().all(|it| it.value.id() != name)
+    {
+        manifest.actors.push(Spanned::new(besides.over_actor(actor), nowhere));
+        return true;
+    }
+    if let Some(provider) = replacement.to_provider(name)
+        && manifest.providers.iter().all(|it| it.value.name.value != name)
+    {
+        manifest.providers.push(Spanned::new(provider, nowhere));
+        return true;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -145,6 +212,7 @@ mod tests {
 
     use trellis_manifest::{Format, SourceText, read};
 
+    use super::super::besides::Besides;
     use super::super::version::Replacement;
     use super::*;
 
@@ -159,7 +227,9 @@ mod tests {
         InForce {
             version: Arc::new(Version {
                 replacement,
-                _file: None,
+                besides: Besides::default(),
+                file: None,
+                named: None,
                 what,
                 keeps,
                 origin: 2,
@@ -205,6 +275,75 @@ mod tests {
         }
         let (laid, ended) = overlay.over(&own, |_| true);
         assert_eq!((images(&laid), ended.len()), (images(&own), 1), "its file is another one");
+    }
+
+    /// The same with a version that is other besides, of an entry that the manifest has or not.
+    fn with(edit: InForce, base: Entry, besides: Besides) -> InForce {
+        let Version { replacement, .. } = &*edit.version;
+        let replacement = replacement.clone();
+        let version = Version {
+            replacement,
+            besides,
+            file: None,
+            named: None,
+            what: String::new(),
+            keeps: String::new(),
+            origin: 2,
+            part: OnceLock::new(),
+        };
+        InForce { version: Arc::new(version), base, ..edit }
+    }
+
+    #[test]
+    fn what_the_manifest_lacks_is_there_until_it_has_that_itself() {
+        let own = manifest(
+            "actors: [b.wasm]
+",
+        );
+        let added = with(edit_of(&own, "/x/a.wasm"), Entry::Absent, Besides::default());
+        let subject = Subject::actor("a");
+        let overlay = Overlay::default().with(subject.clone(), Some(added));
+        let (laid, ended) = overlay.over(&own, |_| false);
+        assert_eq!((laid.actors.len(), laid.actors[1].value.id(), ended.len()), (2, "a", 0));
+        let names = [Arc::from("b"), Arc::from("a")].into();
+        let source = SourceText::new("a.yaml", "", Format::Yaml);
+        let base = Base { manifest: Arc::clone(&own), source, names };
+        let place = |overlay: &Overlay, name| overlay.place(&base, &Subject::actor(name));
+        assert_eq!((place(&overlay, "b"), place(&overlay, "a")), (Some(0), Some(1)));
+        assert_eq!(place(&Overlay::default(), "a"), None, "it goes");
+        assert!(base.entry(&subject).is_err(), "it is no entry of the manifest");
+        let has = manifest(
+            "actors: [b.wasm, {image: other.wasm, name: a}]
+",
+        );
+        let (laid, ended) = overlay.over(&has, |_| false);
+        assert_eq!((laid.actors.len(), ended), (2, vec![subject]));
+        assert_eq!(laid.actors[1].value.image.value, "other.wasm", "the manifest has its say");
+    }
+
+    #[test]
+    fn a_binding_goes_with_its_provider() {
+        use super::super::besides::{Ids, Rebound};
+
+        let text = "actors: [a.wasm]\nproviders: [{builtin: keyvalue-embedded, name: s}]\n";
+        let own = manifest(text);
+        let bound = "actors: [a.wasm]\nproviders: [{builtin: keyvalue-embedded, name: s}]\n\
+                     bindings: [{actor: a, capability: c, provider: s}]\n";
+        let now = Some(manifest(bound).bindings[0].value.clone());
+        let one = |text: &str| vec![text.to_owned()];
+        let ids = Ids { actors: one("a"), contracts: one("c"), name: "default".to_owned() };
+        let key = ("c".to_owned(), "default".to_owned());
+        let bindings = [(key, Rebound { ids, own: None, now })].into();
+        let besides = Besides { bindings, ..Besides::default() };
+        let base = Entry::Actor(own.actors[0].value.clone());
+        let edit = with(edit_of(&own, "a.wasm"), base, besides);
+        let overlay = Overlay::default().with(Subject::actor("a"), Some(edit));
+        let (laid, ended) = overlay.over(&own, |_| false);
+        assert_eq!((laid.bindings.len(), ended.len()), (1, 0));
+        let (laid, ended) = overlay.over(&manifest("actors: [a.wasm]\n"), |_| false);
+        assert_eq!((laid.bindings.len(), ended.len()), (0, 1));
+        let (laid, ended) = overlay.over(&manifest(bound), |_| false);
+        assert_eq!((laid.bindings.len(), ended.len()), (1, 1), "the manifest has its own");
     }
 
     #[test]

@@ -12,6 +12,10 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    pub(crate) fn of(kind: ComponentKind, name: &str) -> Self {
+        Self { kind, name: name.to_owned() }
+    }
+
     pub(crate) fn actor(name: impl Into<String>) -> Self {
         Self { kind: ComponentKind::Actor, name: name.into() }
     }

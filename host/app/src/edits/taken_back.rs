@@ -1,10 +1,12 @@
 //! What was taken back, in words: edits, and rollbacks that could not be had.
 
+use std::sync::Arc;
+
 use trellis_supervisor::Part;
 
 use super::overlay::InForce;
 use super::subject::Subject;
-use super::version::Replacement;
+use super::version::Version;
 
 /// Why something is taken back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +31,7 @@ pub(crate) struct WayBack {
 pub(super) struct TookBack {
     pub(super) revision: u64,
     /// What it brought; `None` is what the manifest says.
-    pub(super) replacement: Option<Replacement>,
+    pub(super) brought: Option<Arc<Version>>,
     pub(super) why: String,
     /// Why what ran before cannot be had, so that it stays.
     pub(super) stays: Option<String>,

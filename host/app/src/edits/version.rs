@@ -1,21 +1,30 @@
 //! What an edit puts in the place of what the manifest says.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use trellis_artifacts::KeptProgram;
 use trellis_control::for_everybody;
-use trellis_manifest::{ActorSpec, ProviderKind, ProviderSpec, Span, Spanned, TextPairs};
+use trellis_limits::ActorLimits;
+use trellis_manifest::{
+    ActorSpec, Isolation, ProviderKind, ProviderSpec, Span, Spanned, TextPairs,
+};
 use trellis_supervisor::Part;
+
+use super::besides::Besides;
+use super::words::Named;
 
 /// A version that an edit brought.
 #[derive(Debug)]
 pub(crate) struct Version {
     pub(crate) replacement: Replacement,
+    pub(crate) besides: Besides,
     /// Its file, which stays in the cache for as long as somebody may go back to it.
-    pub(crate) _file: Option<KeptProgram>,
-    /// What it is, for people: never a value, which may be a secret.
+    pub(crate) file: Option<Arc<KeptProgram>>,
+    /// What the replacement is, unless it is what the manifest says.
+    pub(crate) named: Option<Named>,
+    /// What all of it is, for people: never a value, which may be a secret.
     pub(crate) what: String,
-    /// What the manifest would have to say to keep it.
+    /// What the manifest would have to say to keep it, after "to keep it,".
     pub(crate) keeps: String,
     /// The revision of what is wanted that it came with.
     pub(crate) origin: u64,
@@ -25,6 +34,11 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    /// True when both bring the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.replacement == other.replacement && self.besides == other.besides
+    }
+
     /// What it is, with what tells it from others of that name.
     pub(crate) fn told(&self) -> String {
         let identity = self.part.get().map(Part::identity).unwrap_or_default();
@@ -50,6 +64,8 @@ pub(crate) enum Replacement {
 pub(crate) enum Entry {
     Actor(ActorSpec),
     Provider(ProviderSpec),
+    /// The manifest has none.
+    Absent,
 }
 
 impl Replacement {
@@ -76,7 +92,28 @@ impl Replacement {
         ActorSpec { image: at(image), name: Some(at(name)), ..entry.clone() }
     }
 
+    /// The entry of an actor that the manifest does not have, unless it is of another kind.
+    pub(super) fn to_actor(&self) -> Option<ActorSpec> {
+        let Self::Actor { name, image } = self else { return None };
+        let brought = |text: &str| brought(text.to_owned(), Span::default());
+        Some(ActorSpec {
+            image: brought(image),
+            name: Some(brought(name)),
+            isolation: Isolation::default(),
+            limits: ActorLimits::default(),
+            written_limits: Vec::new(),
+            values: Vec::new(),
+        })
+    }
+
     /// The same of a provider.
+    pub(super) fn to_provider(&self, name: &str) -> Option<ProviderSpec> {
+        let Self::Provider { kind, values } = self else { return None };
+        let name = brought(name.to_owned(), Span::default());
+        Some(ProviderSpec { name, kind: kind.clone(), binding_name: None, values: values.clone() })
+    }
+
+    /// The entry of a provider with this in its place, likewise.
     pub(super) fn over_provider(&self, entry: &ProviderSpec) -> ProviderSpec {
         let Self::Provider { kind, values } = self else { return entry.clone() };
         ProviderSpec { kind: kind.clone(), values: values.clone(), ..entry.clone() }
@@ -84,6 +121,21 @@ impl Replacement {
 }
 
 impl Entry {
+    /// What the manifest says, as if an edit had brought it; `None` when it says nothing.
+    pub(super) fn as_replacement(&self, name: &str) -> Option<Replacement> {
+        match self {
+            Self::Actor(spec) => {
+                let image = spec.image.value.clone();
+                Some(Replacement::Actor { name: name.to_owned(), image })
+            }
+            Self::Provider(spec) => {
+                let (kind, values) = (spec.kind.clone(), spec.values.clone());
+                Some(Replacement::Provider { kind, values })
+            }
+            Self::Absent => None,
+        }
+    }
+
     /// True for the same entry, wherever it stands in its text.
     pub(super) fn is_actor(&self, other: &ActorSpec) -> bool {
         let Self::Actor(own) = self else { return false };

@@ -9,10 +9,11 @@ use trellis_supervisor::Allowances;
 use super::errand::{Answering, Errand, TakeBack};
 use super::foreseeing::Foreseen;
 use super::making::Making;
-use super::told::{helped, notes};
+use super::told::{helped, notes, stays_stopped};
 use super::{Beside, Life};
 use crate::edits::{
-    Change, InForce, Next, Order, Subject, TakenBack, Terms, check_data, draft, untried, watch,
+    Change, InForce, Next, Order, Subject, TakenBack, Terms, Version, check_data, draft, untried,
+    watch,
 };
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
@@ -53,11 +54,11 @@ impl Life {
         Terms::of(order.request.watch)?;
         self.edits.look(|book| {
             book.check_made_for(order.asked.made_for.as_deref())?;
-            let drafted = draft(&order.request.edit, &base, book)?;
+            let drafted = draft(&order.request.edit, (&base, &parts), book)?;
             check_data(&order.request, &drafted.subject)?;
             let former = match drafted.next {
                 Next::Former(to) => book.former(&drafted.subject, to)?,
-                Next::New { .. } => None,
+                Next::New(_) | Next::Plain => None,
             };
             let now = book.overlay().get(&drafted.subject);
             let is_open = now.is_some_and(|now| book.is_open(now.revision));
@@ -81,15 +82,18 @@ impl Life {
         };
         let Some(Made { subject, edit, remarks }) = loaded.edit.take() else { return };
         let request = &order.request;
-        let is_rollback = matches!(request.edit, Edit::Rollback { .. });
+        let is_rollback = request.edit.is_rollback();
         let (revision, is_same) = self.edits.look(|book| {
             let now = book.overlay().get(&subject).map(|it| &it.version);
             let is_same = match (now, &edit) {
-                (Some(now), Some(edit)) => std::sync::Arc::ptr_eq(now, &edit.version),
+                (Some(now), Some(edit)) if is_rollback => {
+                    std::sync::Arc::ptr_eq(now, &edit.version)
+                }
                 (None, None) => true,
-                _ => false,
+                _ if is_rollback => false,
+                (now, edit) => is_alike(now.map(|it| &**it), edit.as_ref().map(|it| &*it.version)),
             };
-            (book.revision(), is_same || !is_rollback)
+            (book.revision(), is_same)
         });
         let unchanged = is_same && loaded.changes.is_empty();
         let foreseen = match self.foresee(request, &loaded.prepared, &subject) {
@@ -99,12 +103,15 @@ impl Life {
         };
         let mut notes = notes(request, (&subject, edit.as_ref()), foreseen.inherits);
         notes.extend(remarks);
+        let stopped = edit.as_ref().is_some_and(|edit| edit.version.besides.stopped);
+        notes.extend(stays_stopped(&request.edit, &subject).filter(|_| stopped));
         let known = self.edits.look(|book| book.known_to_fail(&subject, edit.as_ref()));
         notes.extend(known);
         let terms = terms(request, &subject);
         if unchanged || request.dry_run {
             let untried = || untried(request, (foreseen.replays, terms.is_some()));
-            notes.extend((!unchanged).then(untried));
+            let begins = !unchanged && !matches!(request.edit, Edit::Stop { .. });
+            notes.extend(begins.then(untried));
             let applied = Applied { steps: loaded.changes, ..Applied::default() };
             let (dry_run, watched) = (request.dry_run, false);
             let edited = Edited { revision, unchanged, dry_run, watched, applied, notes };
@@ -206,8 +213,18 @@ impl Life {
 fn terms(request: &EditRequest, subject: &Subject) -> Option<Terms> {
     // Who puts a provider in place although it is not well wants it to stay. And what was written
     // since its data moved would be lost with it.
-    let is_meant = matches!(request.edit, Edit::Rollback { .. })
-        || request.data.is_some()
-        || request.force && subject.kind == ComponentKind::Provider;
-    Terms::of(request.watch).ok().flatten().filter(|_| !is_meant)
+    let is_meant =
+        request.data.is_some() || request.force && subject.kind == ComponentKind::Provider;
+    let is_watched = request.edit.is_update() && !is_meant;
+    Terms::of(request.watch).ok().flatten().filter(|_| is_watched)
+}
+
+/// True when an edit that changes no step leaves all as it is: where nothing runs, no step tells.
+fn is_alike(now: Option<&Version>, next: Option<&Version>) -> bool {
+    let besides = |it: Option<&Version>| it.map(|it| it.besides.clone()).unwrap_or_default();
+    if besides(now) != besides(next) {
+        return false;
+    }
+    let replacement = |it: Option<&Version>| it.map(|it| it.replacement.clone());
+    !besides(next).stopped || replacement(now) == replacement(next)
 }

@@ -41,7 +41,7 @@ impl Life {
                 let calls = request.replay.or(request.force.then_some(0));
                 supervisor.replays(prepared, name, calls)?
             }
-            Edit::Provider { .. } | Edit::Rollback { .. } => 0,
+            _ => 0,
         };
         Ok(Foreseen { inherits: supervisor.inherits(prepared, subject.as_pair()), replays })
     }

@@ -3,13 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use trellis_artifacts::Imprint;
+use trellis_core::{CallError, Code};
 use trellis_manifest::{Manifest, Span, Spanned};
 use trellis_supervisor::{Allowances, Kept, Part, Parts, Supervisor};
 
 use super::reading::changes;
 use super::told::{helped, refused, told};
 use crate::edits::{
-    Base, Drafted, Entry, InForce, Next, Overlay, Version, WayBack, kept, kept_part,
+    Base, Drafted, Entry, InForce, New, Next, Overlay, Subject, Version, WayBack, kept, kept_part,
 };
 use crate::failure::Failure;
 use crate::manifest::{Loaded, Loader, Made};
@@ -50,10 +51,9 @@ impl Making {
     ) -> Result<Loaded, Failure> {
         let Self { drafted, former, is_open, base, overlay, parts, origin } = self;
         let Drafted { subject, base: entry, next } = drafted;
-        let is_new = matches!(next, Next::New { .. });
-        let named = match &next {
-            Next::New { replacement, .. } => replacement.file().map(str::to_owned),
-            Next::Former(_) => None,
+        let (reads, adds, named) = match &next {
+            Next::New(new) => (new.reads, new.adds, new.replacement.file().map(str::to_owned)),
+            Next::Plain | Next::Former(_) => (false, false, None),
         };
         let before = overlay.get(&subject).cloned();
         let own = match &before {
@@ -71,21 +71,31 @@ impl Making {
                 own((&loader, &base), entry, (wanted, instead)).await?
             }
         };
-        let part = match &former {
-            _ if is_new => None,
-            Some(former) => former.part.get().cloned(),
-            None => own.part.clone(),
+        let now = before.as_ref().map(|before| Arc::clone(&before.version));
+        let part = match (&next, &former) {
+            (Next::New(_), _) if reads => None,
+            (Next::New(_), _) => parts.get(subject.as_pair()),
+            (_, Some(former)) => former.part.get().cloned(),
+            (_, None) => own.part.clone(),
         };
-        let version = version(&loader, (next, former, origin), (&own.entry, &base)).await?;
+        let goes_back = matches!(next, Next::Former(_));
+        let known = (former, now.as_deref());
+        let version = version(&loader, (next, known, origin), (&own.entry, &base)).await?;
+        if let Some((version, now)) = version.as_ref().zip(now.as_ref()).filter(|_| adds)
+            && version.replacement != now.replacement
+        {
+            return Err(helped(there_already(&subject, &now.what)));
+        }
         let copied = version.as_ref().and_then(|version| version.replacement.file());
         let copied = copied.map(str::to_owned);
         let Own { entry, file, part: base_part, remarks } = own;
         // What nobody has judged yet is nothing to go back to, nor to be compared with.
         let (sound, watched) = match &before {
             Some(before) if is_open => (before.sound.clone(), before.watched),
-            before => (before.as_ref().map(|before| Arc::clone(&before.version)), None),
+            _ => (now.clone(), None),
         };
-        let before = before.map(|before| Arc::clone(&before.version));
+        let is_known = now.is_some() || !matches!(entry, Entry::Absent);
+        let before = now;
         let edit = version.map(|version| InForce {
             version,
             base: entry,
@@ -98,11 +108,20 @@ impl Making {
         });
         let overlay = overlay.with(subject.clone(), edit.clone());
         // Who goes back goes to what ran before, whatever its key was.
-        let forced = (allows.another || !is_new).then_some(&subject);
-        let kept = Kept::all_but(&parts, subject.as_pair(), part.as_ref());
+        let forced = (allows.another || !reads).then_some(&subject);
+        let stops = edit.as_ref().is_some_and(|edit| edit.version.besides.stopped) && !reads;
+        let kept = match stops && !goes_back {
+            // Also what may not run any more can be stopped.
+            true => Kept::all(&parts),
+            false => {
+                let at = (subject.as_pair(), overlay.place(&base, &subject));
+                Kept::all_but(&parts, at, part.as_ref())
+            }
+        };
         let loaded = loader.prepare_again(&base, (kept, forced), &overlay).await;
         let loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
-        if is_new {
+        // What is added follows nothing.
+        if reads && is_known {
             let checked = supervisor.check_follows(&loaded.prepared, subject.as_pair(), allows);
             checked.map_err(|error| refused(&subject, error))?;
         }
@@ -127,7 +146,8 @@ pub(super) async fn load_back(
     WayBack { subject, edit, part }: WayBack,
 ) -> Result<Loaded, Failure> {
     let overlay = overlay.with(subject.clone(), edit);
-    let kept = Kept::all_but(&parts, subject.as_pair(), part.as_ref());
+    let at = (subject.as_pair(), overlay.place(&base, &subject));
+    let kept = Kept::all_but(&parts, at, part.as_ref());
     let loaded = loader.prepare_again(&base, (kept, Some(&subject)), &overlay).await;
     let loaded = loaded.map_err(|failure| told(&failure, &subject, (None, None)))?;
     let changes = changes(&supervisor, &loaded);
@@ -164,18 +184,36 @@ async fn own(
     Ok(Own { entry, file, part: Some(part), remarks })
 }
 
-/// What an edit brings, with its file where nobody changes it.
+/// What an edit brings, with its file where nobody changes it; `None` is what the manifest says.
 async fn version(
     loader: &Arc<Loader>,
-    (next, former, origin): (Next, Option<Arc<Version>>, u64),
+    (next, (former, now), origin): (Next, (Option<Arc<Version>>, Option<&Version>), u64),
     (entry, base): (&Entry, &Base),
 ) -> Result<Option<Arc<Version>>, Failure> {
-    let Next::New { replacement, what, keeps } = next else { return Ok(former) };
-    let (entry, cache) = (entry.clone(), loader.cache(&base.manifest));
-    let keeping = loader.copy(move || kept(replacement, &entry, cache.as_deref())).await?;
-    let (replacement, file) = keeping.map_err(helped)?;
+    let Next::New(new) = next else { return Ok(former) };
+    let New { replacement, besides, named, what, keeps, reads, .. } = *new;
+    let (replacement, file) = match reads {
+        // It stays what it is.
+        false => (replacement, now.and_then(|now| now.file.clone())),
+        true => {
+            let (entry, cache) = (entry.clone(), loader.cache(&base.manifest));
+            let keeping = loader.copy(move || kept(replacement, &entry, cache.as_deref())).await?;
+            let (replacement, file) = keeping.map_err(helped)?;
+            (replacement, file.map(Arc::new))
+        }
+    };
     let part = OnceLock::new();
-    Ok(Some(Arc::new(Version { replacement, _file: file, what, keeps, origin, part })))
+    Ok(Some(Arc::new(Version { replacement, besides, file, named, what, keeps, origin, part })))
+}
+
+/// That something is started as what it is not.
+fn there_already(subject: &Subject, what: &str) -> CallError {
+    let Subject { kind, name } = subject;
+    let text = format!(
+        "{subject} is there already, as {what}: `trellis update {kind} {name}` puts another one in \
+         its place"
+    );
+    CallError::new(Code::Message, text)
 }
 
 /// The file that an entry of the manifest names, as it is now.
@@ -184,6 +222,7 @@ async fn file_of(loader: &Loader, entry: Entry) -> Result<Option<Imprint>, Failu
     match entry {
         Entry::Actor(spec) => alone.actors.push(Spanned::new(spec, Span::default())),
         Entry::Provider(spec) => alone.providers.push(Spanned::new(spec, Span::default())),
+        Entry::Absent => return Ok(None),
     }
     let path = loader.files(&alone).pop().or_else(|| loader.programs(&alone).pop());
     let Some(path) = path else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! Edits in the words of whoever asks for one.
 
-use trellis_control::{Edit, EditRequest};
+use trellis_control::{ComponentKind, Edit, EditRequest};
 use trellis_core::{CallError, Code};
 use trellis_supervisor::Inherits;
 
@@ -14,7 +14,7 @@ pub(super) fn helped(error: CallError) -> Failure {
             "`trellis get actors` and `trellis get providers` list what can be edited, and `trellis \
              history` what can be gone back to; a file is looked for on the host's machine"
         }
-        Code::Message => "`trellis update --help` and docs/live-swap.md say what an edit may be",
+        Code::Message => "`--help` of the command, and docs/live-swap.md, say what an edit may be",
         Code::Conflict => {
             "look at what changed (`trellis history`), and ask again if it is still meant"
         }
@@ -61,7 +61,7 @@ pub(super) fn told(
     let failure = Failure::call(subject.to_string(), error);
     match (&problem.help, problem.code) {
         (Some(help), _) => failure.help(own(help)),
-        (None, Code::Config) => failure.help(format!(
+        (None, Code::Config) if subject.kind == ComponentKind::Provider => failure.help(format!(
             "give values that the provider knows: `trellis describe {subject}` shows those that it \
              has"
         )),
@@ -75,22 +75,35 @@ pub(super) fn notes(
     (subject, edit): (&Subject, Option<&InForce>),
     inherits: Inherits,
 ) -> Vec<String> {
-    let data = of_data(subject, inherits, request.data);
+    let replaces = request.edit.is_rollback() || request.edit.is_update();
+    let data = of_data(subject, inherits, request.data).filter(|_| replaces);
     let Some(edit) = edit else { return data.into_iter().collect() };
     let keeps = &edit.version.keeps;
-    let mut notes = vec![format!(
-        "a restart of the host forgets this edit; to keep it, write {keeps} in the manifest's \
-         entry of {subject}"
-    )];
+    let mut notes = vec![format!("a restart of the host forgets this edit; to keep it, {keeps}")];
     notes.extend(data);
+    notes.extend(of_stop(&request.edit));
     notes.extend(literals(&request.edit));
     notes.extend(another_key(subject, edit));
     notes
 }
 
+/// What goes with a provider that is stopped.
+fn of_stop(asked: &Edit) -> Option<String> {
+    let Edit::Stop { kind: ComponentKind::Provider, name } = asked else { return None };
+    Some(format!("what provider {name} keeps in memory alone is gone with it"))
+}
+
+/// That something was changed and does not run by that.
+pub(super) fn stays_stopped(asked: &Edit, subject: &Subject) -> Option<String> {
+    let Subject { kind, name } = subject;
+    let stops = matches!(asked, Edit::Stop { .. });
+    let told = || format!("{subject} is stopped; `trellis start {kind} {name}` has it run");
+    (!stops).then(told)
+}
+
 /// Values that look like references, and are none.
 fn literals(asked: &Edit) -> Option<String> {
-    let Edit::Provider { set, .. } = asked else { return None };
+    let set = asked.values()?;
     let keys: Vec<_> = set.iter().filter(|(_, value)| value.contains("${")).collect();
     let keys: Vec<_> = keys.iter().map(|(key, _)| key.as_str()).collect();
     let told = || {
@@ -128,6 +141,8 @@ mod tests {
         let told = told.expect("it looks like one");
         assert!(told.contains("value of URL") && !told.contains("CANARY"), "{told}");
         assert_eq!(literals(&edit(r#"{"provider": {"name": "s", "set": {"URL": "$5"}}}"#)), None);
+        let bind = r#"{"bind": {"actor": "a", "capability": "c", "set": {"P": "${CANARY}"}}}"#;
+        assert!(literals(&edit(bind)).is_some_and(|told| told.contains("value of P")));
         assert_eq!(literals(&edit(r#"{"rollback": {"name": "s"}}"#)), None);
     }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use trellis_core::{CallError, Code};
-use trellis_manifest::{Manifest, Problem, Report, SourceText};
+use trellis_manifest::{Manifest, Problem, Report, SourceText, Span};
 use trellis_supervisor::{Kept, Lacks, Prepared};
 
 use super::loaded::Loaded;
 use super::{For, Loader, Meant, wrong};
-use crate::edits::{Base, InForce, Overlay, Subject};
+use crate::edits::{Base, InForce, Overlay, Subject, Version};
 use crate::failure::Failure;
 use crate::readiness::Lasting;
 use crate::record::Damage;
@@ -37,7 +37,8 @@ impl Loader {
         if !wrong_values.is_empty() {
             return Err(wrong(with_problems(&source, wrong_values, prepared.err())));
         }
-        let prepared = prepared.map_err(|report| wrong(with_edits_named(&report, edits)))?;
+        let mut prepared = prepared.map_err(|report| wrong(with_edits_named(&report, edits)))?;
+        edits.stop(&mut prepared, &ended);
         let loaded = self.loaded((manifest, source), prepared)?;
         self.trust(trust);
         Ok(Loaded { ended, ..loaded })
@@ -57,11 +58,16 @@ impl Loader {
     ) -> Result<Loaded, Failure> {
         let Base { manifest, source, .. } = base.clone();
         // What their files say is for who reads the manifest.
-        let (laid, _) = edits.over(&manifest, |_| false);
+        let (laid, ended) = edits.over(&manifest, |_| false);
+        if let Some(left) = ended.first() {
+            return Err(Failure::call(left.to_string(), needed(left)));
+        }
         let trust = self.trusted();
         let purpose = (For::Changing, kept, forced);
         let prepared = self.check((&*laid, &source, Lacks::default()), &trust, purpose).await?;
-        self.loaded((manifest, source), prepared.map_err(wrong)?)
+        let mut prepared = prepared.map_err(wrong)?;
+        edits.stop(&mut prepared, &[]);
+        self.loaded((manifest, source), prepared)
     }
 
     /// What there is to know of a manifest that can run.
@@ -109,18 +115,30 @@ async fn laid_over(
     })
 }
 
+/// That an edit would be left without what it needs: a provider that goes.
+fn needed(left: &Subject) -> CallError {
+    let text = format!(
+        "an edit binds it to a provider that would not be there any more; `trellis unbind {}` or \
+         `trellis rollback {}` takes that back first",
+        left.name, left.name
+    );
+    CallError::new(Code::Conflict, text)
+}
+
 /// The same, with what to do where an edit is in the way of a manifest: whoever wrote that may know
 /// nothing of it.
 fn with_edits_named(report: &Report, edits: &Overlay) -> Report {
     let named = |problem: &Problem| {
-        let (subject, edit, file) = edits.iter().find_map(|(subject, edit)| {
-            let file = edit.version.replacement.file()?;
-            problem.message.contains(file).then_some((subject, edit, file))
-        })?;
-        let (message, revision) =
-            (problem.message.replace(file, &edit.version.what), edit.revision);
+        let (subject, edit) = edits.iter().find(|of| is_of(problem, *of))?;
+        let Version { replacement, what, named, .. } = &*edit.version;
+        let message = match replacement.file().filter(|_| named.is_some()) {
+            Some(file) => problem.message.replace(file, what),
+            None => problem.message.clone(),
+        };
+        let revision = edit.revision;
         let help = format!(
-            "{subject} is that by an edit (revision {revision}); `trellis rollback {}` takes it back",
+            "{subject} is {what} by an edit (revision {revision}); `trellis rollback {}` takes it \
+             back",
             subject.name
         );
         Some(Problem { message, help: Some(help), ..problem.clone() })
@@ -128,6 +146,16 @@ fn with_edits_named(report: &Report, edits: &Overlay) -> Report {
     let problems = report.problems().iter();
     let problems = problems.map(|problem| named(problem).unwrap_or_else(|| problem.clone()));
     Report::of(report.source_text(), problems.collect())
+}
+
+/// True when a problem is that of an edit: it names its file, or stands nowhere in the text, as
+/// what an edit adds does.
+fn is_of(problem: &Problem, (_, edit): (&Subject, &Arc<InForce>)) -> bool {
+    let Version { replacement, besides, named, .. } = &*edit.version;
+    let file = replacement.file().filter(|_| named.is_some());
+    let adds = edit.is_addition() || !besides.bindings.is_empty();
+    file.is_some_and(|file| problem.message.contains(file))
+        || adds && problem.span == Span::default()
 }
 
 /// Wrong keys, and what else is wrong. Issuers that are not trusted are left out: a wrong key may

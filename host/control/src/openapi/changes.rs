@@ -97,8 +97,48 @@ fn edit() -> Value {
             ),
         ],
     );
-    let one = |field, schema| object("One of the edits.", vec![(field, schema, "The edit.")]);
-    json!({ "oneOf": [one("actor", actor), one("provider", provider), one("rollback", rollback)] })
+    let one = |(field, schema)| object("One of the edits.", vec![(field, schema, "The edit.")]);
+    let all = [("actor", actor), ("provider", provider), ("rollback", rollback)];
+    let all: Vec<_> = all.into_iter().chain(verbs()).map(one).collect();
+    json!({ "oneOf": all })
+}
+
+/// The edits that leave an actor or a provider what it is.
+fn verbs() -> [(&'static str, Value); 5] {
+    let kind = || ("kind", kind(), "What it is.");
+    let name = || ("name", text(), "Its name.");
+    let set = || ("set", by_name(text()), "Values to set.");
+    let stop = object("It is to run no more, until it is started.", vec![kind(), name()]);
+    let start = with_optional(
+        "What was stopped is to run again; with what it is, something that the manifest does not \
+         have.",
+        vec![kind(), name()],
+        vec![
+            ("image", or_null(text()), "The signed module of a new actor, as in `actor`."),
+            ("to", or_null(text()), "What a new provider is, as in `provider`."),
+            set(),
+        ],
+    );
+    let most = ("instances", count(), "How many: `instances.max` in the manifest.");
+    let scale = object("As many instances of an actor at once, at most.", vec![name(), most]);
+    let ends = || {
+        let actor = ("actor", text(), "The actor's name.");
+        vec![actor, ("capability", text(), "The contract.")]
+    };
+    let called = || ("name", text(), "By what name the actor calls it; `default` without it.");
+    let provider = "Null is the one that it has, or the only one that serves it.";
+    let bind = with_optional(
+        "An actor is to use a capability, or with other values or over another provider than now.",
+        ends(),
+        vec![
+            called(),
+            ("provider", or_null(text()), provider),
+            set(),
+            ("unset", list(text()), "Values to take away."),
+        ],
+    );
+    let unbind = with_optional("An actor is to use a capability no more.", ends(), vec![called()]);
+    [("stop", stop), ("start", start), ("scale", scale), ("bind", bind), ("unbind", unbind)]
 }
 
 fn watch() -> Value {

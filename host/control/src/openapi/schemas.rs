@@ -37,8 +37,9 @@ pub(super) fn all() -> Value {
 }
 
 fn condition() -> Value {
-    let all = [Condition::Starting, Condition::Ready, Condition::Degraded, Condition::Down];
-    one_of(&all.map(Condition::as_str))
+    use Condition as C;
+    let all = [C::Starting, C::Ready, C::Degraded, C::Down, C::Stopped];
+    one_of(&all.map(C::as_str))
 }
 
 fn phase() -> Value {

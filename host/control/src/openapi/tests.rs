@@ -328,7 +328,7 @@ fn every_answer_fits_its_schema_and_has_no_more() {
 fn every_word_is_in_the_document() {
     use Condition as C;
     let condition = |it| match it {
-        C::Starting | C::Ready | C::Degraded | C::Down => C::as_str(it),
+        C::Starting | C::Ready | C::Degraded | C::Down | C::Stopped => C::as_str(it),
     };
     let phase = |it| match it {
         Phase::Starting | Phase::Waiting | Phase::Ready | Phase::Unserved | Phase::Stopping => {
@@ -340,7 +340,7 @@ fn every_word_is_in_the_document() {
         let words = schemas[of]["properties"][field]["enum"].as_array();
         words.map(Vec::len)
     };
-    assert_eq!((condition(C::Down), words("Actor", "state")), ("down", Some(4)));
+    assert_eq!((condition(C::Down), words("Actor", "state")), ("down", Some(5)));
     assert_eq!((phase(Phase::Ready), words("Host", "phase")), ("ready", Some(5)));
     assert_eq!(words("Component", "state"), Some(LifecycleState::ALL.len()));
 }
@@ -355,7 +355,25 @@ fn every_edit_fits_its_schema_and_has_no_more() {
         Edit::Actor { name: name.clone(), image },
         Edit::Provider { name: name.clone(), to, set, unset: vec!["D".to_owned()] },
         Edit::Rollback { name: name.clone(), kind, to: Some(1) },
-        Edit::Rollback { name, kind: None, to: None },
+        Edit::Rollback { name: name.clone(), kind: None, to: None },
+        Edit::Stop { kind: ComponentKind::Actor, name: name.clone() },
+        Edit::Start {
+            kind: ComponentKind::Provider,
+            name: name.clone(),
+            image: Some("/a.wasm".to_owned()),
+            to: Some("builtin:b".to_owned()),
+            set: BTreeMap::from([("A".to_owned(), "b".to_owned())]),
+        },
+        Edit::Scale { name: name.clone(), instances: 3 },
+        Edit::Bind {
+            actor: name.clone(),
+            capability: "x:y".to_owned(),
+            name: "default".to_owned(),
+            provider: Some("p".to_owned()),
+            set: BTreeMap::from([("A".to_owned(), "b".to_owned())]),
+            unset: vec!["D".to_owned()],
+        },
+        Edit::Unbind { actor: name, capability: "x:y".to_owned(), name: "default".to_owned() },
     ] {
         let (force, allow_more_capabilities, dry_run) = (true, false, true);
         let (data, replay) = (Some(DataTerms::Replace), Some(1));

@@ -51,6 +51,7 @@ impl SeenActor {
         let about = [format!("actor {name}"), format!("claims of actor {name}")];
         let reasons_of = reasons.about(&about);
         let state = Condition::of(engine.is_some(), &reasons_of);
+        let state = state.unless_stopped(reasons.stopped.has_actor(name));
         ActorEntry {
             name: name.to_owned(),
             state,

@@ -51,6 +51,10 @@ impl SeenBindings {
         let runs = |name: &str| actors.contains(name) || provider_runs(name);
         let entry = |(binding, seen): (BindingRef, SeenBinding)| {
             let SeenBinding { binding: PreparedBinding { provider, values, .. }, in_force } = seen;
+            let calls = providers.get(&*binding.actor).is_some_and(SeenProvider::may_call);
+            let stopped = [&*binding.actor, &provider].map(|it| reasons.stopped.has_provider(it));
+            let stopped =
+                stopped[0] && calls || stopped[1] || reasons.stopped.has_actor(&binding.actor);
             let reasons = reasons.about(&concerned(&binding, &provider, in_force));
             let served_by = providers.get(&provider);
             let values = match served_by {
@@ -61,6 +65,7 @@ impl SeenBindings {
             };
             // One that leads to what does not run is of no use, though its place is kept.
             let state = Condition::of(in_force && provider_runs(&provider), &reasons);
+            let state = state.unless_stopped(stopped);
             let mut waits_for = Vec::new();
             if state == Condition::Starting {
                 let (actor, served) = (runs(&binding.actor), provider_runs(&provider));

@@ -52,6 +52,8 @@ impl Shared {
         reasons.awaited = self.progress.awaited();
         let runs = |name: &str| seen.actors.get(name).is_some_and(SeenActor::runs);
         let running: BTreeSet<_> = seen.actors.keys().filter(|it| runs(it)).cloned().collect();
+        let stopped = wanted.as_ref().map(|desired| desired.prepared.stopped.clone());
+        reasons.stopped = stopped.unwrap_or_default();
         let actor = |(name, seen): (Arc<str>, SeenActor)| {
             let of_actor = bindings.of_actor(&name);
             seen.into_entry(&name, &reasons, of_actor)

@@ -39,6 +39,11 @@ impl SeenProvider {
         self.instance.is_some()
     }
 
+    /// True when it may be bound to others itself.
+    pub(super) const fn may_call(&self) -> bool {
+        self.prepared.module.is_some()
+    }
+
     pub(super) fn descriptor(&self) -> &Descriptor {
         &self.prepared.descriptor
     }
@@ -50,6 +55,7 @@ impl SeenProvider {
         let what = [format!("provider {name}")];
         let why = reasons.about(&what);
         let state = Condition::of(instance.is_some(), &why);
+        let state = state.unless_stopped(reasons.stopped.has_provider(&name));
         let process = instance.as_ref().and_then(Instance::process);
         ProviderEntry {
             name: name.to_string(),

@@ -4,12 +4,16 @@ use std::collections::HashMap;
 
 use trellis_control::{Condition, Degraded, Status};
 
+use crate::prepare::Stopped;
+
 /// What a status says of each thing.
 pub(super) struct Reasons<'a> {
     degraded: HashMap<&'a str, Vec<&'a Degraded>>,
     addresses: HashMap<&'a str, Vec<&'a str>>,
     /// What the change under way waits for.
     pub(super) awaited: Vec<String>,
+    /// What is not to run.
+    pub(super) stopped: Stopped,
 }
 
 impl<'a> Reasons<'a> {
@@ -22,7 +26,8 @@ impl<'a> Reasons<'a> {
         for address in &status.addresses {
             addresses.entry(address.actor.as_str()).or_default().push(&*address.url);
         }
-        Self { degraded, addresses, awaited: Vec::new() }
+        let (awaited, stopped) = (Vec::new(), Stopped::default());
+        Self { degraded, addresses, awaited, stopped }
     }
 
     /// What is wrong with any of these, as whoever asks may read it.

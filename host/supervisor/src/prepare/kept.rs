@@ -65,6 +65,49 @@ impl Parts {
     }
 }
 
+impl Parts {
+    /// By what an actor may be called in a binding: its name, its key and its call alias.
+    #[must_use]
+    pub fn names_of(&self, actor: &str) -> Vec<String> {
+        let Some(actor) = self.actors.iter().find(|it| *it.name == *actor) else {
+            return Vec::new();
+        };
+        let claims = actor.verified.claims();
+        let names =
+            [Some(&*actor.name), Some(claims.subject.as_str()), claims.call_alias.as_deref()];
+        names.into_iter().flatten().map(str::to_owned).collect()
+    }
+
+    /// Whether an actor's claims list a contract of these ids.
+    #[must_use]
+    pub fn claims_any(&self, actor: &str, contracts: &[String]) -> bool {
+        let actor = self.actors.iter().find(|it| *it.name == *actor);
+        actor.is_some_and(|it| it.verified.claims().caps.iter().any(|cap| contracts.contains(cap)))
+    }
+
+    /// All ids of a contract that one of the providers serves, its own first; none when none does.
+    #[must_use]
+    pub fn ids_of(&self, contract: &str) -> Vec<String> {
+        let served = self.providers.values().find_map(|it| it.descriptor.contract(contract));
+        let ids = served.iter().flat_map(|it| std::iter::once(&it.id).chain(it.aliases.iter()));
+        ids.map(ToString::to_string).collect()
+    }
+
+    /// The providers that serve a contract, and whether each binds itself to whoever claims it.
+    pub fn serving<'a>(&'a self, contract: &str) -> impl Iterator<Item = (&'a str, bool)> {
+        let serving =
+            self.providers.iter().filter(move |(_, it)| it.descriptor.contract(contract).is_some());
+        serving.map(|(name, it)| (&**name, it.descriptor.implicit))
+    }
+
+    /// Every contract that is served.
+    pub fn contracts(&self) -> impl Iterator<Item = &str> + Clone {
+        self.providers
+            .values()
+            .flat_map(|it| it.descriptor.contracts.iter().map(|it| it.id.as_str()))
+    }
+}
+
 impl Prepared {
     /// All that was prepared, to be taken again as it is.
     #[must_use]
@@ -79,16 +122,11 @@ impl Prepared {
 }
 
 impl Kept {
-    /// All of a manifest that was prepared, but for one thing: of that this part, if there is one,
-    /// which is asked again whether it may run.
+    /// All of a manifest that was prepared.
     #[must_use]
-    pub fn all_but(
-        parts: &Parts,
-        (kind, name): (ComponentKind, &str),
-        part: Option<&Part>,
-    ) -> Self {
+    pub fn all(parts: &Parts) -> Self {
         let was = |part| Keep { part, is_asked: false };
-        let mut kept = Self {
+        Self {
             actors: parts.actors.iter().cloned().map(was).enumerate().collect(),
             providers: (parts.providers.iter())
                 .map(|(name, part)| {
@@ -96,13 +134,27 @@ impl Kept {
                     (Arc::clone(name), Keep { part, is_asked: false })
                 })
                 .collect(),
-        };
+        }
+    }
+
+    /// The same, but for one thing: of that this part, if there is one, which is asked again
+    /// whether it may run. An actor has, or gets, this `place` among all; `None` when it goes.
+    #[must_use]
+    pub fn all_but(
+        parts: &Parts,
+        ((kind, name), place): ((ComponentKind, &str), Option<usize>),
+        part: Option<&Part>,
+    ) -> Self {
+        let mut kept = Self::all(parts);
         match kind {
             ComponentKind::Actor => {
-                let place = parts.actors.iter().position(|actor| *actor.name == *name);
-                let Some(place) = place else { return kept };
-                kept.actors.remove(&place);
-                kept.keep_actor(place, part);
+                let others = parts.actors.iter().filter(|actor| *actor.name != *name);
+                // It comes between them, or goes from there.
+                let at = |other: usize| other + usize::from(place.is_some_and(|it| it <= other));
+                let others = others.cloned().enumerate();
+                let keep = |part| Keep { part, is_asked: false };
+                kept.actors = others.map(|(other, part)| (at(other), keep(part))).collect();
+                place.into_iter().for_each(|place| kept.keep_actor(place, part));
             }
             ComponentKind::Provider => {
                 kept.providers.remove(name);

@@ -18,6 +18,7 @@ use super::known::{LastRuns, Modules};
 use super::located::Resolved;
 use super::places::Places;
 use super::proof::CodeProof;
+use super::stopped::Stopped;
 use super::warning::Warning;
 
 use crate::expiring::ends_soon;
@@ -34,6 +35,7 @@ pub struct Prepared {
     pub(super) warnings: Vec<Warning>,
     pub(super) notes: Vec<Problem>,
     pub(super) images: Vec<Problem>,
+    pub(crate) stopped: Stopped,
 }
 
 /// An actor that may run here; or a provider that is a module.
@@ -138,6 +140,11 @@ impl Prepared {
                 providers.for_each(|provider| provider.may_be_older = true);
             }
         }
+    }
+
+    /// This actor or provider is not to run, although it is wanted otherwise.
+    pub fn stops(&mut self, kind: ComponentKind, name: &str) {
+        self.stopped.add(kind, name);
     }
 
     /// This actor has to answer so many of the calls that were kept before it serves.

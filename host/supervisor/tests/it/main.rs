@@ -15,6 +15,7 @@ mod places;
 mod provider;
 mod revoked;
 mod stage;
+mod stopped;
 mod unwell;
 mod vouched;
 mod waiting;

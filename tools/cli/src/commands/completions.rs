@@ -1,22 +1,32 @@
-//! `trellis completions`: a shell's completion script.
+//! `trellis completions`: a shell's completion script. It asks the program itself what may follow.
 
 use std::fmt;
+use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use clap_complete::env::{CompleteEnv, Shells};
 use serde::Serialize;
+use trellis_core::Code;
 
 use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::output::Output;
 
+/// What the script and whatever it asks call the program: whichever is first in `PATH` by then.
+const PROGRAM: &str = "trellis";
+/// The variable by which a script asks.
+const VARIABLE: &str = "TRELLIS_COMPLETE";
+
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Install:
   bash        trellis completions bash > ~/.local/share/bash-completion/completions/trellis
-  zsh         trellis completions zsh > \"${fpath[1]}/_trellis\"
+  zsh         echo 'source <(trellis completions zsh)' >> ~/.zshrc
   fish        trellis completions fish > ~/.config/fish/completions/trellis.fish
-  powershell  trellis completions powershell | Out-String | Invoke-Expression")]
+  powershell  trellis completions powershell | Out-String | Invoke-Expression
+The script asks `trellis` what may follow, names of what runs on a host included: anew after each
+change of `trellis` itself is not needed, but does no harm.")]
 pub(crate) struct CompletionsArgs {
     /// The shell.
     #[arg(value_enum, ignore_case = true)]
@@ -36,8 +46,26 @@ impl fmt::Display for Script {
 }
 
 pub(crate) fn run(args: &CompletionsArgs, output: Output) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "trellis", &mut script);
+    let (shell, mut script) = (args.shell.to_string(), Vec::new());
+    let shells = Shells::builtins();
+    let known = shells.completer(&shell);
+    let known = known.ok_or_else(|| Failure::new(Code::Internal, "this shell is not known"))?;
+    known
+        .write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut script)
+        .map_err(|error| Failure::new(Code::Internal, "the script is none").cause(&error))?;
     let script = String::from_utf8_lossy(&script).into_owned();
-    output.show(&Script { shell: args.shell.to_string(), script })
+    output.show(&Script { shell, script })
+}
+
+/// Answers a script that asks what may follow in a line; `None` when none does. Nothing else is
+/// said: the user is in the middle of that line.
+pub(crate) fn answered() -> Option<ExitCode> {
+    let engine = CompleteEnv::with_factory(Cli::command).var(VARIABLE);
+    let engine = engine.bin(PROGRAM).completer(PROGRAM);
+    let folder = std::env::current_dir().ok();
+    match engine.try_complete(std::env::args_os(), folder.as_deref()) {
+        Ok(false) => None,
+        Ok(true) => Some(ExitCode::SUCCESS),
+        Err(_) => Some(ExitCode::FAILURE),
+    }
 }

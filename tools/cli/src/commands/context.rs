@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use trellis_app::AdminClient;
 
+use super::complete;
 use crate::contexts::{Context, Contexts, is_name};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -35,7 +36,7 @@ pub(crate) enum ContextCommand {
 #[derive(Args, Debug)]
 pub(crate) struct UseArgs {
     /// Which.
-    #[arg(required_unless_present = "none")]
+    #[arg(required_unless_present = "none", add = complete::contexts())]
     name: Option<String>,
 
     /// None from now on.
@@ -46,6 +47,7 @@ pub(crate) struct UseArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
     /// Which; without it the one in use.
+    #[arg(add = complete::contexts())]
     name: Option<String>,
 }
 
@@ -72,6 +74,7 @@ pub(crate) struct CreateArgs {
 #[derive(Args, Debug)]
 pub(crate) struct DeleteArgs {
     /// Which.
+    #[arg(add = complete::contexts())]
     name: String,
 }
 

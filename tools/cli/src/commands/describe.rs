@@ -7,9 +7,10 @@ use serde::{Serialize, Serializer};
 use trellis_claims::{Clock, SystemClock};
 use trellis_control::{ActorEntry, Answer, Degraded, EditEntry, ProviderEntry};
 
-use super::get::odd;
+use super::get::{odd, shown};
 use super::host::{HostChoice, Patience};
 use super::inspect::relative;
+use super::live;
 use super::runtime;
 use crate::clean::clean;
 use crate::failure::Failure;
@@ -24,6 +25,7 @@ pub(crate) struct DescribeArgs {
     #[arg(value_enum)]
     what: What,
     /// Its name in the manifest; of an actor also its key.
+    #[arg(add = live::components())]
     name: String,
     #[command(flatten)]
     host: HostChoice,
@@ -78,7 +80,7 @@ impl fmt::Display for Description {
 
 fn describe_actor(f: &mut fmt::Formatter<'_>, actor: &ActorEntry, now: u64) -> fmt::Result {
     writeln!(f, "\x1b[1m{}\x1b[0m", clean(&actor.name))?;
-    row(f, "state", actor.state)?;
+    row(f, "state", shown(actor.state, actor.edit.as_ref()))?;
     reasons(f, &actor.reasons, now)?;
     waits(f, &actor.waits_for)?;
     edit(f, actor.edit.as_ref())?;
@@ -111,7 +113,7 @@ fn describe_provider(
     now: u64,
 ) -> fmt::Result {
     writeln!(f, "\x1b[1m{}\x1b[0m", clean(&provider.name))?;
-    row(f, "state", provider.state)?;
+    row(f, "state", shown(provider.state, provider.edit.as_ref()))?;
     reasons(f, &provider.reasons, now)?;
     waits(f, &provider.waits_for)?;
     edit(f, provider.edit.as_ref())?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use trellis_app::AdminClient;
+use trellis_artifacts::is_like_an_image;
 use trellis_control::{
     Answer, Applied, DataTerms, Edit, EditRequest, Edited, Edits, Moved, Revision, RevisionOutcome,
     WatchTerms,
@@ -133,6 +134,13 @@ impl UpdateTerms {
             replay: None,
         }
     }
+}
+
+/// An edit that needs no terms.
+pub(super) fn plain(edit: Edit) -> EditRequest {
+    let (force, allow_more_capabilities, dry_run) = (false, false, false);
+    let (data, watch, replay) = (None, WatchTerms::default(), None);
+    EditRequest { edit, force, allow_more_capabilities, dry_run, data, watch, replay }
 }
 
 /// Has a host make an edit, waits for what becomes of it, and says so.
@@ -266,5 +274,61 @@ impl fmt::Display for Made {
             writeln!(f, "it stays: {seen}")?;
         }
         Ok(())
+    }
+}
+
+/// What a provider is to be, with an absolute path.
+pub(super) fn implementation(to: &str) -> Result<String, Failure> {
+    match to.split_once(':') {
+        Some((kind @ ("module" | "archive" | "process"), path)) if path.contains(['/', '.']) => {
+            Ok(format!("{kind}:{}", absolute(path)?))
+        }
+        _ => Ok(to.to_owned()),
+    }
+}
+
+/// A path as the host can read it, which works in another folder.
+pub(super) fn absolute(named: &str) -> Result<String, Failure> {
+    if is_like_an_image(named) {
+        return Ok(named.to_owned());
+    }
+    let path = std::path::absolute(named);
+    let path = path.map_err(|error| Failure::file(format!("{named} is no path"), &error))?;
+    path.into_os_string().into_string().map_err(|_| Failure::usage("the path is no text"))
+}
+
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_made_absolute_and_an_image_is_not() {
+        let here = std::env::current_dir().expect("a folder").display().to_string();
+        for (to, found) in [
+            ("builtin:keyvalue-redis", "builtin:keyvalue-redis".to_owned()),
+            ("module:./geo.wasm", format!("module:{here}/./geo.wasm")),
+            ("module:localhost:5000/geo:1", "module:localhost:5000/geo:1".to_owned()),
+            ("archive:/srv/geo.par", "archive:/srv/geo.par".to_owned()),
+            ("process:geo", "process:geo".to_owned()),
+            ("geo", "geo".to_owned()),
+        ] {
+            let named = implementation(to).unwrap_or_else(|failure| panic!("{failure}"));
+            assert_eq!(named.replace("/./", "/"), found.replace("/./", "/"), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_have_any_letters_but_its_key_is_needed() {
+        let read = |text| pair(text).ok();
+        assert_eq!(read("URL=a=b"), Some(("URL".to_owned(), "a=b".to_owned())));
+        assert_eq!(read("URL="), Some(("URL".to_owned(), String::new())));
+        assert_eq!((read("=a"), read("URL")), (None, None));
     }
 }

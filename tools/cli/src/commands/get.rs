@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{ActorEntry, Answer, BindingEntry, EditEntry, HostEntry, ProviderEntry};
+use trellis_control::{
+    ActorEntry, Answer, BindingEntry, Condition, EditEntry, HostEntry, ProviderEntry,
+};
 use trellis_core::Code;
 
 use super::host::{HostChoice, Patience, found, label, left};
@@ -171,6 +173,14 @@ fn edits(answer: &Answer) -> impl Iterator<Item = &EditEntry> {
     actors.chain(providers.iter().filter_map(|it| it.edit.as_ref()))
 }
 
+/// How something is, with why it does not run when that is meant.
+pub(super) fn shown(state: Condition, edit: Option<&EditEntry>) -> String {
+    match (state, edit) {
+        (Condition::Stopped, Some(_)) => format!("{state} (edit)"),
+        (state, _) => state.to_string(),
+    }
+}
+
 /// A host that answers something else than it was asked for.
 pub(super) fn odd() -> Failure {
     Failure::new(Code::NoHost, "the host answers something else than it was asked for")
@@ -206,7 +216,7 @@ fn actor_table(actors: &[ActorEntry]) -> Table {
         let count = |count: Option<u32>| count.map(|count| count.to_string()).unwrap_or_default();
         table.row([
             actor.name.clone(),
-            actor.state.to_string(),
+            shown(actor.state, actor.edit.as_ref()),
             count(actor.instances.map(|it| it.alive)),
             count(actor.instances.map(|it| it.idle)),
             count(actor.instances.map(|it| it.waiting)),
@@ -229,7 +239,7 @@ fn provider_table(providers: &[ProviderEntry]) -> Table {
         let process = provider.process;
         table.row([
             provider.name.clone(),
-            provider.state.to_string(),
+            shown(provider.state, provider.edit.as_ref()),
             provider.kind.to_string(),
             provider.implementation.clone(),
             provider.contracts.join(","),

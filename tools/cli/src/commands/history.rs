@@ -11,6 +11,7 @@ use trellis_core::{Code, nearest_name};
 use super::get::odd;
 use super::host::HostChoice;
 use super::inspect::relative;
+use super::live;
 use super::runtime;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -25,6 +26,7 @@ Exit codes: 0 listed, 2 several hosts run, 3 no such host, actor or provider, 4 
 user's, 5 no host answers.")]
 pub(crate) struct HistoryArgs {
     /// Only those in which this actor or provider changed.
+    #[arg(add = live::components())]
     name: Option<String>,
     #[command(flatten)]
     host: HostChoice,

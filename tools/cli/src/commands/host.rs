@@ -11,6 +11,7 @@ use trellis_control::HostEntry;
 use trellis_core::{Code, nearest_name};
 
 use super::call::timeout;
+use super::complete;
 use crate::contexts::Contexts;
 use crate::failure::Failure;
 use crate::files;
@@ -29,7 +30,7 @@ pub(super) struct HostChoice {
     /// The host: its name, its name and process id (`shop-4711`), the path of its admin socket, or
     /// the URL of its admin address (`http://127.0.0.1:9090`). Without it, the only one of yours
     /// that runs.
-    #[arg(long, value_name = "HOST", env = "TRELLIS_HOST")]
+    #[arg(long, value_name = "HOST", env = "TRELLIS_HOST", add = complete::hosts())]
     host: Option<String>,
 
     /// The file with a token, for a host that is named by its URL: `trellis token create` makes
@@ -38,7 +39,7 @@ pub(super) struct HostChoice {
     token_file: Option<PathBuf>,
 
     /// The host by a name that `trellis context create` gave it; without it the context in use.
-    #[arg(long, value_name = "NAME", env = "TRELLIS_CONTEXT")]
+    #[arg(long, value_name = "NAME", env = "TRELLIS_CONTEXT", add = complete::contexts())]
     context: Option<String>,
 
     /// Contexts are not asked for.
@@ -80,6 +81,27 @@ impl HostChoice {
     /// The host of this name on this machine, or the only one of yours, whatever context is in use.
     pub(super) fn named(host: Option<&str>) -> Self {
         Self { host: host.map(str::to_owned), is_own: true, ..Self::default() }
+    }
+
+    /// The host that a line means which is still being typed.
+    pub(super) fn typed(words: &[String]) -> Self {
+        let typed = |option: &str| {
+            let value = |(place, word): (usize, &String)| {
+                let rest = word.strip_prefix(option)?;
+                match rest.strip_prefix('=') {
+                    Some(value) => Some(value.to_owned()),
+                    None if !rest.is_empty() => None,
+                    // Some shells have the sign as a word of its own.
+                    None => words[place + 1..].iter().find(|word| *word != "=").cloned(),
+                }
+            };
+            words.iter().enumerate().rev().find_map(value).filter(|value| !value.is_empty())
+        };
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let host = typed("--host").or_else(|| set("TRELLIS_HOST"));
+        let context = typed("--context").or_else(|| set("TRELLIS_CONTEXT"));
+        let token_file = typed("--token-file").map(PathBuf::from);
+        Self { host, token_file, context, is_own: false }
     }
 
     /// The same with what a context says, if one is meant.
@@ -331,6 +353,22 @@ mod tests {
             (AdminClient::at(PathBuf::from(name)), entry)
         };
         names.iter().map(host).collect()
+    }
+
+    #[test]
+    fn a_line_that_is_typed_says_which_host_is_meant() {
+        let typed = |line: &str| {
+            let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+            HostChoice::typed(&words).host
+        };
+        for line in
+            ["stop --host shop actor", "--host=shop x", "--host = shop", "--host a --host shop"]
+        {
+            assert_eq!(typed(line).as_deref(), Some("shop"), "{line}");
+        }
+        for line in ["stop actor", "stop --host", "--hosts shop", "--host="] {
+            assert_eq!(typed(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::call::timeout;
 use super::host::{HostChoice, after, left};
+use super::live;
 use super::runtime;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -24,6 +25,7 @@ Exit codes: 0 answered, 1 the actor or what it uses failed, 2 several hosts run,
 actor, 4 denied, 5 out of time, or no host answers, 6 the message is wrong.")]
 pub(crate) struct InvokeArgs {
     /// The actor: its name in the manifest, its call alias or its key.
+    #[arg(add = live::actors())]
     actor: String,
 
     /// The operation, such as HandleRequest.

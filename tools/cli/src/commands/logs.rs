@@ -6,6 +6,7 @@ use trellis_control::{Answer, LogLevel, LogLine};
 use super::follow::{Extent, follow};
 use super::get::odd;
 use super::host::HostChoice;
+use super::live;
 use super::runtime;
 use crate::clean::clean;
 use crate::failure::Failure;
@@ -20,6 +21,7 @@ token has ended, 5 no host answers, or it stopped.")]
 pub(crate) struct LogsArgs {
     /// Only lines of the actor or the provider of that name: what it prints, and what the host says
     /// of it.
+    #[arg(add = live::components())]
     name: Option<String>,
 
     /// Goes on with lines that come, until it is stopped.

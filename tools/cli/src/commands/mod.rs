@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod bind;
 pub(crate) mod call;
 pub(crate) mod completions;
 pub(crate) mod context;
@@ -20,17 +21,22 @@ pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod rollback;
 pub(crate) mod runtime;
+pub(crate) mod scale;
 pub(crate) mod sign;
 pub(crate) mod spy;
+pub(crate) mod start;
+pub(crate) mod stop;
 pub(crate) mod token;
 pub(crate) mod top;
 pub(crate) mod update;
 pub(crate) mod verify;
 pub(crate) mod why;
 
+mod complete;
 mod edits;
 mod follow;
 mod host;
+mod live;
 mod up;
 
 use std::process::ExitCode;
@@ -65,6 +71,11 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
         Command::Kv(kv) => kv.run(output),
         Command::Token(token) => token.run(output),
         Command::Update(update) => update.run(output),
+        Command::Start(start) => start.run(output),
+        Command::Stop(stop) => stop.run(output),
+        Command::Scale(scale) => scale.run(output),
+        Command::Bind(args) => bind::bind(&args, output),
+        Command::Unbind(args) => bind::unbind(&args, output),
         Command::Rollback(args) => rollback::run(&args, output),
         Command::History(args) => history::run(&args, output),
         Command::Events(args) => events::run(&args, output),

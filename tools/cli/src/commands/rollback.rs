@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use trellis_control::{ComponentKind, Edit, EditRequest, WatchTerms};
 
 use super::edits::{Data, EditArgs, make};
+use super::live;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -16,6 +17,7 @@ own text: docs/releases.md.
 Exit codes: as `trellis update`.")]
 pub(crate) struct RollbackArgs {
     /// The actor or provider, by its name in the manifest.
+    #[arg(add = live::components())]
     name: String,
     /// Goes to what it had by this revision of `trellis history`.
     #[arg(long, value_name = "REVISION")]

@@ -5,6 +5,7 @@ use trellis_control::CallEntry;
 
 use super::follow::follow;
 use super::host::HostChoice;
+use super::live;
 use super::runtime;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -19,6 +20,7 @@ Exit codes: 2 several hosts run, 3 no such host or actor, 4 the host is another 
 has ended, 5 no host answers, or it stopped.")]
 pub(crate) struct SpyArgs {
     /// The actor: its name in the manifest, or its key.
+    #[arg(add = live::actors())]
     actor: String,
 
     /// Shows what is said as well, in hex digits, up to 4 KiB of each message.

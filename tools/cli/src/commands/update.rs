@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
-use trellis_artifacts::is_like_an_image;
 use trellis_control::{Edit, EditRequest};
 
-use super::edits::{Data, EditArgs, UpdateTerms, make};
+use super::edits::{Data, EditArgs, UpdateTerms, absolute, implementation, make, pair};
+use super::live;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -31,6 +31,7 @@ pub(crate) enum UpdateCommand {
 #[derive(Args, Debug)]
 pub(crate) struct ActorArgs {
     /// The actor's name in the manifest.
+    #[arg(add = live::actors())]
     name: String,
     /// The signed module: a file, or an image in a registry.
     module: String,
@@ -48,6 +49,7 @@ pub(crate) struct ActorArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ProviderArgs {
     /// The provider's name in the manifest.
+    #[arg(add = live::providers())]
     name: String,
     /// What it is to be: builtin:NAME, module:FILE, archive:FILE or process:FILE. Then it has no
     /// values but those of --set.
@@ -85,68 +87,13 @@ impl UpdateCommand {
                     return Err(failure.cure("Give `--to`, `--set` or `--unset`."));
                 }
                 let set: BTreeMap<_, _> = args.set.iter().cloned().collect();
-                let (to, unset) = (args.to.as_deref().map(named).transpose()?, args.unset.clone());
+                let (to, unset) =
+                    (args.to.as_deref().map(implementation).transpose()?, args.unset.clone());
                 let edit = Edit::Provider { name: args.name.clone(), to, set, unset };
                 let request = args.terms.request(edit);
                 let data = args.data.map(Into::into);
                 make(EditRequest { data, ..request }, &args.edit, output)
             }
         }
-    }
-}
-
-/// What a provider is to be, with an absolute path.
-fn named(to: &str) -> Result<String, Failure> {
-    match to.split_once(':') {
-        Some((kind @ ("module" | "archive" | "process"), path)) if path.contains(['/', '.']) => {
-            Ok(format!("{kind}:{}", absolute(path)?))
-        }
-        _ => Ok(to.to_owned()),
-    }
-}
-
-/// A path as the host can read it, which works in another folder.
-fn absolute(named: &str) -> Result<String, Failure> {
-    if is_like_an_image(named) {
-        return Ok(named.to_owned());
-    }
-    let path = std::path::absolute(named);
-    let path = path.map_err(|error| Failure::file(format!("{named} is no path"), &error))?;
-    path.into_os_string().into_string().map_err(|_| Failure::usage("the path is no text"))
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("write KEY=VALUE".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_made_absolute_and_an_image_is_not() {
-        let here = std::env::current_dir().expect("a folder").display().to_string();
-        for (to, found) in [
-            ("builtin:keyvalue-redis", "builtin:keyvalue-redis".to_owned()),
-            ("module:./geo.wasm", format!("module:{here}/./geo.wasm")),
-            ("module:localhost:5000/geo:1", "module:localhost:5000/geo:1".to_owned()),
-            ("archive:/srv/geo.par", "archive:/srv/geo.par".to_owned()),
-            ("process:geo", "process:geo".to_owned()),
-            ("geo", "geo".to_owned()),
-        ] {
-            let named = named(to).unwrap_or_else(|failure| panic!("{failure}"));
-            assert_eq!(named.replace("/./", "/"), found.replace("/./", "/"), "{to}");
-        }
-    }
-
-    #[test]
-    fn a_value_may_have_any_letters_but_its_key_is_needed() {
-        let read = |text| pair(text).ok();
-        assert_eq!(read("URL=a=b"), Some(("URL".to_owned(), "a=b".to_owned())));
-        assert_eq!(read("URL="), Some(("URL".to_owned(), String::new())));
-        assert_eq!((read("=a"), read("URL")), (None, None));
     }
 }

@@ -136,13 +136,14 @@ fn codes_are_explained() {
 fn every_shell_gets_its_completions() {
     let sandbox = Sandbox::new();
     for (shell, mark) in [
-        ("bash", "complete -F"),
+        ("bash", "complete -o nospace"),
         ("zsh", "#compdef trellis"),
-        ("fish", "complete -c trellis"),
+        ("fish", "complete --keep-order --exclusive --command trellis"),
+        ("elvish", "edit:completion:arg-completer[trellis]"),
         ("powershell", "Register-ArgumentCompleter"),
     ] {
         let script = sandbox.run(&["completions", shell]).ok();
-        assert!(script.contains(mark) && script.contains("inspect"), "{shell}");
+        assert!(script.contains(mark) && script.contains("TRELLIS_COMPLETE"), "{shell}: {script}");
     }
 }
 

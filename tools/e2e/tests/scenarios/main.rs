@@ -17,6 +17,7 @@ mod lost_trust;
 mod metrics_page;
 mod monitoring;
 mod moved_data;
+mod operate;
 mod portable;
 mod ports;
 mod programs;

@@ -1,12 +1,14 @@
 //! What is taken back, by the host or because it could not be had.
 
+use std::sync::Arc;
+
 use trellis_control::{RevisionOutcome, for_everybody};
 
 use super::super::history::Change;
 use super::super::overlay::InForce;
 use super::super::subject::Subject;
 use super::super::taken_back::{TakenBack, TookBack, WayBack};
-use super::super::version::Replacement;
+use super::super::version::Version;
 use super::{Book, UnderWay};
 
 impl Book {
@@ -49,7 +51,7 @@ impl Book {
     ) -> Option<Subject> {
         let why = &*for_everybody(why);
         let WayBack { subject, edit, .. } = self.way_back(revision, taken_back)?;
-        let replacement = self.replacement(&subject);
+        let brought = self.brought(&subject);
         if let Some(record) = self.history.find(revision) {
             record.ends(RevisionOutcome::TakenBack, Some(why));
         }
@@ -61,7 +63,7 @@ impl Book {
         }
         self.goes_back(&subject);
         tracing::error!("revision {revision} of {subject} was taken back: {why}");
-        let took = TookBack { revision, replacement, why: why.to_owned(), stays: None };
+        let took = TookBack { revision, brought, why: why.to_owned(), stays: None };
         self.taken_back.insert(subject.clone(), took);
         Some(subject)
     }
@@ -71,8 +73,8 @@ impl Book {
     pub(crate) fn cannot_take_back(&mut self, revision: u64, (why, stays): (&str, &str)) {
         let (why, stays) = (for_everybody(why), for_everybody(stays));
         let Some(subject) = self.subject_of(revision).cloned() else { return };
-        let replacement = self.replacement(&subject);
-        let took = TookBack { revision, replacement, why, stays: Some(stays) };
+        let brought = self.brought(&subject);
+        let took = TookBack { revision, brought, why, stays: Some(stays) };
         let told = took.told(&subject, false);
         tracing::error!("{told}");
         if let Some(record) = self.history.find(revision) {
@@ -90,8 +92,8 @@ impl Book {
     }
 
     /// What an edit has there now; `None` is what the manifest says.
-    fn replacement(&self, subject: &Subject) -> Option<Replacement> {
-        self.overlay.get(subject).map(|edit| edit.version.replacement.clone())
+    fn brought(&self, subject: &Subject) -> Option<Arc<Version>> {
+        self.overlay.get(subject).map(|edit| Arc::clone(&edit.version))
     }
 
     /// What became of the same when it was made before, if it was the last there.
@@ -101,7 +103,10 @@ impl Book {
         edit: Option<&InForce>,
     ) -> Option<String> {
         let took = self.taken_back.get(subject)?;
-        let is_same = took.replacement.as_ref() == edit.map(|edit| &edit.version.replacement);
+        let is_same = match (&took.brought, edit) {
+            (Some(brought), Some(edit)) => brought.is_same(&edit.version),
+            (brought, edit) => brought.is_none() && edit.is_none(),
+        };
         is_same.then(|| format!("the same failed before: {}", took.told(subject, false)))
     }
 

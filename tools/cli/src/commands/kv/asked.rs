@@ -10,6 +10,7 @@ use super::lines::no_json;
 use crate::commands::call::timeout;
 use crate::commands::get::odd;
 use crate::commands::host::{HostChoice, left};
+use crate::commands::live;
 use crate::commands::runtime;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -17,6 +18,7 @@ use crate::output::Output;
 #[derive(Args, Debug)]
 pub(super) struct Asked {
     /// The binding: ACTOR, or ACTOR/NAME.
+    #[arg(add = live::stores())]
     pub(super) binding: String,
     /// Longest wait for all of it.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = timeout)]
