@@ -13,7 +13,7 @@ use crate::source::Spanned;
 use crate::tree::{Node, Value};
 
 /// Longest name of anything, in bytes: as long as a guest may write it in a host call.
-const NAME_BYTES_MAX: usize = 256;
+pub(crate) const NAME_BYTES_MAX: usize = 256;
 
 /// How a size is written, as a regular expression.
 pub(crate) const SIZE_PATTERN: &str = "^\\s*[0-9]+\\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?\\s*$";
@@ -145,22 +145,6 @@ impl Form for Text {
             return None;
         }
         Some(Spanned::new(text.to_owned(), node.span))
-    }
-}
-
-/// What is wrong with a name that is no part of a text: empty, too long, or not printable. As the
-/// rest of a sentence.
-#[must_use]
-pub fn wrong_name(name: &str) -> Option<String> {
-    match name {
-        _ if name.trim().is_empty() => Some("must not be empty".to_owned()),
-        _ if name.len() > NAME_BYTES_MAX => {
-            Some(format!("has {} bytes; the most allowed is {NAME_BYTES_MAX}", name.len()))
-        }
-        _ if name.chars().any(char::is_control) => {
-            Some("must be text without control characters".to_owned())
-        }
-        _ => None,
     }
 }
 

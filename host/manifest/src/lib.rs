@@ -26,6 +26,7 @@ mod keyed;
 mod kind;
 mod limits;
 mod module_limits;
+mod name;
 mod nkey;
 mod object;
 pub mod originals;
@@ -50,7 +51,7 @@ mod yaml;
 
 use understand::understood;
 
-pub use form::wrong_name;
+pub use name::wrong_name;
 pub use nkey::keys_in;
 pub use parse::BYTES_MAX;
 pub use render::Style;

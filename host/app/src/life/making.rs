@@ -51,9 +51,9 @@ impl Making {
     ) -> Result<Loaded, Failure> {
         let Self { drafted, former, is_open, base, overlay, parts, origin } = self;
         let Drafted { subject, base: entry, next } = drafted;
-        let (reads, adds, named) = match &next {
-            Next::New(new) => (new.reads, new.adds, new.replacement.file().map(str::to_owned)),
-            Next::Plain | Next::Former(_) => (false, false, None),
+        let (reads, named) = match &next {
+            Next::New(new) => (new.reads, new.replacement.file().map(str::to_owned)),
+            Next::Plain | Next::Former(_) => (false, None),
         };
         let before = overlay.get(&subject).cloned();
         let own = match &before {
@@ -80,32 +80,13 @@ impl Making {
         };
         let goes_back = matches!(next, Next::Former(_));
         let known = (former, now.as_deref());
-        let version = version(&loader, (next, known, origin), (&own.entry, &base)).await?;
-        if let Some((version, now)) = version.as_ref().zip(now.as_ref()).filter(|_| adds)
-            && version.replacement != now.replacement
-        {
-            return Err(helped(there_already(&subject, &now.what)));
-        }
+        let of = (&subject, &own.entry, &base);
+        let version = version(&loader, (next, known, origin), of).await?;
         let copied = version.as_ref().and_then(|version| version.replacement.file());
         let copied = copied.map(str::to_owned);
-        let Own { entry, file, part: base_part, remarks } = own;
-        // What nobody has judged yet is nothing to go back to, nor to be compared with.
-        let (sound, watched) = match &before {
-            Some(before) if is_open => (before.sound.clone(), before.watched),
-            _ => (now.clone(), None),
-        };
-        let is_known = now.is_some() || !matches!(entry, Entry::Absent);
-        let before = now;
-        let edit = version.map(|version| InForce {
-            version,
-            base: entry,
-            file,
-            base_part,
-            before,
-            sound,
-            revision: 0,
-            watched,
-        });
+        let is_known = now.is_some() || !matches!(own.entry, Entry::Absent);
+        let remarks = own.remarks.clone();
+        let edit = version.map(|version| in_force(version, own, (before.as_deref(), is_open)));
         let overlay = overlay.with(subject.clone(), edit.clone());
         // Who goes back goes to what ran before, whatever its key was.
         let forced = (allows.another || !reads).then_some(&subject);
@@ -113,10 +94,7 @@ impl Making {
         let kept = match stops && !goes_back {
             // Also what may not run any more can be stopped.
             true => Kept::all(&parts),
-            false => {
-                let at = (subject.as_pair(), overlay.place(&base, &subject));
-                Kept::all_but(&parts, at, part.as_ref())
-            }
+            false => kept_but((&base, &overlay), &parts, (&subject, part.as_ref())),
         };
         let loaded = loader.prepare_again(&base, (kept, forced), &overlay).await;
         let loaded = loaded.map_err(|failure| told(&failure, &subject, (copied, named)))?;
@@ -146,12 +124,36 @@ pub(super) async fn load_back(
     WayBack { subject, edit, part }: WayBack,
 ) -> Result<Loaded, Failure> {
     let overlay = overlay.with(subject.clone(), edit);
-    let at = (subject.as_pair(), overlay.place(&base, &subject));
-    let kept = Kept::all_but(&parts, at, part.as_ref());
+    let kept = kept_but((&base, &overlay), &parts, (&subject, part.as_ref()));
     let loaded = loader.prepare_again(&base, (kept, Some(&subject)), &overlay).await;
     let loaded = loaded.map_err(|failure| told(&failure, &subject, (None, None)))?;
     let changes = changes(&supervisor, &loaded);
     Ok(Loaded { changes, ..loaded })
+}
+
+/// An edit that brings this, of what the manifest says, after the edit `before`.
+fn in_force(
+    version: Arc<Version>,
+    own: Own,
+    (before, is_open): (Option<&InForce>, bool),
+) -> InForce {
+    let now = before.map(|before| Arc::clone(&before.version));
+    // What nobody has judged yet is nothing to go back to, nor to be compared with.
+    let (sound, watched) = match before {
+        Some(before) if is_open => (before.sound.clone(), before.watched),
+        _ => (now.clone(), None),
+    };
+    let Own { entry, file, part: base_part, .. } = own;
+    InForce { version, base: entry, file, base_part, before: now, sound, revision: 0, watched }
+}
+
+/// All that was prepared, but of the subject this part, at its place among what edits leave there.
+fn kept_but(
+    (base, overlay): (&Base, &Overlay),
+    parts: &Parts,
+    (subject, part): (&Subject, Option<&Part>),
+) -> Kept {
+    Kept::all_but(parts, (subject.as_pair(), overlay.place(base, subject)), part)
 }
 
 /// What the manifest says of the subject of its first edit: kept where nobody changes it. Where
@@ -188,10 +190,10 @@ async fn own(
 async fn version(
     loader: &Arc<Loader>,
     (next, (former, now), origin): (Next, (Option<Arc<Version>>, Option<&Version>), u64),
-    (entry, base): (&Entry, &Base),
+    (subject, entry, base): (&Subject, &Entry, &Base),
 ) -> Result<Option<Arc<Version>>, Failure> {
     let Next::New(new) = next else { return Ok(former) };
-    let New { replacement, besides, named, what, keeps, reads, .. } = *new;
+    let New { replacement, besides, named, what, keeps, reads, adds } = *new;
     let (replacement, file) = match reads {
         // It stays what it is.
         false => (replacement, now.and_then(|now| now.file.clone())),
@@ -202,6 +204,9 @@ async fn version(
             (replacement, file.map(Arc::new))
         }
     };
+    if let Some(now) = now.filter(|now| adds && now.replacement != replacement) {
+        return Err(helped(there_already(subject, &now.what)));
+    }
     let part = OnceLock::new();
     Ok(Some(Arc::new(Version { replacement, besides, file, named, what, keeps, origin, part })))
 }
