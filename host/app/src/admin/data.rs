@@ -55,11 +55,10 @@ async fn asked<T: DeserializeOwned + Send + 'static>(
     request: Request<Incoming>,
     working: &Working,
 ) -> Result<(T, impl Sized), Refused> {
-    let permit = admin.admit()?;
     let body = body(request.into_body(), &ADMIN_BODY).await?;
     let working = working.begin();
     let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-    Ok((read(admin, body).await?, (permit, working)))
+    Ok((read(admin, body).await?, working))
 }
 
 /// Reads a body where that holds up nobody.

@@ -40,15 +40,6 @@ impl InForce {
         self.file.as_ref().is_some_and(Imprint::is_other)
     }
 
-    /// True while a manifest has the entry over which it was laid.
-    pub(crate) fn fits(&self, manifest: &Manifest) -> bool {
-        let base = &self.base;
-        match base {
-            Entry::Actor(_) => manifest.actors.iter().any(|it| base.is_actor(&it.value)),
-            Entry::Provider(_) => manifest.providers.iter().any(|it| base.is_provider(&it.value)),
-        }
-    }
-
     /// True when the manifest has no such entry.
     pub(crate) const fn is_addition(&self) -> bool {
         matches!(self.base, Entry::Absent)
@@ -127,6 +118,11 @@ impl Overlay {
             }
         }
         (Arc::new(laid), ended)
+    }
+
+    /// True while an edit can be laid over a manifest, beside those that are in force.
+    pub(crate) fn fits(&self, subject: &Subject, edit: &InForce, manifest: &Manifest) -> bool {
+        !self.lacks(edit, manifest) && lay((subject, edit), &mut manifest.clone())
     }
 
     /// Says of what is prepared what is not to run, but for the edits that end.

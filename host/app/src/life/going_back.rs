@@ -7,7 +7,7 @@ use trellis_control::ChangedBy;
 use super::errand::{Errand, GoingBack, TakeBack};
 use super::making::load_back;
 use super::{Beside, Life};
-use crate::edits::{Change, Judged, TakenBack, Verdict};
+use crate::edits::{Change, InForce, Judged, TakenBack, Verdict};
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
 use crate::manifest::Loaded;
@@ -63,7 +63,8 @@ impl Life {
             Some((book.way_back(back.revision, back.what)?, book.overlay().clone()))
         })?;
         // The manifest has its say where it was rewritten meanwhile.
-        if way.edit.as_ref().is_some_and(|edit| !edit.fits(&base.manifest)) {
+        let fits = |edit: &InForce| overlay.fits(&way.subject, edit, &base.manifest);
+        if way.edit.as_ref().is_some_and(|edit| !fits(edit)) {
             self.edits.look(|book| book.is_not_taken_back(&way.subject));
             return None;
         }

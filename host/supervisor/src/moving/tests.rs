@@ -305,7 +305,7 @@ async fn something_newer_ends_it_and_nothing_is_lost() {
     let space = Space { binding: BindingId(0), actor: "a".to_owned() };
     let copying = way.copy(vec![space], DataTerms::Copy, &bounds);
     let (failed, ()) = tokio::join!(copying, async { wanted.send(true).expect("it listens") });
-    let error = way.take_away(failed.expect_err("it made way"), bounds.superseded).await;
+    let error = way.take_away(failed.expect_err("it made way")).await;
     assert_eq!(error.code(), Code::Stopping);
     assert_eq!((hangs.keys().len(), to.keys().len()), (1, 0));
 }
