@@ -62,7 +62,7 @@ pub(crate) enum Claimant {
     /// A user with a token.
     User {
         /// Whose it is: all tokens of a user share.
-        key: PublicKey,
+        key: Box<PublicKey>,
         /// Whether the token is for `admin`.
         is_admin: bool,
     },
@@ -88,8 +88,8 @@ impl Places {
     pub(crate) fn admit(&self, claimant: &Claimant) -> Result<Place, CallError> {
         let (user, kept_from) = match claimant {
             Claimant::Owner => (None, 0),
-            Claimant::User { key, is_admin: true } => (Some(key), 1),
-            Claimant::User { key, is_admin: false } => (Some(key), 2),
+            Claimant::User { key, is_admin: true } => (Some(&**key), 1),
+            Claimant::User { key, is_admin: false } => (Some(&**key), 2),
         };
         let Shares { all, of_user, kept, what } = self.0.shares;
         let full = |count: u64, how: &str, limit: Limit| {
@@ -158,7 +158,8 @@ mod tests {
     use super::*;
 
     fn user(is_admin: bool) -> Claimant {
-        Claimant::User { key: KeyPair::generate(KeyKind::User).public().clone(), is_admin }
+        let key = Box::new(KeyPair::generate(KeyKind::User).public().clone());
+        Claimant::User { key, is_admin }
     }
 
     /// Takes all that there is for these, one after the other.

@@ -120,6 +120,12 @@ impl Edit {
         matches!(self, Self::Rollback { .. })
     }
 
+    /// True when it waits for no other edit: it reads nothing, and may be meant to end trouble.
+    #[must_use]
+    pub const fn goes_first(&self) -> bool {
+        matches!(self, Self::Rollback { .. } | Self::Stop { .. })
+    }
+
     /// True when it puts another version or another provider in the place of one, which may do
     /// worse than that.
     #[must_use]

@@ -39,9 +39,10 @@ impl Calls {
     }
 
     /// The calls of a successor, on this route: those that waited for it are its own from now on,
-    /// whoever they were begun with.
-    pub(crate) fn handed_over(&self, route: RouteHandle) -> Self {
-        let served = self.waiting.iter().cloned().chain([route]).collect();
+    /// and no more of whoever they were begun with.
+    pub(crate) fn handed_over(&mut self, route: RouteHandle) -> Self {
+        let mut served = std::mem::take(&mut self.waiting);
+        served.push(route);
         Self { served, waiting: Vec::new() }
     }
 
@@ -128,6 +129,7 @@ mod tests {
         assert!(have_ended(&before), "what waits may be renewed");
         let mut successor = calls.handed_over(four);
         assert!(!have_ended(&successor));
+        assert!(have_ended(&calls), "nobody waits for them but their own");
         let before = successor.go_on(five);
         drop(next);
         assert!(!have_ended(&before), "one that waited has not ended");

@@ -173,7 +173,7 @@ mod tests {
         let written = Written { endpoint, ..Written::default() };
         let telemetry = Telemetry::of(Settings::read(&|_| None, &written));
         let tracer = telemetry.tracer().expect("it is on");
-        let (told, tells) = channels::channel();
+        let (told, tells) = channels::sync_channel(1);
         let goes_on = telemetry.0.exemplars.while_read(|| {
             std::thread::scope(|scope| {
                 scope.spawn(|| {

@@ -44,7 +44,8 @@ impl Admitted {
     pub(super) fn claimant(&self) -> Claimant {
         match &self.pass {
             Some(pass) => {
-                Claimant::User { key: pass.user.clone(), is_admin: pass.scope >= Scope::Admin }
+                let key = Box::new(pass.user.clone());
+                Claimant::User { key, is_admin: pass.scope >= Scope::Admin }
             }
             None => Claimant::Owner,
         }

@@ -85,8 +85,7 @@ impl Edits {
     /// Why it was not made.
     pub(crate) async fn make(&self, request: EditRequest, asked: Asked) -> Result<Edited, Failure> {
         let (answer, answered) = oneshot::channel();
-        let goes_back = request.edit.is_rollback();
-        let orders = if goes_back { &self.rollbacks } else { &self.orders };
+        let orders = if request.edit.goes_first() { &self.rollbacks } else { &self.orders };
         let until = Instant::now() + Duration::from_millis(EDIT_TIME.default);
         orders.try_send(Order { request, asked, until, answer }).map_err(|refused| {
             failure(match refused {

@@ -59,6 +59,10 @@ impl Drafted {
     /// [`Code::Busy`] when they have too many entries already.
     pub(super) fn check_room(&self, overlay: &Overlay) -> Result<(), CallError> {
         let Next::New(new) = &self.next else { return Ok(()) };
+        // What is to end is never in need of room.
+        if new.besides.stopped {
+            return Ok(());
+        }
         let others = overlay.iter().filter(|(subject, _)| **subject != self.subject);
         let others = others.map(|(_, edit)| 1 + edit.version.besides.bindings.len());
         let entries = others.sum::<usize>() + 1 + new.besides.bindings.len();

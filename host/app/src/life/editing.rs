@@ -84,16 +84,9 @@ impl Life {
         let request = &order.request;
         let is_rollback = request.edit.is_rollback();
         let (revision, is_same) = self.edits.look(|book| {
-            let now = book.overlay().get(&subject).map(|it| &it.version);
-            let is_same = match (now, &edit) {
-                (Some(now), Some(edit)) if is_rollback => {
-                    std::sync::Arc::ptr_eq(now, &edit.version)
-                }
-                (None, None) => true,
-                _ if is_rollback => false,
-                (now, edit) => is_alike(now.map(|it| &**it), edit.as_ref().map(|it| &*it.version)),
-            };
-            (book.revision(), is_same)
+            let now = book.overlay().get(&subject).map(|it| &*it.version);
+            let next = edit.as_ref().map(|it| &*it.version);
+            (book.revision(), is_same(is_rollback, now, next))
         });
         let unchanged = is_same && loaded.changes.is_empty();
         let foreseen = match self.foresee(request, &loaded.prepared, &subject) {
@@ -121,8 +114,12 @@ impl Life {
             Some((_, fared)) => fared,
             None => self.host.supervisor().tally(subject.as_pair()).unwrap_or_default(),
         };
-        let watched = terms.map(|terms| (terms, fared));
-        let edit = edit.map(|edit| InForce { watched, ..edit });
+        let is_update = is_rollback || request.edit.is_update();
+        let edit = edit.map(|edit| match terms {
+            // What brings no version is no reason to judge the one that is watched no more.
+            None if !is_update => edit,
+            terms => InForce { watched: terms.map(|terms| (terms, fared)), ..edit },
+        });
         let what = edit.as_ref().map(|edit| edit.version.what.clone());
         let by = if is_rollback { ChangedBy::Rollback } else { ChangedBy::Edit };
         let (who, at_unix_s) = (Some(order.asked.by.name()), SystemClock.now_unix_s());
@@ -217,6 +214,17 @@ fn terms(request: &EditRequest, subject: &Subject) -> Option<Terms> {
         request.data.is_some() || request.force && subject.kind == ComponentKind::Provider;
     let is_watched = request.edit.is_update() && !is_meant;
     Terms::of(request.watch).ok().flatten().filter(|_| is_watched)
+}
+
+/// True when nothing else is wanted than now.
+fn is_same(goes_back: bool, now: Option<&Version>, next: Option<&Version>) -> bool {
+    match (now, next) {
+        (None, None) => true,
+        // What is gone back to is the very same.
+        (Some(now), Some(next)) if goes_back => std::ptr::eq(now, next),
+        _ if goes_back => false,
+        (now, next) => is_alike(now, next),
+    }
 }
 
 /// True when an edit that changes no step leaves all as it is: where nothing runs, no step tells.

@@ -81,7 +81,7 @@ impl Making {
         let goes_back = matches!(next, Next::Former(_));
         let known = (former, now.as_deref());
         let of = (&subject, &own.entry, &base);
-        let version = version(&loader, (next, known, origin), of).await?;
+        let version = version(&loader, (next, origin), known, of).await?;
         let copied = version.as_ref().and_then(|version| version.replacement.file());
         let copied = copied.map(str::to_owned);
         let is_known = now.is_some() || !matches!(own.entry, Entry::Absent);
@@ -189,7 +189,8 @@ async fn own(
 /// What an edit brings, with its file where nobody changes it; `None` is what the manifest says.
 async fn version(
     loader: &Arc<Loader>,
-    (next, (former, now), origin): (Next, (Option<Arc<Version>>, Option<&Version>), u64),
+    (next, origin): (Next, u64),
+    (former, now): (Option<Arc<Version>>, Option<&Version>),
     (subject, entry, base): (&Subject, &Entry, &Base),
 ) -> Result<Option<Arc<Version>>, Failure> {
     let Next::New(new) = next else { return Ok(former) };

@@ -161,6 +161,11 @@ impl Change {
             };
             own.map(space).collect()
         });
+        if spaces.is_empty() {
+            let text = "no binding of it is in force, and only what bindings keep is copied: start \
+                        the actors that use it (`trellis get bindings`), and ask again";
+            return Err(data_error(text.to_owned()));
+        }
         if spaces.iter().all(|space| told.contains(&space.binding)) {
             return Ok(spaces);
         }

@@ -106,9 +106,8 @@ impl Change {
         }
         let old = actual.instances.insert(target, instance);
         let name = Arc::clone(&prepared.name);
-        let known = actual.providers.get(&name).map(|known| &known.calls);
-        let calls = match known {
-            Some(before) => before.handed_over(handle),
+        let calls = match actual.providers.get_mut(&name) {
+            Some(before) => before.calls.handed_over(handle),
             None => Calls::on(handle),
         };
         let running = RunningProvider { target, caller, prepared, calls, broken: None };

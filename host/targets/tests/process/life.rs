@@ -190,12 +190,21 @@ async fn what_it_left_behind_holds_nothing_of_the_host() {
     tokio::time::timeout(PATIENCE, closed).await.expect("they are closed");
 }
 
+/// A call that takes so long; it has been handed over.
+fn sleeps(
+    provider: &Arc<dyn Provider>,
+    time: Duration,
+) -> tokio::task::JoinHandle<Result<String, trellis_core::CallError>> {
+    let (provider, time) = (Arc::clone(provider), time.as_millis().to_string());
+    let mut call = Box::pin(async move { ask(&provider, "Sleep", time).await });
+    // A task might begin later than whoever started it goes on.
+    assert!((&mut call).now_or_never().is_none(), "nothing was waited for");
+    tokio::spawn(call)
+}
+
 async fn one_that_is_told_to_end_finishes_what_it_has(sdk: Sdk) {
     let provider = sdk.made().await;
-    let slow = tokio::spawn({
-        let provider = Arc::clone(&provider);
-        async move { ask(&provider, "Sleep", "300").await }
-    });
+    let slow = sleeps(&provider, Duration::from_millis(300));
     ask(&provider, "Echo", "").await.expect("the other one is under way");
     provider.shutdown(Duration::from_secs(5)).await;
     assert_eq!(slow.await.expect("no panic").expect("it was finished"), "300");
@@ -207,10 +216,7 @@ async fn one_that_is_told_to_end_finishes_what_it_has(sdk: Sdk) {
 async fn one_that_shuts_down_is_ended_before_its_time() {
     let provider = Sdk::Rust.made().await;
     let hour = Duration::from_secs(3_600);
-    let slow = tokio::spawn({
-        let provider = Arc::clone(&provider);
-        async move { ask(&provider, "Sleep", hour.as_millis().to_string()).await }
-    });
+    let slow = sleeps(&provider, hour);
     ask(&provider, "Echo", "").await.expect("the other one is under way");
     assert!(provider.shutdown(hour).now_or_never().is_none(), "it has a call");
     assert!(!slow.is_finished());

@@ -7,6 +7,8 @@
 //! **Deliberately absent:** measuring. Sides are processes (see `bench_side`) or servers under
 //! load. This program only decides whose turn it is and does the arithmetic.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // A command line tool: lines are its product.
+
 mod load;
 mod overload;
 mod places;

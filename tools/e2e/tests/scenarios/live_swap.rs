@@ -303,6 +303,21 @@ fn the_next_version_is_watched_for_the_one_before_that_was_not_judged() {
 }
 
 #[test]
+fn a_watch_goes_on_whatever_else_is_asked_of_the_same_actor() {
+    let stage = Stage::new(ECHO);
+    stage.put("bad.wasm", &broken(), |_| {});
+    let host = stage.start();
+    answers(&host, 200, "ok");
+    stage.does(&format!("update actor echo bad.wasm --no-wait {WATCHED}"));
+    stage.does("scale actor echo --instances 3 --no-wait");
+    for _ in 0..5 {
+        answer(&host);
+    }
+    answers(&host, 200, "ok");
+    assert_eq!(host.metric("trellis_edits"), 0.0);
+}
+
+#[test]
 fn a_version_whose_calls_go_well_stays() {
     let stage = Stage::new(ECHO);
     stage.put("new.wasm", &hostile("traps"), |_| {});
