@@ -190,8 +190,8 @@ codes! {
         cure: "Check the name; start the actor or provider in the manifest, or build the file.";
     /// No instance became free in time, or a queue is full.
     Busy = "E_BUSY", Busy, retry: true,
-        cause: "Every instance is in use and the queue is full, no instance became free before the \
-                deadline, or the host has as much under way as it may; the message names the limit.",
+        cause: "Every instance is in use and the queue is full, no instance or thread is free in time, \
+                or the host has as much under way as it may; the message names the limit.",
         cure: "Retry later; raise the named limit if the host has room.";
     /// The host is shutting down or the actor is being removed.
     Stopping = "E_STOPPING", Busy, retry: true,

@@ -6,13 +6,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::AbortHandle;
 use trellis_core::{CallError, Code};
 
-use crate::deadline;
+use crate::lane_load::LaneLoad;
 
 /// How much the slow lane gives way to others (`nice`): about a tenth of a contended core.
 const GUEST_NICENESS: i32 = 10;
@@ -23,6 +24,7 @@ const LOADER_NICENESS: i32 = 5;
 pub(crate) struct Lane {
     runtime: Option<Runtime>,
     handle: Handle,
+    load: Arc<LaneLoad>,
 }
 
 impl Lane {
@@ -46,12 +48,18 @@ impl Lane {
         };
         let runtime = builder.on_thread_start(give_way).enable_all().build()?;
         let handle = runtime.handle().clone();
-        Ok(Self { runtime: Some(runtime), handle })
+        Ok(Self { runtime: Some(runtime), handle, load: Arc::new(LaneLoad::new()) })
     }
 
     /// Where to spawn.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// How long a call that comes now waits for a thread.
+    #[inline]
+    pub(crate) fn foreseen_wait(&self) -> Duration {
+        self.load.foreseen_wait()
     }
 
     /// Runs the rest of a call here and waits for it, at most until `deadline`: then there is none.
@@ -64,11 +72,10 @@ impl Lane {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let mut busy = false;
+        let mut turns = self.load.join();
         let rest = poll_fn(move |cx| {
-            let polled = call.as_mut().poll(cx);
-            busy |= deadline::take_slice_over();
-            polled.map(|output| (output, busy))
+            let polled = turns.take(|| call.as_mut().poll(cx));
+            polled.map(|output| (output, turns.were_busy()))
         });
         let mut task = self.handle.spawn(rest);
         let _cancel = CancelOnDrop(task.abort_handle());

@@ -45,6 +45,7 @@ mod guest;
 mod in_flight;
 mod instance;
 mod lane;
+mod lane_load;
 mod limiter;
 mod module;
 mod pool;

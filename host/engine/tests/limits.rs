@@ -45,6 +45,44 @@ async fn a_cut_says_whose_deadline_it_was() {
 }
 
 #[tokio::test]
+async fn a_call_that_finds_the_slow_lane_full_is_refused_before_it_begins() {
+    let engine = engine();
+    let hits = || engine.metrics().limit_hits("queue_time_ms_max");
+    let time = Duration::from_millis(300);
+    let looping =
+        ActorLimits { call_time_max: time, queue_time_max: time * 10, ..ActorLimits::default() };
+    let patient = load_with(&engine, guest(LOOP), looping).await;
+    let hasty = ActorLimits {
+        call_time_max: Duration::from_millis(50),
+        queue_time_max: Duration::from_millis(1),
+        ..ActorLimits::default()
+    };
+    let hasty = load_with(&engine, guest(LOOP), hasty).await;
+    // From here on its calls begin on the slow lane, which it had for itself.
+    assert_eq!(fails(&hasty, b"").await.code(), Code::Timeout);
+    assert_eq!(hits(), 0);
+    let crowd: Vec<_> = (0..32)
+        .map(|_| {
+            let patient = patient.clone();
+            tokio::spawn(async move { patient.call(request("")).await })
+        })
+        .collect();
+    loop {
+        let error = fails(&hasty, b"").await;
+        if error.code() == Code::Busy {
+            assert!(error.message().contains(&named("queue_time_ms_max")), "{error}");
+            break;
+        }
+        assert!(crowd.iter().any(|call| !call.is_finished()), "nobody was refused: {error}");
+    }
+    assert_eq!(hits(), 1);
+    for call in crowd {
+        let error = call.await.expect("no panic").expect_err("it computes for ever");
+        assert_eq!(error.code(), Code::Timeout, "what began goes on: {error}");
+    }
+}
+
+#[tokio::test]
 async fn a_slow_start_is_counted_as_one() {
     let engine = engine();
     let items = "(memory (export \"memory\") 1) (func $spin (loop $l (br $l))) (start $spin)";

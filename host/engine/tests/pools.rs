@@ -82,6 +82,25 @@ async fn a_waiting_caller_is_told_busy_at_its_deadline() {
 }
 
 #[tokio::test]
+async fn a_caller_waits_for_an_instance_for_queue_time_at_most() {
+    let engine = engine();
+    let wait = Duration::from_millis(20);
+    let limits = ActorLimits { instances_max: 1, queue_time_max: wait, ..ActorLimits::default() };
+    let (actor, gate) = gated(&engine, limits).await;
+    let tasks = begin(&actor, 1, (1, 0)).await;
+    // Its deadline, which the error must not name, is five seconds away.
+    let error = fails(&actor, b"y").await;
+    assert_eq!(error.code(), Code::Busy);
+    assert!(error.message().contains(&named("queue_time_ms_max")), "{error}");
+    assert_eq!(engine.metrics().limit_hits("queue_time_ms_max"), 1);
+    assert_eq!(actor.stats().waiting, 0, "it left the queue");
+    gate.0.add_permits(1);
+    for task in tasks {
+        assert_eq!(task.await.expect("no panic").expect("what began is served"), "x");
+    }
+}
+
+#[tokio::test]
 async fn a_trap_makes_room_for_a_waiting_caller() {
     let engine = engine();
     let limits = ActorLimits { instances_max: 1, ..ActorLimits::default() };

@@ -42,6 +42,8 @@ pub struct ActorLimits {
     pub instances_min: u32,
     /// Most callers waiting for an instance.
     pub queue_max: u32,
+    /// Longest wait of a call for an instance, and for a thread where it computes for long.
+    pub queue_time_max: Duration,
     /// Most host calls one call may make.
     pub host_calls_per_call_max: u32,
     /// Log lines per second after the burst.
@@ -76,6 +78,7 @@ impl Default for ActorLimits {
             instances_max: 64,
             instances_min: 0,
             queue_max: 128,
+            queue_time_max: Duration::from_secs(300),
             host_calls_per_call_max: 100_000,
             log_lines_per_s: 100,
             log_burst_lines: 1_000,
@@ -138,6 +141,7 @@ impl ActorLimits {
             instances_max: self.instances_max.min(caps.instances_max),
             instances_min: self.instances_min.min(caps.instances_max).min(self.instances_max),
             queue_max: self.queue_max.min(caps.queue_max),
+            queue_time_max: self.queue_time_max.min(caps.queue_time_max),
             host_calls_per_call_max: self.host_calls_per_call_max.min(caps.host_calls_per_call_max),
             log_lines_per_s: self.log_lines_per_s.min(caps.log_lines_per_s),
             log_burst_lines: self.log_burst_lines.min(caps.log_burst_lines),
@@ -171,6 +175,7 @@ impl ActorLimits {
             "name_bytes_max" => self.name_bytes_max.into(),
             "instances_max" => self.instances_max.into(),
             "queue_max" => self.queue_max.into(),
+            "queue_time_ms_max" => ms(self.queue_time_max),
             "host_calls_per_call_max" => self.host_calls_per_call_max.into(),
             "log_lines_per_s" => self.log_lines_per_s.into(),
             "log_line_bytes_max" => self.log_line_bytes_max.into(),
@@ -278,6 +283,13 @@ pub const TABLE: &[Limit] = &[
     .between(1, 1_000),
     row(("queue_max", "queue"), (128, "calls"), Some(Code::Busy), "the call is refused at once")
         .between(0, 10_000),
+    row(
+        ("queue_time_ms_max", "queue_time"),
+        (300_000, "ms"),
+        Some(Code::Busy),
+        "the call is refused before it begins; the default leaves it to its deadline",
+    )
+    .between(1, 300_000),
     row(
         ("host_calls_per_call_max", "host_calls_per_call"),
         (100_000, "calls"),

@@ -45,6 +45,7 @@ impl Slot {
             "payload_bytes" => Self::Size32(|limits| &mut limits.payload_bytes_max),
             "name_bytes" => Self::Size32(|limits| &mut limits.name_bytes_max),
             "queue" => Self::Count(|limits| &mut limits.queue_max),
+            "queue_time" => Self::Time(|limits| &mut limits.queue_time_max),
             "host_calls_per_call" => Self::Count(|limits| &mut limits.host_calls_per_call_max),
             "log_lines_per_s" => Self::Count(|limits| &mut limits.log_lines_per_s),
             "log_line_bytes" => Self::Size32(|limits| &mut limits.log_line_bytes_max),

@@ -21,7 +21,7 @@ impl ActorState {
         F: Future<Output = Ended> + Send + 'static,
     {
         // Relaxed, here and below: where a call runs is a guess anyway.
-        let slow = self.heat.load(Ordering::Relaxed) >= HEAT_STEP;
+        let slow = self.begins_slow();
         if !slow {
             let ended = std::future::poll_fn(|cx| match run.as_mut().poll(cx) {
                 Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -46,6 +46,12 @@ impl ActorState {
             Ok(None) => Ended::Cut(None),
             Err(error) => Ended::Failed(error),
         }
+    }
+
+    /// Whether calls begin on the slow lane.
+    #[inline]
+    pub(super) fn begins_slow(&self) -> bool {
+        self.heat.load(Ordering::Relaxed) >= HEAT_STEP
     }
 
     /// A call used up its slice, or a call on the slow lane did not.

@@ -80,6 +80,10 @@ impl ActorState {
         if now >= call.deadline {
             return Err(CallError::new(Code::Timeout, "the deadline passed before the call began"));
         }
+        // Before the call has an instance: what has begun is not refused any more.
+        if self.begins_slow() && self.runtime.lane.foreseen_wait() > limits.queue_time_max {
+            return Err(self.waits_too_long("thread"));
+        }
         let deadline = Deadline { at: call.deadline, bound: Bound::Caller };
         Ok(deadline.or_sooner(now + limits.call_time_max, Bound::CallTime))
     }
@@ -141,14 +145,26 @@ impl ActorState {
         };
         self.refuse_if_stopping()?;
         let since = Instant::now();
-        let leased = tokio::time::timeout_at(deadline.at.into(), waiter).await;
+        let latest = since + limits.queue_time_max;
+        let leased = tokio::time::timeout_at(latest.min(deadline.at).into(), waiter).await;
         self.runtime.metrics.queue_waited(since.elapsed());
         leased.ok().flatten().ok_or_else(|| {
+            if latest < deadline.at {
+                return self.waits_too_long("instance");
+            }
             self.runtime.metrics.limit_hit("instances_max");
             let (max, limit) = (limits.instances_max, named("instances_max"));
             let message = format!("all {max} instances were busy until the deadline ({limit})");
             CallError::new(Code::Busy, message)
         })
+    }
+
+    #[cold]
+    fn waits_too_long(&self, what: &str) -> CallError {
+        self.runtime.metrics.limit_hit("queue_time_ms_max");
+        let (max, limit) = (self.context.limits.queue_time_max, named("queue_time_ms_max"));
+        let message = format!("no {what} is free within {} ms ({limit})", max.as_millis());
+        CallError::new(Code::Busy, message)
     }
 
     /// Has one instance told all there is.

@@ -28,13 +28,14 @@ impl Places {
         let issuer = self.sign(&self.module(app)?, &signed)?;
         let text = format!(
             "name: bench\ntrust: {{issuers: [{issuer}]}}\n\
-             actors:\n  - {{image: {actor}.wasm, name: {actor}, isolation: {}}}\n\
+             actors:\n  - {{image: {actor}.wasm, name: {actor}, isolation: {}{}}}\n\
              providers:\n  - builtin: http-server\n  - builtin: keyvalue-embedded\n\
              bindings:\n\
              \x20 - {{actor: {actor}, capability: \"wascc:http_server\",\n\
              \x20    values: {{PORT: {port}{}}}}}\n\
              \x20 - {{actor: {actor}, capability: \"wascc:keyvalue\"}}\n",
             app.isolation(),
+            app.limits(),
             app.values()
         );
         let path = self.scratch.path().join(format!("{actor}-{port}.yaml"));
@@ -91,7 +92,15 @@ impl App {
     /// What its server is told besides its port.
     const fn values(self) -> &'static str {
         match self {
-            Self::Work => ", QUEUE_TIME_MAX: 15ms",
+            Self::Work => ", QUEUE_TIME_MAX: 5ms",
+            Self::HelloWarm | Self::HelloFresh | Self::Counter => "",
+        }
+    }
+
+    /// What its actor is limited to, besides what is usual.
+    const fn limits(self) -> &'static str {
+        match self {
+            Self::Work => ", limits: {queue_time: 5ms}",
             Self::HelloWarm | Self::HelloFresh | Self::Counter => "",
         }
     }
