@@ -106,15 +106,16 @@ impl Supervisor {
                 let desired = self.shared.wanted.load_full()?;
                 stopped(wanted, &desired)
             };
-            serving.ok_or_else(|| match own().next() {
+            let missing = || match own().next() {
                 Some(_) => CallError::new(
                     Code::Data,
                     format!(
                         "nothing that the binding `{name}` of {actor} uses can tell what it keeps"
                     ),
                 ),
-                None => stopped().unwrap_or_else(|| no_such_store(wanted, actual)),
-            })
+                None => no_such_store(wanted, actual),
+            };
+            serving.ok_or_else(|| stopped().unwrap_or_else(missing))
         })
     }
 }

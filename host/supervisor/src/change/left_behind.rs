@@ -152,7 +152,7 @@ impl Place {
             // It was taken away, and its keys are where they were.
             let text = format!(
                 "what provider {from} kept for {actor} was in memory and is gone with it; \
-                 {TAKES_ALONG}"
+                 `trellis kv export` before and `trellis kv import` after it keep such keys"
             );
             return (!stays).then_some(text);
         };

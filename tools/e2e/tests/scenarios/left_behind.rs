@@ -71,6 +71,8 @@ fn keys_of_an_actor_that_is_stopped_or_unbound_go_along() {
 #[test]
 fn keys_of_another_provider_of_the_same_store_are_not_thrown_away() {
     let (stage, url) = Stage::of_a_counter();
+    let named = "capability: 'wascc:keyvalue', provider: store}";
+    stage.site.put(MANIFEST, STORE.replace("capability: 'wascc:keyvalue'}", named));
     let host = stage.start();
     counts(&host, 1);
     stage.does(&format!("start provider cache --to builtin:keyvalue-redis --set URL={url}"));
