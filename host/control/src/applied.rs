@@ -26,6 +26,9 @@ pub struct Applied {
     /// What is to be known of what was done; whoever made an edit reads it among the edit's notes.
     #[serde(skip)]
     pub notes: Vec<String>,
+    /// What bindings have no more, though it is somewhere else; read where the notes are.
+    #[serde(skip)]
+    pub left_behind: Vec<String>,
 }
 
 /// One step that failed.

@@ -68,6 +68,9 @@ const MANIFEST_APPLIED: &str = "io.trellis.host.manifest.applied";
 /// The manifest as it is now is not applied.
 const MANIFEST_REFUSED: &str = "io.trellis.host.manifest.refused";
 
+/// An actor goes on with other keys than it had.
+const LEFT_BEHIND: &str = "io.trellis.host.actor.left_keys";
+
 impl Happening {
     /// The host came to another phase of its life.
     #[must_use]
@@ -122,11 +125,18 @@ impl Happening {
         let data = EventData { code: Some(code), ..saying(message) };
         Self { kind: about(kind, "barred"), subject: Some(subject), data }
     }
+
+    /// An actor goes on with other keys than it had.
+    #[must_use]
+    pub fn left_behind(actor: &str, why: &str) -> Self {
+        let (subject, data) = (Some(format!("actor {actor}")), saying(for_everybody(why)));
+        Self { kind: LEFT_BEHIND, subject, data }
+    }
 }
 
 impl Event {
     /// All types of events.
-    pub const TYPES: [&'static str; 31] = [
+    pub const TYPES: [&'static str; 32] = [
         of_phase(Phase::Starting),
         of_phase(Phase::Waiting),
         of_phase(Phase::Ready),
@@ -149,6 +159,7 @@ impl Event {
         "io.trellis.host.actor.draining",
         "io.trellis.host.actor.stopped",
         "io.trellis.host.actor.barred",
+        LEFT_BEHIND,
         "io.trellis.host.provider.started",
         "io.trellis.host.provider.recovered",
         "io.trellis.host.provider.degraded",

@@ -16,6 +16,7 @@ use crate::border::{self, Instance};
 use crate::calls::Calls;
 use crate::desired::{Bound, Inventory};
 use crate::key::BindingKey;
+use crate::left::{Former, Left};
 use crate::lifecycle::Life;
 use crate::prepare::{PreparedActor, PreparedBinding, PreparedProvider, Stores};
 use crate::warrants::Warrants;
@@ -45,6 +46,8 @@ pub(crate) struct ActualState {
     pub(crate) outgoing: Vec<BindingId>,
     /// The bindings that are in force.
     pub(crate) current: HashMap<BindingKey, BindingId, RandomState>,
+    /// Those of stores that were.
+    pub(crate) left: Left,
     /// What the road sees once it is published.
     pub(crate) road: Snapshot,
     /// Whom the host trusts, once somebody said so.
@@ -189,6 +192,7 @@ impl ActualState {
     /// version goes with that.
     pub(crate) fn unbind(&mut self, key: &BindingKey) -> Option<BindingId> {
         let id = self.current.remove(key)?;
+        self.leaves(id);
         let owner = self.bindings.get(&id)?.spec.actor;
         if !self.runs(owner, &key.actor) {
             return None;
@@ -200,6 +204,16 @@ impl ActualState {
         Some(id)
     }
 
+    /// Notes that a binding is in force no more, where its provider can tell what it keeps.
+    fn leaves(&mut self, id: BindingId) {
+        let Some(binding) = self.bindings.get(&id) else { return };
+        let provider = self.providers.get(&binding.prepared.provider);
+        if provider.is_some_and(|it| it.prepared.descriptor.data.is_some()) {
+            let (actor, prepared) = (binding.actor.clone(), binding.prepared.clone());
+            self.left.put(&binding.key, Former { actor, binding: prepared });
+        }
+    }
+
     /// Takes an actor's name away, and its bindings out of force.
     pub(crate) fn retire(&mut self, name: &str) {
         if let Some(old) = self.actors.remove(name) {
@@ -208,8 +222,9 @@ impl ActualState {
         }
         let versions = self.retired.values().filter(|actor| *actor.prepared.name == *name);
         let owned = versions.filter_map(|actor| self.owned.get(&actor.id)).flatten();
-        for binding in owned.filter_map(|id| self.bindings.get(id)) {
-            if self.current.get(&binding.key) == Some(&binding.spec.id) {
+        for id in owned.copied().filter(|id| self.is_in_force(*id)).collect::<Vec<_>>() {
+            self.leaves(id);
+            if let Some(binding) = self.bindings.get(&id) {
                 self.current.remove(&binding.key);
             }
         }
@@ -234,24 +249,6 @@ impl ActualState {
         leaving
     }
 
-    /// Gives a provider another name, to its bindings too; gives its instance under that name.
-    pub(crate) fn rename_provider(
-        &mut self,
-        was: &str,
-        name: &Arc<str>,
-    ) -> Option<(TargetId, Instance)> {
-        let mut running = self.providers.remove(was)?;
-        running.prepared.name = Arc::clone(name);
-        let target = running.target;
-        self.providers.insert(Arc::clone(name), running);
-        for binding in self.bindings.values_mut().filter(|one| one.spec.target == target) {
-            binding.prepared.provider = Arc::clone(name);
-        }
-        let instance = self.instances.get(&target)?;
-        instance.rename(name);
-        Some((target, instance.clone()))
-    }
-
     /// Adds a binding that its provider serves or is about to serve; the road sees it.
     pub(crate) fn add(&mut self, binding: RunningBinding) {
         self.road.entitlements.bind(&binding.spec);
@@ -264,6 +261,7 @@ impl ActualState {
     /// in over one of the two only, whether or not the earlier version has to stay for another one.
     pub(crate) fn put_in_force(&mut self, binding: &RunningBinding) -> Option<BindingId> {
         let old = self.current.insert(binding.key.clone(), binding.spec.id)?;
+        self.leaves(old);
         let before = self.bindings.get(&old)?;
         (before.spec.actor == binding.spec.actor || before.is_intake()).then_some(old)
     }
@@ -386,14 +384,6 @@ impl RunningBinding {
 
     /// What its provider is told; `provider` brings the values the binding leaves out.
     pub(crate) fn told(&self, provider: &PreparedProvider) -> Binding {
-        Binding {
-            id: self.spec.id,
-            actor: self.actor.clone(),
-            actor_name: self.key.actor.to_string(),
-            contract: self.key.contract.clone(),
-            name: self.key.name.clone(),
-            payload_bytes_max: self.prepared.payload_bytes_max,
-            values: self.prepared.values.over(&provider.values),
-        }
+        self.prepared.told((self.spec.id, &self.actor), provider)
     }
 }

@@ -1,9 +1,13 @@
 //! What a binding's actor has in a store, for the owner of the host: page by page, and in.
 
+mod cursor;
+
 use std::collections::BTreeSet;
 
 use tokio::time::timeout;
-use trellis_control::{DataBytes, DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken};
+use trellis_control::{
+    ComponentKind, DataBytes, DataImport, DataKind, DataPage, DataPiece, DataQuery, DataTaken,
+};
 use trellis_core::wire::Blob;
 use trellis_core::{BindingId, CallError, Code, nearest_name};
 use trellis_providers_sdk::data::{
@@ -12,11 +16,16 @@ use trellis_providers_sdk::data::{
 
 use crate::actual::{ActualState, RunningBinding};
 use crate::border::Instance;
+use crate::desired::Desired;
 use crate::moving::pages::{PAGE_BYTES, Pages, ask};
+use crate::prepare::{Prepared, Stopped};
 use crate::supervisor::Supervisor;
 
 /// Most stores that an error names.
 const NAMED_MAX: usize = 8;
+
+/// Most characters of a key that an error shows.
+const KEY_SHOWN_MAX: usize = 64;
 
 /// Longest wait for data that are being moved to another store.
 const MOVE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -35,12 +44,17 @@ impl Supervisor {
         let _still = self.still().await?;
         let (instance, id) = self.store_of(binding)?;
         let DataQuery { from, keys, names_only } = query;
-        let cursor = from.unwrap_or_default();
+        let cursor = cursor::read(from, &instance)?;
         let keys = keys.into_iter().map(blob).collect();
         let request = ExportDataRequest { cursor, keys, names_only, bytes_max: PAGE_BYTES };
-        let page = ask::<ExportData>(&instance, id, &request).await?;
+        let page = match ask::<ExportData>(&instance, id, &request).await {
+            Err(error) if error.code() == Code::TooLarge => {
+                return Err(naming_large((&instance, id), request, error).await);
+            }
+            page => page?,
+        };
         let pieces = page.pieces.into_iter().map(shown).collect();
-        Ok(DataPage { pieces, next: Some(page.next).filter(|next| !next.is_empty()) })
+        Ok(DataPage { pieces, next: cursor::write(page.next, &instance)? })
     }
 
     /// Puts keys there: all of these pieces, or none of them if the provider keeps to its contract.
@@ -88,7 +102,11 @@ impl Supervisor {
                 let instance = actual.instances.get(&binding.spec.target)?.clone();
                 Some((instance, binding.spec.id))
             });
-            serving.ok_or_else(|| match own().next() {
+            let stopped = || {
+                let desired = self.shared.wanted.load_full()?;
+                stopped(wanted, &desired)
+            };
+            let missing = || match own().next() {
                 Some(_) => CallError::new(
                     Code::Data,
                     format!(
@@ -96,7 +114,8 @@ impl Supervisor {
                     ),
                 ),
                 None => no_such_store(wanted, actual),
-            })
+            };
+            serving.ok_or_else(|| stopped().unwrap_or_else(missing))
         })
     }
 }
@@ -113,12 +132,63 @@ async fn refuse_held(
     }
     let held = Pages::of_these(instance, binding, keys).next().await?;
     let Some(piece) = held.as_ref().and_then(|held| held.first()) else { return Ok(()) };
-    let key: String = String::from_utf8_lossy(&piece.key).chars().take(64).collect();
+    let key = named(&piece.key);
     let text = format!(
-        "the key {key:?} is there already, so nothing of this request was put there; to put other \
+        "the key {key} is there already, so nothing of this request was put there; to put other \
          values in the place of such keys, ask to `replace` them"
     );
     Err(CallError::new(Code::Data, text))
+}
+
+/// Why a binding is not in force that is wanted: somebody stopped what it needs.
+fn stopped((actor, name): (&str, &str), wanted: &Desired) -> Option<CallError> {
+    let Prepared { stopped, bindings, .. } = &wanted.prepared;
+    let why = if stopped.has_actor(actor) {
+        Stopped::why(ComponentKind::Actor, actor)
+    } else {
+        let mut own = bindings.iter().filter(|it| *it.actor == *actor && it.name.as_str() == name);
+        let provider = &own.find(|it| stopped.has_provider(&it.provider))?.provider;
+        Stopped::why(ComponentKind::Provider, provider)
+    };
+    Some(CallError::new(Code::NotFound, format!("the store cannot be looked into: {why}")))
+}
+
+/// Which key it is that is too large for a page: whoever may look into the store may know that.
+async fn naming_large(
+    (instance, binding): (&Instance, BindingId),
+    request: ExportDataRequest,
+    error: CallError,
+) -> CallError {
+    let names = ExportDataRequest { names_only: true, ..request.clone() };
+    let Ok(page) = ask::<ExportData>(instance, binding, &names).await else { return error };
+    for piece in page.pieces {
+        let keys = vec![piece.key.clone()];
+        let alone = ExportDataRequest { cursor: String::new(), keys, ..request.clone() };
+        let asked = ask::<ExportData>(instance, binding, &alone).await;
+        if asked.is_err_and(|error| error.code() == Code::TooLarge) {
+            let text = format!(
+                "the key {} cannot be told of: {}; the keys before it can, and `trellis kv list` \
+                 shows all names: make its value shorter, or take it away",
+                named(&piece.key),
+                error.message()
+            );
+            return CallError::new(error.code(), text);
+        }
+    }
+    error
+}
+
+/// A key in an error: as much of it as is read at a glance, and nothing that is not there.
+fn named(key: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in key[..key.len().min(4 * KEY_SHOWN_MAX)].utf8_chunks() {
+        text.extend(chunk.valid().escape_debug());
+        chunk.invalid().iter().for_each(|byte| text.extend(byte.escape_ascii().map(char::from)));
+    }
+    match text.char_indices().nth(KEY_SHOWN_MAX) {
+        Some((end, _)) => format!("\"{}…\" ({} bytes)", &text[..end], key.len()),
+        None => format!("\"{text}\""),
+    }
 }
 
 /// Says which stores there are instead.
@@ -182,4 +252,19 @@ fn read(piece: DataPiece) -> Piece {
     };
     let (key, values) = (blob(key), values.into_iter().map(blob).collect());
     Piece { key, kind, expires_ms: expires_unix_ms, count, start, values }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_an_error_is_the_key() {
+        assert_eq!(named("a \u{e9}".as_bytes()), "\"a \u{e9}\"");
+        assert_eq!(named(b"a\"\xff\x1b"), r#""a\"\xff\u{1b}""#);
+        assert_eq!(named(&[b'x'; 64]), format!("\"{}\"", "x".repeat(64)));
+        assert_eq!(named(&[b'x'; 700]), format!("\"{}…\" (700 bytes)", "x".repeat(64)));
+        let long = "\u{1f980}".repeat(70);
+        assert_eq!(named(long.as_bytes()).chars().filter(|it| *it == '\u{1f980}').count(), 64);
+    }
 }

@@ -5,6 +5,7 @@ use trellis_control::ComponentKind;
 use trellis_core::{CallError, Code};
 use trellis_providers_sdk::{Kind, Setting, SettingKind};
 
+use crate::actual::RunningProvider;
 use crate::border;
 use crate::change::replay::asked;
 use crate::prepare::{Prepared, PreparedProvider};
@@ -32,6 +33,14 @@ impl Supervisor {
             Some(running) => inherits(&running.prepared, new),
             None => Inherits::All,
         })
+    }
+
+    /// True when what runs under this name can be asked what it keeps, and of whom.
+    #[must_use]
+    pub fn tells_what_it_keeps(&self, (kind, name): (ComponentKind, &str)) -> bool {
+        let tells = |it: &RunningProvider| it.prepared.descriptor.data.is_some();
+        kind == ComponentKind::Provider
+            && self.shared.look(|actual| actual.providers.get(name).is_some_and(tells))
     }
 
     /// Whether what a provider keeps could go along to this one, as far as the two say themselves.
@@ -136,7 +145,7 @@ fn is_same_place(old: &PreparedProvider, new: &PreparedProvider) -> bool {
 }
 
 /// True when a store names no file although it could.
-fn is_in_memory(provider: &PreparedProvider) -> bool {
+pub(crate) fn is_in_memory(provider: &PreparedProvider) -> bool {
     let names_none = |setting: &Setting| {
         let SettingKind::Path(words) = &setting.kind else { return false };
         let value = provider.values.get(&setting.key).or(setting.default.as_deref());

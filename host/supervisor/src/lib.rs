@@ -32,6 +32,7 @@ mod expiring;
 mod foresight;
 mod health;
 mod key;
+mod left;
 mod lifecycle;
 mod metrics;
 mod moving;

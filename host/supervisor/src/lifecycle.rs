@@ -73,6 +73,13 @@ impl Lifecycles {
         life
     }
 
+    /// An actor goes on with other keys than it had.
+    pub(crate) fn left_behind(&self, actor: &str, why: &str) {
+        if let Some(witness) = self.witness.get() {
+            witness.left_behind(actor, why);
+        }
+    }
+
     /// Everything that there is, but for what has stopped.
     pub(crate) fn components(&self) -> Vec<Component> {
         // Dropping the last reference takes the lock.
@@ -123,6 +130,11 @@ impl Life {
     }
 
     /// What it is spoken of by.
+    /// What nothing else has since the start of the host.
+    pub(crate) const fn id(&self) -> u64 {
+        self.id
+    }
+
     pub(crate) fn name(&self) -> Arc<str> {
         Arc::clone(&**self.name.load())
     }

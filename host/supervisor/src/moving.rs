@@ -3,6 +3,7 @@
 
 pub(crate) mod keyspaces;
 pub(crate) mod pages;
+mod replacing;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,14 +12,14 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 use trellis_control::DataTerms;
-use trellis_core::{BindingId, CallError, Code};
+use trellis_core::{CallError, Code};
 use trellis_limits::fixed::{DATA_MOVE_BYTES, DATA_MOVE_TIME};
 use trellis_providers_sdk::data::{
     CompareData, CompareDataRequest, DescribeData, EraseData, EraseDataRequest, ImportData,
     ImportDataRequest, Piece,
 };
 
-use self::keyspaces::{Pair, Space, distinct};
+use self::keyspaces::{Other, Pair, Space, distinct};
 use self::pages::{Keeper, Pages, ask, holds};
 use crate::superseded::newer;
 
@@ -36,6 +37,15 @@ pub(crate) struct Bounds {
     pub(crate) superseded: watch::Receiver<bool>,
 }
 
+/// What is to be moved.
+pub(crate) struct Load<T> {
+    /// Of these bindings.
+    pub(crate) spaces: Vec<Space>,
+    /// Whose keys are not to be touched for that.
+    pub(crate) others: Vec<Other<T>>,
+    pub(crate) terms: DataTerms,
+}
+
 /// What was moved.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Amount {
@@ -44,6 +54,8 @@ pub(crate) struct Amount {
     /// How many keys the source has besides, as far as it is known: they are of no binding that is
     /// in force.
     pub(crate) others: u64,
+    /// How many keys that only the target had were thrown away.
+    pub(crate) gone: u64,
 }
 
 /// From where to where.
@@ -79,23 +91,22 @@ impl<F: Keeper, T: Keeper> Way<F, T> {
 
     /// Copies the keyspaces of these bindings. Whatever comes of it, the source is as it was. What
     /// the target was given is to be [taken away](Self::take_away) if this fails, is cut, or was
-    /// for nothing.
+    /// for nothing. What it held before is thrown away last, once all that follows it is there.
     ///
     /// # Errors
     /// Why it was not moved: [`Code::Data`], or what one of the two says.
-    pub(crate) async fn copy(
-        &self,
-        spaces: Vec<Space>,
-        terms: DataTerms,
-        bounds: &Bounds,
-    ) -> Result<Amount, CallError> {
+    pub(crate) async fn copy(&self, load: Load<T>, bounds: &Bounds) -> Result<Amount, CallError> {
         let all = async {
-            let pairs = self.pairs(spaces).await?;
-            self.make_empty(&pairs, terms).await?;
+            let mut pairs = self.pairs(load.spaces).await?;
+            self.look_there(&mut pairs, load.terms).await?;
+            if pairs.iter().any(|pair| pair.held) {
+                self.may_replace((&pairs, &load.others), bounds.bytes_max).await?;
+            }
             self.begun.lock().clone_from(&pairs);
-            let amount = self.copy_all(&pairs, bounds.bytes_max).await?;
+            let mut amount = self.copy_all(&pairs, bounds.bytes_max).await?;
             self.compare_all(&pairs).await?;
-            self.make_sure_it_goes_on(&pairs).await?;
+            self.takes_more(&pairs, "would take no more after all keys were copied").await?;
+            amount.gone = self.throw_rest_away(&pairs).await?;
             Ok(amount)
         };
         in_time(bounds, all).await
@@ -119,18 +130,18 @@ impl<F: Keeper, T: Keeper> Way<F, T> {
             }
             // Relaxed, as all of them are: one task has this.
             self.total.fetch_max(from.total, Ordering::Relaxed);
-            pairs.push(Pair { space, from: from.into(), to: to.into(), ahead_ms });
+            let (removable, held) = (to.removable, false);
+            let (from, to) = (from.into(), to.into());
+            pairs.push(Pair { space, from, to, ahead_ms, removable, held });
         }
         distinct(pairs)
     }
 
-    /// Makes sure that the target holds nothing, or sees to it.
-    async fn make_empty(&self, pairs: &[Pair], terms: DataTerms) -> Result<(), CallError> {
-        for Pair { space, .. } in pairs {
-            if !holds(&self.to, space.binding).await? {
-                continue;
-            }
-            if terms == DataTerms::Copy {
+    /// Notes of which keyspaces the target holds something; refuses that, unless it may go.
+    async fn look_there(&self, pairs: &mut [Pair], terms: DataTerms) -> Result<(), CallError> {
+        for Pair { space, held, .. } in pairs {
+            *held = holds(&self.to, space.binding).await?;
+            if *held && terms == DataTerms::Copy {
                 let (name, actor) = (self.to.name(), &space.actor);
                 let text = format!(
                     "what provider {name} is to be holds keys of {actor} already; with `--data \
@@ -138,7 +149,6 @@ impl<F: Keeper, T: Keeper> Way<F, T> {
                 );
                 return Err(CallError::new(Code::Data, text));
             }
-            self.erase(space).await?;
         }
         Ok(())
     }
@@ -157,14 +167,13 @@ impl<F: Keeper, T: Keeper> Way<F, T> {
     async fn copy_all(&self, pairs: &[Pair], most: u64) -> Result<Amount, CallError> {
         let mut amount = Amount::default();
         for pair in pairs {
-            let binding = pair.space.binding;
-            let mut pages = Pages::of(&self.from, binding);
+            let mut pages = Pages::of(&self.from, pair.space.binding);
             while let Some(pieces) = pages.next().await? {
                 amount.bytes += pieces.iter().map(bytes_of).sum::<u64>();
                 if amount.bytes > most {
                     return Err(too_much(most));
                 }
-                amount.keys += self.give(binding, pair.by_clock(pieces)).await?;
+                amount.keys += self.give(pair, pieces).await?;
             }
         }
         amount.others = self.total.load(Ordering::Relaxed).saturating_sub(amount.keys);
@@ -172,10 +181,12 @@ impl<F: Keeper, T: Keeper> Way<F, T> {
     }
 
     /// Puts a page there; gives how many keys it began.
-    async fn give(&self, binding: BindingId, pieces: Vec<Piece>) -> Result<u64, CallError> {
-        let keys = begun(&pieces);
+    async fn give(&self, pair: &Pair, pieces: Vec<Piece>) -> Result<u64, CallError> {
+        // What is among others is not taken away again, so it need not be told from them.
+        let keys = if pair.held { 0 } else { begun(&pieces) };
         self.flying.store(keys, Ordering::Relaxed);
-        let taken = ask::<ImportData>(&self.to, binding, &ImportDataRequest { pieces }).await;
+        let request = ImportDataRequest { pieces: pair.by_clock(pieces) };
+        let taken = ask::<ImportData>(&self.to, pair.space.binding, &request).await;
         // A page is taken whole or not at all; of one that got lost nothing is known.
         let is_lost = |error: &CallError| matches!(error.code(), Code::Timeout | Code::Provider);
         if !taken.as_ref().is_err_and(is_lost) {
@@ -210,17 +221,14 @@ impl<F: Keeper, T: Keeper> Way<F, T> {
         Ok(())
     }
 
-    /// Makes sure that the target takes what is written from now on: it may have become full with
-    /// the last of what it was given.
-    async fn make_sure_it_goes_on(&self, pairs: &[Pair]) -> Result<(), CallError> {
+    /// Makes sure that the target takes what is written: it may have become full with the last of
+    /// what it was given. Otherwise this is said of it.
+    async fn takes_more(&self, pairs: &[Pair], otherwise: &str) -> Result<(), CallError> {
         for Pair { space, .. } in pairs {
             let nothing = ImportDataRequest { pieces: Vec::new() };
             ask::<ImportData>(&self.to, space.binding, &nothing).await.map_err(|error| {
-                let text = format!(
-                    "the store would take no more after all keys of {} were copied: {}",
-                    space.actor,
-                    error.message()
-                );
+                let (actor, why) = (&space.actor, error.message());
+                let text = format!("the store {otherwise}: {why} (asked for {actor})");
                 CallError::new(error.code(), text)
             })?;
         }
@@ -239,10 +247,11 @@ impl<F: Keeper, T: Keeper> Way<F, T> {
         Ok(there > self.given.load(Ordering::Relaxed) + self.flying.load(Ordering::Relaxed))
     }
 
-    /// Takes away what the target was given, and says so when that cannot be: a later try would
-    /// find it there.
+    /// Takes away what the target was given, but where it held something before, and says so when
+    /// that cannot be: a later try would find it there.
     pub(crate) async fn take_away(&self, error: CallError) -> CallError {
         let begun = std::mem::take(&mut *self.begun.lock());
+        let (held, begun): (Vec<_>, Vec<_>) = begun.into_iter().partition(|pair| pair.held);
         let until = Instant::now() + std::time::Duration::from_millis(DATA_MOVE_TIME.default);
         let taken = async {
             if self.is_shared.load(Ordering::Relaxed) || self.holds_more(&begun).await? {
@@ -254,7 +263,10 @@ impl<F: Keeper, T: Keeper> Way<F, T> {
             Ok(true)
         };
         let why = match timeout_at(until, taken).await {
-            Ok(Ok(true)) => return error,
+            Ok(Ok(true)) if held.is_empty() => return error,
+            Ok(Ok(true)) => {
+                "what there is in the other store stays there, what was copied by then among it"
+            }
             // Nobody's keys are thrown away that nobody asked for.
             Ok(Ok(false)) => {
                 "there is something else there than what was copied, so nothing was taken away again"
@@ -327,7 +339,8 @@ fn too_much(most: u64) -> CallError {
     CallError::new(Code::Data, text)
 }
 
-async fn in_time<T>(
+/// What comes of this, unless it takes too long or something newer is wanted.
+pub(crate) async fn in_time<T>(
     bounds: &Bounds,
     work: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {

@@ -383,7 +383,8 @@ fn applied(outcome: &Outcome) -> Applied {
     let faults = outcome.failed.iter().map(|failed| ApplyError::of(&failed.step, &failed.error));
     let (steps, superseded) = (outcome.done.clone(), outcome.superseded);
     let (moved, notes) = (outcome.moved.clone(), outcome.notes.clone());
-    Applied { steps, faults: faults.collect(), moved, superseded, notes }
+    let left_behind = outcome.left_behind.clone();
+    Applied { steps, faults: faults.collect(), moved, superseded, notes, left_behind }
 }
 
 fn log_done(outcome: &Outcome) {
@@ -394,4 +395,5 @@ fn log_done(outcome: &Outcome) {
         tracing::info!("and {more} more steps");
     }
     outcome.notes.iter().for_each(|note| tracing::info!("{note}"));
+    outcome.left_behind.iter().for_each(|note| tracing::warn!("{note}"));
 }

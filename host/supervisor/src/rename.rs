@@ -1,8 +1,12 @@
 //! Providers that are wanted under another name.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
-use crate::border;
+use trellis_entitlements::TargetId;
+
+use crate::actual::ActualState;
+use crate::border::{self, Instance};
 use crate::desired::{Bound, Inventory, Wanted};
 use crate::prepare::PreparedProvider;
 
@@ -42,4 +46,25 @@ fn moves<'a>(wanted: Wanted<'a>, running: &Inventory<'a>) -> BTreeSet<(&'a str, 
         Some((&*bound.binding.provider, &*next.provider))
     };
     running.bindings.iter().filter_map(moved).collect()
+}
+
+impl ActualState {
+    /// Gives a provider another name, to its bindings too; gives its instance under that name.
+    pub(crate) fn rename_provider(
+        &mut self,
+        was: &str,
+        name: &Arc<str>,
+    ) -> Option<(TargetId, Instance)> {
+        let mut running = self.providers.remove(was)?;
+        running.prepared.name = Arc::clone(name);
+        let target = running.target;
+        self.providers.insert(Arc::clone(name), running);
+        for binding in self.bindings.values_mut().filter(|one| one.spec.target == target) {
+            binding.prepared.provider = Arc::clone(name);
+        }
+        self.left.rename(was, name);
+        let instance = self.instances.get(&target)?;
+        instance.rename(name);
+        Some((target, instance.clone()))
+    }
 }

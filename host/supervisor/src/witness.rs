@@ -11,4 +11,7 @@ pub trait Witness: Send + Sync {
 
     /// One may not run any more, for this reason.
     fn barred(&self, component: (ComponentKind, &str), error: &CallError);
+
+    /// An actor, or whoever else is bound to a store, goes on with other keys than it had.
+    fn left_behind(&self, actor: &str, why: &str);
 }

@@ -54,6 +54,14 @@ impl Piece {
         Err(CallError::new(Code::Message, format!("a piece makes no sense: {wrong}")))
     }
 
+    /// What takes a key away, whatever it holds: a text whose time is over, which is left out in
+    /// the place of what was there.
+    #[must_use]
+    pub fn of_nothing(key: Blob) -> Self {
+        let values = vec![Blob::default()];
+        Self { key, kind: Kind::Text, expires_ms: 1, count: 1, start: 0, values }
+    }
+
     /// True when it begins its key.
     #[must_use]
     pub const fn begins(&self) -> bool {
@@ -120,6 +128,7 @@ mod tests {
             values: vec!["a".into(), "b".into()],
         };
         assert_eq!(piece.check(), Ok(()));
+        assert_eq!(Piece::of_nothing("k".into()).check(), Ok(()));
         let one = vec!["a".into()];
         for wrong in [
             Piece { start: 1, ..piece.clone() },

@@ -270,6 +270,15 @@ impl Book {
         settled
     }
 
+    /// What there is to know of a change that came to what was wanted.
+    pub(crate) fn remarks(&mut self, revision: u64, remarks: &[String]) {
+        let [first, more @ ..] = remarks else { return };
+        let more = if more.is_empty() { "" } else { " (the log has more of them)" };
+        if let Some(record) = self.history.find(revision) {
+            record.told.why.get_or_insert_with(|| for_everybody(&format!("{first}{more}")));
+        }
+    }
+
     /// What was tried again and worked is told as that; `fails` says what does not so far.
     pub(crate) fn recovers(&mut self, fails: impl Fn(&str) -> bool) {
         self.history.recovers(fails);

@@ -1,6 +1,6 @@
 //! What an edit leaves behind and what a dry run leaves open, in words.
 
-use trellis_control::{ComponentKind, DataTerms, EditRequest};
+use trellis_control::{ComponentKind, DataTerms, Edit, EditRequest};
 use trellis_core::{CallError, Code};
 use trellis_supervisor::Inherits;
 
@@ -20,7 +20,8 @@ pub(crate) fn check_data(request: &EditRequest, subject: &Subject) -> Result<(),
     Err(CallError::new(Code::Message, text))
 }
 
-/// What becomes of the data of who keeps them, where another one takes its place.
+/// What becomes of the data of who keeps them, where another one takes its place, as far as it can
+/// be told before.
 pub(crate) fn of_data(
     subject: &Subject,
     inherits: Inherits,
@@ -39,9 +40,9 @@ pub(crate) fn of_data(
              not move to the one that follows; `--data copy` copies them"
         )),
         (None, Inherits::Nothing) => Some(format!(
-            "{subject} begins empty, because it keeps in memory what it has, and what it had there \
-             is gone: the data do not move to the one that follows; `--data copy` copies them, and \
-             `--data replace` where it holds some still"
+            "{subject} begins empty, since it is to keep in memory what it has: the data do not \
+             move to the one that follows, and are gone if they are in memory too; `--data copy` \
+             copies them, and `--data replace` where it holds some still"
         )),
     }
 }
@@ -57,6 +58,9 @@ pub(crate) fn untried(request: &EditRequest, (replays, is_watched): (usize, bool
     if request.data.is_some() {
         let what = "whether what is kept can be copied, and whether the other store is empty";
         untried.push(what.to_owned());
+    }
+    if matches!(request.edit, Edit::Bind { .. }) {
+        untried.push("whether it goes on with the keys that it has".to_owned());
     }
     if is_watched {
         untried.push("how its calls go while it is watched".to_owned());
@@ -90,5 +94,7 @@ mod tests {
         assert!(told.contains("latest 7 calls") && told.contains("watched"), "{told}");
         let data = request(r#"{"edit": {"rollback": {"name": "a"}}, "data": "copy"}"#);
         assert!(untried(&data, (0, false)).contains("can be copied"));
+        let bind = request(r#"{"edit": {"bind": {"actor": "a", "capability": "c"}}}"#);
+        assert!(untried(&bind, (0, false)).contains("the keys that it has"));
     }
 }

@@ -55,6 +55,10 @@ impl Witness for Events {
     fn barred(&self, (kind, name): (ComponentKind, &str), error: &CallError) {
         self.tell(Happening::barred(kind, name, (error.code(), error.message())));
     }
+
+    fn left_behind(&self, actor: &str, why: &str) {
+        self.tell(Happening::left_behind(actor, why));
+    }
 }
 
 /// The bytes of its texts, some of which are there twice.

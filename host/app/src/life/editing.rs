@@ -151,7 +151,11 @@ impl Life {
         applied: &Applied,
         beside: &mut Beside,
     ) {
-        let settled = self.edits.look(|book| book.settle(&applied.faults, revision));
+        let settled = self.edits.look(|book| {
+            let settled = book.settle(&applied.faults, revision);
+            book.remarks(revision, &applied.left_behind);
+            settled
+        });
         let mut watched = Vec::new();
         for edit in settled {
             let revision = edit.revision;

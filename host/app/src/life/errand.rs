@@ -71,6 +71,7 @@ impl Answering {
     pub(super) fn answer(self, mut applied: Applied, watched: bool) {
         let Self { order, revision, mut notes } = self;
         notes.append(&mut applied.notes);
+        notes.append(&mut applied.left_behind);
         let (unchanged, dry_run) = (false, false);
         order.answer(Ok(Edited { revision, unchanged, dry_run, watched, applied, notes }));
     }

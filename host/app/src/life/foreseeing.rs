@@ -43,6 +43,12 @@ impl Life {
             }
             _ => 0,
         };
-        Ok(Foreseen { inherits: supervisor.inherits(prepared, subject.as_pair()), replays })
+        // Once it is made, a store that can tell what it keeps is asked what is left behind.
+        let is_told = !request.dry_run && supervisor.tells_what_it_keeps(subject.as_pair());
+        let inherits = match is_told {
+            true => Inherits::All,
+            false => supervisor.inherits(prepared, subject.as_pair()),
+        };
+        Ok(Foreseen { inherits, replays })
     }
 }

@@ -10,7 +10,9 @@
 
 mod bind;
 mod health;
+mod idle;
 mod intake;
+mod left_behind;
 pub(crate) mod loads;
 mod make;
 mod moves;
@@ -65,6 +67,8 @@ pub(crate) struct Change {
     succeeded: BTreeSet<TargetId>,
     /// What is to be known of what was done.
     notes: Vec<String>,
+    /// What bindings have no more, though it is somewhere else.
+    left_behind: Vec<String>,
     /// What providers kept and is with their successors now.
     moved: Vec<Moved>,
     /// Servers whose successors serve.
@@ -91,6 +95,7 @@ impl Change {
             done_before: BTreeSet::new(),
             succeeded: BTreeSet::new(),
             notes: Vec::new(),
+            left_behind: Vec::new(),
             moved: Vec::new(),
             relieved: Vec::new(),
         }
@@ -99,6 +104,7 @@ impl Change {
     pub(crate) async fn carry_out(mut self) -> Outcome {
         self.check_revisions();
         self.check_provider_revisions();
+        let before = self.look_before().await;
         self.shrink();
         let Some(mut made) = self.make().await else { return self.makes_way() };
         self.swap_contested().await;
@@ -122,6 +128,7 @@ impl Change {
         let made_way = self.bind_intake(intake).await;
         drop(relief);
         self.let_providers_go();
+        self.tell_left_behind(before).await;
         if made_way {
             let left = std::mem::take(&mut self.loads);
             return Outcome { superseded: true, left, failed: Vec::new(), ..self.outcome() };
@@ -342,8 +349,8 @@ impl Change {
     }
 
     fn outcome(mut self) -> Outcome {
-        let (failed, moved, notes) = (self.more_failed, self.moved, self.notes);
-        let mut outcome = Outcome { failed, moved, notes, ..Outcome::default() };
+        let Self { more_failed: failed, moved, notes, left_behind, .. } = self;
+        let mut outcome = Outcome { failed, moved, notes, left_behind, ..Outcome::default() };
         for (place, step) in self.steps.into_iter().enumerate() {
             match self.failed.remove(&place) {
                 Some((error, again)) => outcome.failed.push(Failed { step, error, again }),

@@ -15,12 +15,15 @@ use trellis_targets::{HeldTarget, Hold};
 
 use super::Change;
 use super::bind::Fresh;
-use super::make::Made;
+use super::idle::{Lent, space, spaces_of};
+use super::make::{Made, MadeProvider};
 use crate::border::Instance;
 use crate::calls::Calls;
 use crate::foresight::{check_contracts, nobody};
-use crate::moving::keyspaces::Space;
-use crate::moving::{Amount, Bounds, Way, made_way, patiently};
+use crate::left::Former;
+use crate::moving::keyspaces::{Other, Space};
+use crate::moving::{Amount, Bounds, Load, Way, in_time, made_way, patiently};
+use crate::prepare::PreparedProvider;
 use crate::shared::Shared;
 use crate::superseded::newer;
 
@@ -42,6 +45,8 @@ pub(super) struct Held {
     old: Instance,
     way: Arc<Way<Instance, Instance>>,
     still: Still,
+    /// Over some of these it is copied, and taken away again.
+    lent: Arc<Lent>,
     /// None once calls go on.
     hold: Option<Hold>,
 }
@@ -63,10 +68,10 @@ impl Change {
         let still = Arc::new(self.still().await?);
         for (name, terms) in wanted {
             match self.move_of((&name, &still), terms, made).await {
-                Ok((one, moved, note)) => {
+                Ok((one, moved, notes)) => {
                     moves.push(one);
                     self.moved.push(moved);
-                    self.notes.extend(note);
+                    self.notes.extend(notes);
                 }
                 Err(error) => {
                     self.shared.metrics.moved(error.code().as_str());
@@ -110,20 +115,22 @@ impl Change {
         (name, still): (&Arc<str>, &Still),
         terms: DataTerms,
         made: &Made,
-    ) -> Result<(Held, Moved, Option<String>), CallError> {
+    ) -> Result<(Held, Moved, Vec<String>), CallError> {
         let gone = || nobody(name);
         let one = made.providers.get(name).ok_or_else(gone)?;
         let old = self.shared.look(|actual| {
             let running = actual.providers.get(name)?;
-            let can = check_contracts(&running.prepared, &one.prepared);
-            Some((actual.instances.get(&one.target)?.clone(), can))
+            Some((running.prepared.clone(), actual.instances.get(&one.target)?.clone()))
         });
-        let (old, can) = old.ok_or_else(gone)?;
-        can?;
-        let spaces = self.spaces(one.target, &one.told)?;
+        let (before, old) = old.ok_or_else(gone)?;
+        check_contracts(&before, &one.prepared)?;
+        let lent = Arc::new(Lent::new(&self.shared));
+        let bounds = Bounds::begin(self.superseded.clone());
+        let load = self.load((one, &before, &old), terms, &lent);
+        let load = in_time(&bounds, load).await?;
         let way = Arc::new(Way::new(old.clone(), one.instance.clone()));
-        let (held, before) =
-            Held::hold(&self.shared, (name, one.target), old, (way, Arc::clone(still)))?;
+        let still = Arc::clone(still);
+        let (held, before) = Held::hold(&self.shared, (name, one.target), old, (way, still, lent))?;
         let began = Instant::now();
         tracing::info!(
             provider = %name,
@@ -132,38 +139,52 @@ impl Change {
         );
         last_calls(&before, self.superseded.clone()).await?;
         let bounds = Bounds::begin(self.superseded.clone());
-        let Amount { keys, bytes, others } = match held.way.copy(spaces, terms, &bounds).await {
+        let amount = match held.way.copy(load, &bounds).await {
             Ok(amount) => amount,
             Err(error) => return Err(held.give_up(error, self.superseded.clone()).await),
         };
+        let Amount { keys, bytes, .. } = amount;
         let time_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.shared.metrics.moved("done");
         tracing::info!(provider = %name, keys, bytes, time_ms, "what it keeps was copied");
-        let note = (others > 0).then(|| {
-            format!(
-                "what provider {name} was keeps about {others} more keys, of bindings that are not \
-                 in force; they were not copied and stay there"
-            )
-        });
-        Ok((held, Moved { provider: name.to_string(), keys, bytes, time_ms }, note))
+        let moved = Moved { provider: name.to_string(), keys, bytes, time_ms };
+        Ok((held, moved, notes(name, amount)))
     }
 
-    /// Over which bindings there is something to move: all that are in force. Each has to be known
-    /// to the one that follows.
-    fn spaces(&self, target: TargetId, told: &[BindingId]) -> Result<Vec<Space>, CallError> {
+    /// What there is to move, and whose keys are not to be touched for that.
+    async fn load(
+        &self,
+        (one, before, old): (&MadeProvider, &PreparedProvider, &Instance),
+        terms: DataTerms,
+        lent: &Lent,
+    ) -> Result<Load<Instance>, CallError> {
+        let idle = self.idle((one.target, &before.name));
+        let spaces = self.spaces((one.target, &one.told), !idle.is_empty())?;
+        let idle = lent.keeping(idle, (before, old)).await?;
+        for (idle, id) in &idle {
+            let bound = lent.bind((idle, *id), (&one.prepared, &one.instance)).await;
+            bound.map_err(|error| stays_behind(idle, &error))?;
+        }
+        let spaces = spaces.into_iter().chain(idle.iter().map(|(one, id)| space(one, *id)));
+        let others: Vec<Other<_>> = match terms {
+            DataTerms::Copy => Vec::new(),
+            DataTerms::Replace => self.others(one.target, lent).await?,
+        };
+        Ok(Load { spaces: spaces.collect(), others, terms })
+    }
+
+    /// The bindings in force over which there is something to move. Each has to be known to the
+    /// one that follows; none is right where there are others that are `idle`.
+    fn spaces(
+        &self,
+        (target, told): (TargetId, &[BindingId]),
+        idle: bool,
+    ) -> Result<Vec<Space>, CallError> {
         let told: BTreeSet<_> = told.iter().collect();
-        let spaces: Vec<_> = self.shared.look(|actual| {
-            let current = actual.current.values().filter_map(|id| actual.bindings.get(id));
-            let own = current.filter(|binding| binding.spec.target == target);
-            let space = |binding: &crate::actual::RunningBinding| Space {
-                binding: binding.spec.id,
-                actor: binding.key.actor.to_string(),
-            };
-            own.map(space).collect()
-        });
-        if spaces.is_empty() {
-            let text = "no binding of it is in force, and only what bindings keep is copied: start \
-                        the actors that use it (`trellis get bindings`), and ask again";
+        let spaces = spaces_of(&self.shared, target);
+        if spaces.is_empty() && !idle {
+            let text = "nothing is bound to it, and only what bindings keep is copied: bind the \
+                        actors that use it (`trellis get bindings`), and ask again";
             return Err(data_error(text.to_owned()));
         }
         if spaces.iter().all(|space| told.contains(&space.binding)) {
@@ -172,6 +193,35 @@ impl Change {
         let text = "a binding of it changes at the same time; ask again once that is done";
         Err(data_error(text.to_owned()))
     }
+}
+
+/// What is to be known of a copy.
+fn notes(provider: &str, Amount { others, gone, .. }: Amount) -> Vec<String> {
+    let left = || {
+        format!(
+            "what provider {provider} was keeps about {others} more keys, of actors that are not \
+             bound to it; they were not copied and stay there, until `--data replace` goes back to \
+             it with such an actor"
+        )
+    };
+    let thrown = || {
+        format!(
+            "{gone} keys that only the store had that provider {provider} is now were thrown away"
+        )
+    };
+    let left = (others > 0).then(left);
+    left.into_iter().chain((gone > 0).then(thrown)).collect()
+}
+
+/// Nothing is left behind for want of a binding.
+fn stays_behind(idle: &Former, error: &CallError) -> CallError {
+    let actor = &idle.binding.actor;
+    let text = format!(
+        "the keys of {actor} would stay behind: its binding is not in force, and what is to follow \
+         does not take it: {}; `trellis get bindings` shows what it is bound to by now",
+        error.message()
+    );
+    CallError::new(error.code(), text)
 }
 
 async fn last_calls(
@@ -199,7 +249,7 @@ impl Held {
         shared: &Arc<Shared>,
         (name, target): (&Arc<str>, TargetId),
         old: Instance,
-        (way, still): (Arc<Way<Instance, Instance>>, Still),
+        (way, still, lent): (Arc<Way<Instance, Instance>>, Still, Arc<Lent>),
     ) -> Result<(Self, Calls), CallError> {
         let (held, hold) = HeldTarget::new(Arc::clone(name));
         let (route, handle) = shared.dispatcher.route(name, Arc::new(held));
@@ -213,7 +263,7 @@ impl Held {
             data_error(format!("provider {name} was taken away, so nothing was copied"))
         })?;
         let (shared, name) = (Arc::clone(shared), Arc::clone(name));
-        Ok((Self { shared, name, target, old, way, still, hold: Some(hold) }, before))
+        Ok((Self { shared, name, target, old, way, still, lent, hold: Some(hold) }, before))
     }
 
     /// Calls go on to whoever serves now. True when that is the one from before.
@@ -266,6 +316,7 @@ impl Held {
     fn take_away(&self, error: CallError) -> oneshot::Receiver<CallError> {
         let (done, told) = oneshot::channel();
         let (way, still) = (Arc::clone(&self.way), Arc::clone(&self.still));
+        let lent = Arc::clone(&self.lent);
         if !way.is_begun() {
             let _ = done.send(error);
             return told;
@@ -276,7 +327,7 @@ impl Held {
             tracing::info!(provider = %name, "what was copied from it was for nothing: {error}");
             // Whoever asked may be gone.
             let _ = done.send(error);
-            drop(still);
+            drop((still, lent));
         });
         told
     }

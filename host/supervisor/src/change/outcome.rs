@@ -12,6 +12,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: Vec<Failed>,
     /// What is to be known of what was done.
     pub(crate) notes: Vec<String>,
+    /// What bindings have no more, though it is somewhere else.
+    pub(crate) left_behind: Vec<String>,
     /// What providers kept and went along.
     pub(crate) moved: Vec<Moved>,
     /// Something newer is wanted, which tries what failed or was not done by then.

@@ -53,6 +53,8 @@ impl Change {
                     refused.push((place, error));
                 }
             }
+            let (in_force, prepared) = (actual.current.len(), &self.desired.prepared);
+            actual.left.forget(in_force, |actor| prepared.key_of(actor).is_some());
             let mut old = Vec::new();
             let Fresh { outlets, intake: coming } = fresh;
             for new in outlets.into_iter().chain(coming) {

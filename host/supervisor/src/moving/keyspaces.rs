@@ -14,9 +14,15 @@ pub(crate) struct Space {
     pub(crate) actor: String,
 }
 
+/// The keyspace of somebody who is bound to another provider, and that one.
+pub(crate) struct Other<K> {
+    pub(crate) keeper: K,
+    pub(crate) space: Space,
+}
+
 /// All names of a store that begin so.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Names {
+pub(crate) struct Names {
     store: String,
     prefix: String,
 }
@@ -29,6 +35,10 @@ pub(super) struct Pair {
     pub(super) to: Names,
     /// By how much the clock of the other is ahead.
     pub(super) ahead_ms: i64,
+    /// What the other one holds of it may be thrown away.
+    pub(super) removable: bool,
+    /// The other one held something of it before anything was copied.
+    pub(super) held: bool,
 }
 
 /// The keyspaces of one of the two stores, by their places among the pairs.
@@ -87,6 +97,12 @@ fn touching(side: &Side, names: &Names) -> Option<usize> {
     within.map(|(_, place)| *place).or_else(|| Some(enclosing(side, names)?.0))
 }
 
+/// The first of these that has a key in common, in the store where they are to be.
+pub(super) fn meeting<'a>(pairs: &'a [Pair], names: &Names) -> Option<&'a Pair> {
+    let there = pairs.iter().enumerate().map(|(place, pair)| (pair.to.clone(), place)).collect();
+    pairs.get(touching(&there, names)?)
+}
+
 fn same_store(space: &Space) -> CallError {
     let actor = &space.actor;
     let text = format!("both are the same store for {actor}; nothing needs to be copied");
@@ -124,7 +140,8 @@ mod tests {
         };
         let pair = |(at, (from, to)): (usize, &(&str, &str))| {
             let space = Space { binding: BindingId(at as u64), actor: format!("a-{at}") };
-            Pair { space, from: names(from), to: names(to), ahead_ms: 0 }
+            let (from, to) = (names(from), names(to));
+            Pair { space, from, to, ahead_ms: 0, removable: true, held: false }
         };
         let judged = distinct(pairs.iter().enumerate().map(pair).collect());
         judged.map(|kept| kept.len()).map_err(|error| error.message().to_owned())

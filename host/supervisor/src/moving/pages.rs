@@ -59,9 +59,9 @@ impl<'a, K: Keeper> Pages<'a, K> {
         Self { names_only: true, ..Self::of(keeper, binding) }
     }
 
-    /// Those of these keys that are there, a few at a time.
+    /// Those of these keys that are there.
     pub(crate) fn of_these(keeper: &'a K, binding: BindingId, keys: Vec<Blob>) -> Self {
-        Self { keys, bytes_max: 1, ..Self::of_names(keeper, binding) }
+        Self { keys, ..Self::of_names(keeper, binding) }
     }
 
     /// The next pieces, one at least; none at the end.
@@ -82,7 +82,7 @@ impl<'a, K: Keeper> Pages<'a, K> {
 }
 
 /// Whether a store holds any key of a binding.
-pub(super) async fn holds(keeper: &impl Keeper, binding: BindingId) -> Result<bool, CallError> {
+pub(crate) async fn holds(keeper: &impl Keeper, binding: BindingId) -> Result<bool, CallError> {
     let mut names = Pages { bytes_max: 1, ..Pages::of_names(keeper, binding) };
     Ok(names.next().await?.is_some())
 }

@@ -36,6 +36,12 @@ struct Fake {
     now_ms: u64,
     /// Takes so many pieces, and answers no more then.
     loses: Option<usize>,
+    /// Does not tell what this key holds.
+    keeps_to_itself: Option<&'static str>,
+    /// What it has is everybody's.
+    is_public: bool,
+    /// Does not say which keys are whose.
+    is_down: bool,
 }
 
 impl Fake {
@@ -73,6 +79,10 @@ impl Fake {
             if self.takes.is_some_and(|most| held.len() >= most) {
                 return Err(CallError::new(Code::Storage, "the disk is full"));
             }
+            if piece.expires_ms == 1 {
+                held.remove(&(space, named(&piece)));
+                continue;
+            }
             if self.lies {
                 piece.values = vec!["something else".into()];
             }
@@ -90,11 +100,15 @@ impl data::Provider for Fake {
     type Caller = &'static str;
 
     async fn describe_data(&self, space: &&'static str) -> Result<About, CallError> {
+        if self.is_down {
+            return Err(CallError::new(Code::Provider, "it is down"));
+        }
         // `name/prefix` is a part of a store that has others.
         let (store, prefix) = space.split_once('/').unwrap_or((space, ""));
         let store = if prefix.is_empty() { format!("{} {store}", self.name) } else { store.into() };
         let total = self.held.lock().len() as u64;
-        Ok(About { store, prefix: prefix.to_owned(), now_ms: self.now_ms, total })
+        let (prefix, removable) = (prefix.to_owned(), !self.is_public);
+        Ok(About { store, prefix, now_ms: self.now_ms, total, removable })
     }
 
     async fn export_data(
@@ -107,8 +121,15 @@ impl data::Provider for Fake {
         }
         let held = self.held.lock();
         // A key a page, so that there are several.
-        let mut own = held.range((*space, request.cursor)..).filter(|((at, _), _)| at == space);
-        let pieces = own.next().map(|(_, piece)| piece.clone()).into_iter().collect();
+        let asked = |piece: &Piece| request.keys.is_empty() || request.keys.contains(&piece.key);
+        let own = held.range((*space, request.cursor.clone())..);
+        let mut own = own.filter(|((at, _), piece)| at == space && asked(piece));
+        let piece = own.next().map(|(_, piece)| piece.clone());
+        let is_private = |piece: &Piece| self.keeps_to_itself == Some(&*named(piece));
+        if !request.names_only && piece.as_ref().is_some_and(is_private) {
+            return Err(CallError::new(Code::WrongType, "it holds a hash"));
+        }
+        let pieces = piece.into_iter().collect();
         let next = own.next().map_or_else(String::new, |((_, key), _)| key.clone());
         Ok(Page { pieces, next })
     }
@@ -185,13 +206,27 @@ async fn moved_within(
 ) -> Result<Amount, CallError> {
     let (_wanted, superseded) = watch::channel(false);
     let bounds = Bounds { bytes_max, ..Bounds::begin(superseded) };
-    let bindings = 0..from.spaces.len() as u64;
-    let space = |id| Space { binding: BindingId(id), actor: format!("actor-{id}") };
+    all_moved(from, to, load(from, terms), &bounds).await
+}
+
+async fn all_moved<'a>(
+    from: &'a Fake,
+    to: &'a Fake,
+    load: Load<&'a Fake>,
+    bounds: &Bounds,
+) -> Result<Amount, CallError> {
     let way = Way::new(from, to);
-    match way.copy(bindings.map(space).collect(), terms, &bounds).await {
+    match way.copy(load, bounds).await {
         Ok(amount) => Ok(amount),
         Err(error) => Err(way.take_away(error).await),
     }
+}
+
+/// All that the bindings of a store see.
+fn load<'a>(from: &Fake, terms: DataTerms) -> Load<&'a Fake> {
+    let bindings = 0..from.spaces.len() as u64;
+    let space = |id| Space { binding: BindingId(id), actor: format!("actor-{id}") };
+    Load { spaces: bindings.map(space).collect(), others: Vec::new(), terms }
 }
 
 #[tokio::test]
@@ -204,7 +239,7 @@ async fn every_keyspace_goes_along_once() {
     assert_eq!(to.keys(), ["a/k", "a/l", "b/k"]);
     assert_eq!(
         amount,
-        Amount { keys: 3, bytes: 3 * 5, others: 1 },
+        Amount { keys: 3, bytes: 3 * 5, others: 1, gone: 0 },
         "two bindings that see the same count once"
     );
     assert_eq!(from.keys().len(), 4, "it has them still");
@@ -218,8 +253,69 @@ async fn a_target_that_holds_something_is_refused_untouched_unless_it_is_thrown_
     assert_eq!(refused.code(), Code::Data);
     assert!(refused.message().contains("--data replace"), "{refused}");
     assert_eq!(to.keys(), ["a/own", "z/other"], "nothing was removed");
-    moved(&from, &to, DataTerms::Replace).await.expect("it is asked for");
+    let done = moved(&from, &to, DataTerms::Replace).await.expect("it is asked for");
     assert_eq!(to.keys(), ["a/k", "z/other"], "what nobody here sees stays");
+    assert_eq!((done.keys, done.gone), (1, 1));
+}
+
+/// What is thrown away goes once all else is there.
+#[tokio::test]
+async fn what_is_to_be_replaced_is_there_until_the_copy_is() {
+    let from = Fake::new("from", &["a", "b"]).with("a", &["k", "l"]).with("b", &["m"]);
+    let to = Fake { takes: Some(2), ..Fake::new("to", &["a", "b"]) }.with("a", &["own"]);
+    let failed = moved(&from, &to, DataTerms::Replace).await.expect_err("its disk is full");
+    assert_eq!(failed.code(), Code::Storage, "{failed}");
+    assert!(failed.message().contains("what there is in the other store stays"), "{failed}");
+    assert_eq!(to.keys(), ["a/k", "a/own"]);
+    let to = Fake { takes: Some(3), ..Fake::new("to", &["b", "a"]) }.with("a", &["own"]);
+    let from = Fake { spaces: vec!["b", "a"], ..from };
+    moved(&from, &to, DataTerms::Replace).await.expect_err("its disk is full");
+    assert_eq!(to.keys(), ["a/k", "a/own"], "where there was nothing there is nothing again");
+}
+
+/// Whatever can be known before is known before anything is touched.
+#[tokio::test]
+async fn nothing_is_replaced_for_what_is_refused() {
+    let from = || Fake::new("from", &["a"]).with("a", &["k", "l"]);
+    let to = || Fake::new("to", &["a"]).with("a", &["own"]);
+    for (from, to, code, says) in [
+        (from(), Fake { is_public: true, ..to() }, Code::Data, "those of all users"),
+        (from(), Fake { full_at: Some(1), ..to() }, Code::Provider, "nothing was touched"),
+        (Fake { keeps_to_itself: Some("l"), ..from() }, to(), Code::WrongType, "a hash"),
+    ] {
+        let refused = moved(&from, &to, DataTerms::Replace).await.expect_err("it cannot be");
+        assert_eq!(refused.code(), code, "{refused}");
+        assert!(refused.message().contains(says), "{refused}");
+        assert_eq!(to.keys(), ["a/own"], "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn keys_of_another_provider_that_runs_are_not_replaced() {
+    let from = Fake::new("from", &["a"]).with("a", &["k"]);
+    let (_wanted, superseded) = watch::channel(false);
+    let bounds = Bounds::begin(superseded);
+    let down = Fake { is_down: true, ..Fake::new("other", &["redis/q:"]) };
+    for (there, other, says) in [
+        ("redis/p:", Fake::new("other", &["redis/p:"]), "also those of guest at provider other"),
+        ("redis/p:", Fake::new("other", &["redis/p:q:"]), "also those of guest"),
+        ("redis/p:q:", Fake::new("other", &["redis/p:"]), "also those of guest"),
+        ("redis/p:", down, "cannot be found out"),
+    ] {
+        let to = Fake::new("to", &[there]).with(there, &["own"]);
+        let space = Space { binding: BindingId(0), actor: "guest".to_owned() };
+        let others = vec![Other { keeper: &other, space }];
+        let load = Load { others, ..load(&from, DataTerms::Replace) };
+        let refused = all_moved(&from, &to, load, &bounds).await.expect_err("it is another's");
+        assert!(refused.message().contains(says), "{refused}");
+        assert_eq!(to.keys(), [format!("{there}/own")]);
+    }
+    let other = Fake::new("other", &["redis/r:"]);
+    let to = Fake::new("to", &["redis/p:"]).with("redis/p:", &["own"]);
+    let space = Space { binding: BindingId(0), actor: "guest".to_owned() };
+    let others = vec![Other { keeper: &other, space }];
+    let load = Load { others, ..load(&from, DataTerms::Replace) };
+    all_moved(&from, &to, load, &bounds).await.expect("they have nothing in common");
 }
 
 #[tokio::test]
@@ -286,6 +382,9 @@ async fn a_move_is_bounded_in_bytes_and_in_time() {
     let refused = within(14).await.expect_err("one byte more");
     assert_eq!(refused.code(), Code::Data);
     assert!(refused.message().contains("data_move_bytes_max"), "{refused}");
+    assert_eq!(to.keys().len(), 3, "what is there was not touched for it");
+    to.held.lock().clear();
+    within(14).await.expect_err("nor is anything there afterwards");
     assert_eq!(to.keys(), Vec::<String>::new());
 
     let hangs = Fake { hangs: true, ..Fake::new("hangs", &["a"]) };
@@ -302,8 +401,7 @@ async fn something_newer_ends_it_and_nothing_is_lost() {
     let to = Fake::new("to", &["a"]);
     let way = Way::new(&hangs, &to);
     let bounds = Bounds::begin(superseded);
-    let space = Space { binding: BindingId(0), actor: "a".to_owned() };
-    let copying = way.copy(vec![space], DataTerms::Copy, &bounds);
+    let copying = way.copy(load(&hangs, DataTerms::Copy), &bounds);
     let (failed, ()) = tokio::join!(copying, async { wanted.send(true).expect("it listens") });
     let error = way.take_away(failed.expect_err("it made way")).await;
     assert_eq!(error.code(), Code::Stopping);
@@ -320,8 +418,7 @@ async fn something_newer_does_not_wait_for_a_store_that_gives_nothing_up() {
         let (wanted, superseded) = watch::channel(false);
         let bounds = Bounds::begin(superseded);
         let way = Way::new(&from, &to);
-        let space = Space { binding: BindingId(0), actor: "a".to_owned() };
-        let failed = way.copy(vec![space], DataTerms::Copy, &bounds).await;
+        let failed = way.copy(load(&from, DataTerms::Copy), &bounds).await;
         let began = Instant::now();
         wanted.send(is_newer_wanted).expect("it listens");
         let taking = way.take_away(failed.expect_err("it is full"));
@@ -341,14 +438,13 @@ async fn something_newer_does_not_wait_for_a_store_that_gives_nothing_up() {
 async fn what_is_cut_or_was_for_nothing_is_taken_away_as_well() {
     let stopped = CallError::new(Code::Stopping, "the host stops");
     let from = Fake::new("from", &["a", "b"]).with("a", &["k", "l"]).with("b", &["m"]);
-    let spaces = [0, 1].map(|id| Space { binding: BindingId(id), actor: "a".to_owned() });
     for loses in [None, Some(1), Some(2)] {
         let to = Fake { loses, ..Fake::new("to", &["a", "b"]) };
         let way = Way::new(&from, &to);
         assert!(!way.is_begun());
         let (_wanted, superseded) = watch::channel(false);
         let bounds = Bounds::begin(superseded);
-        let mut copying = Box::pin(way.copy(spaces.to_vec(), DataTerms::Copy, &bounds));
+        let mut copying = Box::pin(way.copy(load(&from, DataTerms::Copy), &bounds));
         let mut once = Context::from_waker(Waker::noop());
         let cut = copying.as_mut().poll(&mut once).is_pending();
         assert_eq!(cut, loses.is_some());

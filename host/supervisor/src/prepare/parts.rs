@@ -7,11 +7,11 @@ use bytes::Bytes;
 use trellis_artifacts::{KeptProgram, Wanted};
 use trellis_claims::{Verified, VerifiedProvider};
 use trellis_control::{ComponentKind, DataTerms, Loss};
-use trellis_core::{BindingName, CallError, Contract, Direction, Operation};
+use trellis_core::{ActorKey, BindingId, BindingName, CallError, Contract, Direction, Operation};
 use trellis_engine::{Isolation, ModuleSource};
 use trellis_limits::ActorLimits;
 use trellis_manifest::Problem;
-use trellis_providers_sdk::{BoxFuture, Descriptor, ProviderFactory, Values};
+use trellis_providers_sdk::{Binding, BoxFuture, Descriptor, ProviderFactory, Values};
 use trellis_targets::module::ModuleFile;
 
 use super::known::{LastRuns, Modules};
@@ -113,9 +113,36 @@ impl PreparedBinding {
             name: self.name.clone(),
         }
     }
+
+    /// What its provider is told when it is called so and its actor has this key; `provider`
+    /// brings the values that it leaves out.
+    pub(crate) fn told(
+        &self,
+        (id, actor): (BindingId, &ActorKey),
+        provider: &PreparedProvider,
+    ) -> Binding {
+        Binding {
+            id,
+            actor: actor.clone(),
+            actor_name: self.actor.to_string(),
+            contract: self.contract.id.clone(),
+            name: self.name.clone(),
+            payload_bytes_max: self.payload_bytes_max,
+            values: self.values.over(&provider.values),
+        }
+    }
 }
 
 impl Prepared {
+    /// The key of an actor, or of a provider that has claims of its own, whether or not it runs.
+    pub(crate) fn key_of(&self, name: &str) -> Option<ActorKey> {
+        if let Some(place) = self.places.of_actor(name) {
+            return Some(self.actors.get(place)?.verified.claims().key());
+        }
+        let provider = self.providers.iter().find(|it| *it.name == *name)?;
+        Some(provider.module.as_ref()?.verified.claims().key())
+    }
+
     /// What will be known of its actors when they have run: to be given to the next `prepare` once
     /// they do.
     #[must_use]

@@ -5,6 +5,7 @@ mod ending;
 mod examined;
 mod exchange;
 mod given_up;
+mod left_keys;
 mod lifecycle;
 mod making_way;
 mod misbehavior;

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use trellis_core::OperationSpec;
 use trellis_core::{BindingId, CallError, Code, Contract, ContractId, Direction, Operation};
+use trellis_providers_sdk::data::{self, About, DescribeData, ExportData, Page, Piece};
 use trellis_providers_sdk::{
     Binding, BoxFuture, Call, Context, Created, Descriptor, Health, Listening, Newcomer, Provider,
     ProviderFactory, Reply, Restart, Scope, Setting, SettingKind, ValueProblem, Values, Wanted,
@@ -21,6 +23,8 @@ use crate::places::Places;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The provider whose contract binds itself.
 pub(crate) const IMPLICIT: &str = "ticker";
+/// The provider that can tell what it keeps: one key.
+pub(crate) const KEEPER: &str = "keeper";
 
 /// What the test wants and sees; all instances of all providers share it.
 #[derive(Clone, Default)]
@@ -235,6 +239,7 @@ impl ProviderFactory for Kind {
         Descriptor {
             contracts: vec![contract].into(),
             implicit: self.name == IMPLICIT,
+            data: (self.name == KEEPER).then_some(data::CONTRACT.id),
             ..Descriptor::new((self.name, version, "For a test."), &[], SETTINGS)
         }
     }
@@ -301,6 +306,11 @@ impl Scripted {
         ids.iter().copied().filter(|id| !reserved.remove(id)).collect()
     }
 
+    /// Each instance of another name is another store.
+    fn about(&self) -> About {
+        About { store: self.name.clone(), now_ms: 1, removable: true, ..About::default() }
+    }
+
     /// What comes of those that want a place; with `late` also what only a try shows.
     fn weigh(
         &self,
@@ -315,6 +325,13 @@ impl Scripted {
         };
         self.script.0.places.weigh(&self.name, (newcomers, leaving), refuses)
     }
+}
+
+/// All that a keeper has.
+fn one_key() -> Page {
+    let (kind, count) = (data::Kind::Text, 1);
+    let key = Piece { key: "k".into(), kind, expires_ms: 0, count, start: 0, values: Vec::new() };
+    Page { pieces: vec![key], next: String::new() }
 }
 
 impl Provider for Scripted {
@@ -387,13 +404,17 @@ impl Provider for Scripted {
         })
     }
 
-    fn call(&self, _: Call) -> BoxFuture<'_, Reply> {
-        Box::pin(async {
+    fn call(&self, call: Call) -> BoxFuture<'_, Reply> {
+        Box::pin(async move {
             if self.script.hangs("call") {
                 self.script.note(format!("call {}", self.name));
             }
             self.script.pass("call").await;
-            Ok(Bytes::new())
+            Ok(match &*call.operation {
+                "DescribeData" => DescribeData::encode_output(&self.about()).into(),
+                "ExportData" => ExportData::encode_output(&one_key()).into(),
+                _ => Bytes::new(),
+            })
         })
     }
 

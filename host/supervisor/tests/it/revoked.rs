@@ -108,6 +108,10 @@ impl Witness for Told {
     fn barred(&self, (kind, name): (ComponentKind, &str), error: &CallError) {
         self.note(format!("{kind} {name} {}", error.code()));
     }
+
+    fn left_behind(&self, actor: &str, why: &str) {
+        self.note(format!("{actor} {why}"));
+    }
 }
 
 impl Told {

@@ -20,7 +20,7 @@ use trellis_supervisor::{
 };
 use trellis_testkit::Account;
 
-use crate::provider::{IMPLICIT, Kind, Script};
+use crate::provider::{IMPLICIT, KEEPER, Kind, Script};
 
 /// What time it is on the host's clock, in seconds since 1970.
 pub(crate) const NOW_S: u64 = 1_700_000_000;
@@ -43,6 +43,7 @@ impl Stage {
             ("store", Direction::ToProvider),
             ("server", Direction::ToActor),
             (IMPLICIT, Direction::ToProvider),
+            (KEEPER, Direction::ToProvider),
         ];
         let kind = |(name, direction)| -> Arc<dyn ProviderFactory> {
             Arc::new(Kind { name, direction, script: script.clone() })

@@ -158,6 +158,14 @@ async fn times(store: &Store) {
     let pieces = vec![text("over", "v", 1), text("far", "v", far), text("never", "v", 0)];
     import(store, pieces.clone()).await.expect("they make sense");
     assert_eq!(store.get("over").await, Ok(None));
+    // So the host takes keys away, whatever they hold.
+    store.push("listed", "item").await.expect("Push");
+    store.set_add("members", "member").await.expect("SetAdd");
+    let keys = ["listed", "members", "none"].map(|key| Piece::of_nothing(key.into()));
+    import(store, keys.into()).await.expect("they make sense");
+    assert_eq!(store.key_exists("listed").await, Ok(false));
+    assert_eq!(store.push("members", "a list now").await, Ok(1));
+    store.clear("members").await.expect("Clear");
     assert_eq!(store.get("far").await, Ok(Some("v".to_owned())));
     let there = all(store, 1 << 20).await;
     assert_eq!(there["far"].1, far);

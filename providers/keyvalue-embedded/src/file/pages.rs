@@ -27,7 +27,7 @@ impl data::Provider for FileStore {
         let store = self.identity(space);
         self.read(move |view, _| {
             let (prefix, now_ms, total) = (String::new(), view.now_ms, view.entries.len()?);
-            Ok(About { store, prefix, now_ms, total })
+            Ok(About { store, prefix, now_ms, total, removable: true })
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Pages of what a namespace in memory holds, out and in. Keys stand in no order there, so a page
 //! looks at a whole shard for the first keys behind its cursor, and then at each of these alone.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl data::Provider for Memory {
     async fn describe_data(&self, space: &Namespace) -> Answer<About> {
         let (store, prefix) = (self.identity(space), String::new());
         let total = self.kept.shards.iter().map(|shard| shard.lock().entries.len() as u64).sum();
-        Ok(About { store, prefix, now_ms: self.clock.now_ms(), total })
+        Ok(About { store, prefix, now_ms: self.clock.now_ms(), total, removable: true })
     }
 
     async fn export_data(&self, space: &Namespace, request: ExportDataRequest) -> Answer<Page> {
@@ -46,7 +46,10 @@ impl data::Provider for Memory {
         let pieces = checked(request.pieces, &self.bounds)?;
         let keys = begun(&pieces);
         self.make_sure(space.id, &pieces)?;
-        for piece in pieces {
+        // From here on only one that goes on with a key can fail, which another writer took away
+        // just now: so these go first, and all of them are put there or none.
+        let (rest, begun): (Vec<_>, Vec<_>) = rest_first(pieces);
+        for piece in rest.into_iter().chain(begun) {
             self.put(space.id, piece)?;
         }
         Ok(Taken { keys })
@@ -230,31 +233,27 @@ impl Memory {
         self.budget.room_for(bytes)
     }
 
-    /// Puts one piece.
+    /// Puts one piece, for which there [is room](Self::make_sure).
     fn put(&self, space: NamespaceId, piece: TextPiece) -> Answer<()> {
         let TextPiece { key, kind, expires_ms, start, values, .. } = piece;
         if kind == Kind::Text {
             let is_over = expires_ms > 0 && expires_ms <= self.clock.now_ms();
             let text = values.into_iter().next().unwrap_or_default();
-            let bytes = text_bytes(&text);
             return self.edit(space, &key, |slot| {
                 if is_over {
                     slot.remove();
                     return Ok(());
                 }
-                self.budget.room_for(slot.growth(bytes))?;
                 let number = number::parse(&text);
                 let value = number.map_or_else(|| Value::Text(text.into()), Value::Number);
                 slot.put(value, expires_ms);
                 Ok(())
             });
         }
-        let bytes: u64 = values.iter().map(|value| item_bytes(value)).sum();
         let values = values.into_iter().map(String::into_boxed_str);
         let version = self.fresh_version();
         self.edit(space, &key, |mut slot| {
             if start == 0 {
-                self.budget.room_for(slot.growth(bytes))?;
                 let value = match kind {
                     Kind::List => Value::List(Box::new(List::of_all(values, version))),
                     _ => Value::Set(Box::new(Set::of_all(values, version))),
@@ -262,7 +261,6 @@ impl Memory {
                 slot.put(value, 0);
                 return Ok(());
             }
-            self.budget.room_for(bytes)?;
             let grown = match slot.value_mut() {
                 Some(Value::List(list)) if list.items().len() as u64 == start => {
                     list.append(values)
@@ -305,6 +303,13 @@ impl Memory {
             })
         })
     }
+}
+
+/// The pieces that go on with keys which are there already, and the others, in their order.
+fn rest_first(pieces: Vec<TextPiece>) -> (Vec<TextPiece>, Vec<TextPiece>) {
+    let begun = pieces.iter().filter(|piece| piece.begins()).map(|piece| piece.key.clone());
+    let begun: HashSet<_> = begun.collect();
+    pieces.into_iter().partition(|piece| !begun.contains(&piece.key))
 }
 
 /// As many as the page has room for, and one at least.

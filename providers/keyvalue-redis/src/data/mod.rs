@@ -21,6 +21,9 @@ use cursor::Cursor;
 /// Names that SCAN looks at in one go.
 const SCAN: u32 = 512;
 
+/// Most bytes of the names that one go is to bring: a cursor carries them.
+const NAMES_BYTES: usize = 256 << 10;
+
 /// Rounds of SCAN in one page, so that one over a server that others fill comes to its end.
 const ROUNDS_MAX: usize = 64;
 
@@ -40,7 +43,8 @@ impl data::Provider for Data {
         let (store, prefix) = (seat.store().await?, seat.keys.beginning().to_owned());
         let (seconds, micros): (u64, u64) = seat.ask(&cmd("TIME")).await?;
         // How many keys there are besides is for all users of the server together.
-        Ok(About { store, prefix, now_ms: seconds * 1_000 + micros / 1_000, total: 0 })
+        let (now_ms, removable) = (seconds * 1_000 + micros / 1_000, !seat.keys.is_everybodys());
+        Ok(About { store, prefix, now_ms, total: 0, removable })
     }
 
     async fn export_data(&self, seat: &Seat, request: ExportDataRequest) -> Answer<Page> {
@@ -60,6 +64,7 @@ impl data::Provider for Data {
                 if at.keys.is_empty() {
                     continue;
                 }
+                check_names(seat, &at.keys)?;
             }
             let taken = read_some(seat, &mut at, (names_only, left), &mut pieces).await?;
             left = left.saturating_sub(taken);
@@ -119,17 +124,37 @@ impl Cursor {
     /// Goes on to the next names; false when there are none left.
     async fn scan_on(&mut self, seat: &Seat) -> Answer<bool> {
         let Some(from) = self.scan.take() else { return Ok(false) };
-        let (next, names): (u64, Vec<Vec<u8>>) = seat.ask(&scan(seat, from)).await?;
+        let (mut next, mut names): Names = seat.ask(&scan(seat, from, SCAN)).await?;
+        if names.iter().map(Vec::len).sum::<usize>() > NAMES_BYTES {
+            // Fewer from the same place on, as few as there can be.
+            (next, names) = seat.ask(&scan(seat, from, 1)).await?;
+        }
         self.scan = Some(next).filter(|next| *next != 0);
         self.keys = names.iter().filter_map(|name| seat.keys.key(name)).collect();
         Ok(true)
     }
 }
 
-fn scan(seat: &Seat, from: u64) -> Cmd {
+/// From where SCAN goes on, and what it gave.
+type Names = (u64, Vec<Vec<u8>>);
+
+fn scan(seat: &Seat, from: u64, count: u32) -> Cmd {
     let mut scan = cmd("SCAN");
-    scan.arg(from).arg("MATCH").arg(seat.keys.pattern()).arg("COUNT").arg(SCAN);
+    scan.arg(from).arg("MATCH").arg(seat.keys.pattern()).arg("COUNT").arg(count);
     scan
+}
+
+/// Refuses names of other clients that are too long for any answer.
+fn check_names(seat: &Seat, keys: &[Vec<u8>]) -> Answer<()> {
+    let most = seat.bounds.answer_bytes_max;
+    let Some(bytes) = keys.iter().map(|key| key.len() as u64).find(|bytes| *bytes > most) else {
+        return Ok(());
+    };
+    let text = format!(
+        "the name of a key has {bytes} bytes, more than ANSWER_MAX ({most} bytes), so the keys \
+         cannot all be told of; rename it or take it away with the tools of Redis, or raise that"
+    );
+    Err(CallError::new(Code::TooLarge, text))
 }
 
 /// Reads of the keys that wait until the page is full; gives how many bytes that were.

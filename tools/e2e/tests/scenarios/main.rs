@@ -12,6 +12,7 @@ mod faults;
 mod following;
 mod forms;
 mod http;
+mod left_behind;
 mod live_swap;
 mod lost_trust;
 mod metrics_page;

@@ -135,7 +135,13 @@ fn a_store_that_begins_empty_is_told() {
     // The same that the manifest says.
     let same = "update provider store --to builtin:keyvalue-embedded";
     tells(&format!("{same} --dry-run"), true);
-    tells("rollback store --no-wait", true);
+    // Once it is made the stores are asked: nothing is told of one that holds nothing.
+    tells("rollback store --no-wait", false);
+    tells(&format!("{} --no-wait", to_redis(&url)), false);
+    counts(&host, 1);
+    let done = stage.does("rollback store --no-wait");
+    let says = ["echo goes on without the keys that it had", "keyvalue-redis", "`--data copy`"];
+    assert!(says.iter().all(|said| done.stderr.contains(said)), "{done:#?}");
     // What is in memory goes over to another instance.
     tells("update provider store --set OPERANDS_MAX=77 --no-wait", false);
 }

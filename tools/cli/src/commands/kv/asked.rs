@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use trellis_app::AdminClient;
+use tokio::time::sleep;
+use trellis_app::{AdminClient, ClientError};
 use trellis_control::{Answer, DataPage, DataPiece, DataQuery};
+use trellis_core::Code;
 
 use super::lines::no_json;
 use crate::commands::call::timeout;
@@ -14,6 +16,9 @@ use crate::commands::live;
 use crate::commands::runtime;
 use crate::failure::Failure;
 use crate::output::Output;
+
+/// The pause before a host that is busy is asked again.
+const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Args, Debug)]
 pub(super) struct Asked {
@@ -62,10 +67,30 @@ impl Asked {
         until: Instant,
     ) -> Result<DataPage, Failure> {
         let body = serde_json::to_vec(query).map_err(|error| no_json(&error))?;
-        let client = client.clone().waiting(left(until));
-        match client.data(self.names(), ("export", body)).await? {
+        match self.ask(client, ("export", body), until).await? {
             Answer::Data(page) => Ok(*page),
             _ => Err(odd()),
+        }
+    }
+
+    /// Asks, and again as long as the host is busy with what cannot be looked into meanwhile: it
+    /// did nothing by then.
+    pub(super) async fn ask(
+        &self,
+        client: &AdminClient,
+        (way, body): (&str, Vec<u8>),
+        until: Instant,
+    ) -> Result<Answer, ClientError> {
+        loop {
+            let client = client.clone().waiting(left(until));
+            match client.data(self.names(), (way, body.clone())).await {
+                Err(ClientError::Refused(fault))
+                    if fault.code == Code::Busy && left(until) > PAUSE =>
+                {
+                    sleep(PAUSE).await;
+                }
+                answer => return answer,
+            }
         }
     }
 }

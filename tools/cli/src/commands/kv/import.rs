@@ -17,7 +17,6 @@ use super::asked::Asked;
 use super::lines::{Reading, Wholeness, no_json};
 use super::values::shown;
 use crate::commands::get::odd;
-use crate::commands::host::left;
 use crate::commands::runtime;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -38,7 +37,7 @@ pub(crate) struct ImportArgs {
     #[arg(long)]
     replace: bool,
     /// Also without the last line of an export, or when lines were changed: written by hand, or a
-    /// part of one.
+    /// part of one. A last line that was cut is left out.
     #[arg(long)]
     partial: bool,
 }
@@ -71,17 +70,20 @@ pub(super) fn run(args: &ImportArgs, output: Output) -> Result<(), Failure> {
     let file = args.read()?;
     let wholeness = if args.partial { Wholeness::Waived } else { Wholeness::Asked };
     let nothing = |failure: Failure| failure.adding("nothing was put there");
-    let mut lines = reading(&file).map_err(nothing)?;
+    let mut lines = reading(&file, wholeness).map_err(nothing)?;
     while lines.next().map_err(nothing)?.is_some() {}
-    lines.check_end(wholeness).map_err(nothing)?;
+    if let Some(line) = lines.cut {
+        output.note(format!("line {line} is the last one and was cut, so it is left out"));
+    }
+    lines.check_end().map_err(nothing)?;
     let until = Instant::now() + args.asked.timeout;
     let keys = runtime::block_on(async {
         let client = args.asked.host.client_until(until, output).await?;
         let mut import = Import { args, client, until, put: Put::default() };
         if !args.replace {
-            import.refuse_held(reading(&file)?).await.map_err(nothing)?;
+            import.refuse_held(reading(&file, wholeness)?).await.map_err(nothing)?;
         }
-        import.put_all(reading(&file)?).await?;
+        import.put_all(reading(&file, wholeness)?).await?;
         Ok::<_, Failure>(import.put.keys)
     })?;
     output.show(&Imported { keys })
@@ -109,10 +111,10 @@ impl ImportArgs {
 }
 
 /// The lines from the beginning on.
-fn reading(mut file: &File) -> Result<Reading<BufReader<&File>>, Failure> {
+fn reading(mut file: &File, wholeness: Wholeness) -> Result<Reading<BufReader<&File>>, Failure> {
     let rewound = file.rewind();
     rewound.map_err(|error| Failure::file("the file cannot be read twice", &error))?;
-    Ok(Reading::of(BufReader::new(file)))
+    Ok(Reading::of(BufReader::new(file), wholeness))
 }
 
 impl Import<'_> {
@@ -174,8 +176,7 @@ impl Import<'_> {
         let (from, replace) = (self.put.ticket.take(), self.args.replace);
         let body = serde_json::to_vec(&DataImport { pieces, from, replace });
         let body = body.map_err(|error| no_json(&error))?;
-        let client = self.client.clone().waiting(left(self.until));
-        match client.data(asked.names(), ("import", body)).await {
+        match asked.ask(&self.client, ("import", body), self.until).await {
             Ok(Answer::DataTaken(DataTaken { keys, next })) => {
                 self.put = Put { keys: self.put.keys + keys, line, ticket: next };
                 Ok(())

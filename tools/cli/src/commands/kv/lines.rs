@@ -74,6 +74,9 @@ impl<W: Write> Writing<W> {
 /// there twice, as a server may tell of one, counts once: the first time.
 pub(super) struct Reading<R> {
     input: R,
+    wholeness: Wholeness,
+    /// The number of the last line, where it was cut: it is left out.
+    pub(super) cut: Option<u64>,
     /// The number of the line that was read last.
     pub(super) line: u64,
     hash: Sha256,
@@ -104,9 +107,10 @@ pub(super) enum Wholeness {
 }
 
 impl<R: BufRead> Reading<R> {
-    pub(super) fn of(input: R) -> Self {
-        let (line, pieces, before, end) = (0, 0, None, None);
-        Self { input, line, hash: Sha256::new(), pieces, before, seen: HashSet::new(), end }
+    pub(super) fn of(input: R, wholeness: Wholeness) -> Self {
+        let (hash, seen) = (Sha256::new(), HashSet::new());
+        let (cut, line, pieces, before, end) = (None, 0, 0, None, None);
+        Self { input, wholeness, cut, line, hash, pieces, before, seen, end }
     }
 
     /// The next piece, and how long its line is; none at the end.
@@ -129,8 +133,14 @@ impl<R: BufRead> Reading<R> {
                 continue;
             }
             self.count(&text);
-            let piece: DataPiece =
-                serde_json::from_slice(&text).map_err(|error| self.wrong(&error.to_string()))?;
+            let piece: DataPiece = match serde_json::from_slice(&text) {
+                Ok(piece) => piece,
+                Err(_) if self.is_cut(&text) => {
+                    self.cut = Some(self.line);
+                    return Ok(None);
+                }
+                Err(error) => return Err(self.wrong(&error.to_string())),
+            };
             if self.follow(&piece)? {
                 return Ok(Some((piece, text.len())));
             }
@@ -142,8 +152,8 @@ impl<R: BufRead> Reading<R> {
     ///
     /// # Errors
     /// [`Code::Message`] when there is.
-    pub(super) fn check_end(self, wholeness: Wholeness) -> Result<(), Failure> {
-        if wholeness == Wholeness::Waived {
+    pub(super) fn check_end(self) -> Result<(), Failure> {
+        if self.wholeness == Wholeness::Waived {
             return Ok(());
         }
         let sha256 = HEXLOWER.encode(&self.hash.finalize());
@@ -174,6 +184,12 @@ impl<R: BufRead> Reading<R> {
             return Err(self.wrong("it is too long"));
         }
         Ok(Some(text))
+    }
+
+    /// Whether a line that makes no sense is only the beginning of one, and that may be: nothing
+    /// but the last line has no end.
+    fn is_cut(&self, text: &[u8]) -> bool {
+        self.wholeness == Wholeness::Waived && !text.ends_with(b"\n")
     }
 
     fn count(&mut self, text: &[u8]) {
@@ -255,13 +271,13 @@ mod tests {
 
     /// The keys and starts of an export, or what is wrong with it.
     fn read(text: &[u8], wholeness: Wholeness) -> Result<Vec<String>, String> {
-        let (mut lines, mut found) = (Reading::of(text), Vec::new());
+        let (mut lines, mut found) = (Reading::of(text, wholeness), Vec::new());
         let ended = loop {
             match lines.next() {
                 Ok(Some((piece, _))) => {
                     found.push(format!("{}{}", shown(&piece.key.0), piece.start));
                 }
-                Ok(None) => break lines.check_end(wholeness),
+                Ok(None) => break lines.check_end(),
                 Err(wrong) => break Err(wrong),
             }
         };
@@ -306,6 +322,26 @@ mod tests {
         assert_eq!(read(by_hand.as_bytes(), Wholeness::Waived).map(|it| it.len()), Ok(3));
         let changed = text.replace("\"1\"", "\"2\"");
         assert_eq!(read(changed.as_bytes(), Wholeness::Waived).map(|it| it.len()), Ok(3));
+    }
+
+    /// Whoever takes a part takes all that is whole of it.
+    #[test]
+    fn of_a_part_the_line_that_was_cut_is_left_out() {
+        let written = exported();
+        let ends: Vec<_> = (0..written.len()).filter(|at| written[*at] == b'\n').collect();
+        for cut in 1..written.len() - 1 {
+            let mut lines = Reading::of(&written[..cut], Wholeness::Waived);
+            let mut found = 0;
+            while lines.next().unwrap_or_else(|wrong| panic!("{cut}: {wrong:?}")).is_some() {
+                found += 1;
+            }
+            let whole = ends.iter().filter(|end| **end <= cut).count();
+            assert_eq!(found, whole, "cut at {cut}");
+            let is_cut = !ends.iter().any(|end| [*end, *end + 1].contains(&cut));
+            assert_eq!(lines.cut, is_cut.then_some(whole as u64 + 1), "cut at {cut}");
+        }
+        let middle = format!("{{\"key\":\n{}", String::from_utf8_lossy(&written));
+        assert!(read(middle.as_bytes(), Wholeness::Waived).is_err(), "one in the middle is wrong");
     }
 
     #[test]
