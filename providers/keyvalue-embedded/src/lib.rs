@@ -24,7 +24,6 @@ mod arguments;
 mod clock;
 mod data;
 mod file;
-mod former;
 mod memory;
 mod metrics;
 mod namespace;

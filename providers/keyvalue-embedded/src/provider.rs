@@ -16,7 +16,6 @@ use trellis_providers_sdk::{
 
 use crate::clock::{Clock, SystemClock};
 use crate::file::{FileConfig, FileStore, Seen, survey};
-use crate::former::{self, Told};
 use crate::memory::Memory;
 use crate::metrics::{FileMetrics, Held, Metrics};
 use crate::namespace::{Namespace, Namespaces};
@@ -67,8 +66,7 @@ impl ProviderFactory for Factory {
     fn create(&self, context: Context, values: Values) -> Created {
         Box::pin(async move {
             let clock = Arc::new(SystemClock);
-            let whose = (context.host(), context.lineage());
-            let provider = Embedded::succeed(whose, &values, clock).await?;
+            let provider = Embedded::succeed(context.lineage(), &values, clock).await?;
             Ok(Arc::new(provider) as Arc<dyn Provider>)
         })
     }
@@ -88,9 +86,6 @@ pub struct Embedded {
     bindings: Bindings<Namespace>,
     bounds: Bounds,
     metrics: Metrics,
-    /// The host it is in; see [`Context::host`].
-    host: String,
-    told: Told,
 }
 
 impl Embedded {
@@ -100,7 +95,7 @@ impl Embedded {
     /// # Errors
     /// [`Code::Config`] naming a wrong value; [`Code::Storage`] naming what is wrong with `PATH`.
     pub async fn open(values: &Values, clock: Arc<dyn Clock>) -> Result<Self, CallError> {
-        Self::succeed(("", ""), values, clock).await
+        Self::succeed("", values, clock).await
     }
 
     /// The same in a host, to take over from the instances of a lineage: a store in memory has
@@ -109,7 +104,7 @@ impl Embedded {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn succeed(
-        (host, lineage): (&str, &str),
+        lineage: &str,
         values: &Values,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CallError> {
@@ -147,8 +142,6 @@ impl Embedded {
             bindings: Bindings::default(),
             bounds: settings.bounds,
             metrics: Metrics::default(),
-            host: host.to_owned(),
-            told: Told::default(),
         })
     }
 
@@ -164,15 +157,9 @@ impl Provider for Embedded {
             Ok(space) => space,
             Err(error) => return Box::pin(async { Err(error) }),
         };
-        let moved = former::goes_to(&self.host, &binding, (&self.store, &space));
         // At once: whoever does not await may call.
         self.bindings.insert(binding.id, space);
-        Box::pin(async move {
-            if let Some(moved) = moved {
-                self.told.tell_of(moved).await;
-            }
-            Ok(())
-        })
+        Box::pin(async { Ok(()) })
     }
 
     fn unbind(&self, id: BindingId) -> BoxFuture<'_, ()> {

@@ -35,26 +35,6 @@ impl Store {
         }
     }
 
-    /// True when both have the same keys.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Memory(one), Self::Memory(other)) => one.is_same_as(other),
-            (Self::File(one), Self::File(other)) => one.is_same_as(other),
-            _ => false,
-        }
-    }
-
-    /// Whether a bounded look finds a key of the namespace that is not expired.
-    ///
-    /// # Errors
-    /// What the file did.
-    pub(crate) async fn holds(&self, space: &Namespace) -> Result<bool, CallError> {
-        match self {
-            Self::Memory(memory) => Ok(memory.holds(space).await),
-            Self::File(file) => file.holds(space).await,
-        }
-    }
-
     /// Carries out what the host asks of all that a namespace holds.
     ///
     /// # Errors
@@ -95,13 +75,5 @@ impl WeakStore {
             Self::Memory(memory) => memory.upgrade().map(Store::Memory),
             Self::File(file) => file.upgrade().map(Store::File),
         }
-    }
-
-    pub(crate) fn is_gone(&self) -> bool {
-        let users = match self {
-            Self::Memory(memory) => memory.strong_count(),
-            Self::File(file) => file.strong_count(),
-        };
-        users == 0
     }
 }

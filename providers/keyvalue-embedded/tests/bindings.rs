@@ -74,7 +74,7 @@ async fn memory_is_bounded_and_freed() {
 #[tokio::test]
 async fn what_memory_holds_goes_to_the_successor() {
     let open = async |lineage, given: &Values| {
-        let opened = Embedded::succeed(("host", lineage), given, Arc::new(SystemClock)).await;
+        let opened = Embedded::succeed(lineage, given, Arc::new(SystemClock)).await;
         Arc::new(opened.expect("the values are right"))
     };
     let roomy = open("memory/successor", &Values::default()).await;

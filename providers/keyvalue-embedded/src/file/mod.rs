@@ -99,31 +99,9 @@ impl FileStore {
         self.file.database.ailment()
     }
 
-    /// The path by which it was opened.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// True when both are ways to one file.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.file, &other.file)
-    }
-
     /// What sets a namespace of this file apart from every other one.
     fn identity(&self, space: &Namespace) -> String {
         format!("file {:p} {}", Arc::as_ptr(&self.file), space.name)
-    }
-
-    /// Whether it holds any key of the namespace that is not expired.
-    ///
-    /// # Errors
-    /// What the file did.
-    pub(crate) async fn holds(&self, space: &Namespace) -> Result<bool, CallError> {
-        if self.bytes() == 0 {
-            return Ok(false);
-        }
-        let space = Arc::clone(&space.name);
-        self.read(move |view, work| view.holds(&space, work)).await
     }
 
     /// What its keys and values are charged.

@@ -15,7 +15,6 @@ use super::schema::{Entry, FIRST_POSITION, Held, Place};
 use super::tables::PIECE;
 use super::*;
 use crate::clock::SystemClock;
-use crate::former::{Move, Told};
 use crate::namespace::{Namespace, Namespaces};
 
 /// The list of these tests.
@@ -361,35 +360,4 @@ async fn a_file_that_was_closed_meanwhile_is_emptied_when_it_is_opened() {
     let add = SetAddRequest { key: "l".to_owned(), value: "m".to_owned() };
     after.set_add(&space, add).await.expect("the key is free for another kind");
     assert_eq!(after.bytes(), LIST.key_bytes("") + LIST.item_bytes("m"), "nothing is left");
-}
-
-#[tokio::test]
-async fn what_it_holds_of_a_namespace() {
-    let folder = tempfile::tempdir().expect("a folder for the test");
-    let (store, space) = store(&folder).await;
-    let [before, after] = ["m", "n\u{1}"].map(|name| Namespaces::default().named(name));
-    for (around, key) in [(&before, "k"), (&after, "")] {
-        store.set(around, set(key, 1)).await.expect("Set");
-    }
-    assert_eq!(store.holds(&space).await, Ok(false), "the keys are those of its neighbors");
-    push(&store, &space, &["i"]).await;
-    assert_eq!(store.holds(&space).await, Ok(true));
-}
-
-#[tokio::test]
-async fn a_look_that_gets_no_answer_is_given_up_after_a_second() {
-    let folder = tempfile::tempdir().expect("a folder for the test");
-    let (store, space) = store(&folder).await;
-    store.set(&space, set("k", 1)).await.expect("Set");
-    let readers = Arc::clone(&store.file.readers);
-    let all = u32::try_from(readers.available_permits()).expect("they are few");
-    let _hung = readers.acquire_many(all).await.expect("nobody closes them");
-    tokio::time::pause();
-    let begun = tokio::time::Instant::now();
-    let other = Namespaces::default().named("other");
-    let store = crate::store::Store::File(store);
-    let [from, to] = [space, other].map(|space| (store.clone(), space));
-    let moved = Move { name: "m".to_owned(), actor: "M".to_owned(), from, to };
-    Told::default().tell_of(moved).await;
-    assert_eq!(begun.elapsed().as_secs(), 1);
 }

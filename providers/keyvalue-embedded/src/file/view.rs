@@ -12,9 +12,6 @@ use super::schema::{
 use super::work::Work;
 use crate::refusal::Kind;
 
-/// Most keys of a namespace that are looked at to see whether it holds any.
-const FIRST_KEYS: usize = 1_024;
-
 /// The tables as of the last commit.
 pub(super) struct View {
     pub(super) entries: redb::ReadOnlyTable<EntryKey, EntryValue>,
@@ -56,19 +53,6 @@ impl View {
     pub(super) fn held(&self, at: Place<'_>) -> Result<Option<Held>, Failure> {
         let entry = read_entry(&self.entries, at)?.filter(|entry| !entry.is_over(self.now_ms));
         Ok(entry.map(|entry| entry.held))
-    }
-
-    /// Whether the namespace holds a key whose time is not over, among its first ones: those that
-    /// are over and not yet removed may be many.
-    pub(super) fn holds(&self, space: &str, work: &mut Work) -> Result<bool, Failure> {
-        let after = successor(space);
-        for entry in self.entries.range((space, "")..(after.as_str(), ""))?.take(FIRST_KEYS) {
-            work.look_at(1)?;
-            if !is_over(entry?.1.value().1, self.now_ms) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// The text the key holds, counted before it is copied.

@@ -22,7 +22,6 @@ use trellis_core::CallError;
 use crate::clock::Clock;
 use crate::namespace::{Namespace, NamespaceId, Namespaces};
 use budget::Budget;
-use collection::PIECE_MAX;
 use kept::{Kept, SHARDS};
 use shard::{Entry, Shard, Value};
 use slot::{Slot, Trash};
@@ -60,31 +59,6 @@ impl Memory {
     /// Bytes the keys and values take, with a flat charge for each of them.
     pub(crate) fn bytes(&self) -> u64 {
         self.budget.used()
-    }
-
-    /// True when both serve the same keys.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.kept, &other.kept)
-    }
-
-    /// Whether it holds a key of the namespace whose time is not over. Keys are not in the order of
-    /// namespaces, so this looks at all of them until it finds one, but for what a very large store
-    /// has beyond the first of each shard; it gives way to others between two shards.
-    pub(crate) async fn holds(&self, space: &Namespace) -> bool {
-        if self.bytes() == 0 {
-            return false;
-        }
-        let now = self.clock.now_ms();
-        let is_held = |entry: &Entry| {
-            entry.space == space.id && (entry.expires_ms == 0 || entry.expires_ms > now)
-        };
-        for shard in &self.kept.shards {
-            if shard.lock().entries.iter().take(PIECE_MAX).any(is_held) {
-                return true;
-            }
-            tokio::task::yield_now().await;
-        }
-        false
     }
 
     /// Removes keys whose time is over; bounded, so that no caller waits long for a shard.

@@ -98,8 +98,8 @@ scenarios! {
         Step::manifest(RELATIVE.replace("{PATH: deep/counts.redb}", "{}")),
         Step::Log(&["replaced provider keyvalue-embedded (keyvalue-embedded) without PATH"]),
         Step::Log(&[
-            "WARN", "goes over to a store that holds no keys", "/app/deep/counts.redb",
-            "\"to\":\"memory\"", "by PATH again",
+            "WARN", "goes on without the keys that it had", "/app/deep/counts.redb",
+            "(keyvalue-embedded: memory)", "trellis rollback",
         ]),
         get("kvcounter", "/a").is(200, "{\"counter\": 1}"),
         Step::manifest(RELATIVE),
