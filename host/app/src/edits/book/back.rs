@@ -5,7 +5,7 @@ use std::sync::Arc;
 use trellis_control::{RevisionOutcome, for_everybody};
 
 use super::super::history::Change;
-use super::super::overlay::InForce;
+use super::super::in_force::InForce;
 use super::super::subject::Subject;
 use super::super::taken_back::{TakenBack, TookBack, WayBack};
 use super::super::version::Version;
@@ -30,6 +30,7 @@ impl Book {
                     before: None,
                     sound: None,
                     watched: None,
+                    untried: false,
                     ..InForce::clone(now)
                 })
             }
