@@ -616,7 +616,7 @@ mod tests {
     fn what_is_meant_of_a_version_is_meant_until_it_ran() {
         let mut book = started();
         let two = that_is(&edit(&book, "two"), true);
-        book.put(change(ChangedBy::Edit, &[]), &a(), Some(two.clone()));
+        book.put(change(ChangedBy::Edit, &[]), &a(), Some(two));
         book.replays(&a(), 5);
         assert_eq!(settle(&mut book, &[])[0].watched, None, "it is stopped");
         assert_eq!(book.replayed(&a()), Some(5), "nothing of it was tried");
@@ -624,7 +624,7 @@ mod tests {
         assert_eq!(told, ["actor a is to be two"], "no step says so");
         // A start that fails is undone, and the next one has to show the same.
         for _ in 0..2 {
-            let start = that_is(&two, false);
+            let start = that_is(book.overlay().get(&a()).expect("it is there"), false);
             let by = book.put(change(ChangedBy::Edit, &steps("a")), &a(), Some(start));
             assert_eq!(book.replayed(&a()), Some(5));
             settle(&mut book, &[fault(Code::Replay, "it fails on 5 of 5 calls")]);
@@ -632,7 +632,7 @@ mod tests {
             settle(&mut book, &[]);
             assert_eq!(book.replayed(&a()), Some(5), "that is no way around it");
         }
-        let start = that_is(&two, false);
+        let start = that_is(book.overlay().get(&a()).expect("it is there"), false);
         book.put(change(ChangedBy::Edit, &steps("a")), &a(), Some(start));
         assert!(settle(&mut book, &[])[0].watched.is_some(), "it runs");
         assert_eq!(book.replayed(&a()), None, "and was tried");

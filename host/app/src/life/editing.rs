@@ -96,7 +96,7 @@ impl Life {
         let request = &order.request;
         let made = self.to_be_watched(request, made);
         let (revision, unchanged) = self.compare(request, &made, &loaded);
-        let foreseen = match self.foresee(request, &loaded.prepared, &made.subject) {
+        let foreseen = match self.foresee(request, &loaded.prepared, made.of()) {
             Ok(foreseen) => foreseen,
             Err(_) if unchanged => Foreseen::NOTHING,
             Err(error) => return order.answer(Err(Failure::call(made.subject.to_string(), error))),

@@ -34,18 +34,24 @@ impl Life {
         &self,
         request: &EditRequest,
         prepared: &Prepared,
-        subject: &Subject,
+        (subject, edit): (&Subject, Option<&InForce>),
     ) -> Result<Foreseen, CallError> {
         let supervisor = self.host.supervisor();
         if request.data.is_some() {
             supervisor.check_moves(prepared, &subject.name)?;
         }
+        let is_actor = subject.kind == ComponentKind::Actor;
         let replays = match &request.edit {
             Edit::Actor { name, .. } => supervisor.replays(prepared, name, replayed(request))?,
             // What was put in place while it was stopped shows now what it has to show.
             Edit::Start { kind: ComponentKind::Actor, name, .. } => {
                 let said = self.edits.look(|book| book.replayed(subject));
                 supervisor.replays(prepared, name, replayed(request).or(said))?
+            }
+            // What else is changed of it, its start has to show that.
+            _ if is_actor && edit.is_some_and(|edit| edit.untried) => {
+                let said = self.edits.look(|book| book.replayed(subject));
+                supervisor.replays(prepared, &subject.name, said).unwrap_or(0)
             }
             _ => 0,
         };

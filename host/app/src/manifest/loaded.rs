@@ -40,3 +40,10 @@ pub(crate) struct Made {
     /// What its maker should know.
     pub(crate) remarks: Vec<String>,
 }
+
+impl Made {
+    /// What it is about, and what is in force of it from then on.
+    pub(crate) const fn of(&self) -> (&Subject, Option<&InForce>) {
+        (&self.subject, self.edit.as_ref())
+    }
+}

@@ -20,7 +20,9 @@ impl Book {
         let edit = match taken_back {
             TakenBack::NotHad => {
                 let gave_way = self.under_way.get(subject)?.gave_way.as_deref();
-                gave_way.map(|edit| InForce { watched: None, ..edit.clone() })
+                // What was not tried so far has all of it to show still.
+                let watched = |edit: &InForce| edit.watched.filter(|_| edit.untried);
+                gave_way.map(|edit| InForce { watched: watched(edit), ..edit.clone() })
             }
             TakenBack::DidWorse => {
                 let now = now?;
