@@ -144,8 +144,8 @@ pub const EDIT_TIME: Limit = row(
     Some(Code::Timeout),
     "the edit is not made; what goes back needs none of that",
 );
-/// Changes of what is wanted that `trellis history` shows. As many earlier ones stay that were under
-/// way when they would have been forgotten; what is under way is one for each actor and provider.
+/// Changes of what is wanted that `trellis history` shows. What is under way stays besides, one for
+/// each actor and provider, and for as many changes after its end.
 pub const HISTORY: Limit = row(
     ("history_max", "-"),
     (20, "changes"),

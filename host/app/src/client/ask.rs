@@ -131,8 +131,8 @@ impl AdminClient {
         }
     }
 
-    /// Has an edit made that was made for what an ETag says, or for whatever is wanted; waits for as
-    /// long as `patience`, and the host goes on when that is over.
+    /// Has an edit made that was made for what an ETag says, or for whatever is wanted; waits for
+    /// as long as `patience`, and the host goes on when that is over.
     ///
     /// # Errors
     /// As [`get`](Self::get); also why it was not made.

@@ -1,18 +1,17 @@
 //! What is in force other than the manifest says, and how it came to that.
 
 mod back;
+mod meaning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use trellis_control::{
-    ApplyError, CallsSeen, ChangedBy, DataTerms, Edits, Revision, RevisionOutcome, Step,
-    for_everybody,
+    ApplyError, CallsSeen, ChangedBy, Edits, Revision, RevisionOutcome, Step, for_everybody,
 };
 use trellis_core::{CallError, Code};
 use trellis_dispatch::Tally;
-use trellis_supervisor::Prepared;
 
 use super::ended::Ended;
 use super::history::{Change, History, Record};
@@ -89,16 +88,6 @@ impl Book {
     /// The edits in force.
     pub(crate) const fn overlay(&self) -> &Overlay {
         &self.overlay
-    }
-
-    /// Says of what is prepared what its owner means, for as long as it does not run.
-    pub(crate) fn demands(&self, prepared: &mut Prepared) {
-        self.meant.demands(prepared);
-    }
-
-    /// The data of this go along when it is replaced.
-    pub(crate) fn moves(&mut self, subject: &Subject, terms: DataTerms) {
-        self.meant.moves(subject, (self.revision, terms));
     }
 
     /// Whether an edit that was made for what an ETag says still finds that.
@@ -205,30 +194,6 @@ impl Book {
     pub(crate) fn open(&self) -> impl Iterator<Item = &Subject> {
         let open = self.overlay.iter().filter(|(_, edit)| self.is_open(edit.revision));
         open.map(|(subject, _)| subject)
-    }
-
-    /// The owner goes back to something older, until it runs. What was never tried is no way back:
-    /// it shows first what it has to show.
-    pub(crate) fn goes_back(&mut self, subject: &Subject) {
-        match self.overlay.get(subject).is_some_and(|edit| edit.untried) {
-            true => self.meant.allow_older(subject, self.revision),
-            false => self.meant.goes_back(subject, self.revision),
-        }
-    }
-
-    /// An actor answers so many of the calls that were kept before it serves.
-    pub(crate) fn replays(&mut self, subject: &Subject, calls: u32) {
-        self.meant.replays(subject, (self.revision, calls));
-    }
-
-    /// How many it is to answer, where somebody said so.
-    pub(crate) fn replayed(&self, subject: &Subject) -> Option<u32> {
-        self.meant.replayed(subject)
-    }
-
-    /// The owner forces something, until it runs.
-    pub(crate) fn forces(&mut self, subject: &Subject) {
-        self.meant.forces(subject, self.revision);
     }
 
     /// What an edit of this gave way to, or what was in force by a revision.
@@ -420,7 +385,7 @@ mod tests {
     use std::sync::OnceLock;
     use std::time::Duration;
 
-    use trellis_control::Step;
+    use trellis_control::{DataTerms, Step};
     use trellis_limits::fixed::HISTORY;
     use trellis_manifest::{ActorSpec, Isolation, Span, Spanned};
 

@@ -11,8 +11,8 @@ pub struct Meaning {
     unbound: BTreeSet<(String, String)>,
 }
 
-/// How a provider came to be what it is: of several that serve a contract, a binding that names none
-/// means the first.
+/// How a provider came to be what it is: of several that serve a contract, a binding that names
+/// none means the first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Came {
     /// As the manifest says.

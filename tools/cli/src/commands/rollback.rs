@@ -10,9 +10,10 @@ use crate::output::Output;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without --to, the last step is taken back, whatever that was: what the edit before it had is in force
-again, or what the manifest says; with --to-manifest that at once. One that cannot be had is undone: what ran goes on, and is what is wanted. A manifest is taken back by its
-own text: docs/releases.md.
+Without --to, the last step is taken back, whatever that was: what the edit before it had is in
+force again, or what the manifest says; with --to-manifest that at once. One that cannot be had is
+undone: what ran goes on, and is what is wanted. A manifest is taken back by its own text:
+docs/releases.md.
 
 Exit codes: as `trellis update`.")]
 pub(crate) struct RollbackArgs {
