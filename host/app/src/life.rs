@@ -12,6 +12,7 @@ mod foreseeing;
 mod going_back;
 mod looking;
 mod making;
+mod owning;
 mod reading;
 mod told;
 
@@ -277,7 +278,7 @@ impl Life {
         }
     }
 
-    fn apply(&mut self, loaded: Loaded, built: &StartSettings, beside: &mut Beside) {
+    fn apply(&mut self, mut loaded: Loaded, built: &StartSettings, beside: &mut Beside) {
         lines(&loaded.warnings).for_each(|warning| tracing::warn!("{warning}"));
         lines(&loaded.notes).for_each(|note| tracing::info!("{note}"));
         let host = &loaded.base.manifest.host;
@@ -291,7 +292,8 @@ impl Life {
         let at_unix_s = SystemClock.now_unix_s();
         let by = ChangedBy::Manifest;
         let change = Change { by, who: None, steps: &loaded.changes, at_unix_s };
-        self.edits.look(|book| book.by_manifest(change, &loaded.ended));
+        let ended = std::mem::take(&mut loaded.ended);
+        self.edits.look(|book| book.by_manifest(change, ended));
         self.base = Some(loaded.base.clone());
         self.refused = false;
         self.loads += 1;
@@ -314,8 +316,6 @@ impl Life {
             book.demands(&mut prepared);
             book.revision()
         });
-        // After what the book has of it: a number of calls that was asked for is meant.
-        answering.iter().for_each(|it| it.demands(&mut prepared));
         let (supervisor, runs) = (self.host.supervisor().clone(), prepared.runs().clone());
         beside.applying.spawn(async move {
             let applied = supervisor.apply(prepared, options).await;

@@ -24,7 +24,7 @@ use trellis_manifest::{
 };
 use trellis_providers_sdk::ProviderFactory;
 use trellis_supervisor::{
-    Archives, Images, Kept, Lacks, LastRuns, Modules, PrepareContext, Prepared, prepare,
+    Archives, Images, Kept, Lacks, LastRuns, Meaning, Modules, PrepareContext, Prepared, prepare,
 };
 use trellis_targets::module::ModuleProviders;
 use trellis_targets::process::Processes;
@@ -205,7 +205,7 @@ impl Loader {
         &self,
         (manifest, source, lacks): (&Manifest, &SourceText, Lacks),
         trust: &TrustList,
-        (purpose, kept, forced): (For, Kept, Option<&Subject>),
+        (purpose, (kept, meaning), forced): (For, (Kept, Meaning), Option<&Subject>),
     ) -> Result<Result<Prepared, Report>, Failure> {
         let checker = match purpose {
             For::Starting => None,
@@ -231,6 +231,7 @@ impl Loader {
             host_addresses: admin.into_iter().collect(),
             lacks,
             kept,
+            meaning,
             ..PrepareContext::new(self.folder(), &self.builtins, trust, Arc::new(SystemClock))
         };
         Ok(prepare(manifest, source, &context).await)

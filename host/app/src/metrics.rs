@@ -36,12 +36,21 @@ pub(crate) fn change_registry(taken: Duration) -> Registry {
     registry
 }
 
-/// A registry of how many edits are in force, to be encoded as any other.
-pub(crate) fn edits_registry(count: usize) -> Registry {
-    let edits: Gauge = Gauge::default();
-    edits.set(i64::try_from(count).unwrap_or(i64::MAX));
+/// A registry of how many edits are in force, and how much of them (entries and bytes), to be
+/// encoded as any other.
+pub(crate) fn edits_registry(count: usize, (entries, bytes): (usize, usize)) -> Registry {
+    let gauge = |value: usize| {
+        let gauge: Gauge = Gauge::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        gauge
+    };
+    let (edits, entries, bytes) = (gauge(count), gauge(entries), gauge(bytes));
     let mut registry = Registry::with_prefix("trellis");
     registry.register("edits", "Edits in force, which a restart forgets", edits);
+    let help = "Actors, providers and bindings that edits add or change (edit_entries_max)";
+    registry.register("edit_entries", help, entries);
+    let help = "Names and values of edits in force, in bytes (edit_values_bytes_max)";
+    registry.register("edit_values_bytes", help, bytes);
     registry
 }
 

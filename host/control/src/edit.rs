@@ -46,6 +46,9 @@ pub enum Edit {
         /// that is in force.
         #[serde(default)]
         to: Option<u64>,
+        /// What the manifest says: all that edits have there is given up.
+        #[serde(default)]
+        to_manifest: bool,
     },
     /// It is to run no more, until it is started.
     Stop {

@@ -129,6 +129,13 @@ pub const EDIT_ENTRIES: Limit = row(
     Some(Code::Busy),
     "the edit is refused; what a manifest says does not count",
 );
+/// Names and values of edits that are in force together, of which each is kept as it was asked for.
+pub const EDIT_VALUES: Limit = row(
+    ("edit_values_bytes_max", "-"),
+    (1 << 20, "bytes"),
+    Some(Code::Busy),
+    "the edit is refused; what a manifest says does not count",
+);
 /// From when an edit is asked for until it is prepared: what it names may be slow to read or to
 /// fetch.
 pub const EDIT_TIME: Limit = row(
@@ -137,9 +144,14 @@ pub const EDIT_TIME: Limit = row(
     Some(Code::Timeout),
     "the edit is not made; what goes back needs none of that",
 );
-/// Changes of what is wanted that `trellis history` shows.
-pub const HISTORY: Limit =
-    row(("history_max", "-"), (20, "changes"), None, "the oldest is forgotten");
+/// Changes of what is wanted that `trellis history` shows. What is under way stays besides, one for
+/// each actor and provider, and for as many changes after its end.
+pub const HISTORY: Limit = row(
+    ("history_max", "-"),
+    (20, "changes"),
+    None,
+    "the oldest is forgotten that is not under way",
+);
 /// Calls for which an edit is watched, unless it says otherwise.
 pub const WATCH_CALLS: Limit =
     row(("watch_calls_max", "-"), (100, "calls"), None, "the edit stays");
@@ -326,6 +338,7 @@ pub const TABLE: &[Limit] = &[
     EDIT_BYTES,
     EDITS_WAITING,
     EDIT_ENTRIES,
+    EDIT_VALUES,
     EDIT_TIME,
     HISTORY,
     WATCH_CALLS,

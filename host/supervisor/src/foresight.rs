@@ -24,14 +24,18 @@ pub enum Inherits {
 }
 
 impl Supervisor {
-    /// What this has of what the one keeps that runs under its name.
+    /// What this has of what the one keeps that runs under its name, or that is stopped.
     #[must_use]
     pub fn inherits(&self, prepared: &Prepared, subject: (ComponentKind, &str)) -> Inherits {
         let (ComponentKind::Provider, name) = subject else { return Inherits::All };
         let Some(new) = provider(prepared, name) else { return Inherits::All };
-        self.shared.look(|actual| match actual.providers.get(name) {
-            Some(running) => inherits(&running.prepared, new),
-            None => Inherits::All,
+        let running = self.shared.look(|actual| {
+            actual.providers.get(name).map(|running| inherits(&running.prepared, new))
+        });
+        running.unwrap_or_else(|| {
+            let wanted = self.shared.wanted.load_full();
+            let before = wanted.as_ref().and_then(|wanted| provider(&wanted.prepared, name));
+            before.map_or(Inherits::All, |before| inherits(before, new))
         })
     }
 

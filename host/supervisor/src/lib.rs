@@ -38,6 +38,7 @@ mod metrics;
 mod moving;
 mod overview;
 mod owner;
+mod parked;
 mod plan;
 mod prepare;
 mod progress;
@@ -64,8 +65,8 @@ pub use foresight::Inherits;
 pub use metrics::Metrics;
 pub use plan::dry_run;
 pub use prepare::{
-    Archives, Images, Kept, Lacks, LastRun, LastRuns, Modules, Part, Parts, PrepareContext,
-    Prepared, Rights, Stores, Warning, prepare,
+    Archives, Came, Images, Kept, Lacks, LastRun, LastRuns, Meaning, Modules, Part, Parts,
+    PrepareContext, Prepared, Rights, Stores, Warning, prepare,
 };
 pub use status::Status;
 pub use supervisor::Supervisor;

@@ -23,6 +23,7 @@ use crate::border::Instance;
 use crate::desired::{Desired, Moment, vouch_for_provider};
 use crate::lifecycle::Lifecycles;
 use crate::metrics::Metrics;
+use crate::parked::Parked;
 use crate::prepare::PreparedProvider;
 use crate::progress::Progress;
 use crate::rest::Rest;
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) moving: Arc<RwLock<()>>,
     /// What tells the rest of a key that is put there in parts.
     pub(crate) rest: Rest,
+    /// What is kept of the calls of stopped actors.
+    pub(crate) parked: Parked,
     /// Held for an edit or a look, never while anything is awaited.
     actual: Mutex<ActualState>,
 }
@@ -88,6 +91,7 @@ impl Shared {
             patience: Mutex::default(),
             moving: Arc::default(),
             rest: Rest::default(),
+            parked: Parked::default(),
             actual: Mutex::default(),
         }
     }

@@ -56,6 +56,9 @@ fn asked(request: &EditRequest) -> String {
             format!("provider {name}{to} with other values of: {}", names.join(", "))
         }
         Edit::Rollback { name, to: Some(to), .. } => format!("{name} goes back to revision {to}"),
+        Edit::Rollback { name, to_manifest: true, .. } => {
+            format!("{name} goes back to what the manifest says")
+        }
         Edit::Rollback { name, to: None, .. } => format!("{name} goes back"),
         Edit::Stop { kind, name } => format!("{kind} {name} is to stop"),
         Edit::Start { kind, name, image, to, set } => {

@@ -66,8 +66,9 @@ impl Admin {
         encode_registry(&mut text, &expiry::registry(&status.state.expiries, now))?;
         encode_registry(&mut text, &lifecycle_registry(&status.state.components))?;
         encode_registry(&mut text, &degraded_registry(parts.readiness.degraded_count()))?;
-        let edits = parts.readiness.edits().look(|book| book.entries().edits.len());
-        encode_registry(&mut text, &edits_registry(edits))?;
+        let (edits, size) =
+            parts.readiness.edits().look(|book| (book.overlay().iter().count(), book.size()));
+        encode_registry(&mut text, &edits_registry(edits, (size.entries, size.bytes)))?;
         encode_registry(&mut text, &streams_registry(parts.feeds.places.taken()))?;
         encode_registry(&mut text, &change_registry(parts.supervisor.change_time()))?;
         let hung = parts.modules.hung() + parts.archives.hung();

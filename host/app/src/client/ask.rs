@@ -131,20 +131,22 @@ impl AdminClient {
         }
     }
 
-    /// Has an edit made that was made for what an ETag says; waits for as long as
-    /// `patience`, and the host goes on when that is over.
+    /// Has an edit made that was made for what an ETag says, or for whatever is wanted; waits for
+    /// as long as `patience`, and the host goes on when that is over.
     ///
     /// # Errors
     /// As [`get`](Self::get); also why it was not made.
     pub async fn edit(
         &self,
         edit: &EditRequest,
-        made_for: &str,
+        made_for: Option<&str>,
         patience: Duration,
     ) -> Result<Answer, ClientError> {
         let body = serde_json::to_vec(edit).map_err(|error| self.garbled(&error.to_string()))?;
-        let request = Request::builder().method(Method::POST).uri(path(&["edits"]));
-        let request = request.header(IF_MATCH, format!("\"{made_for}\""));
+        let mut request = Request::builder().method(Method::POST).uri(path(&["edits"]));
+        if let Some(etag) = made_for {
+            request = request.header(IF_MATCH, format!("\"{etag}\""));
+        }
         let request = request.header(CONTENT_TYPE, "application/json");
         match timeout(patience, self.ask(request, body.into())).await {
             Ok(answer) => {

@@ -52,21 +52,43 @@ impl Ids {
     }
 }
 
+impl Rebound {
+    /// True when a manifest says of it what it said when this was made.
+    pub(super) fn holds_over(&self, manifest: &Manifest) -> bool {
+        self.ids.find(manifest) == self.own.as_ref()
+    }
+
+    /// The provider that it names.
+    pub(super) fn provider(&self) -> Option<&str> {
+        self.now.as_ref()?.provider.as_ref().map(|it| it.value.as_str())
+    }
+}
+
 impl Besides {
     /// True when the manifest says all of it.
     pub(crate) fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 
-    /// True when a manifest says of these bindings what it said when they were made.
-    pub(super) fn holds_over(&self, manifest: &Manifest) -> bool {
-        self.bindings.values().all(|it| it.ids.find(manifest) == it.own.as_ref())
+    /// What it binds, by contract and name.
+    pub(crate) fn bound(&self) -> impl Iterator<Item = (&str, &str)> {
+        let bound = self.bindings.iter().filter(|(_, it)| it.now.is_some());
+        bound.map(|((contract, name), _)| (&**contract, &**name))
     }
 
-    /// The providers that it names.
-    pub(super) fn providers(&self) -> impl Iterator<Item = &str> {
-        let now = self.bindings.values().filter_map(|it| it.now.as_ref());
-        now.filter_map(|it| it.provider.as_ref()).map(|it| it.value.as_str())
+    /// The contracts that it takes a binding to away, each by its first id.
+    pub(super) fn unbound(&self) -> impl Iterator<Item = &str> {
+        let unbound = self.bindings.iter().filter(|(_, it)| it.now.is_none());
+        unbound.map(|((contract, _), _)| &**contract)
+    }
+
+    /// Those of its bindings that are meant.
+    pub(super) fn only(
+        &self,
+        is_meant: impl Fn(&Rebound) -> bool,
+    ) -> BTreeMap<(String, String), Rebound> {
+        let meant = self.bindings.iter().filter(|(_, it)| is_meant(it));
+        meant.map(|(key, it)| (key.clone(), it.clone())).collect()
     }
 
     /// Puts these bindings in the place of those that a manifest has.
@@ -119,6 +141,10 @@ bindings: [{actor: MKEY, capability: 'k:v', values: {A: b}}, {actor: a, capabili
         Besides { bindings, ..Besides::default() }
     }
 
+    fn holds(besides: &Besides, manifest: &Manifest) -> bool {
+        besides.bindings.values().all(|it| it.holds_over(manifest))
+    }
+
     #[test]
     fn a_binding_is_found_however_it_is_written_and_only_that() {
         let own = manifest(TEXT);
@@ -126,7 +152,7 @@ bindings: [{actor: MKEY, capability: 'k:v', values: {A: b}}, {actor: a, capabili
         let mut other = spec.clone();
         other.values.clear();
         let bound = rebound(Some(spec.clone()), Some(other.clone()));
-        assert!(bound.holds_over(&own));
+        assert!(holds(&bound, &own));
         let mut laid = own.clone();
         bound.rebind(&mut laid);
         assert_eq!((laid.bindings.len(), &laid.bindings[0].value), (2, &other));
@@ -136,9 +162,9 @@ bindings: [{actor: MKEY, capability: 'k:v', values: {A: b}}, {actor: a, capabili
         let mut laid = manifest("actors: [{image: a.wasm, name: a}]\n");
         rebound(None, Some(other)).rebind(&mut laid);
         assert_eq!(laid.bindings.len(), 1);
-        assert!(!rebound(None, None).holds_over(&own), "the manifest has one by now");
+        assert!(!holds(&rebound(None, None), &own), "the manifest has one by now");
         let changed = manifest(&TEXT.replace("A: b", "A: c"));
-        assert!(!rebound(Some(spec), None).holds_over(&changed));
+        assert!(!holds(&rebound(Some(spec), None), &changed));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use trellis_core::{CallError, Code, nearest_contract};
+use trellis_core::{CallError, Code, nearest_contract, nearest_name};
 use trellis_manifest::{BindingSpec, Span, TextPairs};
 use trellis_supervisor::Parts;
 
@@ -29,8 +29,9 @@ struct Asked {
 /// An actor is to use a capability.
 ///
 /// # Errors
-/// [`Code::Message`] when several providers serve it, or for a value that is not there to take
-/// away; [`Code::NotFound`] when nothing serves it.
+/// [`Code::Message`] when several providers serve it, or not the one that is named, or for a value
+/// that is not there to take away; [`Code::NotFound`] when nothing serves it, or nothing has that
+/// name.
 pub(super) fn bind(
     now: Now<'_>,
     (capability, name): (&str, &str),
@@ -40,13 +41,14 @@ pub(super) fn bind(
     let Asked { key, ids, own, now: before } = asked(&now, (capability, name), (base, parts))?;
     let of = |spec: &BindingSpec| spec.provider.as_ref().map(|it| it.value.clone());
     let had = before.as_ref().and_then(of);
+    provider.map_or(Ok(()), |named| check_serves((capability, &key.0), named, parts))?;
     let provider = match provider.map(str::to_owned).or_else(|| had.clone()) {
         None => the_only_one((capability, &key.0), before.is_some(), parts)?,
         named => named,
     };
     // The values of one provider mean nothing to another.
-    let only = || one_of(&serving(&key.0, parts));
-    let stays = had.or_else(only) == provider.clone().or_else(only);
+    let meant = parts.provider_of((&now.subject.name, &key.0, &key.1)).map(str::to_owned);
+    let stays = provider.is_none() || provider == had.or(meant);
     let values = before.filter(|_| stays).map(|it| it.values).unwrap_or_default();
     // It stands nowhere in the manifest.
     let at = Span::default();
@@ -133,6 +135,28 @@ fn the_only_one(
         serving.join(", ")
     );
     Err(CallError::new(Code::Message, text))
+}
+
+/// A provider that is named has to be there, and to serve the contract.
+fn check_serves(
+    (capability, contract): (&str, &str),
+    named: &str,
+    parts: &Parts,
+) -> Result<(), CallError> {
+    if parts.serving(contract).any(|(name, _)| name == named) {
+        return Ok(());
+    }
+    let serving = match &*serving(contract, parts) {
+        [] => String::new(),
+        serving => format!("; {capability} is served by {}", serving.join(", ")),
+    };
+    if parts.providers().any(|name| name == named) {
+        let text = format!("provider {named} does not serve {capability}{serving}");
+        return Err(CallError::new(Code::Message, text));
+    }
+    let near = nearest_name(named, parts.providers());
+    let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+    Err(CallError::new(Code::NotFound, format!("there is no provider `{named}`{near}{serving}")))
 }
 
 /// The providers that serve a contract and are written somewhere.

@@ -1,22 +1,24 @@
 //! What is in force other than the manifest says, and how it came to that.
 
 mod back;
+mod meaning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use trellis_control::{
-    ApplyError, CallsSeen, ChangedBy, DataTerms, Edits, Revision, RevisionOutcome, Step,
-    for_everybody,
+    ApplyError, CallsSeen, ChangedBy, Edits, Revision, RevisionOutcome, Step, for_everybody,
 };
 use trellis_core::{CallError, Code};
 use trellis_dispatch::Tally;
-use trellis_supervisor::Prepared;
 
+use super::ended::Ended;
 use super::history::{Change, History, Record};
+use super::in_force::InForce;
 use super::meant::Meant;
-use super::overlay::{InForce, Overlay};
+use super::overlay::Overlay;
+use super::size::Size;
 use super::subject::Subject;
 use super::taken_back::TookBack;
 use super::version::Version;
@@ -88,16 +90,6 @@ impl Book {
         &self.overlay
     }
 
-    /// Says of what is prepared what its owner means, for as long as it does not run.
-    pub(crate) fn demands(&self, prepared: &mut Prepared) {
-        self.meant.demands(prepared);
-    }
-
-    /// The data of this go along when it is replaced.
-    pub(crate) fn moves(&mut self, subject: &Subject, terms: DataTerms) {
-        self.meant.moves(subject, (self.revision, terms));
-    }
-
     /// Whether an edit that was made for what an ETag says still finds that.
     ///
     /// # Errors
@@ -129,22 +121,36 @@ impl Book {
 
     /// The manifest wants something else, or ends edits. Gives the revision, if it changes
     /// anything.
-    pub(crate) fn by_manifest(&mut self, change: Change<'_>, ended: &[Subject]) -> Option<u64> {
+    pub(crate) fn by_manifest(&mut self, change: Change<'_>, ended: Vec<Ended>) -> Option<u64> {
         if change.steps.is_empty() && ended.is_empty() && self.revision > 0 {
             return None;
         }
         self.is_said_anew(change.steps);
         let mut record = Record::of(self.revision + 1, change, None);
-        for subject in ended {
-            let Some(edit) = self.overlay.get(subject) else { continue };
-            let what = format!("the edit of {subject} (revision {}) ended", edit.revision);
-            tracing::warn!("{what}: the manifest says something else of it now");
-            record.told.what.push(what);
-            self.forget(subject);
+        let mut said_anew = Vec::new();
+        for Ended { subject, what, entry, left } in ended {
+            let Some(edit) = self.overlay.get(&subject) else { continue };
+            let revision = edit.revision;
+            let told = match &left {
+                None => format!("the edit of {subject} (revision {revision}) ended"),
+                Some(left) => format!(
+                    "the edit of {subject} (revision {revision}) ended in part ({what}); it is {} \
+                     still",
+                    left.version.what
+                ),
+            };
+            tracing::warn!("{told}: the manifest says something else of it now");
+            record.told.what.push(told);
+            // What is left of its version is judged as before.
+            if entry || left.is_none() {
+                self.forget(&subject);
+            }
+            self.overlay = std::mem::take(&mut self.overlay).with(subject.clone(), left);
+            said_anew.extend(entry.then_some(subject));
         }
         let revision = self.keep(record);
         // What the manifest says is meant, and often older than what an edit brought.
-        ended.iter().for_each(|subject| self.meant.allow_older(subject, revision));
+        said_anew.iter().for_each(|subject| self.meant.allow_older(subject, revision));
         Some(revision)
     }
 
@@ -158,9 +164,16 @@ impl Book {
         // What the host takes back itself is told as that, and goes on being tried.
         let is_asked_for = change.by != ChangedBy::Automatic;
         let mut record = Record::of(self.revision + 1, change, Some(subject));
-        record.told.version = edit.as_ref().map(|edit| edit.version.told());
+        record.is_to_be(subject, edit.as_ref());
         let gave_way = self.overlay.get(subject).cloned();
-        self.forget(subject);
+        let goes_on = gave_way.as_deref().zip(edit.as_ref());
+        let goes_on = goes_on.is_some_and(|(before, edit)| before.brings_what(edit));
+        self.end(subject);
+        if goes_on {
+            self.meant.moves_nothing(subject);
+        } else {
+            self.meant.forget(subject);
+        }
         let revision = self.revision + 1;
         if is_asked_for && (gave_way.is_some() || edit.is_some()) {
             self.under_way.insert(subject.clone(), UnderWay { revision, gave_way });
@@ -183,16 +196,6 @@ impl Book {
         open.map(|(subject, _)| subject)
     }
 
-    /// The owner goes back to something older, until it runs.
-    pub(crate) fn goes_back(&mut self, subject: &Subject) {
-        self.meant.goes_back(subject, self.revision);
-    }
-
-    /// The owner forces something, until it runs.
-    pub(crate) fn forces(&mut self, subject: &Subject) {
-        self.meant.forces(subject, self.revision);
-    }
-
     /// What an edit of this gave way to, or what was in force by a revision.
     ///
     /// # Errors
@@ -203,7 +206,8 @@ impl Book {
         to: Option<u64>,
     ) -> Result<Option<Arc<Version>>, CallError> {
         let of = |overlay: &Overlay| overlay.get(subject).map(|it| Arc::clone(&it.version));
-        let mut records = self.history.iter().rev();
+        let records = self.history.iter().rev();
+        let mut records = records.filter_map(|it| Some((it.told.revision, it.overlay.as_ref()?)));
         let Some(to) = to else {
             let Some(now) = self.overlay.get(subject) else {
                 let text = format!("{subject} runs as the manifest says: there is no edit of it");
@@ -211,7 +215,7 @@ impl Book {
             };
             // Not the edit before in time, which may be one that was rolled back itself.
             let is_older = |it: &Arc<Version>| it.origin < now.version.origin;
-            let mut states = records.map(|record| of(&record.overlay));
+            let mut states = records.map(|(_, overlay)| of(overlay));
             return Ok(match states.find(|left| left.as_ref().is_none_or(is_older)) {
                 Some(left) => left,
                 // So long ago that the history has forgotten it.
@@ -226,8 +230,7 @@ impl Book {
             );
             return Err(CallError::new(Code::NotFound, text));
         }
-        let record = records.find(|record| record.told.revision <= to);
-        Ok(record.and_then(|record| of(&record.overlay)))
+        Ok(records.find(|(revision, _)| *revision <= to).and_then(|(_, overlay)| of(overlay)))
     }
 
     /// Everything that was wanted by a revision was tried, and this failed. Gives what somebody had
@@ -249,7 +252,10 @@ impl Book {
             let subject = asked_for.map(|(subject, _)| subject.clone());
             let edit = subject.as_ref().and_then(|subject| self.overlay.get(subject));
             let watched = edit.and_then(|edit| edit.watched);
-            let watched = watched.filter(|_| failed.is_none() && record.has_steps());
+            let is_stopped = edit.is_some_and(|edit| edit.version.besides.stopped);
+            // What is stopped is watched once it runs.
+            let is_seen = failed.is_none() && !is_stopped && record.has_steps();
+            let watched = watched.filter(|_| is_seen);
             let outcome = match &failed {
                 // What it was to replace is gone back to first.
                 Some(_) if subject.is_some() => RevisionOutcome::Applying,
@@ -265,8 +271,12 @@ impl Book {
             }
             settled.push(Settled { revision, subject, failed, watched });
         }
+        let overlay = &self.overlay;
+        // What is stopped was not tried.
+        let is_stopped =
+            |subject: &Subject| overlay.get(subject).is_some_and(|it| it.version.besides.stopped);
         let fails = |subject: &Subject| failing.contains_key(&*subject.to_string());
-        self.meant.tried(by, fails);
+        self.meant.tried(by, |subject| fails(subject) || is_stopped(subject));
         settled
     }
 
@@ -298,6 +308,11 @@ impl Book {
         {
             record.told.outcome = RevisionOutcome::Applied;
         }
+    }
+
+    /// How much there is of the edits in force.
+    pub(crate) fn size(&self) -> Size {
+        self.overlay.iter().map(|(_, edit)| edit.size()).fold(Size::default(), Size::with)
     }
 
     /// The edits in force, for everybody.
@@ -336,20 +351,31 @@ impl Book {
 
     fn keep(&mut self, mut record: Record) -> u64 {
         self.revision = record.told.revision;
-        record.overlay = self.overlay.clone();
-        self.history.push(record);
+        record.overlay = Some(self.overlay.clone());
+        let in_force = self.overlay.iter().map(|(_, edit)| edit.revision);
+        let asked_for = self.under_way.values().map(|it| it.revision);
+        // One for each subject at most: what is superseded is nobody's any more.
+        let open: BTreeSet<_> = in_force.chain(asked_for).collect();
+        self.history.push(record, |record| {
+            !record.told.outcome.is_final() && open.contains(&record.told.revision)
+        });
         self.revision
     }
 
-    /// Nothing of an edit is in force any more.
+    /// Nothing of an edit is in force any more, nor meant.
     fn forget(&mut self, subject: &Subject) {
+        self.end(subject);
+        self.meant.forget(subject);
+    }
+
+    /// Nothing of an edit is in force any more.
+    fn end(&mut self, subject: &Subject) {
         if let Some(revision) = self.overlay.get(subject).map(|edit| edit.revision) {
             // What is not in force any more is watched in vain, and not taken back.
             self.stays(revision);
         }
         self.is_not_taken_back(subject);
         self.overlay = std::mem::take(&mut self.overlay).with(subject.clone(), None);
-        self.meant.forget(subject);
         self.taken_back.remove(subject);
     }
 
@@ -368,7 +394,7 @@ mod tests {
     use std::sync::OnceLock;
     use std::time::Duration;
 
-    use trellis_control::Step;
+    use trellis_control::{DataTerms, Step};
     use trellis_limits::fixed::HISTORY;
     use trellis_manifest::{ActorSpec, Isolation, Span, Spanned};
 
@@ -416,11 +442,17 @@ mod tests {
             before,
             revision: 0,
             watched: Some((watched, Tally::default())),
+            untried: false,
         }
     }
 
     fn automatic() -> Change<'static> {
         Change { by: ChangedBy::Automatic, who: None, steps: &[], at_unix_s: 8 }
+    }
+
+    /// The edit of `a` ends as a whole.
+    fn all_ended() -> Vec<Ended> {
+        vec![Ended { subject: a(), what: String::new(), entry: true, left: None }]
     }
 
     fn a() -> Subject {
@@ -429,7 +461,7 @@ mod tests {
 
     fn started() -> Book {
         let mut book = Book::default();
-        assert_eq!(book.by_manifest(change(ChangedBy::Manifest, &steps("a")), &[]), Some(1));
+        assert_eq!(book.by_manifest(change(ChangedBy::Manifest, &steps("a")), Vec::new()), Some(1));
         assert!(settle(&mut book, &[]).is_empty());
         book
     }
@@ -517,7 +549,7 @@ mod tests {
         let mut other = started();
         let two = edited(&mut other, "two");
         settle(&mut other, std::slice::from_ref(&fault));
-        other.by_manifest(change(ChangedBy::Manifest, &[]), &[a()]);
+        other.by_manifest(change(ChangedBy::Manifest, &[]), all_ended());
         assert!(!other.is_open(two), "there is nothing to take back any more");
         book.take_back(one, (TakenBack::NotHad, "it trapped"), automatic());
         assert_eq!(outcomes(&book)[1], RevisionOutcome::TakenBack);
@@ -536,6 +568,75 @@ mod tests {
         let back = book.put(change(ChangedBy::Rollback, &steps("a")), &a(), None);
         book.goes_back(&a());
         (book, back)
+    }
+
+    /// The same edit, stopped or not.
+    fn that_is(edit: &InForce, stopped: bool) -> InForce {
+        let Version { replacement, what, .. } = &*edit.version;
+        let version = Version {
+            replacement: replacement.clone(),
+            besides: Besides { stopped, ..Besides::default() },
+            file: None,
+            named: None,
+            what: what.clone(),
+            keeps: String::new(),
+            origin: edit.version.origin,
+            part: OnceLock::new(),
+        };
+        InForce { version: Arc::new(version), untried: stopped, ..edit.clone() }
+    }
+
+    #[test]
+    fn what_is_meant_of_a_version_is_meant_until_it_ran() {
+        let mut book = started();
+        let two = that_is(&edit(&book, "two"), true);
+        book.put(change(ChangedBy::Edit, &[]), &a(), Some(two));
+        book.replays(&a(), 5);
+        assert_eq!(settle(&mut book, &[])[0].watched, None, "it is stopped");
+        assert_eq!(book.replayed(&a()), Some(5), "nothing of it was tried");
+        let told = book.history().pop().expect("the edit").what;
+        assert_eq!(told, ["actor a is to be two"], "no step says so");
+        // A start that fails is undone, and the next one has to show the same.
+        for _ in 0..2 {
+            let start = that_is(book.overlay().get(&a()).expect("it is there"), false);
+            let by = book.put(change(ChangedBy::Edit, &steps("a")), &a(), Some(start));
+            assert_eq!(book.replayed(&a()), Some(5));
+            settle(&mut book, &[fault(Code::Replay, "it fails on 5 of 5 calls")]);
+            book.take_back(by, (TakenBack::NotHad, "it fails"), automatic());
+            settle(&mut book, &[]);
+            assert_eq!(book.replayed(&a()), Some(5), "that is no way around it");
+        }
+        let start = that_is(book.overlay().get(&a()).expect("it is there"), false);
+        book.put(change(ChangedBy::Edit, &steps("a")), &a(), Some(start));
+        assert!(settle(&mut book, &[])[0].watched.is_some(), "it runs");
+        assert_eq!(book.replayed(&a()), None, "and was tried");
+    }
+
+    #[test]
+    fn what_is_left_of_an_edit_is_in_force() {
+        let mut book = started();
+        let one = edited(&mut book, "one");
+        settle(&mut book, &[]);
+        let left = |book: &Book| {
+            let edit = book.overlay().get(&a()).expect("it is in force");
+            vec![Ended {
+                subject: a(),
+                what: "bound to c".to_owned(),
+                entry: false,
+                left: Some(InForce::clone(edit)),
+            }]
+        };
+        let ended = left(&book);
+        book.by_manifest(change(ChangedBy::Manifest, &[]), ended);
+        assert_eq!(in_force(&book).as_deref(), Some("one"));
+        assert!(book.is_open(one), "its version is watched as before");
+        let told = book.history().pop().expect("the last one").what;
+        let says = "the edit of actor a (revision 2) ended in part (bound to c); it is one still";
+        assert_eq!(told, [says]);
+        let ended = left(&book).into_iter().map(|it| Ended { entry: true, ..it }).collect();
+        book.by_manifest(change(ChangedBy::Manifest, &[]), ended);
+        assert!(!book.is_open(one), "it is another version's by now");
+        assert!(in_force(&book).is_some() && book.meant.may_be_older(&a()));
     }
 
     #[test]
@@ -607,9 +708,9 @@ mod tests {
     fn a_manifest_that_says_something_else_meanwhile_has_its_say() {
         let (mut book, back) = gone_back();
         settle(&mut book, &[fault(Code::Trap, "it trapped")]);
-        book.by_manifest(change(ChangedBy::Manifest, &steps("b")), &[]);
+        book.by_manifest(change(ChangedBy::Manifest, &steps("b")), Vec::new());
         assert!(book.way_back(back, TakenBack::NotHad).is_some(), "that is about another one");
-        book.by_manifest(change(ChangedBy::Manifest, &steps("a")), &[]);
+        book.by_manifest(change(ChangedBy::Manifest, &steps("a")), Vec::new());
         assert!(book.way_back(back, TakenBack::NotHad).is_none());
         assert_eq!(outcomes(&book)[2], RevisionOutcome::Failed, "nobody waits for it");
     }
@@ -651,7 +752,7 @@ mod tests {
         let mut book = started();
         edited(&mut book, "one");
         book.moves(&a(), DataTerms::Copy);
-        book.by_manifest(change(ChangedBy::Manifest, &steps("b")), &[]);
+        book.by_manifest(change(ChangedBy::Manifest, &steps("b")), Vec::new());
         assert!(book.meant.is_moving(&a()), "something else was wanted before it was done");
         let (what, why) = ("actor a".to_owned(), "it is full".to_owned());
         settle(&mut book, &[ApplyError { what, code: Code::Data, why }]);
@@ -688,7 +789,7 @@ mod tests {
         assert!(!book.meant.may_be_older(&a()), "it runs");
         let three = edited(&mut book, "three");
         settle(&mut book, &[]);
-        book.by_manifest(change(ChangedBy::Manifest, &[]), &[a()]);
+        book.by_manifest(change(ChangedBy::Manifest, &[]), all_ended());
         assert_eq!(
             book.history.find(three).map(|it| it.told.outcome),
             Some(RevisionOutcome::Applied)
@@ -718,11 +819,41 @@ mod tests {
         let mut book = started();
         edited(&mut book, "one");
         let same = || change(ChangedBy::Manifest, &[]);
-        assert_eq!(book.by_manifest(same(), &[]), None);
-        assert_eq!(book.by_manifest(same(), &[a()]), Some(3));
+        assert_eq!(book.by_manifest(same(), Vec::new()), None);
+        assert_eq!(book.by_manifest(same(), all_ended()), Some(3));
         assert_eq!(in_force(&book), None);
         let told = book.history().pop().expect("the last one").what;
         assert_eq!(told, ["the edit of actor a (revision 2) ended"]);
+    }
+
+    #[test]
+    fn what_is_under_way_is_pushed_out_by_nothing() {
+        let mut book = started();
+        let watched = edited(&mut book, "one");
+        settle(&mut book, &[]);
+        assert!(book.is_open(watched));
+        let others = |book: &mut Book, count: u64| {
+            for round in 0..count {
+                let other = InForce { watched: None, ..edit(book, &round.to_string()) };
+                let subject = Subject::provider("other");
+                book.put(change(ChangedBy::Edit, &steps("b")), &subject, Some(other));
+                settle(book, &[]);
+            }
+        };
+        others(&mut book, HISTORY.default + 5);
+        assert!(book.is_open(watched), "it is watched still");
+        assert!(book.history().iter().any(|it| it.revision == watched), "whoever waits finds it");
+        assert!(book.former(&a(), Some(watched)).is_err(), "what it was besides is forgotten");
+        assert_eq!(book.history().len() as u64, HISTORY.default + 1);
+        let back = book.take_back(watched, (TakenBack::DidWorse, "9 of 10"), automatic());
+        assert_eq!(back, Some(a()), "and taken back");
+        others(&mut book, 5);
+        let own = |book: &Book| book.history().into_iter().find(|it| it.revision == watched);
+        let outcome = own(&book).map(|it| it.outcome);
+        assert_eq!(outcome, Some(RevisionOutcome::TakenBack), "whoever waits hears of it");
+        others(&mut book, HISTORY.default);
+        assert_eq!(own(&book), None, "for so long");
+        assert_eq!(book.history().len() as u64, HISTORY.default);
     }
 
     #[test]

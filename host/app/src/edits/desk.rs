@@ -170,7 +170,8 @@ mod tests {
     }
 
     fn rollback() -> EditRequest {
-        let edit = Edit::Rollback { kind: None, name: "a".to_owned(), to: None };
+        let edit =
+            Edit::Rollback { kind: None, name: "a".to_owned(), to: None, to_manifest: false };
         EditRequest { edit, ..request() }
     }
 

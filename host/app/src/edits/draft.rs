@@ -31,7 +31,8 @@ fn meant(edit: &Edit, (base, parts): (&Base, &Parts), book: &Book) -> Result<Dra
         Edit::Actor { name, image } => {
             let now = now(Subject::actor(name.clone()))?;
             let replacement = Replacement::Actor { name: name.clone(), image: image.clone() };
-            let named = Named { what: image.clone(), keeps: format!("`image: {image}`") };
+            let (what, keeps) = (image.clone(), format!("`image: {image}`"));
+            let named = Named { what, keeps, to: None };
             Ok(now.replaced(replacement, named))
         }
         Edit::Provider { name, to, set, unset } => {
@@ -39,10 +40,16 @@ fn meant(edit: &Edit, (base, parts): (&Base, &Parts), book: &Book) -> Result<Dra
             let (replacement, named) = provider(&now, to.as_deref(), (set, unset))?;
             Ok(now.replaced(replacement, named))
         }
-        Edit::Rollback { kind, name, to } => {
+        Edit::Rollback { to: Some(_), to_manifest: true, .. } => {
+            let text =
+                "`to` and `to_manifest` say where it goes back to: only one of them is meant";
+            Err(CallError::new(Code::Message, text))
+        }
+        Edit::Rollback { kind, name, to, to_manifest } => {
             let subject = named(*kind, name, (base, book))?;
             let entry = Now::of(subject.clone(), base, book.overlay())?.entry;
-            Ok(Drafted { subject, base: entry, next: Next::Former(*to) })
+            let next = if *to_manifest { Next::Plain } else { Next::Former(*to) };
+            Ok(Drafted { subject, base: entry, next })
         }
         Edit::Stop { kind, name } => Ok(verbs::stop(now(Subject::of(*kind, name))?)),
         Edit::Start { kind, name, image: None, to: None, set } => {
@@ -95,10 +102,11 @@ fn named(
 mod tests {
     use std::sync::Arc;
 
-    use trellis_limits::fixed::EDIT_ENTRIES;
-    use trellis_manifest::{Format, SourceText, read};
+    use trellis_limits::fixed::{EDIT_ENTRIES, EDIT_VALUES};
+    use trellis_manifest::{Format, ProviderKind, SourceText, Span, Spanned, read};
 
-    use super::super::besides::{Ids, Rebound};
+    use super::super::besides::{Besides, Ids, Rebound};
+    use super::super::next::New;
     use super::*;
 
     fn base() -> Base {
@@ -157,9 +165,11 @@ providers:
         assert_eq!(code(&store(None, &[], &["URL"])), Code::Message);
         let unknown = Edit::Actor { name: "b".to_owned(), image: "/b.wasm".to_owned() };
         assert_eq!(code(&unknown), Code::NotFound);
-        let both = Edit::Rollback { kind: None, name: "a".to_owned(), to: None };
+        let both =
+            Edit::Rollback { kind: None, name: "a".to_owned(), to: None, to_manifest: false };
         assert_eq!(code(&both), Code::Message, "an actor and a provider");
-        let nothing = Edit::Rollback { kind: None, name: "stor".to_owned(), to: None };
+        let nothing =
+            Edit::Rollback { kind: None, name: "stor".to_owned(), to: None, to_manifest: false };
         let error = drafted(&nothing).map(drop).expect_err("there is none");
         assert_eq!(error.code(), Code::NotFound);
         assert!(error.message().contains("did you mean `store`?"), "{error}");
@@ -223,24 +233,64 @@ providers:
         }
     }
 
+    /// Whether there is room for something new, once it is changed.
+    fn room(change: impl FnOnce(&mut New)) -> Result<(), CallError> {
+        let start = edit(r#"{"start": {"kind": "actor", "name": "b", "image": "/b.wasm"}}"#);
+        let nothing = Book::default();
+        let start = draft(&start, (&base(), &Parts::default()), &nothing);
+        let mut drafted = start.expect("it makes sense");
+        let Next::New(new) = &mut drafted.next else { panic!("it is new") };
+        change(new);
+        drafted.check_room(nothing.overlay())
+    }
+
+    fn is_full(room: Result<(), CallError>, limit: &str) {
+        let full = room.expect_err("it is one too many");
+        assert_eq!(full.code(), Code::Busy);
+        assert!(full.message().contains(limit), "{full}");
+    }
+
     #[test]
     fn edits_have_so_many_entries_and_no_more() {
         let most = usize::try_from(EDIT_ENTRIES.default).expect("it fits");
-        let nothing = Book::default();
-        let start = edit(r#"{"start": {"kind": "actor", "name": "b", "image": "/b.wasm"}}"#);
-        let of = |entries: usize| {
-            let start = draft(&start, (&base(), &Parts::default()), &nothing);
-            let mut drafted = start.expect("it makes sense");
-            let Next::New(new) = &mut drafted.next else { panic!("it is new") };
-            let ids = Ids { actors: Vec::new(), contracts: Vec::new(), name: String::new() };
-            let rebound = Rebound { ids, own: None, now: None };
-            let key = |number: usize| ("c".to_owned(), number.to_string());
-            new.besides.bindings = (1..entries).map(|it| (key(it), rebound.clone())).collect();
-            drafted.check_room(nothing.overlay())
+        let of = |entries: usize, stopped: bool| {
+            room(|new| {
+                let ids = Ids { actors: Vec::new(), contracts: Vec::new(), name: String::new() };
+                let rebound = Rebound { ids, own: None, now: None };
+                let key = |number: usize| ("c".to_owned(), number.to_string());
+                let bindings = (1..entries).map(|it| (key(it), rebound.clone())).collect();
+                new.besides = Besides { stopped, bindings, instances: None };
+            })
         };
-        assert_eq!(of(most), Ok(()));
-        let full = of(most + 1).expect_err("it is one too many");
-        assert_eq!(full.code(), Code::Busy);
-        assert!(full.message().contains("edit_entries_max"), "{full}");
+        assert_eq!(of(most, false), Ok(()));
+        is_full(of(most + 1, false), "edit_entries_max");
+        is_full(of(most + 1, true), "edit_entries_max");
+    }
+
+    #[test]
+    fn edits_have_so_many_bytes_and_no_more() {
+        let most = usize::try_from(EDIT_VALUES.default).expect("it fits");
+        let of = |bytes: usize, stopped: bool| {
+            room(|new| {
+                let (key, value) = ("K".to_owned(), "v".repeat(bytes - 5));
+                let (kind, at) = ("abcd".to_owned(), Span::default());
+                new.replacement = Replacement::Provider {
+                    kind: ProviderKind::Builtin(Spanned::new(kind, at)),
+                    values: vec![(Spanned::new(key, at), Spanned::new(value, at))],
+                };
+                new.besides.stopped = stopped;
+            })
+        };
+        assert_eq!(of(most, false), Ok(()));
+        is_full(of(most + 1, false), "edit_values_bytes_max");
+        is_full(of(most + 1, true), "edit_values_bytes_max");
+        // What only ends takes none.
+        assert_eq!(
+            room(|new| {
+                new.named = None;
+                new.besides.stopped = true;
+            }),
+            Ok(())
+        );
     }
 }

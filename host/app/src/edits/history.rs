@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use trellis_control::{ApplyError, ChangedBy, Revision, RevisionOutcome, Step, for_everybody};
 use trellis_limits::fixed::HISTORY;
 
+use super::in_force::InForce;
 use super::overlay::Overlay;
 use super::subject::Subject;
 
@@ -22,21 +23,24 @@ pub(crate) struct Change<'a> {
     pub(crate) at_unix_s: u64,
 }
 
-/// The latest changes of what is wanted, the oldest first.
+/// The latest changes of what is wanted, the oldest first; and earlier ones of which somebody waits
+/// to hear what becomes of them.
 #[derive(Default)]
 pub(super) struct History(VecDeque<Record>);
 
 /// A change, with what it left in force.
 pub(super) struct Record {
     pub(super) told: Revision,
-    /// The edits that were in force by it.
-    pub(super) overlay: Overlay,
+    /// The edits that were in force by it; `None` of one that is not among the latest any more.
+    pub(super) overlay: Option<Overlay>,
     /// It could not be had, and is to be taken back.
     pub(super) is_given_up: bool,
     /// What the steps are about.
     subjects: BTreeSet<String>,
     /// The outcome that was told last.
     heard: Option<RevisionOutcome>,
+    /// The revision at which nothing else came of it any more.
+    ended: Option<u64>,
 }
 
 impl Record {
@@ -57,7 +61,17 @@ impl Record {
             why: None,
         };
         let subjects = steps.iter().map(Step::subject).collect();
-        Self { told, overlay: Overlay::default(), is_given_up: false, subjects, heard: None }
+        let (overlay, heard, ended, is_given_up) = (None, None, None, false);
+        Self { told, overlay, is_given_up, subjects, heard, ended }
+    }
+
+    /// It is about an edit; where nothing runs, no step says which.
+    pub(super) fn is_to_be(&mut self, subject: &Subject, edit: Option<&InForce>) {
+        self.told.version = edit.map(|edit| edit.version.told());
+        if self.told.what.is_empty() {
+            let what = edit.map_or("as the manifest says", |edit| edit.version.what.as_str());
+            self.told.what.push(for_everybody(&format!("{subject} is to be {what}")));
+        }
     }
 
     /// It is about this as well.
@@ -96,9 +110,10 @@ impl History {
         self.0.iter_mut().find(|record| record.told.revision == revision)
     }
 
-    /// The revision of the oldest change that is known.
+    /// The revision of the oldest of the latest changes.
     pub(super) fn oldest(&self) -> u64 {
-        self.0.front().map_or(0, |record| record.told.revision)
+        let oldest = self.0.iter().find(|record| record.overlay.is_some());
+        oldest.map_or(0, |record| record.told.revision)
     }
 
     /// What could not be had at first is there by now, unless it `fails`; where something newer is
@@ -126,12 +141,23 @@ impl History {
         news
     }
 
-    /// One more; the oldest is forgotten when there are too many.
-    pub(super) fn push(&mut self, record: Record) {
+    /// One more. The oldest is forgotten when there are too many, but for what is under way: that
+    /// stays until it ended, and for as many changes after that, so that whoever waits hears of it.
+    pub(super) fn push(&mut self, record: Record, is_under_way: impl Fn(&Record) -> bool) {
+        let now = record.told.revision;
+        for known in self.0.iter_mut().filter(|known| known.told.outcome.is_final()) {
+            known.ended.get_or_insert(now.saturating_sub(1));
+        }
         self.0.push_back(record);
         let most = usize::try_from(HISTORY.default).unwrap_or(usize::MAX);
-        while self.0.len() > most {
-            self.0.pop_front();
+        let earlier = self.0.len().saturating_sub(most);
+        let stays = |record: &Record| {
+            let is_new = |ended: u64| ended.saturating_add(HISTORY.default) > now;
+            is_under_way(record) || record.ended.is_some_and(is_new)
+        };
+        let stay: Vec<_> = self.0.drain(..earlier).filter(stays).collect();
+        for record in stay.into_iter().rev() {
+            self.0.push_front(Record { overlay: None, ..record });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the owner of a host means beyond what is always right, until it runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use trellis_control::{ComponentKind, DataTerms};
 use trellis_supervisor::Prepared;
@@ -13,10 +13,10 @@ use super::subject::Subject;
 pub(super) struct Meant {
     /// It may be older than what runs, because its owner went back to it.
     older: BTreeMap<Subject, u64>,
-    /// Of these what is gone back to, or forced: it shows nothing first.
-    back: BTreeSet<Subject>,
-    /// Of these what is forced: it need not be well.
-    forced: BTreeSet<Subject>,
+    /// So many calls it answers before it serves; none when it is gone back to, or forced.
+    replays: BTreeMap<Subject, (u64, u32)>,
+    /// It need not be well, because it is forced.
+    forced: BTreeMap<Subject, u64>,
     /// Its data go along when it is replaced.
     moving: BTreeMap<Subject, (u64, DataTerms)>,
 }
@@ -25,9 +25,8 @@ impl Meant {
     /// Says so of what is prepared.
     pub(super) fn demands(&self, prepared: &mut Prepared) {
         self.older.keys().for_each(|it| prepared.may_be_older(it.kind, &it.name));
-        let back = self.back.iter().filter(|it| it.kind == ComponentKind::Actor);
-        back.for_each(|it| prepared.replays(&it.name, 0));
-        self.forced.iter().for_each(|it| prepared.forces(&it.name));
+        self.replays.iter().for_each(|(it, (_, calls))| prepared.replays(&it.name, *calls));
+        self.forced.keys().for_each(|it| prepared.forces(&it.name));
         self.moving.iter().for_each(|(it, (_, terms))| prepared.moves_data(&it.name, *terms));
     }
 
@@ -39,14 +38,26 @@ impl Meant {
     /// This is gone back to, or forced.
     pub(super) fn goes_back(&mut self, subject: &Subject, by: u64) {
         self.allow_older(subject, by);
-        self.back.insert(subject.clone());
+        self.replays(subject, (by, 0));
+    }
+
+    /// This answers so many calls before it serves.
+    pub(super) fn replays(&mut self, subject: &Subject, (by, calls): (u64, u32)) {
+        if subject.kind == ComponentKind::Actor {
+            self.replays.insert(subject.clone(), (by, calls));
+        }
+    }
+
+    /// How many that is, where somebody said so.
+    pub(super) fn replayed(&self, subject: &Subject) -> Option<u32> {
+        self.replays.get(subject).map(|(_, calls)| *calls)
     }
 
     /// This is forced.
     pub(super) fn forces(&mut self, subject: &Subject, by: u64) {
         self.goes_back(subject, by);
         if subject.kind == ComponentKind::Provider {
-            self.forced.insert(subject.clone());
+            self.forced.insert(subject.clone(), by);
         }
     }
 
@@ -60,19 +71,26 @@ impl Meant {
         self.moving.contains_key(subject)
     }
 
-    /// What was wanted by a revision was tried; what `fails` is still meant.
-    pub(super) fn tried(&mut self, by: u64, fails: impl Fn(&Subject) -> bool) {
-        self.older.retain(|subject, since| *since > by || fails(subject));
-        self.back.retain(|subject| self.older.contains_key(subject));
-        self.forced.retain(|subject| self.older.contains_key(subject));
-        self.moving.retain(|subject, (since, _)| *since > by || fails(subject));
+    /// What was wanted by a revision was tried; what is `open` was not, or failed, and is still
+    /// meant.
+    pub(super) fn tried(&mut self, by: u64, open: impl Fn(&Subject) -> bool) {
+        let stays = |subject: &Subject, since: u64| since > by || open(subject);
+        self.older.retain(|subject, since| stays(subject, *since));
+        self.replays.retain(|subject, (since, _)| stays(subject, *since));
+        self.forced.retain(|subject, since| stays(subject, *since));
+        self.moving.retain(|subject, (since, _)| stays(subject, *since));
     }
 
     /// Something else is wanted there.
     pub(super) fn forget(&mut self, subject: &Subject) {
         self.older.remove(subject);
-        self.back.remove(subject);
+        self.replays.remove(subject);
         self.forced.remove(subject);
+        self.moves_nothing(subject);
+    }
+
+    /// Something else is wanted besides the version that is there: its data stay.
+    pub(super) fn moves_nothing(&mut self, subject: &Subject) {
         self.moving.remove(subject);
     }
 

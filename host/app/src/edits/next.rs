@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use trellis_core::{CallError, Code};
-use trellis_limits::fixed::EDIT_ENTRIES;
 use trellis_manifest::wrong_name;
 
 use super::base::Base;
 use super::besides::Besides;
 use super::overlay::Overlay;
+use super::size::Size;
 use super::subject::Subject;
 use super::version::{Entry, Replacement, Version};
 use super::words::{Named, keeps, what};
@@ -56,26 +56,17 @@ impl Drafted {
     /// Whether there is room for it beside the other edits.
     ///
     /// # Errors
-    /// [`Code::Busy`] when they have too many entries already.
+    /// [`Code::Busy`] when they have too many entries already, or too many bytes.
     pub(super) fn check_room(&self, overlay: &Overlay) -> Result<(), CallError> {
         let Next::New(new) = &self.next else { return Ok(()) };
+        let own = Size::of(new.named.as_ref().map(|_| &new.replacement), &new.besides);
+        let before = overlay.get(&self.subject).map(|edit| edit.size()).unwrap_or_default();
         // What is to end is never in need of room.
-        if new.besides.stopped {
+        if new.besides.stopped && before.has_room_for(own) {
             return Ok(());
         }
         let others = overlay.iter().filter(|(subject, _)| **subject != self.subject);
-        let others = others.map(|(_, edit)| 1 + edit.version.besides.bindings.len());
-        let entries = others.sum::<usize>() + 1 + new.besides.bindings.len();
-        let most = EDIT_ENTRIES.default;
-        if usize::try_from(most).is_ok_and(|most| entries <= most) {
-            return Ok(());
-        }
-        let name = EDIT_ENTRIES.name;
-        let text = format!(
-            "edits would have more than {most} entries ({name}): take some back with `trellis \
-             rollback`, or write them in the manifest, which may have more"
-        );
-        Err(CallError::new(Code::Busy, text))
+        others.map(|(_, edit)| edit.size()).fold(own, Size::with).check()
     }
 }
 
@@ -113,6 +104,11 @@ impl<'a> Now<'a> {
     pub(super) fn replacement(&self) -> Option<Replacement> {
         let now = self.version.map(|version| version.replacement.clone());
         now.or_else(|| self.entry.as_replacement(&self.subject.name))
+    }
+
+    /// What an edit has made a provider of, as that was asked for.
+    pub(super) fn made_of(&self) -> Option<String> {
+        self.version?.named.as_ref()?.to.clone()
     }
 
     /// What else is other than the manifest says.

@@ -49,7 +49,15 @@ pub(crate) fn of_data(
 
 /// What a dry run does not try, and whoever makes the edit finds out: `replays` calls would be
 /// answered first.
-pub(crate) fn untried(request: &EditRequest, (replays, is_watched): (usize, bool)) -> String {
+pub(crate) fn untried(request: &EditRequest, tries: (usize, bool)) -> String {
+    format!("a dry run does not try {}", untried_so_far(request, tries))
+}
+
+/// What only shows once it runs.
+pub(crate) fn untried_so_far(
+    request: &EditRequest,
+    (replays, is_watched): (usize, bool),
+) -> String {
     let mut untried = vec!["whether it starts and is well".to_owned()];
     if replays > 0 {
         let calls = if replays == 1 { "call that is" } else { "calls that are" };
@@ -65,7 +73,7 @@ pub(crate) fn untried(request: &EditRequest, (replays, is_watched): (usize, bool
     if is_watched {
         untried.push("how its calls go while it is watched".to_owned());
     }
-    format!("a dry run does not try {}", untried.join("; "))
+    untried.join("; ")
 }
 
 #[cfg(test)]

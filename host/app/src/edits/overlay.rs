@@ -3,57 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trellis_artifacts::Imprint;
-use trellis_control::{ComponentKind, EditEntry};
-use trellis_dispatch::Tally;
+use trellis_control::ComponentKind;
 use trellis_manifest::{ActorSpec, Manifest, Span, Spanned};
-use trellis_supervisor::{Kept, Part, Prepared};
+use trellis_supervisor::{Came, Kept, Meaning, Prepared};
 
 use super::base::Base;
+use super::ended::{Ended, ended};
+use super::in_force::InForce;
 use super::subject::Subject;
-use super::version::{Entry, Version};
-use super::watch::Terms;
+use super::version::{Entry, Replacement, Version};
 
-/// An edit that is in force.
-#[derive(Clone, Debug)]
-pub(crate) struct InForce {
-    pub(crate) version: Arc<Version>,
-    /// What the manifest said when it was made, and the file that this named.
-    pub(crate) base: Entry,
-    pub(crate) file: Option<Imprint>,
-    /// That as it was prepared.
-    pub(crate) base_part: Option<Part>,
-    /// What was in force before; `None` is what the manifest says.
-    pub(crate) before: Option<Arc<Version>>,
-    /// What it is taken back to: the last before it that stood its watch.
-    pub(crate) sound: Option<Arc<Version>>,
-    /// The revision of what is wanted that it began with.
-    pub(crate) revision: u64,
-    /// When it is taken back, and how that fared which it replaced; `None` when it is not watched.
-    pub(crate) watched: Option<(Terms, Tally)>,
-}
-
-impl InForce {
-    /// True when the file that the manifest names holds something else since the edit was made:
-    /// somebody released something there. Blocks.
-    pub(crate) fn file_is_other(&self) -> bool {
-        self.file.as_ref().is_some_and(Imprint::is_other)
-    }
-
-    /// True when the manifest has no such entry.
-    pub(crate) const fn is_addition(&self) -> bool {
-        matches!(self.base, Entry::Absent)
-    }
-
-    /// It, for everybody.
-    pub(super) fn entry(&self, subject: &Subject) -> EditEntry {
-        EditEntry {
-            kind: subject.kind,
-            name: subject.name.clone(),
-            revision: self.revision,
-            what: self.version.what.clone(),
-        }
-    }
+/// A manifest with edits laid over it.
+pub(crate) struct Laid {
+    pub(crate) manifest: Arc<Manifest>,
+    /// What holds of them.
+    pub(crate) left: Overlay,
+    /// What ended of them.
+    pub(crate) ended: Vec<Ended>,
 }
 
 /// All edits that are in force. Cheap to clone.
@@ -82,11 +48,10 @@ impl Overlay {
         self.0.iter()
     }
 
-    /// What of a manifest over which the edits were laid, but for those that end, was prepared when
-    /// they were made.
-    pub(crate) fn kept(&self, laid: &Manifest, ended: &[Subject]) -> Kept {
+    /// What of a manifest over which the edits were laid was prepared when they were made.
+    pub(crate) fn kept(&self, laid: &Manifest) -> Kept {
         let mut kept = Kept::default();
-        for (subject, edit) in self.0.iter().filter(|(subject, _)| !ended.contains(subject)) {
+        for (subject, edit) in &self.0 {
             let Version { replacement, part, .. } = &*edit.version;
             match subject.kind {
                 ComponentKind::Actor => {
@@ -100,35 +65,72 @@ impl Overlay {
         kept
     }
 
-    /// This manifest with the edits laid over it, and those that end: whose entry is another one
-    /// than it was, or is gone; or whose file is (`is_other`).
+    /// This manifest with what holds of the edits laid over it: what it, or a file that it names
+    /// (`is_other`), says otherwise by now ends.
     pub(crate) fn over(
         &self,
         manifest: &Arc<Manifest>,
         is_other: impl Fn(&InForce) -> bool,
-    ) -> (Arc<Manifest>, Vec<Subject>) {
+    ) -> Laid {
+        let mut left = self.clone();
         if self.is_empty() {
-            return (Arc::clone(manifest), Vec::new());
+            return Laid { manifest: Arc::clone(manifest), left, ended: Vec::new() };
         }
         let mut laid = Manifest::clone(manifest);
-        let mut ended = Vec::new();
+        let mut all_ended = Vec::new();
         for (subject, edit) in &self.0 {
-            if is_other(edit) || self.lacks(edit, manifest) || !lay((subject, edit), &mut laid) {
-                ended.push(subject.clone());
+            let ended = self.ended((subject, edit), manifest, is_other(edit));
+            let holds = ended.as_ref().map_or(Some(&**edit), |ended| ended.left.as_ref());
+            holds.into_iter().for_each(|edit| lay((subject, edit), &mut laid));
+            if let Some(ended) = ended {
+                left = left.with(subject.clone(), ended.left.clone());
+                all_ended.push(ended);
             }
         }
-        (Arc::new(laid), ended)
+        Laid { manifest: Arc::new(laid), left, ended: all_ended }
     }
 
     /// True while an edit can be laid over a manifest, beside those that are in force.
     pub(crate) fn fits(&self, subject: &Subject, edit: &InForce, manifest: &Manifest) -> bool {
-        !self.lacks(edit, manifest) && lay((subject, edit), &mut manifest.clone())
+        self.ended((subject, edit), manifest, false).is_none()
     }
 
-    /// Says of what is prepared what is not to run, but for the edits that end.
-    pub(crate) fn stop(&self, prepared: &mut Prepared, ended: &[Subject]) {
+    /// What of an edit a manifest ends.
+    fn ended(
+        &self,
+        edit: (&Subject, &InForce),
+        manifest: &Manifest,
+        is_other: bool,
+    ) -> Option<Ended> {
+        ended(edit, manifest, is_other, |name| {
+            let mut own = manifest.providers.iter();
+            let added = self.get(&Subject::provider(name)).is_some_and(|it| it.is_addition());
+            added || own.any(|it| it.value.name.value == name)
+        })
+    }
+
+    /// What they mean beyond what a manifest says over which they are laid.
+    pub(crate) fn meaning(&self) -> Meaning {
+        let mut meaning = Meaning::default();
+        for (subject, edit) in &self.0 {
+            match (&edit.base, &edit.version.replacement) {
+                (Entry::Absent, Replacement::Provider { .. }) => {
+                    meaning.comes(&subject.name, Came::Added);
+                }
+                (Entry::Provider(own), Replacement::Provider { kind, .. }) if own.kind != *kind => {
+                    meaning.comes(&subject.name, Came::Changed);
+                }
+                _ => {}
+            }
+            let unbound = edit.version.besides.unbound();
+            unbound.for_each(|contract| meaning.unbinds(&subject.name, contract));
+        }
+        meaning
+    }
+
+    /// Says of what is prepared what is not to run.
+    pub(crate) fn stop(&self, prepared: &mut Prepared) {
         let stopped = self.0.iter().filter(|(_, edit)| edit.version.besides.stopped);
-        let stopped = stopped.filter(|(subject, _)| !ended.contains(subject));
         stopped.for_each(|(subject, _)| prepared.stops(subject.kind, &subject.name));
     }
 
@@ -147,59 +149,30 @@ impl Overlay {
         let mut added = self.0.iter().filter(added);
         place.or_else(|| Some(own + added.position(|(other, _)| other == subject)?))
     }
-
-    /// True when an edit binds to a provider that is not there any more.
-    fn lacks(&self, edit: &InForce, manifest: &Manifest) -> bool {
-        let is_there = |name: &str| {
-            let mut own = manifest.providers.iter();
-            let added = self.get(&Subject::provider(name)).is_some_and(|it| it.is_addition());
-            added || own.any(|it| it.value.name.value == name)
-        };
-        edit.version.besides.providers().any(|name| !is_there(name))
-    }
 }
 
-/// Lays an edit over its entry; false when there is no such entry, or one where there was none.
-fn lay((subject, edit): (&Subject, &InForce), manifest: &mut Manifest) -> bool {
+/// Lays an edit that holds over its entry.
+fn lay((subject, edit): (&Subject, &InForce), manifest: &mut Manifest) {
     let Version { replacement, besides, .. } = &*edit.version;
-    if !besides.holds_over(manifest) {
-        return false;
-    }
-    let laid = match &edit.base {
+    let (name, nowhere) = (&*subject.name, Span::default());
+    match &edit.base {
         base @ Entry::Actor(_) => {
             let found = manifest.actors.iter_mut().find(|it| base.is_actor(&it.value));
             let over = |entry: &ActorSpec| besides.over_actor(replacement.over_actor(entry));
-            found.map(|it| it.value = over(&it.value)).is_some()
+            found.into_iter().for_each(|it| it.value = over(&it.value));
         }
         base @ Entry::Provider(_) => {
             let found = manifest.providers.iter_mut().find(|it| base.is_provider(&it.value));
-            found.map(|it| it.value = replacement.over_provider(&it.value)).is_some()
+            found.into_iter().for_each(|it| it.value = replacement.over_provider(&it.value));
         }
-        Entry::Absent => add((subject, edit), manifest),
-    };
-    if laid {
-        besides.rebind(manifest);
+        Entry::Absent => {
+            let actor = replacement.to_actor().map(|it| besides.over_actor(it));
+            manifest.actors.extend(actor.map(|it| Spanned::new(it, nowhere)));
+            let provider = replacement.to_provider(name);
+            manifest.providers.extend(provider.map(|it| Spanned::new(it, nowhere)));
+        }
     }
-    laid
-}
-
-/// Adds what the manifest does not have; false when it has something of that name.
-fn add((subject, edit): (&Subject, &InForce), manifest: &mut Manifest) -> bool {
-    let Version { replacement, besides, .. } = &*edit.version;
-    let (name, nowhere) = (&*subject.name, Span::default());
-    if let Some(actor) = replacement.to_actor()
-        && manifest.actors.iter().all(|it| it.value.id() != name)
-    {
-        manifest.actors.push(Spanned::new(besides.over_actor(actor), nowhere));
-        return true;
-    }
-    if let Some(provider) = replacement.to_provider(name)
-        && manifest.providers.iter().all(|it| it.value.name.value != name)
-    {
-        manifest.providers.push(Spanned::new(provider, nowhere));
-        return true;
-    }
-    false
+    besides.rebind(manifest);
 }
 
 #[cfg(test)]
@@ -209,7 +182,6 @@ mod tests {
     use trellis_manifest::{Format, SourceText, read};
 
     use super::super::besides::Besides;
-    use super::super::version::Replacement;
     use super::*;
 
     fn manifest(text: &str) -> Arc<Manifest> {
@@ -238,6 +210,7 @@ mod tests {
             sound: None,
             revision: 2,
             watched: None,
+            untried: false,
         }
     }
 
@@ -246,7 +219,7 @@ mod tests {
         let own = manifest("actors: [{image: a.wasm, limits: {call_time: 1s}}, b.wasm]\n");
         let subject = Subject::actor("a");
         let overlay = Overlay::default().with(subject.clone(), Some(edit_of(&own, "/x/2.wasm")));
-        let (laid, ended) = overlay.over(&own, |_| false);
+        let Laid { manifest: laid, ended, .. } = overlay.over(&own, |_| false);
         assert!(ended.is_empty());
         let images = |manifest: &Manifest| -> Vec<String> {
             manifest.actors.iter().map(|it| it.value.image.value.clone()).collect()
@@ -257,7 +230,7 @@ mod tests {
 
         // Moved, with another neighbor: it is the same entry.
         let moved = "\n\nactors:\n  - c.wasm\n  - {image: a.wasm, limits: {call_time: 1s}}\n";
-        let (laid, ended) = overlay.over(&manifest(moved), |_| false);
+        let Laid { manifest: laid, ended, .. } = overlay.over(&manifest(moved), |_| false);
         assert_eq!((images(&laid), ended.len()), (vec!["c.wasm".into(), "/x/2.wasm".into()], 0));
 
         for other in [
@@ -265,11 +238,12 @@ mod tests {
             "actors: [{image: a3.wasm, limits: {call_time: 1s}}, b.wasm]\n",
             "actors: [b.wasm]\n",
         ] {
-            let (laid, ended) = overlay.over(&manifest(other), |_| false);
-            assert_eq!(ended, std::slice::from_ref(&subject), "{other}");
+            let Laid { manifest: laid, ended, .. } = overlay.over(&manifest(other), |_| false);
+            let ended: Vec<_> = ended.iter().map(|it| &it.subject).collect();
+            assert_eq!(ended, [&subject], "{other}");
             assert!(!images(&laid).contains(&"/x/2.wasm".to_owned()), "{other}");
         }
-        let (laid, ended) = overlay.over(&own, |_| true);
+        let Laid { manifest: laid, ended, .. } = overlay.over(&own, |_| true);
         assert_eq!((images(&laid), ended.len()), (images(&own), 1), "its file is another one");
     }
 
@@ -299,7 +273,7 @@ mod tests {
         let added = with(edit_of(&own, "/x/a.wasm"), Entry::Absent, Besides::default());
         let subject = Subject::actor("a");
         let overlay = Overlay::default().with(subject.clone(), Some(added));
-        let (laid, ended) = overlay.over(&own, |_| false);
+        let Laid { manifest: laid, ended, .. } = overlay.over(&own, |_| false);
         assert_eq!((laid.actors.len(), laid.actors[1].value.id(), ended.len()), (2, "a", 0));
         let names = [Arc::from("b"), Arc::from("a")].into();
         let source = SourceText::new("a.yaml", "", Format::Yaml);
@@ -312,8 +286,8 @@ mod tests {
             "actors: [b.wasm, {image: other.wasm, name: a}]
 ",
         );
-        let (laid, ended) = overlay.over(&has, |_| false);
-        assert_eq!((laid.actors.len(), ended), (2, vec![subject]));
+        let Laid { manifest: laid, ended, .. } = overlay.over(&has, |_| false);
+        assert_eq!((laid.actors.len(), ended.len()), (2, 1));
         assert_eq!(laid.actors[1].value.image.value, "other.wasm", "the manifest has its say");
     }
 
@@ -334,11 +308,12 @@ mod tests {
         let base = Entry::Actor(own.actors[0].value.clone());
         let edit = with(edit_of(&own, "a.wasm"), base, besides);
         let overlay = Overlay::default().with(Subject::actor("a"), Some(edit));
-        let (laid, ended) = overlay.over(&own, |_| false);
+        let Laid { manifest: laid, ended, .. } = overlay.over(&own, |_| false);
         assert_eq!((laid.bindings.len(), ended.len()), (1, 0));
-        let (laid, ended) = overlay.over(&manifest("actors: [a.wasm]\n"), |_| false);
+        let Laid { manifest: laid, ended, .. } =
+            overlay.over(&manifest("actors: [a.wasm]\n"), |_| false);
         assert_eq!((laid.bindings.len(), ended.len()), (0, 1));
-        let (laid, ended) = overlay.over(&manifest(bound), |_| false);
+        let Laid { manifest: laid, ended, .. } = overlay.over(&manifest(bound), |_| false);
         assert_eq!((laid.bindings.len(), ended.len()), (1, 1), "the manifest has its own");
     }
 
@@ -346,6 +321,6 @@ mod tests {
     fn without_edits_a_manifest_is_not_copied() {
         let own = manifest("actors: [a.wasm]\n");
         let overlay = Overlay::default().with(Subject::actor("a"), None);
-        assert!(Arc::ptr_eq(&overlay.over(&own, |_| false).0, &own));
+        assert!(Arc::ptr_eq(&overlay.over(&own, |_| false).manifest, &own));
     }
 }

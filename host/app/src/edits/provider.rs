@@ -32,7 +32,8 @@ pub(super) fn provider(
         Some(to) => (kind_of(to, &kind, at)?, TextPairs::new()),
     };
     let values = changed(values, changes, at)?;
-    let named = words(to, &values);
+    // What an edit before made of it, it is still.
+    let named = words(to.map(str::to_owned).or_else(|| now.made_of()), &values);
     Ok((Replacement::Provider { kind, values }, named))
 }
 
@@ -61,18 +62,21 @@ pub(super) fn changed(
 }
 
 /// What it is, and what the manifest would say: of values their names alone.
-pub(super) fn words(to: Option<&str>, values: &TextPairs) -> Named {
+pub(super) fn words(to: Option<String>, values: &TextPairs) -> Named {
     let names: Vec<_> = values.iter().map(|(key, _)| key.value.as_str()).collect();
-    let what = match (to, names.is_empty()) {
-        (Some(to), true) => to.to_owned(),
+    let what = match (&to, names.is_empty()) {
+        (Some(to), true) => to.clone(),
         (Some(to), false) => format!("{to} with {}", names.join(", ")),
-        (None, _) => format!("the values {}", names.join(", ")),
+        (None, true) => "without values".to_owned(),
+        (None, false) => format!("the values {}", names.join(", ")),
     };
-    let kind = to.and_then(|to| to.split_once(':')).map(|(kind, it)| format!("`{kind}: {it}`"));
+    let kind = to.as_deref().and_then(|to| to.split_once(':'));
+    let kind = kind.map(|(kind, it)| format!("`{kind}: {it}`"));
     let named: Vec<_> = names.iter().map(|name| format!("{name}: …")).collect();
-    let values = format!("`values: {{{}}}`", named.join(", "));
-    let keeps = kind.into_iter().chain([values]).collect::<Vec<_>>().join(" and ");
-    Named { what, keeps }
+    let is_said = !names.is_empty() || kind.is_none();
+    let values = is_said.then(|| format!("`values: {{{}}}`", named.join(", ")));
+    let keeps = kind.into_iter().chain(values).collect::<Vec<_>>().join(" and ");
+    Named { what, keeps, to }
 }
 
 /// What implements a provider, as one word. What the manifest says of the same kind holds on.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use trellis_supervisor::Part;
 
-use super::overlay::InForce;
+use super::in_force::InForce;
 use super::subject::Subject;
 use super::version::Version;
 
@@ -46,8 +46,8 @@ impl TookBack {
             Some(stays) => format!(
                 "revision {revision} of {subject} was to be taken back ({why}) and stays, because \
                  what ran before cannot be had: {stays}; put another version in its place with \
-                 `trellis update`, or go to an earlier one with `trellis rollback {name} --to \
-                 REVISION`"
+                 `trellis update`, or go to another one that it had with `trellis rollback {name} \
+                 --to REVISION`, by its revision in `trellis history {name}`"
             ),
             None if fails => format!(
                 "revision {revision} of {subject} is being taken back ({why}): what ran before it \

@@ -42,8 +42,8 @@ pub(super) fn add_actor(
     }
     let now = addition(Subject::actor(name), of)?;
     let replacement = Replacement::Actor { name: name.to_owned(), image: image.to_owned() };
-    let keeps = format!("`image: {image}` and `name: {name}`");
-    Ok(now.added(replacement, Named { what: image.to_owned(), keeps }))
+    let (what, keeps) = (image.to_owned(), format!("`image: {image}`"));
+    Ok(now.added(replacement, Named { what, keeps, to: None }))
 }
 
 /// A provider that the manifest does not have.
@@ -58,9 +58,7 @@ pub(super) fn add_provider(
     let nothing = ProviderKind::Builtin(Spanned::new(String::new(), nowhere));
     let kind = kind_of(to, &nothing, nowhere)?;
     let values = changed(TextPairs::new(), (set, &[]), nowhere)?;
-    let Named { what, keeps } = words(Some(to), &values);
-    let keeps = keeps.trim_end_matches(" and `values: {}`");
-    let named = Named { what, keeps: format!("{keeps} and `name: {name}`") };
+    let named = words(Some(to.to_owned()), &values);
     Ok(now.added(Replacement::Provider { kind, values }, named))
 }
 

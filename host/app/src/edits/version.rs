@@ -3,14 +3,15 @@
 use std::sync::{Arc, OnceLock};
 
 use trellis_artifacts::KeptProgram;
-use trellis_control::for_everybody;
+use trellis_control::{ComponentKind, for_everybody};
 use trellis_limits::ActorLimits;
 use trellis_manifest::{
-    ActorSpec, Isolation, ProviderKind, ProviderSpec, Span, Spanned, TextPairs,
+    ActorSpec, Isolation, Manifest, ProviderKind, ProviderSpec, Span, Spanned, TextPairs,
 };
 use trellis_supervisor::Part;
 
 use super::besides::Besides;
+use super::subject::Subject;
 use super::words::Named;
 
 /// A version that an edit brought.
@@ -134,6 +135,31 @@ impl Entry {
             }
             Self::Absent => None,
         }
+    }
+
+    /// True when a manifest has the same entry, wherever that stands in its text; or none, where
+    /// there was none.
+    pub(super) fn is_in(&self, subject: &Subject, manifest: &Manifest) -> bool {
+        match self {
+            Self::Actor(_) => manifest.actors.iter().any(|it| self.is_actor(&it.value)),
+            Self::Provider(_) => manifest.providers.iter().any(|it| self.is_provider(&it.value)),
+            Self::Absent => self.again_in(subject, manifest).is_none(),
+        }
+    }
+
+    /// What a manifest says by now of what had this entry.
+    pub(super) fn again_in(&self, subject: &Subject, manifest: &Manifest) -> Option<Self> {
+        let name = &*subject.name;
+        if subject.kind == ComponentKind::Provider {
+            let mut providers = manifest.providers.iter();
+            let found = providers.find(|it| it.value.name.value == name)?;
+            return Some(Self::Provider(found.value.clone()));
+        }
+        // One without a name is known by its module.
+        let id = if let Self::Actor(own) = self { own.id() } else { name };
+        let mut actors = manifest.actors.iter();
+        let found = actors.find(|it| it.value.id() == name || it.value.id() == id)?;
+        Some(Self::Actor(found.value.clone()))
     }
 
     /// True for the same entry, wherever it stands in its text.

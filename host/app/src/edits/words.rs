@@ -11,8 +11,10 @@ use super::subject::Subject;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Named {
     pub(crate) what: String,
-    /// What the manifest's entry would say.
+    /// What the manifest's entry would say, with all that is other than it says now.
     pub(crate) keeps: String,
+    /// Of a provider what implements it, as it was asked for, where the manifest has another one.
+    pub(crate) to: Option<String>,
 }
 
 /// What something is by an edit.
@@ -38,7 +40,9 @@ pub(super) fn keeps(
     let Besides { stopped, instances, bindings } = besides;
     let own = named.map(|named| named.keeps.clone());
     let instances = instances.map(|most| format!("`instances: {{max: {most}}}`"));
-    let entry: Vec<_> = own.into_iter().chain(instances).collect();
+    // Without its name it would be another one.
+    let name = is_new.then(|| format!("`name: {}`", subject.name));
+    let entry: Vec<_> = own.into_iter().chain(instances).chain(name).collect();
     let entry = (!entry.is_empty()).then(|| entry.join(" and "));
     let list = match subject.kind {
         ComponentKind::Actor => "actors",
@@ -57,8 +61,12 @@ pub(super) fn keeps(
     };
     // Of what is not there nothing else is to be said.
     let bindings = bindings.iter().filter(|_| !stopped).map(|((contract, _), it)| match it {
-        Rebound { now: Some(now), .. } => {
+        Rebound { now: Some(now), own: None, .. } => {
             format!("write `{}` under the manifest's `bindings`", written(now))
+        }
+        Rebound { now: Some(now), own: Some(_), .. } => {
+            let written = written(now);
+            format!("write `{written}` in the place of its binding under the manifest's `bindings`")
         }
         Rebound { now: None, .. } => {
             format!("take its binding to {contract} out of the manifest")
@@ -85,13 +93,16 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_what_a_manifest_can_say() {
-        let (actor, named) =
-            (Subject::actor("a"), Named { what: "/a".into(), keeps: "`x`".into() });
+        let (actor, to) = (Subject::actor("a"), None);
+        let named = Named { what: "/a".into(), keeps: "`x`".into(), to };
         let scaled = Besides { instances: Some(3), ..Besides::default() };
         assert_eq!(what(Some(&named), &scaled), "/a, limited to 3 instances");
         let told = keeps((&actor, false), Some(&named), &scaled);
         let entry = "write `x` and `instances: {max: 3}` in the manifest's entry of actor a";
         assert_eq!(told, entry);
+        let told = keeps((&actor, true), Some(&named), &scaled);
+        let entry = "write `x` and `instances: {max: 3}` and `name: a` in an entry of the";
+        assert_eq!(told, format!("{entry} manifest's `actors`"), "or it would be another one");
         let stopped = Besides { stopped: true, ..scaled };
         assert_eq!(what(None, &stopped), "limited to 3 instances, stopped");
         assert_eq!(keeps((&actor, false), None, &stopped), "take actor a out of the manifest");

@@ -1,8 +1,10 @@
 //! Edits on their way: what somebody asks for is loaded as a manifest is, and takes turns with
 //! that.
 
+use std::sync::Arc;
+
 use trellis_claims::{Clock, SystemClock};
-use trellis_control::{Applied, ChangedBy, ComponentKind, Edit, EditRequest, Edited};
+use trellis_control::{Applied, ChangedBy, ComponentKind, EditRequest, Edited, Step};
 use trellis_core::{CallError, Code};
 use trellis_supervisor::Allowances;
 
@@ -12,12 +14,16 @@ use super::making::Making;
 use super::told::{helped, notes, stays_stopped};
 use super::{Beside, Life};
 use crate::edits::{
-    Change, InForce, Next, Order, Subject, TakenBack, Terms, Version, check_data, draft, untried,
-    watch,
+    Change, InForce, Next, Order, Subject, TakenBack, Terms, Version, check_data, check_terms,
+    draft, fitting_over, untried, untried_so_far, watch,
 };
 use crate::failure::Failure;
 use crate::loading::{Loading, Progress};
 use crate::manifest::{Loaded, Made};
+
+/// Said of a rollback over a manifest that was changed since.
+const SAID_ANEW: &str = "the manifest says something else by now of what it was bound to then, and \
+                         has its say: that is not gone back to";
 
 impl Life {
     /// Begins with an edit that somebody asks for, or says why not.
@@ -52,18 +58,24 @@ impl Life {
             return Err(CallError::new(Code::Busy, "the host has not started yet"));
         };
         Terms::of(order.request.watch)?;
+        check_terms(&order.request)?;
         self.edits.look(|book| {
             book.check_made_for(order.asked.made_for.as_deref())?;
             let drafted = draft(&order.request.edit, (&base, &parts), book)?;
             check_data(&order.request, &drafted.subject)?;
-            let former = match drafted.next {
+            let had = match drafted.next {
                 Next::Former(to) => book.former(&drafted.subject, to)?,
                 Next::New(_) | Next::Plain => None,
             };
+            // The manifest has its say where it says something else of a binding since.
+            let of = (&drafted.subject, &drafted.base);
+            let former = had.as_ref().and_then(|had| fitting_over(had, of, &base.manifest));
+            let is_whole = had.as_ref().map(Arc::as_ptr) == former.as_ref().map(Arc::as_ptr);
+            let remark = (!is_whole).then(|| SAID_ANEW.to_owned());
             let now = book.overlay().get(&drafted.subject);
             let is_open = now.is_some_and(|now| book.is_open(now.revision));
             let (overlay, origin) = (book.overlay().clone(), book.revision() + 1);
-            Ok(Making { drafted, former, is_open, base, overlay, parts, origin })
+            Ok(Making { drafted, former, remark, is_open, base, overlay, parts, origin })
         })
     }
 
@@ -80,50 +92,84 @@ impl Life {
             Ok(loaded) => loaded,
             Err(failure) => return order.answer(Err(failure)),
         };
-        let Some(Made { subject, edit, remarks }) = loaded.edit.take() else { return };
+        let Some(made) = loaded.edit.take() else { return };
         let request = &order.request;
-        let is_rollback = request.edit.is_rollback();
-        let (revision, is_same) = self.edits.look(|book| {
-            let now = book.overlay().get(&subject).map(|it| &*it.version);
-            let next = edit.as_ref().map(|it| &*it.version);
-            (book.revision(), is_same(is_rollback, now, next))
-        });
-        let unchanged = is_same && loaded.changes.is_empty();
-        let foreseen = match self.foresee(request, &loaded.prepared, &subject) {
+        let made = self.to_be_watched(request, made);
+        let (revision, unchanged) = self.compare(request, &made, &loaded);
+        let foreseen = match self.foresee(request, &loaded.prepared, made.of()) {
             Ok(foreseen) => foreseen,
             Err(_) if unchanged => Foreseen::NOTHING,
-            Err(error) => return order.answer(Err(Failure::call(subject.to_string(), error))),
+            Err(error) => return order.answer(Err(Failure::call(made.subject.to_string(), error))),
         };
-        let mut notes = notes(request, (&subject, edit.as_ref()), foreseen.inherits);
-        notes.extend(remarks);
-        let stopped = edit.as_ref().is_some_and(|edit| edit.version.besides.stopped);
-        notes.extend(stays_stopped(&request.edit, &subject).filter(|_| stopped));
-        let known = self.edits.look(|book| book.known_to_fail(&subject, edit.as_ref()));
-        notes.extend(known);
-        let terms = terms(request, &subject);
+        let mut notes = self.notes(request, &made, &foreseen);
         if unchanged || request.dry_run {
-            let untried = || untried(request, (foreseen.replays, terms.is_some()));
-            let begins = !unchanged && !matches!(request.edit, Edit::Stop { .. });
-            notes.extend(begins.then(untried));
+            let is_stopped = made.edit.as_ref().is_some_and(|it| it.version.besides.stopped);
+            let begins = !unchanged && !is_stopped;
+            notes.extend(begins.then(|| untried(request, foreseen.tries(made.edit.as_ref()))));
             let applied = Applied { steps: loaded.changes, ..Applied::default() };
             let (dry_run, watched) = (request.dry_run, false);
             let edited = Edited { revision, unchanged, dry_run, watched, applied, notes };
             return order.answer(Ok(edited));
         }
-        let fared = match edit.as_ref().and_then(|edit| edit.watched) {
-            Some((_, fared)) => fared,
-            None => self.host.supervisor().tally(subject.as_pair()).unwrap_or_default(),
-        };
-        let is_update = is_rollback || request.edit.is_update();
-        let edit = edit.map(|edit| match terms {
-            // What brings no version is no reason to judge the one that is watched no more.
-            None if !is_update => edit,
-            terms => InForce { watched: terms.map(|terms| (terms, fared)), ..edit },
+        let revision = self.put(&order, made, &loaded.changes);
+        let answering = Answering { order, revision, notes };
+        self.carry_out(loaded, (None, Some(answering)), beside);
+        // What was in the way of it may have been an edit.
+        self.waiting.reload |= self.refused;
+    }
+
+    /// The same, with when it is taken back.
+    fn to_be_watched(&self, request: &EditRequest, made: Made) -> Made {
+        // What brings no version is no reason to judge the one that is watched no more.
+        if !made.brings {
+            return made;
+        }
+        let Made { subject, edit, .. } = made;
+        let terms = terms(request, &subject);
+        let edit = edit.map(|edit| {
+            let fared = match edit.watched {
+                Some((_, fared)) => fared,
+                None => self.host.supervisor().tally(subject.as_pair()).unwrap_or_default(),
+            };
+            InForce { watched: terms.map(|terms| (terms, fared)), ..edit }
         });
+        Made { subject, edit, ..made }
+    }
+
+    /// The revision of what is wanted, and whether that is so already.
+    fn compare(&self, request: &EditRequest, made: &Made, loaded: &Loaded) -> (u64, bool) {
+        self.edits.look(|book| {
+            let now = book.overlay().get(&made.subject).map(|it| &*it.version);
+            let next = made.edit.as_ref().map(|it| &*it.version);
+            let is_same = is_same(request.edit.is_rollback(), now, next);
+            (book.revision(), is_same && loaded.changes.is_empty())
+        })
+    }
+
+    /// What its maker should know.
+    fn notes(&self, request: &EditRequest, made: &Made, foreseen: &Foreseen) -> Vec<String> {
+        let Made { subject, edit, remarks, .. } = made;
+        let mut notes = notes(request, (subject, edit.as_ref()), foreseen.inherits);
+        notes.extend(remarks.iter().cloned());
+        let stopped = edit.as_ref().filter(|edit| edit.version.besides.stopped);
+        let of_start = |edit: &InForce| {
+            let tries = untried_so_far(request, foreseen.tries(Some(edit)));
+            stays_stopped(&request.edit, subject, edit.untried.then_some(tries))
+        };
+        notes.extend(stopped.and_then(of_start));
+        notes.extend(self.edits.look(|book| book.known_to_fail(subject, edit.as_ref())));
+        notes
+    }
+
+    /// Has it wanted from now on; gives the revision.
+    fn put(&self, order: &Order, made: Made, changes: &[Step]) -> u64 {
+        let Made { subject, edit, .. } = made;
+        let request = &order.request;
+        let is_rollback = request.edit.is_rollback();
         let what = edit.as_ref().map(|edit| edit.version.what.clone());
         let by = if is_rollback { ChangedBy::Rollback } else { ChangedBy::Edit };
         let (who, at_unix_s) = (Some(order.asked.by.name()), SystemClock.now_unix_s());
-        let change = Change { by, who, steps: &loaded.changes, at_unix_s };
+        let change = Change { by, who, steps: changes, at_unix_s };
         let revision = self.edits.look(|book| {
             let revision = book.put(change, &subject, edit);
             if is_rollback {
@@ -132,15 +178,14 @@ impl Life {
             if request.force {
                 book.forces(&subject);
             }
+            // Who forces it asks for none, unless a number is given.
+            request.replay.iter().for_each(|calls| book.replays(&subject, *calls));
             request.data.iter().for_each(|terms| book.moves(&subject, *terms));
             revision
         });
         let what = what.as_deref().unwrap_or("as the manifest says");
         tracing::info!("revision {revision}: {subject} is to be {what}");
-        let answering = Answering { order, revision, notes };
-        self.carry_out(loaded, (None, Some(answering)), beside);
-        // What was in the way of it may have been an edit.
-        self.waiting.reload |= self.refused;
+        revision
     }
 
     /// What was wanted by a revision was tried: what somebody asked for and could not be had is

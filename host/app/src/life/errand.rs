@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use trellis_control::{Applied, Edit, EditRequest, Edited};
-use trellis_supervisor::Prepared;
+use trellis_control::{Applied, Edited};
 
 use crate::edits::{Order, TakenBack};
 use crate::loading::Loading;
@@ -59,14 +58,6 @@ pub(super) struct Answering {
 }
 
 impl Answering {
-    /// Says how many calls the actor has to answer before it serves, if somebody asked for that.
-    pub(super) fn demands(&self, prepared: &mut Prepared) {
-        let EditRequest { edit, replay, .. } = &self.order.request;
-        if let (Edit::Actor { name, .. }, Some(calls)) = (edit, replay) {
-            prepared.replays(name, *calls);
-        }
-    }
-
     /// Says what came of it.
     pub(super) fn answer(self, mut applied: Applied, watched: bool) {
         let Self { order, revision, mut notes } = self;

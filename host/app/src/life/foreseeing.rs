@@ -1,11 +1,11 @@
 //! What is known of an edit before it is made.
 
-use trellis_control::{Edit, EditRequest};
+use trellis_control::{ComponentKind, Edit, EditRequest};
 use trellis_core::CallError;
 use trellis_supervisor::{Inherits, Prepared};
 
 use super::Life;
-use crate::edits::Subject;
+use crate::edits::{InForce, Subject};
 
 /// What is known of it.
 pub(super) struct Foreseen {
@@ -17,6 +17,11 @@ pub(super) struct Foreseen {
 
 impl Foreseen {
     pub(super) const NOTHING: Self = Self { inherits: Inherits::All, replays: 0 };
+
+    /// What an edit has to show: how many calls it answers first, and whether it is watched.
+    pub(super) fn tries(&self, edit: Option<&InForce>) -> (usize, bool) {
+        (self.replays, edit.is_some_and(|edit| edit.watched.is_some()))
+    }
 }
 
 impl Life {
@@ -29,17 +34,24 @@ impl Life {
         &self,
         request: &EditRequest,
         prepared: &Prepared,
-        subject: &Subject,
+        (subject, edit): (&Subject, Option<&InForce>),
     ) -> Result<Foreseen, CallError> {
         let supervisor = self.host.supervisor();
         if request.data.is_some() {
             supervisor.check_moves(prepared, &subject.name)?;
         }
+        let is_actor = subject.kind == ComponentKind::Actor;
         let replays = match &request.edit {
-            Edit::Actor { name, .. } => {
-                // Who forces it asks for none, unless a number is given.
-                let calls = request.replay.or(request.force.then_some(0));
-                supervisor.replays(prepared, name, calls)?
+            Edit::Actor { name, .. } => supervisor.replays(prepared, name, replayed(request))?,
+            // What was put in place while it was stopped shows now what it has to show.
+            Edit::Start { kind: ComponentKind::Actor, name, .. } => {
+                let said = self.edits.look(|book| book.replayed(subject));
+                supervisor.replays(prepared, name, replayed(request).or(said))?
+            }
+            // What else is changed of it, its start has to show that.
+            _ if is_actor && edit.is_some_and(|edit| edit.untried) => {
+                let said = self.edits.look(|book| book.replayed(subject));
+                supervisor.replays(prepared, &subject.name, said).unwrap_or(0)
             }
             _ => 0,
         };
@@ -51,4 +63,10 @@ impl Life {
         };
         Ok(Foreseen { inherits, replays })
     }
+}
+
+/// How many calls are to be answered, where that is said: who forces it asks for none, unless a
+/// number is given.
+fn replayed(request: &EditRequest) -> Option<u32> {
+    request.replay.or(request.force.then_some(0))
 }

@@ -2,41 +2,30 @@
 
 use std::sync::{Arc, OnceLock};
 
-use trellis_artifacts::Imprint;
 use trellis_core::{CallError, Code};
-use trellis_manifest::{Manifest, Span, Spanned};
 use trellis_supervisor::{Allowances, Kept, Part, Parts, Supervisor};
 
+use super::owning::{Own, own};
 use super::reading::changes;
 use super::told::{helped, refused, told};
 use crate::edits::{
-    Base, Drafted, Entry, InForce, New, Next, Overlay, Subject, Version, WayBack, kept, kept_part,
+    Base, Drafted, Entry, InForce, New, Next, Overlay, Subject, Version, WayBack, kept,
 };
 use crate::failure::Failure;
 use crate::manifest::{Loaded, Loader, Made};
-
-/// Said of an edit where the manifest's own version never ran.
-const NOT_HAD: &str = "what the manifest names could not be had and does not run (`/readyz` says \
-                       why): whoever goes back from this edit goes back to what runs now";
 
 /// What an edit is made of, before its files are read.
 pub(super) struct Making {
     pub(super) drafted: Drafted,
     pub(super) former: Option<Arc<Version>>,
+    /// What is to be known of that.
+    pub(super) remark: Option<String>,
     /// The edit that it follows was not judged yet.
     pub(super) is_open: bool,
     pub(super) base: Base,
     pub(super) overlay: Overlay,
     pub(super) parts: Arc<Parts>,
     pub(super) origin: u64,
-}
-
-/// What the manifest says of the subject, as it is for as long as an edit holds.
-struct Own {
-    entry: Entry,
-    file: Option<Imprint>,
-    part: Option<Part>,
-    remarks: Vec<String>,
 }
 
 impl Making {
@@ -49,7 +38,7 @@ impl Making {
         (loader, supervisor): (Arc<Loader>, Supervisor),
         allows: Allowances,
     ) -> Result<Loaded, Failure> {
-        let Self { drafted, former, is_open, base, overlay, parts, origin } = self;
+        let Self { drafted, former, remark, is_open, base, overlay, parts, origin } = self;
         let Drafted { subject, base: entry, next } = drafted;
         let (reads, named) = match &next {
             Next::New(new) => (new.reads, new.replacement.file().map(str::to_owned)),
@@ -79,14 +68,16 @@ impl Making {
             (_, None) => own.part.clone(),
         };
         let goes_back = matches!(next, Next::Former(_));
+        let is_update = matches!(&next, Next::New(new) if new.reads && !new.adds);
         let known = (former, now.as_deref());
         let of = (&subject, &own.entry, &base);
         let version = version(&loader, (next, origin), known, of).await?;
         let copied = version.as_ref().and_then(|version| version.replacement.file());
         let copied = copied.map(str::to_owned);
         let is_known = now.is_some() || !matches!(own.entry, Entry::Absent);
-        let remarks = own.remarks.clone();
-        let edit = version.map(|version| in_force(version, own, (before.as_deref(), is_open)));
+        let remarks = own.remarks.iter().cloned().chain(remark).collect();
+        let follows = (before.as_deref(), is_open);
+        let edit = version.map(|version| in_force(version, own, follows, is_update));
         let overlay = overlay.with(subject.clone(), edit.clone());
         // Who goes back goes to what ran before, whatever its key was.
         let forced = (allows.another || !reads).then_some(&subject);
@@ -109,7 +100,9 @@ impl Making {
             let _ = edit.version.part.set(part);
         }
         let changes = changes(&supervisor, &loaded);
-        let made = Made { subject, edit, remarks };
+        let both = before.as_deref().zip(edit.as_ref());
+        let brings = is_update || both.is_some_and(|(before, edit)| !before.brings_what(edit));
+        let made = Made { subject, edit, brings, remarks };
         Ok(Loaded { changes, edit: Some(made), ..loaded })
     }
 }
@@ -136,15 +129,20 @@ fn in_force(
     version: Arc<Version>,
     own: Own,
     (before, is_open): (Option<&InForce>, bool),
+    is_update: bool,
 ) -> InForce {
     let now = before.map(|before| Arc::clone(&before.version));
+    let unjudged = before.filter(|before| is_open || before.untried);
     // What nobody has judged yet is nothing to go back to, nor to be compared with.
-    let (sound, watched) = match before {
-        Some(before) if is_open => (before.sound.clone(), before.watched),
-        _ => (now.clone(), None),
+    let (sound, watched) = match unjudged {
+        Some(before) => (before.sound.clone(), before.watched),
+        None => (now.clone(), None),
     };
+    let stays = unjudged.is_some_and(|it| it.version.replacement == version.replacement);
+    let untried = version.besides.stopped && (is_update || stays);
     let Own { entry, file, part: base_part, .. } = own;
-    InForce { version, base: entry, file, base_part, before: now, sound, revision: 0, watched }
+    let (base, before, revision) = (entry, now, 0);
+    InForce { version, base, file, base_part, before, sound, revision, watched, untried }
 }
 
 /// All that was prepared, but of the subject this part, at its place among what edits leave there.
@@ -154,36 +152,6 @@ fn kept_but(
     (subject, part): (&Subject, Option<&Part>),
 ) -> Kept {
     Kept::all_but(parts, (subject.as_pair(), overlay.place(base, subject)), part)
-}
-
-/// What the manifest says of the subject of its first edit: kept where nobody changes it. Where
-/// something runs `instead`, that is what is gone back to.
-async fn own(
-    (loader, base): (&Arc<Loader>, &Base),
-    entry: Entry,
-    (wanted, instead): (Option<Part>, Option<Part>),
-) -> Result<Own, Failure> {
-    let file = file_of(loader, entry.clone()).await?;
-    let not_had = instead.as_ref().map(|_| NOT_HAD.to_owned());
-    let Some(part) = instead.or(wanted) else {
-        return Ok(Own { entry, file, part: None, remarks: Vec::new() });
-    };
-    let (copied, cache) = (part.clone(), loader.cache(&base.manifest));
-    let copying = loader.copy(move || kept_part(&copied, cache.as_deref())).await?;
-    let (part, mut remarks) = match copying {
-        Ok(kept) => (kept, Vec::new()),
-        Err(error) => {
-            let why = error.message();
-            let what = if not_had.is_some() { "what runs" } else { "what the manifest names" };
-            let remark = format!(
-                "{what} cannot be kept ({why}): if it has to be read again, this edit cannot be \
-                 taken back"
-            );
-            (part, vec![remark])
-        }
-    };
-    remarks.extend(not_had);
-    Ok(Own { entry, file, part: Some(part), remarks })
 }
 
 /// What an edit brings, with its file where nobody changes it; `None` is what the manifest says.
@@ -220,17 +188,4 @@ fn there_already(subject: &Subject, what: &str) -> CallError {
          its place"
     );
     CallError::new(Code::Message, text)
-}
-
-/// The file that an entry of the manifest names, as it is now.
-async fn file_of(loader: &Loader, entry: Entry) -> Result<Option<Imprint>, Failure> {
-    let mut alone = Manifest::default();
-    match entry {
-        Entry::Actor(spec) => alone.actors.push(Spanned::new(spec, Span::default())),
-        Entry::Provider(spec) => alone.providers.push(Spanned::new(spec, Span::default())),
-        Entry::Absent => return Ok(None),
-    }
-    let path = loader.files(&alone).pop().or_else(|| loader.programs(&alone).pop());
-    let Some(path) = path else { return Ok(None) };
-    loader.copy(move || Imprint::of(&path).ok()).await
 }

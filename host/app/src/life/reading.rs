@@ -7,6 +7,7 @@ use trellis_entitlements::Rules;
 use trellis_manifest::HostSpec;
 use trellis_supervisor::Supervisor;
 
+use super::owning::lay_anew;
 use crate::edits::Overlay;
 use crate::failure::Failure;
 use crate::identity::Identity;
@@ -31,13 +32,14 @@ pub(super) async fn trust(
 
 /// Checks what the text names, and follows the files of that.
 pub(super) async fn prepare(
-    (loader, supervisor): (&Loader, &Supervisor),
+    (loader, supervisor): (&Arc<Loader>, &Supervisor),
     watch: &FileWatch,
     (text, purpose): (Meant, For),
     edits: Overlay,
 ) -> Result<Loaded, Failure> {
     watch.follow_modules(loader.files(&text.manifest)).await;
-    let loaded = loader.prepare(text, purpose, &edits).await?;
+    let mut loaded = loader.prepare(text, purpose, &edits).await?;
+    lay_anew(loader, &mut loaded).await?;
     let changes = changes(supervisor, &loaded);
     Ok(Loaded { changes, ..loaded })
 }

@@ -93,12 +93,25 @@ fn of_stop(asked: &Edit) -> Option<String> {
     Some(format!("what provider {name} keeps in memory alone is gone with it"))
 }
 
-/// That something was changed and does not run by that.
-pub(super) fn stays_stopped(asked: &Edit, subject: &Subject) -> Option<String> {
+/// That something was changed and does not run by that; and what its start `tries`, if what it
+/// brings was not judged so far.
+pub(super) fn stays_stopped(
+    asked: &Edit,
+    subject: &Subject,
+    tries: Option<String>,
+) -> Option<String> {
     let Subject { kind, name } = subject;
-    let stops = matches!(asked, Edit::Stop { .. });
-    let told = || format!("{subject} is stopped; `trellis start {kind} {name}` has it run");
-    (!stops).then(told)
+    let start = format!("`trellis start {kind} {name}`");
+    match (matches!(asked, Edit::Stop { .. }), tries) {
+        (true, None) => None,
+        (true, Some(tries)) => {
+            Some(format!("what {subject} is was not judged so far; {start} goes on with {tries}"))
+        }
+        (false, None) => Some(format!("{subject} is stopped; {start} has it run")),
+        (false, Some(tries)) => {
+            Some(format!("{subject} is stopped; {start} has it run, and tries {tries}"))
+        }
+    }
 }
 
 /// Values that look like references, and are none.
@@ -123,8 +136,8 @@ fn another_key(subject: &Subject, edit: &InForce) -> Option<String> {
         format!(
             "{subject} goes by another key ({new} instead of {own}), and what it kept stays with \
              the old one. Once it stood its watch, the host remembers the new key: from then on a \
-             start with what the manifest says needs `host --force`, or `trellis rollback {}` \
-             before",
+             start with what the manifest says needs `host --force`, or `trellis rollback {} \
+             --to-manifest` before",
             subject.name
         )
     })

@@ -6,7 +6,7 @@ use trellis_control::Step;
 use trellis_manifest::Report;
 use trellis_supervisor::{Parts, Prepared};
 
-use crate::edits::{Base, InForce, Subject};
+use crate::edits::{Base, Ended, InForce, Subject};
 use crate::readiness::Lasting;
 
 /// A manifest that can run here, with what the rim needs to know of it.
@@ -22,8 +22,8 @@ pub(crate) struct Loaded {
     pub(crate) notes: Report,
     /// The part of that which lasts as long as the manifest runs.
     pub(crate) lasting: Vec<Lasting>,
-    /// The edits that end with it.
-    pub(crate) ended: Vec<Subject>,
+    /// What ends of edits with it.
+    pub(crate) ended: Vec<Ended>,
     /// The steps to it from what was wanted when it was loaded.
     pub(crate) changes: Vec<Step>,
     /// The edit that it was loaded for.
@@ -35,6 +35,15 @@ pub(crate) struct Made {
     pub(crate) subject: Subject,
     /// `None` is what the manifest says.
     pub(crate) edit: Option<InForce>,
+    /// It has another version than there was.
+    pub(crate) brings: bool,
     /// What its maker should know.
     pub(crate) remarks: Vec<String>,
+}
+
+impl Made {
+    /// What it is about, and what is in force of it from then on.
+    pub(crate) const fn of(&self) -> (&Subject, Option<&InForce>) {
+        (&self.subject, self.edit.as_ref())
+    }
 }

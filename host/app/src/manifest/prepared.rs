@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
-use trellis_core::{CallError, Code};
+use trellis_core::{BindingName, CallError, Code};
 use trellis_manifest::{Manifest, Problem, Report, SourceText, Span};
 use trellis_supervisor::{Kept, Lacks, Prepared};
 
 use super::loaded::Loaded;
 use super::{For, Loader, Meant, wrong};
-use crate::edits::{Base, InForce, Overlay, Subject, Version};
+use crate::edits::{Base, Ended, InForce, Laid, Overlay, Subject, Version};
 use crate::failure::Failure;
 use crate::readiness::Lasting;
 use crate::record::Damage;
@@ -29,16 +29,17 @@ impl Loader {
         edits: &Overlay,
     ) -> Result<Loaded, Failure> {
         let Meant { manifest, source, trust, wrong_values } = text;
-        let (laid, ended) = laid_over(&manifest, edits).await?;
+        let Laid { manifest: laid, left, ended } = laid_over(&manifest, edits).await?;
         // What an edit brought was checked when it was made; but not whether it may still run.
-        let kept = edits.kept(&laid, &ended);
+        let kept = left.kept(&laid);
         let checked = (&*laid, &source, Lacks::default());
+        let kept = (kept, left.meaning());
         let prepared = self.check(checked, &trust, (purpose, kept, None)).await?;
         if !wrong_values.is_empty() {
             return Err(wrong(with_problems(&source, wrong_values, prepared.err())));
         }
         let mut prepared = prepared.map_err(|report| wrong(with_edits_named(&report, edits)))?;
-        edits.stop(&mut prepared, &ended);
+        left.stop(&mut prepared);
         let loaded = self.loaded((manifest, source), prepared)?;
         self.trust(trust);
         Ok(Loaded { ended, ..loaded })
@@ -58,15 +59,15 @@ impl Loader {
     ) -> Result<Loaded, Failure> {
         let Base { manifest, source, .. } = base.clone();
         // What their files say is for who reads the manifest.
-        let (laid, ended) = edits.over(&manifest, |_| false);
-        if let Some(left) = ended.first() {
-            return Err(Failure::call(left.to_string(), needed(left)));
+        let Laid { manifest: laid, ended, .. } = edits.over(&manifest, |_| false);
+        if let Some(Ended { subject, what, .. }) = ended.first() {
+            return Err(Failure::call(subject.to_string(), needed((subject, what), edits)));
         }
         let trust = self.trusted();
-        let purpose = (For::Changing, kept, forced);
+        let purpose = (For::Changing, (kept, edits.meaning()), forced);
         let prepared = self.check((&*laid, &source, Lacks::default()), &trust, purpose).await?;
         let mut prepared = prepared.map_err(wrong)?;
-        edits.stop(&mut prepared, &[]);
+        edits.stop(&mut prepared);
         self.loaded((manifest, source), prepared)
     }
 
@@ -99,13 +100,10 @@ impl Loader {
     }
 }
 
-/// A manifest with edits laid over it, and the edits that end: files are looked at.
-async fn laid_over(
-    manifest: &Arc<Manifest>,
-    edits: &Overlay,
-) -> Result<(Arc<Manifest>, Vec<Subject>), Failure> {
+/// A manifest with edits laid over it: files are looked at.
+async fn laid_over(manifest: &Arc<Manifest>, edits: &Overlay) -> Result<Laid, Failure> {
     if edits.is_empty() {
-        return Ok((Arc::clone(manifest), Vec::new()));
+        return Ok(edits.over(manifest, |_| false));
     }
     let (manifest, edits) = (Arc::clone(manifest), edits.clone());
     let laying = spawn_blocking(move || edits.over(&manifest, InForce::file_is_other));
@@ -115,12 +113,22 @@ async fn laid_over(
     })
 }
 
-/// That an edit would be left without what it needs: a provider that goes.
-fn needed(left: &Subject) -> CallError {
+/// That an edit would be left without what it needs: a provider that goes, or is gone.
+fn needed((subject, what): (&Subject, &str), edits: &Overlay) -> CallError {
+    let Subject { name, .. } = subject;
+    let edit = edits.get(subject);
+    let bound = edit.into_iter().flat_map(|edit| edit.version.besides.bound());
+    let ways: Vec<_> = bound
+        .map(|(contract, binding)| match binding {
+            BindingName::DEFAULT => format!("`trellis unbind {name} {contract}`"),
+            binding => format!("`trellis unbind {name} {contract} --name {binding}`"),
+        })
+        .collect();
     let text = format!(
-        "an edit binds it to a provider that would not be there any more; `trellis unbind {}` or \
-         `trellis rollback {}` takes that back first",
-        left.name, left.name
+        "{subject} is {what} by an edit, to a provider that would not be there: start that \
+         provider, bind {name} to another one, or take that back first, with {} or `trellis \
+         rollback {name} --to-manifest`",
+        ways.join(" or ")
     );
     CallError::new(Code::Conflict, text)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use trellis_claims::TrustList;
 use trellis_core::Code;
 use trellis_manifest::{Report, TrustSpec};
-use trellis_supervisor::{Kept, Lacks};
+use trellis_supervisor::{Kept, Lacks, Meaning};
 
 use super::{For, Loader, Meant, Written, wrong};
 use crate::aside::aside;
@@ -33,7 +33,10 @@ impl Loader {
         let lacks = Lacks { actors: rest.lacks_actors, providers: rest.lacks_providers };
         let checked = (&rest.manifest, &source, lacks);
         let list = trust.clone().unwrap_or_default();
-        let more = self.check(checked, &list, (For::Starting, Kept::default(), None)).await?.err();
+        let more = self
+            .check(checked, &list, (For::Starting, <(Kept, Meaning)>::default(), None))
+            .await?
+            .err();
         let more = more.iter().flat_map(Report::problems);
         // Without a list of trusted accounts, nothing can be said about these two.
         let unknown = |code: Code| trust.is_none() && matches!(code, Code::Issuer | Code::Unsigned);

@@ -95,6 +95,11 @@ fn edit() -> Value {
                 or_null(count()),
                 "The revision by which it had that; null is the one before the edit in force.",
             ),
+            (
+                "to_manifest",
+                yes_or_no(),
+                "What the manifest says: all that edits have there is given up.",
+            ),
         ],
     );
     let one = |(field, schema)| object("One of the edits.", vec![(field, schema, "The edit.")]);

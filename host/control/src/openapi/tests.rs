@@ -354,8 +354,8 @@ fn every_edit_fits_its_schema_and_has_no_more() {
     for edit in [
         Edit::Actor { name: name.clone(), image },
         Edit::Provider { name: name.clone(), to, set, unset: vec!["D".to_owned()] },
-        Edit::Rollback { name: name.clone(), kind, to: Some(1) },
-        Edit::Rollback { name: name.clone(), kind: None, to: None },
+        Edit::Rollback { name: name.clone(), kind, to: Some(1), to_manifest: false },
+        Edit::Rollback { name: name.clone(), kind: None, to: None, to_manifest: true },
         Edit::Stop { kind: ComponentKind::Actor, name: name.clone() },
         Edit::Start {
             kind: ComponentKind::Provider,

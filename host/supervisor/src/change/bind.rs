@@ -76,6 +76,10 @@ impl Change {
             if place.is_none() && made.caller(&binding.actor).is_none() {
                 continue;
             }
+            // It waits for the start of that, and is in no version's way.
+            if self.desired.prepared.stopped.has_provider(&binding.provider) {
+                continue;
+            }
             if let Some((code, again)) = refused.get(&*binding.actor) {
                 waiting.extend(place.map(|place| (place, waits(&binding.actor, *code), *again)));
                 continue;

@@ -229,6 +229,7 @@ impl Change {
         };
         let places = self.steps.iter().enumerate().filter(|(_, step)| acts(step));
         self.done_before = places.map(|(place, _)| place).collect();
+        self.shared.park(&self.steps, &self.desired.prepared);
         self.shared.edit(|actual| {
             for step in &self.steps {
                 match step {

@@ -4,14 +4,46 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use trellis_control::Step;
 use trellis_core::{CallError, Code};
 use trellis_engine::{ModuleSpec, host_caps};
 use trellis_limits::ActorLimits;
 use trellis_limits::fixed::REPLAY_TIME;
 use trellis_targets::replay::{Kept, KeptBounds, Playback, Replayed, replay};
 
-use crate::prepare::PreparedActor;
+use crate::parked::Last;
+use crate::prepare::{Prepared, PreparedActor};
 use crate::shared::Shared;
+
+impl Shared {
+    /// What the actor of this name has last: the one that runs, or the one that was stopped.
+    pub(crate) fn last(&self, name: &str) -> Option<Last> {
+        let running = self.look(|actual| actual.actors.get(name).map(Last::of));
+        running.or_else(|| self.parked.get(name))
+    }
+
+    /// Keeps what the actors have that these steps stop and that stay wanted; and forgets what
+    /// nobody wants any more.
+    pub(crate) fn park(&self, steps: &[Step], wanted: &Prepared) {
+        let stopped = steps.iter().filter_map(|step| match step {
+            Step::StopActor { actor } if wanted.stopped.has_actor(actor) => Some(&**actor),
+            _ => None,
+        });
+        let known = self.parked.names();
+        let (stopped, gone) = self.look(|actual| {
+            let running = stopped.filter_map(|name| actual.actors.get(name));
+            let running = running.filter(|running| running.kept.is_some());
+            let stopped: Vec<_> =
+                running.map(|it| (Arc::clone(&it.prepared.name), Last::of(it))).collect();
+            // What runs again goes on with what was kept, and has it.
+            let is_gone = |name: &Arc<str>| {
+                actual.actors.contains_key(name) || wanted.places.of_actor(name).is_none()
+            };
+            (stopped, known.into_iter().filter(is_gone).collect::<Vec<_>>())
+        });
+        self.parked.change(stopped, &gone);
+    }
+}
 
 /// Whether a version may follow the one that has its name: `None` where it need not show that.
 ///
@@ -55,12 +87,9 @@ pub(crate) fn asked(
     if replays == Some(0) {
         return Ok(None);
     }
-    let running = shared.look(|actual| {
-        let running = actual.actors.get(&prepared.name)?;
-        let is_same = running.prepared.verified.digest() == prepared.verified.digest();
-        Some((running.kept.clone(), is_same))
-    });
-    let (kept, is_same) = running.unwrap_or_default();
+    let last = shared.last(&prepared.name);
+    let is_same = last.as_ref().is_some_and(|last| last.digest == *prepared.verified.digest());
+    let kept = last.and_then(|last| last.kept);
     let kept = kept.filter(|kept| !kept.is_empty() && prepared.limits.replay_calls_max > 0);
     match (kept, replays) {
         _ if is_same => Ok(None),
@@ -78,15 +107,15 @@ pub(crate) fn asked(
     }
 }
 
-/// Where the calls of a version are kept: with those of the version before.
+/// Where the calls of a version are kept: with those of the version before, also of a stopped one.
 pub(super) fn kept(shared: &Shared, prepared: &PreparedActor) -> Option<Arc<Kept>> {
     let bounds = bounds(prepared);
     if bounds.calls == 0 {
         return None;
     }
-    let running = shared.look(|actual| actual.actors.get(&prepared.name)?.kept.clone());
+    let before = shared.last(&prepared.name).and_then(|last| last.kept);
     let metrics = || Arc::clone(shared.engine.metrics());
-    Some(running.unwrap_or_else(|| Arc::new(Kept::new(bounds, metrics()))))
+    Some(before.unwrap_or_else(|| Arc::new(Kept::new(bounds, metrics()))))
 }
 
 /// How much of its calls is kept.

@@ -14,6 +14,7 @@ use trellis_targets::process::Processes;
 use super::kept::Kept;
 use super::known::{Archives, LastRuns, Modules};
 use super::located::Images;
+use super::meaning::Meaning;
 
 /// What a manifest is checked against.
 pub struct PrepareContext<'a> {
@@ -52,6 +53,8 @@ pub struct PrepareContext<'a> {
     pub lacks: Lacks,
     /// What is taken as it was prepared before.
     pub kept: Kept,
+    /// What the edits mean that are laid over it.
+    pub meaning: Meaning,
 }
 
 /// What may be missing from a manifest whose text has mistakes: that something else names it is no
@@ -93,6 +96,7 @@ impl<'a> PrepareContext<'a> {
             host_addresses,
             lacks: Lacks::default(),
             kept: Kept::default(),
+            meaning: Meaning::default(),
         }
     }
 }

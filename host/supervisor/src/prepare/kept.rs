@@ -15,6 +15,7 @@ use trellis_core::CallError;
 use super::located::Located;
 use super::parts::{Prepared, PreparedActor, PreparedProvider};
 use super::proof::Proof;
+use crate::key::BindingKey;
 
 /// What was prepared of one actor or provider. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ enum Kind {
 pub struct Parts {
     actors: Vec<Arc<PreparedActor>>,
     providers: BTreeMap<Arc<str>, Arc<PreparedProvider>>,
+    /// Which provider each binding means.
+    bound: Vec<(BindingKey, Arc<str>)>,
 }
 
 /// What of a manifest is taken as it was prepared before: actors by their places in it, providers
@@ -100,6 +103,20 @@ impl Parts {
         serving.map(|(name, it)| (&**name, it.descriptor.implicit))
     }
 
+    /// The provider that a binding means.
+    #[must_use]
+    pub fn provider_of(&self, (actor, contract, name): (&str, &str, &str)) -> Option<&str> {
+        let is_it = |key: &BindingKey| {
+            *key.actor == *actor && key.contract.as_str() == contract && key.name.as_str() == name
+        };
+        self.bound.iter().find(|(key, _)| is_it(key)).map(|(_, provider)| &**provider)
+    }
+
+    /// Every provider, by its name.
+    pub fn providers(&self) -> impl Iterator<Item = &str> + Clone {
+        self.providers.keys().map(|name| &**name)
+    }
+
     /// Every contract that is served.
     pub fn contracts(&self) -> impl Iterator<Item = &str> + Clone {
         self.providers
@@ -117,6 +134,7 @@ impl Prepared {
         Parts {
             actors: self.actors.iter().cloned().map(Arc::new).collect(),
             providers: self.providers.iter().map(provider).collect(),
+            bound: self.bindings.iter().map(|it| (it.key(), Arc::clone(&it.provider))).collect(),
         }
     }
 }
@@ -205,17 +223,28 @@ impl Part {
     /// is, and a part of the host is what the manifest says of it.
     pub(crate) fn stands_in_for(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
+            (Kind::Actor(_), Kind::Actor(_)) => !self.is_same_release(other),
+            (Kind::Provider(one), Kind::Provider(another)) => {
+                let both = one.module.is_some() == another.module.is_some()
+                    && one.claims.is_some() == another.claims.is_some();
+                one.has_claims() && both && !self.is_same_release(other)
+            }
+            (Kind::Actor(_), Kind::Provider(_)) | (Kind::Provider(_), Kind::Actor(_)) => false,
+        }
+    }
+
+    /// True for the same code, whatever is said of it besides.
+    #[must_use]
+    pub fn is_same_release(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
             (Kind::Actor(one), Kind::Actor(another)) => {
-                one.verified.digest() != another.verified.digest()
+                one.verified.digest() == another.verified.digest()
             }
             (Kind::Provider(one), Kind::Provider(another)) => {
                 let module = |it: &PreparedProvider| {
                     it.module.as_ref().map(|module| *module.verified.digest())
                 };
-                let is_other = !one.is_kind_of(another) || module(one) != module(another);
-                let both = one.module.is_some() == another.module.is_some()
-                    && one.claims.is_some() == another.claims.is_some();
-                one.has_claims() && both && is_other
+                one.is_kind_of(another) && module(one) == module(another)
             }
             (Kind::Actor(_), Kind::Provider(_)) | (Kind::Provider(_), Kind::Actor(_)) => false,
         }

@@ -92,6 +92,11 @@ fn serving(
     if serving.len() > 1 {
         serving.retain(|provider| !providers.guessed.contains(&provider.name));
     }
+    // The choice was made before any of those came that edits bring.
+    let came = |provider: &PreparedProvider| context.meaning.came(&provider.name);
+    if let Some(first) = serving.iter().map(|provider| came(provider)).min() {
+        serving.retain(|provider| came(provider) == first);
+    }
     match serving.as_slice() {
         [one] => Some((Arc::clone(&one.name), one.descriptor.contract(wanted)?.clone())),
         [] => unserved(spec, (providers, context), problems),

@@ -27,7 +27,7 @@ pub(super) fn warnings(
     // Those of the manifest as well: a program serves what no host knows.
     let wanted = providers.values().map(|it| (&it.factory, Descriptor::clone(&it.descriptor)));
     let known: Vec<_> = builtins.chain(wanted).collect();
-    let mut warnings = Vec::new();
+    let (mut warnings, meaning) = (Vec::new(), &context.meaning);
     for (spec, actor) in manifest.actors.iter().zip(actors) {
         // What an unsigned module may use is decided by the host, not by who made it.
         let Some(actor) = actor.as_ref().filter(|actor| !actor.verified.is_unsigned()) else {
@@ -42,7 +42,8 @@ pub(super) fn warnings(
             let serving = known.iter().find_map(|(factory, descriptor)| {
                 Some((*factory, descriptor.contract(cap)?.id.as_str()))
             });
-            if serving.is_some_and(|(_, id)| bound.contains(&(name, id))) {
+            let is_meant = |id: &str| bound.contains(&(name, id)) || meaning.is_unbound(name, id);
+            if serving.is_some_and(|(_, id)| is_meant(id)) {
                 continue;
             }
             let sentence = format!("actor `{name}` claims {cap}, and nothing binds it");

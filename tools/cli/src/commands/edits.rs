@@ -9,7 +9,7 @@ use trellis_app::AdminClient;
 use trellis_artifacts::is_like_an_image;
 use trellis_control::{
     Answer, Applied, DataTerms, Edit, EditRequest, Edited, Edits, Moved, Revision, RevisionOutcome,
-    WatchTerms,
+    WatchTerms, for_everybody,
 };
 use trellis_core::Code;
 
@@ -40,7 +40,7 @@ pub(crate) struct EditArgs {
     timeout: Duration,
 
     /// Only if what is wanted is still at this revision, by its number or its ETag, which no other
-    /// start of the host has; without it, at the one it has now.
+    /// start of the host has; without it, at the one it has now, and a stop at any.
     #[arg(long, value_name = "REVISION", value_parser = made_for)]
     if_revision: Option<MadeFor>,
 
@@ -55,6 +55,23 @@ enum MadeFor {
     Number(u64),
     /// One of a certain start.
     Tag(String),
+}
+
+impl EditArgs {
+    /// The ETag of what is wanted that an edit is made for; `None` where it does not matter.
+    async fn made_for(&self, client: &AdminClient, edit: &Edit) -> Result<Option<String>, Failure> {
+        match (&self.if_revision, edit) {
+            (Some(MadeFor::Tag(tag)), _) => return Ok(Some(tag.clone())),
+            // It means the same whatever else is wanted by now, and may be meant to end trouble.
+            (None, Edit::Stop { .. }) => return Ok(None),
+            (Some(MadeFor::Number(_)) | None, _) => {}
+        }
+        let Answer::Edits(edits) = client.get(&["edits"]).await? else { return Err(odd()) };
+        Ok(Some(match self.if_revision {
+            Some(MadeFor::Number(revision)) => edits.etag_at(revision),
+            _ => edits.etag,
+        }))
+    }
 }
 
 fn made_for(text: &str) -> Result<MadeFor, String> {
@@ -114,6 +131,9 @@ struct Made {
     /// What became of it by now.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<Revision>,
+    /// What is so if nothing comes of it.
+    #[serde(skip)]
+    goes_on: &'static str,
 }
 
 impl UpdateTerms {
@@ -149,16 +169,9 @@ pub(super) fn make(request: EditRequest, args: &EditArgs, output: Output) -> Res
     let made = runtime::block_on(async {
         let until = Instant::now() + args.timeout;
         let client = args.host.client(output).await?;
-        let etag = match &args.if_revision {
-            Some(MadeFor::Tag(tag)) => tag.clone(),
-            wanted => match (client.get(&["edits"]).await?, wanted) {
-                (Answer::Edits(edits), Some(MadeFor::Number(revision))) => edits.etag_at(*revision),
-                (Answer::Edits(edits), _) => edits.etag,
-                _ => return Err(odd()),
-            },
-        };
+        let made_for = args.made_for(&client, &request.edit).await?;
         let patience = until.saturating_duration_since(Instant::now());
-        let answer = client.edit(&request, &etag, patience).await;
+        let answer = client.edit(&request, made_for.as_deref(), patience).await;
         let edited = match answer {
             Ok(Answer::Edited(edited)) => *edited,
             Ok(_) => return Err(odd()),
@@ -167,12 +180,16 @@ pub(super) fn make(request: EditRequest, args: &EditArgs, output: Output) -> Res
         };
         let changed = !edited.unchanged && !edited.dry_run;
         let revision = match (changed, args.no_wait) {
-            (true, false) => settled(&client, edited.revision, until).await?,
+            (true, false) => Some(settled(&client, edited.revision, until).await?),
             // What failed already is told.
             (true, true) => known(&client, edited.revision).await?,
             (false, _) => None,
         };
-        Ok(Made { edited, revision })
+        let goes_on = match &request.edit {
+            Edit::Start { .. } => "It does not run, as before",
+            _ => "What ran before goes on",
+        };
+        Ok(Made { edited, revision, goes_on })
     })?;
     // They are of an edit that is in force, or would be.
     if let Some(failure) = made.failure() {
@@ -185,15 +202,14 @@ pub(super) fn make(request: EditRequest, args: &EditArgs, output: Output) -> Res
     output.show(&made)
 }
 
-/// What became of a revision, once nothing else will; `None` when that is not known any more.
-async fn settled(
-    client: &AdminClient,
-    revision: u64,
-    until: Instant,
-) -> Result<Option<Revision>, Failure> {
+/// What became of a revision, once nothing else will.
+///
+/// # Errors
+/// When that takes too long, or the host does not know it any more: then nobody knows it.
+async fn settled(client: &AdminClient, revision: u64, until: Instant) -> Result<Revision, Failure> {
     loop {
-        let own = known(client, revision).await?;
-        if own.as_ref().is_none_or(|own| own.outcome.is_final()) {
+        let own = known(client, revision).await?.ok_or_else(|| forgotten(revision))?;
+        if own.outcome.is_final() {
             return Ok(own);
         }
         if Instant::now() >= until {
@@ -209,6 +225,17 @@ async fn known(client: &AdminClient, revision: u64) -> Result<Option<Revision>, 
     Ok(history.into_iter().find(|it| it.revision == revision))
 }
 
+/// So many changes were made since that the host forgot this one; or it started anew.
+fn forgotten(revision: u64) -> Failure {
+    let text =
+        format!("it is not known what became of the edit: the host has no revision {revision}");
+    let failure = Failure::new(Code::Timeout, text);
+    failure.cure(
+        "It was made, and may have been taken back since. `trellis get actors` and `trellis get \
+         providers` tell what runs, and `trellis history` what changed.",
+    )
+}
+
 fn late() -> Failure {
     let failure = Failure::new(Code::Timeout, "it is not known yet what becomes of the edit");
     failure.cure("The host goes on with it: `trellis history` tells. `--timeout` waits for longer.")
@@ -220,31 +247,37 @@ impl Made {
         let Applied { faults, .. } = &self.edited.applied;
         let own = self.revision.as_ref();
         let taken_back = own.filter(|it| it.outcome == RevisionOutcome::TakenBack);
-        let cure = "What ran before goes on. `trellis history` shows what happened, and the host's \
-                    log says more.";
+        let cure = &*format!(
+            "{}. `trellis history` shows what happened, and the host's log says more.",
+            self.goes_on
+        );
         let stays = own.filter(|it| it.outcome == RevisionOutcome::NotTakenBack);
         if let Some(stays) = stays {
             let text = stays.why.clone().unwrap_or_else(|| "it could not be taken back".to_owned());
-            let cure = "It runs on. Put another version in its place with `trellis update`, or an \
-                        earlier one with `trellis rollback --to REVISION`.";
+            let cure = "It runs on. Put another version in its place with `trellis update`, or one \
+                        of those in `trellis history` with `trellis rollback NAME --to REVISION`.";
             return Some(Failure::new(Code::Guest, text).cure(cure));
         }
+        // What else fails on this host is told as well, and is nothing of this.
+        let is_why = |why: &str| faults.iter().find(|it| for_everybody(&it.to_string()) == why);
+        let code_of = |why: &str| is_why(why).map_or(Code::Guest, |fault| fault.code);
         if let Some(own) = taken_back {
             let why = own.why.as_deref().unwrap_or("it does worse than what it replaced");
             let text = format!("revision {} was taken back: {why}", own.revision);
-            let code = faults.first().map_or(Code::Guest, |fault| fault.code);
-            return Some(Failure::new(code, text).cure(cure));
+            return Some(Failure::new(code_of(why), text).cure(cure));
         }
         // Nobody waits until it was taken back.
         let goes = own.filter(|it| it.outcome == RevisionOutcome::Applying);
         if let Some((own, why)) = goes.and_then(|own| Some((own, own.why.as_deref()?))) {
             let text = format!("revision {} is being taken back: {why}", own.revision);
-            let code = faults.first().map_or(Code::Guest, |fault| fault.code);
-            return Some(Failure::new(code, text).cure(cure));
+            return Some(Failure::new(code_of(why), text).cure(cure));
         }
         let subject = own.and_then(|own| own.subject.clone());
         let failed = own.filter(|it| it.outcome == RevisionOutcome::Failed);
-        let fault = faults.iter().find(|it| failed.is_some() || Some(&it.what) == subject.as_ref());
+        let fault = match failed.map(|own| own.why.as_deref()) {
+            Some(why) => why.and_then(is_why).or_else(|| faults.first()),
+            None => faults.iter().find(|it| Some(&it.what) == subject.as_ref()),
+        };
         fault.map(|fault| Failure::new(fault.code, fault.to_string()).cure(cure))
     }
 }
@@ -264,8 +297,10 @@ impl fmt::Display for Made {
             let provider = clean(provider);
             writeln!(f, "copied {keys} keys ({bytes} bytes) of {provider} in {time_ms} ms")?;
         }
+        // Its own would have failed it.
         for fault in &applied.faults {
-            writeln!(f, "failed and is tried again: {}", clean(&fault.to_string()))?;
+            let fault = clean(&fault.to_string());
+            writeln!(f, "not of this edit, and tried again beside it: {fault}")?;
         }
         if !*dry_run {
             writeln!(f, "revision {revision}")?;

@@ -19,9 +19,10 @@ use crate::table::Table;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The last 20 changes since the host started are known, the oldest first. What is wanted now is marked
-as in force: the manifest, and the edits that are laid over it. `taken_back` is what the host undid,
-a rollback that could not be had among them.
+The last 20 changes since the host started are known, the oldest first, and earlier ones that are
+under way, or were until lately. What is wanted now is marked as in force: the manifest, and the
+edits that are laid over it. `taken_back` is what the host undid, a rollback that could not be had
+among them.
 Exit codes: 0 listed, 2 several hosts run, 3 no such host, actor or provider, 4 the host is another
 user's, 5 no host answers.")]
 pub(crate) struct HistoryArgs {

@@ -37,6 +37,7 @@ mod edits;
 mod follow;
 mod host;
 mod live;
+mod subject;
 mod up;
 
 use std::process::ExitCode;

@@ -10,9 +10,10 @@ use crate::output::Output;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without --to, what the update before it had is in force again, or what the manifest says. One that
-cannot be had is undone: what ran goes on, and is what is wanted. A manifest is taken back by its
-own text: docs/releases.md.
+Without --to, the last step is taken back, whatever that was: what the edit before it had is in
+force again, or what the manifest says; with --to-manifest that at once. One that cannot be had is
+undone: what ran goes on, and is what is wanted. A manifest is taken back by its own text:
+docs/releases.md.
 
 Exit codes: as `trellis update`.")]
 pub(crate) struct RollbackArgs {
@@ -22,6 +23,9 @@ pub(crate) struct RollbackArgs {
     /// Goes to what it had by this revision of `trellis history`.
     #[arg(long, value_name = "REVISION")]
     to: Option<u64>,
+    /// Goes to what the manifest says: all that edits have there is given up at once.
+    #[arg(long, conflicts_with = "to")]
+    to_manifest: bool,
     /// What it is, when an actor and a provider have that name.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
@@ -51,7 +55,12 @@ pub(crate) fn run(args: &RollbackArgs, output: Output) -> Result<(), Failure> {
         Kind::Provider => ComponentKind::Provider,
     });
     let request = EditRequest {
-        edit: Edit::Rollback { kind, name: args.name.clone(), to: args.to },
+        edit: Edit::Rollback {
+            kind,
+            name: args.name.clone(),
+            to: args.to,
+            to_manifest: args.to_manifest,
+        },
         force: args.force,
         allow_more_capabilities: false,
         dry_run: false,

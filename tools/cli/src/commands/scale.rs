@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use trellis_control::Edit;
 
 use super::edits::{EditArgs, make, plain};
-use super::live;
+use super::subject::Actor;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -21,9 +21,8 @@ Exit codes: as `trellis update`.")]
 
 #[derive(Args, Debug)]
 pub(crate) struct ScaleArgs {
-    /// The actor's name in the manifest.
-    #[arg(add = live::actors())]
-    name: String,
+    #[command(flatten)]
+    actor: Actor,
     /// Most instances at once; `trellis stop actor NAME` has none.
     #[arg(long, value_name = "COUNT")]
     instances: u32,
@@ -33,7 +32,8 @@ pub(crate) struct ScaleArgs {
 
 impl ScaleCommand {
     pub(crate) fn run(&self, output: Output) -> Result<(), Failure> {
-        let Self::Actor(ScaleArgs { name, instances, edit }) = self;
+        let Self::Actor(ScaleArgs { actor, instances, edit }) = self;
+        let name = &actor.name;
         if *instances == 0 {
             let failure = Failure::usage("no instance at all serves nobody");
             return Err(failure.cure(format!("`trellis stop actor {name}` stops it.")));

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use trellis_control::{ComponentKind, Edit, EditRequest};
 
 use super::edits::{EditArgs, absolute, implementation, make, pair, plain};
-use super::live;
+use super::subject::{Actor, Provider};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -27,9 +27,8 @@ pub(crate) enum StartCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct ActorArgs {
-    /// The actor's name.
-    #[arg(add = live::actors())]
-    name: String,
+    #[command(flatten)]
+    actor: Actor,
     /// Of an actor that the manifest does not have the signed module: a file, or an image in a
     /// registry.
     module: Option<String>,
@@ -42,9 +41,8 @@ pub(crate) struct ActorArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ProviderArgs {
-    /// The provider's name.
-    #[arg(add = live::providers())]
-    name: String,
+    #[command(flatten)]
+    provider: Provider,
     /// Of a provider that the manifest does not have what it is: builtin:NAME, module:FILE,
     /// archive:FILE or process:FILE.
     #[arg(long, value_name = "KIND:WHAT")]
@@ -61,16 +59,16 @@ impl StartCommand {
     pub(crate) fn run(&self, output: Output) -> Result<(), Failure> {
         match self {
             Self::Actor(args) => {
-                let ActorArgs { name, module, force, edit } = args;
+                let ActorArgs { actor, module, force, edit } = args;
                 let image = module.as_deref().map(absolute).transpose()?;
-                let (kind, name) = (ComponentKind::Actor, name.clone());
+                let (kind, name) = (ComponentKind::Actor, actor.name.clone());
                 let start = Edit::Start { kind, name, image, to: None, set: [].into() };
                 make(EditRequest { force: *force, ..plain(start) }, edit, output)
             }
             Self::Provider(args) => {
-                let ProviderArgs { name, to, set, edit } = args;
+                let ProviderArgs { provider, to, set, edit } = args;
                 let to = to.as_deref().map(implementation).transpose()?;
-                let (kind, name) = (ComponentKind::Provider, name.clone());
+                let (kind, name) = (ComponentKind::Provider, provider.name.clone());
                 let set = set.iter().cloned().collect();
                 make(plain(Edit::Start { kind, name, image: None, to, set }), edit, output)
             }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use trellis_control::{ComponentKind, Edit};
 
 use super::edits::{EditArgs, make, plain};
-use super::live;
+use super::subject::{Actor, Provider};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -18,26 +18,16 @@ Exit codes: as `trellis update`.";
 pub(crate) enum StopCommand {
     /// An actor: calls under way end, and no more come.
     #[command(after_help = EXIT_CODES)]
-    Actor(ActorArgs),
+    Actor(StopArgs<Actor>),
     /// A provider: it lets go of its ports, files and connections.
     #[command(after_help = EXIT_CODES)]
-    Provider(ProviderArgs),
+    Provider(StopArgs<Provider>),
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct ActorArgs {
-    /// The actor's name.
-    #[arg(add = live::actors())]
-    name: String,
+pub(crate) struct StopArgs<Subject: Args> {
     #[command(flatten)]
-    edit: EditArgs,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ProviderArgs {
-    /// The provider's name.
-    #[arg(add = live::providers())]
-    name: String,
+    subject: Subject,
     #[command(flatten)]
     edit: EditArgs,
 }
@@ -45,8 +35,10 @@ pub(crate) struct ProviderArgs {
 impl StopCommand {
     pub(crate) fn run(&self, output: Output) -> Result<(), Failure> {
         let (kind, name, edit) = match self {
-            Self::Actor(ActorArgs { name, edit }) => (ComponentKind::Actor, name, edit),
-            Self::Provider(ProviderArgs { name, edit }) => (ComponentKind::Provider, name, edit),
+            Self::Actor(StopArgs { subject, edit }) => (ComponentKind::Actor, &subject.name, edit),
+            Self::Provider(StopArgs { subject, edit }) => {
+                (ComponentKind::Provider, &subject.name, edit)
+            }
         };
         make(plain(Edit::Stop { kind, name: name.clone() }), edit, output)
     }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use trellis_control::{Edit, EditRequest};
 
 use super::edits::{Data, EditArgs, UpdateTerms, absolute, implementation, make, pair};
-use super::live;
+use super::subject::{Actor, Provider};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -30,9 +30,8 @@ pub(crate) enum UpdateCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct ActorArgs {
-    /// The actor's name in the manifest.
-    #[arg(add = live::actors())]
-    name: String,
+    #[command(flatten)]
+    actor: Actor,
     /// The signed module: a file, or an image in a registry.
     module: String,
     /// Answers so many of the actor's latest calls before it serves, and does not serve if it fails
@@ -48,9 +47,8 @@ pub(crate) struct ActorArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ProviderArgs {
-    /// The provider's name in the manifest.
-    #[arg(add = live::providers())]
-    name: String,
+    #[command(flatten)]
+    provider: Provider,
     /// What it is to be: builtin:NAME, module:FILE, archive:FILE or process:FILE. Then it has no
     /// values but those of --set.
     #[arg(long, value_name = "KIND:WHAT")]
@@ -77,7 +75,7 @@ impl UpdateCommand {
         match self {
             Self::Actor(args) => {
                 let image = absolute(&args.module)?;
-                let edit = Edit::Actor { name: args.name.clone(), image };
+                let edit = Edit::Actor { name: args.actor.name.clone(), image };
                 let request = args.terms.request(edit);
                 make(EditRequest { replay: args.replay, ..request }, &args.edit, output)
             }
@@ -89,7 +87,7 @@ impl UpdateCommand {
                 let set: BTreeMap<_, _> = args.set.iter().cloned().collect();
                 let (to, unset) =
                     (args.to.as_deref().map(implementation).transpose()?, args.unset.clone());
-                let edit = Edit::Provider { name: args.name.clone(), to, set, unset };
+                let edit = Edit::Provider { name: args.provider.name.clone(), to, set, unset };
                 let request = args.terms.request(edit);
                 let data = args.data.map(Into::into);
                 make(EditRequest { data, ..request }, &args.edit, output)

@@ -6,6 +6,7 @@ mod archives;
 mod change;
 mod change_load;
 mod command;
+mod edits_held;
 mod edits_in_trouble;
 mod examples;
 mod faults;

@@ -85,7 +85,7 @@ fn an_actor_is_stopped_and_started_and_everybody_is_told() {
     );
     // A version that is put in place of one that is stopped waits for its start.
     stage.put("new.wasm", &built("echo"), |draft| draft.revision = Some(2));
-    let done = stage.does("update actor echo new.wasm");
+    let done = stage.does("update actor echo new.wasm --watch-time 100ms");
     assert!(done.stderr.contains("actor echo is stopped; `trellis start actor echo`"), "{done:#?}");
     unchanged(&stage, "update actor echo new.wasm");
     let done = stage.does("start actor echo");
@@ -343,7 +343,7 @@ fn what_the_manifest_lacks_is_started_bound_and_forgotten() {
     let says = ["the manifest has actor echo", "trellis update actor echo"];
     stage.fails("start actor echo counter.wasm", 6, &says);
     // A provider goes after what is bound to it.
-    stage.fails("rollback store --kind provider", 6, &["`trellis unbind counter`"]);
+    stage.fails("rollback store --kind provider", 6, &["`trellis unbind counter wascc:keyvalue`"]);
     // The manifest has another one of that name by now.
     let from = host.log().count();
     let own = "providers: [{builtin: keyvalue-embedded, name: store}, ";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use trellis_control::{RevisionOutcome, for_everybody};
 
 use super::super::history::Change;
-use super::super::overlay::InForce;
+use super::super::in_force::InForce;
 use super::super::subject::Subject;
 use super::super::taken_back::{TakenBack, TookBack, WayBack};
 use super::super::version::Version;
@@ -20,7 +20,9 @@ impl Book {
         let edit = match taken_back {
             TakenBack::NotHad => {
                 let gave_way = self.under_way.get(subject)?.gave_way.as_deref();
-                gave_way.map(|edit| InForce { watched: None, ..edit.clone() })
+                // What was not tried so far has all of it to show still.
+                let watched = |edit: &InForce| edit.watched.filter(|_| edit.untried);
+                gave_way.map(|edit| InForce { watched: watched(edit), ..edit.clone() })
             }
             TakenBack::DidWorse => {
                 let now = now?;
@@ -30,6 +32,7 @@ impl Book {
                     before: None,
                     sound: None,
                     watched: None,
+                    untried: false,
                     ..InForce::clone(now)
                 })
             }
