@@ -292,7 +292,8 @@ codes! {
         cure: "Stop the program that uses the port, choose another `PORT` in the binding, or bind all actors of the address to one http-server; the admin address is `--admin` or `host: {admin}`.";
     /// A reference names no image, or what it names holds no module.
     Image = "E_IMAGE", Invalid, retry: false,
-        cause: "A reference to an image in a registry is malformed, or the image holds something else than one module.",
+        cause: "A reference to an image in a registry is malformed, or the image holds something else than the one module or \
+                archive that is wanted.",
         cure: "Write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST; the message says what was found instead. \
                docs/registry.md has the rules.";
     /// A registry cannot be reached, or answers what it should not.

@@ -161,15 +161,15 @@ impl Loader {
     /// The files of the modules and the archives that the manifest names. What is in a registry is
     /// no file.
     pub(crate) fn files(&self, manifest: &Manifest) -> Vec<PathBuf> {
-        let module = |image: &String| match Named::read(self.folder(), image) {
+        let file_of = |named: &String| match Named::read(self.folder(), named) {
             Ok(Named::File(path)) => Some(path),
             Ok(Named::Image(_)) | Err(_) => None,
         };
-        let actors = manifest.actors.iter().filter_map(|actor| module(&actor.value.image.value));
+        let actors = manifest.actors.iter().filter_map(|actor| file_of(&actor.value.image.value));
         let providers = manifest.providers.iter().filter_map(|spec| match &spec.value.kind {
-            ProviderKind::Module(spec) => module(&spec.file.value),
+            ProviderKind::Module(spec) => file_of(&spec.file.value),
             ProviderKind::Process(process) => match &process.program {
-                ProgramSpec::Archive(file) => Some(self.folder().join(&file.value)),
+                ProgramSpec::Archive(file) => file_of(&file.value),
                 ProgramSpec::Command(_) => None,
             },
             ProviderKind::Builtin(_) => None,

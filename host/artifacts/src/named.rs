@@ -32,13 +32,14 @@ impl Named {
 
 /// True for a text that is read as a reference to an image and not as a path.
 ///
-/// A path begins with `/`, `./` or `../`, or ends in `.wasm` or `.wat`. Of other texts, those are
-/// references whose first part is like a host (it has a `:` or a `.`, or is `localhost`) and that
-/// have a `:` or an `@`, as a port, a tag or a digest brings it. No path of a module is like that.
+/// A path begins with `/`, `./` or `../`, or ends in `.wasm`, `.wat`, `.par` or `.par.gz`. Of other
+/// texts, those are references whose first part is like a host (it has a `:` or a `.`, or is
+/// `localhost`) and that have a `:` or an `@`, as a port, a tag or a digest brings it. No path of a
+/// module or an archive is like that.
 #[must_use]
 pub fn is_like_an_image(text: &str) -> bool {
     let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start))
-        || [".wasm", ".wat"].iter().any(|end| text.ends_with(end));
+        || [".wasm", ".wat", ".par", ".par.gz"].iter().any(|end| text.ends_with(end));
     let Some((first, rest)) = text.split_once('/').filter(|_| !is_path) else { return false };
     let is_host = first == "localhost" || first.contains([':', '.']) && !first.starts_with('.');
     is_host && (first.contains(':') || rest.contains([':', '@']))
@@ -61,6 +62,7 @@ mod tests {
             "/srv/a:1",
             ".hidden/a:1",
             "registry.example.com/a:1.wasm",
+            "registry.example.com/a:1.par.gz",
             "localhost/counter",
             "a:1",
         ] {

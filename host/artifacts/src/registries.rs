@@ -14,11 +14,12 @@ use crate::blob::Blob;
 use crate::credentials::{Credentials, Login};
 use crate::digest::Digest;
 use crate::image::Image;
+use crate::image_kind::ImageKind;
 use crate::reference::Reference;
 use crate::registry::http::{Bounds, Http, Trouble};
 use crate::registry::login::check_login;
-use crate::registry::manifest::{Module, module_of};
-use crate::registry::pull::{pull_manifest, pull_module};
+use crate::registry::manifest::{Held, held_by};
+use crate::registry::pull::{pull_content, pull_manifest};
 use crate::registry::push::{self, Package, Pushed};
 use crate::registry::session::{Session, Who};
 use crate::store::{Hashed, Kept, Store};
@@ -50,15 +51,19 @@ pub struct Fetch {
     pub cache: Option<PathBuf>,
     /// True to speak plain HTTP with its registry.
     pub plain_http: bool,
-    /// The largest its module may be, in bytes.
+    /// What it may hold.
+    pub kinds: &'static [ImageKind],
+    /// The largest that may be, in bytes.
     pub bytes_max: u64,
 }
 
 /// An image that is in the cache.
 #[derive(Clone, Debug)]
 pub struct Fetched {
-    /// Its module. Nobody removes it from the cache while this lives, or a clone.
+    /// What it holds. Nobody removes it from the cache while this lives, or a clone.
     pub reference: Reference,
+    /// What that is.
+    pub kind: ImageKind,
     /// The digest of its manifest: what its tag stands for.
     pub digest: Digest,
     /// Why its tag could not be resolved now, and stands for what it stood for the last time.
@@ -66,11 +71,11 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// Its module's bytes, as many as `bytes_max`. Blocks.
+    /// Its content, as many bytes as `bytes_max`. Blocks.
     ///
     /// # Errors
     /// [`Code::Storage`] and [`Code::NotFound`] when the cache cannot be read, [`Code::Digest`]
-    /// when it was changed, [`Code::ModuleLimit`] when the module is larger.
+    /// when it was changed, [`Code::ModuleLimit`] when it is larger.
     pub fn read(&self, bytes_max: u64) -> Result<Bytes, CallError> {
         self.reference.read(bytes_max).map(|content| content.bytes)
     }
@@ -89,21 +94,21 @@ impl Registries {
         Self(Arc::new(Shared { http: Http::new(bounds), credentials, turns, hashed, threads }))
     }
 
-    /// The module of an image, in the cache. Errors do not name the image: the caller does.
+    /// The content of an image, in the cache. Errors do not name the image: the caller does.
     ///
     /// A digest whose content is in the cache needs no registry. A tag is resolved each time; while
     /// its registry is down it stands for what it was resolved to the last time.
     ///
     /// # Errors
     /// [`Code::NotFound`], [`Code::Registry`], [`Code::Digest`] and [`Code::Credentials`] of the
-    /// registry; [`Code::Image`] and [`Code::ModuleLimit`] of what it holds; [`Code::Storage`] of
-    /// the cache.
+    /// registry; [`Code::Image`], [`Code::ModuleLimit`] and [`Code::Archive`] of what it holds;
+    /// [`Code::Storage`] of the cache.
     pub async fn fetch(&self, image: &Image, how: &Fetch) -> Result<Fetched, CallError> {
         let cache = how.cache.as_ref().ok_or_else(no_cache)?;
         let hashed = Arc::clone(&self.0.hashed);
         let store = Store::new(cache.join(FOLDER), hashed, IMAGE_CACHE.default);
         if let Some(digest) = image.digest()
-            && let Some(fetched) = self.known(&store, image, digest, how.bytes_max).await?
+            && let Some(fetched) = self.known(&store, image, digest, how).await?
         {
             return Ok(fetched);
         }
@@ -127,7 +132,7 @@ impl Registries {
             self.aside(move || Ok(store.tag(&image))).await?
         };
         let Some(digest) = resolved else { return Err(error) };
-        let known = self.known(&store, image, &digest, how.bytes_max).await?;
+        let known = self.known(&store, image, &digest, how).await?;
         let stale = Some(error.clone());
         known.map(|known| Fetched { stale, ..known }).ok_or(error)
     }
@@ -178,14 +183,14 @@ impl Registries {
     ) -> Result<Fetched, Trouble> {
         let mut session = self.session(image, how.plain_http, "pull")?;
         let (manifest, digest) = pull_manifest(&mut session, image).await?;
-        let module = module_of(&manifest, how.bytes_max)?;
+        let held = held_by(&manifest, (how.kinds, how.bytes_max))?;
         let there = {
             let store = store.clone();
-            self.aside(move || store.find(&module.digest)).await?
+            self.aside(move || store.find(&held.digest)).await?
         };
         let kept = match there {
             Some(kept) => kept,
-            None => self.download(&mut session, store, (image, module)).await?,
+            None => self.download(&mut session, store, (image, held)).await?,
         };
         let (store, pinned) = (store.clone(), image.clone());
         self.aside(move || {
@@ -193,7 +198,7 @@ impl Registries {
             if pinned.digest().is_some() { Ok(()) } else { store.pin(&pinned, &digest) }
         })
         .await?;
-        Ok(fetched(image, digest, &module, kept))
+        Ok(fetched(image, digest, &held, kept))
     }
 
     fn session<'a>(
@@ -211,7 +216,7 @@ impl Registries {
         &self,
         session: &mut Session<'_>,
         store: &Store,
-        (image, module): (&Image, Module),
+        (image, held): (&Image, Held),
     ) -> Result<Kept, Trouble> {
         let begun = {
             let store = store.clone();
@@ -222,9 +227,9 @@ impl Registries {
             })
         };
         let (file, written) = begun.await?;
-        pull_module(session, (image, &module), written).await?;
+        pull_content(session, (image, &held), written).await?;
         let store = store.clone();
-        Ok(self.aside(move || store.keep(file, &module.digest)).await?)
+        Ok(self.aside(move || store.keep(file, &held.digest)).await?)
     }
 
     /// What the cache has of an image, if that is all of it.
@@ -233,19 +238,19 @@ impl Registries {
         store: &Store,
         image: &Image,
         digest: &Digest,
-        bytes_max: u64,
+        &Fetch { kinds, bytes_max, .. }: &Fetch,
     ) -> Result<Option<Fetched>, CallError> {
         let (store, image, digest) = (store.clone(), image.clone(), *digest);
         let looked = move || {
             let Some(manifest) = store.read(&digest, REGISTRY_ANSWER.default)? else {
                 return Ok(None);
             };
-            let module = match module_of(&manifest, bytes_max) {
-                Ok(module) => module,
+            let held = match held_by(&manifest, (kinds, bytes_max)) {
+                Ok(held) => held,
                 Err(error) => return Ok(Some(Err(error))),
             };
-            let kept = store.find(&module.digest)?;
-            Ok(kept.map(|kept| Ok(fetched(&image, digest, &module, kept))))
+            let kept = store.find(&held.digest)?;
+            Ok(kept.map(|kept| Ok(fetched(&image, digest, &held, kept))))
         };
         self.aside(looked).await?.transpose()
     }
@@ -268,15 +273,16 @@ impl Registries {
     }
 }
 
-fn fetched(image: &Image, digest: Digest, module: &Module, kept: Kept) -> Fetched {
+fn fetched(image: &Image, digest: Digest, held: &Held, kept: Kept) -> Fetched {
     let blob = Blob {
         image: image.to_string(),
         short_name: image.short_name().to_owned(),
         path: kept.path,
-        digest: module.digest,
+        digest: held.digest,
         _held: kept.file,
     };
-    Fetched { reference: Reference::Blob(Arc::new(blob)), digest, stale: None }
+    let reference = Reference::Blob(Arc::new(blob));
+    Fetched { reference, kind: held.kind, digest, stale: None }
 }
 
 fn late(registry: &str) -> Trouble {

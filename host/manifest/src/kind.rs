@@ -76,7 +76,7 @@ fn module_kind(Module(written): Module, problems: &mut Problems) -> (ProviderKin
     let ModuleKeys { file, instances, limits } = written;
     let one = ActorLimits { instances_min: 1, instances_max: 1, ..ActorLimits::default() };
     let (limits, written_limits) = module_limits(one, (instances.as_ref(), &limits), problems);
-    let name = module_name(&file);
+    let name = artifact_name(&file);
     (ProviderKind::Module(Box::new(ProviderModuleSpec { file, limits, written_limits })), name)
 }
 
@@ -111,12 +111,15 @@ fn process_limits(written: Option<ProcessLimits>) -> ProcessLimitsSpec {
 
 /// A provider that is a program, and what it is called.
 fn program(spec: ProcessSpec) -> (ProviderKind, Text) {
-    let name = file_name(spec.program.written());
+    let name = match &spec.program {
+        ProgramSpec::Command(command) => file_name(command),
+        ProgramSpec::Archive(named) => artifact_name(named),
+    };
     (ProviderKind::Process(Box::new(spec)), name)
 }
 
-/// What a module is called: its file or its image, without what is before and after its name.
-fn module_name(written: &Text) -> Text {
+/// What a module or an archive is called: its file or its image, without what is around its name.
+fn artifact_name(written: &Text) -> Text {
     let last = written.value.rsplit('/').next().unwrap_or(&written.value);
     match last.split_once([':', '@']) {
         Some((name, _)) => Spanned::new(name.to_owned(), written.span),
@@ -156,8 +159,8 @@ fn original_builtin(path: &Text, problems: &mut Problems) -> Option<Text> {
                 format!("no built-in provider takes the place of {}", quoted(path)),
             )
             .help(format!(
-                "native libraries are not loaded, nor are archives in registries; write `archive: \
-                 FILE` for the archive of a program, or `builtin: NAME`, with one of: {}",
+                "native libraries are not loaded; write `archive: FILE` for the archive of a \
+                 program, or its image in a registry, or `builtin: NAME`, with one of: {}",
                 builtins.join(", ")
             )),
         );

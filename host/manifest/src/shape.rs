@@ -136,8 +136,8 @@ object! {
         builtin: Option<Name>,
         /// A provider that is a program of its own: its path, or a mapping with its `command`.
         process: Option<Process>,
-        /// A provider that is a program in a signed archive: the archive's path, or a mapping with
-        /// its `file`.
+        /// A provider that is a program in a signed archive: its path, its image in a registry, or
+        /// a mapping with it as `file`.
         archive: Option<Archive>,
         /// A provider that is a signed WebAssembly module: its path, its image in a registry, or a
         /// mapping with it as `file`.
@@ -147,7 +147,7 @@ object! {
         /// (`.wasm`), is one.
         path | "image_ref": Option<Text>,
         /// What bindings call it; without it the name of the built-in provider, or of the file of
-        /// the program, the archive or the module, or of its image.
+        /// the program, the archive or the module, or of their image.
         name: Option<Name>,
         /// With `path` or `image_ref`: the name of the bindings it serves; default `default`.
         binding_name | "link_name": Option<Name>,
@@ -219,7 +219,7 @@ object! {
 object! {
     /// A signed archive with the program of a provider.
     ArchiveKeys("`archive`") {
-        /// The archive: a path from the manifest's folder.
+        /// The archive: a path from the manifest's folder, or an image in a registry.
         file: Text,
         /// The arguments of its program.
         args: List<Text>,

@@ -200,6 +200,10 @@ impl Life {
 }
 
 impl Overseer for Life {
+    fn name(&self) -> Arc<str> {
+        Self::name(self)
+    }
+
     fn failed(&self, next: Restart, why: &CallError) {
         let now = self.all.clock.now_unix_s();
         let retry_unix_s = Some(now + next.pause().as_secs_f64().ceil() as u64);

@@ -87,6 +87,10 @@ impl Invoker for Guarded {
         self.calls.tracer()
     }
 
+    fn name(&self) -> Arc<str> {
+        self.calls.name()
+    }
+
     fn lineage(&self) -> &str {
         self.calls.lineage()
     }

@@ -136,6 +136,10 @@ impl Invoker for ProviderCalls {
         self.dispatcher.tracer()
     }
 
+    fn name(&self) -> Arc<str> {
+        self.overseer.name()
+    }
+
     fn lineage(&self) -> &str {
         &self.lineage
     }

@@ -22,6 +22,10 @@ impl Provider for Idle {
 struct Asks(AtomicU32);
 
 impl Overseer for Asks {
+    fn name(&self) -> Arc<str> {
+        Arc::default()
+    }
+
     fn failed(&self, _: Restart, _: &CallError) {}
 
     fn recovered(&self) {}

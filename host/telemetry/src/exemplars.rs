@@ -8,18 +8,36 @@ use trellis_core::{Span, SpanValue, Trace};
 
 use crate::page::{Line, bound, of_labels};
 
-/// The histogram of the metrics page that they stand in, and its label.
-const BUCKET: &str = "trellis_call_duration_seconds_bucket";
-const LABEL: &str = "target";
-/// The attribute of a span with that label's value.
-const ATTRIBUTE: &str = "trellis.target";
-/// Most targets that have any; those called first.
-const TARGETS_MAX: usize = 200;
+/// A histogram of the metrics page that they stand in.
+struct Histogram {
+    /// The name of its buckets.
+    bucket: &'static str,
+    /// Its label.
+    label: &'static str,
+    /// The attribute with that label's value, of the spans that are counted there and no others.
+    attribute: &'static str,
+}
 
-/// The last recorded call of each target for each magnitude of its time. They are told by who sends
-/// spans, aside: no call knows of them, and none waits for who reads them.
+const HISTOGRAMS: [Histogram; 2] = [
+    Histogram {
+        bucket: "trellis_call_duration_seconds_bucket",
+        label: "target",
+        attribute: "trellis.target",
+    },
+    Histogram {
+        bucket: "trellis_http_request_duration_seconds_bucket",
+        label: "provider",
+        attribute: "trellis.provider",
+    },
+];
+/// Most values of a histogram's label that have any; those that come first.
+const VALUES_MAX: usize = 200;
+
+/// The last recorded span of each value of each histogram's label, for each magnitude of its time.
+/// They are told by who sends spans, aside: no call knows of them, and none waits for who reads
+/// them.
 #[derive(Default, Debug)]
-pub(crate) struct Exemplars(Mutex<HashMap<String, Magnitudes>>);
+pub(crate) struct Exemplars(Mutex<[HashMap<String, Magnitudes>; HISTOGRAMS.len()]>);
 
 /// By the number of binary digits of a time in nanoseconds.
 type Magnitudes = [Option<Exemplar>; 65];
@@ -32,18 +50,21 @@ struct Exemplar {
 }
 
 impl Exemplars {
-    /// A recorded call ended.
+    /// A recorded span ended.
     pub(crate) fn note(&self, span: &Span) {
-        let Some(SpanValue::Text(target)) = span.said(ATTRIBUTE) else { return };
         let nanos = u64::try_from(span.took.as_nanos()).unwrap_or(u64::MAX);
         let at_unix_ns = span.start_unix_ns.saturating_add(nanos);
         let magnitude = (u64::BITS - nanos.leading_zeros()) as usize;
         let exemplar = Some(Exemplar { trace: span.trace, nanos, at_unix_ns });
-        let mut targets = self.0.lock();
-        if let Some(magnitudes) = targets.get_mut(target) {
-            magnitudes[magnitude] = exemplar;
-        } else if targets.len() < TARGETS_MAX {
-            targets.entry(target.clone()).or_insert([None; 65])[magnitude] = exemplar;
+        for (place, histogram) in HISTOGRAMS.iter().enumerate() {
+            let Some(SpanValue::Text(value)) = span.said(histogram.attribute) else { continue };
+            let mut kept = self.0.lock();
+            let values = &mut kept[place];
+            if let Some(magnitudes) = values.get_mut(value) {
+                magnitudes[magnitude] = exemplar;
+            } else if values.len() < VALUES_MAX {
+                values.entry(value.clone()).or_insert([None; 65])[magnitude] = exemplar;
+            }
         }
     }
 
@@ -56,7 +77,7 @@ impl Exemplars {
 
     /// The metrics page with them, in the form of OpenMetrics.
     pub(crate) fn written_into(&self, page: String) -> String {
-        let count = self.0.lock().len();
+        let count = self.0.lock().iter().map(HashMap::len).sum::<usize>();
         if count == 0 {
             return page;
         }
@@ -64,10 +85,11 @@ impl Exemplars {
         let mut below = 0.0;
         for line in page.lines() {
             written.push_str(line);
-            if let Some((target, most)) = bucket(line) {
+            if let Some((place, value, most)) = bucket(line) {
                 // Held for one line.
-                let exemplar =
-                    self.0.lock().get(&target).and_then(|it| within(it, below, most).copied());
+                let exemplar = self.0.lock()[place]
+                    .get(&value)
+                    .and_then(|it| within(it, below, most).copied());
                 exemplar.iter().for_each(|it| it.write(&mut written));
                 below = if most.is_finite() { most } else { 0.0 };
             }
@@ -94,16 +116,14 @@ impl Exemplar {
     }
 }
 
-/// The target and the upper bound, in seconds, of a line that is a bucket of the histogram.
-fn bucket(line: &str) -> Option<(String, f64)> {
-    if !line.starts_with(BUCKET) {
-        return None;
-    }
-    let line = Line::read(line)?;
-    let labels = of_labels(line.labels)?;
+/// Which histogram a line is a bucket of, if any, the value of its label, and the upper bound in
+/// seconds.
+fn bucket(line: &str) -> Option<(usize, String, f64)> {
+    let name = line.split(['{', ' ']).next()?;
+    let place = HISTOGRAMS.iter().position(|it| it.bucket == name)?;
+    let labels = of_labels(Line::read(line)?.labels)?;
     let value = |name: &str| labels.iter().find(|(key, _)| key == name).map(|(_, value)| value);
-    (line.name == BUCKET).then_some(())?;
-    Some((value(LABEL)?.clone(), bound(value("le")?)?))
+    Some((place, value(HISTOGRAMS[place].label)?.clone(), bound(value("le")?)?))
 }
 
 /// The latest above one bound, up to the other.
@@ -124,7 +144,7 @@ mod tests {
         let outer = Trace::new([1, trace], 0).with_sampled(true);
         let mut span = Span::begin(outer, (SpanKind::Client, 5), 1_700_000_000_000_000_000);
         span.took = took;
-        span.say(ATTRIBUTE, target);
+        span.say("trellis.target", target);
         span
     }
 
@@ -159,11 +179,32 @@ trellis_other_seconds_bucket{le=\"0.001\",target=\"a\"} 1
     }
 
     #[test]
+    fn a_request_is_an_exemplar_of_its_server_alone() {
+        let exemplars = Exemplars::default();
+        let mut request = span("", 7, Duration::from_micros(500));
+        request.attributes.clear();
+        request.say("trellis.provider", "web");
+        exemplars.note(&request);
+        let bucket = |metric: &str, label: &str| {
+            format!("trellis_{metric}_seconds_bucket{{le=\"0.001\",{label}}} 1\n")
+        };
+        let web = bucket("http_request_duration", "provider=\"web\"");
+        let others = [
+            bucket("http_request_duration", "provider=\"other\""),
+            bucket("call_duration", "target=\"web\""),
+        ];
+        let page = exemplars.written_into(format!("{web}{}", others.concat()));
+        let lines: Vec<_> = page.lines().collect();
+        assert!(lines[0].starts_with(web.trim()) && lines[0].contains("trace_id"), "{page}");
+        assert_eq!(page.matches("trace_id").count(), 1, "{page}");
+    }
+
+    #[test]
     fn only_so_many_targets_have_any() {
         let exemplars = Exemplars::default();
-        for number in 0..=TARGETS_MAX {
+        for number in 0..=VALUES_MAX {
             exemplars.note(&span(&number.to_string(), 1, Duration::from_micros(1)));
         }
-        assert_eq!(exemplars.0.lock().len(), TARGETS_MAX);
+        assert_eq!(exemplars.0.lock()[0].len(), VALUES_MAX);
     }
 }

@@ -73,10 +73,12 @@ impl Outlet {
         outlet
     }
 
-    /// Something was received, of which not all was kept.
-    pub(crate) fn reached(&self, rejected: &Rejected) {
+    /// So many spans or data points were received, of which not all may have been kept.
+    pub(crate) fn reached(&self, items: u64, rejected: Rejected) {
         self.count("sent", 1);
-        self.reject(rejected, now_unix_s());
+        // A receiver may say anything: a sum that it once spoilt would stay so.
+        let rejected = Rejected { count: rejected.count.min(items), ..rejected };
+        self.reject(&rejected, now_unix_s());
         if let Some(failing) = self.failing.lock().take() {
             let (signal, receiver) = (self.receiver.signal, &self.receiver.endpoint);
             let after = span(now_unix_s().saturating_sub(failing.since_unix_s));
@@ -151,8 +153,7 @@ mod tests {
     use super::*;
     use crate::endpoint::Endpoint;
 
-    #[test]
-    fn what_is_rejected_is_counted_each_time_and_told_once_a_minute() {
+    fn outlet() -> Outlet {
         let receiver = Receiver {
             signal: "traces",
             endpoint: Endpoint::read("http://a:1").expect("an address"),
@@ -161,7 +162,21 @@ mod tests {
             is_gzip: false,
             certificates: None,
         };
-        let outlet = Outlet::new(receiver, &Counters::default());
+        Outlet::new(receiver, &Counters::default())
+    }
+
+    #[test]
+    fn no_more_is_rejected_than_was_sent() {
+        let outlet = outlet();
+        for (items, count, total) in [(5, 3, 3), (5, 6, 8), (5, 1 << 62, 13), (0, u64::MAX, 13)] {
+            outlet.reached(items, Rejected { count, why: String::new() });
+            assert_eq!(outlet.rejected().get(), total, "{count} of {items}");
+        }
+    }
+
+    #[test]
+    fn what_is_rejected_is_counted_each_time_and_told_once_a_minute() {
+        let outlet = outlet();
         let rejected = |count| Rejected { count, why: "é".repeat(WORDS_BYTES_MAX) };
         let now = 1_700_000_000;
         for (count, at, is_told) in [

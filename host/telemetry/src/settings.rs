@@ -16,6 +16,9 @@ use crate::variables::Variables;
 /// What the receiver's address is called in a manifest.
 const WRITTEN_ENDPOINT: &str = "host.telemetry.endpoint";
 
+/// Where receivers take gRPC, by convention.
+/// Source: <https://opentelemetry.io/docs/specs/otlp/#otlpgrpc-default-port>.
+const GRPC_PORT: u16 = 4317;
 /// How often spans are sent, unless a batch is full before.
 const SPANS_EVERY: Duration = Duration::from_secs(5);
 /// How often metrics are sent.
@@ -181,6 +184,13 @@ fn receiver(
     let time_max = time_max.unwrap_or(Duration::from_millis(TELEMETRY_SEND.default));
     match read {
         Ok(endpoint) => {
+            if endpoint.url().port() == Some(GRPC_PORT) {
+                variables.remark(
+                    named,
+                    "has port 4317, where receivers take gRPC, which is not \
+                                         spoken; they take HTTP at port 4318",
+                );
+            }
             Some(Receiver { signal, endpoint, headers, time_max, is_gzip, certificates })
         }
         Err(form) => {
@@ -194,8 +204,8 @@ fn protocol(signal: &str, variables: &mut Variables<'_>) {
     if let Some((name, protocol)) = variables.of_signal(signal, "PROTOCOL")
         && protocol != "http/protobuf"
     {
-        let form =
-            "`http/protobuf`, which receivers take at port 4318; gRPC and JSON are not spoken";
+        let form = "`http/protobuf`, which receivers take at port 4318; gRPC (port 4317) and \
+                    JSON are not spoken";
         variables.problem(&name, form);
     }
 }
@@ -418,6 +428,23 @@ mod tests {
             assert_eq!(settings.remarks.len(), remarks, "{value}: {:?}", settings.remarks);
             assert!(settings.remarks.iter().all(|it| it.contains("OTEL_SDK_DISABLED")));
         }
+    }
+
+    #[test]
+    fn an_address_for_grpc_is_remarked_once() {
+        for (env, remarks) in [
+            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:4317")][..], 1),
+            (&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://a:4317/v1/traces")], 1),
+            (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:4318")], 0),
+        ] {
+            let settings = settings(env, &Written::default());
+            assert_eq!(settings.remarks.len(), remarks, "{env:?}: {:?}", settings.remarks);
+            let told = |it: &String| it.contains("4318") && it.starts_with(env[0].0);
+            assert!(settings.remarks.iter().all(told), "{:?}", settings.remarks);
+        }
+        let endpoint = Some("http://a:4317".to_owned());
+        let settings = settings(&[], &Written { endpoint, ..Written::default() });
+        assert!(settings.remarks[0].starts_with("host.telemetry.endpoint has port 4317"));
     }
 
     #[test]

@@ -40,8 +40,7 @@ impl<'a> Variables<'a> {
         let Some(text) = self.text(name) else { return false };
         let is = |word: &str| text.eq_ignore_ascii_case(word);
         if !is("true") && !is("false") {
-            let remark = "counts as `false`: OpenTelemetry knows `true` and `false` alone";
-            self.remarks.push(format!("{name} {remark}"));
+            self.remark(name, "counts as `false`: OpenTelemetry knows `true` and `false` alone");
         }
         is("true")
     }
@@ -76,13 +75,21 @@ impl<'a> Variables<'a> {
         read.unwrap_or_default()
     }
 
+    /// What may be meant otherwise.
+    pub(crate) fn remark(&mut self, name: &str, what: &str) {
+        once(&mut self.remarks, format!("{name} {what}"));
+    }
+
     /// The text itself may be secret: it is not told.
     pub(crate) fn problem(&mut self, name: &str, form: &str) {
-        let problem = format!("{name} must be {form}");
-        // Both signals may read one variable.
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
-        }
+        once(&mut self.problems, format!("{name} must be {form}"));
+    }
+}
+
+/// Both signals may read one variable.
+fn once(told: &mut Vec<String>, text: String) {
+    if !told.contains(&text) {
+        told.push(text);
     }
 }
 

@@ -35,6 +35,13 @@ pub(crate) struct Way {
     pub(crate) stops: watch::Receiver<bool>,
 }
 
+/// What is sent in one request.
+struct Message {
+    bytes: Vec<u8>,
+    /// So many spans, or data points.
+    items: u64,
+}
+
 /// Sends spans until the host stops, and then those that wait.
 pub(crate) async fn spans(
     mut way: Way,
@@ -71,7 +78,9 @@ pub(crate) async fn metrics(mut way: Way, page: Page) {
         let writing = spawn_blocking(move || {
             let page = page()?;
             let moment = Moment { begun_unix_ns, now_unix_ns: now_unix_ns() };
-            Some(otlp::metrics(&resource, &families(&page), moment))
+            let families = families(&page);
+            let items = families.iter().map(|family| family.points.len() as u64).sum();
+            Some(Message { bytes: otlp::metrics(&resource, &families, moment), items })
         });
         // A panic is logged where it happened.
         if let Ok(Some(message)) = writing.await {
@@ -134,7 +143,8 @@ impl Way {
     async fn deliver(&mut self, client: Result<&Client, &Trouble>, batch: &[Span]) -> bool {
         let mut pause = FIRST_PAUSE;
         for _ in 0..TRIES {
-            let message = otlp::traces(&self.settings.resource, batch);
+            let bytes = otlp::traces(&self.settings.resource, batch);
+            let message = Message { bytes, items: batch.len() as u64 };
             let Err(trouble) = self.send(client, message).await else { return true };
             // Who stops does not wait for one that is down.
             if !trouble.passes || *self.stops.borrow() {
@@ -153,14 +163,14 @@ impl Way {
     async fn send(
         &self,
         client: Result<&Client, &Trouble>,
-        message: Vec<u8>,
+        Message { bytes, items }: Message,
     ) -> Result<(), Trouble> {
         let sent = match client {
-            Ok(client) => sender::send(client, &self.outlet.receiver, message).await,
+            Ok(client) => sender::send(client, &self.outlet.receiver, bytes).await,
             Err(trouble) => Err(trouble.clone()),
         };
         match sent {
-            Ok(rejected) => self.outlet.reached(&rejected),
+            Ok(rejected) => self.outlet.reached(items, rejected),
             Err(trouble) => {
                 self.outlet.failed(&trouble);
                 return Err(trouble);

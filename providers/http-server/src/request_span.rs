@@ -1,6 +1,6 @@
 //! The span of a request, where traces are recorded.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode, Version, request};
 use trellis_core::{Code, Span, SpanKind, Trace, Tracer};
@@ -27,7 +27,8 @@ pub(crate) struct RequestSpan {
     context: Context,
     begun: Instant,
     span: Span,
-    answered: bool,
+    /// How long it took, once it was answered.
+    took: Option<Duration>,
 }
 
 /// The trace a request goes on with, and its span if that is recorded.
@@ -53,16 +54,17 @@ fn enter_recorded(
     }
     let span = Span::begin(trace, (SpanKind::Server, fastrand::u64(1..)), tracer.now_unix_ns());
     let (trace, context, begun) = (span.trace, context.clone(), Instant::now());
-    (Some(trace), Some(Box::new(RequestSpan { context, begun, span, answered: false })))
+    (Some(trace), Some(Box::new(RequestSpan { context, begun, span, took: None })))
 }
 
 impl RequestSpan {
-    /// The request was answered. What it asked for in its query is not told: it may be secret.
+    /// The request was answered, after as long as the histogram of requests counts. What it asked
+    /// for in its query is not told: it may be secret.
     pub(crate) fn answered(
         mut self,
         head: &request::Parts,
         route: Option<&Route>,
-        (status, code): (StatusCode, Option<Code>),
+        (status, code, took): (StatusCode, Option<Code>, Duration),
     ) {
         let span = &mut self.span;
         let known = METHODS.contains(&head.method);
@@ -76,6 +78,8 @@ impl RequestSpan {
         span.say("url.path", head.uri.path());
         span.say("network.protocol.version", version(head.version));
         span.say("http.response.status_code", i64::from(status.as_u16()));
+        // By that its time is found in the histogram.
+        span.say("trellis.provider", &*self.context.name());
         named.clone_into(&mut span.name);
         if let Some(route) = route {
             let path = format!("{}/*", route.config.path);
@@ -90,19 +94,19 @@ impl RequestSpan {
             span.say("error.type", error);
             span.failure = Some(String::new());
         }
-        self.answered = true;
+        self.took = Some(took);
     }
 }
 
 impl Drop for RequestSpan {
     fn drop(&mut self) {
         let mut span = std::mem::take(&mut self.span);
-        if !self.answered {
+        if self.took.is_none() {
             "HTTP".clone_into(&mut span.name);
             span.say("error.type", "cancelled");
             span.failure = Some("the client left before its answer".to_owned());
         }
-        span.took = self.begun.elapsed();
+        span.took = self.took.unwrap_or_else(|| self.begun.elapsed());
         if let Some(tracer) = self.context.tracer() {
             tracer.record(span);
         }

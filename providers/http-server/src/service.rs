@@ -247,7 +247,7 @@ impl Exchange<'_> {
         }
         self.timer.request_ends(ended);
         if let Some(span) = self.span.take() {
-            span.answered(&self.head, route, (response.status(), code));
+            span.answered(&self.head, route, (response.status(), code, duration));
         }
         response
     }

@@ -51,6 +51,10 @@ impl Invoker for Actor {
     fn tracer(&self) -> Option<&dyn Tracer> {
         Some(&*self.0)
     }
+
+    fn name(&self) -> Arc<str> {
+        "web".into()
+    }
 }
 
 async fn server() -> (Arc<dyn Provider>, std::net::SocketAddr, Arc<Told>) {
@@ -99,6 +103,7 @@ async fn a_request_is_a_span_and_its_call_is_within_that() {
         ("url.scheme", "http"),
         ("http.response.status_code", "200"),
         ("trellis.actor", "actor-1"),
+        ("trellis.provider", "web"),
         ("error.type", ""),
     ] {
         assert_eq!(said(&span, name), value, "{name}");
@@ -137,4 +142,5 @@ async fn a_client_that_leaves_ends_its_span() {
     client.reset();
     let span = told.one().await;
     assert_eq!(said(&span, "error.type"), "cancelled");
+    assert_eq!(said(&span, "trellis.provider"), "", "its time is in no histogram");
 }

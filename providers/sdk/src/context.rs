@@ -78,6 +78,11 @@ pub trait Invoker: Send + Sync {
         None
     }
 
+    /// What the provider is called just now; see [`Context::name`].
+    fn name(&self) -> Arc<str> {
+        Arc::default()
+    }
+
     /// What the provider is in its host: the same for instances that take one another's place when
     /// values change, and for nobody else in the process. Empty when it takes nobody's place.
     fn lineage(&self) -> &str {
@@ -143,6 +148,13 @@ impl Context {
     #[must_use]
     pub fn tracer(&self) -> Option<&dyn Tracer> {
         self.invoker.tracer()
+    }
+
+    /// What the manifest calls the provider, by which metrics tell it from others; a change may
+    /// give it another name. Empty for one that is a program.
+    #[must_use]
+    pub fn name(&self) -> Arc<str> {
+        self.invoker.name()
     }
 
     /// What the provider is in its host; see [`Invoker::lineage`]. Instances of one lineage may

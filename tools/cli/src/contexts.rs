@@ -75,6 +75,7 @@ impl Contexts {
     pub(crate) fn save(&self) -> Result<(), Failure> {
         let path = path().ok_or_else(|| {
             Failure::usage("no folder for contexts: neither XDG_CONFIG_HOME nor HOME is set")
+                .cure("Set HOME, or name the host with `--host` each time.")
         })?;
         let failed = |error: std::io::Error| {
             Failure::file(format!("cannot write {}", path.display()), &error)

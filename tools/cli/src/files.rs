@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use trellis_artifacts::hint;
+use trellis_artifacts::{ImageKind, hint};
 use trellis_core::Code;
 use trellis_keystore::destination::{self, Existing, Privacy};
 use trellis_limits::Limit;
@@ -22,6 +22,17 @@ const INPUT_BYTES_MAX: u64 = 256 << 20;
 /// # Errors
 /// `E_NOT_FOUND`, which suggests building it, `E_STORAGE`, or `E_MODULE_LIMIT`.
 pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, Failure> {
+    match read_artifact(path)? {
+        (ImageKind::Module, module) => Ok(module),
+        (ImageKind::Archive, _) => Err(of_archive(path)),
+    }
+}
+
+/// Reads a module, or the archive of a provider.
+///
+/// # Errors
+/// As [`read_module`].
+pub(crate) fn read_artifact(path: &Path) -> Result<(ImageKind, Vec<u8>), Failure> {
     let unreadable = |error: io::Error| {
         let failure = Failure::file(format!("cannot read the module {}", path.display()), &error);
         let hint = hint(path, &error, &["wasm"]);
@@ -42,10 +53,8 @@ pub(crate) fn read_module(path: &Path) -> Result<Vec<u8>, Failure> {
         );
         Failure::new(Code::ModuleLimit, message)
     })?;
-    match is_archive(&module) {
-        true => Err(of_archive(path)),
-        false => Ok(module),
-    }
+    let kind = if is_archive(&module) { ImageKind::Archive } else { ImageKind::Module };
+    Ok((kind, module))
 }
 
 /// True for what begins as an archive of a provider does, packed or not.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trellis_artifacts::{Named, is_like_an_image};
+use trellis_artifacts::{ImageKind, Named, is_like_an_image};
 use trellis_core::Code;
 
 use crate::commands::runtime;
@@ -41,7 +41,8 @@ pub(crate) async fn read(
     match Named::read(Path::new(""), text)? {
         Named::File(_) => files::read_module(named),
         Named::Image(image) => {
-            let fetched = registry::fetch(&image, args, cache, output).await?;
+            let wanted: (_, &'static [_]) = (&image, &[ImageKind::Module]);
+            let fetched = registry::fetch(wanted, args, cache, output).await?;
             let read = tokio::task::spawn_blocking(move || fetched.read(MODULE_BYTES_MAX));
             let bytes = read.await.map_err(|error| {
                 Failure::new(Code::Internal, "reading the cache panicked").cause(&error)

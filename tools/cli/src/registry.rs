@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use trellis_artifacts::{Credentials, Fetch, Fetched, Image, Registries};
+use trellis_artifacts::{Credentials, Fetch, Fetched, Image, ImageKind, Registries};
 use trellis_core::{CallError, Code};
 
 use crate::failure::Failure;
@@ -32,12 +32,13 @@ pub(crate) fn image(text: &str) -> Result<Image, Failure> {
     Ok(Image::parse(text)?)
 }
 
-/// Fetches an image into the cache: this folder, or else where the host has it.
+/// Fetches an image of one of these kinds into the cache: this folder, or else where the host has
+/// it.
 ///
 /// # Errors
 /// Those of the registry, and of what it holds.
 pub(crate) async fn fetch(
-    image: &Image,
+    (image, kinds): (&Image, &'static [ImageKind]),
     args: RegistryArgs,
     cache: Option<PathBuf>,
     output: Output,
@@ -49,6 +50,7 @@ pub(crate) async fn fetch(
     let how = Fetch {
         cache: cache.or_else(of_host),
         plain_http: args.plain_http,
+        kinds,
         bytes_max: MODULE_BYTES_MAX,
     };
     let fetched = registries().fetch(image, &how).await.map_err(|error| failed(image, error))?;
@@ -65,7 +67,7 @@ pub(crate) async fn fetch(
 pub(crate) fn failed(image: &Image, error: CallError) -> Failure {
     let cure = match error.code() {
         Code::NotFound => {
-            "Correct the name and the tag; or push the module to there: `trellis push FILE REFERENCE`."
+            "Correct the name and the tag; or push the file to there: `trellis push FILE REFERENCE`."
         }
         code => code.cure(),
     };

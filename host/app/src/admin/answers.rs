@@ -49,6 +49,16 @@ impl Refused {
         Self { status, error, cause: None, cure: Some(cure.into()), header: None }
     }
 
+    /// What is sent has not the form that is taken there, and this is.
+    pub(super) fn malformed(
+        message: impl Into<Cow<'static, str>>,
+        cure: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let error = CallError::new(Code::Message, message.into());
+        let refused = Self::new(StatusCode::BAD_REQUEST, error, cure);
+        refused.because("The request does not have the form that this path takes.")
+    }
+
     /// The method is not one of these.
     pub(super) fn method(allow: &'static str) -> Self {
         let message = format!("the method is not allowed here; {allow} is");

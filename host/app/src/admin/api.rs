@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use trellis_dispatch::Dispatcher;
 use trellis_limits::fixed::ADMIN_AUDIT_LINES;
 use trellis_meters::TokenBucket;
@@ -45,7 +45,7 @@ pub(super) struct Parts {
     /// Room for calls under way, which hold payloads.
     pub(super) under_way: Places,
     /// Turns to put a list together, which takes memory.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Admin {
@@ -69,7 +69,7 @@ impl Admin {
             dispatcher: Arc::clone(host.dispatcher()),
             audit_lines: Mutex::new(audit_lines()),
             under_way: Places::new(OF_CALLS),
-            turns: Semaphore::new(LISTS_MAX),
+            turns: Arc::new(Semaphore::new(LISTS_MAX)),
         }))
     }
 
@@ -83,8 +83,9 @@ impl Admin {
 
     /// Waits for a turn to put a list together: calls that take long do not keep their owner from
     /// looking at the host.
-    pub(super) async fn turn(&self) -> SemaphorePermit<'_> {
-        self.0.turns.acquire().await.expect("it is never closed")
+    pub(super) async fn turn(&self) -> OwnedSemaphorePermit {
+        let turns = Arc::clone(&self.0.turns);
+        turns.acquire_owned().await.expect("it is never closed")
     }
 }
 

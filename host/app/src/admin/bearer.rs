@@ -27,6 +27,10 @@ const ASK_FOR_MORE: &str = "Make one with a larger `--scope`, as far as the user
                             manifest goes; `read` looks, `operate` also calls actors, `admin` also \
                             changes what runs.";
 
+/// What to do with one for more than its user may do: it is good for nothing.
+const ASK_FOR_LESS: &str = "Make one with a smaller `--scope`; or give its user a larger `scope` \
+                            under `host: {admin: {users: …}}` in the manifest.";
+
 /// The user who asks from there, and may do what needs this scope.
 ///
 /// # Errors
@@ -38,23 +42,23 @@ pub(super) fn authorize(
     needed: Scope,
     from: SocketAddr,
 ) -> Result<Admitted, Refused> {
-    let refused = match shown(admin, headers) {
+    let (refused, cure) = match shown(admin, headers) {
         Ok(bearer) if bearer.scope() >= needed => return Ok(Admitted::user(&bearer, from)),
         Ok(bearer) => {
             let (user, scope) = (bearer.user(), bearer.scope());
             let message = format!("this needs a token for {needed}; that of {user} is for {scope}");
-            CallError::new(Code::Denied, message)
+            (CallError::new(Code::Denied, message), ASK_FOR_MORE)
         }
         Err(None) => {
             let message = "the admin address answers /v1 to who shows a token";
             admin.audit(from, message);
             return Err(challenge(admin, CallError::new(Code::Denied, message), SHOW_ONE, ""));
         }
-        Err(Some(error)) => error,
+        Err(Some(error)) => (error, ASK_FOR_LESS),
     };
     admin.audit(from, refused.message());
     Err(match refused.code() {
-        Code::Denied => too_little(admin, refused, needed),
+        Code::Denied => too_little(admin, (refused, cure), needed),
         _ => challenge(admin, refused, MAKE_ANOTHER, ", error=\"invalid_token\""),
     })
 }
@@ -97,8 +101,8 @@ fn challenge(admin: &Admin, error: CallError, cure: &'static str, more: &str) ->
 }
 
 /// A 403, which says what would do.
-fn too_little(admin: &Admin, error: CallError, needed: Scope) -> Refused {
-    let refused = Refused::new(StatusCode::FORBIDDEN, error, ASK_FOR_MORE);
+fn too_little(admin: &Admin, (error, cure): (CallError, &'static str), needed: Scope) -> Refused {
+    let refused = Refused::new(StatusCode::FORBIDDEN, error, cure);
     let refused = refused.because("The token, or its user, may do less than what is asked.");
     asking(refused, admin, &format!(", error=\"insufficient_scope\", scope=\"{needed}\""))
 }

@@ -3,20 +3,19 @@
 use hyper::body::{Bytes, Incoming};
 use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
-use tokio::task::spawn_blocking;
 use trellis_control::{Answer, DataImport, DataQuery};
-use trellis_core::{CallError, Code};
 use trellis_limits::fixed::ADMIN_BODY;
 
-use super::answers::{Refused, Reply, document, failed};
+use super::answers::{Refused, Reply, document};
 use super::api::Admin;
+use super::in_turn::in_turn;
 use super::invoke::body;
-use super::working::Working;
+use super::working::{Turn, Working};
 
 /// Tells a page of what is there.
 ///
 /// # Errors
-/// [`Code::Message`] for a body that asks for nothing; what the store says.
+/// `E_MESSAGE` for a body that asks for nothing; what the store says.
 pub(super) async fn export(
     admin: &Admin,
     (actor, binding): (String, String),
@@ -28,13 +27,14 @@ pub(super) async fn export(
     let what = format!("the data of {actor} at {binding}").escape_debug().to_string();
     tracing::info!(target: "audit", event = "export", by = asker, "{what}");
     let page = admin.0.supervisor.export_data((&actor, &binding), query).await?;
-    written(admin, Answer::Data(Box::new(page))).await
+    let answer = Answer::Data(Box::new(page));
+    in_turn(admin, working, move || document(StatusCode::OK, answer)).await
 }
 
 /// Puts something there.
 ///
 /// # Errors
-/// As [`export`]; [`Code::Data`] for a key that is there already.
+/// As [`export`]; `E_DATA` for a key that is there already.
 pub(super) async fn import(
     admin: &Admin,
     (actor, binding): (String, String),
@@ -50,34 +50,18 @@ pub(super) async fn import(
 }
 
 /// What is asked, and what is to be held until it is answered. No body asks for nothing special.
-async fn asked<T: DeserializeOwned + Send + 'static>(
+async fn asked<'a, T: DeserializeOwned + Send + 'static>(
     admin: &Admin,
     request: Request<Incoming>,
-    working: &Working,
-) -> Result<(T, impl Sized), Refused> {
+    working: &'a Working,
+) -> Result<(T, Turn<'a>), Refused> {
     let body = body(request.into_body(), &ADMIN_BODY).await?;
-    let working = working.begin();
+    let turn = working.begin();
     let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-    Ok((read(admin, body).await?, working))
-}
-
-/// Reads a body where that holds up nobody.
-async fn read<T: DeserializeOwned + Send + 'static>(
-    admin: &Admin,
-    body: Bytes,
-) -> Result<T, Refused> {
-    let _turn = admin.turn().await;
-    let read = spawn_blocking(move || {
-        serde_json::from_slice(&body).map_err(|error| {
-            let text = format!("the body is not what this takes: {error}");
-            Refused::from(CallError::new(Code::Message, text))
-        })
-    });
-    read.await.unwrap_or_else(|_| Err(failed()))
-}
-
-async fn written(admin: &Admin, answer: Answer) -> Result<Reply, Refused> {
-    let _turn = admin.turn().await;
-    let written = spawn_blocking(move || document(StatusCode::OK, answer));
-    written.await.map_err(|_| failed())
+    let reading = in_turn(admin, working, move || serde_json::from_slice(&body));
+    let read = reading.await?.map_err(|error| {
+        let text = format!("the body is not what this takes: {error}");
+        Refused::malformed(text, "`/v1/openapi.json` has it: `DataQuery` and `DataImport`.")
+    })?;
+    Ok((read, turn))
 }

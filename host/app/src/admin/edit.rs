@@ -109,7 +109,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Refused> {
 fn no_edit(message: String) -> Refused {
     let cure = "`/v1/openapi.json` has what an edit may be (`EditRequest`), and docs/live-swap.md \
                 examples.";
-    Refused::new(StatusCode::BAD_REQUEST, CallError::new(Code::Message, message), cure)
+    Refused::malformed(message, cure)
 }
 
 /// The ETag of what is wanted that an edit was made for.

@@ -9,8 +9,8 @@ use hyper::{Request, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use trellis_control::{Answer, Event, LogLevel, LogLine, rfc3339};
+use trellis_core::CallError;
 use trellis_core::units::parse_duration;
-use trellis_core::{CallError, Code};
 
 use super::answers::{Refused, Reply, document};
 use super::api::Admin;
@@ -43,7 +43,7 @@ struct Asked {
 /// Tells what is kept, or goes on to tell what happens.
 ///
 /// # Errors
-/// [`Code::Message`] for a query that is none, [`Code::Busy`] when enough streams are open.
+/// `E_MESSAGE` for a query that is none, `E_BUSY` when enough streams are open.
 pub(super) async fn follow(
     admin: &Admin,
     feed: Feed,
@@ -86,7 +86,7 @@ impl Following<'_> {
         if !accepts_stream(self.headers) {
             return in_turn(admin, working, move || kept(&ring, tail, is_meant, list)).await;
         }
-        working.holds(admin.0.feeds.places.admit(&self.admitted.claimant())?);
+        self.admitted.takes(&admin.0.feeds.places, working)?;
         let last = self.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
         let last = last.map(str::to_owned);
         let looking = move || (Reader::new(&ring, (last.as_deref(), tail), &is_meant), is_meant);
@@ -127,7 +127,7 @@ pub(super) async fn ends(pass: Option<Pass>, identity: Arc<Identity>) -> CallErr
 
 impl Asked {
     /// What a query asks for; what is not known is refused, since it would be left out in silence.
-    fn of(query: &str, feed: &Feed) -> Result<Self, CallError> {
+    fn of(query: &str, feed: &Feed) -> Result<Self, Refused> {
         let mut asked = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -183,8 +183,10 @@ fn some_text(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-pub(super) fn wrong(what: &str) -> CallError {
-    CallError::new(Code::Message, format!("the query is wrong: {what}"))
+pub(super) fn wrong(what: &str) -> Refused {
+    let cure = "`/v1/openapi.json` has the parameters of each path; names and values are \
+                percent-encoded.";
+    Refused::malformed(format!("the query is wrong: {what}"), cure)
 }
 
 /// The moment so long ago.
@@ -203,6 +205,7 @@ pub(super) fn accepts_stream(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use trellis_control::{Happening, Phase};
+    use trellis_core::Code;
 
     use super::*;
 

@@ -6,15 +6,15 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::{Request, StatusCode};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use trellis_core::units::parse_duration;
 use trellis_core::{CallError, Code};
 use trellis_limits::Limit;
 use trellis_limits::fixed::ADMIN_BODY;
 
-use super::answers::{JSON, Refused, Reply, failed, typed};
+use super::answers::{JSON, Refused, Reply, status_of, typed};
 use super::api::Admin;
+use super::in_turn::in_turn;
 use super::mistaken::mistaken;
 use super::working::Working;
 use crate::message::Message;
@@ -54,12 +54,13 @@ pub(super) async fn invoke(
     let patience = patience(request.headers())?;
     let body = body(request.into_body(), &ADMIN_BODY).await?;
     let _working = working.begin();
-    let payload = notation.convert(admin, move || Ok(notation.read(body)?)).await?;
+    let at = (admin, working);
+    let payload = notation.convert(at, move || Ok(notation.read(body)?)).await?;
     let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
     let reply = admin.0.calls.call(&actor, operation, payload, deadline).await;
     match reply {
-        Ok(reply) => notation.convert(admin, move || notation.write(reply)).await,
-        Err(error) => Err(mistaken(admin, &actor, error, patience).await),
+        Ok(reply) => notation.convert(at, move || notation.write(reply)).await,
+        Err(error) => Err(mistaken(at, &actor, error, patience).await),
     }
 }
 
@@ -84,14 +85,13 @@ impl Notation {
     /// MessagePack of 17 MiB take seconds, and many times their size in memory.
     async fn convert<T: Send + 'static>(
         self,
-        admin: &Admin,
+        (admin, working): (&Admin, &Working),
         work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, Refused> {
         if self == Self::Raw {
             return work();
         }
-        let _turn = admin.turn().await;
-        spawn_blocking(work).await.unwrap_or_else(|_| Err(failed()))
+        in_turn(admin, working, work).await?
     }
 
     /// The payload of a body; nothing is an empty payload in either notation.
@@ -136,10 +136,13 @@ pub(super) async fn body(body: Incoming, limit: &Limit) -> Result<Bytes, Refused
     let most = limit.default;
     let too_large = || {
         let message = format!("the body is larger than {most} bytes ({})", limit.name);
-        CallError::new(Code::TooLarge, message)
+        let error = CallError::new(Code::TooLarge, message);
+        let cure = "Send less at once; this limit is not a setting.";
+        let refused = Refused::new(status_of(error.code()), error, cure);
+        refused.because("The body of a request to the admin API is bounded.")
     };
     if body.size_hint().lower() > most {
-        return Err(too_large().into());
+        return Err(too_large());
     }
     let limited = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
     let collected = timeout(BODY_TIME_MAX, limited.collect()).await.map_err(|_| {
@@ -152,10 +155,10 @@ pub(super) async fn body(body: Incoming, limit: &Limit) -> Result<Bytes, Refused
     })?;
     match collected {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large().into()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(error) => {
             let message = format!("the body did not come whole: {error}");
-            Err(CallError::new(Code::Message, message).into())
+            Err(Refused::malformed(message, "Send all of it, as long as `content-length` says."))
         }
     }
 }

@@ -123,7 +123,7 @@ async fn accept(door: Door, admin: Admin) {
 async fn make_room(open: &mut VecDeque<Open>, most: usize) {
     loop {
         open.retain(|known| !known.serving.is_finished());
-        let idle = open.iter().position(|known| !known.working.borrow().is_host);
+        let idle = open.iter().position(|known| !known.working.borrow().is_host());
         let Some(oldest) = idle.filter(|_| open.len() >= most) else { return };
         let may_send_until = open[oldest].since + SENDING_TIME_MIN;
         if may_send_until > Instant::now() {
@@ -170,7 +170,7 @@ async fn overdue(mut works: watch::Receiver<Turns>) {
             Ok(Ok(turns)) => seen = turns.begun,
             Ok(Err(_)) | Err(_) => return,
         }
-        if works.wait_for(|turns| !turns.is_host).await.is_err() {
+        if works.wait_for(|turns| !turns.is_host()).await.is_err() {
             return;
         }
     }

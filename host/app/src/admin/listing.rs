@@ -84,7 +84,7 @@ fn told(answer: Answer) -> Reply {
 }
 
 impl Admin {
-    fn tell(&self, listing: Listing) -> Result<Answer, CallError> {
+    fn tell(&self, listing: Listing) -> Result<Answer, Refused> {
         let edits = self.0.readiness.edits();
         let overview = || with_edits(self.0.supervisor.overview(), edits);
         Ok(match listing {
@@ -126,7 +126,7 @@ fn with_edits(mut overview: Overview, edits: &Edits) -> Overview {
 }
 
 /// The actor of that name, or else of that key.
-pub(super) fn actor(mut actors: Vec<ActorEntry>, name: &str) -> Result<ActorEntry, CallError> {
+pub(super) fn actor(mut actors: Vec<ActorEntry>, name: &str) -> Result<ActorEntry, Refused> {
     let by_name = actors.iter().position(|it| it.name == name);
     match by_name.or_else(|| actors.iter().position(|it| it.key == name)) {
         Some(place) => Ok(actors.swap_remove(place)),
@@ -134,15 +134,19 @@ pub(super) fn actor(mut actors: Vec<ActorEntry>, name: &str) -> Result<ActorEntr
     }
 }
 
-fn provider(mut providers: Vec<ProviderEntry>, name: &str) -> Result<ProviderEntry, CallError> {
+fn provider(mut providers: Vec<ProviderEntry>, name: &str) -> Result<ProviderEntry, Refused> {
     match providers.iter().position(|it| it.name == name) {
         Some(place) => Ok(providers.swap_remove(place)),
         None => Err(unknown("provider", name, providers.iter().map(|it| &*it.name))),
     }
 }
 
-fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> CallError {
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Refused {
     let near = nearest_name(name, known);
     let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    CallError::new(Code::NotFound, format!("the host has no {what} `{name}`{near}"))
+    let message = format!("the host has no {what} `{name}`{near}");
+    let error = CallError::new(Code::NotFound, message);
+    let cure = format!("`trellis get {what}s` lists those that there are.");
+    let refused = Refused::new(StatusCode::NOT_FOUND, error, cure);
+    refused.because("Nothing of that name runs, or is wanted by the manifest or an edit.")
 }

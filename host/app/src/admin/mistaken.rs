@@ -3,34 +3,34 @@
 use std::time::Duration;
 
 use hyper::StatusCode;
-use tokio::task::spawn_blocking;
 use trellis_core::{CallError, Code};
 
 use super::answers::Refused;
 use super::api::Admin;
+use super::in_turn::in_turn;
+use super::working::Working;
 
 /// The same failure of a call, with what is known of it here besides: that the name is a
 /// provider's, or that it was the caller who waited no longer.
 pub(super) async fn mistaken(
-    admin: &Admin,
+    at: (&Admin, &Working),
     actor: &str,
     error: CallError,
     patience: Option<Duration>,
 ) -> Refused {
     match (error.code(), patience) {
-        (Code::NotFound, _) if is_provider(admin, actor.to_owned()).await => of_provider(actor),
+        (Code::NotFound, _) if is_provider(at, actor.to_owned()).await => of_provider(actor),
         (Code::Timeout, Some(patience)) => of_impatience(error, patience),
         _ => error.into(),
     }
 }
 
 /// Whether a provider has this name.
-async fn is_provider(admin: &Admin, name: String) -> bool {
-    let _turn = admin.turn().await;
+async fn is_provider((admin, working): (&Admin, &Working), name: String) -> bool {
     let supervisor = admin.0.supervisor.clone();
     let looking = move || supervisor.overview().providers.iter().any(|it| it.name == name);
     // A panic is logged where it happened, and the call failed in any case.
-    spawn_blocking(looking).await.unwrap_or(false)
+    in_turn(admin, working, looking).await.unwrap_or(false)
 }
 
 fn of_provider(name: &str) -> Refused {

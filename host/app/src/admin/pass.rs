@@ -7,9 +7,11 @@ use tokio::time::sleep;
 use trellis_claims::{Bearer, Clock, PublicKey, Scope, SystemClock};
 use trellis_core::{CallError, Code};
 
+use super::answers::{Refused, status_of};
+use super::working::Working;
 use crate::asker::Asker;
 use crate::identity::Identity;
-use crate::places::Claimant;
+use crate::places::{Claimant, Places};
 
 /// Who asks, and until when they may.
 pub(super) struct Admitted {
@@ -39,9 +41,23 @@ impl Admitted {
         Self { asker, pass: Some(Pass { user, scope, expires_unix_s }) }
     }
 
+    /// Takes one of these places, for as long as the connection lasts.
+    ///
+    /// # Errors
+    /// [`Code::Busy`] when there is none.
+    pub(super) fn takes(&self, places: &Places, working: &Working) -> Result<(), Refused> {
+        let place = places.admit(&self.claimant()).map_err(|full| {
+            let cure = "Ask again once one of them has ended; these limits are not settings.";
+            let refused = Refused::new(status_of(full.code()), full, cure);
+            refused.because("As many as may be are under way at once.")
+        })?;
+        working.holds(place);
+        Ok(())
+    }
+
     /// Who it is among those who share places: nobody wants one without a token but the host's
     /// user.
-    pub(super) fn claimant(&self) -> Claimant {
+    fn claimant(&self) -> Claimant {
         match &self.pass {
             Some(pass) => {
                 let key = Box::new(pass.user.clone());
@@ -49,6 +65,18 @@ impl Admitted {
             }
             None => Claimant::Owner,
         }
+    }
+}
+
+/// What to do about a stream that ended for this reason, where its code does not tell.
+pub(super) const fn cure_of_end(code: Code) -> Option<&'static str> {
+    match code {
+        Code::Expired => Some("Make another token, with `trellis token create`, and go on."),
+        Code::Denied => Some(
+            "Ask for less, with a smaller `--scope`; or have the user's `scope` under `host: \
+             {admin: {users: …}}` in the manifest made larger.",
+        ),
+        _ => None,
     }
 }
 

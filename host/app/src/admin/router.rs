@@ -56,7 +56,8 @@ fn may_ask(
         (Access::Anybody(from), Some(scope)) => authorize(admin, request.headers(), scope, from),
         (Access::Stranger, _) => {
             let error = CallError::new(Code::Denied, "this socket is for the user of the host");
-            Err(Refused::new(StatusCode::FORBIDDEN, error, OWNER))
+            let refused = Refused::new(StatusCode::FORBIDDEN, error, OWNER);
+            Err(refused.because("Another user than the host's came in over its socket."))
         }
     }
 }
@@ -90,11 +91,11 @@ async fn carry_out(
         }
         Route::Edits => Err(Refused::method("GET, HEAD, POST")),
         Route::Invoke { actor, operation } if request.method() == Method::POST => {
-            let _place = admin.0.under_way.admit(&admitted.claimant())?;
+            admitted.takes(&admin.0.under_way, working)?;
             invoke::invoke(admin, (actor, operation), request, working).await
         }
         Route::Data { actor, binding, import } if request.method() == Method::POST => {
-            let _place = admin.0.under_way.admit(&admitted.claimant())?;
+            admitted.takes(&admin.0.under_way, working)?;
             let by = admitted.asker.to_string();
             let (binding, request) = ((actor, binding), (request, &*by));
             match import {
@@ -106,7 +107,8 @@ async fn carry_out(
         Route::NoResource => {
             let path = request.uri().path();
             let error = CallError::new(Code::NotFound, format!("there is nothing at {path}"));
-            Err(Refused::new(StatusCode::NOT_FOUND, error, RESOURCES))
+            let refused = Refused::new(StatusCode::NOT_FOUND, error, RESOURCES);
+            Err(refused.because("The admin API has no such path."))
         }
         _ if !is_read => Ok(plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n")),
         Route::Live => Ok(plain(StatusCode::OK, "ok\n")),

@@ -31,14 +31,15 @@ pub(super) async fn spy(
 ) -> Result<Reply, Refused> {
     let query = request.uri().query().unwrap_or_default();
     if !["", "payload=false", SHOWS_PAYLOAD].contains(&query) {
-        return Err(wrong("there is `payload`, which is `true` or `false`").into());
+        return Err(wrong("there is `payload`, which is `true` or `false`"));
     }
     if !accepts_stream(request.headers()) {
         let error = CallError::new(Code::Message, "calls are shown as they go on, and not kept");
         let cure = format!("Send `Accept: {EVENT_STREAM}`, and read on.");
-        return Err(Refused::new(StatusCode::NOT_ACCEPTABLE, error, cure));
+        let refused = Refused::new(StatusCode::NOT_ACCEPTABLE, error, cure);
+        return Err(refused.because("This path answers with a stream, and with nothing else."));
     }
-    working.holds(admin.0.feeds.places.admit(&admitted.claimant())?);
+    admitted.takes(&admin.0.feeds.places, working)?;
     let actors = actors(admin, working).await?;
     let one = one_of(actors.clone(), &actor)?;
     let (by, actor) = (admitted.asker.to_string(), &*one.name);

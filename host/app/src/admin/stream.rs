@@ -17,6 +17,7 @@ use trellis_control::{Answer, Document, Fault, Lost};
 use trellis_core::{CallError, Code};
 
 use super::answers::Reply;
+use super::pass::cure_of_end;
 use super::working::Working;
 use crate::feed::{Read, Reader};
 use crate::metrics::Metrics;
@@ -107,7 +108,12 @@ impl<T: Serialize> Flow<T> {
 
 /// The last event of a stream: why nothing more comes.
 fn end(why: &CallError) -> Bytes {
-    event(None, Some("end"), &Document::of(Answer::Error(Box::new(Fault::of(why)))))
+    let fault = Fault::of(why);
+    let fault = match cure_of_end(why.code()) {
+        Some(cure) => fault.cure(cure),
+        None => fault,
+    };
+    event(None, Some("end"), &Document::of(Answer::Error(Box::new(fault))))
 }
 
 fn event(id: Option<&str>, name: Option<&str>, data: &impl Serialize) -> Bytes {
@@ -201,10 +207,10 @@ mod tests {
         };
         let mut reply = outlet.into_reply();
         next(&mut reply).await;
-        assert!(!works.borrow().is_host, "who does not take it is not waited for");
+        assert!(!works.borrow().is_host(), "who does not take it is not waited for");
         let waits = tokio::spawn(async move { next(&mut reply).await });
         tokio::time::sleep(HEARTBEAT / 2).await;
-        assert!(works.borrow().is_host, "the host waits for news");
+        assert!(works.borrow().is_host(), "the host waits for news");
         waits.await.expect("a beat");
     }
 }

@@ -83,8 +83,9 @@ pub(super) fn unbind(
     let is_implicit = parts.serving(capability).any(|(_, implicit)| implicit);
     if before.is_none() && is_implicit && parts.claims_any(actor, &ids.contracts) {
         let text = format!(
-            "actor {actor} needs no binding to {capability}: its claims list it, and the host \
-             itself serves it; sign it without that"
+            "actor {actor} has no binding to {capability} that could be taken away: its claims \
+             list it, and the host itself serves it; sign the actor without it and `trellis \
+             update` it"
         );
         return Err(CallError::new(Code::Message, text));
     }

@@ -91,8 +91,8 @@ pub(super) fn kind_of(to: &str, now: &ProviderKind, at: Span) -> Result<Provider
         ("process", Some(command)) => Ok(process(ProgramSpec::Command(text(command)), now)),
         _ => {
             let text = format!(
-                "a provider is `builtin:NAME`, `module:PATH`, `archive:PATH` or `process:PATH`, \
-                 not `{to}`"
+                "a provider is `builtin:NAME`, `module:FILE`, `archive:FILE` (both also an image in \
+                 a registry) or `process:PATH`, not `{to}`"
             );
             Err(CallError::new(Code::Message, text))
         }

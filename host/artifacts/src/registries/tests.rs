@@ -16,6 +16,7 @@ use super::*;
 use crate::digest::{digest_of, written_digest};
 
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+const MODULES: &[ImageKind] = &[ImageKind::Module];
 const SECRET: &str = "canary-94d0";
 /// Long enough for a machine that is busy, and short enough to be waited for.
 const BOUNDS: Bounds = Bounds { silence: Duration::from_secs(1), time: Duration::from_secs(20) };
@@ -49,7 +50,8 @@ impl User {
     async fn fetch(&self, image: &str) -> Result<Fetched, CallError> {
         let image = Image::parse(image).expect("a reference");
         let cache = Some(self.folder.path().join("cache"));
-        self.registries.fetch(&image, &Fetch { cache, plain_http: true, bytes_max: 1_000 }).await
+        let how = Fetch { cache, plain_http: true, kinds: MODULES, bytes_max: 1_000 };
+        self.registries.fetch(&image, &how).await
     }
 
     async fn fails(&self, image: &str, code: Code, told: &str) {
@@ -106,7 +108,7 @@ async fn another_digest_is_refused_and_nothing_of_it_is_kept() {
     user.fails(&fake.image(":1"), Code::Digest, "a manifest with the digest").await;
     fake.answers("/manifests/", |manifest| manifest);
     for (content, told) in [
-        (&b"\0asm\x01\0\0\x01"[..], "a module with the digest"),
+        (&b"\0asm\x01\0\0\x01"[..], "content with the digest"),
         (&MODULE[..7], "less than the 8 bytes"),
     ] {
         fake.answers("/blobs/", move |_| Answer::whole(200, content));
@@ -250,7 +252,7 @@ async fn one_registry_is_asked_for_few_images_at_once() {
 async fn without_a_cache_there_is_no_image() {
     let user = User::new();
     let image = Image::parse("localhost:1/a:1").expect("a reference");
-    let how = Fetch { cache: None, plain_http: true, bytes_max: 1 };
+    let how = Fetch { cache: None, plain_http: true, kinds: MODULES, bytes_max: 1 };
     let error = user.registries.fetch(&image, &how).await.expect_err("no place");
     assert_eq!(error.code(), Code::Storage);
     let how = Fetch { cache: Some(Path::new("/dev/null").into()), ..how };

@@ -99,7 +99,12 @@ impl Trouble {
                 REGISTRY_REDIRECTS.default, REGISTRY_REDIRECTS.name
             )
         } else if error.is_connect() {
-            format!("{registry} cannot be reached: {cause}")
+            // As rustls says it; nothing else is wrong with one.
+            let hint = match cause.to_string().contains("certificate") {
+                true => "; SSL_CERT_FILE names a file with those that are trusted",
+                false => "",
+            };
+            format!("{registry} cannot be reached: {cause}{hint}")
         } else {
             format!("{registry} breaks off: {cause}")
         };

@@ -1,4 +1,4 @@
-//! Fetching a manifest and a module.
+//! Fetching a manifest and what it is of.
 
 use reqwest::Method;
 use reqwest::header::ACCEPT;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use trellis_core::Code;
 
 use super::http::{Tries, Trouble};
-use super::manifest::{MANIFEST, Module};
+use super::manifest::{Held, MANIFEST};
 use super::session::Session;
 use crate::digest::{Digest, digest_of, parse_digest, written_digest};
 use crate::image::Image;
@@ -35,7 +35,7 @@ pub(crate) async fn pull_manifest(
     let digest = digest_of(&content);
     for wanted in image.digest().copied().into_iter().chain(said) {
         if wanted != digest {
-            return Err(other("manifest", &wanted, &digest));
+            return Err(other("a manifest", &wanted, &digest));
         }
     }
     Ok((content, digest))
@@ -58,30 +58,30 @@ async fn manifest_once(
     Ok((session.http.whole(session.registry, response).await?, said))
 }
 
-/// Fetches the module of an image into a file, which is on the disk then and holds exactly that.
+/// Fetches the content of an image into a file, which is on the disk then and holds exactly that.
 ///
 /// # Errors
 /// As [`pull_manifest`], and [`Code::Storage`] when it cannot be written.
-pub(crate) async fn pull_module(
+pub(crate) async fn pull_content(
     session: &mut Session<'_>,
-    (image, module): (&Image, &Module),
+    (image, held): (&Image, &Held),
     file: std::fs::File,
 ) -> Result<(), Trouble> {
     let mut file = File::from_std(file);
     let mut tries = Tries::new();
-    while let Err(trouble) = module_once(session, (image, module), &mut file).await {
+    while let Err(trouble) = content_once(session, (image, held), &mut file).await {
         tries.after(trouble).await?;
     }
     file.sync_all().await.map_err(|error| Trouble::of_disk(&error))
 }
 
-async fn module_once(
+async fn content_once(
     session: &mut Session<'_>,
-    (image, module): (&Image, &Module),
+    (image, held): (&Image, &Held),
     file: &mut File,
 ) -> Result<(), Trouble> {
-    let (name, wanted) = (image.name(), written_digest(&module.digest));
-    let what = format!("module {wanted} of {name}");
+    let (name, wanted) = (image.name(), written_digest(&held.digest));
+    let what = format!("content {wanted} of {name}");
     let request = session.request(Method::GET, &format!("v2/{name}/blobs/{wanted}")).await?;
     let mut response = session.send(request, &what).await?;
     if !response.status().is_success() {
@@ -89,9 +89,9 @@ async fn module_once(
     }
     // An earlier try may have written a part of it.
     file.rewind().await.map_err(|error| Trouble::of_disk(&error))?;
-    let (mut hash, mut left) = (Sha256::new(), module.bytes);
+    let (mut hash, mut left) = (Sha256::new(), held.bytes);
     let other_size = |compared: &str| {
-        let message = format!("the module has {compared} {} bytes of its manifest", module.bytes);
+        let message = format!("the content has {compared} {} bytes of its manifest", held.bytes);
         Trouble::lasting(Code::Digest, message)
     };
     while let Some(piece) = session.http.piece(session.registry, &mut response).await? {
@@ -101,15 +101,15 @@ async fn module_once(
     }
     let digest: Digest = hash.finalize().into();
     match left {
-        0 if digest == module.digest => Ok(()),
-        0 => Err(other("module", &module.digest, &digest)),
+        0 if digest == held.digest => Ok(()),
+        0 => Err(other("content", &held.digest, &digest)),
         _ => Err(other_size("less than the")),
     }
 }
 
 fn other(what: &str, wanted: &Digest, sent: &Digest) -> Trouble {
     let message = format!(
-        "the registry sent a {what} with the digest {}, not {}",
+        "the registry sent {what} with the digest {}, not {}",
         written_digest(sent),
         written_digest(wanted)
     );

@@ -10,12 +10,15 @@ use super::manifest::{MANIFEST, written};
 use super::session::Session;
 use crate::digest::{Digest, digest_of, written_digest};
 use crate::image::Image;
+use crate::image_kind::ImageKind;
 
 /// What is pushed.
 #[derive(Clone, Debug)]
 pub struct Package {
-    /// The module.
-    pub module: Bytes,
+    /// What it is.
+    pub kind: ImageKind,
+    /// The module, or the archive.
+    pub content: Bytes,
     /// When it was made, as RFC 3339 has it: a part of the image's digest.
     pub created: String,
 }
@@ -40,11 +43,11 @@ pub(crate) async fn push(
     image: &Image,
     package: Package,
 ) -> Result<Pushed, Trouble> {
-    let parts = written(&package.module, &package.created);
+    let parts = written(package.kind, &package.content, &package.created);
     let digest = digest_of(&parts.manifest);
     if let Some(wanted) = image.digest().filter(|wanted| **wanted != digest) {
         let message = format!(
-            "the image of this module has the digest {}, not {}",
+            "the image of this file has the digest {}, not {}",
             written_digest(&digest),
             written_digest(wanted)
         );
@@ -55,7 +58,7 @@ pub(crate) async fn push(
     if there(session, &path, &parts.manifest).await? {
         return Ok(Pushed { digest, unchanged: true });
     }
-    for part in [package.module, parts.config.into()] {
+    for part in [package.content, parts.config.into()] {
         push_blob(session, image, part).await?;
     }
     let request = session.request(Method::PUT, &path).await?;

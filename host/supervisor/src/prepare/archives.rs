@@ -1,10 +1,11 @@
-//! The archives that a manifest names: read, verified, and their programs unpacked to be run.
+//! The archives that a manifest names: fetched, read, verified, and their programs unpacked to be
+//! run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trellis_archive::{Target, verify};
-use trellis_artifacts::{Artifact, ProgramCache, Reference, Wanted, hint};
+use trellis_artifacts::{Artifact, ImageKind, Named, ProgramCache, Reference, Wanted, hint};
 use trellis_claims::{VerifiedProvider, hash};
 use trellis_core::{CallError, Code};
 use trellis_limits::fixed::ARCHIVE_BYTES;
@@ -12,15 +13,24 @@ use trellis_manifest::{Manifest, Problem, ProgramSpec, ProviderKind, ProviderSpe
 use trellis_providers_sdk::Descriptor;
 
 use super::context::PrepareContext;
+use super::locate::{PUSH_IT, locate};
+use super::located::{Located, Resolved};
 use super::proof::ArchiveProof;
 
 /// How the names of archives end.
 const EXTENSIONS: &[&str] = &["par", "gz"];
 
-/// The archives of a manifest by their provider's name, or why one is of no use.
-pub(super) type Archives = BTreeMap<String, Result<ArchiveProof, Problem>>;
+/// An archive that was verified, and its program unpacked.
+pub(super) struct Unpacked {
+    pub(super) proof: ArchiveProof,
+    /// Of an image, what it stands for.
+    pub(super) resolved: Option<Resolved>,
+}
 
-/// Verifies all of them, and unpacks what is not unpacked yet.
+/// The archives of a manifest by their provider's name, or why one is of no use.
+pub(super) type Archives = BTreeMap<String, Result<Unpacked, Problem>>;
+
+/// Finds all of them, verifies them, and unpacks what is not unpacked yet.
 pub(super) async fn unpack(manifest: &Manifest, context: &PrepareContext<'_>) -> Archives {
     let named = manifest.providers.iter().filter_map(|spec| named(&spec.value));
     let (kept, named): (Vec<_>, Vec<_>) =
@@ -31,18 +41,29 @@ pub(super) async fn unpack(manifest: &Manifest, context: &PrepareContext<'_>) ->
     let Some(cache) = &context.programs else {
         return named.into_iter().map(|(name, file)| (name, Err(nowhere(&file)))).collect();
     };
-    let files: Vec<_> = named.iter().map(|(_, file)| file.clone()).collect();
-    let kept = kept.iter().map(|(_, file)| wanted(file, context)).collect();
-    let examined = examine((files, kept), cache, context).await;
-    let proven = named.into_iter().zip(examined).map(|((name, file), proof)| {
+    let texts = named.iter().map(|(_, file)| (&*file.value, ARCHIVE_BYTES.default));
+    let located = locate(&[ImageKind::Archive], texts, manifest, context).await;
+    let found = named.iter().zip(&located);
+    let found = found.filter_map(|((_, file), it)| Some((file.clone(), it.as_ref().ok()?)));
+    let (files, found): (Vec<_>, Vec<_>) = found.unzip();
+    let wanted = found.into_iter().map(|it| it.module.clone()).collect();
+    let kept = kept.iter().filter_map(|(_, file)| file_of(file, context)).collect();
+    let mut examined = examine((files, wanted, kept), cache, context).await.into_iter();
+    let unpacked = named.into_iter().zip(located).map(|((name, file), located)| {
+        let Located { resolved, .. } = match located {
+            Ok(located) => located,
+            Err(error) => return (name, Err(unfetched(&file, &error))),
+        };
+        let proof = examined.next().expect("there is a result for each that was found");
         let proof = proof.and_then(|proof| {
             // What is known from before was verified under the trust and at the time of then.
             let checked = proof.claims.recheck(context.trust, &*context.clock);
             checked.map(|()| proof).map_err(|error| about(&file, &error.into()))
         });
-        (name, proof.map_err(|error| problem(&file, &error, context)))
+        let unpacked = proof.map(|proof| Unpacked { proof, resolved });
+        (name, unpacked.map_err(|error| problem(&file, &error, context)))
     });
-    proven.collect()
+    unpacked.collect()
 }
 
 /// Checks that a program serves what its claims say.
@@ -81,17 +102,17 @@ fn named(spec: &ProviderSpec) -> Option<(String, Spanned<String>)> {
     }
 }
 
-fn wanted(file: &Spanned<String>, context: &PrepareContext<'_>) -> Wanted {
-    let reference = Reference::File(context.folder.join(&file.value));
-    Wanted { reference, bytes_max: ARCHIVE_BYTES.default }
+/// Where an archive is that was prepared before: only of a file it is worth to be known.
+fn file_of(file: &Spanned<String>, context: &PrepareContext<'_>) -> Option<Wanted> {
+    let Ok(Named::File(path)) = Named::read(context.folder, &file.value) else { return None };
+    Some(Wanted { reference: Reference::File(path), bytes_max: ARCHIVE_BYTES.default })
 }
 
 async fn examine(
-    (files, kept): (Vec<Spanned<String>>, Vec<Wanted>),
+    (files, wanted, kept): (Vec<Spanned<String>>, Vec<Wanted>, Vec<Wanted>),
     cache: &ProgramCache,
     context: &PrepareContext<'_>,
 ) -> Vec<Result<ArchiveProof, CallError>> {
-    let wanted: Vec<_> = files.iter().map(|file| wanted(file, context)).collect();
     let unpacked = cache.clone();
     // One that was changed or removed since is unpacked again.
     let suffices =
@@ -108,6 +129,15 @@ async fn examine(
     };
     let results = context.archives.examine_beside((wanted, kept), suffices, examination).await;
     results.into_iter().map(|result| result.map(|artifact| artifact.proof)).collect()
+}
+
+/// An image that is not to be had.
+fn unfetched(file: &Spanned<String>, error: &CallError) -> Problem {
+    let help = match error.code() {
+        Code::NotFound => PUSH_IT,
+        code => code.cure(),
+    };
+    Problem::new(file.span, error.message()).code(error.code()).help(help)
 }
 
 fn about(file: &Spanned<String>, error: &CallError) -> CallError {

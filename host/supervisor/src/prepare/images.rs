@@ -1,14 +1,14 @@
 //! What there is to say of images and their registries.
 
 use trellis_artifacts::{is_registry, written_digest};
-use trellis_manifest::{Manifest, Problem, ProviderKind, Spanned};
+use trellis_manifest::{Manifest, Problem, Spanned};
 
 use super::located::Resolved;
 use super::parts::PreparedActor;
 use super::providers::Providers;
 use super::warning::Warning;
 
-/// The modules of a manifest: its actors, and providers of which some are modules.
+/// What of a manifest may be images: its actors, and providers that are modules or archives.
 type Modules<'a> = (&'a [Option<PreparedActor>], &'a Providers);
 
 /// What is wrong with the names of registries.
@@ -56,9 +56,9 @@ fn resolved<'a>(
     let actors = actors
         .filter_map(|(spec, actor)| Some((&spec.value.image, actor.as_ref()?.resolved.as_ref()?)));
     let providers = manifest.providers.iter().map(|spec| &spec.value).filter_map(|spec| {
-        let ProviderKind::Module(module) = &spec.kind else { return None };
         let provider = providers.get(spec.name.value.as_str())?;
-        Some((&module.file, provider.module.as_ref()?.resolved.as_ref()?))
+        let module = provider.module.as_ref().and_then(|it| it.resolved.as_ref());
+        Some((spec.kind.written(), module.or(provider.resolved.as_ref())?))
     });
     actors.chain(providers)
 }

@@ -287,6 +287,7 @@ impl Part {
         {
             let revision = claims.body().revision;
             told.extend(revision.map(|revision| format!("claims revision {revision}")));
+            told.extend(provider.resolved.as_ref().map(|it| written_digest(&it.digest)));
         }
         told
     }

@@ -1,29 +1,34 @@
-//! From what a manifest names to a module on this machine: images are fetched.
+//! From what a manifest names to a module or an archive on this machine: images are fetched.
 
 use futures_util::future::join_all;
-use trellis_artifacts::{Fetch, Image, Named, Reference, Wanted};
+use trellis_artifacts::{Fetch, Image, ImageKind, Named, Reference, Wanted};
 use trellis_core::CallError;
 use trellis_manifest::Manifest;
 
 use super::context::PrepareContext;
 use super::located::{Located, Resolved};
 
-/// Finds these modules, each as it is written and with the most bytes it may have. Images are
-/// fetched, all at once as far as their registries allow.
+/// What to do about an image that its registry does not have.
+pub(super) const PUSH_IT: &str = "correct the name and the tag; or push the file to there: \
+                                  `trellis push FILE REFERENCE`";
+
+/// Finds these, each as it is written and with the most bytes it may have. Images are fetched, all
+/// at once as far as their registries allow.
 pub(super) async fn locate(
+    kinds: &'static [ImageKind],
     named: impl Iterator<Item = (&str, u64)>,
     manifest: &Manifest,
     context: &PrepareContext<'_>,
 ) -> Vec<Result<Located, CallError>> {
     let mut locating = Vec::new();
     for named in named {
-        locating.push(one(named, manifest, context));
+        locating.push(one((kinds, named), manifest, context));
     }
     join_all(locating).await
 }
 
 async fn one(
-    (text, bytes_max): (&str, u64),
+    (kinds, (text, bytes_max)): (&'static [ImageKind], (&str, u64)),
     manifest: &Manifest,
     context: &PrepareContext<'_>,
 ) -> Result<Located, CallError> {
@@ -32,7 +37,7 @@ async fn one(
         Named::Image(image) => {
             let images = &context.images;
             let plain_http = speaks_plain_http(manifest, &image);
-            let how = Fetch { cache: images.cache.clone(), plain_http, bytes_max };
+            let how = Fetch { cache: images.cache.clone(), plain_http, kinds, bytes_max };
             // Boxed, so that a file costs nothing of it.
             let fetched = Box::pin(images.registries.fetch(&image, &how)).await;
             let fetched = fetched.map_err(|error| {

@@ -22,7 +22,7 @@ impl Default for Images {
     }
 }
 
-/// A module that is on this machine.
+/// A module, or an archive, that is on this machine.
 pub(super) struct Located {
     pub(super) module: Wanted,
     /// Of an image, what it stands for.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trellis_artifacts::{Artifact, Wanted, is_like_an_image};
+use trellis_artifacts::{Artifact, ImageKind, Wanted, is_like_an_image};
 use trellis_claims::{Verified, verify};
 use trellis_core::{CallError, Code};
 use trellis_engine::ModuleBounds;
@@ -11,7 +11,7 @@ use trellis_manifest::{ActorSpec, Manifest, Problem, ProviderKind, Spanned};
 
 use super::context::PrepareContext;
 use super::kept::Keep;
-use super::locate::locate;
+use super::locate::{PUSH_IT, locate};
 use super::located::Located;
 use super::parts::PreparedActor;
 use super::proof::{CodeProof, Proof};
@@ -97,7 +97,7 @@ async fn prove(
     context: &PrepareContext<'_>,
 ) -> Vec<Result<(Located, Proof), CallError>> {
     let wanted = named.iter().map(|it| (&*it.image.value, it.limits.module_bytes_max));
-    let located = locate(wanted, manifest, context).await;
+    let located = locate(&[ImageKind::Module], wanted, manifest, context).await;
     let found = named.iter().zip(&located);
     let found = found.filter_map(|(named, found)| Some((named, found.as_ref().ok()?)));
     let (named, found): (Vec<&Named<'_>>, Vec<_>) = found.unzip();
@@ -170,10 +170,7 @@ fn refused(image: &Spanned<String>, error: &CallError) -> CallError {
 pub(super) fn at(module: Named<'_>, error: &CallError) -> Problem {
     let help = match error.code() {
         Code::Internal => "this is a fault of the host",
-        Code::NotFound if is_like_an_image(&module.image.value) => {
-            "correct the name and the tag; or push the module to there: `trellis push FILE \
-             REFERENCE`"
-        }
+        Code::NotFound if is_like_an_image(&module.image.value) => PUSH_IT,
         Code::NotFound if module.role == Role::Provider => {
             "correct the path, which starts at the manifest's folder; or build the provider and \
              sign it to there: `trellis sign FILE --provider --destination PATH`"

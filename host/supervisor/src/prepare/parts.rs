@@ -79,6 +79,8 @@ pub(crate) struct PreparedProvider {
     pub(crate) values: Values,
     /// Who vouches for it, when it came as an archive.
     pub(crate) claims: Option<VerifiedProvider>,
+    /// Of an archive that is an image, what that stands for.
+    pub(super) resolved: Option<Resolved>,
     /// Its owner wants it although what runs may be newer.
     pub(crate) may_be_older: bool,
     /// What the one that runs keeps is to go along to it.
@@ -255,6 +257,7 @@ impl PreparedProvider {
             module: None,
             values: Values::default(),
             claims: None,
+            resolved: None,
             may_be_older: false,
             data: None,
             forced: false,

@@ -12,8 +12,9 @@ use trellis_manifest::{Manifest, Problem, ProcessSpec, ProgramSpec, ProviderKind
 use trellis_providers_sdk::ProviderFactory;
 use trellis_targets::process::{ProcessCommand, ProcessLimits, Processes, Unstartable};
 
-use super::archives;
+use super::archives::{self, Unpacked};
 use super::context::PrepareContext;
+use super::located::Resolved;
 use super::proof::ArchiveProof;
 use super::warning::Warning;
 
@@ -22,6 +23,8 @@ pub(super) struct Program {
     pub(super) factory: Arc<dyn ProviderFactory>,
     /// Who vouches for it, when it came in an archive.
     pub(super) claims: Option<VerifiedProvider>,
+    /// Of an archive that is an image, what that stands for.
+    pub(super) resolved: Option<Resolved>,
 }
 
 /// The programs of a manifest by their provider's name, or why one is of no use.
@@ -58,9 +61,10 @@ pub(super) async fn find(manifest: &Manifest, context: &PrepareContext<'_>) -> P
 /// Starts a program, unless it is known, and hears what it is.
 async fn ask(
     (name, spec): (&str, &ProcessSpec),
-    archive: Option<ArchiveProof>,
+    archive: Option<Unpacked>,
     context: &PrepareContext<'_>,
 ) -> Result<Program, Problem> {
+    let (archive, resolved) = archive.map(|it| (it.proof, it.resolved)).unzip();
     let written = spec.program.written();
     let Some(processes) = &context.processes else {
         return Err(Problem::new(written.span, "no programs are started here"));
@@ -74,7 +78,7 @@ async fn ask(
     if let Some(claims) = &claims {
         archives::check_contract(written, claims, &factory.descriptor())?;
     }
-    Ok(Program { factory, claims })
+    Ok(Program { factory, claims, resolved: resolved.flatten() })
 }
 
 /// The variables that programs are to be given and the host does not have.

@@ -59,6 +59,7 @@ pub(super) async fn prepare(
                     let program = programs.remove(&*name)?;
                     Some(program.map(|it| PreparedProvider {
                         claims: it.claims,
+                        resolved: it.resolved,
                         ..PreparedProvider::plain(&it.factory)
                     }))
                 };

@@ -148,8 +148,8 @@ impl Life {
         if self.command.stamp() != self.stamp {
             tracing::warn!(
                 provider = &*self.provider,
-                "files of `{}` were written since it was checked; what is started is what they \
-                 are now",
+                "files of `{}` were written since it was checked, and what is started is what \
+                 they are now; what is not to change is an archive (`trellis par create`)",
                 self.command
             );
         }

@@ -49,6 +49,12 @@ pub(crate) fn run(args: &EventsArgs, output: Output) -> Result<(), Failure> {
         let Answer::Events(events) = client.list(&["events"], &query).await? else {
             return Err(odd());
         };
+        if let Some(kind) = args.r#type.as_ref().filter(|_| events.is_empty()) {
+            output.note(format_args!(
+                "note: no event that is kept has a type that begins like `{kind}`; docs/events.md \
+                 lists the types"
+            ));
+        }
         let table = table(&events);
         output.list(&Answer::Events(events), &table)
     })

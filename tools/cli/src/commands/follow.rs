@@ -52,7 +52,7 @@ pub(super) async fn follow<T: DeserializeOwned + Serialize + Display>(
 ) -> Result<(), Failure> {
     if output.form() == Form::Yaml {
         let message = "what is followed comes as text or, with `-o json`, a document a line";
-        return Err(Failure::usage(message));
+        return Err(Failure::usage(message).cure("Leave out `-o yaml`, or write `-o json`."));
     }
     let mut following = client.follow(resource, query).await?;
     loop {

@@ -73,9 +73,8 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: &GetArgs, output: Output) -> Result<(), Failure> {
     if args.watch && output.form() == Form::Yaml {
-        return Err(Failure::usage(
-            "`--watch` lists as text or, with `-o json`, a document a line",
-        ));
+        let text = "`--watch` lists as text or, with `-o json`, a document a line";
+        return Err(Failure::usage(text).cure("Leave out `-o yaml`, or write `-o json`."));
     }
     runtime::block_on(async {
         if args.watch {
@@ -151,6 +150,12 @@ impl Listed {
                 output.note("no host of yours runs: `host --manifest FILE` starts one");
             }
             Self::Hosts { .. } => {}
+            Self::OfHost(Answer::Actors(none)) if none.is_empty() => {
+                output.note("note: this host has no actors");
+            }
+            Self::OfHost(Answer::Bindings(none)) if none.is_empty() => {
+                output.note("note: this host has no bindings");
+            }
             Self::OfHost(answer) => edits(answer).for_each(|edit| {
                 let EditEntry { kind, name, what, revision } = edit;
                 output.note(format_args!(

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use trellis_app::AdminClient;
 use trellis_claims::{Clock, SystemClock};
 use trellis_control::{Answer, ChangedBy, Edits, Revision};
-use trellis_core::{Code, nearest_name};
 
 use super::get::odd;
 use super::host::HostChoice;
 use super::inspect::relative;
+use super::known::check_known;
 use super::live;
 use super::runtime;
 use crate::failure::Failure;
@@ -49,25 +48,6 @@ pub(crate) fn run(args: &HistoryArgs, output: Output) -> Result<(), Failure> {
     })?;
     let table = table(&history, &edits);
     output.list(&Answer::History(history), &table)
-}
-
-/// Whether the host has something of that name, of which nothing changed.
-async fn check_known(client: &AdminClient, name: &str) -> Result<(), Failure> {
-    let (actors, providers) = (client.get(&["actors"]).await?, client.get(&["providers"]).await?);
-    let (Answer::Actors(actors), Answer::Providers(providers)) = (actors, providers) else {
-        return Err(odd());
-    };
-    let actors = actors.iter().map(|it| it.name.as_str());
-    let known = actors.chain(providers.iter().map(|it| it.name.as_str()));
-    if known.clone().any(|known| known == name) {
-        return Ok(());
-    }
-    let near = nearest_name(name, known);
-    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-    let text =
-        format!("the host has no actor or provider `{name}`, nor had any in its history{near}");
-    let failure = Failure::new(Code::NotFound, text);
-    Err(failure.cure("`trellis get actors` and `trellis get providers` list their names."))
 }
 
 /// True when a change says something of what has that name.

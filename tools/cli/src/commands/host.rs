@@ -45,6 +45,11 @@ pub(super) struct HostChoice {
     /// Contexts are not asked for.
     #[arg(skip)]
     is_own: bool,
+
+    /// The line is still being typed, so a token is only looked for where reading waits for nobody
+    /// and takes nothing away: not in a pipe.
+    #[arg(skip)]
+    is_typed: bool,
 }
 
 /// For how long it is asked.
@@ -91,8 +96,7 @@ impl HostChoice {
                 match rest.strip_prefix('=') {
                     Some(value) => Some(value.to_owned()),
                     None if !rest.is_empty() => None,
-                    // Some shells have the sign as a word of its own.
-                    None => words[place + 1..].iter().find(|word| *word != "=").cloned(),
+                    None => words.get(place + 1).cloned(),
                 }
             };
             words.iter().enumerate().rev().find_map(value).filter(|value| !value.is_empty())
@@ -101,7 +105,7 @@ impl HostChoice {
         let host = typed("--host").or_else(|| set("TRELLIS_HOST"));
         let context = typed("--context").or_else(|| set("TRELLIS_CONTEXT"));
         let token_file = typed("--token-file").map(PathBuf::from);
-        Self { host, token_file, context, is_own: false }
+        Self { host, token_file, context, is_own: false, is_typed: true }
     }
 
     /// The same with what a context says, if one is meant.
@@ -152,9 +156,11 @@ impl HostChoice {
             return Ok(Some(client));
         }
         if self.token_file.is_some() {
-            return Err(Failure::usage(
-                "a token is for a `--host` that is a URL: over a socket you are the host's user",
-            ));
+            let text =
+                "a token is for a `--host` that is a URL: over a socket you are the host's user";
+            let cure =
+                "Leave out `--token-file`, or name the host by the URL of its admin address.";
+            return Err(Failure::usage(text).cure(cure));
         }
         Ok(host.contains('/').then(|| AdminClient::at(PathBuf::from(host))))
     }
@@ -162,6 +168,7 @@ impl HostChoice {
     /// The token that is shown, if there is one.
     fn token(&self, output: Output) -> Result<Option<String>, Failure> {
         let text = match &self.token_file {
+            Some(path) if self.is_typed && !path.is_file() => None,
             Some(path) => {
                 if may_be_read_by_others(path) {
                     let path = path.display();
@@ -176,10 +183,11 @@ impl HostChoice {
         };
         let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         match text {
-            Some(text) if !is_like_a_token(&text) => Err(Failure::usage(
-                "this is no token, and is sent to nobody: `trellis token create` makes one, and a \
-                 key stays in its file",
-            )),
+            Some(text) if !is_like_a_token(&text) => {
+                let text = "what is shown as a token is none, and is sent to nobody";
+                Err(Failure::usage(text)
+                    .cure("`trellis token create` makes one, with a key that stays in its file."))
+            }
             text => Ok(text),
         }
     }
@@ -361,9 +369,7 @@ mod tests {
             let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
             HostChoice::typed(&words).host
         };
-        for line in
-            ["stop --host shop actor", "--host=shop x", "--host = shop", "--host a --host shop"]
-        {
+        for line in ["stop --host shop actor", "--host=shop x", "--host a --host shop"] {
             assert_eq!(typed(line).as_deref(), Some("shop"), "{line}");
         }
         for line in ["stop actor", "stop --host", "--hosts shop", "--host="] {

@@ -6,6 +6,7 @@ use trellis_control::{Answer, LogLevel, LogLine};
 use super::follow::{Extent, follow};
 use super::get::odd;
 use super::host::HostChoice;
+use super::known::check_known;
 use super::live;
 use super::runtime;
 use crate::clean::clean;
@@ -16,8 +17,8 @@ use crate::output::Output;
 #[command(after_help = "\
 Shown is what the host's own log shows (`host --log`), the last 4 MiB of it; with `-f -o json` a
 line is a document. Over the network it needs a token for `operate`.
-Exit codes: 0 listed, 2 several hosts run, 3 no such host, 4 the host is another user's, or the
-token has ended, 5 no host answers, or it stopped.")]
+Exit codes: 0 listed, 2 several hosts run, 3 no such host, actor or provider, 4 the host is another
+user's, or the token has ended, 5 no host answers, or it stopped.")]
 pub(crate) struct LogsArgs {
     /// Only lines of the actor or the provider of that name: what it prints, and what the host says
     /// of it.
@@ -66,14 +67,25 @@ pub(crate) fn run(args: &LogsArgs, output: Output) -> Result<(), Failure> {
     runtime::block_on(async {
         let client = args.host.client(output).await?;
         if args.follow {
+            // It may come later.
+            if let Some(name) = &args.name
+                && let Err(unknown) = check_known(&client, name).await
+            {
+                output.note(format_args!("warning: {}", unknown.message()));
+            }
             return follow::<LogLine>(&client, (&["logs"], &query), output).await;
         }
-        match client.list(&["logs"], &query).await? {
-            answer @ Answer::Logs(_) if output.is_document() => output.document(&answer),
-            Answer::Logs(lines) => {
-                lines.iter().try_for_each(|line| output.line(&clean(&line.to_string())))
+        let answer = client.list(&["logs"], &query).await?;
+        let Answer::Logs(lines) = &answer else { return Err(odd()) };
+        if lines.is_empty() {
+            if let Some(name) = &args.name {
+                check_known(&client, name).await?;
             }
-            _ => Err(odd()),
+            output.note("note: no line that is kept is meant by this");
         }
+        if output.is_document() {
+            return output.document(&answer);
+        }
+        lines.iter().try_for_each(|line| output.line(&clean(&line.to_string())))
     })
 }

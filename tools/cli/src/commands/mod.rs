@@ -36,6 +36,7 @@ mod complete;
 mod edits;
 mod follow;
 mod host;
+mod known;
 mod live;
 mod subject;
 mod up;
@@ -95,8 +96,10 @@ pub(crate) fn run(command: Command, output: Output) -> ExitCode {
 
 /// Whether a command's results have this form.
 fn fits(command: &Command, form: Form) -> Result<(), Failure> {
-    let lists =
-        || Failure::usage("`-o wide` and `-o name` are for the lists of `get` and `history`");
+    let lists = || {
+        Failure::usage("`-o wide` and `-o name` are for the lists of `get`, `history` and others")
+            .cure("Leave it out, or write `-o json` or `-o yaml`.")
+    };
     match command {
         Command::Get(_)
         | Command::History(_)

@@ -1,11 +1,11 @@
-//! `trellis pull`: gets a module from a registry.
+//! `trellis pull`: gets a module, or the archive of a provider, from a registry.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use trellis_artifacts::written_digest;
+use trellis_artifacts::{ImageKind, written_digest};
 
 use super::runtime;
 use crate::failure::Failure;
@@ -15,16 +15,16 @@ use crate::registry::{self, RegistryArgs};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Pull fetches and does not judge: `trellis verify` does. A tag whose registry is down stands for
-what it was resolved to the last time, with a warning.
+Pull fetches and does not judge: `trellis verify` does, and `trellis par verify` of an archive. A
+tag whose registry is down stands for what it was resolved to the last time, with a warning.
 
 Exit codes: 0 it is there, 3 no such image, 4 the registry refuses or sends another digest,
-5 it does not answer, 6 not a reference or not an image of a module.")]
+5 it does not answer, 6 not a reference, or an image of something else.")]
 pub(crate) struct PullArgs {
     /// The image: REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST.
     reference: String,
 
-    /// Where it goes; `-` is stdout. Without it, NAME.wasm in this folder.
+    /// Where it goes; `-` is stdout. Without it, NAME.wasm in this folder, or NAME.par.
     #[arg(short, long, value_name = "FILE")]
     destination: Option<PathBuf>,
 
@@ -51,17 +51,22 @@ struct Shown {
 
 pub(crate) fn run(args: &PullArgs, output: Output) -> Result<(), Failure> {
     let image = registry::image(&args.reference)?;
-    let named = PathBuf::from(format!("{}.wasm", image.short_name()));
+    args.destination.as_deref().map_or(Ok(()), files::check_folder)?;
+    let wanted = (&image, ImageKind::ALL);
+    let fetched = runtime::block_on(registry::fetch(wanted, args.registry, None, output))?;
+    let extension = match fetched.kind {
+        ImageKind::Module => "wasm",
+        ImageKind::Archive => "par",
+    };
+    let named = PathBuf::from(format!("{}.{extension}", image.short_name()));
     let path = args.destination.as_ref().unwrap_or(&named);
-    files::check_folder(path)?;
-    let fetched = runtime::block_on(registry::fetch(&image, args.registry, None, output))?;
-    let module = fetched.read(MODULE_BYTES_MAX)?;
+    let content = fetched.read(MODULE_BYTES_MAX)?;
     if files::is_stdout(path) {
-        return output.raw(&module);
+        return output.raw(&content);
     }
-    let unchanged = is_there(path, &module, args.force)?;
+    let unchanged = is_there(path, &content, args.force)?;
     if !unchanged {
-        files::write_whole(path, &module)?;
+        files::write_whole(path, &content)?;
     }
     output.show(&Shown {
         file: path.display().to_string(),
@@ -72,15 +77,15 @@ pub(crate) fn run(args: &PullArgs, output: Output) -> Result<(), Failure> {
     })
 }
 
-/// True when the file holds the module already.
+/// True when the file holds that already.
 ///
 /// # Errors
 /// When it holds something else, and is not to be replaced.
-fn is_there(path: &Path, module: &[u8], force: bool) -> Result<bool, Failure> {
+fn is_there(path: &Path, content: &[u8], force: bool) -> Result<bool, Failure> {
     if !path.is_file() {
         return Ok(false);
     }
-    let is_same = files::read_module(path).is_ok_and(|there| there == module);
+    let is_same = files::read_input(path).is_ok_and(|there| there == content);
     if is_same || force {
         return Ok(is_same);
     }

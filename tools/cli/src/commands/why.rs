@@ -35,6 +35,10 @@ pub(crate) fn run(args: &WhyArgs, output: Output) -> Result<(), Failure> {
             _ => Err(odd()),
         }
     })?;
+    if decisions.is_empty() {
+        output
+            .note("note: no call was refused, and nobody has spied on one, since the host started");
+    }
     let table = table(&decisions);
     output.list(&Answer::Decisions(decisions), &table)
 }

@@ -136,7 +136,7 @@ fn codes_are_explained() {
 fn every_shell_gets_its_completions() {
     let sandbox = Sandbox::new();
     for (shell, mark) in [
-        ("bash", "complete -o nospace"),
+        ("bash", "complete -o bashdefault"),
         ("zsh", "#compdef trellis"),
         ("fish", "complete --keep-order --exclusive --command trellis"),
         ("elvish", "edit:completion:arg-completer[trellis]"),

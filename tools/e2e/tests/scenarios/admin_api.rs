@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use trellis_claims::ClaimsDraft;
 use trellis_e2e::hostile::{harmless, hostile};
 use trellis_testkit::guests::built;
 use trellis_testkit::{Ended, HostProcess, PATIENCE, Signal, Site, eventually, run_to_end};
@@ -272,6 +273,9 @@ fn what_cannot_be_answered_is_refused_with_its_reason() {
     for (request, status, says) in [
         (get("/v1/nothing"), 404, "There are /v1/host"),
         (get("/v1/actors/none"), 404, "E_NOT_FOUND"),
+        (get("/v1/actors/none"), 404, "trellis get actors"),
+        (get("/v1/events?kind=a"), 400, "has the parameters of each path"),
+        (posts("/v1/data/echo/default/export", "", 1, "{"), 400, "`DataQuery`"),
         (get(invoke), 405, "allow: POST"),
         (get(invoke), 405, "does not take this method"),
         (posts("/v1/actors", "", 0, ""), 405, "allow: GET"),
@@ -284,7 +288,8 @@ fn what_cannot_be_answered_is_refused_with_its_reason() {
         let (got, answer) = sends(&socket, &request);
         let request = &request[..request.len().min(300)];
         assert!(got == status && answer.contains(says), "{request}: {says}: {answer}");
-        assert!(status == 400 || !answer.contains("contract"), "{request}: {answer}");
+        // What is wrong with a request is not told as what is wrong with a call.
+        assert!(request.contains(json) || !answer.contains("contract"), "{request}: {answer}");
     }
     assert!(host.metric("trellis_admin_refused_total{code=\"E_TOO_LARGE\"}") >= 2.0);
     let over_tcp = host.ask("/v1/actors").expect("an answer");
@@ -341,6 +346,43 @@ fn calls_under_way_are_bounded_and_their_owner_can_look() {
     assert!(busy.stderr.contains("admin_calls_max"), "{busy:#?}");
     prints(&site, "get actors");
     drop(calls);
+}
+
+/// An answer takes memory for as long as somebody has not taken it.
+#[test]
+fn a_call_keeps_its_place_until_its_answer_was_taken() {
+    const PAYLOAD: usize = 4 << 20;
+    let site = site(0);
+    let echo = site.account().draft("echo");
+    let echo = ClaimsDraft { caps: vec!["wascc:http_server".to_owned()], ..echo };
+    site.put("app/echo.wasm", site.account().sign(&built("echo"), &echo));
+    let text = fs::read_to_string(site.path(MANIFEST)).expect("it is there");
+    let text =
+        text.replace("  - {actor: echo, capability: 'wascc:keyvalue', provider: redis}\n", "");
+    site.put(MANIFEST, text);
+    let host = start(&site);
+    let socket = socket(&site, &host);
+    let call = posts("/v1/actors/echo/invoke/Echo", "", PAYLOAD, &"a".repeat(PAYLOAD));
+    let unread: Vec<_> = (0..16)
+        .map(|_| {
+            let mut stream = UnixStream::connect(&socket).expect("the host listens");
+            stream.set_read_timeout(Some(PATIENCE)).expect("it is a socket");
+            stream.write_all(call.as_bytes()).expect("the host reads");
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).expect("the answer begins");
+            assert_eq!(&status, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    let small = posts("/v1/actors/echo/invoke/Echo", "", 2, "ok");
+    let (status, busy) = sends(&socket, &small);
+    assert!(status == 503 && busy.contains("admin_calls_max"), "{busy}");
+    drop(unread);
+    let asked = || match sends(&socket, &small) {
+        (200, _) => Ok(()),
+        (_, answer) => Err(answer),
+    };
+    eventually(asked).unwrap_or_else(|answer| panic!("{answer}"));
 }
 
 #[test]

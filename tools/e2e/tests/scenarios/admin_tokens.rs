@@ -115,8 +115,8 @@ fn who_does_not_show_a_token_that_holds_is_refused() {
         ("GET", "/v1/host", long, 401, "admin_token_bytes_max"),
         ("GET", "/v1/host", shown(&token(&stranger, &key, Scope::Read)), 401, "E_ISSUER"),
         ("GET", "/v1/host", shown(&token(&user, &elsewhere, Scope::Read)), 401, "another host"),
-        ("GET", "/v1/host", shown(&token(&user, &key, Scope::Admin)), 403, "E_DENIED"),
-        ("POST", INVOKE, looks.clone(), 403, "needs a token for operate"),
+        ("GET", "/v1/host", shown(&token(&user, &key, Scope::Admin)), 403, "a smaller `--scope`"),
+        ("POST", INVOKE, looks.clone(), 403, "a larger `--scope`"),
     ] {
         let answer = ask(&host, method, path, &header);
         let (text, wanted) = (answer.text(), answer.field("www-authenticate"));

@@ -311,6 +311,15 @@ fn the_log_is_shown_by_whom_it_is_of() {
     let lines = prints(&site, "logs unclaimed --level warn --since 5m");
     assert!(lines.contains(" warn unclaimed: failed"), "{lines}");
     assert_eq!(prints(&site, "logs eight --level error"), "");
+    // What is asked for and not there is told from what is mistyped.
+    fails(&site, "logs eigth", 3, &["E_NOT_FOUND", "did you mean `eight`"]);
+    for (line, says) in [
+        ("logs eight --level error", "no line that is kept"),
+        ("events --type nope", "begins like `nope`"),
+    ] {
+        let ended = trellis(&site, line);
+        assert!(ended.code == Some(0) && ended.stderr.contains(says), "{line}: {ended:#?}");
+    }
     let all = document(&site, "logs -o json");
     let lines = all["logs"].as_array().expect("a list");
     let denied = lines.iter().find(|line| line["fields"]["event"] == "denied").expect("it is told");

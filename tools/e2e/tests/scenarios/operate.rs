@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::Value;
 use trellis_testkit::guests::built;
 use trellis_testkit::{Client, HostProcess, Signal, eventually, run_to_end};
@@ -376,14 +377,37 @@ fn what_cannot_be_started_leaves_nothing() {
     assert_eq!((answer(&host).1, host.metric("trellis_edits")), ("ok".to_owned(), 0.0));
 }
 
+/// Signs at which words end for bash, which are words of their own then.
+const SIGNS: [char; 2] = [':', '='];
+
+/// The words of a line, as bash has them.
+fn words_of(line: &str) -> Vec<String> {
+    let word = |word: &str| {
+        let mut pieces = vec![String::new()];
+        for letter in word.chars() {
+            let last = pieces.last_mut().expect("there is one");
+            if last.is_empty() || last.ends_with(SIGNS) == SIGNS.contains(&letter) {
+                last.push(letter);
+            } else {
+                pieces.push(letter.to_string());
+            }
+        }
+        pieces
+    };
+    line.split(' ').flat_map(word).collect()
+}
+
 /// What bash offers for a line, of whose last word some letters are there.
 fn completes(stage: &Stage, line: &str) -> Vec<String> {
-    let words: Vec<_> = line.split(' ').map(|word| format!("'{word}'")).collect();
-    let last = words.len() - 1;
+    let words = words_of(line);
+    let (last, typed) = (words.len() - 1, &words[words.len() - 1]);
+    // Behind a sign a word begins that has nothing yet.
+    let typed = if typed.ends_with(SIGNS) { "" } else { typed };
+    let words: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
     let words = words.join(" ");
     let script = format!(
-        "source <(trellis completions bash)\nCOMP_WORDS=({words})\nCOMP_CWORD={last}\nCOMP_TYPE=9\n\
-         _clap_complete_trellis trellis \"${{COMP_WORDS[{last}]}}\"\n\
+        "source <(trellis completions bash)\nCOMP_WORDS=({words})\nCOMP_CWORD={last}\n\
+         COMP_LINE='{line}'\n_trellis trellis '{typed}'\n\
          printf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
     );
     let trellis = stage.site.trellis(&[]);
@@ -419,9 +443,30 @@ fn a_shell_completes_the_names_of_what_runs() {
         ("trellis --quiet stop actor --context here ", &["echo"]),
         ("trellis stop actor --host nobody ", &[]),
         ("trellis get actors --host ", &["shop"]),
+        // Of a word with such signs, bash has only what is behind them.
+        ("trellis bind echo wascc:", &["http_server", "keyvalue"]),
+        ("trellis bind echo wascc:k", &["keyvalue"]),
+        ("trellis get actors --host=", &["shop"]),
+        ("trellis stop actor --host=shop ", &["echo"]),
     ] {
         assert_eq!(completes(&stage, line), names, "{line}");
     }
+    // Nobody writes to that pipe, and whoever read it would take the token away.
+    let pipe = |name: &str| {
+        let mode = Mode::RUSR | Mode::WUSR;
+        mkfifoat(CWD, stage.site.path(name), mode).expect("it is ours");
+    };
+    pipe("token");
+    let line = "trellis stop actor --host http://127.0.0.1:1 --token-file token ";
+    assert_eq!(completes(&stage, line), [""; 0]);
+    stage.does("context create far --host http://127.0.0.1:1 --token-file token");
+    assert_eq!(completes(&stage, "trellis stop actor --context far "), [""; 0]);
+    // Wherever it hangs, whoever pressed the key does not wait for it.
+    let contexts = ".config/trellis/contexts.json";
+    std::fs::rename(stage.site.path(contexts), stage.site.path("kept")).expect("it is there");
+    pipe(contexts);
+    assert_eq!(completes(&stage, "trellis context use "), [""; 0]);
+    std::fs::rename(stage.site.path("kept"), stage.site.path(contexts)).expect("it is ours");
     assert!(!completes(&stage, "trellis stop actor ").contains(&"store".to_owned()));
     assert_eq!(completes(&stage, "trellis stop actor e"), ["echo"]);
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 use trellis_claims::ClaimsDraft;
 use trellis_testkit::guests::built;
 use trellis_testkit::{
-    Client, DockerRegistry, Ended, HostProcess, Signal, Site, host_binary, run_to_end,
+    Client, DockerRegistry, Ended, HostProcess, Signal, Site, example_program, host_binary,
+    run_to_end,
 };
 
 /// A site whose manifest runs an actor by its image.
@@ -163,6 +164,107 @@ bindings:
     host.signal(Signal::HUP);
     says(&host, from, &["the manifest was not applied", "is signed as an actor"]);
     assert_eq!(got(&host, "places", "/Oslo").0, 200);
+}
+
+/// One file for each, and the same road: what is pushed is pulled, verified, and runs.
+#[test]
+fn a_provider_that_is_a_program_runs_by_the_image_of_its_archive() {
+    let mut registry = DockerRegistry::start();
+    let image = format!("{}/team/geo:1", registry.name());
+    let site = Site::new();
+    let account = site.account();
+    let does = |line: &str, code: i32| {
+        let ended = run_to_end(&mut site.trellis(&line.split(' ').collect::<Vec<_>>()));
+        assert_eq!(ended.code, Some(code), "{line}: {ended:#?}");
+        ended
+    };
+    let geo = example_program("geo").display().to_string();
+    let release = |revision: u32| {
+        let claims = format!("--capability demo:geo --vendor Acme --rev {revision}");
+        does(&format!("par create {geo} {claims} --force --destination geo.par"), 0);
+        does(&format!("push geo.par {image} --plain-http"), 0)
+    };
+    let pushed = release(1);
+    let again = does(&format!("push geo.par {image} --plain-http"), 0);
+    assert!(pushed.stdout.starts_with("pushed") && again.stdout.starts_with("unchanged"));
+    does(&format!("pull {image} --plain-http --destination pulled.par"), 0);
+    let read = |name: &str| std::fs::read(site.path(name)).expect("it is there");
+    assert_eq!(read("geo.par"), read("pulled.par"));
+    does("par verify pulled.par", 0);
+    let other = does(&format!("verify {image} --plain-http"), 6);
+    assert!(other.stderr.contains("which is an archive"), "{other:#?}");
+
+    let mut places = account.draft("places");
+    places.caps = vec!["wascc:http_server".to_owned(), "demo:geo".to_owned()];
+    site.put("app/places.wasm", account.sign(&built("places"), &places));
+    let manifest = format!(
+        "actors: [places.wasm]
+registries: {{'{}': {{insecure: true}}}}
+providers: [{{builtin: http-server}}, {{archive: '{image}'}}]
+bindings:
+  - {{actor: places, capability: 'wascc:http_server', values: {{PORT: 0, ADDRESS: 127.0.0.1}}}}
+  - {{actor: places, capability: 'demo:geo', provider: geo}}
+",
+        registry.name()
+    );
+    site.put("app/manifest.yaml", manifest.replace("archive: ", "module: "));
+    let check = checked(&site);
+    assert!(check.code == Some(6) && check.stderr.contains("no image of a module"), "{check:#?}");
+    site.put("app/manifest.yaml", manifest.replace("geo:1", "geo:2"));
+    let check = checked(&site);
+    assert!(check.code == Some(6) && check.stderr.contains("E_NOT_FOUND"), "{check:#?}");
+    assert!(check.stderr.contains("trellis push FILE REFERENCE"), "{check:#?}");
+    site.put("app/manifest.yaml", manifest);
+    let check = checked(&site);
+    assert_eq!(check.code, Some(0), "{check:#?}");
+    let first = digest(&check.stderr);
+
+    let host = started(&site);
+    let finds = || {
+        let (status, text) = got(&host, "places", "/Oslo");
+        assert!(status == 200 && text.contains("59.9139"), "{status} {text}");
+    };
+    finds();
+    // The tag moves.
+    release(2);
+    let from = host.log().count();
+    host.signal(Signal::HUP);
+    assert_ne!(digest(&says(&host, from, &["resolved to sha256:"])), first);
+    says(&host, from, &["replaced provider geo"]);
+    finds();
+    registry.stop();
+    let from = host.log().count();
+    host.signal(Signal::HUP);
+    says(&host, from, &["WARN", "as it was resolved the last time"]);
+    finds();
+}
+
+/// Over HTTPS nobody is spoken to but who has a certificate that is trusted.
+#[test]
+fn a_registry_over_https_has_to_be_trusted() {
+    let registry = DockerRegistry::start_https();
+    let image = format!("{}/team/echo:1", registry.name());
+    let site = Site::new();
+    let echo = site.account().draft("echo");
+    let echo = ClaimsDraft { caps: vec!["wascc:http_server".to_owned()], ..echo };
+    site.put("echo.wasm", site.account().sign(&built("echo"), &echo));
+    let untrusted = |ended: &Ended, code: i32| {
+        assert_eq!(ended.code, Some(code), "{ended:#?}");
+        for says in ["E_REGISTRY", "certificate", "SSL_CERT_FILE"] {
+            assert!(ended.stderr.contains(says), "{says}: {ended:#?}");
+        }
+    };
+    let push = || site.trellis(&["push", "echo.wasm", &image]);
+    untrusted(&run_to_end(&mut push()), 5);
+    let pushed = run_to_end(push().env("SSL_CERT_FILE", registry.authority()));
+    assert_eq!(pushed.code, Some(0), "{pushed:#?}");
+    let insecure = format!("registries: {{'{}': {{insecure: true}}}}\n", registry.name());
+    let text = manifest(registry.name(), "team/echo:1").replace(&insecure, "");
+    site.put("app/manifest.yaml", text);
+    untrusted(&checked(&site), 6);
+    let mut command = site.host("app/manifest.yaml");
+    let host = HostProcess::start(command.env("SSL_CERT_FILE", registry.authority()));
+    serves(&host.unwrap_or_else(|ended| panic!("{ended:#?}")));
 }
 
 #[test]
