@@ -4,7 +4,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
-use trellis_core::CallError;
 use trellis_providers_sdk::{Call, Reply, data};
 
 use crate::file::FileStore;

@@ -20,10 +20,10 @@ use trellis_capabilities_keyvalue::Bounds;
 use trellis_core::CallError;
 
 use crate::clock::Clock;
-use crate::namespace::{Namespace, NamespaceId, Namespaces};
+use crate::namespace::{NamespaceId, Namespaces};
 use budget::Budget;
 use kept::{Kept, SHARDS};
-use shard::{Entry, Shard, Value};
+use shard::{Shard, Value};
 use slot::{Slot, Trash};
 
 /// Most expired keys one sweep takes out of a shard while it holds the shard's lock.

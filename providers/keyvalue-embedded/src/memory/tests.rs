@@ -141,18 +141,3 @@ async fn what_changes_all_the_time_is_read_in_larger_pieces_or_refused() {
     assert!(refused.message().contains("try again"), "{refused}");
     assert_eq!(turns, 4, "one piece of each attempt, and each in a turn of its own");
 }
-
-#[tokio::test]
-async fn what_it_holds_of_a_namespace() {
-    let (memory, clock, _) = store();
-    let namespaces = Namespaces::default();
-    let [space, other] = ["a", "b"].map(|name| namespaces.named(name));
-    for number in 0..1_000 {
-        memory.set(&other, set(&number.to_string(), 0)).await.expect("Set");
-    }
-    assert!(!memory.holds(&space).await && memory.holds(&other).await);
-    memory.set(&space, set("k", 1)).await.expect("Set");
-    assert!(memory.holds(&space).await);
-    clock.0.store(1_000, Ordering::SeqCst);
-    assert!(!memory.holds(&space).await, "it is expired, and not yet removed");
-}
