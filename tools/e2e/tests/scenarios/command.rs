@@ -58,7 +58,8 @@ fn a_flag_wins_over_the_environment_and_an_empty_variable_is_none() {
     let mut command = host(&site, &["--no-cache"]);
     command.env("TRELLIS_CACHE_DIR", &cache).env("TRELLIS_LOG_FORMAT", "").env("TRELLIS_LOG", "");
     let host = HostProcess::start(&mut command).unwrap_or_else(|ended| panic!("{ended:#?}"));
-    assert!(host.log().text().contains("started actor echo"), "{}", host.log().text());
+    let started = |line: &str| line.contains("started actor echo").then_some(());
+    assert!(host.log().wait_for(0, started).is_some(), "{}", host.log().text());
     assert!(!cache.exists(), "nothing is kept");
 }
 
