@@ -10,6 +10,10 @@ use crate::deadline;
 /// A turn counts for an eighth of what is known of turns.
 const WEIGHT: u32 = 8;
 
+/// Longest turn that counts as such: a call gives way after a slice, and a machine that stood still
+/// for a second says nothing of the next turn.
+const TURN_MAX: Duration = Duration::from_millis(10);
+
 /// What waits for the threads of a lane, and how long one of its turns takes.
 pub(crate) struct LaneLoad {
     /// Calls that could go on if they had a thread.
@@ -47,7 +51,7 @@ impl LaneLoad {
     }
 
     fn took(&self, turn: Duration) {
-        let turn = u32::try_from(turn.as_micros()).unwrap_or(u32::MAX);
+        let turn = u32::try_from(turn.min(TURN_MAX).as_micros()).unwrap_or(u32::MAX);
         // Two threads at once may lose a turn, which leaves the estimate what it was.
         let before = self.turn_us.load(Ordering::Relaxed);
         let next = before - before / WEIGHT + turn / WEIGHT;
@@ -140,5 +144,7 @@ mod tests {
         load.took(Duration::from_micros(800));
         load.took(Duration::from_micros(8_000));
         assert_eq!(load.turn_us.load(Ordering::Relaxed), 1_700);
+        load.took(Duration::from_secs(1));
+        assert_eq!(load.turn_us.load(Ordering::Relaxed), 2_738);
     }
 }

@@ -129,12 +129,12 @@ impl Life {
         })
     }
 
-    /// What it is spoken of by.
     /// What nothing else has since the start of the host.
     pub(crate) const fn id(&self) -> u64 {
         self.id
     }
 
+    /// What it is spoken of by.
     pub(crate) fn name(&self) -> Arc<str> {
         Arc::clone(&**self.name.load())
     }

@@ -47,7 +47,7 @@ mod tests {
         let turns = Arc::new(Semaphore::new(1));
         let turn = Arc::clone(&turns).try_acquire_owned().expect("it is free");
         let (begun, begins) = tokio::sync::oneshot::channel();
-        let (end, ends) = mpsc::channel();
+        let (end, ends) = mpsc::sync_channel(1);
         let work = move || {
             begun.send(()).expect("it is waited for");
             // An error says that the test failed.

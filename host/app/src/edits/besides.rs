@@ -82,6 +82,18 @@ impl Besides {
         unbound.map(|((contract, _), _)| &**contract)
     }
 
+    /// True when all that is other than `before` is that bindings are not there any more.
+    pub(super) fn only_unbinds(&self, before: Option<&Self>) -> bool {
+        let nothing = Self::default();
+        let before = before.unwrap_or(&nothing);
+        let as_before = Self { bindings: before.bindings.clone(), ..self.clone() } == *before;
+        let is_known = |key| self.bindings.contains_key(key);
+        let mut bindings = self.bindings.iter();
+        as_before
+            && before.bindings.keys().all(is_known)
+            && bindings.all(|(key, it)| it.now.is_none() || before.bindings.get(key) == Some(it))
+    }
+
     /// Those of its bindings that are meant.
     pub(super) fn only(
         &self,

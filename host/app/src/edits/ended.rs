@@ -74,18 +74,8 @@ fn version_fitting(
     if besides.is_nothing() && own.as_ref() == Some(&version.replacement) {
         return None;
     }
-    let Version { replacement, file, named, origin, part, .. } = &**version;
     let is_new = matches!(base, Entry::Absent);
-    Some(Arc::new(Version {
-        what: what(named.as_ref(), &besides),
-        keeps: keeps((subject, is_new), named.as_ref(), &besides),
-        replacement: replacement.clone(),
-        besides,
-        file: file.clone(),
-        named: named.clone(),
-        origin: *origin,
-        part: part.clone(),
-    }))
+    Some(Arc::new(version.with(besides, (subject, is_new))))
 }
 
 /// An edit without the bindings that do not hold, and what it goes back to without them.

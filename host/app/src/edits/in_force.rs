@@ -1,12 +1,13 @@
 //! An edit that is in force.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use trellis_artifacts::Imprint;
 use trellis_control::EditEntry;
 use trellis_dispatch::Tally;
 use trellis_supervisor::Part;
 
+use super::besides::Besides;
 use super::size::Size;
 use super::subject::Subject;
 use super::version::{Entry, Version};
@@ -51,6 +52,33 @@ impl InForce {
         // A tag may stand for something else by now.
         let is_same = parts.is_none_or(|(one, another)| one.is_same_release(another));
         is_same && self.version.replacement == other.version.replacement
+    }
+
+    /// What was sound before it, with all that was asked for besides since: a right that was taken
+    /// away while it was watched stays away. What was stopped until this one came is stopped again.
+    /// `None` is what the manifest says.
+    pub(super) fn sound_again(&self, subject: &Subject) -> Option<Arc<Version>> {
+        let stopped = self.sound.as_ref().is_some_and(|sound| sound.besides.stopped);
+        let mut besides = self.version.besides.clone();
+        besides.stopped |= stopped;
+        match &self.sound {
+            Some(sound) if sound.besides == besides => Some(Arc::clone(sound)),
+            Some(sound) => Some(Arc::new(sound.with(besides, (subject, self.is_addition())))),
+            None if besides.is_nothing() => None,
+            None => {
+                let own = Version {
+                    replacement: self.base.as_replacement(&subject.name)?,
+                    besides: Besides::default(),
+                    file: None,
+                    named: None,
+                    what: String::new(),
+                    keeps: String::new(),
+                    origin: self.version.origin,
+                    part: self.base_part.clone().map(OnceLock::from).unwrap_or_default(),
+                };
+                Some(Arc::new(own.with(besides, (subject, false))))
+            }
+        }
     }
 
     /// How much there is of it.

@@ -61,8 +61,12 @@ impl Drafted {
         let Next::New(new) = &self.next else { return Ok(()) };
         let own = Size::of(new.named.as_ref().map(|_| &new.replacement), &new.besides);
         let before = overlay.get(&self.subject).map(|edit| edit.size()).unwrap_or_default();
-        // What is to end is never in need of room.
-        if new.besides.stopped && before.has_room_for(own) {
+        // What is to end is never in need of room, and a right is taken away whatever there is.
+        let takes_away = || {
+            let now = overlay.get(&self.subject).map(|edit| &edit.version.besides);
+            !new.reads && new.besides.only_unbinds(now)
+        };
+        if before.has_room_for(own) || takes_away() {
             return Ok(());
         }
         let others = overlay.iter().filter(|(subject, _)| **subject != self.subject);

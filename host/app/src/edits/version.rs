@@ -12,7 +12,7 @@ use trellis_supervisor::Part;
 
 use super::besides::Besides;
 use super::subject::Subject;
-use super::words::Named;
+use super::words::{Named, keeps, what};
 
 /// A version that an edit brought.
 #[derive(Debug)]
@@ -38,6 +38,22 @@ impl Version {
     /// True when both bring the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.replacement == other.replacement && self.besides == other.besides
+    }
+
+    /// The same, with this besides. How many instances there are is part of what was prepared.
+    pub(super) fn with(&self, besides: Besides, (subject, is_new): (&Subject, bool)) -> Self {
+        let named = self.named.as_ref();
+        let is_prepared = self.besides.instances == besides.instances;
+        Self {
+            what: what(named, &besides),
+            keeps: keeps((subject, is_new), named, &besides),
+            replacement: self.replacement.clone(),
+            file: self.file.clone(),
+            named: self.named.clone(),
+            origin: self.origin,
+            part: if is_prepared { self.part.clone() } else { OnceLock::new() },
+            besides,
+        }
     }
 
     /// What it is, with what tells it from others of that name.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use trellis_core::{CallError, Code, ErrorKind};
@@ -94,7 +94,7 @@ impl ActorState {
         call: Call,
         deadline: Deadline,
     ) -> Result<Bytes, CallError> {
-        let ended = match self.lease(deadline).await? {
+        let ended = match self.lease(deadline, self.context.limits.queue_time_max).await? {
             Lease::Idle(instance) => {
                 let run = brief_and_run(Arc::clone(self), instance, call, deadline.at);
                 self.drive(Box::pin(run), deadline.at).await
@@ -130,7 +130,11 @@ impl ActorState {
     }
 
     /// No idle instance: may there be another, or must the call wait?
-    pub(super) async fn lease(&self, deadline: Deadline) -> Result<Lease<Instance>, CallError> {
+    pub(super) async fn lease(
+        &self,
+        deadline: Deadline,
+        wait_max: Duration,
+    ) -> Result<Lease<Instance>, CallError> {
         let slot = self.pool.try_slot();
         if let Some(slot) = slot {
             self.refuse_if_stopping()?;
@@ -145,7 +149,7 @@ impl ActorState {
         };
         self.refuse_if_stopping()?;
         let since = Instant::now();
-        let latest = since + limits.queue_time_max;
+        let latest = since + wait_max;
         let leased = tokio::time::timeout_at(latest.min(deadline.at).into(), waiter).await;
         self.runtime.metrics.queue_waited(since.elapsed());
         leased.ok().flatten().ok_or_else(|| {
@@ -170,12 +174,14 @@ impl ActorState {
     /// Has one instance told all there is.
     pub(super) async fn brief_one(self: &Arc<Self>, deadline: Instant) -> Result<(), CallError> {
         let _running = self.runtime.ticker.running();
-        let in_time = Instant::now() + self.context.limits.call_time_max;
+        let limits = &self.context.limits;
+        let in_time = Instant::now() + limits.call_time_max;
         let deadline = Deadline { at: deadline, bound: Bound::Caller };
         let deadline = deadline.or_sooner(in_time, Bound::CallTime);
         let lease = match self.pool.take_idle() {
             Some(instance) => Lease::Idle(instance),
-            None => self.lease(deadline).await?,
+            // It is the host's own concern, not a call that somebody waits for.
+            None => self.lease(deadline, limits.call_time_max).await?,
         };
         let actor = Arc::clone(self);
         let told = async move {

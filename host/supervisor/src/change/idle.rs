@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use trellis_core::{BindingId, CallError, ErrorKind};
+use trellis_core::{BindingId, CallError, Code, ErrorKind};
 use trellis_entitlements::TargetId;
 
 use super::Change;
@@ -102,15 +102,18 @@ impl Change {
         })
     }
 
-    /// Whose keys are at other providers that run.
+    /// Whose keys are at other providers than the one that `follows` there.
     ///
     /// # Errors
-    /// When one of them does not say.
+    /// When one of them does not say, or cannot.
     pub(super) async fn others(
         &self,
-        target: TargetId,
+        (target, follows): (TargetId, &PreparedProvider),
         lent: &Lent,
     ) -> Result<Vec<Other<Instance>>, CallError> {
+        if let Some(silent) = self.silent(follows) {
+            return Err(cannot_say(&silent));
+        }
         let running: Vec<_> = self.shared.look(|actual| {
             let others = actual.providers.values().filter(|it| it.target != target);
             let keep = others.filter(|it| it.prepared.descriptor.data.is_some());
@@ -130,6 +133,24 @@ impl Change {
     }
 }
 
+impl Change {
+    /// A provider that is wanted, keeps what this kind of store keeps, and does not run.
+    fn silent(&self, follows: &PreparedProvider) -> Option<Arc<str>> {
+        let runs = |name: &str| {
+            self.shared.look(|actual| {
+                let running = actual.providers.get(name);
+                running.is_some_and(|it| actual.instances.contains_key(&it.target))
+            })
+        };
+        let mut wanted = self.desired.prepared.providers.iter().filter(|it| {
+            it.name != follows.name
+                && it.descriptor.data.is_some()
+                && it.descriptor.name == follows.descriptor.name
+        });
+        wanted.find(|it| !runs(&it.name)).map(|it| Arc::clone(&it.name))
+    }
+}
+
 /// What the bindings in force of a provider see.
 pub(super) fn spaces_of(shared: &Shared, target: TargetId) -> Vec<Space> {
     shared.look(|actual| {
@@ -142,6 +163,16 @@ pub(super) fn spaces_of(shared: &Shared, target: TargetId) -> Vec<Space> {
 /// What one that is lent sees.
 pub(super) fn space(one: &Former, binding: BindingId) -> Space {
     Space { binding, actor: one.binding.actor.to_string() }
+}
+
+/// Nobody's keys are thrown away because their provider is stopped.
+fn cannot_say(provider: &str) -> CallError {
+    let text = format!(
+        "provider {provider}, which does not run, may keep its keys where some are to be thrown \
+         away: start it first (`trellis start provider {provider}`), take it out of the manifest, \
+         or empty the store yourself and use `--data copy`"
+    );
+    CallError::new(Code::Data, text)
 }
 
 /// What is not known to be empty may hold what would be left behind, or thrown away.

@@ -22,8 +22,9 @@ use crate::moving::pages::{ask, holds};
 use crate::prepare::PreparedProvider;
 
 /// Longest look at what stores keep, before a change and after it, for all bindings together:
-/// neither a disk that hangs nor ten thousand bindings hold up a change.
-const LOOK_MAX: Duration = Duration::from_secs(1);
+/// neither a disk that hangs nor ten thousand bindings hold up a change. What a change takes away
+/// is in force until it is over, so it is well below the second within which that is to happen.
+const LOOK_MAX: Duration = Duration::from_millis(400);
 
 /// Most bindings that one change tells of by name.
 const TOLD_MAX: usize = 20;
@@ -32,6 +33,8 @@ const TOLD_MAX: usize = 20;
 /// end may hold what its successor needs.
 pub(super) struct Place {
     key: BindingKey,
+    /// The binding, and the life of the instance that served it.
+    was: (BindingId, u64),
     target: TargetId,
     provider: PreparedProvider,
     /// Which keys it had, of which there were some; an error when that is not known.
@@ -46,6 +49,13 @@ struct At {
     provider: PreparedProvider,
 }
 
+impl At {
+    /// What serves it, and as which binding.
+    fn served(&self) -> (BindingId, u64) {
+        (self.id, self.instance.life().id())
+    }
+}
+
 impl Change {
     /// Which keys those bindings have that this change touches, and that have any.
     pub(super) async fn look_before(&self) -> Vec<Place> {
@@ -58,8 +68,9 @@ impl Change {
                 if held { names(&at).await.map(Some) } else { Ok(None) }
             });
             if let Some(names) = held.await.transpose() {
+                let was = at.served();
                 let At { target, provider, .. } = at;
-                places.push(Place { key, target, provider, names });
+                places.push(Place { key, was, target, provider, names });
             }
         }
         places
@@ -156,6 +167,10 @@ impl Place {
             );
             return (!stays).then_some(text);
         };
+        // The change did not come about, or not there.
+        if now.served() == self.was {
+            return None;
+        }
         let there = in_time(until, names(&now)).await;
         let (here, there) = match (&self.names, there) {
             (Ok(here), Ok(there)) if *here == there => return None,

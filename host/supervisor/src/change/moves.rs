@@ -168,7 +168,7 @@ impl Change {
         let spaces = spaces.into_iter().chain(idle.iter().map(|(one, id)| space(one, *id)));
         let others: Vec<Other<_>> = match terms {
             DataTerms::Copy => Vec::new(),
-            DataTerms::Replace => self.others(one.target, lent).await?,
+            DataTerms::Replace => self.others((one.target, &one.prepared), lent).await?,
         };
         Ok(Load { spaces: spaces.collect(), others, terms })
     }

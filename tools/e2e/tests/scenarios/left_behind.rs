@@ -86,6 +86,11 @@ fn keys_of_another_provider_of_the_same_store_are_not_thrown_away() {
     // Nor are those of an actor that is stopped just now, or was bound to it.
     stage.does("unbind echo wascc:keyvalue --name second");
     stage.fails(&replace, 6, &told);
+    // Nor those at a provider that nobody can ask.
+    stage.does("stop provider cache");
+    let told = ["E_DATA", "provider cache, which does not run", "trellis start provider cache"];
+    stage.fails(&replace, 6, &told);
+    stage.does("start provider cache");
     let redis = stage.redis.as_ref().expect("it runs");
     assert_eq!(redis.ask(&[b"DBSIZE"]), b"1");
     counts(&host, 2);

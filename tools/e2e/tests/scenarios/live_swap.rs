@@ -314,7 +314,29 @@ fn a_watch_goes_on_whatever_else_is_asked_of_the_same_actor() {
         answer(&host);
     }
     answers(&host, 200, "ok");
-    assert_eq!(host.metric("trellis_edits"), 0.0);
+    assert_eq!(host.metric("trellis_edits"), 1.0, "what was asked for since stays");
+}
+
+#[test]
+fn a_right_that_is_taken_away_during_a_watch_stays_away() {
+    let (stage, _) = Stage::of_a_counter();
+    stage.put("bad.wasm", &broken(), |draft| draft.caps.push(KEYVALUE.to_owned()));
+    let host = stage.start();
+    answers(&host, 200, "{\"counter\": 1}");
+    stage.does(&format!("update actor echo bad.wasm --no-wait {WATCHED}"));
+    stage.does("unbind echo wascc:keyvalue --no-wait");
+    for _ in 0..5 {
+        answer(&host);
+    }
+    let taken = || stage.outcomes().iter().any(|(_, outcome)| outcome == "taken_back");
+    let found = eventually(|| if taken() { Ok(()) } else { Err(stage.outcomes()) });
+    assert_eq!(found, Ok(()));
+    let serves = || answer(&host).1.contains("counter");
+    assert!(!serves(), "the version from before has no store either: {:?}", answer(&host));
+    let bound = stage.document("get bindings -o json");
+    let capabilities = bound["bindings"].as_array().expect("a list").iter();
+    let mut kept = capabilities.filter(|it| it["contract"] == KEYVALUE);
+    assert!(kept.next().is_none(), "{bound:#}");
 }
 
 #[test]

@@ -26,8 +26,7 @@ impl Book {
             }
             TakenBack::DidWorse => {
                 let now = now?;
-                let sound = now.sound.clone();
-                sound.map(|version| InForce {
+                now.sound_again(subject).map(|version| InForce {
                     version,
                     before: None,
                     sound: None,

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &CompletionsArgs, output: Output) -> Result<(), Failure>
 /// said: the user is in the middle of that line. What takes too long offers nothing.
 pub(crate) fn answered() -> Option<ExitCode> {
     env::var_os(VARIABLE).filter(|shell| !shell.is_empty())?;
-    let (done, is_done) = mpsc::channel();
+    let (done, is_done) = mpsc::sync_channel(1);
     // It ends with the process, wherever it hangs by then.
     let answering = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
         // An error says that nobody waits any more.
