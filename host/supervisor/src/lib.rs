@@ -39,6 +39,7 @@ mod moving;
 mod overview;
 mod owner;
 mod parked;
+mod parted;
 mod plan;
 mod prepare;
 mod progress;

@@ -24,6 +24,7 @@ use crate::desired::{Desired, Moment, vouch_for_provider};
 use crate::lifecycle::Lifecycles;
 use crate::metrics::Metrics;
 use crate::parked::Parked;
+use crate::parted::Parted;
 use crate::prepare::PreparedProvider;
 use crate::progress::Progress;
 use crate::rest::Rest;
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) rest: Rest,
     /// What is kept of the calls of stopped actors.
     pub(crate) parked: Parked,
+    /// Where bindings had their keys that are not in force.
+    pub(crate) parted: Parted,
     /// Held for an edit or a look, never while anything is awaited.
     actual: Mutex<ActualState>,
 }
@@ -92,6 +95,7 @@ impl Shared {
             moving: Arc::default(),
             rest: Rest::default(),
             parked: Parked::default(),
+            parted: Parted::default(),
             actual: Mutex::default(),
         }
     }

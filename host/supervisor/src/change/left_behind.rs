@@ -19,6 +19,7 @@ use crate::foresight::is_in_memory;
 use crate::key::BindingKey;
 use crate::moving::keyspaces::Names;
 use crate::moving::pages::{ask, holds};
+use crate::parted::Place;
 use crate::prepare::PreparedProvider;
 
 /// Longest look at what stores keep, before a change and after it, for all bindings together:
@@ -28,18 +29,6 @@ const LOOK_MAX: Duration = Duration::from_millis(400);
 
 /// Most bindings that one change tells of by name.
 const TOLD_MAX: usize = 20;
-
-/// A binding whose keys may be other ones after the change. It keeps no instance: one that is to
-/// end may hold what its successor needs.
-pub(super) struct Place {
-    key: BindingKey,
-    /// The binding, and the life of the instance that served it.
-    was: (BindingId, u64),
-    target: TargetId,
-    provider: PreparedProvider,
-    /// Which keys it had, of which there were some; an error when that is not known.
-    names: Result<Names, CallError>,
-}
 
 /// Who serves a binding.
 struct At {
@@ -61,7 +50,7 @@ impl Change {
     pub(super) async fn look_before(&self) -> Vec<Place> {
         let touched = self.touched();
         let until = Instant::now() + LOOK_MAX;
-        let mut places = Vec::new();
+        let mut places = self.come_back();
         for (key, at) in touched {
             let held = in_time(until, async {
                 let held = holds(&at.instance, at.id).await?;
@@ -76,9 +65,19 @@ impl Change {
         places
     }
 
+    /// Those that were in force before, and are to be again.
+    fn come_back(&self) -> Vec<Place> {
+        let bound = self.steps.iter().filter_map(|step| match step {
+            Step::Bind { binding, .. } => Some(BindingKey::from_ref(binding)),
+            _ => None,
+        });
+        bound.filter_map(|key| self.shared.parted.take(&key)).collect()
+    }
+
     /// The bindings to stores that other keys may be meant by.
     fn touched(&self) -> Vec<(BindingKey, At)> {
         let (mut providers, mut bindings) = (HashSet::new(), HashSet::new());
+        let mut actors = HashSet::new();
         for step in &self.steps {
             match step {
                 Step::ReplaceProvider { provider: name, .. }
@@ -87,23 +86,30 @@ impl Change {
                 | Step::RenameProvider { was: name, .. } => {
                     providers.insert(&**name);
                 }
-                Step::Rebind { binding, .. } => {
+                Step::Rebind { binding, .. } | Step::Unbind { binding, .. } => {
                     bindings.insert(BindingKey::from_ref(binding));
+                }
+                Step::StopActor { actor } => {
+                    actors.insert(&**actor);
                 }
                 _ => {}
             }
         }
-        if providers.is_empty() && bindings.is_empty() {
+        if providers.is_empty() && bindings.is_empty() && actors.is_empty() {
             return Vec::new();
         }
         self.shared.look(|actual| {
             let is_touched = |it: &RunningBinding| {
-                providers.contains(&*it.prepared.provider) || bindings.contains(&it.key)
+                providers.contains(&*it.prepared.provider)
+                    || bindings.contains(&it.key)
+                    || actors.contains(&*it.key.actor)
             };
             let current = actual.current.values().filter_map(|id| actual.bindings.get(id));
             let touched = current.filter(|it| is_touched(it));
             let touched = touched.filter_map(|it| Some((it.key.clone(), at(actual, it)?)));
-            let mut touched: Vec<_> = touched.collect();
+            // Only of those that can tell is there anything to be told.
+            let can_tell = |(_, at): &(_, At)| at.provider.descriptor.data.is_some();
+            let mut touched: Vec<_> = touched.filter(can_tell).collect();
             touched.sort_by_cached_key(|(key, _)| key.to_ref());
             touched
         })
@@ -112,6 +118,7 @@ impl Change {
     /// Tells of those that have other keys now. What went along is nothing that is left behind.
     pub(super) async fn tell_left_behind(&mut self, before: Vec<Place>) {
         let moved: HashSet<_> = self.moved.iter().map(|it| it.provider.clone()).collect();
+        self.shared.parted.went_along(|provider| moved.contains(provider));
         let until = Instant::now() + LOOK_MAX;
         let (mut told, mut more) = (Vec::new(), 0);
         for place in before {
@@ -124,9 +131,13 @@ impl Change {
             if now.as_ref().is_some_and(went_along) {
                 continue;
             }
-            let Some(text) = place.leaves(now, until, self.stays(&place)).await else {
+            let (stays, is_away) = (self.stays(&place), now.is_none());
+            let text = leaves(&place, now, (until, stays)).await;
+            if is_away && stays {
+                self.shared.parted.keep(place);
                 continue;
-            };
+            }
+            let Some(text) = text else { continue };
             match told.len() {
                 TOLD_MAX => more += 1,
                 _ => told.push((place.key.actor, text)),
@@ -155,48 +166,46 @@ impl Change {
     }
 }
 
-impl Place {
-    /// What there is to say of a binding that `now` leads there.
-    async fn leaves(&self, now: Option<At>, until: Instant, stays: bool) -> Option<String> {
-        let (actor, from) = (&self.key.actor, &self.provider.name);
-        let Some(now) = now else {
-            // It was taken away, and its keys are where they were.
-            let text = format!(
-                "what provider {from} kept for {actor} was in memory and is gone with it; \
+/// What there is to say of a binding that `now` leads there.
+async fn leaves(place: &Place, now: Option<At>, (until, stays): (Instant, bool)) -> Option<String> {
+    let (actor, from) = (&place.key.actor, &place.provider.name);
+    let Some(now) = now else {
+        // It was taken away, and its keys are where they were.
+        let text = format!(
+            "what provider {from} kept for {actor} was in memory and is gone with it; \
                  `trellis kv export` before and `trellis kv import` after it keep such keys"
-            );
-            return (!stays).then_some(text);
-        };
-        // The change did not come about, or not there.
-        if now.served() == self.was {
-            return None;
-        }
-        let there = in_time(until, names(&now)).await;
-        let (here, there) = match (&self.names, there) {
-            (Ok(here), Ok(there)) if *here == there => return None,
-            (here, there) => (here.as_ref().err().cloned(), there.err()),
-        };
-        if let Some(error) = here.or(there) {
-            let text = format!(
-                "whether {actor} goes on with the keys that it had in provider {from} is not \
+        );
+        return (!stays).then_some(text);
+    };
+    // The change did not come about, or not there.
+    if now.served() == place.was {
+        return None;
+    }
+    let there = in_time(until, names(&now)).await;
+    let (here, there) = match (&place.names, there) {
+        (Ok(here), Ok(there)) if *here == there => return None,
+        (here, there) => (here.as_ref().err().cloned(), there.err()),
+    };
+    if let Some(error) = here.or(there) {
+        let text = format!(
+            "whether {actor} goes on with the keys that it had in provider {from} is not \
                  known: {}",
-                error.message()
-            );
-            return Some(text);
-        }
-        let left = if stays {
-            let kind = shown(&self.provider);
-            format!("stay in the store that provider {from} was for it ({kind})")
-        } else {
-            "were in memory and are gone".to_owned()
-        };
-        let (provider, kind) = (&now.provider.name, shown(&now.provider));
-        Some(format!(
-            "{actor} goes on without the keys that it had: they {left}, since the data do not move \
+            error.message()
+        );
+        return Some(text);
+    }
+    let left = if stays {
+        let kind = shown(&place.provider);
+        format!("stay in the store that provider {from} was for it ({kind})")
+    } else {
+        "were in memory and are gone".to_owned()
+    };
+    let (provider, kind) = (&now.provider.name, shown(&now.provider));
+    Some(format!(
+        "{actor} goes on without the keys that it had: they {left}, since the data do not move \
              by themselves. It has what provider {provider} ({kind}) holds for it, if \
              anything. {BACK}; {TAKES_ALONG}"
-        ))
-    }
+    ))
 }
 
 const BACK: &str = "To have them again, put back what was before (`trellis rollback`, or the \
@@ -208,7 +217,6 @@ fn at(actual: &ActualState, binding: &RunningBinding) -> Option<At> {
     let target = binding.spec.target;
     let provider = actual.providers.get(&binding.prepared.provider)?;
     let prepared = &provider.prepared;
-    prepared.descriptor.data.as_ref()?;
     Some(At {
         target,
         id: binding.spec.id,

@@ -75,7 +75,7 @@ async fn a_change_tells_of_twenty_and_that_there_are_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_holds_a_change_up_for_a_second() {
+async fn a_store_that_hangs_holds_no_change_up_for_long() {
     let stage = stage();
     stage.apply(&manifest(3, ("a", "x"))).await;
     stage.script.hang("call");
@@ -86,7 +86,7 @@ async fn a_store_that_hangs_holds_a_change_up_for_a_second() {
     let applied = stage.apply(&manifest(3, ("b", "y"))).await;
     assert_eq!(done(&applied).len(), 3, "{:?}", applied.left_behind);
     for text in done(&applied) {
-        assert!(text.contains("is not known: there was no answer within 1000 ms"), "{text}");
+        assert!(text.contains("is not known: there was no answer within 400 ms"), "{text}");
     }
-    assert!(began.elapsed() <= Duration::from_secs(2), "before the change, and after it");
+    assert!(began.elapsed() <= Duration::from_millis(800), "before the change, and after it");
 }

@@ -182,3 +182,43 @@ fn long_names_and_values_of_a_redis_are_told_of_or_named() {
     assert_eq!(redis.ask(&[b"SET", b"p:large", &vec![b'v'; 17 << 20]]), b"OK");
     stage.fails("kv export echo", 6, &["E_TOO_LARGE", "the key \"large\"", "kv list"]);
 }
+
+#[test]
+fn a_binding_that_was_away_is_told_that_it_has_other_keys() {
+    let (stage, url) = Stage::of_a_counter();
+    let in_file = "name: store, values: {PATH: kept.redb}}";
+    stage.site.put(MANIFEST, STORE.replace("name: store}", in_file));
+    let host = stage.start();
+    counts(&host, 1);
+    let to_redis = to_redis(&url);
+    let elsewhere = "start provider two --to builtin:keyvalue-embedded";
+    stage.does(elsewhere);
+    for (away, meanwhile, back) in [
+        ("unbind echo wascc:keyvalue", None, "bind echo wascc:keyvalue --provider two"),
+        (
+            "stop actor echo",
+            Some("bind echo wascc:keyvalue --provider store --set NAMESPACE=green"),
+            "start actor echo",
+        ),
+    ] {
+        stage.does(away);
+        meanwhile.into_iter().for_each(|edit| drop(stage.does(edit)));
+        let told = stage.does(back);
+        assert!(told.stderr.contains("goes on without the keys that it had"), "{told:#?}");
+        counts(&host, 1);
+    }
+    stage.does("rollback echo --kind actor --to-manifest");
+    counts(&host, 2);
+    // What goes along is nothing that is left behind, also of who is away.
+    stage.does("stop actor echo");
+    stage.does(&format!("{to_redis} --data copy"));
+    let told = stage.does("start actor echo");
+    assert!(!told.stderr.contains("goes on without"), "{told:#?}");
+    counts(&host, 3);
+    stage.does("stop provider store");
+    let path = stage.site.path("other.redb").display().to_string();
+    stage.does(&format!("update provider store --to builtin:keyvalue-embedded --set PATH={path}"));
+    let told = stage.does("start provider store");
+    says(&told.stderr, &["echo goes on without the keys that it had", "keyvalue-redis"]);
+    counts_soon(&host, 1);
+}
