@@ -1,5 +1,5 @@
-//! Bindings that are not in force any more, with the keys that they had: when one comes back, it may
-//! mean other keys, however long it was away and whatever happened meanwhile.
+//! Bindings that are not in force any more, with the keys that they had: when one comes back, it
+//! may mean other keys, however long it was away and whatever happened meanwhile.
 
 use std::collections::HashMap;
 
