@@ -53,6 +53,9 @@ impl Supervisor {
     /// [`Code::Data`] when it certainly cannot.
     pub fn check_moves(&self, prepared: &Prepared, name: &str) -> Result<(), CallError> {
         let Some(new) = provider(prepared, name) else { return Ok(()) };
+        if prepared.stopped.has_provider(name) {
+            return Err(nobody(name));
+        }
         self.shared.look(|actual| match actual.providers.get(name) {
             Some(running) if !border::contested(&running.prepared, new).is_empty() => {
                 Err(held_already())
@@ -103,9 +106,13 @@ pub(crate) fn held_already() -> CallError {
     CallError::new(Code::Data, text)
 }
 
-/// That there is nothing to copy from.
+/// That there is nothing to copy from, or to.
 pub(crate) fn nobody(name: &str) -> CallError {
-    let text = format!("provider {name} does not run, so nothing can be copied");
+    let text = format!(
+        "provider {name} does not run, now or then, so nothing can be copied: start it first \
+         (`trellis start provider {name}`); of what it was before a stop, go back to that with \
+         `trellis rollback {name} --to REVISION`"
+    );
     CallError::new(Code::Data, text)
 }
 

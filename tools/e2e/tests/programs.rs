@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use trellis_archive::Target;
@@ -52,11 +52,20 @@ fn one_that_is_killed_is_back_and_no_call_fails() {
     let address = host.address_of("places");
     let stop = AtomicBool::new(false);
     let mut times = Vec::new();
+    let answered: [AtomicU64; CLIENTS] = Default::default();
+    // Relaxed: nothing else is told by them.
+    let counts = || answered.each_ref().map(|count| count.load(Ordering::Relaxed));
     std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| ask(address, &stop))).collect();
+        let clients: Vec<_> =
+            answered.iter().map(|count| scope.spawn(|| ask(address, &stop, count))).collect();
         let stopping = Stop(&stop);
         for kill in 0..kills {
             times.push(kill_and_wait(&host, address));
+            // A call is asked for once more, not twice: nobody's meets the next end as well.
+            let before = counts();
+            let all = || counts().iter().zip(&before).all(|(now, before)| now > before);
+            let further = eventually(|| if all() { Ok(()) } else { Err(counts()) });
+            assert!(further.is_ok(), "a client has no answer: {further:?}");
             // More of them at once, and it is left alone for longer.
             let rest = if kills > AT_ONCE.0 { AT_ONCE.1.mul_f64(0.35) } else { Duration::ZERO };
             let since = Instant::now();
@@ -134,9 +143,11 @@ fn what_fails_again_and_again_is_quarantined_until_it_is_mended() {
     let host = HostProcess::start(&mut site.host("manifest.yaml")).expect("it starts");
     let address_of = |actor| host.address_of(actor);
     let (steady, shaky, broken) = (address_of("steady"), address_of("shaky"), address_of("broken"));
+    let answered: [AtomicU64; CLIENTS] = Default::default();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| ask(steady, &stop))).collect();
+        let clients: Vec<_> =
+            answered.iter().map(|it| scope.spawn(|| ask(steady, &stop, it))).collect();
         let stopping = Stop(&stop);
         until_ready_says(&host, "quarantined: provider shaky: ", || kill(&host, SHAKY));
         until_ready_says(&host, "quarantined: actor broken: ", || drop(get(broken)));
@@ -272,13 +283,14 @@ bindings:
 
 /// Asks until it is told to stop. Every answer is the right one: where a place is may be asked
 /// twice, so a process that ends is noticed by nobody.
-fn ask(address: SocketAddr, stop: &AtomicBool) {
+fn ask(address: SocketAddr, stop: &AtomicBool, answered: &AtomicU64) {
     let mut client = Client::new(address);
     // Relaxed: nothing else is told by it.
     while !stop.load(Ordering::Relaxed) {
         let response = client.send("GET", "/Oslo", b"").expect("an answer");
         assert_eq!(response.status, 200, "{}", response.text());
         assert!(response.text().contains("59.9139"), "{response:?}");
+        answered.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -216,6 +216,12 @@ fn a_binding_that_was_away_is_told_that_it_has_other_keys() {
     assert!(!told.stderr.contains("goes on without"), "{told:#?}");
     counts(&host, 3);
     stage.does("stop provider store");
+    stage.does("start provider store");
+    // The step before is the stop, which copies nothing.
+    let says_no = ["E_DATA", "does not run, now or then", "--to REVISION"];
+    stage.fails("rollback store --kind provider --data replace", 6, &says_no);
+    counts_soon(&host, 4);
+    stage.does("stop provider store");
     let path = stage.site.path("other.redb").display().to_string();
     stage.does(&format!("update provider store --to builtin:keyvalue-embedded --set PATH={path}"));
     let told = stage.does("start provider store");
