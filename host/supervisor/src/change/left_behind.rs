@@ -13,6 +13,7 @@ use trellis_providers_sdk::SettingKind;
 use trellis_providers_sdk::data::DescribeData;
 
 use super::Change;
+use super::outcome::Outcome;
 use crate::actual::{ActualState, RunningBinding};
 use crate::border::Instance;
 use crate::foresight::is_in_memory;
@@ -151,6 +152,14 @@ impl Change {
             let text = format!("{more} more bindings go on with other keys, and are not named");
             self.left_behind.push(text);
         }
+    }
+
+    /// Makes way for another change, which is to know of what is not in force by now.
+    pub(super) fn leaves_off(self, before: Vec<Place>) -> Outcome {
+        let is_away =
+            |place: &Place| self.shared.look(|actual| !actual.current.contains_key(&place.key));
+        before.into_iter().filter(is_away).for_each(|place| self.shared.parted.keep(place));
+        self.makes_way()
     }
 
     /// True unless what a store kept went with it: in memory it belongs to all that follow one

@@ -106,19 +106,19 @@ impl Change {
         self.check_provider_revisions();
         let before = self.look_before().await;
         self.shrink();
-        let Some(mut made) = self.make().await else { return self.makes_way() };
+        let Some(mut made) = self.make().await else { return self.leaves_off(before) };
         self.swap_contested().await;
         if *self.superseded.borrow() {
             self.leave(made);
-            return self.makes_way();
+            return self.leaves_off(before);
         }
         let fresh = self.fresh_bindings(&mut made);
         let Some((mut made, mut fresh)) = self.get_ready(made, fresh).await else {
-            return self.makes_way();
+            return self.leaves_off(before);
         };
         let Some(held) = self.move_data(&mut made, &mut fresh).await else {
             self.undo(made, &fresh).await;
-            return self.makes_way();
+            return self.leaves_off(before);
         };
         // A server that is replaced serves until its successor has all its bindings.
         let (relief, relieved) = watch::channel(());
